@@ -1,0 +1,2 @@
+//! To be furnished.
+#![forbid(unsafe_code)]

@@ -1,0 +1,210 @@
+//! Requests as bytes: the head, and the chunked coding of bodies of unknown length.
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::Method;
+
+use super::EncodeError;
+
+/// The most bytes a request head may have.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 256 * 1024;
+
+/// The length of a request body, which decides its framing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "complete: a length is known or it is not")]
+pub enum BodyLength {
+    /// There is no body.
+    None,
+    /// So many bytes: Content-Length.
+    Known(u64),
+    /// Unknown: the chunked coding.
+    Unknown,
+}
+
+/// What goes into a request head.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "the codec's input; built in one place")]
+pub struct RequestHead<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// Path and query in origin form, beginning with a slash.
+    pub target: &'a str,
+    /// The value of the Host field, unless the caller's fields have one.
+    pub authority: &'a str,
+    /// The caller's fields.
+    pub headers: &'a HeaderMap,
+    /// Fields of the client that apply where the caller set none of that name.
+    pub defaults: &'a HeaderMap,
+    /// The length of the body.
+    pub body: BodyLength,
+    /// Ask for `100 Continue` before the body.
+    pub expect_continue: bool,
+}
+
+/// What the head that was written says about the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Encoded {
+    /// The request says `Connection: close`.
+    pub closing: bool,
+}
+
+/// Appends a request head to `out`.
+///
+/// Fields go out with their names in lower case, Host first (RFC 9110 section 7.2).
+///
+/// # Errors
+///
+/// [`EncodeError`] if the target holds a byte it must not, if the caller's fields contradict the
+/// framing that the body asks for, or if the head passes [`REQUEST_HEAD_BYTES_MAX`]; `out` may then
+/// hold a part of the head and is to be thrown away.
+pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded, EncodeError> {
+    let start = out.len();
+    check_method(head.method)?;
+    check_target(head.target)?;
+    out.extend_from_slice(head.method.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(head.target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
+    out.extend_from_slice(host(head)?);
+    out.extend_from_slice(b"\r\n");
+    let mut closing = false;
+    for (name, value) in head.headers {
+        closing |= check_field(name, value, head)?;
+        if !is_ours(name) {
+            push_field(out, name, value);
+        }
+    }
+    for (name, value) in head.defaults {
+        if head.headers.is_empty() || !head.headers.contains_key(name) {
+            closing |= check_field(name, value, head)?;
+            push_field(out, name, value);
+        }
+    }
+    push_framing(out, head);
+    if head.expect_continue && head.body != BodyLength::None {
+        out.extend_from_slice(b"expect: 100-continue\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    if out.len() - start > REQUEST_HEAD_BYTES_MAX {
+        return Err(EncodeError::HeadTooLarge { max: REQUEST_HEAD_BYTES_MAX });
+    }
+    Ok(Encoded { closing })
+}
+
+/// Appends the line that begins a chunk of `length` bytes; the chunk of 0 bytes ends the body.
+pub fn chunk_head(out: &mut Vec<u8>, length: usize) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let significant = (usize::BITS - (length | 1).leading_zeros()).div_ceil(4);
+    for position in (0..significant).rev() {
+        out.push(DIGITS[(length >> (position * 4)) & 15]);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What follows the data of each chunk.
+pub const CHUNK_END: &[u8] = b"\r\n";
+
+/// What ends a chunked body: the last chunk and an empty trailer section.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// CONNECT asks for a tunnel, which this client does not drive.
+fn check_method(method: &Method) -> Result<(), EncodeError> {
+    if method == Method::CONNECT { Err(EncodeError::Upgrade) } else { Ok(()) }
+}
+
+/// Visible ASCII only: anything else could end the line or be read in two ways.
+fn check_target(target: &str) -> Result<(), EncodeError> {
+    let visible = target.bytes().all(|byte| byte.is_ascii_graphic());
+    if visible && !target.is_empty() { Ok(()) } else { Err(EncodeError::Target) }
+}
+
+fn host<'a>(head: &RequestHead<'a>) -> Result<&'a [u8], EncodeError> {
+    if head.headers.is_empty() {
+        return Ok(head.authority.as_bytes());
+    }
+    let mut hosts = head.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => Ok(head.authority.as_bytes()),
+        (Some(host), None) => Ok(host.as_bytes()),
+        (Some(_), Some(_)) => Err(EncodeError::Host),
+    }
+}
+
+/// Fields that the head writes itself, whatever the caller set.
+fn is_ours(name: &HeaderName) -> bool {
+    *name == HOST || *name == CONTENT_LENGTH || *name == EXPECT
+}
+
+/// Refuses fields by which one request could be read as two (CWE-444); says whether the field asks to
+/// close the connection.
+fn check_field(
+    name: &HeaderName,
+    value: &HeaderValue,
+    head: &RequestHead<'_>,
+) -> Result<bool, EncodeError> {
+    if *name == TRANSFER_ENCODING {
+        return Err(EncodeError::TransferEncoding);
+    }
+    if *name == UPGRADE {
+        return Err(EncodeError::Upgrade);
+    }
+    if *name == CONTENT_LENGTH {
+        let stated = value.to_str().ok().and_then(|text| text.parse::<u64>().ok());
+        let real = match head.body {
+            BodyLength::None => Some(0),
+            BodyLength::Known(length) => Some(length),
+            BodyLength::Unknown => None,
+        };
+        if stated.is_none() || stated != real {
+            return Err(EncodeError::ContentLength);
+        }
+    }
+    Ok(*name == CONNECTION && has_token(value, b"close"))
+}
+
+fn has_token(value: &HeaderValue, token: &[u8]) -> bool {
+    let mut tokens = value.as_bytes().split(|byte| *byte == b',');
+    tokens.any(|found| found.trim_ascii().eq_ignore_ascii_case(token))
+}
+
+/// Names and values are the `http` crate's, which admits no CR, LF or NUL.
+fn push_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+    debug_assert!(*name != TE || !value.is_empty(), "an empty TE means nothing");
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn push_framing(out: &mut Vec<u8>, head: &RequestHead<'_>) {
+    match head.body {
+        BodyLength::Unknown => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        BodyLength::Known(length) => push_content_length(out, length),
+        // A method that is expected to carry a body says that it carries none (RFC 9110 8.6).
+        BodyLength::None => {
+            if matches!(*head.method, Method::POST | Method::PUT | Method::PATCH) {
+                push_content_length(out, 0);
+            }
+        }
+    }
+}
+
+fn push_content_length(out: &mut Vec<u8>, mut length: u64) {
+    const DIGITS_MAX: usize = 20;
+    let mut digits = [b'0'; DIGITS_MAX];
+    let mut first = DIGITS_MAX;
+    loop {
+        first -= 1;
+        digits[first] = b'0' + (length % 10) as u8;
+        length /= 10;
+        if length == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(b"content-length: ");
+    out.extend_from_slice(&digits[first..]);
+    out.extend_from_slice(b"\r\n");
+}

@@ -1,0 +1,55 @@
+//! HTTP/1.1 as a client speaks it (RFC 9112): bytes in, decisions out, no socket.
+//!
+//! ```text
+//!  encode::request_head ──> bytes out
+//!
+//!  Exchange:  AwaitHead ──1xx──> AwaitHead
+//!                 │ final head: Framing decided (body.rs)
+//!                 v
+//!             Body ──decode──> Body ──last byte──> Done ──> reuse() says keep or close, and why
+//! ```
+//!
+//! An [`Exchange`] is one request and its response on one connection. The driver feeds it what has
+//! arrived from the start of what was not consumed, and is told how much to consume. Any split of the
+//! bytes gives the same result.
+
+pub mod body;
+pub mod encode;
+mod error;
+mod exchange;
+mod head;
+mod reuse;
+
+pub use error::{EncodeError, ParseError};
+pub use exchange::{Exchange, HeadStep};
+pub use reuse::{CloseReason, Reuse};
+
+/// What a response may take at most.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct HeadLimits {
+    /// Bytes of one head, status line to blank line; also of all interim heads together and of a
+    /// trailer section. Default 65,536: what common servers send at most, with room to spare.
+    pub bytes: usize,
+    /// Fields of one head, and of a trailer section. Default 128, at most [`FIELDS_MAX`].
+    pub fields: usize,
+}
+
+/// The most fields a head may be allowed: the parser's table of them lies on the stack.
+pub const FIELDS_MAX: usize = 256;
+
+impl Default for HeadLimits {
+    fn default() -> HeadLimits {
+        HeadLimits { bytes: 64 * 1024, fields: 128 }
+    }
+}
+
+impl HeadLimits {
+    /// Limits of `bytes` and `fields`; fields beyond [`FIELDS_MAX`] count as that.
+    pub fn new(bytes: usize, fields: usize) -> HeadLimits {
+        HeadLimits { bytes, fields: fields.min(FIELDS_MAX) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! The head of a response: status, version and fields, kept as text with a table of spans.
+
+use std::fmt;
+
+use http::{StatusCode, Version};
+
+/// A response head in one reusable buffer: looking a field up allocates nothing and builds no map.
+///
+/// The text of the head is copied here when it has arrived whole, so it stays readable while the
+/// body passes through the connection's own buffer.
+pub struct ResponseHead {
+    pub(crate) status: StatusCode,
+    pub(crate) version: Version,
+    pub(crate) text: Vec<u8>,
+    pub(crate) fields: Vec<FieldSpan>,
+    /// Fields from here on came behind a chunked body (RFC 9112 section 7.1.2).
+    pub(crate) trailers_from: usize,
+}
+
+/// Where one field stands in the text.
+///
+/// Invariant: both ranges lie inside the text of the head that holds the span.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FieldSpan {
+    pub(crate) name_start: u32,
+    pub(crate) value_start: u32,
+    pub(crate) name_len: u16,
+    pub(crate) value_len: u32,
+}
+
+/// What a head keeps of its buffers when it is reset, in bytes of text and in fields: one giant
+/// response does not pin its memory in the pool.
+const TEXT_KEPT_BYTES_MAX: usize = 16 * 1024;
+const FIELDS_KEPT_MAX: usize = 128;
+
+impl Default for ResponseHead {
+    fn default() -> ResponseHead {
+        ResponseHead {
+            status: StatusCode::OK,
+            version: Version::HTTP_11,
+            text: Vec::new(),
+            fields: Vec::new(),
+            trailers_from: usize::MAX,
+        }
+    }
+}
+
+impl ResponseHead {
+    /// The status code.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Sets the status code: for transports that make their answers themselves.
+    pub fn set_status(&mut self, status: StatusCode) {
+        self.status = status;
+    }
+
+    /// The version the server spoke.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Sets the version.
+    pub fn set_version(&mut self, version: Version) {
+        self.version = version;
+    }
+
+    /// Appends a field: for transports that make their answers themselves.
+    pub fn push(&mut self, name: &str, value: &[u8]) {
+        let name_start = self.text.len();
+        self.text.extend_from_slice(name.as_bytes());
+        let value_start = self.text.len();
+        self.text.extend_from_slice(value);
+        self.fields.push(FieldSpan::new(name_start, name.len(), value_start, value.len()));
+    }
+
+    /// The value of the first field called `name`, in any case of letters.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.find(self.header_spans(), name)
+    }
+
+    /// The value of the first trailer field called `name`.
+    pub fn trailer(&self, name: &str) -> Option<&[u8]> {
+        self.find(&self.fields[self.header_spans().len()..], name)
+    }
+
+    /// Every header field in the order of arrival, names as the server spelled them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.header_spans().iter().map(|span| (self.name_of(span), self.value_of(span)))
+    }
+
+    /// Every trailer field in the order of arrival.
+    pub fn trailers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let spans = &self.fields[self.header_spans().len()..];
+        spans.iter().map(|span| (self.name_of(span), self.value_of(span)))
+    }
+
+    /// How many header fields there are.
+    pub fn len(&self) -> usize {
+        self.header_spans().len()
+    }
+
+    /// Whether there is no header field.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets everything; keeps a bounded part of the buffers.
+    pub fn reset(&mut self) {
+        let ResponseHead { status, version, text, fields, trailers_from } = self;
+        *status = StatusCode::OK;
+        *version = Version::HTTP_11;
+        *trailers_from = usize::MAX;
+        // Spare capacity is private to this buffer and never shown, yet it held another request's
+        // bytes: they are overwritten so that not even a bug elsewhere could show them.
+        text.fill(0);
+        text.clear();
+        fields.clear();
+        if text.capacity() > TEXT_KEPT_BYTES_MAX {
+            *text = Vec::new();
+        }
+        if fields.capacity() > FIELDS_KEPT_MAX {
+            *fields = Vec::new();
+        }
+    }
+
+    /// Whether this head is as new.
+    pub fn is_blank(&self) -> bool {
+        self.text.is_empty() && self.fields.is_empty() && self.trailers_from == usize::MAX
+    }
+
+    fn header_spans(&self) -> &[FieldSpan] {
+        &self.fields[..self.trailers_from.min(self.fields.len())]
+    }
+
+    fn find(&self, spans: &[FieldSpan], name: &str) -> Option<&[u8]> {
+        spans
+            .iter()
+            .find(|span| {
+                usize::from(span.name_len) == name.len()
+                    && self.name_of(span).eq_ignore_ascii_case(name)
+            })
+            .map(|span| self.value_of(span))
+    }
+
+    fn name_of(&self, span: &FieldSpan) -> &str {
+        let start = span.name_start as usize;
+        let bytes = &self.text[start..start + usize::from(span.name_len)];
+        str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    fn value_of(&self, span: &FieldSpan) -> &[u8] {
+        let start = span.value_start as usize;
+        &self.text[start..start + span.value_len as usize]
+    }
+}
+
+impl FieldSpan {
+    /// Heads are bounded far below 4 GiB and names by the head, so the casts lose nothing.
+    pub(crate) fn new(name_start: usize, name_len: usize, value_start: usize, value_len: usize) -> FieldSpan {
+        FieldSpan {
+            name_start: name_start as u32,
+            value_start: value_start as u32,
+            name_len: u16::try_from(name_len).unwrap_or(u16::MAX),
+            value_len: value_len as u32,
+        }
+    }
+}
+
+impl fmt::Debug for ResponseHead {
+    /// Names only: values can be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseHead")
+            .field("status", &self.status)
+            .field("version", &self.version)
+            .field("fields", &self.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .finish()
+    }
+}

@@ -1,0 +1,390 @@
+//! A bounded pool of objects.
+//!
+//! # Implementation
+//!
+//! A stack of boxed slots under one mutex: the newest is rented first, as it is warm in the cache.
+//! A slot points to its pool only while it is rented, so that the guard is one pointer wide and an
+//! idle slot keeps nothing alive. The clones of a pool share a handle whose drop closes the pool;
+//! the shared part itself lives until the last guard is gone.
+
+use std::error::Error;
+use std::fmt;
+use std::mem;
+use std::ops::{Deref, DerefMut};
+
+use super::Reset;
+use super::inspect::{Verdict, contain, inspect};
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
+
+/// A bounded pool of objects that are reset between two uses.
+///
+/// Clones share the pool. Once the last clone is dropped the idle objects are dropped too, and what
+/// is still out is dropped when it comes back.
+///
+/// # Examples
+///
+/// ```
+/// use turbohttp_core::pool::{ObjectPool, Reset};
+///
+/// #[derive(Default)]
+/// struct Scratch(Vec<u8>);
+///
+/// impl Reset for Scratch {
+///     fn reset(&mut self) {
+///         let Self(bytes) = self;
+///         bytes.clear();
+///         bytes.shrink_to(4096);
+///     }
+///     fn is_blank(&self) -> bool {
+///         self.0.is_empty()
+///     }
+/// }
+///
+/// let pool = ObjectPool::new(8, Scratch::default)?;
+/// let mut scratch = pool.take();
+/// scratch.0.push(1);
+/// drop(scratch);
+/// assert!(pool.take().0.is_empty());
+/// assert_eq!(pool.stats().made, 1);
+/// # Ok::<(), turbohttp_core::pool::InvalidCap>(())
+/// ```
+pub struct ObjectPool<T: Reset> {
+    handle: Arc<Handle<T>>,
+}
+
+impl<T: Reset> ObjectPool<T> {
+    /// Makes an empty pool that keeps at most `cap` idle objects; `make` is called on each miss.
+    ///
+    /// How many objects are out at a time is not limited.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCap`] if `cap` is 0.
+    pub fn new(cap: usize, make: fn() -> T) -> Result<Self, InvalidCap> {
+        if cap == 0 {
+            return Err(InvalidCap { cap });
+        }
+        let shared = Arc::new(Shared {
+            cap,
+            make,
+            idle_count: AtomicUsize::new(0),
+            state: Mutex::new(State::new(cap)),
+        });
+        Ok(Self {
+            handle: Arc::new(Handle { shared }),
+        })
+    }
+
+    /// Rents an idle object, or makes one.
+    ///
+    /// # Panics
+    ///
+    /// If `make` does; the pool is then as before.
+    #[inline]
+    pub fn take(&self) -> PoolBox<T> {
+        let shared = &self.handle.shared;
+        let mut slot = shared.reuse().unwrap_or_else(|| shared.make());
+        slot.home = Some(Arc::clone(shared));
+        PoolBox { slot: Some(slot) }
+    }
+
+    /// Adopts an object that was not rented from here; it is reset, and dropped if there is no room.
+    ///
+    /// # Panics
+    ///
+    /// In debug builds, if the object is not blank after its reset.
+    pub fn put(&self, value: T) {
+        let slot = Box::new(Slot { value, home: None });
+        self.handle.shared.accept(slot, Source::Adopted);
+    }
+
+    /// The number of idle objects, approximately.
+    ///
+    /// A relaxed snapshot in `0..=cap`: exact while nobody uses the pool, and out of date at once
+    /// when somebody does. Decide nothing by it.
+    pub fn count(&self) -> usize {
+        self.handle.shared.idle_count.load(Ordering::Relaxed)
+    }
+
+    /// Drops all idle objects and says how many; objects that are out may come back later.
+    pub fn clear(&self) -> usize {
+        self.handle.shared.empty(Emptying::Clear)
+    }
+
+    /// What the pool has done since it was made, and what it holds, as of one moment.
+    pub fn stats(&self) -> ObjectPoolStats {
+        let shared = &self.handle.shared;
+        let state = shared.state.lock();
+        ObjectPoolStats {
+            idle: state.idle.len(),
+            cap: shared.cap,
+            ..state.stats
+        }
+    }
+}
+
+impl<T: Reset> Clone for ObjectPool<T> {
+    fn clone(&self) -> Self {
+        Self {
+            handle: Arc::clone(&self.handle),
+        }
+    }
+}
+
+impl<T: Reset> fmt::Debug for ObjectPool<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ObjectPool").field(&self.stats()).finish()
+    }
+}
+
+/// A rented object; dropping it gives it back.
+///
+/// Giving back twice does not compile:
+///
+/// ```compile_fail,E0382
+/// # use turbohttp_core::pool::{ObjectPool, Reset};
+/// # fn twice<T: Reset>(pool: &ObjectPool<T>) {
+/// let object = pool.take();
+/// drop(object);
+/// drop(object);
+/// # }
+/// ```
+///
+/// One pointer wide. While the thread is unwinding from a panic the object is dropped instead of
+/// given back, because it may be half changed.
+///
+/// # Panics
+///
+/// Dropping panics in debug builds only, if the object is not blank after its reset.
+#[must_use = "the object goes back at once"]
+pub struct PoolBox<T: Reset> {
+    /// Invariant: `Some` until dropped or detached, and so is the slot's home.
+    slot: Option<Box<Slot<T>>>,
+}
+
+impl<T: Reset> PoolBox<T> {
+    /// Takes the object out of the pool's care for good.
+    #[expect(clippy::missing_panics_doc, reason = "the slot is there until here")]
+    pub fn detach(mut self) -> T {
+        let mut slot = self.slot.take().expect(HELD);
+        if let Some(home) = slot.home.take() {
+            let mut state = home.state.lock();
+            state.stats.outstanding -= 1;
+            state.stats.detached += 1;
+        }
+        slot.value
+    }
+}
+
+impl<T: Reset> Deref for PoolBox<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.slot.as_ref().expect(HELD).value
+    }
+}
+
+impl<T: Reset> DerefMut for PoolBox<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.slot.as_mut().expect(HELD).value
+    }
+}
+
+impl<T: Reset + fmt::Debug> fmt::Debug for PoolBox<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: Reset> Drop for PoolBox<T> {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(mut slot) = self.slot.take() else {
+            return;
+        };
+        if let Some(home) = slot.home.take() {
+            home.accept(slot, Source::Rented);
+        }
+    }
+}
+
+/// What an [`ObjectPool`] has done, and what it holds.
+///
+/// `made + adopted = outstanding + idle + discarded + poisoned + detached`, always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ObjectPoolStats {
+    /// Objects made because none was idle.
+    pub made: u64,
+    /// Objects rented again.
+    pub reused: u64,
+    /// Objects handed to `put`.
+    pub adopted: u64,
+    /// Objects kept after their use.
+    pub returned: u64,
+    /// Objects dropped: over the cap, during unwinding, not blank after reset, cleared, or too late.
+    pub discarded: u64,
+    /// Objects dropped because their reset panicked.
+    pub poisoned: u64,
+    /// Objects taken out for good.
+    pub detached: u64,
+    /// Objects that are out now, forgotten ones included.
+    pub outstanding: u64,
+    /// Objects that are idle now.
+    pub idle: usize,
+    /// The most objects that may be idle.
+    pub cap: usize,
+}
+
+/// A pool cannot be made with this cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidCap {
+    cap: usize,
+}
+
+impl fmt::Display for InvalidCap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "object pool cap is {}, the least is 1", self.cap)
+    }
+}
+
+impl Error for InvalidCap {}
+
+const HELD: &str = "a guard holds its slot until it is dropped";
+
+/// Slots for this many pointers are allocated up front; a larger cap grows into its size.
+const IDLE_RESERVED: usize = 64;
+
+/// What all clones of a pool share; its drop is the end of the pool.
+struct Handle<T: Reset> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T: Reset> Drop for Handle<T> {
+    fn drop(&mut self) {
+        self.shared.empty(Emptying::Close);
+    }
+}
+
+struct Slot<T: Reset> {
+    value: T,
+    /// Invariant: `Some` only while rented, so that idle slots do not keep the pool alive.
+    home: Option<Arc<Shared<T>>>,
+}
+
+struct Shared<T: Reset> {
+    cap: usize,
+    make: fn() -> T,
+    /// The length of `State::idle`, written under its lock, for those who only want a look.
+    idle_count: AtomicUsize,
+    state: Mutex<State<T>>,
+}
+
+struct State<T: Reset> {
+    /// Invariant: at most `cap` slots, each of them blank.
+    idle: Vec<Box<Slot<T>>>,
+    is_closed: bool,
+    /// `idle` and `cap` are filled in when they are asked for.
+    stats: ObjectPoolStats,
+}
+
+impl<T: Reset> State<T> {
+    fn new(cap: usize) -> Self {
+        Self {
+            idle: Vec::with_capacity(cap.min(IDLE_RESERVED)),
+            is_closed: false,
+            stats: ObjectPoolStats::default(),
+        }
+    }
+}
+
+/// Where a slot that comes in was before.
+#[derive(Clone, Copy)]
+enum Source {
+    Rented,
+    Adopted,
+}
+
+#[derive(Clone, Copy)]
+enum Emptying {
+    Clear,
+    Close,
+}
+
+impl<T: Reset> Shared<T> {
+    #[inline]
+    fn reuse(&self) -> Option<Box<Slot<T>>> {
+        let mut state = self.state.lock();
+        let slot = state.idle.pop()?;
+        self.idle_count.store(state.idle.len(), Ordering::Relaxed);
+        state.stats.reused += 1;
+        state.stats.outstanding += 1;
+        Some(slot)
+    }
+
+    /// Counts only after `make`, which may panic.
+    #[cold]
+    fn make(&self) -> Box<Slot<T>> {
+        let slot = Box::new(Slot {
+            value: (self.make)(),
+            home: None,
+        });
+        let mut state = self.state.lock();
+        state.stats.made += 1;
+        state.stats.outstanding += 1;
+        slot
+    }
+
+    fn accept(&self, mut slot: Box<Slot<T>>, source: Source) {
+        let verdict = inspect(&mut slot.value);
+        if let Some(refused) = self.insert(slot, source, verdict) {
+            contain(|| drop(refused));
+        }
+        debug_assert!(
+            verdict != Verdict::Stained,
+            "an object is not blank after its reset"
+        );
+    }
+
+    /// Keeps the slot or gives it back, to be dropped outside the lock.
+    #[inline]
+    fn insert(&self, slot: Box<Slot<T>>, source: Source, verdict: Verdict) -> Option<Box<Slot<T>>> {
+        let mut state = self.state.lock();
+        match source {
+            Source::Rented => state.stats.outstanding -= 1,
+            Source::Adopted => state.stats.adopted += 1,
+        }
+        if verdict == Verdict::Poisoned {
+            state.stats.poisoned += 1;
+            return Some(slot);
+        }
+        if verdict != Verdict::Blank || state.is_closed || state.idle.len() >= self.cap {
+            state.stats.discarded += 1;
+            return Some(slot);
+        }
+        state.stats.returned += 1;
+        state.idle.push(slot);
+        self.idle_count.store(state.idle.len(), Ordering::Relaxed);
+        None
+    }
+
+    fn empty(&self, emptying: Emptying) -> usize {
+        let mut state = self.state.lock();
+        state.is_closed |= matches!(emptying, Emptying::Close);
+        let idle = mem::take(&mut state.idle);
+        state.stats.discarded += idle.len() as u64;
+        self.idle_count.store(0, Ordering::Relaxed);
+        drop(state);
+
+        let count = idle.len();
+        for slot in idle {
+            contain(|| drop(slot));
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! The phases of a request, and the one table that says all about them.
+
+/// A part of the life of a request.
+///
+/// Declared in the order they happen in within one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Waiting in the queue for a worker.
+    Queue,
+    /// Waiting for a permit to talk to the origin.
+    Permit,
+    /// Resolving the name of the host.
+    Dns,
+    /// Opening the connection.
+    Connect,
+    /// Shaking hands with the TLS of the peer.
+    Tls,
+    /// Sending the head and the body.
+    Send,
+    /// Waiting for the first byte of the response.
+    Wait,
+    /// Receiving the rest of it.
+    Receive,
+}
+
+impl Phase {
+    /// How many phases there are.
+    pub const COUNT: usize = 8;
+
+    /// All phases, in order.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Queue,
+        Self::Permit,
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Send,
+        Self::Wait,
+        Self::Receive,
+    ];
+
+    /// The name in lower case.
+    pub const fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The row of the table.
+    pub const fn row(self) -> &'static PhaseRow {
+        &PHASES[self as usize]
+    }
+
+    /// Whether this phase may come directly after `earlier` within one attempt.
+    pub fn may_follow(self, earlier: Self) -> bool {
+        self.row().after.contains(&earlier)
+    }
+
+    /// The phase as one bit of a set.
+    pub(crate) const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// All that outputs need to know of a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PhaseRow {
+    /// The phase.
+    pub phase: Phase,
+    /// Its name in lower case.
+    pub name: &'static str,
+    /// The phases that may come directly before it within one attempt. Any phase may be the first:
+    /// what took no time is left out.
+    pub after: &'static [Phase],
+    /// The field of `timings` in an HTTP archive (HAR 1.2) that its time is added to.
+    pub har_field: &'static str,
+    /// One printable ASCII character for waterfalls.
+    pub glyph: char,
+}
+
+/// One row for each phase, in the order of [`Phase::ALL`].
+#[rustfmt::skip]
+pub static PHASES: [PhaseRow; Phase::COUNT] = {
+    use Phase::{Connect, Dns, Permit, Queue, Receive, Send, Tls, Wait};
+    [
+        row(Queue,   "queue",   &[],                            "blocked", 'q'),
+        row(Permit,  "permit",  &[Queue],                       "blocked", 'p'),
+        row(Dns,     "dns",     &[Queue, Permit],               "dns",     'd'),
+        row(Connect, "connect", &[Queue, Permit, Dns],          "connect", 'c'),
+        row(Tls,     "tls",     &[Connect],                     "ssl",     't'),
+        row(Send,    "send",    &[Queue, Permit, Connect, Tls], "send",    '>'),
+        row(Wait,    "wait",    &[Send],                        "wait",    '.'),
+        row(Receive, "receive", &[Wait],                        "receive", '<'),
+    ]
+};
+
+const fn row(
+    phase: Phase,
+    name: &'static str,
+    after: &'static [Phase],
+    har_field: &'static str,
+    glyph: char,
+) -> PhaseRow {
+    PhaseRow {
+        phase,
+        name,
+        after,
+        har_field,
+        glyph,
+    }
+}

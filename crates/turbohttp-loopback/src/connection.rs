@@ -1,0 +1,226 @@
+//! One connection: read a request, answer it, and again.
+//!
+//! # Implementation
+//!
+//! The usual request of a benchmark costs one receive and one send, and no allocation: head and
+//! content arrive in one read, the target equals the last one on this connection, and its answer
+//! lies ready in the [`Host`].
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::answer::Answer;
+use crate::body::{Intake, Sink};
+use crate::head::{self, Framing, Head};
+use crate::host::Host;
+use crate::inbox::{INBOX_BYTES, Inbox};
+use crate::options::FailWith;
+use crate::route::Route;
+use crate::stream::Stream;
+
+/// How long a refused peer may still send before the connection is cut.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Serves the connection until either side ends it.
+pub(crate) async fn run(tcp: TcpStream, host: Arc<Host>) {
+    let _open = host.counters.connection();
+    let Ok(stream) = open(tcp, &host).await else {
+        return;
+    };
+    let mut connection = Connection {
+        stream,
+        inbox: Inbox::new(),
+        host: &host,
+        last: None,
+    };
+    while let Ok(After::KeepAlive) = connection.exchange().await {}
+}
+
+async fn open(tcp: TcpStream, host: &Host) -> io::Result<Stream> {
+    tcp.set_nodelay(true)?;
+    let stream = Stream::Plain(tcp);
+    #[cfg(feature = "tls")]
+    if let Some(config) = &host.options.tls {
+        return stream.handshake(config.clone()).await;
+    }
+    #[cfg(not(feature = "tls"))]
+    let _ = host;
+    Ok(stream)
+}
+
+/// What comes after an answer.
+pub(crate) enum After {
+    KeepAlive,
+    Close,
+}
+
+/// What a request is answered with, decided while its head is still in the inbox.
+enum Plan {
+    Kept(Arc<Answer>),
+    /// The head, for the routes that compute their answer.
+    Routed(Vec<u8>),
+}
+
+/// The state of one connection.
+pub(crate) struct Connection<'a> {
+    pub(crate) stream: Stream,
+    pub(crate) inbox: Inbox,
+    pub(crate) host: &'a Host,
+    /// The last target that had a kept answer, and that answer.
+    last: Option<(Box<[u8]>, Arc<Answer>)>,
+}
+
+impl Connection<'_> {
+    async fn exchange(&mut self) -> io::Result<After> {
+        let Some(length) = self.await_head().await? else {
+            return Box::pin(self.refuse(431)).await;
+        };
+        let host = self.host;
+        let (number, _in_flight) = host.counters.request();
+        let Ok(head) = head::parse(&self.inbox.unread()[..length]) else {
+            return Box::pin(self.refuse(400)).await;
+        };
+        let mut plan = self.plan(&head);
+        let mut sink = self.sink(&plan, &head);
+        self.inbox.consume(length);
+        match self.read_content(&head, &mut sink).await {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Box::pin(self.refuse(400)).await;
+            }
+            result => result?,
+        }
+        if !host.options.base_delay.is_zero() {
+            tokio::time::sleep(host.options.base_delay).await;
+        }
+        match host.failure(number) {
+            None => {}
+            Some(FailWith::Drop) => return Ok(After::Close),
+            Some(FailWith::Status503) => plan = Plan::Kept(Arc::new(Answer::status(503))),
+        }
+        match plan {
+            Plan::Kept(answer) => self.send(&answer, &head).await,
+            Plan::Routed(bytes) => Box::pin(self.respond(&head, &bytes, sink)).await,
+        }
+    }
+
+    /// Reads until a whole head is there; its length, or `None` if it is too long.
+    async fn await_head(&mut self) -> io::Result<Option<usize>> {
+        loop {
+            if let Some(length) = head::find_end(self.inbox.unread()) {
+                return Ok(Some(length));
+            }
+            if self.inbox.unread().len() == INBOX_BYTES {
+                return Ok(None);
+            }
+            self.inbox.fill(&mut self.stream).await?;
+        }
+    }
+
+    fn plan(&mut self, head: &Head) -> Plan {
+        let bytes = &self.inbox.unread()[..head.length];
+        let target = &bytes[head.target.clone()];
+        if let Some((known, answer)) = &self.last
+            && **known == *target
+        {
+            return Plan::Kept(answer.clone());
+        }
+        match self.host.kept(target) {
+            Some(answer) => {
+                self.last = Some((target.into(), answer.clone()));
+                Plan::Kept(answer)
+            }
+            None => Plan::Routed(bytes.to_vec()),
+        }
+    }
+
+    fn sink(&self, plan: &Plan, head: &Head) -> Sink {
+        match plan {
+            Plan::Routed(bytes)
+                if matches!(Route::parse(&bytes[head.target.clone()]), Route::Echo) =>
+            {
+                Sink::Keep {
+                    bytes: Vec::new(),
+                    overflow: false,
+                }
+            }
+            _ => Sink::Discard,
+        }
+    }
+
+    async fn read_content(&mut self, head: &Head, sink: &mut Sink) -> io::Result<()> {
+        if head.framing == Framing::Length(0) {
+            return Ok(());
+        }
+        // RFC 9110 §10.1.1: needless once some of the content is here.
+        if head.expects_continue && self.inbox.unread().is_empty() {
+            self.stream
+                .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
+                .await?;
+            self.stream.flush().await?;
+        }
+        let Connection {
+            stream,
+            inbox,
+            host,
+            ..
+        } = self;
+        Intake {
+            stream,
+            inbox,
+            counters: &host.counters,
+            sink,
+        }
+        .read(head.framing)
+        .await
+    }
+
+    /// Sends an answer that is there whole.
+    pub(crate) async fn send(&mut self, answer: &Answer, head: &Head) -> io::Result<After> {
+        if !head.keep_alive {
+            return Box::pin(self.send_last(answer, head)).await;
+        }
+        self.send_bytes(answer, head).await?;
+        Ok(After::KeepAlive)
+    }
+
+    async fn send_last(&mut self, answer: &Answer, head: &Head) -> io::Result<After> {
+        self.send_bytes(&answer.closing(), head).await?;
+        self.stream.shutdown().await?;
+        Ok(After::Close)
+    }
+
+    async fn send_bytes(&mut self, answer: &Answer, head: &Head) -> io::Result<()> {
+        let length = if head.is_head_method {
+            answer.head_length
+        } else {
+            answer.bytes.len()
+        };
+        self.stream.write_all(&answer.bytes[..length]).await?;
+        self.stream.flush().await?;
+        self.host.counters.sent(length - answer.head_length);
+        Ok(())
+    }
+
+    /// Answers what cannot be understood, and ends the connection.
+    async fn refuse(&mut self, status: u16) -> io::Result<After> {
+        self.stream
+            .write_all(&Answer::status(status).closing().bytes)
+            .await?;
+        self.stream.shutdown().await?;
+        // Unread bytes would turn the close into a reset, which can overtake the answer.
+        let _ = tokio::time::timeout(LINGER, self.drain()).await;
+        Ok(After::Close)
+    }
+
+    /// Reads until the peer closes, and forgets what it reads.
+    pub(crate) async fn drain(&mut self) -> io::Result<()> {
+        loop {
+            self.inbox.consume(self.inbox.unread().len());
+            self.inbox.fill(&mut self.stream).await?;
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What a request target asks for.
+
+/// The routes, as `/` lists them.
+pub const ROUTES: &str = "\
+/                    this list
+/small               13 bytes behind 6 header fields
+/bytes/N             N bytes, byte i being i mod 251
+/chunked/COUNT/SIZE  the same in COUNT chunks of SIZE bytes
+/status/CODE         an answer with status CODE (200 to 599); a 3xx points to /small
+/delay/MS            /small after MS milliseconds
+/slow/BYTES/MS       BYTES bytes in ten pieces with MS milliseconds between them
+/close/N             N bytes, delimited by the end of the connection
+/drop                closes the connection without an answer
+/drop/N              announces N bytes, sends half of them and closes
+/reset               resets the connection instead of an answer
+/echo                the content of the request
+/post                reads the content of the request, then as /small
+/headers             the request head as text
+/never               never answers
+/id/ANY              ANY
+";
+
+/// A parsed request target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    Index,
+    Small,
+    Bytes(u64),
+    Chunked { count: u64, size: u64 },
+    Status(u16),
+    Delay { ms: u64 },
+    Slow { bytes: u64, ms: u64 },
+    Close(u64),
+    Drop,
+    DropHalfway(u64),
+    Reset,
+    Echo,
+    Headers,
+    Never,
+    Id(&'a [u8]),
+    Unknown,
+}
+
+impl<'a> Route<'a> {
+    /// Reads the target in origin-form or absolute-form; the query is ignored.
+    pub(crate) fn parse(target: &'a [u8]) -> Route<'a> {
+        let path = path(target);
+        if let Some(any) = path.strip_prefix(b"/id/") {
+            return Route::Id(any);
+        }
+        let mut segments = path.split(|byte| *byte == b'/').skip(1);
+        let mut next = || segments.next();
+        let words = [next(), next(), next(), next()];
+        match words {
+            [Some(name), None, None, None] => plain(name),
+            [Some(name), Some(a), None, None] => with_one(name, a),
+            [Some(name), Some(a), Some(b), None] => with_two(name, a, b),
+            _ => None,
+        }
+        .unwrap_or(Route::Unknown)
+    }
+}
+
+fn path(target: &[u8]) -> &[u8] {
+    let target = match memchr::memmem::find(target, b"://") {
+        Some(scheme) if !target.starts_with(b"/") => {
+            let authority = &target[scheme + 3..];
+            &authority[memchr::memchr(b'/', authority).unwrap_or(authority.len())..]
+        }
+        _ => target,
+    };
+    &target[..memchr::memchr(b'?', target).unwrap_or(target.len())]
+}
+
+fn plain(name: &[u8]) -> Option<Route<'static>> {
+    Some(match name {
+        b"" => Route::Index,
+        // Every route reads the content of the request first.
+        b"small" | b"post" => Route::Small,
+        b"drop" => Route::Drop,
+        b"reset" => Route::Reset,
+        b"echo" => Route::Echo,
+        b"headers" => Route::Headers,
+        b"never" => Route::Never,
+        _ => return None,
+    })
+}
+
+fn with_one(name: &[u8], a: &[u8]) -> Option<Route<'static>> {
+    let a = crate::head::decimal(a)?;
+    Some(match name {
+        b"bytes" => Route::Bytes(a),
+        b"status" => Route::Status(u16::try_from(a).ok().filter(|c| (200..600).contains(c))?),
+        b"delay" => Route::Delay { ms: a },
+        b"close" => Route::Close(a),
+        b"drop" => Route::DropHalfway(a),
+        _ => return None,
+    })
+}
+
+fn with_two(name: &[u8], a: &[u8], b: &[u8]) -> Option<Route<'static>> {
+    let (a, b) = (crate::head::decimal(a)?, crate::head::decimal(b)?);
+    Some(match name {
+        b"chunked" => Route::Chunked { count: a, size: b },
+        b"slow" => Route::Slow { bytes: a, ms: b },
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Route;
+
+    #[test]
+    fn targets_are_read() {
+        let cases: [(&str, Route<'_>); 12] = [
+            ("/", Route::Index),
+            ("/small?x=/y", Route::Small),
+            ("http://host:1/small", Route::Small),
+            ("/bytes/65536", Route::Bytes(65536)),
+            (
+                "/chunked/16/1024",
+                Route::Chunked {
+                    count: 16,
+                    size: 1024,
+                },
+            ),
+            ("/drop/9", Route::DropHalfway(9)),
+            ("/id/a/b", Route::Id(b"a/b")),
+            ("/bytes/x", Route::Unknown),
+            ("/bytes/1/2", Route::Unknown),
+            ("/status/999", Route::Unknown),
+            ("*", Route::Unknown),
+            ("/small/", Route::Unknown),
+        ];
+        for (target, route) in cases {
+            assert_eq!(Route::parse(target.as_bytes()), route, "{target}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The steps of a script.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+/// What a scripted connection does next. When the steps are done, the connection is closed as by
+/// [`Step::Close`]; when the peer ends it in a step that reads or writes, the rest is skipped.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Step {
+    /// Reads until the empty line that ends a request head. What follows it stays for later steps.
+    ReadHead,
+    /// Reads this many bytes.
+    ReadExact(usize),
+    /// Reads until the peer ends its side.
+    ReadToEnd,
+    /// Sends these bytes, at once if the system takes them.
+    Send(Vec<u8>),
+    /// Sends these bytes in pieces of this size, each in a segment of its own as far as the system
+    /// allows: it yields between them and waits for nothing.
+    SendSplit(Vec<u8>, usize),
+    /// Sends these bytes again and again until the peer ends the connection.
+    Flood(Vec<u8>),
+    /// Waits. A [`Signal`] is the better choice where a test can say when to go on.
+    Sleep(Duration),
+    /// Waits until the test has set the signal.
+    Await(Signal),
+    /// Sends nothing more, and reads until the peer ends the connection.
+    Stall,
+    /// Neither sends nor reads until the server ends. What the peer sends fills the buffers of the
+    /// system, then its writes block. Such a connection counts as open even after the peer left.
+    Deaf,
+    /// Ends the sending side (FIN; over TLS also close_notify). Reading goes on.
+    HalfClose,
+    /// Ends the connection in order, over TLS with close_notify. What has arrived is read first,
+    /// since unread bytes would make it a reset.
+    Close,
+    /// Ends TCP in order but TLS not at all: no close_notify.
+    Truncate,
+    /// Ends the connection by RST.
+    Reset,
+    /// Speaks TLS from here on.
+    #[cfg(feature = "tls")]
+    Handshake(Arc<rustls::ServerConfig>),
+}
+
+impl Step {
+    /// [`Step::Send`] of a string or of bytes.
+    pub fn send(bytes: impl Into<Vec<u8>>) -> Step {
+        Step::Send(bytes.into())
+    }
+
+    /// [`Step::SendSplit`] of a string or of bytes.
+    pub fn send_split(bytes: impl Into<Vec<u8>>, piece_bytes: usize) -> Step {
+        Step::SendSplit(bytes.into(), piece_bytes)
+    }
+}
+
+/// Lets a script wait for its test: once set, every [`Step::Await`] of it goes on.
+#[derive(Clone, Debug)]
+pub struct Signal(Arc<Semaphore>);
+
+impl Default for Signal {
+    fn default() -> Self {
+        Signal(Arc::new(Semaphore::new(0)))
+    }
+}
+
+impl Signal {
+    /// A signal that is not set.
+    #[must_use]
+    pub fn new() -> Signal {
+        Signal::default()
+    }
+
+    /// Lets go on whoever waits, now and later.
+    pub fn set(&self) {
+        // A closed semaphore refuses everyone at once, and for ever.
+        self.0.close();
+    }
+
+    pub(crate) async fn wait(&self) {
+        drop(self.0.acquire().await);
+    }
+}

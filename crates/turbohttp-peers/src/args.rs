@@ -1,0 +1,102 @@
+//! What was typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::case::Workload;
+use crate::peers::PeerName;
+
+#[derive(Parser)]
+#[command(about, version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// One client process: what a round consists of, and what to run under a profiler
+    Client(ClientArgs),
+    /// The server process; it prints its address and ends with its parent
+    Server {
+        /// Core to pin it to
+        #[arg(long)]
+        core: Option<usize>,
+    },
+    /// Keeps a core from halting, at the lowest priority
+    Spin {
+        /// Core to pin it to
+        #[arg(long)]
+        core: usize,
+    },
+    /// User-space instructions per request and peer, by valgrind's callgrind
+    Instructions(CountArgs),
+    /// System calls per request and peer, by strace
+    Syscalls(CountArgs),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RunArgs {
+    /// Rounds of every case and peer
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rounds: u32,
+    /// Seconds each round is measured for
+    #[arg(long, default_value_t = 0.7)]
+    pub(crate) seconds: f64,
+    /// Cases to run, all by default: small-1, small-64, …
+    #[arg(long, value_delimiter = ',', value_name = "CASE")]
+    pub(crate) only: Vec<String>,
+    /// Peers to run, all by default
+    #[arg(long, value_delimiter = ',', value_enum, value_name = "PEER")]
+    pub(crate) peers: Vec<PeerName>,
+    /// Also writes everything to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Exits with 3 when a ratio is below its floor
+    #[arg(long)]
+    pub(crate) gate: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ClientArgs {
+    /// Who makes the requests
+    #[arg(long, value_enum)]
+    pub(crate) peer: PeerName,
+    /// What is requested
+    #[arg(long, value_enum, default_value = "small")]
+    pub(crate) scenario: Workload,
+    /// How many requests are in flight at once
+    #[arg(long, default_value_t = 64)]
+    pub(crate) callers: usize,
+    /// The server, as http://address:port
+    #[arg(long)]
+    pub(crate) url: String,
+    /// Makes exactly this many requests and ends
+    #[arg(long, conflicts_with = "seconds")]
+    pub(crate) requests: Option<u64>,
+    /// Measures for this many seconds, after a quarter of them to warm up
+    #[arg(long, default_value_t = 0.7)]
+    pub(crate) seconds: f64,
+    /// With --requests: counts allocations, after as many requests to warm up
+    #[arg(long, requires = "requests")]
+    pub(crate) count_allocations: bool,
+    /// Runs on tokio's multi-thread runtime with two workers
+    #[arg(long)]
+    pub(crate) multi_thread: bool,
+    /// Core to pin the process to
+    #[arg(long)]
+    pub(crate) core: Option<usize>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct CountArgs {
+    /// Cases to count; small-1, small-64, chunked and post by default
+    #[arg(long, value_delimiter = ',', value_name = "CASE")]
+    pub(crate) only: Vec<String>,
+    /// Peers to count, all by default
+    #[arg(long, value_delimiter = ',', value_enum, value_name = "PEER")]
+    pub(crate) peers: Vec<PeerName>,
+}

@@ -1,0 +1,195 @@
+//! What turbohttp has to reach beside the others, and whether it did.
+
+use std::fmt;
+
+use crate::peers::PeerName;
+use crate::rounds::{CaseResult, PeerResult};
+use crate::sample::Sample;
+
+/// A bound on one ratio.
+struct Floor {
+    case: &'static str,
+    bound: Bound,
+}
+
+enum Bound {
+    /// At least this many times the requests of that peer.
+    Of(PeerName, f64),
+    /// At least this many times the requests of the fastest peer.
+    OfFastest(f64),
+    /// Peak memory grows by at most this many times the content.
+    Bodies(f64),
+}
+
+const fn floor(case: &'static str, bound: Bound) -> Floor {
+    Floor { case, bound }
+}
+
+/// Ratios of medians of one run. They lie some per cent below what was measured, as ratios to the
+/// limit repeat within five per cent and those to libraries within fifteen.
+const FLOORS: [Floor; 12] = [
+    floor("small-1", Bound::Of(PeerName::LimitTokio, 0.93)),
+    floor("small-1", Bound::Of(PeerName::Reqwest, 1.28)),
+    floor("small-64", Bound::Of(PeerName::LimitTokio, 0.80)),
+    floor("small-64", Bound::Of(PeerName::HyperUtil, 1.55)),
+    floor("small-64", Bound::Of(PeerName::Reqwest, 2.2)),
+    floor("small-256", Bound::Of(PeerName::Reqwest, 2.6)),
+    floor("64k", Bound::Of(PeerName::Reqwest, 1.8)),
+    floor("chunked", Bound::Of(PeerName::Reqwest, 3.0)),
+    floor("post", Bound::Of(PeerName::Reqwest, 2.2)),
+    floor("stream", Bound::OfFastest(0.97)),
+    floor("collect", Bound::Of(PeerName::Reqwest, 1.4)),
+    floor("collect", Bound::Bodies(1.1)),
+];
+
+/// What came of the floors.
+pub(crate) struct Verdict {
+    lines: Vec<(Outcome, String)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Held,
+    Missed,
+    /// The case or a peer was left out.
+    NotMeasured,
+}
+
+/// Holds the results against every floor.
+pub(crate) fn judge(results: &[CaseResult]) -> Verdict {
+    Verdict {
+        lines: FLOORS
+            .iter()
+            .map(|floor| judge_floor(floor, results))
+            .collect(),
+    }
+}
+
+impl Verdict {
+    /// Whether no floor was missed. What was not measured was not missed.
+    pub(crate) fn is_passed(&self) -> bool {
+        self.lines
+            .iter()
+            .all(|(outcome, _)| *outcome != Outcome::Missed)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (outcome, line) in &self.lines {
+            let word = match outcome {
+                Outcome::Held => "held",
+                Outcome::Missed => "MISSED",
+                Outcome::NotMeasured => "not measured",
+            };
+            writeln!(f, "{word}: {line}")?;
+        }
+        Ok(())
+    }
+}
+
+fn judge_floor(floor: &Floor, results: &[CaseResult]) -> (Outcome, String) {
+    let wanted = describe(floor);
+    let result = results.iter().find(|result| result.case.name == floor.case);
+    let Some(figure) = result.and_then(|result| figure(&floor.bound, result)) else {
+        return (Outcome::NotMeasured, wanted);
+    };
+    let is_held = match floor.bound {
+        Bound::Of(_, least) | Bound::OfFastest(least) => figure >= least,
+        Bound::Bodies(most) => figure <= most,
+    };
+    let outcome = if is_held {
+        Outcome::Held
+    } else {
+        Outcome::Missed
+    };
+    (outcome, format!("{wanted}: {figure:.2}"))
+}
+
+fn describe(floor: &Floor) -> String {
+    let case = floor.case;
+    match floor.bound {
+        Bound::Of(peer, least) => format!("{case} at least {least:.2} of {}", peer.name()),
+        Bound::OfFastest(least) => format!("{case} at least {least:.2} of the fastest"),
+        Bound::Bodies(most) => format!("{case} at most {most:.2} bodies of memory"),
+    }
+}
+
+fn figure(bound: &Bound, result: &CaseResult) -> Option<f64> {
+    let speed = |peer: &PeerResult| peer.median(Sample::per_second);
+    let ours = result.peer(PeerName::Turbohttp)?;
+    Some(match bound {
+        Bound::Of(peer, _) => speed(ours) / speed(result.peer(*peer)?),
+        Bound::OfFastest(_) => {
+            let others = result
+                .peers
+                .iter()
+                .filter(|peer| peer.peer != PeerName::Turbohttp);
+            speed(ours) / others.map(speed).reduce(f64::max)?
+        }
+        Bound::Bodies(_) => {
+            let grown = ours.median(|sample| sample.rss_growth_bytes as f64);
+            grown / result.case.workload.content_length() as f64
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case;
+
+    fn peer(peer: PeerName, requests: u64, grown: u64) -> PeerResult {
+        let sample = Sample {
+            requests,
+            elapsed_ns: 1_000_000_000,
+            rss_growth_bytes: grown,
+            ..Sample::default()
+        };
+        PeerResult {
+            peer,
+            rounds: vec![sample],
+            counted: sample,
+        }
+    }
+
+    fn result(name: &str, peers: Vec<PeerResult>) -> CaseResult {
+        let case = case::select(&[name.to_owned()], &[]).unwrap()[0];
+        CaseResult { case, peers }
+    }
+
+    #[test]
+    fn every_floor_names_a_case() {
+        for floor in &FLOORS {
+            case::select(&[floor.case.to_owned()], &[]).unwrap();
+        }
+    }
+
+    #[test]
+    fn missed_floor_is_named_with_its_figure() {
+        let peers = vec![
+            peer(PeerName::Turbohttp, 120, 0),
+            peer(PeerName::Reqwest, 100, 0),
+        ];
+        let verdict = judge(&[result("small-1", peers)]);
+        assert!(!verdict.is_passed());
+        let text = verdict.to_string();
+        assert!(
+            text.contains("MISSED: small-1 at least 1.28 of reqwest: 1.20\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("not measured: small-1 at least 0.93 of limit-tokio\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn memory_is_bounded_from_above() {
+        let body = 64 * 1024 * 1024;
+        for (grown, is_passed) in [(body, true), (2 * body, false)] {
+            let verdict = judge(&[result("collect", vec![peer(PeerName::Turbohttp, 1, grown)])]);
+            assert_eq!(verdict.is_passed(), is_passed);
+        }
+    }
+}

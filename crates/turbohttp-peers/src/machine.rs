@@ -1,0 +1,123 @@
+//! Cores, priorities, processor time and memory: what is asked of the system, best effort. Where it
+//! is not Linux, measurements run unpinned and say nothing of processor time and memory.
+
+use std::time::Duration;
+
+/// How much the measured processes are preferred to others.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = -10;
+
+/// Turns for ever on `core`, at the lowest priority: a virtual core that halts takes longer to wake
+/// than a request takes, and whoever dawdles would profit.
+pub(crate) fn spin(core: usize) {
+    pin(core);
+    lower_priority();
+    end_with_parent();
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use super::{Duration, NICENESS};
+    use rustix::process::{Signal, nice, set_parent_process_death_signal, setsid};
+    use rustix::thread::{CpuSet, sched_setaffinity};
+    use rustix::time::{ClockId, clock_gettime};
+
+    /// Pins the calling thread, and those it will start, to `core`.
+    pub(crate) fn pin(core: usize) {
+        if core < CpuSet::MAX_CPU {
+            let mut cores = CpuSet::new();
+            cores.set(core);
+            let _ = sched_setaffinity(None, &cores);
+        }
+    }
+
+    /// Lets the system end this process when its parent ends, however that may come about.
+    pub(crate) fn end_with_parent() {
+        let _ = set_parent_process_death_signal(Some(Signal::TERM));
+    }
+
+    pub(crate) fn raise_priority() {
+        let _ = nice(NICENESS);
+    }
+
+    pub(crate) fn lower_priority() {
+        let _ = nice(19);
+    }
+
+    /// Puts this process and its children into a session of their own, and prefers it as a whole:
+    /// where the scheduler groups by session, niceness alone counts only inside it. Left as it is
+    /// when this process leads a group already, as when started by an interactive shell.
+    pub(crate) fn own_session() {
+        if setsid().is_ok() {
+            // The terminal no longer tells us to stop; our parent's end does.
+            end_with_parent();
+            let _ = std::fs::write("/proc/self/autogroup", NICENESS.to_string());
+        }
+    }
+
+    /// Processor time this process has used.
+    pub(crate) fn cpu_time() -> Duration {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        Duration::new(
+            time.tv_sec.unsigned_abs(),
+            time.tv_nsec.unsigned_abs() as u32,
+        )
+    }
+
+    /// User and system time in clock ticks, too coarse but for their proportion.
+    pub(crate) fn user_and_system_ticks() -> (u64, u64) {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        // Fields 14 and 15; the second, in parentheses, may contain spaces.
+        let mut fields = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .skip(11);
+        let mut next = || {
+            fields
+                .next()
+                .and_then(|field| field.parse().ok())
+                .unwrap_or(0)
+        };
+        (next(), next())
+    }
+
+    /// A line of /proc/self/status, in bytes.
+    pub(crate) fn memory(name: &str) -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kib.unwrap_or(0) * 1024
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use super::Duration;
+
+    pub(crate) fn pin(_core: usize) {}
+    pub(crate) fn end_with_parent() {}
+    pub(crate) fn raise_priority() {}
+    pub(crate) fn lower_priority() {}
+    pub(crate) fn own_session() {}
+    pub(crate) fn cpu_time() -> Duration {
+        Duration::ZERO
+    }
+    pub(crate) fn user_and_system_ticks() -> (u64, u64) {
+        (0, 0)
+    }
+    pub(crate) fn memory(_name: &str) -> u64 {
+        0
+    }
+}
+
+pub(crate) use system::{
+    cpu_time, end_with_parent, lower_priority, memory, own_session, pin, raise_priority,
+    user_and_system_ticks,
+};

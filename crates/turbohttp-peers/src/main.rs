@@ -1,0 +1,82 @@
+//! TurboHTTP beside reqwest, hyper-util and the practical limit, in one run.
+//!
+//! Without a subcommand it measures: one server process on one core, and for every case, round and
+//! peer a client process on another. Rounds are interleaved (A B C D A B C D), so that whatever else
+//! the machine does meets every peer alike; medians and the ratios between them are the result.
+//!
+//! ```text
+//! turbohttp-peers                        all tables
+//! turbohttp-peers --gate                 and exit code 3 when a floor is missed
+//! turbohttp-peers --only small-64 --peers limit-tokio,turbohttp
+//! turbohttp-peers instructions           user-space instructions per request, by callgrind
+//! turbohttp-peers syscalls               system calls per request, by strace
+//! ```
+#![deny(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command: its output is its purpose"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a stopwatch has to ask the clock"
+)]
+
+mod alloc;
+mod args;
+mod case;
+mod children;
+mod client;
+mod counting;
+mod floors;
+mod histogram;
+mod load;
+mod machine;
+mod peers;
+mod report;
+mod rounds;
+mod sample;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+
+#[global_allocator]
+static ALLOCATOR: alloc::Counting = alloc::Counting;
+
+/// When a floor of `--gate` was missed.
+const EXIT_FLOOR_MISSED: u8 = 3;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let args = Args::parse();
+    match args.command {
+        None => return run(&args.run),
+        Some(Command::Client(client)) => client::run(&client)?,
+        Some(Command::Server { core }) => children::serve(core)?,
+        Some(Command::Spin { core }) => machine::spin(core),
+        Some(Command::Instructions(count)) => counting::instructions(&count)?,
+        Some(Command::Syscalls(count)) => counting::syscalls(&count)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures, reports, and holds against the floors.
+fn run(args: &args::RunArgs) -> anyhow::Result<ExitCode> {
+    let results = rounds::measure(args)?;
+    print!("{}", report::markdown(&results));
+    if let Some(path) = &args.json {
+        std::fs::write(path, report::json(&results)?)?;
+    }
+    if !args.gate {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let verdict = floors::judge(&results);
+    print!("{verdict}");
+    Ok(if verdict.is_passed() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_FLOOR_MISSED)
+    })
+}

@@ -1,0 +1,236 @@
+//! Building a client: options, middlewares, transport.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
+use turbohttp_core::origin::Origins;
+use turbohttp_core::pool::ObjectPool;
+
+use super::{Client, Inner, Limits, Timeouts};
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::CONTEXTS_MAX;
+use crate::middleware::{MapRequest, MapResponse, Middleware, Stack};
+#[cfg(feature = "rustls")]
+use crate::net::Tls;
+use crate::net::{NetOptions, NetTransport};
+use crate::request::Request;
+use crate::response::Response;
+use crate::transport::Transport;
+
+/// Collects what a [`Client`] is made of; options are checked by [`build`](ClientBuilder::build).
+#[derive(Debug)]
+pub struct ClientBuilder<T = Network, S = ()> {
+    limits: Limits,
+    timeouts: Timeouts,
+    defaults: HeaderMap,
+    net: NetOptions,
+    transport: T,
+    stack: S,
+}
+
+/// Stands for the network in a [`ClientBuilder`] that was given no other transport.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Network;
+
+impl ClientBuilder<Network, ()> {
+    pub(crate) fn new() -> ClientBuilder<Network, ()> {
+        let mut defaults = HeaderMap::new();
+        let agent = concat!("turbohttp/", env!("CARGO_PKG_VERSION"));
+        defaults.insert(USER_AGENT, HeaderValue::from_static(agent));
+        defaults.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        ClientBuilder {
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            defaults,
+            net: NetOptions::default(),
+            transport: Network,
+            stack: (),
+        }
+    }
+}
+
+impl<T, S> ClientBuilder<T, S> {
+    /// Sets how much the client may take and keep.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how long the client waits.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Sets a field that every request carries unless it sets that field itself.
+    ///
+    /// By default there are `user-agent: turbohttp/VERSION` and `accept: */*`.
+    #[must_use]
+    pub fn default_header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
+        self.defaults.insert(name, value);
+        self
+    }
+
+    /// Sends requests for `host` to these addresses instead of asking DNS; their ports are used as
+    /// they are, except 0, which stands for the URL's port.
+    #[must_use]
+    pub fn resolve(mut self, host: &str, addresses: impl Into<Vec<SocketAddr>>) -> Self {
+        self.net
+            .overrides
+            .insert(host.to_ascii_lowercase(), addresses.into());
+        self
+    }
+
+    /// Sets how TLS connections are made and checked.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.net.tls = tls;
+        self
+    }
+
+    /// Adds a middleware; the first one added sees the request first.
+    #[must_use]
+    pub fn with<M: Middleware>(self, middleware: M) -> ClientBuilder<T, (S, M)> {
+        ClientBuilder {
+            limits: self.limits,
+            timeouts: self.timeouts,
+            defaults: self.defaults,
+            net: self.net,
+            transport: self.transport,
+            stack: (self.stack, middleware),
+        }
+    }
+
+    /// Adds a function that changes every request on its way down.
+    #[must_use]
+    pub fn map_request<F>(self, f: F) -> ClientBuilder<T, (S, MapRequest<F>)>
+    where
+        F: Fn(&mut Request) + Send + Sync + 'static,
+    {
+        self.with(MapRequest(f))
+    }
+
+    /// Adds a function that changes every response on its way up.
+    #[must_use]
+    pub fn map_response<F>(self, f: F) -> ClientBuilder<T, (S, MapResponse<F>)>
+    where
+        F: Fn(&mut Response) + Send + Sync + 'static,
+    {
+        self.with(MapResponse(f))
+    }
+
+    /// Replaces the network by another transport: a [`MockTransport`](crate::MockTransport), or your
+    /// own.
+    #[must_use]
+    pub fn transport<U: Transport>(self, transport: U) -> ClientBuilder<U, S> {
+        ClientBuilder {
+            limits: self.limits,
+            timeouts: self.timeouts,
+            defaults: self.defaults,
+            net: self.net,
+            transport,
+            stack: self.stack,
+        }
+    }
+
+    /// Checks the options and makes the client. Nothing is connected or loaded yet, and no runtime is
+    /// needed.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] naming the option, its bounds and its value.
+    pub fn build(self) -> Result<Client>
+    where
+        T: IntoTransport,
+        S: Stack<T::Transport>,
+    {
+        self.limits.check()?;
+        self.timeouts.check()?;
+        let contexts = ObjectPool::new(CONTEXTS_MAX, Context::default)
+            .map_err(|error| Error::new(ErrorKind::Config, "context pool").with_source(error))?;
+        let transport =
+            self.transport
+                .into_transport(&self.limits, &self.timeouts, self.defaults, self.net)?;
+        let net_stats = T::net_stats(&transport);
+        let held = self.stack.around(transport).into_held();
+        Ok(Client {
+            inner: Arc::new(Inner {
+                transport: held,
+                net_stats,
+                contexts,
+                origins: Origins::default(),
+                timeouts: self.timeouts,
+                body_bytes_max: self.limits.body_bytes,
+            }),
+        })
+    }
+}
+
+/// What a builder can make a transport of: the options for the network, or a transport itself.
+#[doc(hidden)]
+pub trait IntoTransport {
+    /// The transport that it becomes.
+    type Transport: Transport;
+
+    /// Makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the options for it are out of bounds.
+    fn into_transport(
+        self,
+        limits: &Limits,
+        timeouts: &Timeouts,
+        defaults: HeaderMap,
+        net: NetOptions,
+    ) -> Result<Self::Transport>;
+
+    /// The counters of the network, where it is the network.
+    fn net_stats(transport: &Self::Transport) -> Option<crate::net::NetWatch>;
+}
+
+impl IntoTransport for Network {
+    type Transport = NetTransport;
+
+    fn into_transport(
+        self,
+        limits: &Limits,
+        timeouts: &Timeouts,
+        defaults: HeaderMap,
+        net: NetOptions,
+    ) -> Result<NetTransport> {
+        NetTransport::new(limits, timeouts, defaults, net)
+    }
+
+    fn net_stats(transport: &NetTransport) -> Option<crate::net::NetWatch> {
+        Some(transport.watch())
+    }
+}
+
+impl<T: Transport> IntoTransport for T {
+    type Transport = T;
+
+    fn into_transport(
+        self,
+        _limits: &Limits,
+        _timeouts: &Timeouts,
+        _defaults: HeaderMap,
+        _net: NetOptions,
+    ) -> Result<T> {
+        Ok(self)
+    }
+
+    fn net_stats(_transport: &T) -> Option<crate::net::NetWatch> {
+        None
+    }
+}
+
+// The map of fixed addresses is bounded by what the caller put into it.
+pub(crate) type Overrides = HashMap<String, Vec<SocketAddr>>;

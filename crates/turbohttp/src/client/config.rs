@@ -1,0 +1,215 @@
+//! The options of a client: plain numbers, checked once when it is built.
+
+use std::time::Duration;
+
+use turbohttp_core::h1::HeadLimits;
+
+use crate::error::{Error, Result};
+use crate::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, HEAD_BYTES_MIN, HEAD_FIELDS_MAX, IDLE_MAX};
+
+/// How much a client may take and keep. There is no "unlimited".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a body that is collected into memory ([`Response::bytes`](crate::Response::bytes),
+    /// `text`, `json`). Default 64 MiB. Bodies that are read by `chunk` have no limit.
+    pub body_bytes: usize,
+    /// Bytes of a response head, of all interim heads together, and of a trailer section. Default
+    /// 65,536; from 1,024 to 1 MiB.
+    pub head_bytes: usize,
+    /// Fields of a response head. Default 128; from 1 to 256.
+    pub head_fields: usize,
+    /// Idle connections kept per origin. Default 64; each is a descriptor and about 1 KiB.
+    pub idle_per_origin: usize,
+    /// Idle connections kept in total. Default 256. When it is reached, the one that has been idle
+    /// longest makes room.
+    pub idle_total: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            body_bytes: 64 * 1024 * 1024,
+            head_bytes: 64 * 1024,
+            head_fields: 128,
+            idle_per_origin: 64,
+            idle_total: 256,
+        }
+    }
+}
+
+impl Limits {
+    /// Sets [`body_bytes`](Limits::body_bytes).
+    #[must_use]
+    pub fn body_bytes(mut self, bytes: usize) -> Limits {
+        self.body_bytes = bytes;
+        self
+    }
+
+    /// Sets [`head_bytes`](Limits::head_bytes).
+    #[must_use]
+    pub fn head_bytes(mut self, bytes: usize) -> Limits {
+        self.head_bytes = bytes;
+        self
+    }
+
+    /// Sets [`head_fields`](Limits::head_fields).
+    #[must_use]
+    pub fn head_fields(mut self, fields: usize) -> Limits {
+        self.head_fields = fields;
+        self
+    }
+
+    /// Sets [`idle_per_origin`](Limits::idle_per_origin).
+    #[must_use]
+    pub fn idle_per_origin(mut self, connections: usize) -> Limits {
+        self.idle_per_origin = connections;
+        self
+    }
+
+    /// Sets [`idle_total`](Limits::idle_total).
+    #[must_use]
+    pub fn idle_total(mut self, connections: usize) -> Limits {
+        self.idle_total = connections;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        in_range("limits.body_bytes", self.body_bytes, 1, BODY_BYTES_MAX)?;
+        in_range(
+            "limits.head_bytes",
+            self.head_bytes,
+            HEAD_BYTES_MIN,
+            HEAD_BYTES_MAX,
+        )?;
+        in_range("limits.head_fields", self.head_fields, 1, HEAD_FIELDS_MAX)?;
+        in_range("limits.idle_per_origin", self.idle_per_origin, 1, IDLE_MAX)?;
+        in_range("limits.idle_total", self.idle_total, 1, IDLE_MAX)
+    }
+
+    pub(crate) fn head(&self) -> HeadLimits {
+        HeadLimits::new(self.head_bytes, self.head_fields)
+    }
+}
+
+fn in_range(field: &str, value: usize, min: usize, max: usize) -> Result<()> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::config(field, &format!("{min}..={max}"), value))
+}
+
+/// How long a client waits, phase by phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// For the addresses of a name. Default 5 s.
+    pub dns: Duration,
+    /// For a TCP connection to any of the addresses. Default 10 s.
+    pub connect: Duration,
+    /// For the TLS handshake. Default 10 s.
+    pub tls: Duration,
+    /// From the end of the request to the end of the response head. Default 30 s.
+    pub head: Duration,
+    /// Between two reads of a response body, or two writes of a request body. Default 30 s.
+    pub body: Duration,
+    /// For the whole request, from `send` to the end of the body. Default none, as downloads differ.
+    pub request: Option<Duration>,
+    /// How long an idle connection is kept. Default 90 s.
+    pub idle: Duration,
+    /// How old a connection may become before it serves no further request. Default none.
+    pub lifetime: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            dns: Duration::from_secs(5),
+            connect: Duration::from_secs(10),
+            tls: Duration::from_secs(10),
+            head: Duration::from_secs(30),
+            body: Duration::from_secs(30),
+            request: None,
+            idle: Duration::from_secs(90),
+            lifetime: None,
+        }
+    }
+}
+
+impl Timeouts {
+    /// Sets [`dns`](Timeouts::dns).
+    #[must_use]
+    pub fn dns(mut self, limit: Duration) -> Timeouts {
+        self.dns = limit;
+        self
+    }
+
+    /// Sets [`connect`](Timeouts::connect).
+    #[must_use]
+    pub fn connect(mut self, limit: Duration) -> Timeouts {
+        self.connect = limit;
+        self
+    }
+
+    /// Sets [`tls`](Timeouts::tls).
+    #[must_use]
+    pub fn tls(mut self, limit: Duration) -> Timeouts {
+        self.tls = limit;
+        self
+    }
+
+    /// Sets [`head`](Timeouts::head).
+    #[must_use]
+    pub fn head(mut self, limit: Duration) -> Timeouts {
+        self.head = limit;
+        self
+    }
+
+    /// Sets [`body`](Timeouts::body).
+    #[must_use]
+    pub fn body(mut self, limit: Duration) -> Timeouts {
+        self.body = limit;
+        self
+    }
+
+    /// Sets [`request`](Timeouts::request).
+    #[must_use]
+    pub fn request(mut self, limit: Duration) -> Timeouts {
+        self.request = Some(limit);
+        self
+    }
+
+    /// Sets [`idle`](Timeouts::idle).
+    #[must_use]
+    pub fn idle(mut self, limit: Duration) -> Timeouts {
+        self.idle = limit;
+        self
+    }
+
+    /// Sets [`lifetime`](Timeouts::lifetime).
+    #[must_use]
+    pub fn lifetime(mut self, limit: Duration) -> Timeouts {
+        self.lifetime = Some(limit);
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let named = [
+            ("timeouts.dns", Some(self.dns)),
+            ("timeouts.connect", Some(self.connect)),
+            ("timeouts.tls", Some(self.tls)),
+            ("timeouts.head", Some(self.head)),
+            ("timeouts.body", Some(self.body)),
+            ("timeouts.request", self.request),
+            ("timeouts.idle", Some(self.idle)),
+            ("timeouts.lifetime", self.lifetime),
+        ];
+        match named
+            .iter()
+            .find(|(_, limit)| *limit == Some(Duration::ZERO))
+        {
+            Some((field, _)) => Err(Error::config(field, "longer than zero", "0")),
+            None => Ok(()),
+        }
+    }
+}

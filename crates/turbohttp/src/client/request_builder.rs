@@ -1,0 +1,190 @@
+//! One request being put together.
+
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::Client;
+use crate::body::Body;
+use crate::error::{Error, ErrorKind, Result};
+use crate::request::Request;
+use crate::response::Response;
+use crate::url::basic;
+
+/// A request of a [`Client`] that is being put together; [`send`](RequestBuilder::send) it.
+///
+/// A mistake on the way is kept and returned by `send` or `build`.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is sent"]
+pub struct RequestBuilder {
+    client: Client,
+    request: Request,
+    mistake: Option<Error>,
+}
+
+impl RequestBuilder {
+    pub(crate) fn new(client: Client, mut request: Request, method: Method, url: &str) -> Self {
+        request.set_method(method);
+        let mistake = request.set_url(url).err();
+        RequestBuilder {
+            client,
+            request,
+            mistake,
+        }
+    }
+
+    /// Adds a field; another one of that name stays.
+    pub fn header<N, V>(mut self, name: N, value: V) -> Self
+    where
+        N: TryInto<HeaderName>,
+        N::Error: Into<Error>,
+        V: TryInto<HeaderValue>,
+        V::Error: Into<Error>,
+    {
+        match field(name, value) {
+            Ok((name, value)) => {
+                self.request.headers_mut().append(name, value);
+            }
+            Err(error) => self.note(error),
+        }
+        self
+    }
+
+    /// Replaces the fields of these names.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.request.headers_mut().extend(headers);
+        self
+    }
+
+    /// Sets the body.
+    pub fn body(mut self, body: impl Into<Body>) -> Self {
+        self.request.set_body(body);
+        self
+    }
+
+    /// Sets `value` as a JSON body, with its Content-Type unless one is set.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::Serialize + ?Sized>(mut self, value: &T) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(bytes) => {
+                let json = HeaderValue::from_static("application/json");
+                self.request
+                    .headers_mut()
+                    .entry(CONTENT_TYPE)
+                    .or_insert(json);
+                self.request.set_body(bytes);
+            }
+            Err(error) => {
+                self.note(Error::new(ErrorKind::Request, "value cannot be JSON").with_source(error))
+            }
+        }
+        self
+    }
+
+    /// Sets the fields of an HTML form as the body (`application/x-www-form-urlencoded`).
+    pub fn form(mut self, fields: &[(&str, &str)]) -> Self {
+        let mut text = url::form_urlencoded::Serializer::new(String::new());
+        text.extend_pairs(fields);
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        self.request
+            .headers_mut()
+            .entry(CONTENT_TYPE)
+            .or_insert(form);
+        self.request.set_body(text.finish());
+        self
+    }
+
+    /// Sets user and password (RFC 7617).
+    pub fn basic_auth(mut self, user: &str, password: &str) -> Self {
+        if user.contains(':') {
+            self.note(Error::new(
+                ErrorKind::Request,
+                "user name of Basic holds a colon",
+            ));
+        }
+        let value = basic(user.as_bytes(), password.as_bytes());
+        self.request.headers_mut().insert(AUTHORIZATION, value);
+        self
+    }
+
+    /// Sets a bearer token (RFC 6750).
+    pub fn bearer_auth(mut self, token: &str) -> Self {
+        match HeaderValue::try_from(format!("Bearer {token}")) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                self.request.headers_mut().insert(AUTHORIZATION, value);
+            }
+            Err(error) => self.note(error.into()),
+        }
+        self
+    }
+
+    /// Sets the time for the whole request, from `send` to the end of the body.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.request.context.options.timeout = Some(limit);
+        self
+    }
+
+    /// Sets the most bytes that a collected body of this response may have.
+    pub fn body_bytes_max(mut self, bytes: usize) -> Self {
+        self.request.context.options.body_bytes_max = Some(bytes);
+        self
+    }
+
+    /// Asks the server for `100 Continue` before the body is sent (RFC 9110 section 10.1.1).
+    pub fn expect_continue(mut self) -> Self {
+        self.request.context.expect_continue = true;
+        self
+    }
+
+    /// The request without sending it.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake that was made: [`ErrorKind::Url`] or [`ErrorKind::Request`].
+    pub fn build(self) -> Result<Request> {
+        match self.mistake {
+            None => Ok(self.request),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Sends the request and waits for the head of the response.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::send`], and the first mistake that was made while building.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::send`].
+    pub async fn send(self) -> Result<Response> {
+        let RequestBuilder {
+            client,
+            request,
+            mistake,
+        } = self;
+        match mistake {
+            None => client.send(request).await,
+            Some(error) => Err(error),
+        }
+    }
+
+    fn note(&mut self, error: Error) {
+        self.mistake.get_or_insert(error);
+    }
+}
+
+fn field<N, V>(name: N, value: V) -> Result<(HeaderName, HeaderValue)>
+where
+    N: TryInto<HeaderName>,
+    N::Error: Into<Error>,
+    V: TryInto<HeaderValue>,
+    V::Error: Into<Error>,
+{
+    Ok((
+        name.try_into().map_err(Into::into)?,
+        value.try_into().map_err(Into::into)?,
+    ))
+}

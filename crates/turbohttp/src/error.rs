@@ -1,0 +1,245 @@
+//! The one error of the client: whose fault, in which phase, at which origin, and from what.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use turbohttp_core::h1::{EncodeError, ParseError};
+use turbohttp_core::origin::Origin;
+use turbohttp_core::timeline::{Phase, Timeline};
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Source = Box<dyn StdError + Send + Sync>;
+
+/// What went wrong with a request, in one word of memory.
+///
+/// `Display` tells this level only and names the origin; [`source`](StdError::source) goes deeper.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    phase: Option<Phase>,
+    origin: Option<Origin>,
+    source: Option<Source>,
+    timeline: Option<Box<Timeline>>,
+    /// Nothing of a response had arrived, so that the request may be sent again if it is safe to.
+    unanswered: bool,
+}
+
+/// Whose fault an error is: the caller's, the peer's, the network's, a limit's, or ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An option is out of its bounds (caller).
+    Config,
+    /// The URL is malformed or of another scheme than http and https (caller).
+    Url,
+    /// The request cannot be put on the wire: a field, the method or its framing (caller).
+    Request,
+    /// The source of the request body failed or had another length than announced (caller).
+    RequestBody,
+    /// The response breaks HTTP (peer).
+    Protocol,
+    /// The connection ended before the response did (peer).
+    Truncated,
+    /// The status is an error, and [`Response::error_for_status`](crate::Response::error_for_status)
+    /// was asked (peer).
+    Status,
+    /// The body is not what it was read as: text or JSON (peer).
+    Decode,
+    /// The name has no address (network).
+    Dns,
+    /// No connection could be made (network).
+    Connect,
+    /// The TLS handshake or its checks failed (network or peer).
+    Tls,
+    /// A connection failed while in use (network).
+    Io,
+    /// A deadline passed; [`Error::phase`] says where (limit).
+    Timeout,
+    /// A response is larger than its limit (limit).
+    TooLarge,
+    /// Writing the body where the caller wanted it failed (caller).
+    Output,
+    /// There is no runtime to work on, or it has been shut down (caller).
+    Runtime,
+    /// A transport other than the network's own failed, as it says itself.
+    Transport,
+}
+
+impl Error {
+    /// An error with a message of its own: for middlewares and transports outside this crate.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {
+        Error(Box::new(Inner {
+            kind,
+            message: message.into(),
+            phase: None,
+            origin: None,
+            source: None,
+            timeline: None,
+            unanswered: false,
+        }))
+    }
+
+    /// Adds the error that caused this one.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The phase of the request in which it went wrong, where it had begun.
+    pub fn phase(&self) -> Option<Phase> {
+        self.0.phase
+    }
+
+    /// The origin that the request was for, where the URL told it.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.0.origin.as_ref()
+    }
+
+    /// The timeline up to the error: a copy that holds no other part of the request.
+    pub fn timeline(&self) -> Option<&Timeline> {
+        self.0.timeline.as_deref()
+    }
+
+    /// Whether a deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
+    }
+
+    /// Whether nothing of a response had arrived: an idempotent request may be sent again.
+    pub fn is_retryable(&self) -> bool {
+        self.0.unanswered
+    }
+
+    pub(crate) fn in_phase(mut self, phase: Phase) -> Error {
+        self.0.phase.get_or_insert(phase);
+        self
+    }
+
+    pub(crate) fn at(mut self, origin: &Origin) -> Error {
+        self.0.origin.get_or_insert_with(|| origin.clone());
+        self
+    }
+
+    pub(crate) fn unanswered(mut self) -> Error {
+        self.0.unanswered = true;
+        self
+    }
+
+    pub(crate) fn with_timeline(mut self, timeline: &Timeline) -> Error {
+        self.0
+            .timeline
+            .get_or_insert_with(|| Box::new(timeline.clone()));
+        self
+    }
+
+    /// `what` took longer than `limit`.
+    #[cold]
+    pub(crate) fn timeout(phase: Phase, what: &'static str, limit: Duration) -> Error {
+        Error::new(
+            ErrorKind::Timeout,
+            format!("{what} took longer than {limit:?}"),
+        )
+        .in_phase(phase)
+    }
+
+    #[cold]
+    pub(crate) fn io(phase: Phase, message: &'static str, source: std::io::Error) -> Error {
+        Error::new(ErrorKind::Io, message)
+            .with_source(source)
+            .in_phase(phase)
+    }
+
+    #[cold]
+    pub(crate) fn config(field: &str, bound: &str, value: impl fmt::Display) -> Error {
+        Error::new(
+            ErrorKind::Config,
+            format!("{field} must be {bound} (got {value})"),
+        )
+    }
+}
+
+impl From<ParseError> for Error {
+    #[cold]
+    fn from(error: ParseError) -> Error {
+        let kind = match error {
+            ParseError::HeadTruncated { .. } | ParseError::BodyTruncated { .. } => {
+                ErrorKind::Truncated
+            }
+            ParseError::HeadTooLarge { .. }
+            | ParseError::TooManyFields { .. }
+            | ParseError::TooManyInterim { .. } => ErrorKind::TooLarge,
+            _ => ErrorKind::Protocol,
+        };
+        Error::new(kind, error.to_string())
+    }
+}
+
+impl From<EncodeError> for Error {
+    #[cold]
+    fn from(error: EncodeError) -> Error {
+        Error::new(ErrorKind::Request, error.to_string())
+    }
+}
+
+impl From<http::header::InvalidHeaderValue> for Error {
+    #[cold]
+    fn from(error: http::header::InvalidHeaderValue) -> Error {
+        Error::new(ErrorKind::Request, "field value holds a control byte").with_source(error)
+    }
+}
+
+impl From<http::header::InvalidHeaderName> for Error {
+    #[cold]
+    fn from(error: http::header::InvalidHeaderName) -> Error {
+        Error::new(ErrorKind::Request, "field name is malformed").with_source(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.origin {
+            Some(origin) => write!(f, " ({origin})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("phase", &self.0.phase)
+            .field("origin", &self.0.origin)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Error {
+        match never {}
+    }
+}

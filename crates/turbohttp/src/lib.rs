@@ -1,0 +1,65 @@
+//! A bounded, cancel-safe HTTP client with a timeline of every request.
+//!
+//! ```no_run
+//! # async fn run() -> turbohttp::Result<()> {
+//! let client = turbohttp::Client::new()?;
+//! let mut response = client.get("https://example.com/levels/7").send().await?;
+//! println!("{} {}", response.status(), response.header("content-type").unwrap_or("-"));
+//! while let Some(chunk) = response.chunk().await? {
+//!     println!("{} bytes", chunk.len()); // borrowed from the connection's own buffer
+//! }
+//! for span in response.timeline().spans() {
+//!     println!("{:?} {:?}..{:?}", span.phase, span.start, span.end);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What holds
+//!
+//! - **Bounded**: every pool, head, body, table and wait has a named limit ([`Limits`], [`Timeouts`]).
+//! - **Cancel safe**: dropping any future of this crate closes what it was using and leaks nothing.
+//! - **Visible**: every request has a [`Timeline`] of its phases, errors included ([`Error::timeline`]).
+//!
+//! The client needs a tokio runtime with I/O and time enabled; it works on both flavours and spawns one
+//! task only, which closes idle connections when they have aged.
+#![forbid(unsafe_code)]
+
+mod body;
+mod client;
+mod clock;
+mod context;
+mod error;
+pub mod limits;
+mod middleware;
+mod net;
+mod request;
+mod response;
+mod transport;
+mod url;
+
+pub use body::Body;
+pub use client::{Client, ClientBuilder, Limits, RequestBuilder, Stats, Timeouts};
+pub use error::{Error, ErrorKind, Result};
+pub use middleware::{MapRequest, MapResponse, Middleware, Stack, With};
+#[cfg(feature = "rustls")]
+pub use net::Tls;
+pub use net::{NetStats, NetTransport};
+pub use request::Request;
+pub use response::Response;
+pub use transport::Transport;
+pub use transport::mock::{MockReply, MockStats, MockTransport};
+
+pub use bytes::Bytes;
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
+pub use turbohttp_core::origin::{Origin, Scheme};
+pub use turbohttp_core::pool;
+pub use turbohttp_core::timeline::{Phase, Recorder, Span, Timeline};
+
+/// Types that appear in bounds and are no part of the interface.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::client::{IntoTransport, Network};
+    pub use crate::net::{NetOptions, NetWatch};
+    pub use crate::transport::{ErasedTransport, Held};
+}

@@ -1,0 +1,58 @@
+//! What the network counts. Only rare events are counted with atomics; the rest is read from pools.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use turbohttp_core::pool::BufferPoolStats;
+
+#[derive(Default)]
+pub(crate) struct Counters {
+    opened: AtomicU64,
+    closed: AtomicU64,
+    replayed: AtomicU64,
+}
+
+/// The network's connections and buffers: one snapshot.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NetStats {
+    /// Connections made since the client was built.
+    pub opened: u64,
+    /// Connections closed since.
+    pub closed: u64,
+    /// Connections open now, idle ones among them.
+    pub open: u64,
+    /// Connections idle now.
+    pub idle: u64,
+    /// Requests sent a second time because their connection had died unused.
+    pub replayed: u64,
+    /// The pool of read buffers.
+    pub buffers: BufferPoolStats,
+}
+
+impl Counters {
+    /// The number of the connection just opened.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn closed(&self) {
+        self.closed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn replayed(&self) {
+        self.replayed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stats(&self, idle: usize, buffers: BufferPoolStats) -> NetStats {
+        let closed = self.closed.load(Ordering::Relaxed);
+        let opened = self.opened.load(Ordering::Relaxed);
+        NetStats {
+            opened,
+            closed,
+            open: opened.saturating_sub(closed),
+            idle: idle as u64,
+            replayed: self.replayed.load(Ordering::Relaxed),
+            buffers,
+        }
+    }
+}

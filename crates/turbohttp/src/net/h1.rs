@@ -1,0 +1,512 @@
+//! Drives the HTTP/1.1 codec over a stream: the request's own future writes and reads.
+//!
+//! There is no task and no channel per connection. A future that is dropped drops its connection,
+//! which closes it; only a connection whose exchange is over and quiet goes back to the idle ones.
+
+use std::future::poll_fn;
+use std::io;
+use std::ops::Range;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Instant;
+
+use bytes::BufMut;
+use http::Method;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use turbohttp_core::h1::body::Framing;
+use turbohttp_core::h1::encode::{self, RequestHead};
+use turbohttp_core::h1::{CloseReason, Exchange, HeadLimits, HeadStep, Reuse};
+use turbohttp_core::head::ResponseHead;
+use turbohttp_core::origin::Origin;
+use turbohttp_core::timeline::{Phase, Timeline};
+
+use super::Shared;
+use super::buffer::ReadBuffer;
+use super::counters::Counters;
+use super::stream::Stream;
+use super::timer::Timer;
+use super::upload::Upload;
+use crate::body::{Incoming, Receipt};
+use crate::clock;
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+
+/// A connection that speaks HTTP/1.1, and the exchange that is going on.
+pub(crate) struct Connection {
+    stream: Stream,
+    origin: Origin,
+    id: u64,
+    opened_at: Instant,
+    /// Where it goes when it is quiet; `None` while it is there.
+    home: Option<Arc<Shared>>,
+    counters: Arc<Counters>,
+    limits: HeadLimits,
+
+    exchange: Exchange,
+    upload: Upload,
+    input: ReadBuffer,
+    timer: Timer,
+    /// The slice of the body that is lent out, and what is consumed when the next one is asked for.
+    chunk: Range<usize>,
+    chunk_consumed: usize,
+    /// When the phase that is going on began.
+    since: Instant,
+    /// Bytes were read after the head's last read, so the end of the body has an instant of its own.
+    read_since_head: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        stream: Stream,
+        origin: Origin,
+        now: Instant,
+        shared: &Arc<Shared>,
+    ) -> Box<Connection> {
+        Box::new(Connection {
+            stream,
+            origin,
+            id: shared.counters.opened(),
+            opened_at: now,
+            home: Some(shared.clone()),
+            counters: shared.counters.clone(),
+            limits: shared.head_limits,
+            exchange: Exchange::new(false, false, shared.head_limits),
+            upload: Upload::default(),
+            input: ReadBuffer::new(),
+            timer: Timer::default(),
+            chunk: 0..0,
+            chunk_consumed: 0,
+            since: now,
+            read_since_head: false,
+        })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    pub(crate) fn opened_at(&self) -> Instant {
+        self.opened_at
+    }
+
+    pub(crate) fn leave_home(&mut self, shared: &Arc<Shared>) {
+        self.home = Some(shared.clone());
+    }
+
+    /// Whether nothing has happened on an idle connection: no byte, no end, no error. TLS records
+    /// that are no data (session tickets) are taken in and do not count.
+    pub(crate) fn is_quiet(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        Pin::new(&mut self.stream)
+            .poll_read(cx, &mut buffer)
+            .is_pending()
+    }
+
+    /// Whether the response is over with its head.
+    pub(crate) fn is_done(&self) -> bool {
+        self.exchange.is_done()
+    }
+
+    /// Sends the request and receives the final head of its response.
+    ///
+    /// An error is marked as unanswered if no byte of a response had arrived and no time was up.
+    pub(crate) async fn round_trip(&mut self, context: &mut Context) -> Result<()> {
+        self.begin(context)?;
+        poll_fn(|cx| self.poll_round_trip(cx, context)).await
+    }
+
+    fn begin(&mut self, context: &mut Context) -> Result<()> {
+        let shared = self.home.as_ref().expect("a connection in use has a home");
+        let head = RequestHead {
+            method: &context.method,
+            target: context.url.target(),
+            authority: self.origin.authority(),
+            headers: &context.headers,
+            defaults: &shared.defaults,
+            body: context.body.length(),
+            expect_continue: context.expect_continue,
+        };
+        let encoded = encode::request_head(self.upload.start(), &head)?;
+        self.exchange = Exchange::new(context.method == Method::HEAD, encoded.closing, self.limits);
+        self.upload.add_body(&context.body, context.expect_continue);
+        self.since = context.began.unwrap_or_else(clock::now);
+        self.read_since_head = false;
+        self.set_deadline(self.since + context.timeouts().body, context.deadline);
+        Ok(())
+    }
+
+    /// Sends what can be sent and reads what has come, in that order: a server may answer before it
+    /// has the whole request.
+    fn poll_round_trip(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        context: &mut Context,
+    ) -> Poll<Result<()>> {
+        if !self.upload.is_over() {
+            self.poll_upload(cx, context)?;
+        }
+        match self.poll_head(cx, context) {
+            Poll::Ready(Ok(())) => {
+                self.head_received(context);
+                Poll::Ready(Ok(()))
+            }
+            // What stopped the upload says more than the end of the stream that followed.
+            Poll::Ready(Err(error)) => Poll::Ready(Err(match self.upload.take_failure() {
+                Some(failure) if error.is_retryable() => upload_error(failure).unanswered(),
+                _ => error,
+            })),
+            Poll::Pending => self.poll_head_timer(cx, context).map(Err),
+        }
+    }
+
+    /// Sends as much of the request as the stream takes. A failure to write is kept: the server may
+    /// have answered before it closed.
+    fn poll_upload(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Result<()> {
+        let before = self.upload.sent_bytes();
+        let over = self.upload.poll(cx, &mut self.stream, &mut context.body)?;
+        if over.is_ready() {
+            let now = clock::now();
+            context.timeline.record(Phase::Send, self.since, now);
+            self.since = now;
+            self.set_deadline(now + context.timeouts().head, context.deadline);
+        } else if let Some(until) = self.upload.continue_deadline() {
+            self.set_deadline(until, context.deadline);
+        } else if self.upload.sent_bytes() != before {
+            self.set_deadline(clock::now() + context.timeouts().body, context.deadline);
+        }
+        Ok(())
+    }
+
+    fn poll_head(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Result<()>> {
+        loop {
+            if !self.input.is_empty() {
+                match self
+                    .exchange
+                    .receive_head(self.input.filled(), &mut context.head)
+                {
+                    Ok(HeadStep::NeedMore) => {}
+                    Ok(HeadStep::Interim { consumed, proceed }) => {
+                        self.input.consume(consumed);
+                        context.head.reset();
+                        if proceed && self.upload.proceed() {
+                            self.poll_upload(cx, context)?;
+                        }
+                        continue;
+                    }
+                    Ok(HeadStep::Final { consumed }) => {
+                        self.input.consume(consumed);
+                        return Poll::Ready(Ok(()));
+                    }
+                    Err(error) => return Poll::Ready(Err(self.failed(error.into()))),
+                }
+            }
+            match ready!(self.poll_fill(cx)) {
+                Ok(0) => return Poll::Ready(Err(self.head_truncated())),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Err(self.head_failed(error))),
+            }
+        }
+    }
+
+    fn head_received(&mut self, context: &mut Context) {
+        let now = clock::now();
+        if self.upload.is_over() {
+            context.timeline.record(Phase::Wait, self.since, now);
+        } else {
+            context.timeline.record(Phase::Send, self.since, now);
+        }
+        if !self.upload.is_complete() {
+            self.exchange.close_because(CloseReason::RequestUnfinished);
+        }
+        self.since = now;
+        self.read_since_head = false;
+        self.set_deadline(now + context.timeouts().body, context.deadline);
+    }
+
+    /// The error if the time for sending or for the head is up.
+    fn poll_head_timer(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Error> {
+        loop {
+            ready!(self.timer.poll_expired(cx));
+            let now = clock::now();
+            let timeouts = context.timeouts();
+            if context.deadline.is_some_and(|deadline| deadline <= now) {
+                let phase = if self.upload.is_over() {
+                    Phase::Wait
+                } else {
+                    Phase::Send
+                };
+                context.timeline.record(phase, self.since, now);
+                return Poll::Ready(Error::timeout(phase, "the request", context.time_allowed()));
+            }
+            // A server that does not say 100 Continue gets the body anyway.
+            if self.upload.continue_deadline().is_some() {
+                self.upload.proceed();
+                self.set_deadline(now + timeouts.body, context.deadline);
+                if let Err(error) = self.poll_upload(cx, context) {
+                    return Poll::Ready(error);
+                }
+                continue;
+            }
+            if self.upload.is_over() {
+                context.timeline.record(Phase::Wait, self.since, now);
+                let what = "waiting for the response head";
+                return Poll::Ready(Error::timeout(Phase::Wait, what, timeouts.head));
+            }
+            context.timeline.record(Phase::Send, self.since, now);
+            let what = "a write of the request";
+            return Poll::Ready(Error::timeout(Phase::Send, what, timeouts.body));
+        }
+    }
+
+    fn poll_fill(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<usize>> {
+        let home = self.home.as_ref().expect("a connection in use has a home");
+        self.input.poll_fill(&mut self.stream, &home.buffers, cx)
+    }
+
+    fn set_deadline(&mut self, own: Instant, request: Option<Instant>) {
+        self.timer
+            .set(Some(request.map_or(own, |request| request.min(own))));
+    }
+
+    #[cold]
+    fn head_truncated(&mut self) -> Error {
+        let received = self.input.len();
+        let error = Error::from(self.exchange.end_of_stream_in_head(received));
+        let error = self.failed(error).in_phase(Phase::Wait);
+        if received == 0 {
+            error.unanswered()
+        } else {
+            error
+        }
+    }
+
+    #[cold]
+    fn head_failed(&mut self, error: io::Error) -> Error {
+        let error = Error::io(
+            Phase::Wait,
+            "connection failed before the response head",
+            error,
+        );
+        let error = self.failed(error);
+        if self.input.is_empty() {
+            error.unanswered()
+        } else {
+            error
+        }
+    }
+
+    #[cold]
+    fn failed(&mut self, error: Error) -> Error {
+        self.exchange.close_because(CloseReason::Failed);
+        error.in_phase(Phase::Wait)
+    }
+
+    /// Ends a response that is over with its head.
+    pub(crate) fn finish_now(self: Box<Self>, timeline: &mut Timeline) {
+        timeline.end(self.since);
+        self.go_home();
+    }
+
+    /// To the idle ones if the connection can serve another request, otherwise closed.
+    fn go_home(mut self: Box<Self>) {
+        let reuse = self.exchange.reuse(self.input.len());
+        self.input.release();
+        self.upload.release();
+        self.chunk = 0..0;
+        self.chunk_consumed = 0;
+        if reuse == Reuse::Keep
+            && let Some(home) = self.home.take()
+        {
+            let now = self.since;
+            home.idle.check_in(&home, self, now);
+        }
+    }
+
+    /// Decodes until a slice of data is ready (`true`), the body has ended (`false`), or more bytes
+    /// are needed (`None`).
+    fn decode(&mut self, head: &mut ResponseHead) -> Result<Option<bool>> {
+        self.input.consume(std::mem::take(&mut self.chunk_consumed));
+        self.chunk = 0..0;
+        loop {
+            if self.exchange.is_done() {
+                return Ok(Some(false));
+            }
+            if self.input.is_empty() {
+                return Ok(None);
+            }
+            let decoded = self.exchange.decode(self.input.filled(), head)?;
+            if !decoded.data.is_empty() {
+                self.chunk = decoded.data;
+                self.chunk_consumed = decoded.consumed;
+                return Ok(Some(true));
+            }
+            self.input.consume(decoded.consumed);
+        }
+    }
+
+    fn body_ended(&mut self, timeline: &mut Timeline) {
+        let end = if self.read_since_head {
+            clock::now()
+        } else {
+            self.since
+        };
+        timeline.record(Phase::Receive, self.since, end);
+        timeline.end(end);
+        self.since = end;
+    }
+
+    /// Notes a read of the body, or what went wrong with it.
+    fn body_read(&mut self, read: io::Result<usize>, receipt: &Receipt<'_>) -> Result<()> {
+        match read {
+            Ok(0) => Ok(self.exchange.decoder_mut().end_of_stream()?),
+            Ok(_) => {
+                self.read_since_head = true;
+                self.set_deadline(clock::now() + receipt.idle, receipt.deadline);
+                Ok(())
+            }
+            // A TLS session that ends without its close_notify was cut by somebody.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                let message = "connection was cut inside the body";
+                Err(Error::new(ErrorKind::Truncated, message).with_source(error))
+            }
+            Err(error) => Err(Error::io(
+                Phase::Receive,
+                "connection failed in the body",
+                error,
+            )),
+        }
+    }
+
+    fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, receipt: &Receipt<'_>) -> Poll<Error> {
+        ready!(self.timer.poll_expired(cx));
+        let is_request = receipt
+            .deadline
+            .is_some_and(|deadline| deadline <= clock::now());
+        Poll::Ready(if is_request {
+            Error::new(ErrorKind::Timeout, "the request took longer than it may")
+        } else {
+            Error::timeout(Phase::Receive, "waiting for more of the body", receipt.idle)
+        })
+    }
+
+    #[cold]
+    fn body_failed(&mut self, error: Error, timeline: &mut Timeline) -> Error {
+        self.exchange.close_because(CloseReason::Failed);
+        let now = clock::now();
+        timeline.record(Phase::Receive, self.since, now);
+        timeline.end(now);
+        error.in_phase(Phase::Receive)
+    }
+
+    fn poll_next(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        receipt: &mut Receipt<'_>,
+    ) -> Poll<Result<bool>> {
+        loop {
+            if let Some(ready) = self.decode(receipt.head)? {
+                return Poll::Ready(Ok(ready));
+            }
+            match self.poll_fill(cx) {
+                Poll::Ready(read) => self.body_read(read, receipt)?,
+                Poll::Pending => return self.poll_body_timer(cx, receipt).map(Err),
+            }
+        }
+    }
+
+    /// Reads once, straight into `out`, at most to the end of the body.
+    fn poll_direct(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        receipt: &mut Receipt<'_>,
+        out: &mut Vec<u8>,
+        most: usize,
+    ) -> Poll<Result<()>> {
+        let mut room = out.limit(most);
+        let read = pin!(self.stream.read_buf(&mut room)).poll(cx);
+        match read {
+            Poll::Ready(read) => {
+                if let Ok(length) = read {
+                    self.exchange.decoder_mut().take(length as u64);
+                }
+                Poll::Ready(self.body_read(read, receipt))
+            }
+            Poll::Pending => self.poll_body_timer(cx, receipt).map(Err),
+        }
+    }
+}
+
+impl Incoming for Connection {
+    fn poll_chunk(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        mut receipt: Receipt<'_>,
+    ) -> Poll<Result<bool>> {
+        let next = ready!(self.poll_next(cx, &mut receipt));
+        Poll::Ready(match next {
+            Ok(true) => Ok(true),
+            Ok(false) => {
+                self.body_ended(receipt.timeline);
+                Ok(false)
+            }
+            Err(error) => Err(self.body_failed(error, receipt.timeline)),
+        })
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.input.filled()[self.chunk.clone()]
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        self.exchange.remaining()
+    }
+
+    fn poll_read_into(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        mut receipt: Receipt<'_>,
+        out: &mut Vec<u8>,
+    ) -> Option<Poll<Result<()>>> {
+        self.input.consume(std::mem::take(&mut self.chunk_consumed));
+        self.chunk = 0..0;
+        let remaining = match self.exchange.framing() {
+            Framing::Length(_) if self.input.is_empty() => self.exchange.remaining()?,
+            _ => return None,
+        };
+        let spare = out.capacity() - out.len();
+        let most = usize::try_from(remaining).unwrap_or(usize::MAX).min(spare);
+        if most == 0 {
+            return None;
+        }
+        let read = self.poll_direct(cx, &mut receipt, out, most);
+        Some(read.map(|read| read.map_err(|error| self.body_failed(error, receipt.timeline))))
+    }
+
+    fn finish(mut self: Box<Self>, head: &mut ResponseHead) {
+        // What has already arrived costs nothing to take off: a body that is whole in the buffer
+        // does not cost its connection.
+        while let Ok(Some(true)) = self.decode(head) {}
+        self.go_home();
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.counters.closed();
+    }
+}
+
+#[cold]
+fn upload_error(error: io::Error) -> Error {
+    Error::io(
+        Phase::Send,
+        "connection failed while the request was sent",
+        error,
+    )
+}

@@ -1,0 +1,260 @@
+//! TLS by rustls: whom to trust, who we are, and the handshake.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How TLS connections are made and checked.
+///
+/// By default the platform's roots are trusted and every certificate is checked. Roots are loaded when
+/// the first TLS connection is made, so that plain HTTP works without any.
+#[derive(Clone, Default)]
+pub struct Tls {
+    roots_pem: Vec<Vec<u8>>,
+    only_these_roots: bool,
+    identity_pem: Option<(Vec<u8>, Vec<u8>)>,
+    accept_any: bool,
+}
+
+impl Tls {
+    /// Trusts the certificates of this PEM text too.
+    #[must_use]
+    pub fn root_pem(mut self, pem: impl Into<Vec<u8>>) -> Tls {
+        self.roots_pem.push(pem.into());
+        self
+    }
+
+    /// Trusts only the roots that were added, not the platform's.
+    #[must_use]
+    pub fn only_added_roots(mut self) -> Tls {
+        self.only_these_roots = true;
+        self
+    }
+
+    /// Shows this certificate chain to servers that ask for one; chain and key as PEM text.
+    #[must_use]
+    pub fn client_certificate_pem(
+        mut self,
+        chain: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Tls {
+        self.identity_pem = Some((chain.into(), key.into()));
+        self
+    }
+
+    /// Accepts any certificate, so that anybody on the way can read and change everything. For tests.
+    #[must_use]
+    pub fn danger_accept_any_certificate(mut self) -> Tls {
+        self.accept_any = true;
+        self
+    }
+}
+
+impl fmt::Debug for Tls {
+    /// The key is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls")
+            .field("roots_added", &self.roots_pem.len())
+            .field("only_added_roots", &self.only_these_roots)
+            .field("client_certificate", &self.identity_pem.is_some())
+            .field("accept_any", &self.accept_any)
+            .finish()
+    }
+}
+
+/// Options, and the configuration they become at the first handshake.
+pub(crate) struct TlsSetup {
+    options: Tls,
+    config: OnceCell<Arc<ClientConfig>>,
+}
+
+impl TlsSetup {
+    pub(crate) fn new(options: Tls) -> TlsSetup {
+        TlsSetup {
+            options,
+            config: OnceCell::new(),
+        }
+    }
+
+    /// A TLS session with `host` on `tcp`.
+    ///
+    /// Cancel safe: dropping the future closes the connection.
+    pub(crate) async fn handshake(
+        &self,
+        host: &str,
+        tcp: TcpStream,
+    ) -> Result<TlsStream<TcpStream>> {
+        let config = self
+            .config
+            .get_or_try_init(|| load(self.options.clone()))
+            .await?;
+        let name = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let name = ServerName::try_from(name).map_err(|error| {
+            Error::new(ErrorKind::Tls, format!("{host} is no name for TLS")).with_source(error)
+        })?;
+        let handshake = TlsConnector::from(config.clone()).connect(name, tcp);
+        handshake
+            .await
+            .map_err(|error| handshake_error(host, error))
+    }
+}
+
+#[cold]
+fn handshake_error(host: &str, error: io::Error) -> Error {
+    let reason = match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
+        Some(rustls::Error::InvalidCertificate(reason)) => {
+            format!("certificate of {host} was refused: {}", explain(reason))
+        }
+        _ => format!("TLS handshake with {host} failed"),
+    };
+    Error::new(ErrorKind::Tls, reason).with_source(error)
+}
+
+fn explain(reason: &rustls::CertificateError) -> &'static str {
+    use rustls::CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
+        NotValidYetContext, Revoked, UnknownIssuer,
+    };
+    match reason {
+        Expired | ExpiredContext { .. } => "it has expired",
+        NotValidYet | NotValidYetContext { .. } => "it is not valid yet",
+        Revoked => "it was revoked",
+        UnknownIssuer => "its issuer is not trusted (add a root, or --cacert)",
+        NotValidForName | NotValidForNameContext { .. } => "it is for another name",
+        _ => "it does not hold",
+    }
+}
+
+/// Reads roots and keys; off the async threads, as the platform's roots are files.
+async fn load(options: Tls) -> Result<Arc<ClientConfig>> {
+    let loading = tokio::task::spawn_blocking(move || build(&options));
+    match loading.await {
+        Ok(config) => config,
+        Err(error) => Err(Error::new(ErrorKind::Runtime, "loading TLS roots").with_source(error)),
+    }
+}
+
+fn build(options: &Tls) -> Result<Arc<ClientConfig>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let algorithms = provider.signature_verification_algorithms;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| config_error("protocol versions", error))?;
+    let builder = if options.accept_any {
+        let verifier = Arc::new(AcceptAny { algorithms });
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+    } else {
+        builder.with_root_certificates(roots(options)?)
+    };
+    let mut config = match &options.identity_pem {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => {
+            let chain = certificates(chain, "client certificate")?;
+            let key = PrivateKeyDer::from_pem_slice(key)
+                .map_err(|error| config_error("key of the client certificate", error))?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| config_error("client certificate", error))?
+        }
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn roots(options: &Tls) -> Result<RootCertStore> {
+    let mut store = RootCertStore::empty();
+    if !options.only_these_roots {
+        // Single platform roots that cannot be read are the platform's affair.
+        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    for pem in &options.roots_pem {
+        for certificate in certificates(pem, "added root")? {
+            store
+                .add(certificate)
+                .map_err(|error| config_error("added root", error))?;
+        }
+    }
+    if store.is_empty() {
+        let message = "no TLS roots: the platform has none, and none was added";
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    Ok(store)
+}
+
+fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> {
+    let parsed: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let parsed = parsed.map_err(|error| config_error(what, error))?;
+    if parsed.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("{what}: no certificate in the PEM text"),
+        ));
+    }
+    Ok(parsed)
+}
+
+#[cold]
+fn config_error(what: &str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Config, format!("{what} cannot be used")).with_source(source)
+}
+
+/// Takes every certificate; the server must still own the key of the one it shows.
+#[derive(Debug)]
+struct AcceptAny {
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for AcceptAny {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

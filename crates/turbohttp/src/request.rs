@@ -1,0 +1,163 @@
+//! A request: a handle of one pointer on its context.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri};
+use turbohttp_core::origin::Origin;
+use turbohttp_core::pool::{ObjectPool, PoolBox};
+use turbohttp_core::timeline::Recorder;
+
+use crate::body::{Body, Received};
+use crate::clock;
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::DETACHED_CONTEXTS_MAX;
+use crate::response::Response;
+
+/// Contexts of requests that no client made.
+static DETACHED: LazyLock<ObjectPool<Context>> = LazyLock::new(|| {
+    ObjectPool::new(DETACHED_CONTEXTS_MAX, Context::default).expect("the cap is not zero")
+});
+
+/// A request on its way to a transport: what a middleware sees and may change.
+pub struct Request {
+    pub(crate) context: PoolBox<Context>,
+}
+
+impl Request {
+    /// A request that belongs to no client yet; send it with [`Client::send`](crate::Client::send).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Url`] if `url` is malformed or has another scheme than http and https.
+    pub fn new(method: Method, url: impl AsRef<str>) -> Result<Request> {
+        let mut request = Request {
+            context: DETACHED.take(),
+        };
+        request.context.method = method;
+        request.set_url(url)?;
+        Ok(request)
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.context.method
+    }
+
+    /// Changes the method.
+    pub fn set_method(&mut self, method: Method) {
+        self.context.method = method;
+    }
+
+    /// The URL in normal form, without userinfo and fragment.
+    pub fn url(&self) -> &str {
+        self.context.url.as_str()
+    }
+
+    /// The URL as an [`Uri`]; made anew at each call.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Url`] if the URL is longer than that type can hold.
+    pub fn uri(&self) -> Result<Uri> {
+        Uri::try_from(self.url())
+            .map_err(|error| Error::new(ErrorKind::Url, "URL is no http::Uri").with_source(error))
+    }
+
+    /// Changes the URL. Its userinfo, if any, becomes an Authorization field.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Url`] if `url` is malformed or has another scheme than http and https.
+    pub fn set_url(&mut self, url: impl AsRef<str>) -> Result<()> {
+        let context = &mut *self.context;
+        context.origin = None;
+        context.url.set(url.as_ref())?;
+        if let Some(credentials) = context.url.take_credentials() {
+            context
+                .headers
+                .insert(http::header::AUTHORIZATION, credentials);
+        }
+        Ok(())
+    }
+
+    /// The origin the request goes to.
+    pub fn origin(&self) -> Origin {
+        let url = &self.context.url;
+        match &self.context.origin {
+            Some(origin) => origin.clone(),
+            None => Origin::new(url.scheme(), url.host(), url.port()),
+        }
+    }
+
+    /// The header fields that were set.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.context.headers
+    }
+
+    /// The header fields, to change them.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.context.headers
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Body {
+        &self.context.body
+    }
+
+    /// Replaces the body.
+    pub fn set_body(&mut self, body: impl Into<Body>) {
+        self.context.body = body.into();
+    }
+
+    /// A second request like this one; `None` if its body is a stream.
+    pub fn try_clone(&self) -> Option<Request> {
+        let body = self.context.body.try_clone()?;
+        let mut clone = Request {
+            context: DETACHED.take(),
+        };
+        clone.context.method = self.context.method.clone();
+        // A URL in normal form is read again as it is.
+        clone.context.url.set(self.url()).ok()?;
+        clone.context.headers.clone_from(&self.context.headers);
+        clone.context.body = body;
+        clone.context.expect_continue = self.context.expect_continue;
+        clone.context.options = self.context.options;
+        Some(clone)
+    }
+
+    /// A handle by which a part that may outlive the request can add to its timeline; once the
+    /// request is over, what it writes is refused.
+    pub fn recorder(&mut self) -> Recorder {
+        self.context.mailbox.recorder()
+    }
+
+    /// Answers the request without sending it: for transports and middlewares that make answers.
+    pub fn respond(mut self, status: StatusCode, body: impl Into<Bytes>) -> Response {
+        let bytes = body.into();
+        let context = &mut *self.context;
+        context.head.reset();
+        context.head.set_status(status);
+        context.received = Received::Bytes {
+            bytes,
+            given: false,
+        };
+        context.timeline.end(clock::now());
+        Response::new(self)
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Fields without their values, the query left out: both can be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url().split('?').next().unwrap_or_default();
+        f.debug_struct("Request")
+            .field("method", self.method())
+            .field("url", &url)
+            .field("headers", &self.headers().keys().collect::<Vec<_>>())
+            .field("body", self.body())
+            .finish()
+    }
+}

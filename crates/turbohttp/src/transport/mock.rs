@@ -1,0 +1,232 @@
+//! A transport that answers from a script, and keeps its own counts.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use super::{Held, Transport};
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::SCRIPT_REPLIES_MAX;
+use crate::request::Request;
+use crate::response::Response;
+
+/// Answers requests in memory: first the scripted replies in order, then what the handler says.
+///
+/// A clone shares script and counts, so a test keeps one clone and gives the other to the client.
+#[derive(Clone)]
+pub struct MockTransport {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    handler: Box<dyn Fn(&Request) -> MockReply + Send + Sync>,
+    script: Mutex<VecDeque<MockReply>>,
+    scripted: AtomicU64,
+    entered: AtomicU64,
+    left: AtomicU64,
+    dropped: AtomicU64,
+    in_flight: AtomicU64,
+    peak: AtomicU64,
+}
+
+/// What the mock counted, apart from the client's own counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MockStats {
+    /// Requests that reached the mock.
+    pub entered: u64,
+    /// Requests that were answered, errors included.
+    pub left: u64,
+    /// Requests that were dropped while the mock held them.
+    pub dropped: u64,
+    /// The most requests it held at once.
+    pub peak: u64,
+}
+
+/// One answer: a status with fields and a body, or an error; after a delay.
+#[derive(Clone, Debug)]
+pub struct MockReply {
+    status: StatusCode,
+    fields: Arc<[(String, Vec<u8>)]>,
+    body: Bytes,
+    delay: Duration,
+    failure: Option<(ErrorKind, &'static str)>,
+}
+
+impl MockReply {
+    /// An answer of `status` with no fields and no body.
+    pub fn new(status: StatusCode) -> MockReply {
+        MockReply {
+            status,
+            fields: Arc::new([]),
+            body: Bytes::new(),
+            delay: Duration::ZERO,
+            failure: None,
+        }
+    }
+
+    /// A failure instead of an answer.
+    pub fn failure(kind: ErrorKind, message: &'static str) -> MockReply {
+        MockReply {
+            failure: Some((kind, message)),
+            ..MockReply::new(StatusCode::OK)
+        }
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> MockReply {
+        let field = (name.to_owned(), value.as_ref().to_vec());
+        self.fields = self.fields.iter().cloned().chain([field]).collect();
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Bytes>) -> MockReply {
+        self.body = body.into();
+        self
+    }
+
+    /// Waits before the answer, by the runtime's clock.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> MockReply {
+        self.delay = delay;
+        self
+    }
+}
+
+impl MockTransport {
+    /// A mock that gives every request this reply, once its script is empty.
+    pub fn new(reply: MockReply) -> MockTransport {
+        MockTransport::with_handler(move |_| reply.clone())
+    }
+
+    /// A mock that asks `handler` for each reply, once its script is empty.
+    pub fn with_handler(
+        handler: impl Fn(&Request) -> MockReply + Send + Sync + 'static,
+    ) -> MockTransport {
+        MockTransport {
+            shared: Arc::new(Shared {
+                handler: Box::new(handler),
+                script: Mutex::new(VecDeque::new()),
+                scripted: AtomicU64::new(0),
+                entered: AtomicU64::new(0),
+                left: AtomicU64::new(0),
+                dropped: AtomicU64::new(0),
+                in_flight: AtomicU64::new(0),
+                peak: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Appends a reply to the script; `false` if [`SCRIPT_REPLIES_MAX`](crate::limits::SCRIPT_REPLIES_MAX) wait already.
+    pub fn script(&self, reply: MockReply) -> bool {
+        let mut script = self
+            .shared
+            .script
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let fits = script.len() < SCRIPT_REPLIES_MAX;
+        if fits {
+            script.push_back(reply);
+            self.shared.scripted.fetch_add(1, Ordering::Release);
+        }
+        fits
+    }
+
+    /// What has been counted so far.
+    pub fn stats(&self) -> MockStats {
+        let shared = &*self.shared;
+        MockStats {
+            entered: shared.entered.load(Ordering::Relaxed),
+            left: shared.left.load(Ordering::Relaxed),
+            dropped: shared.dropped.load(Ordering::Relaxed),
+            peak: shared.peak.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Transport for MockTransport {
+    async fn send(&self, request: Request) -> Result<Response> {
+        let visit = Visit::enter(&self.shared);
+        let reply = self.shared.next_reply(&request);
+        if !reply.delay.is_zero() {
+            tokio::time::sleep(reply.delay).await;
+        }
+        visit.leave();
+        if let Some((kind, message)) = reply.failure {
+            let origin = request.origin();
+            return Err(Error::new(kind, message).at(&origin));
+        }
+        let mut response = request.respond(reply.status, reply.body);
+        for (name, value) in &*reply.fields {
+            response.push_header(name, value);
+        }
+        Ok(response)
+    }
+
+    fn into_held(self) -> Held {
+        Held::Mock(self)
+    }
+}
+
+impl Shared {
+    fn next_reply(&self, request: &Request) -> MockReply {
+        if self.scripted.load(Ordering::Acquire) > 0 {
+            let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(reply) = script.pop_front() {
+                self.scripted.fetch_sub(1, Ordering::Relaxed);
+                return reply;
+            }
+        }
+        (self.handler)(request)
+    }
+}
+
+/// One request inside the mock: counted as dropped unless it leaves.
+struct Visit<'a> {
+    shared: &'a Shared,
+    left: bool,
+}
+
+impl<'a> Visit<'a> {
+    fn enter(shared: &'a Shared) -> Visit<'a> {
+        shared.entered.fetch_add(1, Ordering::Relaxed);
+        let inside = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        shared.peak.fetch_max(inside, Ordering::Relaxed);
+        Visit {
+            shared,
+            left: false,
+        }
+    }
+
+    fn leave(mut self) {
+        self.left = true;
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let count = if self.left {
+            &self.shared.left
+        } else {
+            &self.shared.dropped
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for MockTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockTransport")
+            .field("stats", &self.stats())
+            .finish()
+    }
+}
