@@ -7,7 +7,9 @@
 #![cfg(loom)]
 #![allow(
     clippy::disallowed_methods,
-    reason = "the threads are loom's, the moments are marks"
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "the threads are loom's, the moments are marks, a failed unwrap is a failed test"
 )]
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
@@ -390,7 +390,14 @@ fn box_outlives_its_pool() {
     assert_eq!(DROPPED.get(), 0, "a clone is not the pool's end");
     drop(pool);
     assert_eq!(DROPPED.get(), 1, "the idle one");
-    drop(held);
+    let [first, others @ ..] = held;
+    drop(first);
+    assert_eq!(
+        DROPPED.get(),
+        2,
+        "one that comes too late is not kept until the others come"
+    );
+    drop(others);
     assert_eq!(DROPPED.get(), 4);
 }
 

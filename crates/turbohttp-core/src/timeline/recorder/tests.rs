@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -107,13 +107,14 @@ fn waiting_events_are_bounded() {
 fn late_writes_never_show_in_a_later_request() {
     let base = now();
     let refused = AtomicU64::new(0);
-    let is_over = AtomicBool::new(false);
     let mut mailbox = Mailbox::new();
     let (handed, received): (Vec<_>, Vec<_>) = (0..8).map(|_| mpsc::sync_channel(1)).unzip();
     thread::scope(|scope| {
         for inbox in received {
-            scope.spawn(|| write_for_long(base, inbox, &refused, &is_over));
+            scope.spawn(|| write_for_long(base, inbox, &refused));
         }
+        // Dropped here, also by a failure, which ends the writers.
+        let handed = handed;
         let mut seen = 0;
         for request in 0.. {
             let recorder = mailbox.recorder();
@@ -136,28 +137,25 @@ fn late_writes_never_show_in_a_later_request() {
                 break;
             }
         }
-        is_over.store(true, Ordering::Relaxed);
-        drop(handed);
     });
     assert_eq!(mailbox.late_writes(), refused.load(Ordering::Relaxed));
 }
 
 /// Marks each write with the number of the request it is for.
-fn write_for_long(
-    base: Instant,
-    inbox: mpsc::Receiver<(u64, Recorder)>,
-    refused: &AtomicU64,
-    is_over: &AtomicBool,
-) {
-    let (mut request, mut recorder) = inbox.recv().unwrap();
-    while !is_over.load(Ordering::Relaxed) {
+fn write_for_long(base: Instant, inbox: mpsc::Receiver<(u64, Recorder)>, refused: &AtomicU64) {
+    let Ok((mut request, mut recorder)) = inbox.recv() else {
+        return;
+    };
+    loop {
         for _ in 0..16 {
             let mark = base + Duration::from_nanos(request);
             let is_refused = recorder.record(Phase::Wait, mark, mark).is_err();
             refused.fetch_add(u64::from(is_refused), Ordering::Relaxed);
         }
-        if let Ok(newer) = inbox.try_recv() {
-            (request, recorder) = newer;
+        match inbox.try_recv() {
+            Ok(newer) => (request, recorder) = newer,
+            Err(mpsc::TryRecvError::Empty) => {}
+            Err(mpsc::TryRecvError::Disconnected) => return,
         }
     }
 }

@@ -1,0 +1,89 @@
+//! An allocator that counts: every allocation of every thread of the process.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+static FREED: AtomicU64 = AtomicU64::new(0);
+
+/// The system's allocator with counters before it.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "named in a static")]
+pub struct Meter;
+
+/// What was allocated up to an instant, or between two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reading {
+    /// Calls that allocated or grew a block.
+    pub allocations: u64,
+    /// Bytes they asked for.
+    pub bytes: u64,
+    /// Bytes that were given back.
+    pub freed: u64,
+}
+
+impl Reading {
+    /// The counters now.
+    pub fn now() -> Reading {
+        Reading {
+            allocations: ALLOCATIONS.load(Ordering::Relaxed),
+            bytes: BYTES.load(Ordering::Relaxed),
+            freed: FREED.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What happened since `earlier`.
+    pub fn since(self, earlier: Reading) -> Reading {
+        Reading {
+            allocations: self.allocations - earlier.allocations,
+            bytes: self.bytes - earlier.bytes,
+            freed: self.freed - earlier.freed,
+        }
+    }
+}
+
+/// Whether the meter is this process's allocator and counts right, shown on a known allocation.
+pub fn proves_itself() -> bool {
+    let before = Reading::now();
+    let block = std::hint::black_box(Vec::<u8>::with_capacity(4_096));
+    drop(std::hint::black_box(block));
+    let seen = Reading::now().since(before);
+    // Other threads may add to the counts, never take away.
+    seen.allocations >= 1 && seen.bytes >= 4_096 && seen.freed >= 4_096
+}
+
+fn count(size: usize) {
+    ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+    BYTES.fetch_add(size as u64, Ordering::Relaxed);
+}
+
+// SAFETY: every call is passed on to the system's allocator unchanged; counting touches two atomics
+// and neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Meter {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size);
+        FREED.fetch_add(layout.size() as u64, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `realloc`, which is the same.
+        unsafe { System.realloc(block, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        FREED.fetch_add(layout.size() as u64, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `dealloc`, which is the same.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
