@@ -1,2 +1,41 @@
-//! To be furnished.
-fn main() {}
+//! The `turbohttp` command: parse, run, exit code.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod args;
+mod batch;
+mod clock;
+mod commands;
+mod exit;
+mod interrupt;
+mod output;
+mod partial;
+mod plan;
+mod progress;
+
+use args::Args;
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version come as errors too; a closed pipe leaves nobody to tell.
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            return exit.into();
+        }
+    };
+    match commands::run(args.command) {
+        Ok(exit) => exit.into(),
+        // Whoever read the output has seen enough, as `head` does.
+        Err(failure) if failure.is_closed_pipe() => Exit::Ok.into(),
+        Err(failure) => {
+            output::complain(&output::chain(&failure.error));
+            failure.exit.into()
+        }
+    }
+}

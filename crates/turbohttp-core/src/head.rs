@@ -72,7 +72,12 @@ impl ResponseHead {
         self.text.extend_from_slice(name.as_bytes());
         let value_start = self.text.len();
         self.text.extend_from_slice(value);
-        self.fields.push(FieldSpan::new(name_start, name.len(), value_start, value.len()));
+        self.fields.push(FieldSpan::new(
+            name_start,
+            name.len(),
+            value_start,
+            value.len(),
+        ));
     }
 
     /// The value of the first field called `name`, in any case of letters.
@@ -87,13 +92,23 @@ impl ResponseHead {
 
     /// Every header field in the order of arrival, names as the server spelled them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.header_spans().iter().map(|span| (self.name_of(span), self.value_of(span)))
+        self.header_spans()
+            .iter()
+            .map(|span| (self.name_of(span), self.value_of(span)))
     }
 
     /// Every trailer field in the order of arrival.
     pub fn trailers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let spans = &self.fields[self.header_spans().len()..];
-        spans.iter().map(|span| (self.name_of(span), self.value_of(span)))
+        spans
+            .iter()
+            .map(|span| (self.name_of(span), self.value_of(span)))
+    }
+
+    /// Every header field as bytes: for decisions, which need no text.
+    pub(crate) fn iter_bytes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let spans = self.header_spans().iter();
+        spans.map(|span| (self.name_bytes(span), self.value_of(span)))
     }
 
     /// How many header fields there are.
@@ -108,7 +123,13 @@ impl ResponseHead {
 
     /// Forgets everything; keeps a bounded part of the buffers.
     pub fn reset(&mut self) {
-        let ResponseHead { status, version, text, fields, trailers_from } = self;
+        let ResponseHead {
+            status,
+            version,
+            text,
+            fields,
+            trailers_from,
+        } = self;
         *status = StatusCode::OK;
         *version = Version::HTTP_11;
         *trailers_from = usize::MAX;
@@ -139,15 +160,18 @@ impl ResponseHead {
             .iter()
             .find(|span| {
                 usize::from(span.name_len) == name.len()
-                    && self.name_of(span).eq_ignore_ascii_case(name)
+                    && self.name_bytes(span).eq_ignore_ascii_case(name.as_bytes())
             })
             .map(|span| self.value_of(span))
     }
 
     fn name_of(&self, span: &FieldSpan) -> &str {
+        str::from_utf8(self.name_bytes(span)).unwrap_or_default()
+    }
+
+    fn name_bytes(&self, span: &FieldSpan) -> &[u8] {
         let start = span.name_start as usize;
-        let bytes = &self.text[start..start + usize::from(span.name_len)];
-        str::from_utf8(bytes).unwrap_or_default()
+        &self.text[start..start + usize::from(span.name_len)]
     }
 
     fn value_of(&self, span: &FieldSpan) -> &[u8] {
@@ -158,7 +182,12 @@ impl ResponseHead {
 
 impl FieldSpan {
     /// Heads are bounded far below 4 GiB and names by the head, so the casts lose nothing.
-    pub(crate) fn new(name_start: usize, name_len: usize, value_start: usize, value_len: usize) -> FieldSpan {
+    pub(crate) fn new(
+        name_start: usize,
+        name_len: usize,
+        value_start: usize,
+        value_len: usize,
+    ) -> FieldSpan {
         FieldSpan {
             name_start: name_start as u32,
             value_start: value_start as u32,
@@ -174,7 +203,10 @@ impl fmt::Debug for ResponseHead {
         f.debug_struct("ResponseHead")
             .field("status", &self.status)
             .field("version", &self.version)
-            .field("fields", &self.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field(
+                "fields",
+                &self.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            )
             .finish()
     }
 }

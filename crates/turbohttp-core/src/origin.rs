@@ -17,7 +17,10 @@ static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 /// The scheme of a URL: what is spoken on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "complete: the client speaks these two")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "complete: the client speaks these two"
+)]
 pub enum Scheme {
     /// HTTP over plain TCP.
     Http,
@@ -72,7 +75,13 @@ impl Origin {
         } else {
             format!("{host}:{port}").into_boxed_str()
         };
-        Origin(Arc::new(Parts { scheme, port, hash, host: host.into(), authority }))
+        Origin(Arc::new(Parts {
+            scheme,
+            port,
+            hash,
+            host: host.into(),
+            authority,
+        }))
     }
 
     /// The scheme.

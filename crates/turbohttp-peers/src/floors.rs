@@ -21,21 +21,37 @@ enum Bound {
     Bodies(f64),
 }
 
+impl Floor {
+    fn is_held_at(&self, figure: f64) -> bool {
+        match self.bound {
+            Bound::Of(_, least) | Bound::OfFastest(least) => figure >= least,
+            Bound::Bodies(most) => figure <= most,
+        }
+    }
+}
+
 const fn floor(case: &'static str, bound: Bound) -> Floor {
     Floor { case, bound }
 }
 
 /// Ratios of medians of one run. They lie some per cent below what was measured, as ratios to the
 /// limit repeat within five per cent and those to libraries within fifteen.
-const FLOORS: [Floor; 12] = [
+///
+/// Where the kernel is slow, as in some virtual machines, its part hides what libraries add, and the
+/// ratios to them shrink; those to the limit do not. So nearly every case has one of each.
+const FLOORS: [Floor; 16] = [
     floor("small-1", Bound::Of(PeerName::LimitTokio, 0.93)),
     floor("small-1", Bound::Of(PeerName::Reqwest, 1.28)),
     floor("small-64", Bound::Of(PeerName::LimitTokio, 0.80)),
     floor("small-64", Bound::Of(PeerName::HyperUtil, 1.55)),
     floor("small-64", Bound::Of(PeerName::Reqwest, 2.2)),
+    floor("small-256", Bound::Of(PeerName::LimitTokio, 0.76)),
     floor("small-256", Bound::Of(PeerName::Reqwest, 2.6)),
+    floor("64k", Bound::Of(PeerName::LimitTokio, 0.95)),
     floor("64k", Bound::Of(PeerName::Reqwest, 1.8)),
+    floor("chunked", Bound::Of(PeerName::LimitTokio, 0.72)),
     floor("chunked", Bound::Of(PeerName::Reqwest, 3.0)),
+    floor("post", Bound::Of(PeerName::LimitTokio, 0.78)),
     floor("post", Bound::Of(PeerName::Reqwest, 2.2)),
     floor("stream", Bound::OfFastest(0.97)),
     floor("collect", Bound::Of(PeerName::Reqwest, 1.4)),
@@ -51,6 +67,8 @@ pub(crate) struct Verdict {
 enum Outcome {
     Held,
     Missed,
+    /// The limit itself misses it: it tells of this machine, not of the client.
+    OutOfReach,
     /// The case or a peer was left out.
     NotMeasured,
 }
@@ -66,7 +84,7 @@ pub(crate) fn judge(results: &[CaseResult]) -> Verdict {
 }
 
 impl Verdict {
-    /// Whether no floor was missed. What was not measured was not missed.
+    /// Whether no floor was missed. What was not measured, or is out of reach, was not missed.
     pub(crate) fn is_passed(&self) -> bool {
         self.lines
             .iter()
@@ -80,6 +98,7 @@ impl fmt::Display for Verdict {
             let word = match outcome {
                 Outcome::Held => "held",
                 Outcome::Missed => "MISSED",
+                Outcome::OutOfReach => "out of reach",
                 Outcome::NotMeasured => "not measured",
             };
             writeln!(f, "{word}: {line}")?;
@@ -91,19 +110,20 @@ impl fmt::Display for Verdict {
 fn judge_floor(floor: &Floor, results: &[CaseResult]) -> (Outcome, String) {
     let wanted = describe(floor);
     let result = results.iter().find(|result| result.case.name == floor.case);
-    let Some(figure) = result.and_then(|result| figure(&floor.bound, result)) else {
+    let of = |peer| result.and_then(|result| figure(&floor.bound, result, peer));
+    let Some(figure) = of(PeerName::Turbohttp) else {
         return (Outcome::NotMeasured, wanted);
     };
-    let is_held = match floor.bound {
-        Bound::Of(_, least) | Bound::OfFastest(least) => figure >= least,
-        Bound::Bodies(most) => figure <= most,
-    };
-    let outcome = if is_held {
-        Outcome::Held
-    } else {
-        Outcome::Missed
-    };
-    (outcome, format!("{wanted}: {figure:.2}"))
+    if floor.is_held_at(figure) {
+        return (Outcome::Held, format!("{wanted}: {figure:.2}"));
+    }
+    match of(PeerName::LimitTokio).filter(|limit| !floor.is_held_at(*limit)) {
+        Some(limit) => {
+            let line = format!("{wanted}: {figure:.2}, and limit-tokio itself {limit:.2}");
+            (Outcome::OutOfReach, line)
+        }
+        None => (Outcome::Missed, format!("{wanted}: {figure:.2}")),
+    }
 }
 
 fn describe(floor: &Floor) -> String {
@@ -115,20 +135,18 @@ fn describe(floor: &Floor) -> String {
     }
 }
 
-fn figure(bound: &Bound, result: &CaseResult) -> Option<f64> {
+/// What `peer` reaches of what the bound asks for.
+fn figure(bound: &Bound, result: &CaseResult, peer: PeerName) -> Option<f64> {
     let speed = |peer: &PeerResult| peer.median(Sample::per_second);
-    let ours = result.peer(PeerName::Turbohttp)?;
+    let this = result.peer(peer)?;
     Some(match bound {
-        Bound::Of(peer, _) => speed(ours) / speed(result.peer(*peer)?),
+        Bound::Of(other, _) => speed(this) / speed(result.peer(*other)?),
         Bound::OfFastest(_) => {
-            let others = result
-                .peers
-                .iter()
-                .filter(|peer| peer.peer != PeerName::Turbohttp);
-            speed(ours) / others.map(speed).reduce(f64::max)?
+            let others = result.peers.iter().filter(|other| other.peer != peer);
+            speed(this) / others.map(speed).reduce(f64::max)?
         }
         Bound::Bodies(_) => {
-            let grown = ours.median(|sample| sample.rss_growth_bytes as f64);
+            let grown = this.median(|sample| sample.rss_growth_bytes as f64);
             grown / result.case.workload.content_length() as f64
         }
     })
@@ -182,6 +200,20 @@ mod tests {
             text.contains("not measured: small-1 at least 0.93 of limit-tokio\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn floor_that_the_limit_misses_is_out_of_reach() {
+        let peers = vec![
+            peer(PeerName::Turbohttp, 119, 0),
+            peer(PeerName::LimitTokio, 120, 0),
+            peer(PeerName::Reqwest, 100, 0),
+        ];
+        let verdict = judge(&[result("small-1", peers)]);
+        assert!(verdict.is_passed());
+        let line = "out of reach: small-1 at least 1.28 of reqwest: 1.19, and limit-tokio itself \
+                    1.20\n";
+        assert!(verdict.to_string().contains(line), "{verdict}");
     }
 
     #[test]

@@ -29,8 +29,8 @@ fn write_case(text: &mut String, result: &CaseResult) -> std::fmt::Result {
     writeln!(
         text,
         "| peer | {unit} | min-max | / limit-tokio | / reqwest | p50 us | p99 us | CPU us | user \
-         | allocs | bytes | RSS MB | grown by |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+         | over limit | allocs | bytes | RSS MB | grown by |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     )?;
     let mut peers: Vec<&PeerResult> = result.peers.iter().collect();
     peers.sort_by(|a, b| {
@@ -59,8 +59,8 @@ fn write_peer(text: &mut String, result: &CaseResult, peer: &PeerResult) -> std:
     let requests = peer.counted.requests.max(1) as f64;
     writeln!(
         text,
-        "| {} | {:.0} | {least:.0}-{most:.0} | {} | {} | {:.1} | {:.0} | {cpu:.2} | {:.2} | {:.1} \
-         | {:.0} | {:.1} | {:.1} |",
+        "| {} | {:.0} | {least:.0}-{most:.0} | {} | {} | {:.1} | {:.0} | {cpu:.2} | {:.2} | {} \
+         | {:.1} | {:.0} | {:.1} | {:.1} |",
         peer.peer.name(),
         peer.median(Sample::per_second) * scale,
         ratio_cell(result, peer, PeerName::LimitTokio),
@@ -68,11 +68,19 @@ fn write_peer(text: &mut String, result: &CaseResult, peer: &PeerResult) -> std:
         peer.median(|sample| sample.p50_ns) / 1e3,
         peer.median(|sample| sample.p99_ns) / 1e3,
         cpu * peer.median(|sample| sample.user_share),
+        over_limit_cell(result, cpu),
         peer.counted.allocations as f64 / requests,
         peer.counted.allocated_bytes as f64 / requests,
         peer.median(|sample| sample.rss_peak_bytes as f64) / 1e6,
         peer.median(|sample| sample.rss_growth_bytes as f64) / 1e6,
     )
+}
+
+/// What this peer's own code costs: its processor time less the limit's.
+fn over_limit_cell(result: &CaseResult, cpu: f64) -> String {
+    let limit = result.peer(PeerName::LimitTokio);
+    let limit = limit.map(|limit| limit.median(Sample::cpu_us_per_request));
+    limit.map_or("-".to_owned(), |limit| format!("{:.2}", cpu - limit))
 }
 
 fn ratio_cell(result: &CaseResult, peer: &PeerResult, to: PeerName) -> String {

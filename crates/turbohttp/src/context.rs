@@ -1,5 +1,6 @@
 //! The one pooled object of a request: it goes down as the request and comes up as the response.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method};
@@ -9,7 +10,7 @@ use turbohttp_core::pool::Reset;
 use turbohttp_core::timeline::{Mailbox, Timeline};
 
 use crate::body::{Body, Receipt, Received};
-use crate::client::Timeouts;
+use crate::client::{Settings, Timeouts};
 use crate::url::RequestUrl;
 
 /// Fields that a reset map may keep room for.
@@ -26,7 +27,11 @@ pub(crate) struct Context {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
     pub(crate) expect_continue: bool,
-    pub(crate) options: Options,
+    /// The client's settings; set when the request is sent.
+    pub(crate) settings: Option<Arc<Settings>>,
+    /// What the request set for itself: time for the whole of it, and bytes of a collected body.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) body_bytes_max: Option<usize>,
     /// When `send` was called.
     pub(crate) began: Option<Instant>,
     pub(crate) deadline: Option<Instant>,
@@ -43,14 +48,6 @@ pub(crate) struct Context {
     pub(crate) mailbox: Mailbox,
 }
 
-/// What a request may set for itself; unset means the client's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Options {
-    pub(crate) timeouts: Option<Timeouts>,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) body_bytes_max: Option<usize>,
-}
-
 impl Context {
     /// The parts of this context that a body needs while it is read.
     pub(crate) fn receive(&mut self) -> (&mut Received, Receipt<'_>) {
@@ -65,21 +62,21 @@ impl Context {
     }
 
     /// The most bytes a collected body may have.
-    pub(crate) fn body_bytes_max(&self) -> usize {
-        self.options.body_bytes_max.unwrap_or(usize::MAX)
+    pub(crate) fn collect_bytes_max(&self) -> usize {
+        self.body_bytes_max.unwrap_or(self.settings().body_bytes_max)
     }
 
     /// How long the whole request may take.
     pub(crate) fn time_allowed(&self) -> Duration {
-        self.options
-            .timeout
-            .or(self.timeouts().request)
-            .unwrap_or_default()
+        self.timeout.or(self.timeouts().request).unwrap_or_default()
     }
 
-    /// The timeouts that hold for this request; set when it is sent.
-    pub(crate) fn timeouts(&self) -> Timeouts {
-        self.options.timeouts.unwrap_or_default()
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.settings().timeouts
+    }
+
+    fn settings(&self) -> &Settings {
+        self.settings.as_deref().unwrap_or(&Settings::DEFAULT)
     }
 }
 
@@ -93,7 +90,9 @@ impl Reset for Context {
             headers,
             body,
             expect_continue,
-            options,
+            settings,
+            timeout,
+            body_bytes_max,
             began,
             deadline,
             head,
@@ -110,7 +109,9 @@ impl Reset for Context {
         clear_map(headers);
         *body = Body::empty();
         *expect_continue = false;
-        *options = Options::default();
+        *settings = None;
+        *timeout = None;
+        *body_bytes_max = None;
         *began = None;
         *deadline = None;
         head.reset();
@@ -127,7 +128,9 @@ impl Reset for Context {
             && self.headers.is_empty()
             && self.body.is_empty()
             && !self.expect_continue
-            && self.options == Options::default()
+            && self.settings.is_none()
+            && self.timeout.is_none()
+            && self.body_bytes_max.is_none()
             && self.began.is_none()
             && self.deadline.is_none()
             && self.head.is_blank()

@@ -124,7 +124,8 @@ impl Request {
         clone.context.headers.clone_from(&self.context.headers);
         clone.context.body = body;
         clone.context.expect_continue = self.context.expect_continue;
-        clone.context.options = self.context.options;
+        clone.context.timeout = self.context.timeout;
+        clone.context.body_bytes_max = self.context.body_bytes_max;
         Some(clone)
     }
 

@@ -250,7 +250,7 @@ impl Response {
     }
 
     async fn collect(&mut self) -> Result<Vec<u8>> {
-        let limit = self.context.body_bytes_max();
+        let limit = self.context.collect_bytes_max();
         let announced = self.remaining().unwrap_or(0);
         if announced > limit as u64 {
             return Err(self.too_large(limit));

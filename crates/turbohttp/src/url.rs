@@ -117,25 +117,29 @@ impl RequestUrl {
         self.text.is_empty() && self.credentials.is_none()
     }
 
-    /// The plain case; `None` leaves it to the `url` crate.
+    /// The plain case, which is its own normal form; `None` leaves it to the `url` crate.
     fn set_plain(&mut self, input: &str) -> Option<()> {
-        let (scheme, rest) = match input.strip_prefix("http://") {
-            Some(rest) => (Scheme::Http, rest),
-            None => (Scheme::Https, input.strip_prefix("https://")?),
+        let (scheme, host_start) = match input.as_bytes() {
+            [b'h', b't', b't', b'p', b':', b'/', b'/', ..] => (Scheme::Http, 7),
+            [b'h', b't', b't', b'p', b's', b':', b'/', b'/', ..] => (Scheme::Https, 8),
+            _ => return None,
         };
+        let rest = &input[host_start..];
         let bytes = rest.as_bytes();
-        let host_len = bytes
-            .iter()
-            .position(|byte| !is_host_byte(*byte))
-            .unwrap_or(bytes.len());
-        let host = &rest[..host_len];
-        if !is_plain_host(host) {
+        let host_len = bytes.iter().position(|byte| !is_host_byte(*byte)).unwrap_or(bytes.len());
+        if !is_plain_host(&rest[..host_len]) {
             return None;
         }
         let (port, authority_len) = plain_port(rest, host_len, scheme)?;
         let target = plain_target(&rest[authority_len..])?;
 
-        self.begin(scheme, host, port);
+        self.scheme = scheme;
+        self.port = port;
+        // A URL is bounded far below 4 GiB, so the casts lose nothing.
+        self.host_start = host_start as u32;
+        self.host_end = (host_start + host_len) as u32;
+        self.target_start = (host_start + authority_len) as u32;
+        self.text.push_str(&input[..host_start + authority_len]);
         if !target.starts_with('/') {
             self.text.push('/');
         }
@@ -181,7 +185,8 @@ impl RequestUrl {
         self.text.push_str(host);
         self.host_end = self.text.len() as u32;
         if port != scheme.default_port() {
-            push_port(&mut self.text, port);
+            self.text.push(':');
+            self.text.push_str(&port.to_string());
         }
         self.target_start = self.text.len() as u32;
     }
@@ -195,34 +200,37 @@ fn is_host_byte(byte: u8) -> bool {
 /// A name that the standard would leave as it is: no IDNA label, no empty label, and a last label
 /// that starts with a digit only where the whole is an IPv4 address in its usual form.
 fn is_plain_host(host: &str) -> bool {
-    if host.is_empty() || host.len() > 253 || host.starts_with('.') || host.ends_with('.') {
-        return false;
+    const NAME_CHARS_MAX: usize = 253;
+    let bytes = host.as_bytes();
+    let last_dot = bytes.iter().rposition(|byte| *byte == b'.');
+    match bytes.get(last_dot.map_or(0, |dot| dot + 1)) {
+        Some(b'0'..=b'9') => host.parse::<std::net::Ipv4Addr>().is_ok(),
+        Some(_) => {
+            bytes.len() <= NAME_CHARS_MAX
+                && bytes[0] != b'.'
+                && !host.contains("xn--")
+                && !host.contains("..")
+        }
+        None => false,
     }
-    let last_label = host.rsplit('.').next().unwrap_or(host);
-    if last_label.as_bytes()[0].is_ascii_digit() {
-        return host.parse::<std::net::Ipv4Addr>().is_ok();
-    }
-    !host.contains("xn--") && !host.contains("..")
 }
 
-/// The port and where the authority ends.
+/// The port and where the authority ends. The scheme's own port, an empty one and one with leading
+/// zeros are no normal form.
 fn plain_port(rest: &str, host_len: usize, scheme: Scheme) -> Option<(u16, usize)> {
     let after = &rest.as_bytes()[host_len..];
     if after.first() != Some(&b':') {
         return Some((scheme.default_port(), host_len));
     }
-    let digits = after[1..]
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    // An empty port and one of more than five digits are left to the standard.
-    if !(1..=5).contains(&digits) {
+    let digits = after[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if !(1..=5).contains(&digits) || after[1] == b'0' {
         return None;
     }
     let port = after[1..=digits]
         .iter()
         .fold(0u32, |port, digit| port * 10 + u32::from(digit - b'0'));
-    Some((u16::try_from(port).ok()?, host_len + 1 + digits))
+    let port = u16::try_from(port).ok().filter(|port| *port != scheme.default_port())?;
+    Some((port, host_len + 1 + digits))
 }
 
 /// Path and query if the standard would leave them as they are; the fragment is cut off.
@@ -283,21 +291,6 @@ const TARGET_BYTES: [TargetByte; 256] = {
     }
     table
 };
-
-fn push_port(text: &mut String, port: u16) {
-    let mut digits = [0u8; 5];
-    let (mut left, mut first) = (port, digits.len());
-    loop {
-        first -= 1;
-        digits[first] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
-            break;
-        }
-    }
-    text.push(':');
-    text.extend(digits[first..].iter().map(|digit| *digit as char));
-}
 
 fn credentials(url: &url::Url) -> Option<HeaderValue> {
     if url.username().is_empty() && url.password().is_none() {

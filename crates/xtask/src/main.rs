@@ -1,2 +1,79 @@
-//! To be furnished.
-fn main() {}
+//! The one entry to check, test and measure the workspace: `cargo xtask COMMAND`.
+//!
+//! One file per command. No shell, and nothing but cargo to begin with: what else a command needs it
+//! installs where it may ([`tools`]), and says so where it may not.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command: its output is its purpose"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a stopwatch has to ask the clock"
+)]
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+mod check;
+mod fuzz;
+mod gates;
+mod loom;
+mod peers;
+mod run;
+mod test;
+mod tidy;
+mod tools;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  check                          formatting, clippy, documentation, tidy: before every commit
+  tidy                           the house rules that clippy does not know
+  test                           everything, from check to gates; what CI runs
+  loom                           every interleaving of the pools and the late recorder
+  fuzz [--seconds N] [--address-sanitizer] [TARGET]
+                                 each fuzz target for N seconds (5)
+  gates                          allocations, instructions and system calls against gates.toml
+  peers [ARGUMENTS]              TurboHTTP beside reqwest and hyper-util (turbohttp-peers)";
+
+/// As the command line does: a figure passed its bound.
+const EXIT_GATE_MISSED: u8 = 3;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            match error.downcast_ref::<gates::Missed>() {
+                Some(_) => ExitCode::from(EXIT_GATE_MISSED),
+                None => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    std::env::set_current_dir(run::root())?;
+    let (command, rest) = match arguments {
+        [command, rest @ ..] => (command.as_str(), rest),
+        [] => ("help", arguments),
+    };
+    match (command, rest) {
+        ("check", []) => check::run(),
+        ("tidy", []) => tidy::run(),
+        ("test", []) => test::run(),
+        ("loom", []) => loom::run(),
+        ("fuzz", rest) => fuzz::run(&fuzz::Options::parse(rest)?),
+        ("gates", []) => gates::run(),
+        ("peers", rest) => peers::run(rest),
+        ("help" | "-h" | "--help", _) => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => bail!("unknown command: {}\n{USAGE}", arguments.join(" ")),
+    }
+}

@@ -40,11 +40,11 @@ pub(crate) struct FramingFields {
 impl FramingFields {
     pub(crate) fn of(head: &ResponseHead) -> Result<FramingFields, ParseError> {
         let mut fields = FramingFields::default();
-        for (name, value) in head.iter() {
+        for (name, value) in head.iter_bytes() {
             match name.len() {
-                10 if name.eq_ignore_ascii_case("connection") => fields.add_connection(value),
-                14 if name.eq_ignore_ascii_case("content-length") => fields.add_length(value)?,
-                17 if name.eq_ignore_ascii_case("transfer-encoding") => fields.add_coding(value)?,
+                10 if name.eq_ignore_ascii_case(b"connection") => fields.add_connection(value),
+                14 if name.eq_ignore_ascii_case(b"content-length") => fields.add_length(value)?,
+                17 if name.eq_ignore_ascii_case(b"transfer-encoding") => fields.add_coding(value)?,
                 _ => {}
             }
         }
@@ -131,11 +131,17 @@ pub struct Decoded {
 
 impl Decoded {
     fn data(range: Range<usize>) -> Decoded {
-        Decoded { consumed: range.end, data: range }
+        Decoded {
+            consumed: range.end,
+            data: range,
+        }
     }
 
     fn nothing(consumed: usize) -> Decoded {
-        Decoded { consumed, data: consumed..consumed }
+        Decoded {
+            consumed,
+            data: consumed..consumed,
+        }
     }
 }
 
@@ -235,7 +241,9 @@ impl Decoder {
                 self.kind = Kind::Done;
                 Ok(())
             }
-            Kind::Length(left) => Err(ParseError::BodyTruncated { missing: Some(left) }),
+            Kind::Length(left) => Err(ParseError::BodyTruncated {
+                missing: Some(left),
+            }),
             Kind::Chunked(_) => Err(ParseError::BodyTruncated { missing: None }),
         }
     }
@@ -290,6 +298,20 @@ impl Chunked {
                     return Ok(Decoded::nothing(at + taken));
                 }
                 ChunkState::End => break,
+                ChunkState::DataCr if input[at..].starts_with(b"\r\n") => {
+                    self.state = ChunkState::Size;
+                    at += 2;
+                    continue;
+                }
+                ChunkState::Size if self.digits == 0 => {
+                    if let Some((size, length)) = plain_size_line(&input[at..]) {
+                        self.size = size;
+                        self.state = self.end_of_size_line();
+                        at += length;
+                        continue;
+                    }
+                    self.step(input[at])?;
+                }
                 _ => self.step(input[at])?,
             }
             at += 1;
@@ -317,7 +339,9 @@ impl Chunked {
             (ChunkState::Extension, byte) if byte == b'\t' || (byte >= b' ' && byte != 0x7f) => {
                 self.extension_bytes += 1;
                 if self.extension_bytes > CHUNK_EXTENSION_BYTES_MAX {
-                    return Err(ParseError::ChunkExtensions { max: CHUNK_EXTENSION_BYTES_MAX });
+                    return Err(ParseError::ChunkExtensions {
+                        max: CHUNK_EXTENSION_BYTES_MAX,
+                    });
                 }
                 ChunkState::Extension
             }
@@ -345,13 +369,21 @@ impl Chunked {
 
     fn count_size_char(&mut self) -> Result<(), ParseError> {
         self.size_line_chars += 1;
-        if self.size_line_chars > CHUNK_SIZE_CHARS_MAX { Err(ParseError::ChunkSize) } else { Ok(()) }
+        if self.size_line_chars > CHUNK_SIZE_CHARS_MAX {
+            Err(ParseError::ChunkSize)
+        } else {
+            Ok(())
+        }
     }
 
     fn end_of_size_line(&mut self) -> ChunkState {
         self.digits = 0;
         self.size_line_chars = 0;
-        if self.size == 0 { ChunkState::Trailer } else { ChunkState::Data }
+        if self.size == 0 {
+            ChunkState::Trailer
+        } else {
+            ChunkState::Data
+        }
     }
 
     /// Gathers the trailer section line by line until its blank line; says how much it took.
@@ -382,6 +414,26 @@ impl Chunked {
         }
         Ok(input.len())
     }
+}
+
+/// A size line of at most eight digits that is all there and has no extension, which is nearly every
+/// one: its size and length. All others are read byte by byte.
+fn plain_size_line(input: &[u8]) -> Option<(u64, usize)> {
+    const DIGITS_MAX: usize = 8;
+    let mut size = 0;
+    for (index, byte) in input.iter().take(DIGITS_MAX + 1).enumerate() {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            b'\r' if index > 0 && input.get(index + 1) == Some(&b'\n') => {
+                return Some((size, index + 2));
+            }
+            _ => return None,
+        };
+        size = size << 4 | u64::from(digit);
+    }
+    None
 }
 
 /// Whether the line that just ended is blank; lines must end in CRLF, as a lone LF is read

@@ -1,10 +1,10 @@
 //! Requests as bytes: the head, and the chunked coding of bodies of unknown length.
 
+use http::Method;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
-use http::Method;
 
 use super::EncodeError;
 
@@ -13,7 +13,10 @@ pub const REQUEST_HEAD_BYTES_MAX: usize = 256 * 1024;
 
 /// The length of a request body, which decides its framing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "complete: a length is known or it is not")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "complete: a length is known or it is not"
+)]
 pub enum BodyLength {
     /// There is no body.
     None,
@@ -25,7 +28,10 @@ pub enum BodyLength {
 
 /// What goes into a request head.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_structs, reason = "the codec's input; built in one place")]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the codec's input; built in one place"
+)]
 pub struct RequestHead<'a> {
     /// The method.
     pub method: &'a Method,
@@ -89,7 +95,9 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded
     }
     out.extend_from_slice(b"\r\n");
     if out.len() - start > REQUEST_HEAD_BYTES_MAX {
-        return Err(EncodeError::HeadTooLarge { max: REQUEST_HEAD_BYTES_MAX });
+        return Err(EncodeError::HeadTooLarge {
+            max: REQUEST_HEAD_BYTES_MAX,
+        });
     }
     Ok(Encoded { closing })
 }
@@ -112,13 +120,21 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// CONNECT asks for a tunnel, which this client does not drive.
 fn check_method(method: &Method) -> Result<(), EncodeError> {
-    if method == Method::CONNECT { Err(EncodeError::Upgrade) } else { Ok(()) }
+    if method == Method::CONNECT {
+        Err(EncodeError::Upgrade)
+    } else {
+        Ok(())
+    }
 }
 
 /// Visible ASCII only: anything else could end the line or be read in two ways.
 fn check_target(target: &str) -> Result<(), EncodeError> {
     let visible = target.bytes().all(|byte| byte.is_ascii_graphic());
-    if visible && !target.is_empty() { Ok(()) } else { Err(EncodeError::Target) }
+    if visible && !target.is_empty() {
+        Ok(())
+    } else {
+        Err(EncodeError::Target)
+    }
 }
 
 fn host<'a>(head: &RequestHead<'a>) -> Result<&'a [u8], EncodeError> {
@@ -152,7 +168,10 @@ fn check_field(
         return Err(EncodeError::Upgrade);
     }
     if *name == CONTENT_LENGTH {
-        let stated = value.to_str().ok().and_then(|text| text.parse::<u64>().ok());
+        let stated = value
+            .to_str()
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok());
         let real = match head.body {
             BodyLength::None => Some(0),
             BodyLength::Known(length) => Some(length),
@@ -172,7 +191,10 @@ fn has_token(value: &HeaderValue, token: &[u8]) -> bool {
 
 /// Names and values are the `http` crate's, which admits no CR, LF or NUL.
 fn push_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
-    debug_assert!(*name != TE || !value.is_empty(), "an empty TE means nothing");
+    debug_assert!(
+        *name != TE || !value.is_empty(),
+        "an empty TE means nothing"
+    );
     out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value.as_bytes());

@@ -89,10 +89,18 @@ impl fmt::Display for ParseError {
             }
             ParseError::Trailers => f.write_str("trailer section is malformed or too large"),
             ParseError::HeadTruncated { received } => {
-                write!(f, "connection ended {received} bytes into the response head")
+                write!(
+                    f,
+                    "connection ended {received} bytes into the response head"
+                )
             }
-            ParseError::BodyTruncated { missing: Some(missing) } => {
-                write!(f, "connection ended with {missing} bytes of the body missing")
+            ParseError::BodyTruncated {
+                missing: Some(missing),
+            } => {
+                write!(
+                    f,
+                    "connection ended with {missing} bytes of the body missing"
+                )
             }
             ParseError::BodyTruncated { missing: None } => {
                 f.write_str("connection ended before the last chunk")

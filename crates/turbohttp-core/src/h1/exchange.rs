@@ -3,7 +3,7 @@
 use http::{StatusCode, Version};
 
 use super::body::{Decoded, Decoder, Framing, FramingFields};
-use super::head::{self, HeadScanner};
+use super::head::HeadScanner;
 use super::{CloseReason, HeadLimits, ParseError, Reuse};
 use crate::head::ResponseHead;
 
@@ -66,11 +66,9 @@ impl Exchange {
         input: &[u8],
         head: &mut ResponseHead,
     ) -> Result<HeadStep, ParseError> {
-        let Some(consumed) = self.scanner.find_end(input, self.limits)? else {
+        let Some(consumed) = self.scanner.receive(input, self.limits, head)? else {
             return Ok(HeadStep::NeedMore);
         };
-        let scanner = std::mem::take(&mut self.scanner);
-        head::parse(&input[..consumed], scanner.is_folded(), self.limits, head)?;
         if head.status().is_informational() {
             return self.interim(consumed, head.status());
         }
@@ -93,11 +91,7 @@ impl Exchange {
     /// # Errors
     ///
     /// [`ParseError`] if the bytes break the framing.
-    pub fn decode(
-        &mut self,
-        input: &[u8],
-        head: &mut ResponseHead,
-    ) -> Result<Decoded, ParseError> {
+    pub fn decode(&mut self, input: &[u8], head: &mut ResponseHead) -> Result<Decoded, ParseError> {
         self.decoder.decode(input, self.limits, head)
     }
 
@@ -137,9 +131,14 @@ impl Exchange {
         }
         self.interim_bytes += consumed;
         if self.interim_bytes > self.limits.bytes {
-            return Err(ParseError::TooManyInterim { max: self.limits.bytes });
+            return Err(ParseError::TooManyInterim {
+                max: self.limits.bytes,
+            });
         }
-        Ok(HeadStep::Interim { consumed, proceed: status == StatusCode::CONTINUE })
+        Ok(HeadStep::Interim {
+            consumed,
+            proceed: status == StatusCode::CONTINUE,
+        })
     }
 
     fn begin_body(&mut self, head: &ResponseHead) -> Result<(), ParseError> {

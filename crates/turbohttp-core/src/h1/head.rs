@@ -2,10 +2,13 @@
 //!
 //! # Implementation
 //!
-//! A head is parsed when it has arrived whole, never before: the search for its end goes on where it
-//! stopped, so a server that dribbles single bytes costs linear work, and the result cannot depend on
-//! how the bytes were cut. The text is copied into the response's own buffer, obsolete line folding is
-//! blanked there (RFC 9112 section 5.2), and httparse gives the fields, kept as spans.
+//! Nearly every head is whole in the first read: httparse is asked at once, and if it finds a whole
+//! head, that is it. Otherwise the end of the head is searched for, going on where the search stopped,
+//! and the head is parsed again only when it is whole: a server that dribbles single bytes costs linear
+//! work, and the result cannot depend on how the bytes were cut.
+//!
+//! The text is copied into the response's own buffer, obsolete line folding is blanked there (RFC 9112
+//! section 5.2), and the fields are kept as spans of it.
 
 use std::mem::MaybeUninit;
 
@@ -19,35 +22,52 @@ use crate::head::{FieldSpan, ResponseHead};
 /// What every response begins with.
 const PREFIX: &[u8] = b"HTTP/1.";
 
-/// Finds the end of a head in bytes that arrive piece by piece.
+/// Finds a head in bytes that arrive piece by piece.
 #[derive(Debug, Default)]
 pub(crate) struct HeadScanner {
     /// Bytes before this hold no end of head.
     scanned: usize,
     folded: bool,
+    asked: bool,
 }
 
 impl HeadScanner {
-    /// The length of the head at the start of `input`, once it is whole.
-    pub(crate) fn find_end(
+    /// Reads the head at the start of `input` into `head` once it is whole; returns its length.
+    ///
+    /// A head that was found leaves the scanner ready for the next one.
+    pub(crate) fn receive(
         &mut self,
         input: &[u8],
         limits: HeadLimits,
+        head: &mut ResponseHead,
     ) -> Result<Option<usize>, ParseError> {
         let known = input.len().min(PREFIX.len());
         if input[..known] != PREFIX[..known] {
             return Err(ParseError::NotHttp);
         }
+        if !std::mem::replace(&mut self.asked, true)
+            && let Ok(length) = parse(input, limits, head)
+            && length <= limits.bytes
+        {
+            *self = HeadScanner::default();
+            return Ok(Some(length));
+        }
         let end = self.scan(input);
         if end.unwrap_or(input.len()) > limits.bytes {
             return Err(ParseError::HeadTooLarge { max: limits.bytes });
         }
-        Ok(end)
-    }
-
-    /// Whether a line of the head begins with white space.
-    pub(crate) fn is_folded(&self) -> bool {
-        self.folded
+        let Some(end) = end else {
+            return Ok(None);
+        };
+        if self.folded {
+            let mut text = input[..end].to_vec();
+            unfold(&mut text)?;
+            parse(&text, limits, head)?;
+        } else {
+            parse(&input[..end], limits, head)?;
+        }
+        *self = HeadScanner::default();
+        Ok(Some(end))
     }
 
     fn scan(&mut self, input: &[u8]) -> Option<usize> {
@@ -71,38 +91,33 @@ impl HeadScanner {
     }
 }
 
-/// Reads a whole head into `head`, replacing what it held.
-pub(crate) fn parse(
+/// Reads the head at the start of `input` into `head`, replacing what it held; returns its length.
+fn parse(
     input: &[u8],
-    folded: bool,
     limits: HeadLimits,
     head: &mut ResponseHead,
-) -> Result<(), ParseError> {
-    head.text.clear();
-    head.fields.clear();
-    head.text.extend_from_slice(input);
-    if folded {
-        unfold(&mut head.text)?;
-    }
-    // The limit is a user's choice up to FIELDS_MAX; a typical head is parsed with a small table.
+) -> Result<usize, ParseError> {
     let mut table = [const { MaybeUninit::uninit() }; FIELDS_MAX];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
         &mut response,
-        &head.text,
+        input,
         &mut table[..limits.fields.min(FIELDS_MAX)],
     );
-    match parsed {
-        Ok(httparse::Status::Complete(_)) => {}
-        // Bytes that hold a blank line and are still no whole head: a stray line end.
+    let length = match parsed {
+        Ok(httparse::Status::Complete(length)) => length,
+        // No whole head; where one was expected, a stray line end.
         Ok(httparse::Status::Partial) => return Err(ParseError::LineEnd),
         Err(error) => return Err(map_error(error, limits)),
-    }
+    };
     let code = response.code.ok_or(ParseError::StatusLine)?;
     head.status = StatusCode::from_u16(code).map_err(|_| ParseError::StatusLine)?;
     head.version = if response.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    push_spans(&head.text, response.headers, &mut head.fields);
-    Ok(())
+    head.text.clear();
+    head.text.extend_from_slice(&input[..length]);
+    head.fields.clear();
+    push_spans(input, response.headers, &mut head.fields);
+    Ok(length)
 }
 
 /// Reads a trailer section (the field lines and the blank line) into `head`, behind its fields.
@@ -151,9 +166,18 @@ fn push_spans(text: &[u8], headers: &[Header<'_>], fields: &mut Vec<FieldSpan>) 
     for header in headers {
         let (name, value) = (header.name.as_bytes(), header.value);
         // An empty value may be a slice of nowhere; its place does not matter.
-        let value_start = if value.is_empty() { 0 } else { value.as_ptr().addr() - base };
+        let value_start = if value.is_empty() {
+            0
+        } else {
+            value.as_ptr().addr() - base
+        };
         let name_start = name.as_ptr().addr() - base;
-        fields.push(FieldSpan::new(name_start, name.len(), value_start, value.len()));
+        fields.push(FieldSpan::new(
+            name_start,
+            name.len(),
+            value_start,
+            value.len(),
+        ));
     }
 }
 

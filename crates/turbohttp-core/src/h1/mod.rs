@@ -40,14 +40,20 @@ pub const FIELDS_MAX: usize = 256;
 
 impl Default for HeadLimits {
     fn default() -> HeadLimits {
-        HeadLimits { bytes: 64 * 1024, fields: 128 }
+        HeadLimits {
+            bytes: 64 * 1024,
+            fields: 128,
+        }
     }
 }
 
 impl HeadLimits {
     /// Limits of `bytes` and `fields`; fields beyond [`FIELDS_MAX`] count as that.
     pub fn new(bytes: usize, fields: usize) -> HeadLimits {
-        HeadLimits { bytes, fields: fields.min(FIELDS_MAX) }
+        HeadLimits {
+            bytes,
+            fields: fields.min(FIELDS_MAX),
+        }
     }
 }
 

@@ -116,6 +116,19 @@ impl Timeline {
         self.push(phase, start_ns, end_ns);
     }
 
+    /// Records a phase that began at the last moment the timeline has heard of and is over now: phases
+    /// that follow one another cost one look at the clock each.
+    pub fn lap(&mut self, phase: Phase, now: Instant) {
+        let start_ns = self.total_ns;
+        let end_ns = self.offset_ns(now);
+        self.push(phase, start_ns, end_ns);
+    }
+
+    /// Records a phase that took no time, at the last moment the timeline has heard of.
+    pub fn touch(&mut self, phase: Phase) {
+        self.push(phase, self.total_ns, self.total_ns);
+    }
+
     /// Opens a phase; if it is open already, that one is finished first.
     pub fn start(&mut self, phase: Phase, now: Instant) {
         self.finish(phase, now);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use memchr::memmem;
+use memchr::memmem::Finder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -19,6 +19,8 @@ pub(crate) struct Limit {
     stream: TcpStream,
     buffer: Vec<u8>,
     request: Vec<u8>,
+    head_end: Finder<'static>,
+    content_type: Finder<'static>,
     work: Arc<Work>,
 }
 
@@ -28,11 +30,12 @@ impl Peer for Limit {
         for _ in 0..count {
             let stream = TcpStream::connect(&work.authority).await?;
             stream.set_nodelay(true)?;
-            let request = request(&work);
             callers.push(Limit {
                 stream,
                 buffer: vec![0; BUFFER_BYTES],
-                request,
+                request: request(&work),
+                head_end: Finder::new(b"\r\n\r\n"),
+                content_type: Finder::new(b"\r\ncontent-type: "),
                 work: work.clone(),
             });
         }
@@ -66,7 +69,7 @@ impl Limit {
         let mut filled = 0;
         loop {
             filled += self.read(filled).await?;
-            if let Some(end) = memmem::find(&self.buffer[..filled], b"\r\n\r\n") {
+            if let Some(end) = self.head_end.find(&self.buffer[..filled]) {
                 return Ok((end + 4, filled));
             }
         }
@@ -79,8 +82,8 @@ impl Limit {
         } else {
             0
         };
-        let name = b"\r\ncontent-type: ";
-        let content_type = memmem::find(head, name).map(|at| &head[at + name.len()..]);
+        let content_type = self.content_type.find(head);
+        let content_type = content_type.map(|at| &head[at + self.content_type.needle().len()..]);
         self.work.check_head(status, content_type)
     }
 

@@ -8,7 +8,7 @@ use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
 use turbohttp_core::origin::Origins;
 use turbohttp_core::pool::ObjectPool;
 
-use super::{Client, Inner, Limits, Timeouts};
+use super::{Client, Inner, Limits, Settings, Timeouts};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::CONTEXTS_MAX;
@@ -166,8 +166,10 @@ impl<T, S> ClientBuilder<T, S> {
                 net_stats,
                 contexts,
                 origins: Origins::default(),
-                timeouts: self.timeouts,
-                body_bytes_max: self.limits.body_bytes,
+                settings: Arc::new(Settings {
+                    timeouts: self.timeouts,
+                    body_bytes_max: self.limits.body_bytes,
+                }),
             }),
         })
     }

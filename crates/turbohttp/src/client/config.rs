@@ -28,17 +28,19 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            body_bytes: 64 * 1024 * 1024,
-            head_bytes: 64 * 1024,
-            head_fields: 128,
-            idle_per_origin: 64,
-            idle_total: 256,
-        }
+        Limits::DEFAULT
     }
 }
 
 impl Limits {
+    pub(crate) const DEFAULT: Limits = Limits {
+        body_bytes: 64 * 1024 * 1024,
+        head_bytes: 64 * 1024,
+        head_fields: 128,
+        idle_per_origin: 64,
+        idle_total: 256,
+    };
+
     /// Sets [`body_bytes`](Limits::body_bytes).
     #[must_use]
     pub fn body_bytes(mut self, bytes: usize) -> Limits {
@@ -123,20 +125,22 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Timeouts {
-        Timeouts {
-            dns: Duration::from_secs(5),
-            connect: Duration::from_secs(10),
-            tls: Duration::from_secs(10),
-            head: Duration::from_secs(30),
-            body: Duration::from_secs(30),
-            request: None,
-            idle: Duration::from_secs(90),
-            lifetime: None,
-        }
+        Timeouts::DEFAULT
     }
 }
 
 impl Timeouts {
+    pub(crate) const DEFAULT: Timeouts = Timeouts {
+        dns: Duration::from_secs(5),
+        connect: Duration::from_secs(10),
+        tls: Duration::from_secs(10),
+        head: Duration::from_secs(30),
+        body: Duration::from_secs(30),
+        request: None,
+        idle: Duration::from_secs(90),
+        lifetime: None,
+    };
+
     /// Sets [`dns`](Timeouts::dns).
     #[must_use]
     pub fn dns(mut self, limit: Duration) -> Timeouts {
@@ -212,4 +216,17 @@ impl Timeouts {
             None => Ok(()),
         }
     }
+}
+
+/// What every request of a client is told: the options, checked.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) timeouts: Timeouts,
+    pub(crate) body_bytes_max: usize,
+}
+
+impl Settings {
+    /// For requests that are not sent by a client.
+    pub(crate) const DEFAULT: Settings =
+        Settings { timeouts: Timeouts::DEFAULT, body_bytes_max: Limits::DEFAULT.body_bytes };
 }

@@ -21,6 +21,7 @@ mod request_builder;
 
 pub use builder::{ClientBuilder, IntoTransport, Network};
 pub(crate) use builder::Overrides;
+pub(crate) use config::Settings;
 pub use config::{Limits, Timeouts};
 pub use request_builder::RequestBuilder;
 
@@ -38,8 +39,7 @@ struct Inner {
     net_stats: Option<NetWatch>,
     contexts: ObjectPool<Context>,
     origins: Origins,
-    timeouts: Timeouts,
-    body_bytes_max: usize,
+    settings: Arc<Settings>,
 }
 
 /// What a client holds right now: one snapshot.
@@ -135,7 +135,7 @@ impl Client {
     pub fn stats(&self) -> Stats {
         let contexts = self.inner.contexts.stats();
         Stats {
-            requests: contexts.outstanding as u64,
+            requests: contexts.outstanding,
             contexts,
             net: self.inner.net_stats.as_ref().map(NetWatch::stats),
         }
@@ -148,11 +148,9 @@ impl Inner {
         let now = clock::now();
         context.timeline.begin(now);
         context.began = Some(now);
-        let options = &mut context.options;
-        let timeouts = *options.timeouts.get_or_insert(self.timeouts);
-        options.body_bytes_max.get_or_insert(self.body_bytes_max);
-        let limit = options.timeout.or(timeouts.request);
+        let limit = context.timeout.or(self.settings.timeouts.request);
         context.deadline = limit.and_then(|limit| now.checked_add(limit));
+        context.settings.get_or_insert_with(|| self.settings.clone());
         if context.origin.is_none() {
             let url = &context.url;
             context.origin = Some(self.origins.intern(url.scheme(), url.host(), url.port()));

@@ -122,13 +122,13 @@ impl RequestBuilder {
 
     /// Sets the time for the whole request, from `send` to the end of the body.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.request.context.options.timeout = Some(limit);
+        self.request.context.timeout = Some(limit);
         self
     }
 
     /// Sets the most bytes that a collected body of this response may have.
     pub fn body_bytes_max(mut self, bytes: usize) -> Self {
-        self.request.context.options.body_bytes_max = Some(bytes);
+        self.request.context.body_bytes_max = Some(bytes);
         self
     }
 

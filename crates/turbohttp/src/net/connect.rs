@@ -43,7 +43,7 @@ impl Connector {
             let message = "no tokio runtime: send requests from inside one";
             return Err(Error::new(ErrorKind::Runtime, message));
         }
-        let timeouts = context.timeouts();
+        let timeouts = *context.timeouts();
         let addresses = self.resolve(context, origin, timeouts.dns).await?;
         let tcp = timed(
             context,
@@ -59,7 +59,7 @@ impl Connector {
         let tcp = tcp.await?;
         match origin.scheme() {
             Scheme::Http => Ok(Stream::Plain(tcp)),
-            Scheme::Https => self.secure(context, origin, tcp, timeouts.tls).await,
+            Scheme::Https => Box::pin(self.secure(context, origin, tcp, timeouts.tls)).await,
         }
     }
 
@@ -95,7 +95,7 @@ impl Connector {
         tcp: TcpStream,
         limit: Duration,
     ) -> Result<Stream> {
-        let handshake = self.tls.handshake(origin.host(), tcp);
+        let handshake = Box::pin(self.tls.handshake(origin.host(), tcp));
         let stream = timed(context, Phase::Tls, "the TLS handshake", limit, handshake).await?;
         Ok(Stream::Tls(Box::new(stream)))
     }

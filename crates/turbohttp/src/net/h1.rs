@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BufMut;
 use http::Method;
@@ -31,6 +31,10 @@ use crate::body::{Incoming, Receipt};
 use crate::clock;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::CONTINUE_WAIT_MS;
+
+/// How long a body waits for `100 Continue`.
+const CONTINUE_WAIT: Duration = Duration::from_millis(CONTINUE_WAIT_MS);
 
 /// A connection that speaks HTTP/1.1, and the exchange that is going on.
 pub(crate) struct Connection {
@@ -50,7 +54,7 @@ pub(crate) struct Connection {
     /// The slice of the body that is lent out, and what is consumed when the next one is asked for.
     chunk: Range<usize>,
     chunk_consumed: usize,
-    /// When the phase that is going on began.
+    /// The last moment that is known: when the request began, its head arrived, or its body ended.
     since: Instant,
     /// Bytes were read after the head's last read, so the end of the body has an instant of its own.
     read_since_head: bool,
@@ -137,7 +141,7 @@ impl Connection {
         self.upload.add_body(&context.body, context.expect_continue);
         self.since = context.began.unwrap_or_else(clock::now);
         self.read_since_head = false;
-        self.set_deadline(self.since + context.timeouts().body, context.deadline);
+        self.timer.set(self.since, context.timeouts().body, context.deadline);
         Ok(())
     }
 
@@ -172,13 +176,12 @@ impl Connection {
         let over = self.upload.poll(cx, &mut self.stream, &mut context.body)?;
         if over.is_ready() {
             let now = clock::now();
-            context.timeline.record(Phase::Send, self.since, now);
-            self.since = now;
-            self.set_deadline(now + context.timeouts().head, context.deadline);
-        } else if let Some(until) = self.upload.continue_deadline() {
-            self.set_deadline(until, context.deadline);
+            context.timeline.lap(Phase::Send, now);
+            self.timer.set(now, context.timeouts().head, context.deadline);
+        } else if let Some(since) = self.upload.waiting_since() {
+            self.timer.set(since, CONTINUE_WAIT, context.deadline);
         } else if self.upload.sent_bytes() != before {
-            self.set_deadline(clock::now() + context.timeouts().body, context.deadline);
+            self.timer.set(clock::now(), context.timeouts().body, context.deadline);
         }
         Ok(())
     }
@@ -216,17 +219,13 @@ impl Connection {
 
     fn head_received(&mut self, context: &mut Context) {
         let now = clock::now();
-        if self.upload.is_over() {
-            context.timeline.record(Phase::Wait, self.since, now);
-        } else {
-            context.timeline.record(Phase::Send, self.since, now);
-        }
+        context.timeline.lap(self.phase_before_head(), now);
         if !self.upload.is_complete() {
             self.exchange.close_because(CloseReason::RequestUnfinished);
         }
         self.since = now;
         self.read_since_head = false;
-        self.set_deadline(now + context.timeouts().body, context.deadline);
+        self.timer.set(now, context.timeouts().body, context.deadline);
     }
 
     /// The error if the time for sending or for the head is up.
@@ -234,44 +233,34 @@ impl Connection {
         loop {
             ready!(self.timer.poll_expired(cx));
             let now = clock::now();
-            let timeouts = context.timeouts();
-            if context.deadline.is_some_and(|deadline| deadline <= now) {
-                let phase = if self.upload.is_over() {
-                    Phase::Wait
-                } else {
-                    Phase::Send
-                };
-                context.timeline.record(phase, self.since, now);
-                return Poll::Ready(Error::timeout(phase, "the request", context.time_allowed()));
-            }
             // A server that does not say 100 Continue gets the body anyway.
-            if self.upload.continue_deadline().is_some() {
-                self.upload.proceed();
-                self.set_deadline(now + timeouts.body, context.deadline);
+            let is_over_time = context.deadline.is_some_and(|deadline| deadline <= now);
+            if !is_over_time && self.upload.proceed() {
+                self.timer.set(now, context.timeouts().body, context.deadline);
                 if let Err(error) = self.poll_upload(cx, context) {
                     return Poll::Ready(error);
                 }
                 continue;
             }
-            if self.upload.is_over() {
-                context.timeline.record(Phase::Wait, self.since, now);
-                let what = "waiting for the response head";
-                return Poll::Ready(Error::timeout(Phase::Wait, what, timeouts.head));
-            }
-            context.timeline.record(Phase::Send, self.since, now);
-            let what = "a write of the request";
-            return Poll::Ready(Error::timeout(Phase::Send, what, timeouts.body));
+            let phase = self.phase_before_head();
+            context.timeline.lap(phase, now);
+            return Poll::Ready(if is_over_time {
+                Error::timeout(phase, "the request", context.time_allowed())
+            } else if phase == Phase::Wait {
+                Error::timeout(phase, "waiting for the response head", context.timeouts().head)
+            } else {
+                Error::timeout(phase, "a write of the request", context.timeouts().body)
+            });
         }
+    }
+
+    fn phase_before_head(&self) -> Phase {
+        if self.upload.is_over() { Phase::Wait } else { Phase::Send }
     }
 
     fn poll_fill(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<usize>> {
         let home = self.home.as_ref().expect("a connection in use has a home");
         self.input.poll_fill(&mut self.stream, &home.buffers, cx)
-    }
-
-    fn set_deadline(&mut self, own: Instant, request: Option<Instant>) {
-        self.timer
-            .set(Some(request.map_or(own, |request| request.min(own))));
     }
 
     #[cold]
@@ -308,8 +297,7 @@ impl Connection {
     }
 
     /// Ends a response that is over with its head.
-    pub(crate) fn finish_now(self: Box<Self>, timeline: &mut Timeline) {
-        timeline.end(self.since);
+    pub(crate) fn finish_now(self: Box<Self>) {
         self.go_home();
     }
 
@@ -351,14 +339,12 @@ impl Connection {
     }
 
     fn body_ended(&mut self, timeline: &mut Timeline) {
-        let end = if self.read_since_head {
-            clock::now()
+        if self.read_since_head {
+            self.since = clock::now();
+            timeline.lap(Phase::Receive, self.since);
         } else {
-            self.since
-        };
-        timeline.record(Phase::Receive, self.since, end);
-        timeline.end(end);
-        self.since = end;
+            timeline.touch(Phase::Receive);
+        }
     }
 
     /// Notes a read of the body, or what went wrong with it.
@@ -367,7 +353,7 @@ impl Connection {
             Ok(0) => Ok(self.exchange.decoder_mut().end_of_stream()?),
             Ok(_) => {
                 self.read_since_head = true;
-                self.set_deadline(clock::now() + receipt.idle, receipt.deadline);
+                self.timer.set(clock::now(), receipt.idle, receipt.deadline);
                 Ok(())
             }
             // A TLS session that ends without its close_notify was cut by somebody.
@@ -398,9 +384,7 @@ impl Connection {
     #[cold]
     fn body_failed(&mut self, error: Error, timeline: &mut Timeline) -> Error {
         self.exchange.close_because(CloseReason::Failed);
-        let now = clock::now();
-        timeline.record(Phase::Receive, self.since, now);
-        timeline.end(now);
+        timeline.lap(Phase::Receive, clock::now());
         error.in_phase(Phase::Receive)
     }
 

@@ -165,7 +165,7 @@ impl Transport for NetTransport {
             None => Origin::new(context.url.scheme(), context.url.host(), context.url.port()),
         };
         match self.exchange(context, &origin).await {
-            Ok(connection) if connection.is_done() => connection.finish_now(&mut context.timeline),
+            Ok(connection) if connection.is_done() => connection.finish_now(),
             Ok(connection) => context.received = Received::Live(connection),
             Err(error) => return Err(error.at(&origin).with_timeline(&context.timeline)),
         }

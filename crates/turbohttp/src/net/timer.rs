@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
@@ -11,29 +11,31 @@ use tokio::time::Sleep;
 ///
 /// # Implementation
 ///
-/// The deadline is a plain variable. The sleep is armed when something first waits, and touched again
+/// The deadline is kept as what it is made of and added up only when something has to wait. The sleep is armed when something first waits, and touched again
 /// only when it would fire too late, or has fired too early because the deadline has moved on: a
 /// request on a busy connection makes no timer entry.
 #[derive(Default)]
 pub(crate) struct Timer {
-    deadline: Option<Instant>,
+    /// When the wait began, and how long it may take.
+    own: Option<(Instant, Duration)>,
+    /// When the whole request must be over.
+    request: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer {
-    pub(crate) fn set(&mut self, deadline: Option<Instant>) {
-        self.deadline = deadline;
+    /// Allows a wait of `limit` from `since`, and in any case no longer than until `request`.
+    pub(crate) fn set(&mut self, since: Instant, limit: Duration, request: Option<Instant>) {
+        self.own = Some((since, limit));
+        self.request = request;
     }
 
     /// Whether the deadline has passed; if not, the task is woken when it does.
     pub(crate) fn poll_expired(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let Some(deadline) = self.deadline else {
+        let Some(deadline) = self.deadline() else {
             return Poll::Pending;
         };
-        let deadline = tokio::time::Instant::from_std(deadline);
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         }
@@ -44,5 +46,15 @@ impl Timer {
             }
             sleep.as_mut().reset(deadline);
         }
+    }
+
+    fn deadline(&self) -> Option<tokio::time::Instant> {
+        // A limit beyond what the clock can say is none.
+        let own = self.own.and_then(|(since, limit)| since.checked_add(limit));
+        let deadline = match (own, self.request) {
+            (Some(own), Some(request)) => own.min(request),
+            (own, request) => own.or(request)?,
+        };
+        Some(deadline.into())
     }
 }

@@ -107,7 +107,7 @@ impl TlsSetup {
         let name = ServerName::try_from(name).map_err(|error| {
             Error::new(ErrorKind::Tls, format!("{host} is no name for TLS")).with_source(error)
         })?;
-        let handshake = TlsConnector::from(config.clone()).connect(name, tcp);
+        let handshake = Box::pin(TlsConnector::from(config.clone()).connect(name, tcp));
         handshake
             .await
             .map_err(|error| handshake_error(host, error))

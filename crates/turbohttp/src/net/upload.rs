@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use turbohttp_core::h1::encode::{CHUNK_END, LAST_CHUNK, chunk_head};
@@ -11,7 +11,7 @@ use super::stream::Stream;
 use crate::body::{Body, Outgoing, poll_piece};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{CONTINUE_WAIT_MS, INLINE_BODY_BYTES_MAX, OUTPUT_KEPT_BYTES_MAX};
+use crate::limits::{INLINE_BODY_BYTES_MAX, OUTPUT_KEPT_BYTES_MAX};
 
 /// What of a request has been sent and what is still to come.
 #[derive(Default)]
@@ -33,7 +33,7 @@ enum State {
     Complete,
     /// The head is being sent, or the body.
     Sending,
-    /// The head is out; the body waits for `100 Continue` until then.
+    /// The head is out; the body waits for `100 Continue` since then.
     Waiting(Instant),
     /// The stream took no more.
     Failed(Option<io::Error>),
@@ -77,10 +77,10 @@ impl Upload {
         self.sent_bytes
     }
 
-    /// Until when the body waits for `100 Continue`.
-    pub(crate) fn continue_deadline(&self) -> Option<Instant> {
+    /// Since when the body waits for `100 Continue`.
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
         match self.state {
-            State::Waiting(until) => Some(until),
+            State::Waiting(since) => Some(since),
             _ => None,
         }
     }
@@ -151,7 +151,7 @@ impl Upload {
                 ready!(self.poll_write(cx, stream, &Bytes::new()))?;
                 ready!(stream.poll_flush(cx))?;
                 self.expect_continue = false;
-                self.state = State::Waiting(clock::now() + Duration::from_millis(CONTINUE_WAIT_MS));
+                self.state = State::Waiting(clock::now());
                 continue;
             }
             match &mut body.0 {

@@ -1,0 +1,63 @@
+//! What `cargo xtask gates` counts: so many requests of one scenario, and nothing else.
+//!
+//! ```text
+//! count serve                              a loopback server; prints its URL, ends with its input
+//! count URL SCENARIO CALLERS REQUESTS      sends exactly REQUESTS requests, CALLERS at a time
+//! ```
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "a command: its output is its purpose")]
+
+use std::error::Error;
+use std::io::Read;
+
+use tokio::task::JoinSet;
+use turbohttp::Client;
+use turbohttp_bench::Scenario;
+use turbohttp_loopback::{Options, Server};
+
+const USAGE: &str = "usage: count serve | count URL SCENARIO CALLERS REQUESTS";
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["serve"] => serve(),
+        [url, scenario, callers, requests] => {
+            let known = Scenario::ALL.into_iter();
+            let scenario = known.into_iter().find(|known| known.name() == scenario).ok_or(USAGE)?;
+            let url = format!("{}{}", url.trim_end_matches('/'), scenario.path());
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(send(url, scenario, callers.parse()?, requests.parse()?))
+        }
+        _ => Err(USAGE.into()),
+    }
+}
+
+fn serve() -> Result<()> {
+    let server = Server::start(Options::default())?;
+    println!("{}", server.url(""));
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
+async fn send(url: String, scenario: Scenario, callers: u64, requests: u64) -> Result<()> {
+    let client = Client::new()?;
+    let body = Scenario::body();
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers {
+        let (client, url, body) = (client.clone(), url.clone(), body.clone());
+        let share = requests / callers + u64::from(caller < requests % callers);
+        tasks.spawn(async move {
+            for _ in 0..share {
+                scenario.run(&client, &url, &body).await?;
+            }
+            Ok::<(), turbohttp::Error>(())
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    Ok(())
+}

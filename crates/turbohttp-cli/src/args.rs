@@ -1,0 +1,222 @@
+//! What was typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// An HTTP client that is bounded, cancel safe, and shows where the time went
+#[derive(Debug, Parser)]
+#[command(name = "turbohttp", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Begin with `turbohttp demo`: it needs no arguments and no network.\n\
+    Exit codes: 0 ok, 1 some requests failed, 2 usage, 3 a gate failed, 130 interrupted.")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Send one request and write the body to stdout or a file
+    Get(GetArgs),
+    /// Send many requests: one URL or one JSON object per line
+    Batch(BatchArgs),
+    /// Run the loopback server until Ctrl-C
+    Serve(ServeArgs),
+    /// Run 2,000 requests over six servers in this process, and show the report
+    Demo,
+    /// Run the benchmarks and check their gates
+    Bench(BenchArgs),
+}
+
+/// What `get` and `batch` share
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ClientArgs {
+    /// Add a field to the request (repeatable)
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub(crate) headers: Vec<String>,
+
+    /// Time for a whole request, as 10s, 500ms or 2m
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Trust the certificates in this PEM file instead of the platform's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cacert: Option<PathBuf>,
+
+    /// Show this certificate chain (PEM) to servers that ask for one
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The private key (PEM) of --cert
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Accept any certificate: anybody on the way can read and change everything
+    #[arg(short = 'k', long)]
+    pub(crate) insecure: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(group(ArgGroup::new("content").args(["data", "json", "head"])))]
+#[command(group(ArgGroup::new("verb").args(["request", "head"])))]
+pub(crate) struct GetArgs {
+    /// Where to send the request; http and https
+    pub(crate) url: String,
+
+    /// The method [default: GET, or POST with a body]
+    #[arg(short = 'X', long, value_name = "METHOD")]
+    pub(crate) request: Option<String>,
+
+    /// Send this body; @FILE streams a file, @- stdin
+    #[arg(short = 'd', long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
+    pub(crate) data: Option<String>,
+
+    /// As --data, with content-type and accept application/json
+    #[arg(long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
+    pub(crate) json: Option<String>,
+
+    /// Ask for the head only, and show it
+    #[arg(short = 'I', long)]
+    pub(crate) head: bool,
+
+    /// User and password of Basic authentication
+    #[arg(short = 'u', long, value_name = "USER:PASSWORD")]
+    pub(crate) user: Option<String>,
+
+    /// Write the body to this file, which appears only when it is whole
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Write status line and fields to stdout before the body
+    #[arg(short = 'i', long)]
+    pub(crate) include: bool,
+
+    /// Show the heads of request and response on stderr, without their secrets
+    #[arg(short = 'v', long)]
+    pub(crate) verbose: bool,
+
+    /// Exit with 1 and write no body if the status is 400 or more
+    #[arg(short = 'f', long)]
+    pub(crate) fail: bool,
+
+    /// Show on stderr when each phase of the request began and ended
+    #[arg(long)]
+    pub(crate) timeline: bool,
+
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+/// Each line of FILE is a URL, or an object with `url` and, if wanted, `method`, `headers`, `body`,
+/// `priority` (critical, high, normal, low) and `output` (a file name for --out-dir). Blank lines and
+/// lines that begin with # are skipped.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BatchArgs {
+    /// The file of lines, or - for stdin
+    pub(crate) file: PathBuf,
+
+    /// The most requests that run at once
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = total)]
+    pub(crate) total: usize,
+
+    /// Write the bodies of statuses below 400 to files in this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: Option<PathBuf>,
+
+    /// Whether to show progress on stderr
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) progress: When,
+
+    /// Write one JSON object per line of input to stdout, in the order they finish
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// If stderr is a terminal
+    Auto,
+    Never,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) address: SocketAddr,
+
+    /// Wait this many milliseconds before each answer
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) delay: u64,
+
+    /// Answer every Nth request with 503
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) fail_every: Option<u64>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchArgs {
+    /// Write the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The most requests at once: each needs a descriptor, and systems seldom grant more than this.
+const TOTAL_MAX: usize = 4_096;
+
+fn total(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(total) if (1..=TOTAL_MAX).contains(&total) => Ok(total),
+        _ => Err(format!("write a number from 1 to {TOTAL_MAX}")),
+    }
+}
+
+/// Reads a number and its unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    const HINT: &str = "write a number and its unit, as 10s, 500ms or 2m";
+    let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "" => return Err(format!("no unit: {HINT}")),
+        _ => return Err(format!("unknown unit: {HINT}")),
+    };
+    let number: f64 = number.parse().map_err(|_| HINT.to_owned())?;
+    match Duration::try_from_secs_f64(number * seconds) {
+        Ok(duration) if duration.is_zero() => Err("must be longer than zero".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(_) => Err("too long".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::CommandFactory as _;
+
+    use super::{Args, duration};
+
+    #[test]
+    fn arguments_are_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["10", "", "s", "10x", "-1s", "0s", "1..2s", "99999999999999999999h"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! One line of a batch, read and checked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use turbohttp::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+
+use super::name;
+use crate::output::visible;
+
+/// What lines of a batch have in common.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rules {
+    /// Fields of every request that does not set them itself.
+    pub(crate) headers: HeaderMap,
+    /// Whether bodies go to files.
+    pub(crate) has_directory: bool,
+}
+
+/// A request that can be sent.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) method: Method,
+    pub(crate) url: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) priority: Priority,
+    /// Where the body goes, within the directory of outputs.
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Which of the lines waiting starts first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Priority {
+    Low,
+    #[default]
+    Normal,
+    High,
+    Critical,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Object {
+    url: String,
+    method: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    body: Option<String>,
+    priority: Option<String>,
+    output: Option<String>,
+}
+
+/// A line that asks for something, or what is wrong with it; `None` if it is blank or a comment.
+pub(crate) fn parse(number: u64, line: &[u8], rules: &Rules) -> Option<Result<Job, String>> {
+    let text = match str::from_utf8(line) {
+        Ok(text) => text,
+        Err(error) => return Some(Err(format!("not UTF-8 at byte {}", error.valid_up_to()))),
+    };
+    let text = if number == 1 { text.trim_start_matches('\u{feff}') } else { text }.trim();
+    if text.is_empty() || text.starts_with('#') {
+        return None;
+    }
+    let object = if text.starts_with('{') {
+        match serde_json::from_str(text) {
+            Ok(object) => object,
+            Err(error) => return Some(Err(explain(&error))),
+        }
+    } else {
+        Object {
+            url: text.to_owned(),
+            method: None,
+            headers: BTreeMap::new(),
+            body: None,
+            priority: None,
+            output: None,
+        }
+    };
+    Some(job(number, object, rules))
+}
+
+/// The parser counts lines of its own, which would be taken for the batch's.
+fn explain(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let message = message.rsplit_once(" at line ").map_or(&*message, |(before, _)| before);
+    format!("{} (column {})", visible(message), error.column())
+}
+
+fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
+    let method = object.method.as_deref().map_or(Ok(Method::GET), method)?;
+    check_url(&method, &object.url)?;
+    let mut headers = rules.headers.clone();
+    for (name, value) in &object.headers {
+        let (name, value) = field(name, value)?;
+        headers.insert(name, value);
+    }
+    let output = match object.output {
+        Some(_) if !rules.has_directory => return Err("output needs --out-dir".to_owned()),
+        Some(wanted) => Some(name::checked(&wanted)?),
+        None => rules.has_directory.then(|| name::from_url(number, &object.url)),
+    };
+    Ok(Job {
+        method,
+        url: object.url,
+        headers,
+        body: object.body.map(Bytes::from).unwrap_or_default(),
+        priority: object.priority.as_deref().map_or(Ok(Priority::Normal), priority)?,
+        output,
+    })
+}
+
+/// URLs are refused here, as the line's fault, and not when their turn comes.
+fn check_url(method: &Method, url: &str) -> Result<(), String> {
+    crate::plan::require_scheme(url).map_err(|error| error.to_string())?;
+    match Request::new(method.clone(), url) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(crate::output::client_chain(&error)),
+    }
+}
+
+fn method(name: &str) -> Result<Method, String> {
+    const KNOWN: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    let known = KNOWN.into_iter().find(|method| method.as_str() == name);
+    known.ok_or_else(|| {
+        let name = visible(name);
+        format!("unknown method \"{name}\": use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS")
+    })
+}
+
+fn priority(name: &str) -> Result<Priority, String> {
+    match name {
+        "critical" => Ok(Priority::Critical),
+        "high" => Ok(Priority::High),
+        "normal" => Ok(Priority::Normal),
+        "low" => Ok(Priority::Low),
+        _ => {
+            let name = visible(name);
+            Err(format!("unknown priority \"{name}\": use critical, high, normal or low"))
+        }
+    }
+}
+
+/// A field of a request; the message names it and keeps its value, a possible secret, to itself.
+pub(crate) fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let shown = visible(name);
+    let name = HeaderName::from_str(name)
+        .map_err(|_| format!("header \"{shown}\": not a field name"))?;
+    let value = HeaderValue::from_str(value)
+        .map_err(|_| format!("header {shown}: its value holds a control byte"))?;
+    Ok((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Job, Priority, Rules, parse};
+
+    fn parsed(line: &str) -> Option<Result<Job, String>> {
+        parse(2, line.as_bytes(), &Rules::default())
+    }
+
+    fn reason(line: &str) -> String {
+        parsed(line).unwrap().unwrap_err()
+    }
+
+    #[test]
+    fn urls_and_objects_are_jobs() {
+        let job = parsed(" http://h/a \r").unwrap().unwrap();
+        assert_eq!((job.url.as_str(), job.priority), ("http://h/a", Priority::Normal));
+        let text = r#"{"url":"http://h/","method":"PUT","headers":{"x":"1"},"body":"b","priority":"high"}"#;
+        let job = parsed(text).unwrap().unwrap();
+        assert_eq!((job.method.as_str(), &job.body[..]), ("PUT", &b"b"[..]));
+        assert_eq!((job.headers["x"].as_bytes(), job.priority), (&b"1"[..], Priority::High));
+        assert!(job.output.is_none());
+    }
+
+    #[test]
+    fn blank_lines_and_comments_ask_for_nothing() {
+        for line in ["", "  ", "\r", "# http://h/", "  #"] {
+            assert!(parsed(line).is_none(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_lines_say_what_is_wrong() {
+        let cases = [
+            ("h/a", "no scheme"),
+            ("ftp://h/", "\"ftp\" is not http or https"),
+            ("http://", "host"),
+            ("{", "EOF while parsing an object (column 1)"),
+            (r#"{"method":"GET"}"#, "missing field `url`"),
+            (r#"{"url":"http://h/","ulr":1}"#, "unknown field `ulr`"),
+            (r#"{"url":"http://h/","method":"FETCH"}"#, "unknown method \"FETCH\""),
+            (r#"{"url":"http://h/","method":"get"}"#, "unknown method \"get\""),
+            (r#"{"url":"http://h/","priority":"urgent"}"#, "unknown priority \"urgent\""),
+            (r#"{"url":"http://h/","headers":{"a b":"1"}}"#, "not a field name"),
+            (r#"{"url":"http://h/","headers":{"a":"1\n2"}}"#, "header a: its value"),
+            (r#"{"url":"http://h/","output":"a"}"#, "needs --out-dir"),
+        ];
+        for (line, part) in cases {
+            let reason = reason(line);
+            assert!(reason.contains(part), "{line}: {reason}");
+            assert!(!reason.contains('\n'), "{reason}");
+        }
+        let binary = parse(1, b"http://h/\xff", &Rules::default());
+        assert_eq!(binary.unwrap().unwrap_err(), "not UTF-8 at byte 9");
+    }
+}

@@ -1,0 +1,75 @@
+//! What became of a line.
+
+use turbohttp::{Error, Phase, Timeline};
+
+use crate::output;
+
+/// What became of one line of a batch.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) line: u64,
+    /// The line's part of the whole, for progress.
+    pub(crate) weight: u64,
+    /// `None` if the line had none that could be read.
+    pub(crate) url: Option<String>,
+    /// Bytes of body received.
+    pub(crate) bytes: u64,
+    pub(crate) verdict: Verdict,
+    pub(crate) timeline: Option<Box<Timeline>>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Answered with this status, the body whole.
+    Answered(u16),
+    Failed(Failed),
+    /// The line asks for nothing that could be sent, for this reason.
+    Bad(String),
+}
+
+/// Why a request failed.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) kind: &'static str,
+    pub(crate) phase: Option<Phase>,
+    pub(crate) message: String,
+    /// The status, if the head had come.
+    pub(crate) status: Option<u16>,
+}
+
+impl Failed {
+    pub(crate) fn by_client(error: &Error, status: Option<u16>) -> Failed {
+        Failed {
+            kind: output::kind_name(error.kind()),
+            phase: error.phase(),
+            message: output::client_chain(error),
+            status,
+        }
+    }
+
+    /// The body could not be written where it was to go.
+    pub(crate) fn by_output(error: &anyhow::Error, status: Option<u16>) -> Failed {
+        Failed { kind: "output", phase: None, message: output::chain(error), status }
+    }
+}
+
+impl Outcome {
+    /// Whether the request was answered below 400 and whole.
+    pub(crate) fn is_ok(&self) -> bool {
+        matches!(self.verdict, Verdict::Answered(status) if status < 400)
+    }
+
+    /// What went wrong, in one line; `None` if nothing did.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let what = match &self.verdict {
+            Verdict::Answered(status) if *status < 400 => return None,
+            Verdict::Answered(status) => format!("server answered {status}"),
+            Verdict::Failed(failed) => failed.message.clone(),
+            Verdict::Bad(reason) => reason.clone(),
+        };
+        Some(match &self.url {
+            Some(url) => format!("line {}: {url}: {what}", self.line),
+            None => format!("line {}: {what}", self.line),
+        })
+    }
+}

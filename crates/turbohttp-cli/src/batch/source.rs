@@ -1,0 +1,185 @@
+//! Lines, read only as fast as they are wanted.
+//!
+//! A thread of its own reads: reading a terminal or a pipe may block for any time, and a blocked
+//! thread is left behind when the command ends.
+
+use std::io::{self, BufRead};
+use std::thread;
+
+use tokio::sync::mpsc;
+
+use super::line::{Job, Rules, parse};
+
+/// The longest line, in bytes: room for a URL of the largest size and a body. A longer one is an
+/// error of that line.
+pub(crate) const LINE_BYTES_MAX: usize = 256 * 1024;
+
+/// Lines read ahead of the engine's own store: enough that it need not wait for the thread.
+const LINES_AHEAD_MAX: usize = 64;
+
+/// A line that asks for something.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// Counted from 1, with blank lines and comments.
+    pub(crate) number: u64,
+    /// Its part of the whole, for progress: its bytes, and those of the skipped lines before it.
+    pub(crate) weight: u64,
+    pub(crate) job: Result<Job, String>,
+}
+
+/// Reads `input` until it ends or nobody wants more.
+pub(crate) fn read(
+    input: impl BufRead + Send + 'static,
+    rules: Rules,
+) -> io::Result<mpsc::Receiver<Line>> {
+    let (sender, receiver) = mpsc::channel(LINES_AHEAD_MAX);
+    let reader = Reader { input, buffer: Vec::new(), number: 0, weight: 0 };
+    thread::Builder::new().name("batch-lines".to_owned()).spawn(move || {
+        let mut reader = reader;
+        while let Some(line) = reader.next_job(&rules) {
+            let is_last = matches!(line, Next::Broken(_));
+            if sender.blocking_send(line.into()).is_err() || is_last {
+                return;
+            }
+        }
+    })?;
+    Ok(receiver)
+}
+
+enum Next {
+    Line(Line),
+    /// The input cannot be read further.
+    Broken(Line),
+}
+
+impl From<Next> for Line {
+    fn from(next: Next) -> Line {
+        match next {
+            Next::Line(line) | Next::Broken(line) => line,
+        }
+    }
+}
+
+struct Reader<R> {
+    input: R,
+    /// Invariant: at most [`LINE_BYTES_MAX`] bytes.
+    buffer: Vec<u8>,
+    number: u64,
+    weight: u64,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// The next line that is neither blank nor a comment.
+    fn next_job(&mut self, rules: &Rules) -> Option<Next> {
+        loop {
+            self.number += 1;
+            let job = match self.fill() {
+                Ok(Filled::End) => return None,
+                Ok(Filled::Line) => parse(self.number, &self.buffer, rules),
+                Ok(Filled::TooLong) => Some(Err(format!("longer than {LINE_BYTES_MAX} bytes"))),
+                Err(error) => {
+                    let reason = format!("input cannot be read: {error}");
+                    return Some(Next::Broken(self.line(Err(reason))));
+                }
+            };
+            if let Some(job) = job {
+                return Some(Next::Line(self.line(job)));
+            }
+        }
+    }
+
+    fn line(&mut self, job: Result<Job, String>) -> Line {
+        Line { number: self.number, weight: std::mem::take(&mut self.weight), job }
+    }
+
+    /// Reads one line into the buffer; of one that is too long, the rest is read and forgotten.
+    fn fill(&mut self) -> io::Result<Filled> {
+        self.buffer.clear();
+        let mut read_any = false;
+        let mut is_too_long = false;
+        loop {
+            let available = match self.input.fill_buf() {
+                Ok(available) => available,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            if available.is_empty() && !read_any {
+                return Ok(Filled::End);
+            }
+            read_any = true;
+            let newline = available.iter().position(|byte| *byte == b'\n');
+            let length = newline.unwrap_or(available.len());
+            is_too_long |= self.buffer.len() + length > LINE_BYTES_MAX;
+            if !is_too_long {
+                self.buffer.extend_from_slice(&available[..length]);
+            }
+            let is_whole = newline.is_some() || available.is_empty();
+            let consumed = length + usize::from(newline.is_some());
+            self.input.consume(consumed);
+            self.weight += consumed as u64;
+            if is_whole {
+                return Ok(if is_too_long { Filled::TooLong } else { Filled::Line });
+            }
+        }
+    }
+}
+
+enum Filled {
+    Line,
+    TooLong,
+    End,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, Cursor};
+
+    use super::{LINE_BYTES_MAX, Line, Next, Reader, Rules};
+
+    fn lines(text: Vec<u8>) -> Vec<Line> {
+        let input = BufReader::with_capacity(1000, Cursor::new(text));
+        let mut reader = Reader { input, buffer: Vec::new(), number: 0, weight: 0 };
+        std::iter::from_fn(|| reader.next_job(&Rules::default()).map(Line::from)).collect()
+    }
+
+    #[test]
+    fn numbers_count_skipped_lines_and_weights_add_up() {
+        let text = "http://a/\n\n# note\nhttp://b/\nhttp://c/";
+        let lines = lines(text.into());
+        let numbers: Vec<u64> = lines.iter().map(|line| line.number).collect();
+        assert_eq!(numbers, [1, 4, 5]);
+        let weight: u64 = lines.iter().map(|line| line.weight).sum();
+        assert_eq!(weight, text.len() as u64);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_an_error_of_that_line_only() {
+        let mut text = b"http://a/".to_vec();
+        text.resize(LINE_BYTES_MAX, b'a');
+        text.push(b'\n');
+        text.resize(2 * LINE_BYTES_MAX + 2, b'b');
+        text.extend_from_slice(b"\nhttp://c/\n");
+        let lines = lines(text);
+        // The first is within the limit of lines and beyond that of URLs.
+        let reasons: Vec<bool> = lines
+            .iter()
+            .map(|line| line.job.as_ref().is_err_and(|reason| reason.contains("longer than 262144")))
+            .collect();
+        assert_eq!(reasons, [false, true, false]);
+        assert!(lines[2].job.is_ok());
+    }
+
+    #[test]
+    fn an_input_that_breaks_is_the_last_line() {
+        struct Broken;
+        impl std::io::Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+                Err(std::io::Error::other("cable"))
+            }
+        }
+        let input = BufReader::new(Broken);
+        let mut reader = Reader { input, buffer: Vec::new(), number: 0, weight: 0 };
+        let Some(Next::Broken(line)) = reader.next_job(&Rules::default()) else { panic!() };
+        assert_eq!(line.job.unwrap_err(), "input cannot be read: cable");
+    }
+}

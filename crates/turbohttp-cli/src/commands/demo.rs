@@ -1,0 +1,225 @@
+//! `turbohttp demo`: the whole client in a few seconds, without arguments or a network.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::mpsc;
+use turbohttp::{Client, Stats, Timeline};
+use turbohttp_loopback::{Fail, FailWith, Options, Server};
+
+use crate::batch::engine::{Ended, Engine, Watch};
+use crate::batch::line::Rules;
+use crate::batch::outcome::Outcome;
+use crate::batch::source::{self, Line};
+use crate::batch::tally::Tally;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupts;
+use crate::output::text::{OriginRow, count, of, origins, summary};
+use crate::output::{Paint, stderr_is_terminal, waterfall};
+use crate::plan::pooled;
+use crate::progress::Progress;
+
+const REQUESTS: usize = 2_000;
+
+/// The most requests at once.
+const TOTAL: usize = 64;
+
+const SLOW_DELAY: Duration = Duration::from_millis(20);
+
+/// What is asked of every origin in turn.
+const ROUTES: [&str; 4] = ["/small", "/bytes/4096", "/chunked/8/2048", "/bytes/65536"];
+
+/// How an origin behaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Character {
+    Healthy,
+    Slow,
+    /// Every sixth request is dropped and every sixth is answered with 503.
+    Failing,
+}
+
+const CHARACTERS: [Character; 6] = [
+    Character::Healthy,
+    Character::Healthy,
+    Character::Healthy,
+    Character::Healthy,
+    Character::Slow,
+    Character::Failing,
+];
+
+const FAIL_EVERY: u64 = 6;
+
+pub(crate) async fn run() -> Result<Exit, Failure> {
+    let mut interrupts = Interrupts::listen().context("listening for Ctrl-C")?;
+    let servers = start_servers().context("starting a server on the loopback interface")?;
+    let client = Client::builder().limits(pooled(TOTAL)).build().map_err(anyhow::Error::from)?;
+    let lines = requests(&servers).context("a thread to read lines")?;
+    let progress = Progress::of_requests(stderr_is_terminal(), Some(REQUESTS as u64));
+    let mut report = Report::new(progress);
+    let engine = Engine::new(client.clone(), TOTAL, None);
+    let ended = engine.run(lines, &mut interrupts, &mut report).await?;
+    let end = report.end();
+    let stats = client.stats();
+    let written = io::stdout().lock().write_all(render(&end, &servers, &stats).as_bytes());
+    written.context("stdout cannot be written")?;
+    if ended == Ended::Interrupted {
+        return Ok(Exit::Interrupted);
+    }
+    verdict(&end, &stats)
+}
+
+fn start_servers() -> io::Result<Vec<Server>> {
+    let start = |character: &Character| {
+        let mut options = Options::default();
+        match character {
+            Character::Healthy => {}
+            Character::Slow => options.base_delay = SLOW_DELAY,
+            Character::Failing => {
+                options.fail = Some(Fail { every: FAIL_EVERY, with: FailWith::Status503 });
+            }
+        }
+        Server::start(options)
+    };
+    CHARACTERS.iter().map(start).collect()
+}
+
+/// The lines of the batch, through the same door as those of a file.
+fn requests(servers: &[Server]) -> io::Result<mpsc::Receiver<Line>> {
+    let mut text = String::new();
+    for index in 0..REQUESTS {
+        let origin = index % servers.len();
+        let round = index / servers.len();
+        let is_dropped =
+            CHARACTERS[origin] == Character::Failing && round.is_multiple_of(FAIL_EVERY as usize);
+        let route = if is_dropped { "/drop" } else { ROUTES[round % ROUTES.len()] };
+        text.push_str(&servers[origin].url(route));
+        text.push('\n');
+    }
+    source::read(io::Cursor::new(text), Rules::default())
+}
+
+/// Which origin a line is for: they take turns.
+fn origin_of(line: u64) -> usize {
+    (line as usize - 1) % CHARACTERS.len()
+}
+
+/// Counts by origin, and keeps two timelines to show.
+struct Report {
+    progress: Progress,
+    by_origin: Vec<Tally>,
+    all: Tally,
+    fresh: Option<Box<Timeline>>,
+    reused: Option<Box<Timeline>>,
+}
+
+/// What remains of a report when all is done.
+struct End {
+    by_origin: Vec<Tally>,
+    all: Tally,
+    fresh: Option<Box<Timeline>>,
+    reused: Option<Box<Timeline>>,
+    elapsed: Duration,
+}
+
+impl Report {
+    fn new(progress: Progress) -> Report {
+        Report {
+            progress,
+            by_origin: CHARACTERS.iter().map(|_| Tally::default()).collect(),
+            all: Tally::default(),
+            fresh: None,
+            reused: None,
+        }
+    }
+
+    fn end(self) -> End {
+        let Report { progress, by_origin, all, fresh, reused } = self;
+        let elapsed = progress.elapsed();
+        End { by_origin, all, fresh, reused, elapsed }
+    }
+}
+
+impl Watch for Report {
+    fn finished(&mut self, outcome: Outcome, running: usize) -> io::Result<()> {
+        let origin = origin_of(outcome.line);
+        self.all.add(&outcome);
+        self.by_origin[origin].add(&outcome);
+        self.progress.advance(1);
+        self.progress.tell(self.all.finished(), self.all.finished() - self.all.ok, running);
+        if CHARACTERS[origin] == Character::Healthy && outcome.is_ok() {
+            match outcome.timeline {
+                // The newest, as the first ones stand in line behind one another.
+                Some(timeline) if timeline.is_connection_reused() => self.reused = Some(timeline),
+                timeline => self.fresh = timeline,
+            }
+        }
+        Ok(())
+    }
+
+    fn interrupted(&mut self, running: usize, _waiting: usize) {
+        let running = of(running as u64, "request");
+        self.progress.say(&format!("turbohttp: interrupted: finishing {running}"));
+    }
+
+    fn stopped(&mut self, running: usize) {
+        self.all.stopped = running as u64;
+    }
+}
+
+fn render(end: &End, servers: &[Server], stats: &Stats) -> String {
+    let names: Vec<String> = CHARACTERS
+        .iter()
+        .zip(servers)
+        .map(|(character, server)| match character {
+            Character::Healthy => server.url(""),
+            Character::Slow => format!("{} slow", server.url("")),
+            Character::Failing => format!("{} failing", server.url("")),
+        })
+        .collect();
+    let rows: Vec<OriginRow<'_>> =
+        names.iter().zip(&end.by_origin).map(|(name, tally)| OriginRow { name, tally }).collect();
+    let mut out = origins(&rows, end.elapsed);
+    out.push('\n');
+    out.push_str(&summary(&end.all, end.elapsed));
+    out.push_str(&held(stats, end.all.finished()));
+    let paint = Paint::of(&io::stdout());
+    for (what, timeline) in
+        [("a new connection", &end.fresh), ("a connection used again", &end.reused)]
+    {
+        if let Some(timeline) = timeline {
+            out.push_str(&format!("\none request on {what}:\n{}", waterfall::draw(timeline, paint)));
+        }
+    }
+    out
+}
+
+/// What the client holds when nothing runs.
+fn held(stats: &Stats, requests: u64) -> String {
+    let Some(net) = &stats.net else { return String::new() };
+    format!(
+        "  connections: {} opened, {} requests on one used before, {} closed, {} idle now\n  \
+         held at the end: {} contexts, {} buffers\n",
+        count(net.opened),
+        count(requests.saturating_sub(net.opened)),
+        count(net.closed),
+        count(net.idle),
+        stats.contexts.outstanding,
+        net.buffers.outstanding,
+    )
+}
+
+/// The failing origin is expected to fail; nothing else is.
+fn verdict(end: &End, stats: &Stats) -> Result<Exit, Failure> {
+    let mut expected_to_work = CHARACTERS.iter().zip(&end.by_origin);
+    if expected_to_work.any(|(character, tally)| {
+        *character != Character::Failing && !tally.is_all_ok()
+    }) {
+        return Err(anyhow::anyhow!("an origin that works had failures: see the table").into());
+    }
+    let buffers = stats.net.as_ref().map_or(0, |net| net.buffers.outstanding);
+    if stats.contexts.outstanding != 0 || buffers != 0 {
+        return Err(anyhow::anyhow!("the client still holds something: see the report").into());
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,37 @@
+//! The commands.
+
+mod batch;
+mod bench;
+mod demo;
+mod get;
+mod serve;
+
+use anyhow::Context as _;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::args::Command;
+use crate::exit::{Exit, Failure};
+
+/// Threads that run requests: one could fall behind a burst of TLS, and more gain little.
+const WORKERS: usize = 2;
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
+    let runtime = runtime()?;
+    let end = match command {
+        Command::Get(args) => runtime.block_on(Box::pin(get::run(args))),
+        Command::Batch(args) => runtime.block_on(Box::pin(batch::run(args))),
+        Command::Serve(args) => runtime.block_on(Box::pin(serve::run(args))),
+        Command::Demo => runtime.block_on(Box::pin(demo::run())),
+        Command::Bench(args) => bench::run(&args),
+    };
+    // A read of stdin may be blocked for ever; everything else has been waited for.
+    runtime.shutdown_background();
+    end
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    let mut builder = Builder::new_multi_thread();
+    let runtime = builder.worker_threads(WORKERS).thread_name("turbohttp").enable_all().build();
+    Ok(runtime.context("threads of the runtime")?)
+}

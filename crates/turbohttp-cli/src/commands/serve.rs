@@ -1,0 +1,39 @@
+//! `turbohttp serve`: the loopback server, for trying things.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use turbohttp_loopback::{Fail, FailWith, Options, ROUTES, Server};
+
+use crate::args::ServeArgs;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupts;
+use crate::output::note;
+use crate::output::text::of;
+
+pub(crate) async fn run(args: ServeArgs) -> Result<Exit, Failure> {
+    let mut interrupts = Interrupts::listen().context("listening for Ctrl-C")?;
+    let options = Options {
+        address: args.address,
+        base_delay: Duration::from_millis(args.delay),
+        fail: args.fail_every.map(|every| Fail { every, with: FailWith::Status503 }),
+        ..Options::default()
+    };
+    let server = Server::start(options).with_context(|| {
+        format!("cannot listen on {}: choose another --address (port 0: a free one)", args.address)
+    })?;
+    announce(&server).context("stdout cannot be written")?;
+    interrupts.next().await;
+    let stats = server.stop();
+    let requests = of(stats.requests, "request");
+    note(&format!("served {requests} on {}", of(stats.connections, "connection")));
+    // Ctrl-C is how a server is meant to end.
+    Ok(Exit::Ok)
+}
+
+fn announce(server: &Server) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on {} until Ctrl-C\n\n{ROUTES}", server.url("/"))?;
+    out.flush()
+}

@@ -1,0 +1,142 @@
+//! What people and programs get to see: values in, text out.
+
+pub(crate) mod json;
+pub(crate) mod text;
+pub(crate) mod waterfall;
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use turbohttp::ErrorKind;
+
+/// Whether text may be coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Paint {
+    Plain,
+    Colours,
+}
+
+impl Paint {
+    /// Colours only for eyes, and only for those that want them (<https://no-color.org>).
+    pub(crate) fn of(stream: &impl io::IsTerminal) -> Paint {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        if stream.is_terminal() && !refused && !dumb { Paint::Colours } else { Paint::Plain }
+    }
+
+    /// `text` in the colour of this ANSI code.
+    pub(crate) fn paint(self, code: &str, text: &str) -> String {
+        match self {
+            Paint::Plain => text.to_owned(),
+            Paint::Colours => format!("\x1b[{code}m{text}\x1b[0m"),
+        }
+    }
+}
+
+pub(crate) fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Tells of a failure on stderr, in one line.
+pub(crate) fn complain(message: &str) {
+    note(&format!("turbohttp: {message}"));
+}
+
+/// Writes one line to stderr. If that is closed, there is nobody left to tell.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// An error and all its causes in one line, and the phase it happened in.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let client = error.chain().find_map(|cause| cause.downcast_ref::<turbohttp::Error>());
+    joined(error.chain(), client.and_then(turbohttp::Error::phase))
+}
+
+/// The same of an error of the client.
+pub(crate) fn client_chain(error: &turbohttp::Error) -> String {
+    let causes = std::iter::successors(
+        Some(error as &(dyn std::error::Error + 'static)),
+        |cause| cause.source(),
+    );
+    joined(causes, error.phase())
+}
+
+fn joined<'a>(
+    causes: impl Iterator<Item = &'a (dyn std::error::Error + 'static)>,
+    phase: Option<turbohttp::Phase>,
+) -> String {
+    let mut line = String::new();
+    for cause in causes {
+        let text = cause.to_string();
+        // Some errors repeat their cause in their own words.
+        if line.contains(&text) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&visible(&text));
+    }
+    if let Some(phase) = phase {
+        let _ = write!(line, " (phase {})", phase.name());
+    }
+    line
+}
+
+/// `text` with control characters spelled out: it may come from a server or a file, and is not to
+/// break lines or command the terminal.
+pub(crate) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// The name of a kind of error, as summaries and JSON spell it.
+pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Config => "config",
+        ErrorKind::Url => "url",
+        ErrorKind::Request => "request",
+        ErrorKind::RequestBody => "request_body",
+        ErrorKind::Protocol => "protocol",
+        ErrorKind::Truncated => "truncated",
+        ErrorKind::Status => "status",
+        ErrorKind::Decode => "decode",
+        ErrorKind::Dns => "dns",
+        ErrorKind::Connect => "connect",
+        ErrorKind::Tls => "tls",
+        ErrorKind::Io => "io",
+        ErrorKind::Timeout => "timeout",
+        ErrorKind::TooLarge => "too_large",
+        ErrorKind::Output => "output",
+        ErrorKind::Runtime => "runtime",
+        ErrorKind::Transport => "transport",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{chain, visible};
+
+    #[test]
+    fn causes_stand_in_one_line_without_repetition() {
+        let io = std::io::Error::other("no\nroute");
+        let error = anyhow::Error::new(io).context("b: no route").context("a");
+        assert_eq!(chain(&error), "a: b: no route: no\\nroute");
+        let same = anyhow::Error::msg("deep").context("why: deep");
+        assert_eq!(chain(&same), "why: deep");
+    }
+
+    #[test]
+    fn control_characters_are_spelled_out() {
+        assert_eq!(visible("a\x1b[31mé\t"), "a\\u{1b}[31mé\\t");
+    }
+}

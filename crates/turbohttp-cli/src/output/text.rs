@@ -1,0 +1,163 @@
+//! Numbers, heads and reports for people.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::batch::tally::Tally;
+
+/// A duration with three or four digits and its unit.
+pub(crate) fn duration(duration: Duration) -> String {
+    let us = duration.as_secs_f64() * 1e6;
+    match us {
+        0.0 => "0 µs".to_owned(),
+        us if us < 10.0 => format!("{us:.1} µs"),
+        us if us < 1e3 => format!("{us:.0} µs"),
+        us if us < 1e6 => format!("{:.2} ms", us / 1e3),
+        us => format!("{:.2} s", us / 1e6),
+    }
+}
+
+/// A number with its thousands apart.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Bytes in the largest unit that leaves a whole part.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if number < 1024 {
+        return format!("{number} B");
+    }
+    let mut value = number as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// How many per second.
+pub(crate) fn rate(number: u64, elapsed: Duration) -> String {
+    let rate = number as f64 / elapsed.as_secs_f64().max(1e-9);
+    if rate < 10.0 { format!("{rate:.1}/s") } else { format!("{}/s", count(rate as u64)) }
+}
+
+/// `1 line`, `2 lines`.
+pub(crate) fn of(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(number))
+}
+
+/// The end of a batch: counts, bytes, time, latencies.
+pub(crate) fn summary(tally: &Tally, elapsed: Duration) -> String {
+    let finished = tally.finished();
+    let mut out = format!(
+        "{} finished in {}, {}, {}\n",
+        of(finished, "request"),
+        duration(elapsed),
+        rate(finished, elapsed),
+        bytes(tally.bytes),
+    );
+    let _ = write!(out, "  ok {}", count(tally.ok));
+    let _ = write!(out, "   http errors (400 and more) {}", count(tally.http_errors));
+    let _ = write!(out, "   failed {}", count(tally.failed()));
+    let kinds: Vec<String> =
+        tally.failed_by_kind.iter().map(|(kind, n)| format!("{kind} {}", count(*n))).collect();
+    if !kinds.is_empty() {
+        let _ = write!(out, " ({})", kinds.join(", "));
+    }
+    let _ = writeln!(out, "   bad lines {}", count(tally.bad_lines));
+    if tally.stopped > 0 {
+        let _ = writeln!(out, "  stopped while running {}", count(tally.stopped));
+    }
+    let latency = &tally.latency;
+    if !latency.is_empty() {
+        let _ = writeln!(
+            out,
+            "  latency of answered requests: p50 {}   p90 {}   p99 {}   max {}",
+            duration(latency.quantile(0.5)),
+            duration(latency.quantile(0.9)),
+            duration(latency.quantile(0.99)),
+            duration(latency.max()),
+        );
+    }
+    out
+}
+
+/// A row of the table of origins.
+pub(crate) struct OriginRow<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) tally: &'a Tally,
+}
+
+/// One line per origin.
+pub(crate) fn origins(rows: &[OriginRow<'_>], elapsed: Duration) -> String {
+    let mut out = format!(
+        "{:<32} {:>8} {:>6} {:>7} {:>9} {:>9} {:>9}\n",
+        "origin", "requests", "ok", "failed", "p50", "p99", "rate"
+    );
+    for row in rows {
+        let tally = row.tally;
+        let _ = writeln!(
+            out,
+            "{:<32} {:>8} {:>6} {:>7} {:>9} {:>9} {:>9}",
+            row.name,
+            count(tally.finished()),
+            count(tally.ok),
+            count(tally.finished() - tally.ok),
+            duration(tally.latency.quantile(0.5)),
+            duration(tally.latency.quantile(0.99)),
+            rate(tally.finished(), elapsed),
+        );
+    }
+    out
+}
+
+/// Fields whose values are secrets.
+const SECRET_FIELDS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
+
+/// A field of a head for a human reader: secrets are hidden, other bytes than text spelled out.
+pub(crate) fn field(name: &str, value: &[u8]) -> String {
+    if SECRET_FIELDS.iter().any(|secret| secret.eq_ignore_ascii_case(name)) {
+        return format!("{name}: [hidden]");
+    }
+    format!("{name}: {}", super::visible(&String::from_utf8_lossy(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{bytes, count, duration, field, rate};
+
+    #[test]
+    fn numbers_are_short_and_have_units() {
+        assert_eq!(duration(Duration::from_nanos(1_234)), "1.2 µs");
+        assert_eq!(duration(Duration::from_micros(123)), "123 µs");
+        assert_eq!(duration(Duration::from_micros(12_345)), "12.35 ms");
+        assert_eq!(duration(Duration::from_millis(61_000)), "61.00 s");
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(5 << 40), "5.0 TiB");
+        assert_eq!(rate(5, Duration::from_secs(2)), "2.5/s");
+    }
+
+    #[test]
+    fn secrets_are_hidden_in_any_case_of_letters() {
+        assert_eq!(field("Set-Cookie", b"id=1"), "Set-Cookie: [hidden]");
+        assert_eq!(field("authorization", b"Basic x"), "authorization: [hidden]");
+        assert_eq!(field("x", b"a\x1b\xff"), "x: a\\u{1b}\u{fffd}");
+    }
+}

@@ -1,0 +1,95 @@
+//! Progress on stderr, for people who watch.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::clock;
+use crate::output::text::{count, rate};
+use crate::output::{Paint, note, stderr_is_terminal};
+
+/// How often a bar is drawn: more is only seen as flicker.
+const DRAW_EVERY: Duration = Duration::from_millis(100);
+
+/// A bar that may be hidden, and lines that are written above it.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    began: Instant,
+    drawn: Option<Instant>,
+}
+
+impl Progress {
+    /// A bar of requests; `length` is the sum of all weights, where it is known.
+    pub(crate) fn of_requests(is_wanted: bool, length: Option<u64>) -> Progress {
+        let template = match length {
+            Some(_) => "[{elapsed_precise}] {wide_bar} {percent:>3}%  {msg}",
+            None => "[{elapsed_precise}] {spinner} {msg}",
+        };
+        Progress::new(is_wanted, length, template)
+    }
+
+    /// A bar of bytes; without a `length`, only a count.
+    pub(crate) fn of_bytes(length: Option<u64>) -> Progress {
+        let template = match length {
+            Some(_) => "{wide_bar} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
+            None => "{spinner} {bytes}  {bytes_per_sec}",
+        };
+        Progress::new(stderr_is_terminal(), length, template)
+    }
+
+    fn new(is_wanted: bool, length: Option<u64>, template: &str) -> Progress {
+        let bar = ProgressBar::with_draw_target(
+            length,
+            if is_wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
+        );
+        let coloured = match Paint::of(&std::io::stderr()) {
+            Paint::Plain => template.to_owned(),
+            Paint::Colours => template.replace("{wide_bar}", "{wide_bar:.cyan}"),
+        };
+        let style = ProgressStyle::with_template(&coloured)
+            .expect("the templates above are well-formed")
+            .progress_chars("=> ");
+        bar.set_style(style);
+        if is_wanted {
+            bar.enable_steady_tick(DRAW_EVERY);
+        }
+        Progress { bar, began: clock::now(), drawn: None }
+    }
+
+    pub(crate) fn advance(&self, weight: u64) {
+        self.bar.inc(weight);
+    }
+
+    /// Says how a batch stands.
+    pub(crate) fn tell(&mut self, finished: u64, failed: u64, running: usize) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        let now = clock::now();
+        if self.drawn.is_some_and(|drawn| now < drawn + DRAW_EVERY) {
+            return;
+        }
+        self.drawn = Some(now);
+        let rate = rate(finished, now - self.began);
+        let (finished, failed) = (count(finished), count(failed));
+        self.bar.set_message(format!(
+            "{finished} finished  {failed} failed  {running} in flight  {rate}"
+        ));
+    }
+
+    /// Since the bar was made.
+    pub(crate) fn elapsed(&self) -> Duration {
+        clock::now() - self.began
+    }
+
+    /// Writes a line to stderr, above the bar.
+    pub(crate) fn say(&self, line: &str) {
+        self.bar.suspend(|| note(line));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

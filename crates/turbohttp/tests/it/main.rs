@@ -1,0 +1,13 @@
+//! The client against servers that behave, servers that do not, and callers that change their mind.
+//!
+//! Every test ends with an audit: nothing may be outstanding, whatever happened.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::large_futures,
+    reason = "tests panic, say what they skip, spawn and hold futures as their users do"
+)]
+
+mod support;
+mod wire;

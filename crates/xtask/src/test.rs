@@ -1,0 +1,65 @@
+//! `test`: everything, in the order in which it fails fastest.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::{check, fuzz, gates, loom, run, tools};
+
+/// One part: what it is called, the command that runs it alone, and what it does.
+struct Part {
+    name: &'static str,
+    again: &'static str,
+    run: fn() -> Result<()>,
+}
+
+const PARTS: [Part; 6] = [
+    Part {
+        name: "check",
+        again: "cargo xtask check",
+        run: check::run,
+    },
+    Part {
+        name: "tests",
+        again: "cargo test --workspace --exclude turbohttp-peers",
+        run: || run::cargo_with(&["test", "--workspace", "--exclude", "turbohttp-peers"]),
+    },
+    Part {
+        name: "tests without default features",
+        again: "cargo test -p turbohttp --no-default-features --lib",
+        run: || run::cargo_with(&["test", "-p", "turbohttp", "--no-default-features", "--lib"]),
+    },
+    Part {
+        name: "loom",
+        again: "cargo xtask loom",
+        run: loom::run,
+    },
+    Part {
+        name: "fuzz",
+        again: "cargo xtask fuzz",
+        run: || fuzz::run(&fuzz::Options::default()),
+    },
+    Part {
+        name: "gates",
+        again: "cargo xtask gates",
+        run: gates::run,
+    },
+];
+
+pub(crate) fn run() -> Result<()> {
+    tools::install_missing();
+    let mut times: Vec<(&str, Duration)> = Vec::new();
+    for part in PARTS {
+        println!("\n== {} ==", part.name);
+        let start = Instant::now();
+        let outcome = (part.run)();
+        times.push((part.name, start.elapsed()));
+        outcome
+            .with_context(|| format!("{} failed; run it again by: {}", part.name, part.again))?;
+    }
+    println!("\n== all passed ==");
+    for (name, time) in times {
+        println!("{name:<32} {:>6.1} s", time.as_secs_f64());
+    }
+    Ok(())
+}
