@@ -8,9 +8,16 @@ use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// An HTTP client that is bounded, cancel safe, and shows where the time went
 #[derive(Debug, Parser)]
-#[command(name = "turbohttp", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Begin with `turbohttp demo`: it needs no arguments and no network.\n\
-    Exit codes: 0 ok, 1 some requests failed, 2 usage, 3 a gate failed, 130 interrupted.")]
+#[command(
+    name = "turbohttp",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Begin with `turbohttp demo`: it needs no arguments and no network.\n\
+    Exit codes: 0 ok, 1 some requests failed, 2 usage, 3 a gate failed, 130 interrupted."
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -70,7 +77,12 @@ pub(crate) struct GetArgs {
     pub(crate) request: Option<String>,
 
     /// Send this body; @FILE streams a file, @- stdin
-    #[arg(short = 'd', long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
+    #[arg(
+        short = 'd',
+        long,
+        value_name = "TEXT|@FILE",
+        allow_hyphen_values = true
+    )]
     pub(crate) data: Option<String>,
 
     /// As --data, with content-type and accept application/json
@@ -179,7 +191,9 @@ fn total(text: &str) -> Result<usize, String> {
 /// Reads a number and its unit.
 fn duration(text: &str) -> Result<Duration, String> {
     const HINT: &str = "write a number and its unit, as 10s, 500ms or 2m";
-    let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let unit_at = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
     let seconds = match unit {
         "ms" => 0.001,
@@ -215,7 +229,16 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for wrong in ["10", "", "s", "10x", "-1s", "0s", "1..2s", "99999999999999999999h"] {
+        for wrong in [
+            "10",
+            "",
+            "s",
+            "10x",
+            "-1s",
+            "0s",
+            "1..2s",
+            "99999999999999999999h",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-#[expect(clippy::disallowed_methods, reason = "this is the clock that others are to ask")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock that others are to ask"
+)]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }

@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     SomeFailed = 1,
     /// What was typed cannot be done.
     Usage = 2,
+    /// A measured figure passed its budget.
+    GateFailed = 3,
     /// Interrupted by Ctrl-C: 128 and the number of the signal, as shells say it.
     Interrupted = 130,
 }
@@ -34,7 +36,10 @@ pub(crate) struct Failure {
 impl Failure {
     /// What was typed cannot be done.
     pub(crate) fn usage(error: anyhow::Error) -> Failure {
-        Failure { exit: Exit::Usage, error }
+        Failure {
+            exit: Exit::Usage,
+            error,
+        }
     }
 
     /// Whether the reader of the output has gone.
@@ -47,21 +52,30 @@ impl Failure {
 
     /// A connection that breaks while it is written to has the same kind as a closed pipe.
     fn is_of_the_network(&self) -> bool {
-        self.client_kind().is_some_and(|kind| kind != ErrorKind::Output)
+        self.client_kind()
+            .is_some_and(|kind| kind != ErrorKind::Output)
     }
 
     fn client_kind(&self) -> Option<ErrorKind> {
         let mut chain = self.error.chain();
-        chain.find_map(|cause| cause.downcast_ref::<turbohttp::Error>()).map(turbohttp::Error::kind)
+        chain
+            .find_map(|cause| cause.downcast_ref::<turbohttp::Error>())
+            .map(turbohttp::Error::kind)
     }
 }
 
 impl From<anyhow::Error> for Failure {
     /// The client's word on whose fault it is decides the exit code.
     fn from(error: anyhow::Error) -> Failure {
-        let mut failure = Failure { exit: Exit::SomeFailed, error };
+        let mut failure = Failure {
+            exit: Exit::SomeFailed,
+            error,
+        };
         let kind = failure.client_kind();
-        if matches!(kind, Some(ErrorKind::Config | ErrorKind::Url | ErrorKind::Request)) {
+        if matches!(
+            kind,
+            Some(ErrorKind::Config | ErrorKind::Url | ErrorKind::Request)
+        ) {
             failure.exit = Exit::Usage;
         }
         failure

@@ -14,8 +14,7 @@ impl Interrupts {
     /// Must be called inside a runtime.
     pub(crate) fn listen() -> io::Result<Interrupts> {
         #[cfg(unix)]
-        let signal =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+        let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
         #[cfg(windows)]
         let signal = tokio::signal::windows::ctrl_c()?;
         Ok(Interrupts { signal })

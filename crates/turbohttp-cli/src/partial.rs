@@ -25,14 +25,19 @@ impl Partial {
         let kind = fs::metadata(&target).map(|meta| meta.file_type());
         let opened = match kind {
             Ok(kind) if kind.is_dir() => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-            Ok(kind) if !kind.is_file() => {
-                OpenOptions::new().write(true).open(&target).map(|file| (file, None))
-            }
+            Ok(kind) if !kind.is_file() => OpenOptions::new()
+                .write(true)
+                .open(&target)
+                .map(|file| (file, None)),
             _ => create_beside(&target).map(|(file, path)| (file, Some(path))),
         };
         let (file, temporary) =
             opened.with_context(|| format!("{} cannot be written", wanted.display()))?;
-        Ok(Partial { file: Some(tokio::fs::File::from_std(file)), temporary, target })
+        Ok(Partial {
+            file: Some(tokio::fs::File::from_std(file)),
+            temporary,
+            target,
+        })
     }
 
     pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
@@ -74,7 +79,11 @@ fn create_beside(target: &Path) -> io::Result<(File, PathBuf)> {
         return Err(io::Error::from(io::ErrorKind::InvalidFilename));
     }
     // Not made of the target's name, which may be as long as names can be.
-    let temporary = target.with_file_name(format!(".turbohttp-{}-{number}.part", std::process::id()));
-    let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+    let temporary =
+        target.with_file_name(format!(".turbohttp-{}-{number}.part", std::process::id()));
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&temporary)?;
     Ok((file, temporary))
 }

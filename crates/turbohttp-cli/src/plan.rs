@@ -35,7 +35,9 @@ impl GetPlan {
         // Credentials of the URL are there by now, and -u or -H replace them.
         let mut headers = headers(&args.client.headers)?;
         if let Some(user) = &args.user {
-            headers.entry(AUTHORIZATION).or_insert(basic(&client, user)?);
+            headers
+                .entry(AUTHORIZATION)
+                .or_insert(basic(&client, user)?);
         }
         let mut framing = None;
         if let Some(content) = args.data.as_ref().or(args.json.as_ref()) {
@@ -44,8 +46,12 @@ impl GetPlan {
             request.set_body(body.body);
             content_fields(&mut headers, args.json.is_some());
         }
-        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT_VALUE));
-        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        headers
+            .entry(USER_AGENT)
+            .or_insert(HeaderValue::from_static(USER_AGENT_VALUE));
+        headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static("*/*"));
         request.headers_mut().extend(headers);
         Ok(GetPlan {
             client,
@@ -124,7 +130,11 @@ fn client(args: &ClientArgs, limits: Limits) -> anyhow::Result<Client> {
     if let Some(limit) = args.timeout {
         timeouts = timeouts.request(limit);
     }
-    Ok(Client::builder().limits(limits).timeouts(timeouts).tls(tls).build()?)
+    Ok(Client::builder()
+        .limits(limits)
+        .timeouts(timeouts)
+        .tls(tls)
+        .build()?)
 }
 
 fn read(option: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -133,11 +143,13 @@ fn read(option: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
 
 fn method(args: &GetArgs) -> anyhow::Result<Method> {
     let Some(name) = &args.request else {
-        return Ok(match (args.head, args.data.is_some() || args.json.is_some()) {
-            (true, _) => Method::HEAD,
-            (false, true) => Method::POST,
-            (false, false) => Method::GET,
-        });
+        return Ok(
+            match (args.head, args.data.is_some() || args.json.is_some()) {
+                (true, _) => Method::HEAD,
+                (false, true) => Method::POST,
+                (false, false) => Method::GET,
+            },
+        );
     };
     let shown = visible(name);
     let method = Method::from_bytes(name.as_bytes())
@@ -151,14 +163,20 @@ fn method(args: &GetArgs) -> anyhow::Result<Method> {
 }
 
 fn is_standard(name: &str) -> bool {
-    matches!(name, "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "TRACE")
+    matches!(
+        name,
+        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "TRACE"
+    )
 }
 
 fn headers(typed: &[String]) -> anyhow::Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for text in typed {
         let Some((name, value)) = text.split_once(':') else {
-            bail!("--header \"{}\": no colon: write 'Name: value'", visible(text));
+            bail!(
+                "--header \"{}\": no colon: write 'Name: value'",
+                visible(text)
+            );
         };
         let trimmed = value.trim_matches([' ', '\t']);
         let (name, value) = field(name.trim_end(), trimmed).map_err(anyhow::Error::msg)?;
@@ -172,8 +190,15 @@ fn basic(client: &Client, user: &str) -> anyhow::Result<HeaderValue> {
     let Some((user, password)) = user.split_once(':') else {
         bail!("--user has no colon: write USER:PASSWORD");
     };
-    let request = client.get("http://localhost/").basic_auth(user, password).build()?;
-    request.headers().get(AUTHORIZATION).cloned().context("no credentials")
+    let request = client
+        .get("http://localhost/")
+        .basic_auth(user, password)
+        .build()?;
+    request
+        .headers()
+        .get(AUTHORIZATION)
+        .cloned()
+        .context("no credentials")
 }
 
 fn content_fields(headers: &mut HeaderMap, is_json: bool) {
@@ -209,7 +234,10 @@ fn read_body(content: &str) -> anyhow::Result<Content> {
         return Ok(Content::new(Body::from(content.to_owned()), Some(length)));
     };
     if path == "-" {
-        return Ok(Content::new(Body::from_reader(tokio::io::stdin(), None), None));
+        return Ok(Content::new(
+            Body::from_reader(tokio::io::stdin(), None),
+            None,
+        ));
     }
     let unreadable = || format!("body file {} cannot be read", visible(path));
     let file = File::open(path).with_context(unreadable)?;
@@ -219,5 +247,8 @@ fn read_body(content: &str) -> anyhow::Result<Content> {
     }
     // Pipes and devices do not tell their length.
     let length = meta.is_file().then_some(meta.len());
-    Ok(Content::new(Body::from_reader(tokio::fs::File::from_std(file), length), length))
+    Ok(Content::new(
+        Body::from_reader(tokio::fs::File::from_std(file), length),
+        length,
+    ))
 }

@@ -40,7 +40,11 @@ impl Progress {
     fn new(is_wanted: bool, length: Option<u64>, template: &str) -> Progress {
         let bar = ProgressBar::with_draw_target(
             length,
-            if is_wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
+            if is_wanted {
+                ProgressDrawTarget::stderr()
+            } else {
+                ProgressDrawTarget::hidden()
+            },
         );
         let coloured = match Paint::of(&std::io::stderr()) {
             Paint::Plain => template.to_owned(),
@@ -53,7 +57,11 @@ impl Progress {
         if is_wanted {
             bar.enable_steady_tick(DRAW_EVERY);
         }
-        Progress { bar, began: clock::now(), drawn: None }
+        Progress {
+            bar,
+            began: clock::now(),
+            drawn: None,
+        }
     }
 
     pub(crate) fn advance(&self, weight: u64) {

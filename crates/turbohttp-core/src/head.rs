@@ -105,10 +105,15 @@ impl ResponseHead {
             .map(|span| (self.name_of(span), self.value_of(span)))
     }
 
-    /// Every header field as bytes: for decisions, which need no text.
-    pub(crate) fn iter_bytes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    /// The header fields whose names have one of these lengths, as bytes.
+    pub(crate) fn iter_of_lengths<const N: usize>(
+        &self,
+        lengths: [u16; N],
+    ) -> impl Iterator<Item = (&[u8], &[u8])> {
         let spans = self.header_spans().iter();
-        spans.map(|span| (self.name_bytes(span), self.value_of(span)))
+        spans
+            .filter(move |span| lengths.contains(&span.name_len))
+            .map(|span| (self.name_bytes(span), self.value_of(span)))
     }
 
     /// How many header fields there are.

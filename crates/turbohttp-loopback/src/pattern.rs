@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-/// Byte `i` of a patterned body is `i % 251`. The period is prime, so a piece that was lost, doubled
-/// or moved shows in the content.
+/// Byte `i` of a patterned body is `i % 251`. The period is prime, so a piece that was lost,
+/// doubled or moved shows in the content.
 pub const PATTERN_PERIOD: usize = 251;
 
 /// A whole number of periods, so that a body repeats the block without a seam. Large enough to make

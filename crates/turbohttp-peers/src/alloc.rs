@@ -1,7 +1,7 @@
 //! Counts allocations, when told to.
 //!
-//! Timed rounds run with counting off, where it costs one predictable branch: with it on, a peer that
-//! allocates 45 times per request would pay for 90 atomic additions that are not its own.
+//! Timed rounds run with counting off, where it costs one predictable branch: with it on, a peer
+//! that allocates 45 times per request would pay for 90 atomic additions that are not its own.
 #![allow(unsafe_code, reason = "GlobalAlloc is an unsafe trait")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -37,8 +37,8 @@ const fn floor(case: &'static str, bound: Bound) -> Floor {
 /// Ratios of medians of one run. They lie some per cent below what was measured, as ratios to the
 /// limit repeat within five per cent and those to libraries within fifteen.
 ///
-/// Where the kernel is slow, as in some virtual machines, its part hides what libraries add, and the
-/// ratios to them shrink; those to the limit do not. So nearly every case has one of each.
+/// Where the kernel is slow, as in some virtual machines, its part hides what libraries add, and
+/// the ratios to them shrink; those to the limit do not. So nearly every case has one of each.
 const FLOORS: [Floor; 16] = [
     floor("small-1", Bound::Of(PeerName::LimitTokio, 0.93)),
     floor("small-1", Bound::Of(PeerName::Reqwest, 1.28)),
@@ -115,14 +115,14 @@ fn judge_floor(floor: &Floor, results: &[CaseResult]) -> (Outcome, String) {
         return (Outcome::NotMeasured, wanted);
     };
     if floor.is_held_at(figure) {
-        return (Outcome::Held, format!("{wanted}: {figure:.2}"));
+        return (Outcome::Held, format!("{wanted}: {figure:.3}"));
     }
     match of(PeerName::LimitTokio).filter(|limit| !floor.is_held_at(*limit)) {
         Some(limit) => {
-            let line = format!("{wanted}: {figure:.2}, and limit-tokio itself {limit:.2}");
+            let line = format!("{wanted}: {figure:.3}, and limit-tokio itself {limit:.3}");
             (Outcome::OutOfReach, line)
         }
-        None => (Outcome::Missed, format!("{wanted}: {figure:.2}")),
+        None => (Outcome::Missed, format!("{wanted}: {figure:.3}")),
     }
 }
 
@@ -193,7 +193,7 @@ mod tests {
         assert!(!verdict.is_passed());
         let text = verdict.to_string();
         assert!(
-            text.contains("MISSED: small-1 at least 1.28 of reqwest: 1.20\n"),
+            text.contains("MISSED: small-1 at least 1.28 of reqwest: 1.200\n"),
             "{text}"
         );
         assert!(
@@ -211,8 +211,8 @@ mod tests {
         ];
         let verdict = judge(&[result("small-1", peers)]);
         assert!(verdict.is_passed());
-        let line = "out of reach: small-1 at least 1.28 of reqwest: 1.19, and limit-tokio itself \
-                    1.20\n";
+        let line = "out of reach: small-1 at least 1.28 of reqwest: 1.190, and limit-tokio itself \
+                    1.200\n";
         assert!(verdict.to_string().contains(line), "{verdict}");
     }
 

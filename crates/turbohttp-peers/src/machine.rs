@@ -7,6 +7,9 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = -10;
 
+#[cfg(target_os = "linux")]
+const NICENESS_LOWEST: i32 = 19;
+
 /// Turns for ever on `core`, at the lowest priority: a virtual core that halts takes longer to wake
 /// than a request takes, and whoever dawdles would profit.
 pub(crate) fn spin(core: usize) {
@@ -20,7 +23,7 @@ pub(crate) fn spin(core: usize) {
 
 #[cfg(target_os = "linux")]
 mod system {
-    use super::{Duration, NICENESS};
+    use super::{Duration, NICENESS, NICENESS_LOWEST};
     use rustix::process::{Signal, nice, set_parent_process_death_signal, setsid};
     use rustix::thread::{CpuSet, sched_setaffinity};
     use rustix::time::{ClockId, clock_gettime};
@@ -43,18 +46,25 @@ mod system {
         let _ = nice(NICENESS);
     }
 
+    /// In a session of its own, so that it does not use up the share of those who measure.
     pub(crate) fn lower_priority() {
-        let _ = nice(19);
+        let _ = nice(NICENESS_LOWEST);
+        own_session(NICENESS_LOWEST);
     }
 
-    /// Puts this process and its children into a session of their own, and prefers it as a whole:
-    /// where the scheduler groups by session, niceness alone counts only inside it. Left as it is
-    /// when this process leads a group already, as when started by an interactive shell.
-    pub(crate) fn own_session() {
+    /// Prefers this process and its children to the rest of the machine.
+    pub(crate) fn prefer_session() {
+        own_session(NICENESS);
+    }
+
+    /// Where the scheduler groups by session, niceness counts only inside one, and each has another
+    /// niceness as a whole. A process that leads a group, as when started by an interactive shell,
+    /// cannot leave its session; then all stays as it is.
+    fn own_session(niceness: i32) {
         if setsid().is_ok() {
             // The terminal no longer tells us to stop; our parent's end does.
             end_with_parent();
-            let _ = std::fs::write("/proc/self/autogroup", NICENESS.to_string());
+            let _ = std::fs::write("/proc/self/autogroup", niceness.to_string());
         }
     }
 
@@ -105,7 +115,7 @@ mod system {
     pub(crate) fn end_with_parent() {}
     pub(crate) fn raise_priority() {}
     pub(crate) fn lower_priority() {}
-    pub(crate) fn own_session() {}
+    pub(crate) fn prefer_session() {}
     pub(crate) fn cpu_time() -> Duration {
         Duration::ZERO
     }
@@ -118,6 +128,6 @@ mod system {
 }
 
 pub(crate) use system::{
-    cpu_time, end_with_parent, lower_priority, memory, own_session, pin, raise_priority,
+    cpu_time, end_with_parent, lower_priority, memory, pin, prefer_session, raise_priority,
     user_and_system_ticks,
 };

@@ -1,8 +1,8 @@
 //! TurboHTTP beside reqwest, hyper-util and the practical limit, in one run.
 //!
 //! Without a subcommand it measures: one server process on one core, and for every case, round and
-//! peer a client process on another. Rounds are interleaved (A B C D A B C D), so that whatever else
-//! the machine does meets every peer alike; medians and the ratios between them are the result.
+//! peer a client process on another. Rounds are interleaved (A B C D A B C D), so that whatever
+//! else the machine does meets every peer alike; medians and the ratios between them are the result.
 //!
 //! ```text
 //! turbohttp-peers                        all tables

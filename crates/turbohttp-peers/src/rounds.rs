@@ -52,7 +52,7 @@ pub(crate) fn measure(args: &RunArgs) -> Result<Vec<CaseResult>> {
     } else {
         &args.peers
     };
-    machine::own_session();
+    machine::prefer_session();
     let _spinners = children::spinners()?;
     cases
         .into_iter()

@@ -63,7 +63,8 @@ impl Context {
 
     /// The most bytes a collected body may have.
     pub(crate) fn collect_bytes_max(&self) -> usize {
-        self.body_bytes_max.unwrap_or(self.settings().body_bytes_max)
+        self.body_bytes_max
+            .unwrap_or(self.settings().body_bytes_max)
     }
 
     /// How long the whole request may take.

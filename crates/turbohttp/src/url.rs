@@ -126,7 +126,10 @@ impl RequestUrl {
         };
         let rest = &input[host_start..];
         let bytes = rest.as_bytes();
-        let host_len = bytes.iter().position(|byte| !is_host_byte(*byte)).unwrap_or(bytes.len());
+        let host_len = bytes
+            .iter()
+            .position(|byte| !is_host_byte(*byte))
+            .unwrap_or(bytes.len());
         if !is_plain_host(&rest[..host_len]) {
             return None;
         }
@@ -139,11 +142,14 @@ impl RequestUrl {
         self.host_start = host_start as u32;
         self.host_end = (host_start + host_len) as u32;
         self.target_start = (host_start + authority_len) as u32;
-        self.text.push_str(&input[..host_start + authority_len]);
-        if !target.starts_with('/') {
+        let target_start = host_start + authority_len;
+        if target.starts_with('/') {
+            self.text.push_str(&input[..target_start + target.len()]);
+        } else {
+            self.text.push_str(&input[..target_start]);
             self.text.push('/');
+            self.text.push_str(target);
         }
-        self.text.push_str(target);
         Some(())
     }
 
@@ -204,7 +210,7 @@ fn is_plain_host(host: &str) -> bool {
     let bytes = host.as_bytes();
     let last_dot = bytes.iter().rposition(|byte| *byte == b'.');
     match bytes.get(last_dot.map_or(0, |dot| dot + 1)) {
-        Some(b'0'..=b'9') => host.parse::<std::net::Ipv4Addr>().is_ok(),
+        Some(b'0'..=b'9') => is_plain_ipv4(bytes),
         Some(_) => {
             bytes.len() <= NAME_CHARS_MAX
                 && bytes[0] != b'.'
@@ -215,6 +221,24 @@ fn is_plain_host(host: &str) -> bool {
     }
 }
 
+/// Four decimal numbers below 256 without leading zeros.
+fn is_plain_ipv4(host: &[u8]) -> bool {
+    let (mut parts, mut number, mut digits) = (1, 0u32, 0);
+    for byte in host {
+        match byte {
+            b'0'..=b'9' if digits == 0 || (number > 0 && digits < 3) => {
+                number = number * 10 + u32::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if digits > 0 && number < 256 && parts < 4 => {
+                (parts, number, digits) = (parts + 1, 0, 0)
+            }
+            _ => return false,
+        }
+    }
+    parts == 4 && digits > 0 && number < 256
+}
+
 /// The port and where the authority ends. The scheme's own port, an empty one and one with leading
 /// zeros are no normal form.
 fn plain_port(rest: &str, host_len: usize, scheme: Scheme) -> Option<(u16, usize)> {
@@ -222,14 +246,19 @@ fn plain_port(rest: &str, host_len: usize, scheme: Scheme) -> Option<(u16, usize
     if after.first() != Some(&b':') {
         return Some((scheme.default_port(), host_len));
     }
-    let digits = after[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = after[1..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     if !(1..=5).contains(&digits) || after[1] == b'0' {
         return None;
     }
     let port = after[1..=digits]
         .iter()
         .fold(0u32, |port, digit| port * 10 + u32::from(digit - b'0'));
-    let port = u16::try_from(port).ok().filter(|port| *port != scheme.default_port())?;
+    let port = u16::try_from(port)
+        .ok()
+        .filter(|port| *port != scheme.default_port())?;
     Some((port, host_len + 1 + digits))
 }
 

@@ -26,9 +26,14 @@ fn main() -> Result<()> {
         ["serve"] => serve(),
         [url, scenario, callers, requests] => {
             let known = Scenario::ALL.into_iter();
-            let scenario = known.into_iter().find(|known| known.name() == scenario).ok_or(USAGE)?;
+            let scenario = known
+                .into_iter()
+                .find(|known| known.name() == scenario)
+                .ok_or(USAGE)?;
             let url = format!("{}{}", url.trim_end_matches('/'), scenario.path());
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             runtime.block_on(send(url, scenario, callers.parse()?, requests.parse()?))
         }
         _ => Err(USAGE.into()),

@@ -103,7 +103,11 @@ impl Engine {
                 },
             }
         }
-        Ok(if self.is_interrupted { Ended::Interrupted } else { Ended::AllDone })
+        Ok(if self.is_interrupted {
+            Ended::Interrupted
+        } else {
+            Ended::AllDone
+        })
     }
 
     fn may_read(&self) -> bool {
@@ -132,10 +136,18 @@ impl Engine {
     }
 
     fn take(&mut self, line: Line, watch: &mut dyn Watch) -> io::Result<()> {
-        let Line { number, weight, job } = line;
+        let Line {
+            number,
+            weight,
+            job,
+        } = line;
         match job {
             Ok(job) => {
-                self.waiting.push(Waiter { line: number, weight, job });
+                self.waiting.push(Waiter {
+                    line: number,
+                    weight,
+                    job,
+                });
                 Ok(())
             }
             Err(reason) => {
@@ -154,10 +166,13 @@ impl Engine {
 
     fn start(&mut self) {
         while !self.is_interrupted && self.running.len() < self.total {
-            let Some(waiter) = self.waiting.pop() else { return };
+            let Some(waiter) = self.waiting.pop() else {
+                return;
+            };
             let client = self.client.clone();
             let directory = self.directory.clone();
-            self.running.spawn(async move { Box::pin(run_one(client, waiter, directory)).await });
+            self.running
+                .spawn(async move { Box::pin(run_one(client, waiter, directory)).await });
         }
     }
 }

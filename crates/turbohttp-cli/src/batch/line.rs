@@ -60,7 +60,12 @@ pub(crate) fn parse(number: u64, line: &[u8], rules: &Rules) -> Option<Result<Jo
         Ok(text) => text,
         Err(error) => return Some(Err(format!("not UTF-8 at byte {}", error.valid_up_to()))),
     };
-    let text = if number == 1 { text.trim_start_matches('\u{feff}') } else { text }.trim();
+    let text = if number == 1 {
+        text.trim_start_matches('\u{feff}')
+    } else {
+        text
+    }
+    .trim();
     if text.is_empty() || text.starts_with('#') {
         return None;
     }
@@ -85,7 +90,9 @@ pub(crate) fn parse(number: u64, line: &[u8], rules: &Rules) -> Option<Result<Jo
 /// The parser counts lines of its own, which would be taken for the batch's.
 fn explain(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    let message = message.rsplit_once(" at line ").map_or(&*message, |(before, _)| before);
+    let message = message
+        .rsplit_once(" at line ")
+        .map_or(&*message, |(before, _)| before);
     format!("{} (column {})", visible(message), error.column())
 }
 
@@ -100,14 +107,19 @@ fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
     let output = match object.output {
         Some(_) if !rules.has_directory => return Err("output needs --out-dir".to_owned()),
         Some(wanted) => Some(name::checked(&wanted)?),
-        None => rules.has_directory.then(|| name::from_url(number, &object.url)),
+        None => rules
+            .has_directory
+            .then(|| name::from_url(number, &object.url)),
     };
     Ok(Job {
         method,
         url: object.url,
         headers,
         body: object.body.map(Bytes::from).unwrap_or_default(),
-        priority: object.priority.as_deref().map_or(Ok(Priority::Normal), priority)?,
+        priority: object
+            .priority
+            .as_deref()
+            .map_or(Ok(Priority::Normal), priority)?,
         output,
     })
 }
@@ -146,7 +158,9 @@ fn priority(name: &str) -> Result<Priority, String> {
         "low" => Ok(Priority::Low),
         _ => {
             let name = visible(name);
-            Err(format!("unknown priority \"{name}\": use critical, high, normal or low"))
+            Err(format!(
+                "unknown priority \"{name}\": use critical, high, normal or low"
+            ))
         }
     }
 }
@@ -154,8 +168,8 @@ fn priority(name: &str) -> Result<Priority, String> {
 /// A field of a request; the message names it and keeps its value, a possible secret, to itself.
 pub(crate) fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let shown = visible(name);
-    let name = HeaderName::from_str(name)
-        .map_err(|_| format!("header \"{shown}\": not a field name"))?;
+    let name =
+        HeaderName::from_str(name).map_err(|_| format!("header \"{shown}\": not a field name"))?;
     let value = HeaderValue::from_str(value)
         .map_err(|_| format!("header {shown}: its value holds a control byte"))?;
     Ok((name, value))
@@ -176,11 +190,17 @@ mod tests {
     #[test]
     fn urls_and_objects_are_jobs() {
         let job = parsed(" http://h/a \r").unwrap().unwrap();
-        assert_eq!((job.url.as_str(), job.priority), ("http://h/a", Priority::Normal));
+        assert_eq!(
+            (job.url.as_str(), job.priority),
+            ("http://h/a", Priority::Normal)
+        );
         let text = r#"{"url":"http://h/","method":"PUT","headers":{"x":"1"},"body":"b","priority":"high"}"#;
         let job = parsed(text).unwrap().unwrap();
         assert_eq!((job.method.as_str(), &job.body[..]), ("PUT", &b"b"[..]));
-        assert_eq!((job.headers["x"].as_bytes(), job.priority), (&b"1"[..], Priority::High));
+        assert_eq!(
+            (job.headers["x"].as_bytes(), job.priority),
+            (&b"1"[..], Priority::High)
+        );
         assert!(job.output.is_none());
     }
 
@@ -200,11 +220,26 @@ mod tests {
             ("{", "EOF while parsing an object (column 1)"),
             (r#"{"method":"GET"}"#, "missing field `url`"),
             (r#"{"url":"http://h/","ulr":1}"#, "unknown field `ulr`"),
-            (r#"{"url":"http://h/","method":"FETCH"}"#, "unknown method \"FETCH\""),
-            (r#"{"url":"http://h/","method":"get"}"#, "unknown method \"get\""),
-            (r#"{"url":"http://h/","priority":"urgent"}"#, "unknown priority \"urgent\""),
-            (r#"{"url":"http://h/","headers":{"a b":"1"}}"#, "not a field name"),
-            (r#"{"url":"http://h/","headers":{"a":"1\n2"}}"#, "header a: its value"),
+            (
+                r#"{"url":"http://h/","method":"FETCH"}"#,
+                "unknown method \"FETCH\"",
+            ),
+            (
+                r#"{"url":"http://h/","method":"get"}"#,
+                "unknown method \"get\"",
+            ),
+            (
+                r#"{"url":"http://h/","priority":"urgent"}"#,
+                "unknown priority \"urgent\"",
+            ),
+            (
+                r#"{"url":"http://h/","headers":{"a b":"1"}}"#,
+                "not a field name",
+            ),
+            (
+                r#"{"url":"http://h/","headers":{"a":"1\n2"}}"#,
+                "header a: its value",
+            ),
             (r#"{"url":"http://h/","output":"a"}"#, "needs --out-dir"),
         ];
         for (line, part) in cases {

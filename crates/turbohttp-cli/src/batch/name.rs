@@ -38,7 +38,13 @@ pub(crate) fn from_url(line: u64, url: &str) -> PathBuf {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '.' {
+            c
+        } else {
+            '-'
+        }
+    };
     let tail: String = rest.chars().take(URL_CHARS_MAX).map(plain).collect();
     PathBuf::from(format!("{line:06}-{}", tail.trim_end_matches(['-', '.'])))
 }
@@ -54,8 +60,19 @@ mod tests {
         for fine in ["a", "a.json", "a/b.json", "...", "a b", ".hidden"] {
             assert_eq!(checked(fine).as_deref(), Ok(Path::new(fine)), "{fine}");
         }
-        let wrong =
-            ["", "..", ".", "../a", "a/../b", "a/..", "/etc/passwd", "a\0b", "a\nb", "a/", "a\\..\\b"];
+        let wrong = [
+            "",
+            "..",
+            ".",
+            "../a",
+            "a/../b",
+            "a/..",
+            "/etc/passwd",
+            "a\0b",
+            "a\nb",
+            "a/",
+            "a\\..\\b",
+        ];
         for wrong in wrong {
             assert!(checked(wrong).is_err(), "{wrong:?}");
         }
@@ -63,7 +80,10 @@ mod tests {
 
     #[test]
     fn urls_become_plain_names() {
-        assert_eq!(from_url(3, "http://u:p@h:1/a/../b?q#f"), Path::new("000003-h-1-a-..-b"));
+        assert_eq!(
+            from_url(3, "http://u:p@h:1/a/../b?q#f"),
+            Path::new("000003-h-1-a-..-b")
+        );
         assert_eq!(from_url(12, "https://h/"), Path::new("000012-h"));
         assert!(from_url(1, &"x/".repeat(500)).as_os_str().len() <= 107);
     }

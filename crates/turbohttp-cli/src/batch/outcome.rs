@@ -49,7 +49,12 @@ impl Failed {
 
     /// The body could not be written where it was to go.
     pub(crate) fn by_output(error: &anyhow::Error, status: Option<u16>) -> Failed {
-        Failed { kind: "output", phase: None, message: output::chain(error), status }
+        Failed {
+            kind: "output",
+            phase: None,
+            message: output::chain(error),
+            status,
+        }
     }
 }
 

@@ -33,16 +33,23 @@ pub(crate) fn read(
     rules: Rules,
 ) -> io::Result<mpsc::Receiver<Line>> {
     let (sender, receiver) = mpsc::channel(LINES_AHEAD_MAX);
-    let reader = Reader { input, buffer: Vec::new(), number: 0, weight: 0 };
-    thread::Builder::new().name("batch-lines".to_owned()).spawn(move || {
-        let mut reader = reader;
-        while let Some(line) = reader.next_job(&rules) {
-            let is_last = matches!(line, Next::Broken(_));
-            if sender.blocking_send(line.into()).is_err() || is_last {
-                return;
+    let reader = Reader {
+        input,
+        buffer: Vec::new(),
+        number: 0,
+        weight: 0,
+    };
+    thread::Builder::new()
+        .name("batch-lines".to_owned())
+        .spawn(move || {
+            let mut reader = reader;
+            while let Some(line) = reader.next_job(&rules) {
+                let is_last = matches!(line, Next::Broken(_));
+                if sender.blocking_send(line.into()).is_err() || is_last {
+                    return;
+                }
             }
-        }
-    })?;
+        })?;
     Ok(receiver)
 }
 
@@ -89,7 +96,11 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn line(&mut self, job: Result<Job, String>) -> Line {
-        Line { number: self.number, weight: std::mem::take(&mut self.weight), job }
+        Line {
+            number: self.number,
+            weight: std::mem::take(&mut self.weight),
+            job,
+        }
     }
 
     /// Reads one line into the buffer; of one that is too long, the rest is read and forgotten.
@@ -118,7 +129,11 @@ impl<R: BufRead> Reader<R> {
             self.input.consume(consumed);
             self.weight += consumed as u64;
             if is_whole {
-                return Ok(if is_too_long { Filled::TooLong } else { Filled::Line });
+                return Ok(if is_too_long {
+                    Filled::TooLong
+                } else {
+                    Filled::Line
+                });
             }
         }
     }
@@ -138,7 +153,12 @@ mod tests {
 
     fn lines(text: Vec<u8>) -> Vec<Line> {
         let input = BufReader::with_capacity(1000, Cursor::new(text));
-        let mut reader = Reader { input, buffer: Vec::new(), number: 0, weight: 0 };
+        let mut reader = Reader {
+            input,
+            buffer: Vec::new(),
+            number: 0,
+            weight: 0,
+        };
         std::iter::from_fn(|| reader.next_job(&Rules::default()).map(Line::from)).collect()
     }
 
@@ -163,7 +183,11 @@ mod tests {
         // The first is within the limit of lines and beyond that of URLs.
         let reasons: Vec<bool> = lines
             .iter()
-            .map(|line| line.job.as_ref().is_err_and(|reason| reason.contains("longer than 262144")))
+            .map(|line| {
+                line.job
+                    .as_ref()
+                    .is_err_and(|reason| reason.contains("longer than 262144"))
+            })
             .collect();
         assert_eq!(reasons, [false, true, false]);
         assert!(lines[2].job.is_ok());
@@ -178,8 +202,15 @@ mod tests {
             }
         }
         let input = BufReader::new(Broken);
-        let mut reader = Reader { input, buffer: Vec::new(), number: 0, weight: 0 };
-        let Some(Next::Broken(line)) = reader.next_job(&Rules::default()) else { panic!() };
+        let mut reader = Reader {
+            input,
+            buffer: Vec::new(),
+            number: 0,
+            weight: 0,
+        };
+        let Some(Next::Broken(line)) = reader.next_job(&Rules::default()) else {
+            panic!()
+        };
         assert_eq!(line.job.unwrap_err(), "input cannot be read: cable");
     }
 }

@@ -84,10 +84,18 @@ mod tests {
         let priorities = ["low", "normal", "critical", "normal", "high", "critical"];
         for (line, priority) in (1..).zip(priorities) {
             let text = format!(r#"{{"url":"http://h/","priority":"{priority}"}}"#);
-            let job = parse(line, text.as_bytes(), &Rules::default()).unwrap().unwrap();
-            waiting.push(Waiter { line, weight: 0, job });
+            let job = parse(line, text.as_bytes(), &Rules::default())
+                .unwrap()
+                .unwrap();
+            waiting.push(Waiter {
+                line,
+                weight: 0,
+                job,
+            });
         }
-        let order: Vec<u64> = std::iter::from_fn(|| waiting.pop()).map(|w| w.line).collect();
+        let order: Vec<u64> = std::iter::from_fn(|| waiting.pop())
+            .map(|w| w.line)
+            .collect();
         assert_eq!(order, [3, 6, 5, 2, 4, 1]);
     }
 }

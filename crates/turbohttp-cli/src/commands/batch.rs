@@ -60,12 +60,18 @@ struct Report {
 
 impl Report {
     fn new(progress: Progress, writes_json: bool) -> Report {
-        Report { tally: Tally::default(), progress, writes_json }
+        Report {
+            tally: Tally::default(),
+            progress,
+            writes_json,
+        }
     }
 
     /// Writes the summary.
     fn end(self) -> Tally {
-        let Report { tally, progress, .. } = self;
+        let Report {
+            tally, progress, ..
+        } = self;
         let elapsed: Duration = progress.elapsed();
         // Takes the bar off the screen before the summary is written there.
         drop(progress);
@@ -93,9 +99,9 @@ impl Watch for Report {
     fn interrupted(&mut self, running: usize, waiting: usize) {
         let mut message = format!("interrupted: finishing {}", of(running as u64, "request"));
         if waiting > 0 {
-            message.push_str(&format!(", leaving {} and what was not read", of(waiting as u64, "line")));
+            message.push_str(", leaving the other lines");
         }
-        message.push_str("; press Ctrl-C again to stop at once");
+        message.push_str("; Ctrl-C again stops at once");
         self.progress.say(&format!("turbohttp: {message}"));
     }
 
@@ -103,4 +109,3 @@ impl Watch for Report {
         self.tally.stopped = running as u64;
     }
 }
-

@@ -35,7 +35,7 @@ const ROUTES: [&str; 4] = ["/small", "/bytes/4096", "/chunked/8/2048", "/bytes/6
 enum Character {
     Healthy,
     Slow,
-    /// Every sixth request is dropped and every sixth is answered with 503.
+    /// A third of the requests is dropped or answered with 503.
     Failing,
 }
 
@@ -48,12 +48,18 @@ const CHARACTERS: [Character; 6] = [
     Character::Failing,
 ];
 
-const FAIL_EVERY: u64 = 6;
+/// How often the failing origin answers 503, and how often it is asked to drop a connection. They
+/// have no common factor, so that both happen whatever the order.
+const FAIL_EVERY: u64 = 5;
+const DROP_EVERY: usize = 7;
 
 pub(crate) async fn run() -> Result<Exit, Failure> {
     let mut interrupts = Interrupts::listen().context("listening for Ctrl-C")?;
     let servers = start_servers().context("starting a server on the loopback interface")?;
-    let client = Client::builder().limits(pooled(TOTAL)).build().map_err(anyhow::Error::from)?;
+    let client = Client::builder()
+        .limits(pooled(TOTAL))
+        .build()
+        .map_err(anyhow::Error::from)?;
     let lines = requests(&servers).context("a thread to read lines")?;
     let progress = Progress::of_requests(stderr_is_terminal(), Some(REQUESTS as u64));
     let mut report = Report::new(progress);
@@ -61,7 +67,9 @@ pub(crate) async fn run() -> Result<Exit, Failure> {
     let ended = engine.run(lines, &mut interrupts, &mut report).await?;
     let end = report.end();
     let stats = client.stats();
-    let written = io::stdout().lock().write_all(render(&end, &servers, &stats).as_bytes());
+    let written = io::stdout()
+        .lock()
+        .write_all(render(&end, &servers, &stats).as_bytes());
     written.context("stdout cannot be written")?;
     if ended == Ended::Interrupted {
         return Ok(Exit::Interrupted);
@@ -76,7 +84,10 @@ fn start_servers() -> io::Result<Vec<Server>> {
             Character::Healthy => {}
             Character::Slow => options.base_delay = SLOW_DELAY,
             Character::Failing => {
-                options.fail = Some(Fail { every: FAIL_EVERY, with: FailWith::Status503 });
+                options.fail = Some(Fail {
+                    every: FAIL_EVERY,
+                    with: FailWith::Status503,
+                });
             }
         }
         Server::start(options)
@@ -91,8 +102,12 @@ fn requests(servers: &[Server]) -> io::Result<mpsc::Receiver<Line>> {
         let origin = index % servers.len();
         let round = index / servers.len();
         let is_dropped =
-            CHARACTERS[origin] == Character::Failing && round.is_multiple_of(FAIL_EVERY as usize);
-        let route = if is_dropped { "/drop" } else { ROUTES[round % ROUTES.len()] };
+            CHARACTERS[origin] == Character::Failing && round.is_multiple_of(DROP_EVERY);
+        let route = if is_dropped {
+            "/drop"
+        } else {
+            ROUTES[round % ROUTES.len()]
+        };
         text.push_str(&servers[origin].url(route));
         text.push('\n');
     }
@@ -109,6 +124,7 @@ struct Report {
     progress: Progress,
     by_origin: Vec<Tally>,
     all: Tally,
+    on_used_connections: u64,
     fresh: Option<Box<Timeline>>,
     reused: Option<Box<Timeline>>,
 }
@@ -117,6 +133,7 @@ struct Report {
 struct End {
     by_origin: Vec<Tally>,
     all: Tally,
+    on_used_connections: u64,
     fresh: Option<Box<Timeline>>,
     reused: Option<Box<Timeline>>,
     elapsed: Duration,
@@ -128,25 +145,49 @@ impl Report {
             progress,
             by_origin: CHARACTERS.iter().map(|_| Tally::default()).collect(),
             all: Tally::default(),
+            on_used_connections: 0,
             fresh: None,
             reused: None,
         }
     }
 
     fn end(self) -> End {
-        let Report { progress, by_origin, all, fresh, reused } = self;
+        let Report {
+            progress,
+            by_origin,
+            all,
+            on_used_connections,
+            fresh,
+            reused,
+        } = self;
         let elapsed = progress.elapsed();
-        End { by_origin, all, fresh, reused, elapsed }
+        End {
+            by_origin,
+            all,
+            on_used_connections,
+            fresh,
+            reused,
+            elapsed,
+        }
     }
 }
 
 impl Watch for Report {
     fn finished(&mut self, outcome: Outcome, running: usize) -> io::Result<()> {
         let origin = origin_of(outcome.line);
+        let is_reused = outcome
+            .timeline
+            .as_deref()
+            .is_some_and(Timeline::is_connection_reused);
+        self.on_used_connections += u64::from(is_reused);
         self.all.add(&outcome);
         self.by_origin[origin].add(&outcome);
         self.progress.advance(1);
-        self.progress.tell(self.all.finished(), self.all.finished() - self.all.ok, running);
+        self.progress.tell(
+            self.all.finished(),
+            self.all.finished() - self.all.ok,
+            running,
+        );
         if CHARACTERS[origin] == Character::Healthy && outcome.is_ok() {
             match outcome.timeline {
                 // The newest, as the first ones stand in line behind one another.
@@ -159,7 +200,8 @@ impl Watch for Report {
 
     fn interrupted(&mut self, running: usize, _waiting: usize) {
         let running = of(running as u64, "request");
-        self.progress.say(&format!("turbohttp: interrupted: finishing {running}"));
+        self.progress
+            .say(&format!("turbohttp: interrupted: finishing {running}"));
     }
 
     fn stopped(&mut self, running: usize) {
@@ -177,33 +219,42 @@ fn render(end: &End, servers: &[Server], stats: &Stats) -> String {
             Character::Failing => format!("{} failing", server.url("")),
         })
         .collect();
-    let rows: Vec<OriginRow<'_>> =
-        names.iter().zip(&end.by_origin).map(|(name, tally)| OriginRow { name, tally }).collect();
+    let rows: Vec<OriginRow<'_>> = names
+        .iter()
+        .zip(&end.by_origin)
+        .map(|(name, tally)| OriginRow { name, tally })
+        .collect();
     let mut out = origins(&rows, end.elapsed);
     out.push('\n');
     out.push_str(&summary(&end.all, end.elapsed));
-    out.push_str(&held(stats, end.all.finished()));
+    out.push_str(&held(stats, end.on_used_connections));
     let paint = Paint::of(&io::stdout());
-    for (what, timeline) in
-        [("a new connection", &end.fresh), ("a connection used again", &end.reused)]
-    {
+    for (what, timeline) in [
+        ("a new connection", &end.fresh),
+        ("a connection used again", &end.reused),
+    ] {
         if let Some(timeline) = timeline {
-            out.push_str(&format!("\none request on {what}:\n{}", waterfall::draw(timeline, paint)));
+            out.push_str(&format!(
+                "\none request on {what}:\n{}",
+                waterfall::draw(timeline, paint)
+            ));
         }
     }
     out
 }
 
 /// What the client holds when nothing runs.
-fn held(stats: &Stats, requests: u64) -> String {
-    let Some(net) = &stats.net else { return String::new() };
+fn held(stats: &Stats, on_used_connections: u64) -> String {
+    let Some(net) = &stats.net else {
+        return String::new();
+    };
     format!(
-        "  connections: {} opened, {} requests on one used before, {} closed, {} idle now\n  \
+        "  connections: {} opened, {} closed, {} idle now; {} requests on one used before\n  \
          held at the end: {} contexts, {} buffers\n",
         count(net.opened),
-        count(requests.saturating_sub(net.opened)),
         count(net.closed),
         count(net.idle),
+        count(on_used_connections),
         stats.contexts.outstanding,
         net.buffers.outstanding,
     )
@@ -212,9 +263,9 @@ fn held(stats: &Stats, requests: u64) -> String {
 /// The failing origin is expected to fail; nothing else is.
 fn verdict(end: &End, stats: &Stats) -> Result<Exit, Failure> {
     let mut expected_to_work = CHARACTERS.iter().zip(&end.by_origin);
-    if expected_to_work.any(|(character, tally)| {
-        *character != Character::Failing && !tally.is_all_ok()
-    }) {
+    if expected_to_work
+        .any(|(character, tally)| *character != Character::Failing && !tally.is_all_ok())
+    {
         return Err(anyhow::anyhow!("an origin that works had failures: see the table").into());
     }
     let buffers = stats.net.as_ref().map_or(0, |net| net.buffers.outstanding);

@@ -28,7 +28,12 @@ pub(crate) async fn run(args: GetArgs) -> Result<Exit, Failure> {
 }
 
 async fn exchange(plan: GetPlan) -> anyhow::Result<Exit> {
-    let GetPlan { client, request, framing, .. } = plan;
+    let GetPlan {
+        client,
+        request,
+        framing,
+        ..
+    } = plan;
     if plan.is_verbose {
         note(&request_head(&request, framing.as_deref()));
     }
@@ -44,7 +49,10 @@ async fn exchange(plan: GetPlan) -> anyhow::Result<Exit> {
     }
     let mut stdout = tokio::io::stdout();
     if plan.shows_head {
-        stdout.write_all(&raw_head(&response)).await.map_err(closed)?;
+        stdout
+            .write_all(&raw_head(&response))
+            .await
+            .map_err(closed)?;
         stdout.flush().await.map_err(closed)?;
     }
     let status = response.status();
@@ -63,15 +71,25 @@ async fn exchange(plan: GetPlan) -> anyhow::Result<Exit> {
 }
 
 async fn to_stdout(response: &mut Response, stdout: &mut Stdout) -> anyhow::Result<()> {
+    let copied = copy(response, stdout).await;
+    // What came before an error is shown, too: a write is only handed to another thread, and without
+    // this the command might end before it.
+    let flushed = stdout.flush().await.map_err(closed);
+    copied.and(flushed)
+}
+
+async fn copy(response: &mut Response, stdout: &mut Stdout) -> anyhow::Result<()> {
     while let Some(chunk) = response.chunk().await? {
         stdout.write_all(chunk).await.map_err(closed)?;
     }
-    stdout.flush().await.map_err(closed)
+    Ok(())
 }
 
 /// Tells a closed stdout from a connection that broke.
 fn closed(error: io::Error) -> anyhow::Error {
-    Error::new(ErrorKind::Output, "stdout cannot be written").with_source(error).into()
+    Error::new(ErrorKind::Output, "stdout cannot be written")
+        .with_source(error)
+        .into()
 }
 
 async fn to_file(response: &mut Response, path: &std::path::Path) -> anyhow::Result<()> {
@@ -136,7 +154,11 @@ fn raw_head(response: &Response) -> Vec<u8> {
 }
 
 fn status_line(response: &Response) -> String {
-    let version = if response.version() == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" };
+    let version = if response.version() == Version::HTTP_10 {
+        "HTTP/1.0"
+    } else {
+        "HTTP/1.1"
+    };
     let status = response.status();
     // The server's own reason is not kept: it means nothing (RFC 9112 section 4).
     match status.canonical_reason() {

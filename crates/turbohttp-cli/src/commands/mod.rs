@@ -7,7 +7,7 @@ mod get;
 mod serve;
 
 use anyhow::Context as _;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 use crate::args::Command;
 use crate::exit::{Exit, Failure};
@@ -17,21 +17,24 @@ const WORKERS: usize = 2;
 
 /// Runs a command to its end.
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
-    let runtime = runtime()?;
+    let runtime = match command {
+        // Counts every allocation of the process, so nothing else is to run.
+        Command::Bench(_) => Builder::new_current_thread().enable_all().build(),
+        _ => Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("turbohttp")
+            .enable_all()
+            .build(),
+    };
+    let runtime = runtime.context("threads of the runtime")?;
     let end = match command {
         Command::Get(args) => runtime.block_on(Box::pin(get::run(args))),
         Command::Batch(args) => runtime.block_on(Box::pin(batch::run(args))),
         Command::Serve(args) => runtime.block_on(Box::pin(serve::run(args))),
         Command::Demo => runtime.block_on(Box::pin(demo::run())),
-        Command::Bench(args) => bench::run(&args),
+        Command::Bench(args) => runtime.block_on(Box::pin(bench::run(args))),
     };
     // A read of stdin may be blocked for ever; everything else has been waited for.
     runtime.shutdown_background();
     end
-}
-
-fn runtime() -> Result<Runtime, Failure> {
-    let mut builder = Builder::new_multi_thread();
-    let runtime = builder.worker_threads(WORKERS).thread_name("turbohttp").enable_all().build();
-    Ok(runtime.context("threads of the runtime")?)
 }

@@ -17,23 +17,36 @@ pub(crate) async fn run(args: ServeArgs) -> Result<Exit, Failure> {
     let options = Options {
         address: args.address,
         base_delay: Duration::from_millis(args.delay),
-        fail: args.fail_every.map(|every| Fail { every, with: FailWith::Status503 }),
+        fail: args.fail_every.map(|every| Fail {
+            every,
+            with: FailWith::Status503,
+        }),
         ..Options::default()
     };
     let server = Server::start(options).with_context(|| {
-        format!("cannot listen on {}: choose another --address (port 0: a free one)", args.address)
+        format!(
+            "cannot listen on {}: choose another --address (port 0: a free one)",
+            args.address
+        )
     })?;
     announce(&server).context("stdout cannot be written")?;
     interrupts.next().await;
     let stats = server.stop();
     let requests = of(stats.requests, "request");
-    note(&format!("served {requests} on {}", of(stats.connections, "connection")));
+    note(&format!(
+        "served {requests} on {}",
+        of(stats.connections, "connection")
+    ));
     // Ctrl-C is how a server is meant to end.
     Ok(Exit::Ok)
 }
 
 fn announce(server: &Server) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on {} until Ctrl-C\n\n{ROUTES}", server.url("/"))?;
+    writeln!(
+        out,
+        "listening on {} until Ctrl-C\n\n{ROUTES}",
+        server.url("/")
+    )?;
     out.flush()
 }

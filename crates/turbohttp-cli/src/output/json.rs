@@ -51,12 +51,21 @@ pub(crate) fn row(outcome: &Outcome) -> serde_json::Result<String> {
         Verdict::Answered(status) => (Some(*status), None),
         Verdict::Failed(failed) => {
             let phase = failed.phase.map(Phase::name);
-            let fault = Fault { kind: failed.kind, phase, message: &failed.message };
+            let fault = Fault {
+                kind: failed.kind,
+                phase,
+                message: &failed.message,
+            };
             (failed.status, Some(fault))
         }
-        Verdict::Bad(reason) => {
-            (None, Some(Fault { kind: "line", phase: None, message: reason }))
-        }
+        Verdict::Bad(reason) => (
+            None,
+            Some(Fault {
+                kind: "line",
+                phase: None,
+                message: reason,
+            }),
+        ),
     };
     serde_json::to_string(&Row {
         version: VERSION,
@@ -115,6 +124,10 @@ mod tests {
         assert!(row["error"].is_null());
         let phases = row["phases_us"].as_object().unwrap();
         assert_eq!(phases.len(), Phase::COUNT);
-        assert!(Phase::ALL.iter().all(|phase| phases.contains_key(phase.name())));
+        assert!(
+            Phase::ALL
+                .iter()
+                .all(|phase| phases.contains_key(phase.name()))
+        );
     }
 }

@@ -21,7 +21,11 @@ impl Paint {
     pub(crate) fn of(stream: &impl io::IsTerminal) -> Paint {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        if stream.is_terminal() && !refused && !dumb { Paint::Colours } else { Paint::Plain }
+        if stream.is_terminal() && !refused && !dumb {
+            Paint::Colours
+        } else {
+            Paint::Plain
+        }
     }
 
     /// `text` in the colour of this ANSI code.
@@ -49,16 +53,18 @@ pub(crate) fn note(line: &str) {
 
 /// An error and all its causes in one line, and the phase it happened in.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
-    let client = error.chain().find_map(|cause| cause.downcast_ref::<turbohttp::Error>());
+    let client = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<turbohttp::Error>());
     joined(error.chain(), client.and_then(turbohttp::Error::phase))
 }
 
 /// The same of an error of the client.
 pub(crate) fn client_chain(error: &turbohttp::Error) -> String {
-    let causes = std::iter::successors(
-        Some(error as &(dyn std::error::Error + 'static)),
-        |cause| cause.source(),
-    );
+    let causes =
+        std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |cause| {
+            cause.source()
+        });
     joined(causes, error.phase())
 }
 
@@ -68,7 +74,7 @@ fn joined<'a>(
 ) -> String {
     let mut line = String::new();
     for cause in causes {
-        let text = cause.to_string();
+        let text = told(cause);
         // Some errors repeat their cause in their own words.
         if line.contains(&text) {
             continue;
@@ -82,6 +88,19 @@ fn joined<'a>(
         let _ = write!(line, " (phase {})", phase.name());
     }
     line
+}
+
+/// What an error says itself. The client's errors add their origin, but the line names the URL.
+fn told(cause: &(dyn std::error::Error + 'static)) -> String {
+    let text = cause.to_string();
+    let client = cause.downcast_ref::<turbohttp::Error>();
+    let Some(origin) = client.and_then(turbohttp::Error::origin) else {
+        return text;
+    };
+    match text.strip_suffix(&format!(" ({origin})")) {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    }
 }
 
 /// `text` with control characters spelled out: it may come from a server or a file, and is not to

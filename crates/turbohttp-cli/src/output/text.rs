@@ -48,7 +48,11 @@ pub(crate) fn bytes(number: u64) -> String {
 /// How many per second.
 pub(crate) fn rate(number: u64, elapsed: Duration) -> String {
     let rate = number as f64 / elapsed.as_secs_f64().max(1e-9);
-    if rate < 10.0 { format!("{rate:.1}/s") } else { format!("{}/s", count(rate as u64)) }
+    if rate < 10.0 {
+        format!("{rate:.1}/s")
+    } else {
+        format!("{}/s", count(rate as u64))
+    }
 }
 
 /// `1 line`, `2 lines`.
@@ -68,10 +72,17 @@ pub(crate) fn summary(tally: &Tally, elapsed: Duration) -> String {
         bytes(tally.bytes),
     );
     let _ = write!(out, "  ok {}", count(tally.ok));
-    let _ = write!(out, "   http errors (400 and more) {}", count(tally.http_errors));
+    let _ = write!(
+        out,
+        "   http errors (400 and more) {}",
+        count(tally.http_errors)
+    );
     let _ = write!(out, "   failed {}", count(tally.failed()));
-    let kinds: Vec<String> =
-        tally.failed_by_kind.iter().map(|(kind, n)| format!("{kind} {}", count(*n))).collect();
+    let kinds: Vec<String> = tally
+        .failed_by_kind
+        .iter()
+        .map(|(kind, n)| format!("{kind} {}", count(*n)))
+        .collect();
     if !kinds.is_empty() {
         let _ = write!(out, " ({})", kinds.join(", "));
     }
@@ -123,14 +134,25 @@ pub(crate) fn origins(rows: &[OriginRow<'_>], elapsed: Duration) -> String {
 }
 
 /// Fields whose values are secrets.
-const SECRET_FIELDS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
+const SECRET_FIELDS: [&str; 4] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "set-cookie",
+];
 
 /// A field of a head for a human reader: secrets are hidden, other bytes than text spelled out.
 pub(crate) fn field(name: &str, value: &[u8]) -> String {
-    if SECRET_FIELDS.iter().any(|secret| secret.eq_ignore_ascii_case(name)) {
+    if SECRET_FIELDS
+        .iter()
+        .any(|secret| secret.eq_ignore_ascii_case(name))
+    {
         return format!("{name}: [hidden]");
     }
-    format!("{name}: {}", super::visible(&String::from_utf8_lossy(value)))
+    format!(
+        "{name}: {}",
+        super::visible(&String::from_utf8_lossy(value))
+    )
 }
 
 #[cfg(test)]
@@ -157,7 +179,10 @@ mod tests {
     #[test]
     fn secrets_are_hidden_in_any_case_of_letters() {
         assert_eq!(field("Set-Cookie", b"id=1"), "Set-Cookie: [hidden]");
-        assert_eq!(field("authorization", b"Basic x"), "authorization: [hidden]");
+        assert_eq!(
+            field("authorization", b"Basic x"),
+            "authorization: [hidden]"
+        );
         assert_eq!(field("x", b"a\x1b\xff"), "x: a\\u{1b}\u{fffd}");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use turbohttp::{Span, Timeline};
 
 use super::Paint;
-use super::text::duration;
+use super::text::{duration, of};
 
 /// Columns of the bars: with names and times a line stays within 80.
 const BAR_COLUMNS: usize = 44;
@@ -16,7 +16,11 @@ pub(crate) fn draw(timeline: &Timeline, paint: Paint) -> String {
     let total = timeline.total();
     let mut out = format!("{}, total {}", connection(timeline), duration(total));
     if timeline.attempts() > 0 {
-        let _ = write!(out, ", sent again {} times", timeline.attempts());
+        let _ = write!(
+            out,
+            ", sent again {}",
+            of(timeline.attempts().into(), "time")
+        );
     }
     out.push('\n');
     for span in timeline.spans() {
@@ -36,7 +40,11 @@ pub(crate) fn draw(timeline: &Timeline, paint: Paint) -> String {
         );
     }
     if timeline.dropped_events() > 0 {
-        let _ = writeln!(out, "  and {} more spans, not kept", timeline.dropped_events());
+        let _ = writeln!(
+            out,
+            "  and {} more spans, not kept",
+            timeline.dropped_events()
+        );
     }
     out
 }
@@ -105,7 +113,10 @@ connection 3 (new), total 1.00 ms
 
     #[test]
     fn an_empty_timeline_is_no_accident() {
-        assert_eq!(draw(&Timeline::new(), Paint::Plain), "no connection, total 0 µs\n");
+        assert_eq!(
+            draw(&Timeline::new(), Paint::Plain),
+            "no connection, total 0 µs\n"
+        );
     }
 
     #[test]

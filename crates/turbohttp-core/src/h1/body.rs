@@ -40,12 +40,14 @@ pub(crate) struct FramingFields {
 impl FramingFields {
     pub(crate) fn of(head: &ResponseHead) -> Result<FramingFields, ParseError> {
         let mut fields = FramingFields::default();
-        for (name, value) in head.iter_bytes() {
-            match name.len() {
-                10 if name.eq_ignore_ascii_case(b"connection") => fields.add_connection(value),
-                14 if name.eq_ignore_ascii_case(b"content-length") => fields.add_length(value)?,
-                17 if name.eq_ignore_ascii_case(b"transfer-encoding") => fields.add_coding(value)?,
-                _ => {}
+        // Most fields are passed over by the length of their name alone.
+        for (name, value) in head.iter_of_lengths([10, 14, 17]) {
+            if name.eq_ignore_ascii_case(b"content-length") {
+                fields.add_length(value)?;
+            } else if name.eq_ignore_ascii_case(b"connection") {
+                fields.add_connection(value);
+            } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+                fields.add_coding(value)?;
             }
         }
         Ok(fields)

@@ -42,11 +42,62 @@ pub struct RequestHead<'a> {
     /// The caller's fields.
     pub headers: &'a HeaderMap,
     /// Fields of the client that apply where the caller set none of that name.
-    pub defaults: &'a HeaderMap,
+    pub defaults: &'a DefaultFields,
     /// The length of the body.
     pub body: BodyLength,
     /// Ask for `100 Continue` before the body.
     pub expect_continue: bool,
+}
+
+/// Fields of a client that go out with every request that does not set them itself, encoded once.
+#[derive(Debug, Default)]
+pub struct DefaultFields {
+    fields: HeaderMap,
+    encoded: Vec<u8>,
+    closing: bool,
+}
+
+impl DefaultFields {
+    /// Takes the fields in.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] if one of them belongs to a single message: framing, Host or Upgrade.
+    pub fn new(fields: HeaderMap) -> Result<DefaultFields, EncodeError> {
+        let mut encoded = Vec::new();
+        let mut closing = false;
+        for (name, value) in &fields {
+            match *name {
+                TRANSFER_ENCODING => return Err(EncodeError::TransferEncoding),
+                CONTENT_LENGTH => return Err(EncodeError::ContentLength),
+                HOST => return Err(EncodeError::Host),
+                UPGRADE => return Err(EncodeError::Upgrade),
+                _ => push_field(&mut encoded, name, value),
+            }
+            closing |= *name == CONNECTION && has_token(value, b"close");
+        }
+        Ok(DefaultFields {
+            fields,
+            encoded,
+            closing,
+        })
+    }
+
+    /// Appends those that `headers` does not set; says whether one asks to close the connection.
+    fn push(&self, out: &mut Vec<u8>, headers: &HeaderMap) -> bool {
+        if headers.is_empty() {
+            out.extend_from_slice(&self.encoded);
+            return self.closing;
+        }
+        let mut closing = false;
+        for (name, value) in &self.fields {
+            if !headers.contains_key(name) {
+                push_field(out, name, value);
+                closing |= *name == CONNECTION && self.closing;
+            }
+        }
+        closing
+    }
 }
 
 /// What the head that was written says about the connection.
@@ -83,12 +134,7 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded
             push_field(out, name, value);
         }
     }
-    for (name, value) in head.defaults {
-        if head.headers.is_empty() || !head.headers.contains_key(name) {
-            closing |= check_field(name, value, head)?;
-            push_field(out, name, value);
-        }
-    }
+    closing |= head.defaults.push(out, head.headers);
     push_framing(out, head);
     if head.expect_continue && head.body != BodyLength::None {
         out.extend_from_slice(b"expect: 100-continue\r\n");

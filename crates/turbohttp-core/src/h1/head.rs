@@ -92,11 +92,7 @@ impl HeadScanner {
 }
 
 /// Reads the head at the start of `input` into `head`, replacing what it held; returns its length.
-fn parse(
-    input: &[u8],
-    limits: HeadLimits,
-    head: &mut ResponseHead,
-) -> Result<usize, ParseError> {
+fn parse(input: &[u8], limits: HeadLimits, head: &mut ResponseHead) -> Result<usize, ParseError> {
     let mut table = [const { MaybeUninit::uninit() }; FIELDS_MAX];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
@@ -112,7 +108,11 @@ fn parse(
     };
     let code = response.code.ok_or(ParseError::StatusLine)?;
     head.status = StatusCode::from_u16(code).map_err(|_| ParseError::StatusLine)?;
-    head.version = if response.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    head.version = if response.version == Some(0) {
+        Version::HTTP_10
+    } else {
+        Version::HTTP_11
+    };
     head.text.clear();
     head.text.extend_from_slice(&input[..length]);
     head.fields.clear();
@@ -162,8 +162,7 @@ fn unfold(text: &mut [u8]) -> Result<(), ParseError> {
 
 fn push_spans(text: &[u8], headers: &[Header<'_>], fields: &mut Vec<FieldSpan>) {
     let base = text.as_ptr().addr();
-    fields.reserve(headers.len());
-    for header in headers {
+    fields.extend(headers.iter().map(|header| {
         let (name, value) = (header.name.as_bytes(), header.value);
         // An empty value may be a slice of nowhere; its place does not matter.
         let value_start = if value.is_empty() {
@@ -171,14 +170,13 @@ fn push_spans(text: &[u8], headers: &[Header<'_>], fields: &mut Vec<FieldSpan>) 
         } else {
             value.as_ptr().addr() - base
         };
-        let name_start = name.as_ptr().addr() - base;
-        fields.push(FieldSpan::new(
-            name_start,
+        FieldSpan::new(
+            name.as_ptr().addr() - base,
             name.len(),
             value_start,
             value.len(),
-        ));
-    }
+        )
+    }));
 }
 
 #[cold]

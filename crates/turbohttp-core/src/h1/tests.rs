@@ -3,7 +3,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 
 use super::body::Framing;
-use super::encode::{BodyLength, RequestHead, chunk_head, request_head};
+use super::encode::{BodyLength, DefaultFields, RequestHead, chunk_head, request_head};
 use super::*;
 use crate::head::ResponseHead;
 
@@ -386,7 +386,7 @@ fn connections_are_kept_by_the_rules() {
 
 fn request<'a>(
     headers: &'a HeaderMap,
-    defaults: &'a HeaderMap,
+    defaults: &'a DefaultFields,
     target: &'a str,
 ) -> RequestHead<'a> {
     RequestHead {
@@ -413,7 +413,7 @@ fn map(fields: &[(&str, &str)]) -> HeaderMap {
 #[test]
 fn request_heads_are_written_host_first() {
     let headers = map(&[("x-a", "1"), ("accept", "text/html")]);
-    let defaults = map(&[("accept", "*/*"), ("user-agent", "t")]);
+    let defaults = DefaultFields::new(map(&[("accept", "*/*"), ("user-agent", "t")])).unwrap();
     let mut out = Vec::new();
     request_head(&mut out, &request(&headers, &defaults, "/x?y")).unwrap();
     let expected = "GET /x?y HTTP/1.1\r\nhost: example.com\r\nx-a: 1\r\naccept: text/html\r\nuser-agent: t\r\n\r\n";
@@ -422,7 +422,7 @@ fn request_heads_are_written_host_first() {
 
 #[test]
 fn bodies_decide_the_framing_of_a_request() {
-    let empty = HeaderMap::new();
+    let (empty, none) = (HeaderMap::new(), DefaultFields::default());
     for (method, body, field) in [
         (Method::GET, BodyLength::None, ""),
         (Method::POST, BodyLength::None, "content-length: 0\r\n"),
@@ -441,7 +441,7 @@ fn bodies_decide_the_framing_of_a_request() {
         let head = RequestHead {
             method: &method,
             body,
-            ..request(&empty, &empty, "/")
+            ..request(&empty, &none, "/")
         };
         request_head(&mut out, &head).unwrap();
         let expected = format!("{method} / HTTP/1.1\r\nhost: example.com\r\n{field}\r\n");
@@ -451,10 +451,10 @@ fn bodies_decide_the_framing_of_a_request() {
 
 #[test]
 fn requests_that_could_be_read_in_two_ways_are_refused() {
-    let empty = HeaderMap::new();
+    let (empty, none) = (HeaderMap::new(), DefaultFields::default());
     let mut out = Vec::new();
     for target in ["", "/a b", "/a\r\nx: y", "/\0", "/ü"] {
-        let refused = request_head(&mut out, &request(&empty, &empty, target));
+        let refused = request_head(&mut out, &request(&empty, &none, target));
         assert_eq!(refused, Err(EncodeError::Target), "{target:?}");
     }
     for (fields, error) in [
@@ -468,19 +468,19 @@ fn requests_that_could_be_read_in_two_ways_are_refused() {
     ] {
         let headers = map(fields);
         assert_eq!(
-            request_head(&mut out, &request(&headers, &empty, "/")),
+            request_head(&mut out, &request(&headers, &none, "/")),
             Err(error)
         );
     }
     let mut hosts = map(&[("host", "a")]);
     hosts.append("host", HeaderValue::from_static("b"));
     assert_eq!(
-        request_head(&mut out, &request(&hosts, &empty, "/")),
+        request_head(&mut out, &request(&hosts, &none, "/")),
         Err(EncodeError::Host)
     );
     let connect = RequestHead {
         method: &Method::CONNECT,
-        ..request(&empty, &empty, "/")
+        ..request(&empty, &none, "/")
     };
     assert_eq!(request_head(&mut out, &connect), Err(EncodeError::Upgrade));
 }

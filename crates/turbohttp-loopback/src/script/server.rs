@@ -18,8 +18,8 @@ use crate::stats::Counters;
 /// What a scripted server does: a list of steps for each connection, in the order they come.
 ///
 /// Once the last list is taken the server stops listening, so that a connection too many is refused
-/// by the system (or, if it came at that very moment, reset) and a test notices it; [`Script::repeat_last`] plays the last list for all further
-/// connections instead.
+/// by the system (or, if it came at that very moment, reset) and a test notices it.
+/// [`Script::repeat_last`] plays the last list for all further connections instead.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     connections: VecDeque<Vec<Step>>,

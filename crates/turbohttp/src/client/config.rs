@@ -227,6 +227,8 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// For requests that are not sent by a client.
-    pub(crate) const DEFAULT: Settings =
-        Settings { timeouts: Timeouts::DEFAULT, body_bytes_max: Limits::DEFAULT.body_bytes };
+    pub(crate) const DEFAULT: Settings = Settings {
+        timeouts: Timeouts::DEFAULT,
+        body_bytes_max: Limits::DEFAULT.body_bytes,
+    };
 }

@@ -19,8 +19,8 @@ mod builder;
 mod config;
 mod request_builder;
 
-pub use builder::{ClientBuilder, IntoTransport, Network};
 pub(crate) use builder::Overrides;
+pub use builder::{ClientBuilder, IntoTransport, Network};
 pub(crate) use config::Settings;
 pub use config::{Limits, Timeouts};
 pub use request_builder::RequestBuilder;
@@ -150,7 +150,9 @@ impl Inner {
         context.began = Some(now);
         let limit = context.timeout.or(self.settings.timeouts.request);
         context.deadline = limit.and_then(|limit| now.checked_add(limit));
-        context.settings.get_or_insert_with(|| self.settings.clone());
+        context
+            .settings
+            .get_or_insert_with(|| self.settings.clone());
         if context.origin.is_none() {
             let url = &context.url;
             context.origin = Some(self.origins.intern(url.scheme(), url.host(), url.port()));

@@ -6,14 +6,15 @@
 use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::BufMut;
 use http::Method;
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::io::AsyncReadExt;
+use tokio::runtime;
 use turbohttp_core::h1::body::Framing;
 use turbohttp_core::h1::encode::{self, RequestHead};
 use turbohttp_core::h1::{CloseReason, Exchange, HeadLimits, HeadStep, Reuse};
@@ -42,6 +43,8 @@ pub(crate) struct Connection {
     origin: Origin,
     id: u64,
     opened_at: Instant,
+    /// Whose reactor it is registered with: elsewhere nobody would wake it.
+    runtime: runtime::Id,
     /// Where it goes when it is quiet; `None` while it is there.
     home: Option<Arc<Shared>>,
     counters: Arc<Counters>,
@@ -72,6 +75,7 @@ impl Connection {
             origin,
             id: shared.counters.opened(),
             opened_at: now,
+            runtime: runtime::Handle::current().id(),
             home: Some(shared.clone()),
             counters: shared.counters.clone(),
             limits: shared.head_limits,
@@ -98,18 +102,22 @@ impl Connection {
         self.opened_at
     }
 
+    pub(crate) fn runtime(&self) -> runtime::Id {
+        self.runtime
+    }
+
     pub(crate) fn leave_home(&mut self, shared: &Arc<Shared>) {
         self.home = Some(shared.clone());
     }
 
-    /// Whether nothing has happened on an idle connection: no byte, no end, no error. TLS records
-    /// that are no data (session tickets) are taken in and do not count.
+    /// Whether nothing has happened on an idle connection: no byte, no end, no error.
     pub(crate) fn is_quiet(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        let mut byte = [0];
-        let mut buffer = ReadBuf::new(&mut byte);
-        Pin::new(&mut self.stream)
-            .poll_read(cx, &mut buffer)
-            .is_pending()
+        self.stream.is_quiet(cx)
+    }
+
+    /// Whether not one byte of the request left, so that it can be sent again whatever it is.
+    pub(crate) fn sent_nothing(&self) -> bool {
+        self.upload.sent_bytes() == 0
     }
 
     /// Whether the response is over with its head.
@@ -141,7 +149,8 @@ impl Connection {
         self.upload.add_body(&context.body, context.expect_continue);
         self.since = context.began.unwrap_or_else(clock::now);
         self.read_since_head = false;
-        self.timer.set(self.since, context.timeouts().body, context.deadline);
+        self.timer
+            .set(self.since, context.timeouts().body, context.deadline);
         Ok(())
     }
 
@@ -177,11 +186,13 @@ impl Connection {
         if over.is_ready() {
             let now = clock::now();
             context.timeline.lap(Phase::Send, now);
-            self.timer.set(now, context.timeouts().head, context.deadline);
+            self.timer
+                .set(now, context.timeouts().head, context.deadline);
         } else if let Some(since) = self.upload.waiting_since() {
             self.timer.set(since, CONTINUE_WAIT, context.deadline);
         } else if self.upload.sent_bytes() != before {
-            self.timer.set(clock::now(), context.timeouts().body, context.deadline);
+            self.timer
+                .set(clock::now(), context.timeouts().body, context.deadline);
         }
         Ok(())
     }
@@ -225,7 +236,8 @@ impl Connection {
         }
         self.since = now;
         self.read_since_head = false;
-        self.timer.set(now, context.timeouts().body, context.deadline);
+        self.timer
+            .set(now, context.timeouts().body, context.deadline);
     }
 
     /// The error if the time for sending or for the head is up.
@@ -236,7 +248,8 @@ impl Connection {
             // A server that does not say 100 Continue gets the body anyway.
             let is_over_time = context.deadline.is_some_and(|deadline| deadline <= now);
             if !is_over_time && self.upload.proceed() {
-                self.timer.set(now, context.timeouts().body, context.deadline);
+                self.timer
+                    .set(now, context.timeouts().body, context.deadline);
                 if let Err(error) = self.poll_upload(cx, context) {
                     return Poll::Ready(error);
                 }
@@ -247,7 +260,11 @@ impl Connection {
             return Poll::Ready(if is_over_time {
                 Error::timeout(phase, "the request", context.time_allowed())
             } else if phase == Phase::Wait {
-                Error::timeout(phase, "waiting for the response head", context.timeouts().head)
+                Error::timeout(
+                    phase,
+                    "waiting for the response head",
+                    context.timeouts().head,
+                )
             } else {
                 Error::timeout(phase, "a write of the request", context.timeouts().body)
             });
@@ -255,7 +272,11 @@ impl Connection {
     }
 
     fn phase_before_head(&self) -> Phase {
-        if self.upload.is_over() { Phase::Wait } else { Phase::Send }
+        if self.upload.is_over() {
+            Phase::Wait
+        } else {
+            Phase::Send
+        }
     }
 
     fn poll_fill(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<usize>> {

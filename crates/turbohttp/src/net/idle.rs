@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
+use tokio::runtime;
 use tokio::task::AbortHandle;
 use turbohttp_core::origin::Origin;
 
@@ -59,18 +60,27 @@ impl Idle {
         self.lock().count
     }
 
-    /// The newest idle connection to `origin` that has not aged.
-    pub(crate) fn check_out(&self, origin: &Origin, now: Instant) -> Option<Box<Connection>> {
+    /// The newest idle connection to `origin` that was made in the runtime `here` and has not aged.
+    pub(crate) fn check_out(
+        &self,
+        origin: &Origin,
+        here: runtime::Id,
+        now: Instant,
+    ) -> Option<Box<Connection>> {
         let mut state = self.lock();
         let queue = state.queues.get_mut(origin)?;
-        let entry = queue.pop_back()?;
+        // Mostly the last one: few programs use a client from more than one runtime.
+        let newest = queue
+            .iter()
+            .rposition(|entry| entry.connection.runtime() == here)?;
+        let entry = queue.remove(newest)?;
         if !self.has_aged(&entry, now) {
             state.count -= 1;
             return Some(entry.connection);
         }
         // The newest has aged. Whether by idling, and so have all before it, or by its lifetime:
         // none of them is worth a search.
-        let aged = std::mem::take(queue);
+        let aged: Vec<Entry> = queue.drain(..newest).collect();
         state.count -= aged.len() + 1;
         drop(state);
         drop((entry, aged));
@@ -91,9 +101,9 @@ impl Idle {
             drop(state);
             return;
         }
-        let evicted = self.make_room(&mut state, entry.connection.origin());
-        state.push(entry);
-        if state.janitor.is_none() {
+        let evicted = self.put(&mut state, entry);
+        // One that is finished went with its runtime.
+        if state.janitor.as_ref().is_none_or(AbortHandle::is_finished) {
             self.start_janitor(&mut state, shared);
         }
         drop(state);
@@ -112,6 +122,21 @@ impl Idle {
         if let Some(janitor) = janitor {
             janitor.abort();
         }
+    }
+
+    /// Files a connection; returns the one that has to make room for it, if any.
+    fn put(&self, state: &mut State, entry: Entry) -> Option<Entry> {
+        if state.count < self.total
+            && let Some(queue) = state.queues.get_mut(entry.connection.origin())
+            && queue.len() < self.per_origin
+        {
+            state.count += 1;
+            queue.push_back(entry);
+            return None;
+        }
+        let evicted = self.make_room(state, entry.connection.origin());
+        state.push(entry);
+        evicted
     }
 
     /// Removes a connection where a cap would be passed: the origin's oldest, or the oldest of all.
@@ -162,7 +187,7 @@ impl Idle {
 
     fn start_janitor(&self, state: &mut State, shared: &Arc<Shared>) {
         // Without a runtime (a response dropped on another thread) the next check-in tries again.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        if let Ok(runtime) = runtime::Handle::try_current() {
             let first = self.age_max;
             let task = runtime.spawn(clean(Arc::downgrade(shared), first));
             state.janitor = Some(task.abort_handle());
@@ -176,21 +201,14 @@ impl Idle {
 
 impl State {
     fn push(&mut self, entry: Entry) {
-        if self.queues.len() >= IDLE_ORIGINS_MAX
-            && !self.queues.contains_key(entry.connection.origin())
-        {
+        let is_known = self.queues.contains_key(entry.connection.origin());
+        if self.queues.len() >= IDLE_ORIGINS_MAX && !is_known {
             // At most `total` queues are in use; the empty ones were kept for their room only.
             self.queues.retain(|_, queue| !queue.is_empty());
         }
         self.count += 1;
-        let origin = entry.connection.origin();
-        match self.queues.get_mut(origin) {
-            Some(queue) => queue.push_back(entry),
-            None => {
-                let origin = origin.clone();
-                self.queues.insert(origin, VecDeque::from([entry]));
-            }
-        }
+        let origin = entry.connection.origin().clone();
+        self.queues.entry(origin).or_default().push_back(entry);
     }
 }
 

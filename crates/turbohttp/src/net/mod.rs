@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use http::{HeaderMap, Method};
 use turbohttp_core::h1::HeadLimits;
+use turbohttp_core::h1::encode::DefaultFields;
 use turbohttp_core::origin::Origin;
 use turbohttp_core::pool::{BufferOptions, BufferPool, BufferPoolStats, ClearPolicy};
 
@@ -74,7 +75,7 @@ pub(crate) struct Shared {
     buffers: BufferPool,
     counters: Arc<Counters>,
     connector: Connector,
-    defaults: HeaderMap,
+    defaults: DefaultFields,
     head_limits: HeadLimits,
 }
 
@@ -103,7 +104,7 @@ impl NetTransport {
                 buffers,
                 counters: Arc::new(Counters::default()),
                 connector: Connector::new(options),
-                defaults,
+                defaults: DefaultFields::new(defaults)?,
                 head_limits: limits.head(),
             }),
         })
@@ -121,7 +122,7 @@ impl NetTransport {
             context.timeline.set_connection(connection.id(), true);
             match connection.round_trip(context).await {
                 Ok(()) => return Ok(connection),
-                Err(error) if error.is_retryable() && can_be_sent_again(context) => {
+                Err(error) if error.is_retryable() && can_be_sent_again(context, &connection) => {
                     self.shared.counters.replayed();
                     context.timeline.count_attempt();
                     context.head.reset();
@@ -140,7 +141,8 @@ impl NetTransport {
     /// The newest idle connection on which nothing has happened since it was put aside.
     async fn take_idle(&self, origin: &Origin, now: Option<Instant>) -> Option<Box<Connection>> {
         let now = now?;
-        while let Some(mut connection) = self.shared.idle.check_out(origin, now) {
+        let here = tokio::runtime::Handle::try_current().ok()?.id();
+        while let Some(mut connection) = self.shared.idle.check_out(origin, here, now) {
             if poll_fn(|cx| Poll::Ready(connection.is_quiet(cx))).await {
                 connection.leave_home(&self.shared);
                 return Some(connection);
@@ -177,13 +179,14 @@ impl Transport for NetTransport {
     }
 }
 
-/// RFC 9110 section 9.2.2: a method whose effect is the same when it is done twice.
-fn can_be_sent_again(context: &Context) -> bool {
+/// Whether a request that got no answer may be sent again: if nothing of it was sent, or if its method
+/// has the same effect when it is done twice (RFC 9110 section 9.2.2).
+fn can_be_sent_again(context: &Context, connection: &Connection) -> bool {
     let idempotent = matches!(
         context.method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
     );
-    idempotent && context.body.can_be_sent_again()
+    (idempotent || connection.sent_nothing()) && context.body.can_be_sent_again()
 }
 
 /// A view of the network's counters that keeps no client alive.

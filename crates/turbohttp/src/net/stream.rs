@@ -29,6 +29,24 @@ impl Stream {
         }
     }
 
+    /// Whether nothing has happened on an idle connection: no byte, no end, no error.
+    ///
+    /// A plain socket answers from what the reactor has seen, without a system call. TLS records
+    /// that are no data (session tickets) are taken in and do not count.
+    pub(crate) fn is_quiet(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        let mut byte = [0];
+        match self {
+            Stream::Plain(tcp) => {
+                let read = tcp.try_read(&mut byte);
+                read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            #[cfg(feature = "rustls")]
+            Stream::Tls(tls) => Pin::new(tls)
+                .poll_read(cx, &mut ReadBuf::new(&mut byte))
+                .is_pending(),
+        }
+    }
+
     /// Whether the session needs a flush after its last write.
     pub(crate) fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         match self {

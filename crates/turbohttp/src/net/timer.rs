@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
@@ -13,7 +13,8 @@ use tokio::time::Sleep;
 ///
 /// The deadline is kept as what it is made of and added up only when something has to wait. The sleep is armed when something first waits, and touched again
 /// only when it would fire too late, or has fired too early because the deadline has moved on: a
-/// request on a busy connection makes no timer entry.
+/// request on a busy connection makes no timer entry. While the same task waits, the sleep that is
+/// armed already knows it.
 #[derive(Default)]
 pub(crate) struct Timer {
     /// When the wait began, and how long it may take.
@@ -21,6 +22,8 @@ pub(crate) struct Timer {
     /// When the whole request must be over.
     request: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
+    /// Whom the sleep will wake.
+    waker: Option<Waker>,
 }
 
 impl Timer {
@@ -35,10 +38,17 @@ impl Timer {
         let Some(deadline) = self.deadline() else {
             return Poll::Pending;
         };
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let arm = || Box::pin(tokio::time::sleep_until(deadline));
+        let sleep = self.sleep.get_or_insert_with(arm);
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
+        } else if let Some(waker) = &self.waker
+            && waker.will_wake(cx.waker())
+            && !sleep.is_elapsed()
+        {
+            return Poll::Pending;
         }
+        self.waker = Some(cx.waker().clone());
         loop {
             std::task::ready!(sleep.as_mut().poll(cx));
             if sleep.deadline() >= deadline {

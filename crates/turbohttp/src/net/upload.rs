@@ -148,7 +148,7 @@ impl Upload {
                 return Poll::Pending;
             }
             if self.expect_continue {
-                ready!(self.poll_write(cx, stream, &Bytes::new()))?;
+                ready!(self.poll_write(cx, stream, &[]))?;
                 ready!(stream.poll_flush(cx))?;
                 self.expect_continue = false;
                 self.state = State::Waiting(clock::now());
@@ -156,13 +156,13 @@ impl Upload {
             }
             match &mut body.0 {
                 Outgoing::Empty => {
-                    ready!(self.poll_write(cx, stream, &Bytes::new()))?;
+                    ready!(self.poll_write(cx, stream, &[]))?;
                 }
                 Outgoing::Bytes(bytes) => {
                     ready!(self.poll_write(cx, stream, bytes))?;
                 }
                 Outgoing::Stream { length, source } => {
-                    ready!(self.poll_write(cx, stream, &Bytes::new()))?;
+                    ready!(self.poll_write(cx, stream, &[]))?;
                     if !self.source_ended {
                         // Pieces gathered so far must not wait for the next one.
                         ready!(stream.poll_flush(cx))?;
@@ -183,7 +183,7 @@ impl Upload {
         &mut self,
         cx: &mut TaskContext<'_>,
         stream: &mut Stream,
-        body: &Bytes,
+        body: &[u8],
     ) -> Poll<io::Result<()>> {
         loop {
             let head = &self.out[self.out_sent..];

@@ -91,6 +91,13 @@ fn bad_urls_are_refused_with_the_reason() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4096) })]
 
+    /// The short way to read an IPv4 address takes what the standard library takes.
+    #[test]
+    fn plain_addresses_are_addresses(host in "[0-9.]{1,16}|([0-9]{1,3}\\.){3}[0-9]{1,3}") {
+        let is_address = host.parse::<std::net::Ipv4Addr>().is_ok();
+        prop_assert_eq!(is_plain_ipv4(host.as_bytes()), is_address, "{}", host);
+    }
+
     /// Whatever the plain path takes, the standard reads the same way.
     #[test]
     fn plain_urls_are_read_as_the_standard_reads_them(

@@ -9,5 +9,7 @@
     reason = "tests panic, say what they skip, spawn and hold futures as their users do"
 )]
 
+mod cancel;
+mod client;
 mod support;
 mod wire;

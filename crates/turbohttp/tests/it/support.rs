@@ -122,9 +122,7 @@ pub(crate) fn expect_error(
 
 /// Fails the test if `future` hangs. For real time only: a paused clock would fire at once.
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(HANG, future)
-        .await
-        .expect("hangs")
+    tokio::time::timeout(HANG, future).await.expect("hangs")
 }
 
 /// Lets the reactor notice what has happened to sockets.
@@ -176,7 +174,13 @@ impl Peer {
                 stream.set_nodelay(true).unwrap();
                 let twin = stream.try_clone().unwrap();
                 let serve = serve.clone();
-                open.push((twin, thread::spawn(move || serve(stream))));
+                let serve = move || {
+                    let end = stream.try_clone().unwrap();
+                    serve(stream);
+                    // The twin keeps the descriptor, so the end has to be said.
+                    let _ = end.shutdown(Shutdown::Both);
+                };
+                open.push((twin, thread::spawn(serve)));
             }
             for (stream, thread) in open {
                 let _ = stream.shutdown(Shutdown::Both);

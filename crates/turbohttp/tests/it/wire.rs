@@ -48,6 +48,13 @@ fn servers(first: impl Into<Vec<Step>>, second: impl Into<Vec<Step>>) -> ScriptS
     Script::new().accept(first).accept(second).start().unwrap()
 }
 
+/// Waits until the server has taken its first connection.
+async fn accepted(server: &ScriptServer) {
+    while server.connections() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 fn origin(server: &ScriptServer) -> String {
     server.url("")
 }
@@ -100,16 +107,32 @@ async fn heads_that_are_no_http_are_refused() {
         Phase::Wait,
         Step::Stall,
         &[
-            ("SSH-2.0-OpenSSH\r\n", Protocol, "does not begin with HTTP/1."),
-            ("\x16\x03\x03\x00\x02", Protocol, "does not begin with HTTP/1."),
-            ("HTTP/2.0 200 OK\r\n\r\n", Protocol, "does not begin with HTTP/1."),
+            (
+                "SSH-2.0-OpenSSH\r\n",
+                Protocol,
+                "does not begin with HTTP/1.",
+            ),
+            (
+                "\x16\x03\x03\x00\x02",
+                Protocol,
+                "does not begin with HTTP/1.",
+            ),
+            (
+                "HTTP/2.0 200 OK\r\n\r\n",
+                Protocol,
+                "does not begin with HTTP/1.",
+            ),
             ("HTTP/1.1 20 OK\r\n\r\n", Protocol, line),
             ("HTTP/1.1 2000 OK\r\n\r\n", Protocol, line),
             ("HTTP/1.1 abc OK\r\n\r\n", Protocol, line),
             ("HTTP/1.1 200 OK\r\na b: c\r\n\r\n", Protocol, "field name"),
             ("HTTP/1.1 200 OK\r\na : c\r\n\r\n", Protocol, "field name"),
             ("HTTP/1.1 200 OK\r\na: \0\r\n\r\n", Protocol, "field value"),
-            ("HTTP/1.1 200 OK\r\na: b\rc\r\n\r\n", Protocol, "field value"),
+            (
+                "HTTP/1.1 200 OK\r\na: b\rc\r\n\r\n",
+                Protocol,
+                "field value",
+            ),
         ],
     )
     .await;
@@ -119,7 +142,16 @@ async fn heads_that_are_no_http_are_refused() {
 async fn lengths_that_mean_two_things_are_refused() {
     use ErrorKind::Protocol;
     let lengths = [
-        "5, 5", "5,6", "+5", "-5", "0x5", "5 5", "", "five", "1e1", "18446744073709551616",
+        "5, 5",
+        "5,6",
+        "+5",
+        "-5",
+        "0x5",
+        "5 5",
+        "",
+        "five",
+        "1e1",
+        "18446744073709551616",
         "999999999999999999999999999999999999999999999999999999999999999999999999999999999999999",
     ];
     let answers: Vec<String> = lengths
@@ -165,11 +197,23 @@ async fn connection_that_ends_in_the_head_is_an_error() {
         Phase::Wait,
         Step::Close,
         &[
-            ("", Truncated, "connection ended 0 bytes into the response head"),
+            (
+                "",
+                Truncated,
+                "connection ended 0 bytes into the response head",
+            ),
             ("HTTP/1.1 2", Truncated, "connection ended 10 bytes into"),
-            ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n", Truncated, "36 bytes into"),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n",
+                Truncated,
+                "36 bytes into",
+            ),
             // The interim head was consumed: of the final one nothing has come.
-            ("HTTP/1.1 100 Continue\r\n\r\n", Truncated, "connection ended 0 bytes"),
+            (
+                "HTTP/1.1 100 Continue\r\n\r\n",
+                Truncated,
+                "connection ended 0 bytes",
+            ),
         ],
     )
     .await;
@@ -180,7 +224,13 @@ async fn connection_that_ends_in_the_body_is_an_error() {
     use ErrorKind::Truncated;
     let chunked = |body: &str| format!("{CHUNKED}{body}");
     let chunked = [
-        "", "5", "5\r\n", "5\r\nhel", "5\r\nhello", "5\r\nhello\r\n", "5\r\nhello\r\n0\r\n",
+        "",
+        "5",
+        "5\r\n",
+        "5\r\nhel",
+        "5\r\nhello",
+        "5\r\nhello\r\n",
+        "5\r\nhello\r\n0\r\n",
         "5\r\nhello\r\n0\r\nx: y\r\n",
     ]
     .map(chunked);
@@ -228,8 +278,17 @@ async fn huge_length_is_not_believed() {
 async fn broken_chunks_are_refused() {
     use ErrorKind::Protocol;
     let sizes = [
-        "g\r\n", "-1\r\n", "+1\r\n", "0x5\r\nhello\r\n", "\r\n", " 5\r\nhello\r\n", "5\nhello\r\n",
-        "10000000000000000\r\n", "ffffffffffffffffffff\r\n", "5\rhello", "5 5\r\nhello\r\n",
+        "g\r\n",
+        "-1\r\n",
+        "+1\r\n",
+        "0x5\r\nhello\r\n",
+        "\r\n",
+        " 5\r\nhello\r\n",
+        "5\nhello\r\n",
+        "10000000000000000\r\n",
+        "ffffffffffffffffffff\r\n",
+        "5\rhello",
+        "5 5\r\nhello\r\n",
     ];
     let sizes = sizes.map(|body| format!("{CHUNKED}{body}"));
     let ends = ["5\r\nhello!\r\n", "5\r\nhello\n0\r\n\r\n", "2\r\nhello\r\n"];
@@ -237,9 +296,20 @@ async fn broken_chunks_are_refused() {
     let trailers = ["0\r\nx y: z\r\n\r\n", "0\r\n\n", "0\r\n: z\r\n\r\n"];
     let trailers = trailers.map(|body| format!("{CHUNKED}{body}"));
     let mut cases = Vec::new();
-    cases.extend(sizes.iter().map(|it| (it.as_str(), Protocol, "chunk size is malformed")));
-    cases.extend(ends.iter().map(|it| (it.as_str(), Protocol, "not followed by CRLF")));
-    cases.extend(trailers.iter().map(|it| (it.as_str(), Protocol, "trailer section")));
+    cases.extend(
+        sizes
+            .iter()
+            .map(|it| (it.as_str(), Protocol, "chunk size is malformed")),
+    );
+    cases.extend(
+        ends.iter()
+            .map(|it| (it.as_str(), Protocol, "not followed by CRLF")),
+    );
+    cases.extend(
+        trailers
+            .iter()
+            .map(|it| (it.as_str(), Protocol, "trailer section")),
+    );
     refused(Phase::Receive, Step::Stall, &cases).await;
 }
 
@@ -248,9 +318,24 @@ async fn broken_chunks_are_refused() {
 async fn endless_parts_are_cut_off() {
     let interim = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
     let cases = [
-        (Phase::Wait, "HTTP/1.1 200 OK\r\n", "a: b\r\n", "response head exceeds"),
-        (Phase::Wait, "HTTP/1.1 200 OK\r\nx: ", "aaaaaaaa", "response head exceeds"),
-        (Phase::Wait, "HTTP/1.1 200 ", "aaaaaaaa", "response head exceeds"),
+        (
+            Phase::Wait,
+            "HTTP/1.1 200 OK\r\n",
+            "a: b\r\n",
+            "response head exceeds",
+        ),
+        (
+            Phase::Wait,
+            "HTTP/1.1 200 OK\r\nx: ",
+            "aaaaaaaa",
+            "response head exceeds",
+        ),
+        (
+            Phase::Wait,
+            "HTTP/1.1 200 ",
+            "aaaaaaaa",
+            "response head exceeds",
+        ),
         (Phase::Wait, interim, interim, "interim responses"),
         (Phase::Receive, CHUNKED, "0", "chunk size"),
         (Phase::Receive, "5;", "aaaaaaaa", "chunk extensions"),
@@ -310,7 +395,11 @@ async fn dribbled_answers_are_the_same() {
     let answers = [
         format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{content}"),
         format!("{CHUNKED}12c;x=y\r\n{content}\r\n0\r\n\r\n"),
-        format!("{CHUNKED}64\r\n{}\r\n0C8\r\n{}\r\n000\r\nt: u\r\n\r\n", &content[..100], &content[100..]),
+        format!(
+            "{CHUNKED}64\r\n{}\r\n0C8\r\n{}\r\n000\r\nt: u\r\n\r\n",
+            &content[..100],
+            &content[100..]
+        ),
         format!("HTTP/1.0 200 OK\r\n\r\n{content}"),
         format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{content}"),
         format!("HTTP/1.1 103 Hint\r\na: b\r\n\r\nHTTP/1.1 200 OK\nconnection: close\n\n{content}"),
@@ -346,7 +435,12 @@ async fn interim_heads_come_before_the_answer() {
     let answer = format!(
         "HTTP/1.1 100 Continue\r\nx: 1\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n{OK}"
     );
-    let steps = [Step::ReadHead, Step::send(answer), Step::ReadHead, Step::send(OK)];
+    let steps = [
+        Step::ReadHead,
+        Step::send(answer),
+        Step::ReadHead,
+        Step::send(OK),
+    ];
     let server = server(steps);
     let client = TestClient::new();
     let mut response = client.get(server.url("/")).send().await.unwrap();
@@ -363,19 +457,42 @@ async fn interim_heads_come_before_the_answer() {
 async fn bodies_where_none_may_be_are_not_answers() {
     let evil = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil";
     let cases = [
-        (Method::GET, "HTTP/1.1 204 No Content\r\ncontent-length: 60\r\n\r\n"),
-        (Method::GET, "HTTP/1.1 304 Not Modified\r\ncontent-length: 60\r\n\r\n"),
-        (Method::GET, "HTTP/1.1 304 Not Modified\r\ntransfer-encoding: chunked\r\n\r\n"),
-        (Method::HEAD, "HTTP/1.1 200 OK\r\ncontent-length: 60\r\n\r\n"),
-        (Method::HEAD, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"),
+        (
+            Method::GET,
+            "HTTP/1.1 204 No Content\r\ncontent-length: 60\r\n\r\n",
+        ),
+        (
+            Method::GET,
+            "HTTP/1.1 304 Not Modified\r\ncontent-length: 60\r\n\r\n",
+        ),
+        (
+            Method::GET,
+            "HTTP/1.1 304 Not Modified\r\ntransfer-encoding: chunked\r\n\r\n",
+        ),
+        (
+            Method::HEAD,
+            "HTTP/1.1 200 OK\r\ncontent-length: 60\r\n\r\n",
+        ),
+        (
+            Method::HEAD,
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+        ),
     ];
     for (method, head) in cases {
         let server = servers(
-            [Step::ReadHead, Step::send(format!("{head}{evil}")), Step::Stall],
+            [
+                Step::ReadHead,
+                Step::send(format!("{head}{evil}")),
+                Step::Stall,
+            ],
             [Step::ReadHead, Step::send(OK)],
         );
         let client = TestClient::new();
-        let mut response = client.request(method, server.url("/")).send().await.unwrap();
+        let mut response = client
+            .request(method, server.url("/"))
+            .send()
+            .await
+            .unwrap();
         assert!(response.chunk().await.unwrap().is_none(), "{head}");
         drop(response);
         assert_eq!(client.net().open, 0, "kept after surplus bytes: {head}");
@@ -432,7 +549,11 @@ async fn surplus_bytes_with_an_answer_close_the_connection() {
     for first in [OK.to_owned(), format!("{CHUNKED}2\r\nok\r\n0\r\n\r\n")] {
         for surplus in ["x", evil] {
             let server = servers(
-                [Step::ReadHead, Step::send(format!("{first}{surplus}")), Step::Stall],
+                [
+                    Step::ReadHead,
+                    Step::send(format!("{first}{surplus}")),
+                    Step::Stall,
+                ],
                 [Step::ReadHead, Step::send(OK)],
             );
             let client = TestClient::new();
@@ -468,7 +589,11 @@ async fn surplus_bytes_on_an_idle_connection_close_it() {
         settle().await;
     }
     assert_eq!(client.net().opened, 3);
-    assert_eq!(client.net().replayed, 0, "the bytes were not noticed before sending");
+    assert_eq!(
+        client.net().replayed,
+        0,
+        "the bytes were not noticed before sending"
+    );
 }
 
 #[tokio::test]
@@ -516,7 +641,13 @@ fn dies_on_second(end: Step, fresh: Step) -> ScriptServer {
 #[tokio::test]
 async fn request_on_a_connection_that_dies_is_sent_once_more() {
     for end in [Step::Close, Step::Reset, Step::Truncate] {
-        for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        for method in [
+            Method::GET,
+            Method::HEAD,
+            Method::PUT,
+            Method::DELETE,
+            Method::OPTIONS,
+        ] {
             let server = dies_on_second(end.clone(), Step::send(OK));
             let client = TestClient::new();
             assert_eq!(client.body_of(&server.url("/")).await, b"ok");
@@ -526,13 +657,16 @@ async fn request_on_a_connection_that_dies_is_sent_once_more() {
             }
             let response = request.send().await.unwrap();
             assert_eq!(response.status(), 200);
-            assert_eq!(response.timeline().attempts(), 2, "{method}");
+            assert!(!response.timeline().is_connection_reused());
             drop(response);
             assert_eq!(client.net().replayed, 1, "{method}");
             let received = server.received();
             assert_eq!(received.len(), 2);
             let second = String::from_utf8(received[1].clone()).unwrap();
-            assert!(second.starts_with(&format!("{method} /second HTTP/1.1\r\n")), "{second}");
+            assert!(
+                second.starts_with(&format!("{method} /second HTTP/1.1\r\n")),
+                "{second}"
+            );
         }
     }
 }
@@ -543,7 +677,13 @@ async fn replayed_body_is_whole() {
     let mut fresh = vec![Step::ReadHead];
     fresh.extend([Step::ReadExact(body.len()), Step::send(OK), Step::Close]);
     let server = servers(
-        [Step::ReadHead, Step::send(OK), Step::ReadHead, Step::ReadExact(1000), Step::Reset],
+        [
+            Step::ReadHead,
+            Step::send(OK),
+            Step::ReadHead,
+            Step::ReadExact(1000),
+            Step::Reset,
+        ],
         fresh,
     );
     let client = TestClient::new();
@@ -593,7 +733,13 @@ async fn second_death_is_an_error_and_no_loop() {
     assert_eq!(client.body_of(&server.url("/")).await, b"ok");
     let error = client.get(server.url("/")).send().await.unwrap_err();
     let message = "connection ended 0 bytes into the response head";
-    expect_error(&error, ErrorKind::Truncated, Phase::Wait, message, origin(&server));
+    expect_error(
+        &error,
+        ErrorKind::Truncated,
+        Phase::Wait,
+        message,
+        origin(&server),
+    );
     assert_eq!(client.net().replayed, 1);
     assert_eq!(server.connections(), 2);
 }
@@ -602,7 +748,13 @@ async fn second_death_is_an_error_and_no_loop() {
 #[tokio::test]
 async fn half_an_answer_is_not_asked_for_again() {
     let server = servers(
-        [Step::ReadHead, Step::send(OK), Step::ReadHead, Step::send("HTTP/1.1 2"), Step::Close],
+        [
+            Step::ReadHead,
+            Step::send(OK),
+            Step::ReadHead,
+            Step::send("HTTP/1.1 2"),
+            Step::Close,
+        ],
         [Step::ReadHead, Step::send(OK)],
     );
     let client = TestClient::new();
@@ -618,9 +770,18 @@ async fn reset_is_an_error_wherever_it_comes() {
     let cases = [
         ("", Phase::Wait),
         ("HTTP/1.1 200 OK\r\nconte", Phase::Wait),
-        ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf", Phase::Receive),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhe", Phase::Receive),
-        ("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhalf", Phase::Receive),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
+            Phase::Receive,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhe",
+            Phase::Receive,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhalf",
+            Phase::Receive,
+        ),
     ];
     for (answer, phase) in cases {
         for collect in [false, true] {
@@ -629,7 +790,10 @@ async fn reset_is_an_error_wherever_it_comes() {
             let error = outcome.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Io, "{error:?}");
             // The reset can overtake what was sent before it.
-            assert!([phase, Phase::Wait].contains(&error.phase().unwrap()), "{error:?}");
+            assert!(
+                [phase, Phase::Wait].contains(&error.phase().unwrap()),
+                "{error:?}"
+            );
             assert!(error.to_string().contains(&origin(&server)), "{error}");
             assert!(std::error::Error::source(&error).is_some());
         }
@@ -656,7 +820,9 @@ async fn early_answer_stops_the_upload() {
     );
     let client = TestClient::new();
     let body = Body::from_stream(Endless, Some(u64::MAX));
-    let mut response = soon(client.post(server.url("/")).body(body).send()).await.unwrap();
+    let mut response = soon(client.post(server.url("/")).body(body).send())
+        .await
+        .unwrap();
     assert_eq!(response.status(), 413);
     assert_eq!(read(&mut response).await.unwrap(), b"big");
     drop(response);
@@ -671,7 +837,9 @@ async fn early_answer_to_bytes_stops_the_upload() {
     let server = server([Step::ReadHead, Step::send(refusal), Step::Deaf]);
     let client = TestClient::new();
     let body = vec![7; 64 << 20];
-    let mut response = soon(client.post(server.url("/")).body(body).send()).await.unwrap();
+    let mut response = soon(client.post(server.url("/")).body(body).send())
+        .await
+        .unwrap();
     assert_eq!(response.status(), 413);
     assert_eq!(read(&mut response).await.unwrap(), b"big");
     drop(response);
@@ -698,7 +866,9 @@ async fn early_answer_stops_an_endless_stream() {
     let server = server([Step::ReadHead, Step::send(refusal), Step::ReadToEnd]);
     let client = TestClient::new();
     let body = Body::from_stream(Endless, None);
-    let mut response = soon(client.post(server.url("/")).body(body).send()).await.unwrap();
+    let mut response = soon(client.post(server.url("/")).body(body).send())
+        .await
+        .unwrap();
     assert_eq!(response.status(), 413);
     assert_eq!(read(&mut response).await.unwrap(), b"big");
     drop(response);
@@ -706,10 +876,15 @@ async fn early_answer_stops_an_endless_stream() {
     soon(server.all_closed()).await;
 }
 
-/// The second request on a connection, so that nothing but the server's silence takes time; then the
-/// clock is stopped, and whatever waits next is over at once.
+/// A server that answers once and does this then. A test that stops the clock before its second
+/// request has a connection already: nothing but the server's silence takes time.
 async fn warm(then: impl IntoIterator<Item = Step>) -> ScriptServer {
-    server([Step::ReadHead, Step::send(OK)].into_iter().chain(then).collect::<Vec<_>>())
+    server(
+        [Step::ReadHead, Step::send(OK)]
+            .into_iter()
+            .chain(then)
+            .collect::<Vec<_>>(),
+    )
 }
 
 #[tokio::test]
@@ -722,10 +897,19 @@ async fn silent_server_costs_the_head_timeout() {
         let start = tokio::time::Instant::now();
         let error = client.get(server.url("/")).send().await.unwrap_err();
         let message = "waiting for the response head took longer than 7s";
-        expect_error(&error, ErrorKind::Timeout, Phase::Wait, message, origin(&server));
+        expect_error(
+            &error,
+            ErrorKind::Timeout,
+            Phase::Wait,
+            message,
+            origin(&server),
+        );
         assert!(error.is_timeout() && !error.is_retryable());
         let took = start.elapsed();
-        assert!(took >= Duration::from_secs(7) && took < Duration::from_millis(7_010), "{took:?}");
+        assert!(
+            took >= Duration::from_secs(7) && took < Duration::from_millis(7_010),
+            "{took:?}"
+        );
         assert!(error.timeline().unwrap().duration(Phase::Wait) >= Duration::from_secs(7));
         client.audit();
         assert_eq!(client.net().open, 0);
@@ -740,7 +924,13 @@ async fn server_that_never_answers_a_first_request_costs_the_head_timeout() {
     let client = TestClient::new();
     let error = client.get(server.url("/")).send().await.unwrap_err();
     let message = "waiting for the response head took longer than 30s";
-    expect_error(&error, ErrorKind::Timeout, Phase::Wait, message, origin(&server));
+    expect_error(
+        &error,
+        ErrorKind::Timeout,
+        Phase::Wait,
+        message,
+        origin(&server),
+    );
 }
 
 #[tokio::test]
@@ -763,9 +953,18 @@ async fn silence_in_the_body_costs_the_body_timeout() {
                 read(&mut response).await.unwrap_err()
             };
             let message = "waiting for more of the body took longer than 3s";
-            expect_error(&error, ErrorKind::Timeout, Phase::Receive, message, origin(&server));
-            client.net();
-            assert_eq!(client.net().open, 0, "a response that failed holds its connection");
+            expect_error(
+                &error,
+                ErrorKind::Timeout,
+                Phase::Receive,
+                message,
+                origin(&server),
+            );
+            assert_eq!(
+                client.net().open,
+                0,
+                "a response that failed holds its connection"
+            );
             tokio::time::resume();
             soon(server.all_closed()).await;
         }
@@ -780,7 +979,11 @@ async fn request_timeout_covers_every_phase() {
     let cases = [
         (vec![Step::ReadHead, Step::Stall], 0, Phase::Wait),
         (vec![Step::ReadHead, Step::Deaf], 64 << 20, Phase::Send),
-        (vec![Step::ReadHead, Step::send(half), Step::Stall], 0, Phase::Receive),
+        (
+            vec![Step::ReadHead, Step::send(half), Step::Stall],
+            0,
+            Phase::Receive,
+        ),
     ];
     for (steps, body_bytes, phase) in cases {
         for per_request in [false, true] {
@@ -825,7 +1028,13 @@ async fn server_that_never_reads_costs_the_write_timeout() {
         let upload = client.post(server.url("/")).body(source()).send();
         let error = upload.await.unwrap_err();
         let message = "a write of the request took longer than 30s";
-        expect_error(&error, ErrorKind::Timeout, Phase::Send, message, origin(&server));
+        expect_error(
+            &error,
+            ErrorKind::Timeout,
+            Phase::Send,
+            message,
+            origin(&server),
+        );
         assert_eq!(client.net().open, 0);
         tokio::time::resume();
     }
@@ -855,13 +1064,27 @@ async fn source_that_runs_dry_costs_the_write_timeout() {
     assert_eq!(client.body_of(&server.url("/")).await, b"ok");
     tokio::time::pause();
     let body = Body::from_stream(Dry(false), None);
-    let error = client.post(server.url("/")).body(body).send().await.unwrap_err();
+    let error = client
+        .post(server.url("/"))
+        .body(body)
+        .send()
+        .await
+        .unwrap_err();
     let message = "a write of the request took longer than 30s";
-    expect_error(&error, ErrorKind::Timeout, Phase::Send, message, origin(&server));
+    expect_error(
+        &error,
+        ErrorKind::Timeout,
+        Phase::Send,
+        message,
+        origin(&server),
+    );
     tokio::time::resume();
     soon(server.all_closed()).await;
     let received = String::from_utf8(server.received()[0].clone()).unwrap();
-    assert!(received.ends_with("5\r\npiece\r\n"), "gathered pieces must not wait: {received}");
+    assert!(
+        received.ends_with("5\r\npiece\r\n"),
+        "gathered pieces must not wait: {received}"
+    );
 }
 
 #[tokio::test]
@@ -871,23 +1094,45 @@ async fn source_that_fails_or_miscounts_is_the_callers_error() {
         Pieces(pieces.into_iter())
     };
     let cases: [(Body, &str); 4] = [
-        (Body::from_stream(failing(), None), "source of the request body failed"),
-        (Body::from_stream(failing(), Some(9)), "source of the request body failed"),
-        (Body::from_stream(Pieces::of(&[b"abc", b"de"]), Some(4)), "announced with 4 bytes and gave 5"),
-        (Body::from_stream(Pieces::of(&[b"abc"]), Some(4)), "announced with 4 bytes and gave 3"),
+        (
+            Body::from_stream(failing(), None),
+            "source of the request body failed",
+        ),
+        (
+            Body::from_stream(failing(), Some(9)),
+            "source of the request body failed",
+        ),
+        (
+            Body::from_stream(Pieces::of(&[b"abc", b"de"]), Some(4)),
+            "announced with 4 bytes and gave 5",
+        ),
+        (
+            Body::from_stream(Pieces::of(&[b"abc"]), Some(4)),
+            "announced with 4 bytes and gave 3",
+        ),
     ];
     for (body, message) in cases {
         let server = server([Step::Stall]);
         let client = TestClient::new();
-        let error = soon(client.put(server.url("/")).body(body).send()).await.unwrap_err();
+        let error = soon(client.put(server.url("/")).body(body).send())
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::RequestBody);
         assert!(error.to_string().contains(message), "{error}");
         assert!(error.to_string().contains(&origin(&server)), "{error}");
-        assert_eq!(client.net().open, 0, "half a request was left on a connection");
+        assert_eq!(
+            client.net().open,
+            0,
+            "half a request was left on a connection"
+        );
+        soon(accepted(&server)).await;
         soon(server.all_closed()).await;
         // Nothing that looks like the end of a body was sent.
         let received = String::from_utf8(server.received()[0].clone()).unwrap();
-        assert!(!received.contains("0\r\n\r\n") || received.contains("content-length"), "{received}");
+        assert!(
+            !received.contains("0\r\n\r\n") || received.contains("content-length"),
+            "{received}"
+        );
         assert!(!received.ends_with("abcde"), "{received}");
     }
 }
@@ -897,22 +1142,37 @@ async fn streamed_bodies_arrive_whole() {
     let server = turbohttp_loopback::Server::start(turbohttp_loopback::Options::default()).unwrap();
     let client = TestClient::new();
     let content = pattern(300_000);
-    let reader = || std::io::Cursor::new(pattern(300_000));
+    let reader = || io::Cursor::new(pattern(300_000));
     let bodies = [
         (Body::from_reader(reader(), None), content.clone()),
         (Body::from_reader(reader(), Some(300_000)), content.clone()),
         (Body::from(content.clone()), content.clone()),
-        (Body::from_stream(Pieces::of(&[b"a", b"", b"bc"]), None), b"abc".to_vec()),
-        (Body::from_stream(Pieces::of(&[b"a", b"", b"bc"]), Some(3)), b"abc".to_vec()),
+        (
+            Body::from_stream(Pieces::of(&[b"a", b"", b"bc"]), None),
+            b"abc".to_vec(),
+        ),
+        (
+            Body::from_stream(Pieces::of(&[b"a", b"", b"bc"]), Some(3)),
+            b"abc".to_vec(),
+        ),
         (Body::from_stream(Pieces::of(&[]), None), Vec::new()),
         (Body::from_stream(Pieces::of(&[]), Some(0)), Vec::new()),
     ];
     for (body, expected) in bodies {
-        let mut response = client.post(server.url("/echo")).body(body).send().await.unwrap();
+        let mut response = client
+            .post(server.url("/echo"))
+            .body(body)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 200);
         assert!(read(&mut response).await.unwrap() == expected);
     }
-    assert_eq!(client.net().opened, 1, "complete uploads keep their connection");
+    assert_eq!(
+        client.net().opened,
+        1,
+        "complete uploads keep their connection"
+    );
 }
 
 const EXPECT: &[u8] = b"expect: 100-continue\r\n";
@@ -924,7 +1184,10 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 #[tokio::test]
 async fn body_waits_for_100_continue() {
     let proceed = "HTTP/1.1 100 Continue\r\n\r\n";
-    for body in [Body::from("body"), Body::from_stream(Pieces::of(&[b"bo", b"dy"]), Some(4))] {
+    for body in [
+        Body::from("body"),
+        Body::from_stream(Pieces::of(&[b"bo", b"dy"]), Some(4)),
+    ] {
         let server = server([
             Step::ReadHead,
             Step::send("HTTP/1.1 102 Processing\r\n\r\n"),
@@ -955,9 +1218,18 @@ async fn body_is_sent_after_a_wait_without_100_continue() {
     let request = client.post(server.url("/")).body("body").expect_continue();
     let error = request.send().await.unwrap_err();
     let message = "waiting for the response head took longer than 30s";
-    expect_error(&error, ErrorKind::Timeout, Phase::Wait, message, origin(&server));
+    expect_error(
+        &error,
+        ErrorKind::Timeout,
+        Phase::Wait,
+        message,
+        origin(&server),
+    );
     let sending = error.timeline().unwrap().duration(Phase::Send);
-    assert!(sending >= Duration::from_secs(1), "the body did not wait: {sending:?}");
+    assert!(
+        sending >= Duration::from_secs(1),
+        "the body did not wait: {sending:?}"
+    );
     tokio::time::resume();
     soon(server.all_closed()).await;
     assert!(server.received()[0].ends_with(b"\r\n\r\nbody"));
@@ -976,7 +1248,11 @@ async fn final_answer_instead_of_100_continue_keeps_the_body_back() {
     assert_eq!(response.status(), 417);
     assert_eq!(read(&mut response).await.unwrap(), b"no");
     drop(response);
-    assert_eq!(client.net().open, 0, "the server may still wait for the body");
+    assert_eq!(
+        client.net().open,
+        0,
+        "the server may still wait for the body"
+    );
     assert_eq!(client.body_of(&server.url("/")).await, b"ok");
     assert!(server.received()[0].ends_with(b"\r\n\r\n"));
 }
@@ -986,15 +1262,26 @@ async fn dropped_response_costs_its_connection_unless_it_was_whole() {
     let cases = [
         ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf", false),
         ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", false),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n", false),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+            false,
+        ),
         ("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhalf", false),
         ("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nwholeX", false),
         ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwhole", true),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nwhole\r\n0\r\n\r\n", true),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nwhole\r\n0\r\n\r\n",
+            true,
+        ),
     ];
     for (answer, is_whole) in cases {
         let server = servers(
-            [Step::ReadHead, Step::send(answer), Step::ReadHead, Step::send(OK)],
+            [
+                Step::ReadHead,
+                Step::send(answer),
+                Step::ReadHead,
+                Step::send(OK),
+            ],
             [Step::ReadHead, Step::send(OK)],
         );
         let client = TestClient::new();
@@ -1003,22 +1290,43 @@ async fn dropped_response_costs_its_connection_unless_it_was_whole() {
         client.audit();
         assert_eq!(client.net().idle, u64::from(is_whole), "{answer}");
         assert_eq!(client.body_of(&server.url("/")).await, b"ok");
-        assert_eq!(server.connections(), if is_whole { 1 } else { 2 }, "{answer}");
+        assert_eq!(
+            server.connections(),
+            if is_whole { 1 } else { 2 },
+            "{answer}"
+        );
     }
 }
 
 #[tokio::test]
 async fn connection_the_server_ends_by_its_fields_is_not_kept() {
     let cases = [
-        ("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok", 2),
-        ("HTTP/1.1 200 OK\r\nconnection: x, Close\r\ncontent-length: 2\r\n\r\nok", 2),
+        (
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+            2,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nconnection: x, Close\r\ncontent-length: 2\r\n\r\nok",
+            2,
+        ),
         ("HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok", 2),
-        ("HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nok", 1),
-        ("HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nok", 1),
+        (
+            "HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nok",
+            1,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nok",
+            1,
+        ),
     ];
     for (answer, connections) in cases {
         let server = servers(
-            [Step::ReadHead, Step::send(answer), Step::ReadHead, Step::send(OK)],
+            [
+                Step::ReadHead,
+                Step::send(answer),
+                Step::ReadHead,
+                Step::send(OK),
+            ],
             [Step::ReadHead, Step::send(OK)],
         );
         let client = TestClient::new();
@@ -1038,9 +1346,20 @@ fn refusing() -> std::net::SocketAddr {
 async fn refused_connection_is_an_error_at_once() {
     let at = refusing();
     let client = TestClient::new();
-    let error = client.post(format!("http://{at}/")).body("x").send().await.unwrap_err();
+    let error = client
+        .post(format!("http://{at}/"))
+        .body("x")
+        .send()
+        .await
+        .unwrap_err();
     let message = format!("no connection to {at}");
-    expect_error(&error, ErrorKind::Connect, Phase::Connect, &message, format!("http://{at}"));
+    expect_error(
+        &error,
+        ErrorKind::Connect,
+        Phase::Connect,
+        &message,
+        format!("http://{at}"),
+    );
     assert!(error.is_retryable(), "nothing was sent");
     assert_eq!(client.net().opened, 0);
     let source = std::error::Error::source(&error).unwrap();
@@ -1064,7 +1383,13 @@ async fn error_when_every_address_refuses() {
     let client = TestClient::with(|builder| builder.resolve("many.test", addresses));
     let error = client.get("http://many.test/").send().await.unwrap_err();
     let message = format!("no connection to {} or 1 more", addresses[0]);
-    expect_error(&error, ErrorKind::Connect, Phase::Connect, &message, "http://many.test");
+    expect_error(
+        &error,
+        ErrorKind::Connect,
+        Phase::Connect,
+        &message,
+        "http://many.test",
+    );
 }
 
 #[tokio::test]
@@ -1072,10 +1397,20 @@ async fn name_without_an_address_is_an_error() {
     let nobody: [std::net::SocketAddr; 0] = [];
     let client = TestClient::with(|builder| builder.resolve("nobody.test", nobody));
     let error = client.get("http://nobody.test/").send().await.unwrap_err();
-    expect_error(&error, ErrorKind::Connect, Phase::Connect, "no address", "http://nobody.test");
+    expect_error(
+        &error,
+        ErrorKind::Connect,
+        Phase::Connect,
+        "no address",
+        "http://nobody.test",
+    );
     // A label longer than DNS allows: the resolver refuses it without asking anybody.
     let host = format!("{}.test", "a".repeat(64));
-    let error = client.get(format!("http://{host}/")).send().await.unwrap_err();
+    let error = client
+        .get(format!("http://{host}/"))
+        .send()
+        .await
+        .unwrap_err();
     let at = format!("http://{host}");
     expect_error(&error, ErrorKind::Dns, Phase::Dns, "no address for", at);
     assert!(std::error::Error::source(&error).is_some());
@@ -1088,7 +1423,12 @@ async fn names_are_resolved_by_the_system() {
     let url = format!("http://localhost:{}/", server.addr().port());
     let mut response = client.get(url).send().await.unwrap();
     assert_eq!(read(&mut response).await.unwrap(), b"ok");
-    assert!(response.timeline().spans().any(|span| span.phase == Phase::Dns));
+    assert!(
+        response
+            .timeline()
+            .spans()
+            .any(|span| span.phase == Phase::Dns)
+    );
 }
 
 /// A listener whose queue is full: the system answers no further connect.
@@ -1127,7 +1467,11 @@ async fn connect_that_nobody_answers_costs_the_connect_timeout() {
     let hole = BlackHole::new();
     let client = TestClient::new();
     let start = tokio::time::Instant::now();
-    let error = client.get(format!("http://{}/", hole.addr)).send().await.unwrap_err();
+    let error = client
+        .get(format!("http://{}/", hole.addr))
+        .send()
+        .await
+        .unwrap_err();
     let at = format!("http://{}", hole.addr);
     let message = "connecting took longer than 10s";
     expect_error(&error, ErrorKind::Timeout, Phase::Connect, message, at);
@@ -1135,9 +1479,21 @@ async fn connect_that_nobody_answers_costs_the_connect_timeout() {
     assert!(start.elapsed() < Duration::from_millis(10_010));
     assert_eq!(client.net().opened, 0);
     let request = client.get(format!("http://{}/", hole.addr));
-    let error = request.timeout(Duration::from_secs(2)).send().await.unwrap_err();
-    assert_eq!((error.kind(), error.phase()), (ErrorKind::Timeout, Some(Phase::Connect)));
-    assert!(error.to_string().contains("the request took longer than 2s"), "{error}");
+    let error = request
+        .timeout(Duration::from_secs(2))
+        .send()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.phase()),
+        (ErrorKind::Timeout, Some(Phase::Connect))
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("the request took longer than 2s"),
+        "{error}"
+    );
 }
 
 /// RFC 8305 section 5: the second address has its turn although the first has not failed.
@@ -1160,11 +1516,18 @@ async fn odd_but_sound_answers_are_read() {
         ("HTTP/1.1 200\r\ncontent-length: 1\r\n\r\nx", b"x"),
         ("HTTP/1.1 200 OK\ncontent-length: 1\n\nx", b"x"),
         ("HTTP/1.1 200 OK\r\nCONTENT-LENGTH:1\r\n\r\nx", b"x"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", b"x"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+            b"x",
+        ),
     ];
     for (answer, expected) in cases {
         let steps = [Step::ReadHead, Step::send(answer), Step::Close];
         let server = server(steps);
-        assert_eq!(TestClient::new().body_of(&server.url("/")).await, expected, "{answer}");
+        assert_eq!(
+            TestClient::new().body_of(&server.url("/")).await,
+            expected,
+            "{answer}"
+        );
     }
 }

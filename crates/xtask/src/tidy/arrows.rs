@@ -18,12 +18,13 @@ const LAYERS: [&[&str]; 6] = [
     &["client"],
 ];
 
+const ROOT: &str = "crates/turbohttp/src/lib.rs";
+
 /// An upward arrow that is there for a reason.
 struct Exception {
     from: &'static str,
     to: &'static str,
     name: &'static str,
-    #[expect(dead_code, reason = "for the reader of the table")]
     reason: &'static str,
 }
 
@@ -31,8 +32,14 @@ const EXCEPTIONS: [Exception; 6] = [
     Exception {
         from: "context",
         to: "client",
+        name: "Settings",
+        reason: "a request carries the options of its client",
+    },
+    Exception {
+        from: "context",
+        to: "client",
         name: "Timeouts",
-        reason: "a request carries its own copy of the client's plain options",
+        reason: "a request carries the options of its client",
     },
     Exception {
         from: "net",
@@ -58,12 +65,6 @@ const EXCEPTIONS: [Exception; 6] = [
         name: "NetTransport",
         reason: "a client holds the network as it is, which saves a box per request",
     },
-    Exception {
-        from: "error",
-        to: "response",
-        name: "Response",
-        reason: "named in documentation",
-    },
 ];
 
 /// What the modules of core may name besides themselves and `sync`.
@@ -76,8 +77,9 @@ pub(super) fn check(sources: &[Source]) -> Vec<Violation> {
 }
 
 fn client(sources: &[Source]) -> Vec<Violation> {
-    let exports = exports(sources, "turbohttp");
+    let exports = exports(sources);
     let mut violations = Vec::new();
+    let mut used = [false; EXCEPTIONS.len()];
     for source in in_crate(sources, "turbohttp") {
         let from = module_of(source, "turbohttp");
         let Some(layer) = layer_of(from) else {
@@ -89,10 +91,32 @@ fn client(sources: &[Source]) -> Vec<Violation> {
             let Some(target) = layer_of(&arrow.to) else {
                 continue;
             };
-            if target > layer && !is_excepted(from, &arrow) {
-                let message = format!("{from} names {}::{}, a layer above", arrow.to, arrow.name);
-                violations.push(Violation::at(source, arrow.line, message));
+            if target <= layer {
+                continue;
             }
+            match exception(from, &arrow) {
+                Some(index) => used[index] = true,
+                None => {
+                    let message =
+                        format!("{from} names {}::{}, a layer above", arrow.to, arrow.name);
+                    violations.push(Violation::at(source, arrow.line, message));
+                }
+            }
+        }
+    }
+    // A tree without the crate's root is a planted one, which uses no exception.
+    if let Some(root) = sources.iter().find(|source| source.path == ROOT) {
+        for (exception, _) in EXCEPTIONS.iter().zip(used).filter(|(_, used)| !used) {
+            let Exception {
+                from,
+                to,
+                name,
+                reason,
+            } = exception;
+            let message = format!(
+                "{from} names {to}::{name} no more ({reason}): remove the exception from tidy"
+            );
+            violations.push(Violation::of(root, message));
         }
     }
     violations
@@ -114,8 +138,8 @@ fn core(sources: &[Source]) -> Vec<Violation> {
     violations
 }
 
-fn is_excepted(from: &str, arrow: &Arrow) -> bool {
-    EXCEPTIONS.iter().any(|exception| {
+fn exception(from: &str, arrow: &Arrow) -> Option<usize> {
+    EXCEPTIONS.iter().position(|exception| {
         (exception.from, exception.to, exception.name) == (from, &arrow.to, &arrow.name)
     })
 }
@@ -227,11 +251,10 @@ fn expand(text: &str) -> Vec<Vec<String>> {
     }
 }
 
-/// The names that the root of a crate exports, each with the module it comes from.
-fn exports(sources: &[Source], name: &str) -> BTreeMap<String, String> {
-    let root = format!("crates/{name}/src/lib.rs");
+/// The names that the root of `turbohttp` exports, each with the module it comes from.
+fn exports(sources: &[Source]) -> BTreeMap<String, String> {
     let mut exports = BTreeMap::new();
-    let Some(root) = sources.iter().find(|source| source.path == root) else {
+    let Some(root) = sources.iter().find(|source| source.path == ROOT) else {
         return exports;
     };
     let lines: Vec<&str> = root.code().into_iter().map(|(_, line)| line).collect();
@@ -280,8 +303,12 @@ mod tests {
                 "use crate::net::NetStats;\nuse crate::Error;\n",
             ),
         ];
+        let found: Vec<String> = messages(&sources)
+            .into_iter()
+            .filter(|message| message.contains("a layer above"))
+            .collect();
         assert_eq!(
-            messages(&sources),
+            found,
             [
                 "crates/turbohttp/src/net/h1.rs:2: net names middleware::Stack, a layer above",
                 "crates/turbohttp/src/body.rs:1: body names client::Client, a layer above",
@@ -295,12 +322,19 @@ mod tests {
     fn exceptions_hold_for_one_name_only() {
         let sources = [plant(
             "crates/turbohttp/src/context.rs",
-            "use crate::client::{Client, Timeouts};\n",
+            "use crate::client::{Client, Settings};\n",
         )];
         assert_eq!(
             messages(&sources),
             ["crates/turbohttp/src/context.rs:1: context names client::Client, a layer above"]
         );
+    }
+
+    #[test]
+    fn an_exception_that_nobody_needs_is_found() {
+        let found = messages(&[plant(ROOT, "")]);
+        assert_eq!(found.len(), EXCEPTIONS.len());
+        assert!(found[0].contains("remove the exception"), "{found:?}");
     }
 
     #[test]

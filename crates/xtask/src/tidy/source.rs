@@ -35,7 +35,7 @@ fn walk(root: &Path, folder: &Path, sources: &mut Vec<Source>) -> Result<()> {
             if !SKIPPED.contains(&name.as_str()) {
                 walk(root, &path, sources)?;
             }
-        } else if KINDS.iter().any(|kind| is_kind(&kind)) {
+        } else if KINDS.iter().any(is_kind) {
             let relative = path
                 .strip_prefix(root)?
                 .to_string_lossy()
@@ -79,8 +79,7 @@ impl Source {
             let opens_tests = |next: &&(usize, &str)| {
                 next.1.starts_with("mod ") && next.1.trim_end().ends_with('{')
             };
-            if line == "#[cfg(test)]" && lines.peek().as_ref().is_some_and(|next| opens_tests(next))
-            {
+            if line == "#[cfg(test)]" && lines.peek().as_ref().is_some_and(opens_tests) {
                 break;
             }
             let line = without_comment(line);

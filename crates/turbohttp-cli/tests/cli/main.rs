@@ -1,0 +1,12 @@
+//! The built command against servers in this process.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+mod batch;
+mod demo;
+mod get;
+#[cfg(unix)]
+mod interrupt;
+#[cfg(unix)]
+mod terminal;
