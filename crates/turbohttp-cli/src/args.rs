@@ -28,6 +28,12 @@ pub(crate) enum Command {
     /// Send one request and write the body to stdout or a file
     Get(GetArgs),
     /// Send many requests: one URL or one JSON object per line
+    ///
+    /// An object has `url` and, if wanted, `method`, `headers`, `body`, `priority` (critical, high,
+    /// normal, low) and `output` (a file name for --out-dir). Blank lines and lines that begin with #
+    /// are skipped. A line that is wrong is reported and counted, and the others go on.
+    ///
+    /// Ctrl-C lets what runs finish; pressed again, it stops at once.
     Batch(BatchArgs),
     /// Run the loopback server until Ctrl-C
     Serve(ServeArgs),
@@ -121,9 +127,6 @@ pub(crate) struct GetArgs {
     pub(crate) client: ClientArgs,
 }
 
-/// Each line of FILE is a URL, or an object with `url` and, if wanted, `method`, `headers`, `body`,
-/// `priority` (critical, high, normal, low) and `output` (a file name for --out-dir). Blank lines and
-/// lines that begin with # are skipped.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct BatchArgs {
     /// The file of lines, or - for stdin

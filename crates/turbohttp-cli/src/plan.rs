@@ -109,7 +109,9 @@ pub(crate) fn pooled(total: usize) -> Limits {
 pub(crate) fn require_scheme(url: &str) -> anyhow::Result<()> {
     // No `://` means that what stands before a colon is a host, and not a scheme.
     if !url.contains("://") {
-        let shown: String = visible(url).chars().take(80).collect();
+        // What stands before an @ may be a password.
+        let shown = url.rsplit_once('@').map_or(url, |(_, host)| host);
+        let shown: String = visible(shown).chars().take(80).collect();
         bail!("\"{shown}\" has no scheme: write http:// or https:// before it");
     }
     Ok(())

@@ -4,6 +4,8 @@ use std::fmt;
 
 use http::{StatusCode, Version};
 
+use crate::ascii::eq_ignore_case;
+
 /// A response head in one reusable buffer: looking a field up allocates nothing and builds no map.
 ///
 /// The text of the head is copied here when it has arrived whole, so it stays readable while the
@@ -165,7 +167,7 @@ impl ResponseHead {
             .iter()
             .find(|span| {
                 usize::from(span.name_len) == name.len()
-                    && self.name_bytes(span).eq_ignore_ascii_case(name.as_bytes())
+                    && eq_ignore_case(self.name_bytes(span), name.as_bytes())
             })
             .map(|span| self.value_of(span))
     }

@@ -9,6 +9,7 @@
 //! Out of scope: sockets, TLS, timers, tasks, DNS, URLs with non-ASCII hosts.
 #![forbid(unsafe_code)]
 
+mod ascii;
 pub mod h1;
 pub mod head;
 pub mod origin;

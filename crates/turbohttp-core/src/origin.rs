@@ -51,37 +51,41 @@ impl Scheme {
 pub struct Origin(Arc<Parts>);
 
 struct Parts {
+    /// The origin as it begins a URL: `http://host` or `http://host:port`, in lower case.
+    text: Box<str>,
+    host_len: usize,
     scheme: Scheme,
     port: u16,
     hash: u64,
-    /// Lower case, without brackets' meaning changed: `[::1]` keeps its brackets.
-    host: Box<str>,
-    /// What the Host field says: the port only where it is not the scheme's own.
-    authority: Box<str>,
 }
 
 impl Origin {
     /// Makes an origin; `host` is folded to lower case and a final dot is dropped.
     ///
-    /// Names with other than ASCII characters are to be in their IDNA form already.
+    /// Names with other than ASCII characters are to be in their IDNA form already, IPv6 addresses in
+    /// brackets.
     pub fn new(scheme: Scheme, host: &str, port: u16) -> Origin {
-        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        Origin::folded(scheme, &host, port, hash_of(scheme, &host, port))
-    }
-
-    fn folded(scheme: Scheme, host: &str, port: u16, hash: u64) -> Origin {
-        let authority = if port == scheme.default_port() {
-            host.into()
-        } else {
-            format!("{host}:{port}").into_boxed_str()
-        };
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let mut text = format!("{}://{host}", scheme.as_str());
+        text.make_ascii_lowercase();
+        if port != scheme.default_port() {
+            // The port is written only where it is not the scheme's own.
+            text = format!("{text}:{port}");
+        }
+        let hash = hash_of(&text);
+        let host_len = host.len();
         Origin(Arc::new(Parts {
+            text: text.into(),
+            host_len,
             scheme,
             port,
             hash,
-            host: host.into(),
-            authority,
         }))
+    }
+
+    /// The origin as it begins a URL, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0.text
     }
 
     /// The scheme.
@@ -91,7 +95,7 @@ impl Origin {
 
     /// The host in lower case; an IPv6 address stands in brackets.
     pub fn host(&self) -> &str {
-        &self.0.host
+        &self.authority()[..self.0.host_len]
     }
 
     /// The effective port.
@@ -101,22 +105,18 @@ impl Origin {
 
     /// Host and, where it is not the scheme's default, port: the value of the Host field.
     pub fn authority(&self) -> &str {
-        &self.0.authority
+        &self.0.text[self.0.scheme.as_str().len() + "://".len()..]
     }
 
     /// The hash that [`Hash`] writes, computed when the origin was made.
     pub fn precomputed_hash(&self) -> u64 {
         self.0.hash
     }
-
-    fn is(&self, scheme: Scheme, host: &str, port: u16) -> bool {
-        self.0.port == port && self.0.scheme == scheme && *self.0.host == *host
-    }
 }
 
 impl PartialEq for Origin {
     fn eq(&self, other: &Origin) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || other.is(self.0.scheme, &self.0.host, self.0.port)
+        Arc::ptr_eq(&self.0, &other.0) || self.0.text == other.0.text
     }
 }
 
@@ -130,7 +130,7 @@ impl Hash for Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.0.scheme.as_str(), self.0.authority)
+        f.write_str(&self.0.text)
     }
 }
 
@@ -140,10 +140,9 @@ impl fmt::Debug for Origin {
     }
 }
 
-fn hash_of(scheme: Scheme, host: &str, port: u16) -> u64 {
+fn hash_of(text: &str) -> u64 {
     let mut hasher = HASHER.build_hasher();
-    hasher.write(host.as_bytes());
-    hasher.write_u32(u32::from(port) << 1 | u32::from(scheme == Scheme::Https));
+    hasher.write(text.as_bytes());
     hasher.finish()
 }
 
@@ -157,20 +156,27 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// The origin of `host` (in lower case, no final dot) and `port`.
+    /// The origin with exactly this text ([`Origin::as_str`]), if it is kept.
+    pub fn find(&self, text: &str) -> Option<Origin> {
+        let hash = hash_of(text);
+        self.table
+            .lock()
+            .find(hash, |origin| *origin.0.text == *text)
+            .cloned()
+    }
+
+    /// The origin of `host` and `port`, kept from now on; see [`Origin::new`].
     pub fn intern(&self, scheme: Scheme, host: &str, port: u16) -> Origin {
-        let hash = hash_of(scheme, host, port);
+        let made = Origin::new(scheme, host, port);
         let mut table = self.table.lock();
-        if let Some(origin) = table.find(hash, |origin| origin.is(scheme, host, port)) {
-            return origin.clone();
+        if let Some(known) = table.find(made.0.hash, |origin| *origin == made) {
+            return known.clone();
         }
-        // A miss is rare, and the entry is small: building it under the lock keeps it unique.
         if table.len() >= ORIGINS_MAX {
             table.clear();
         }
-        let origin = Origin::folded(scheme, host, port, hash);
-        table.insert_unique(hash, origin.clone(), Origin::precomputed_hash);
-        origin
+        table.insert_unique(made.0.hash, made.clone(), Origin::precomputed_hash);
+        made
     }
 
     /// How many origins are kept right now.

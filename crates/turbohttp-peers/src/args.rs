@@ -55,6 +55,9 @@ pub(crate) struct RunArgs {
     /// Also writes everything to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// How much the run is preferred to whatever else the machine does, if permitted; -20 is most
+    #[arg(long, default_value_t = -10, allow_negative_numbers = true)]
+    pub(crate) niceness: i32,
     /// Exits with 3 when a ratio is below its floor
     #[arg(long)]
     pub(crate) gate: bool,

@@ -61,7 +61,12 @@ const FLOORS: [Floor; 16] = [
 /// What came of the floors.
 pub(crate) struct Verdict {
     lines: Vec<(Outcome, String)>,
+    /// Cases that something else on the machine got in the way of.
+    disturbed: Vec<String>,
 }
+
+/// How far the rounds of the limit may lie apart before a case counts as disturbed.
+const SPREAD_MAX: f64 = 1.25;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -80,6 +85,7 @@ pub(crate) fn judge(results: &[CaseResult]) -> Verdict {
             .iter()
             .map(|floor| judge_floor(floor, results))
             .collect(),
+        disturbed: results.iter().filter_map(disturbance).collect(),
     }
 }
 
@@ -103,7 +109,9 @@ impl fmt::Display for Verdict {
             };
             writeln!(f, "{word}: {line}")?;
         }
-        Ok(())
+        self.disturbed
+            .iter()
+            .try_for_each(|line| writeln!(f, "disturbed: {line}"))
     }
 }
 
@@ -117,13 +125,29 @@ fn judge_floor(floor: &Floor, results: &[CaseResult]) -> (Outcome, String) {
     if floor.is_held_at(figure) {
         return (Outcome::Held, format!("{wanted}: {figure:.3}"));
     }
-    match of(PeerName::LimitTokio).filter(|limit| !floor.is_held_at(*limit)) {
+    let limit = match floor.bound {
+        Bound::Of(..) => of(PeerName::LimitTokio),
+        Bound::OfFastest(_) | Bound::Bodies(_) => None,
+    };
+    match limit.filter(|limit| !floor.is_held_at(*limit)) {
         Some(limit) => {
             let line = format!("{wanted}: {figure:.3}, and limit-tokio itself {limit:.3}");
             (Outcome::OutOfReach, line)
         }
         None => (Outcome::Missed, format!("{wanted}: {figure:.3}")),
     }
+}
+
+/// The limit does the same in every round; when its rounds differ, the machine was busy.
+fn disturbance(result: &CaseResult) -> Option<String> {
+    let (least, most) = result.peer(PeerName::LimitTokio)?.range();
+    let line = || {
+        format!(
+            "{}: limit-tokio from {least:.1} to {most:.1}/s",
+            result.case.name
+        )
+    };
+    (most > least * SPREAD_MAX).then(line)
 }
 
 fn describe(floor: &Floor) -> String {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// How much the measured processes are preferred to others.
+/// How much the measured processes are preferred to others of their session.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = -10;
 
@@ -53,8 +53,8 @@ mod system {
     }
 
     /// Prefers this process and its children to the rest of the machine.
-    pub(crate) fn prefer_session() {
-        own_session(NICENESS);
+    pub(crate) fn prefer_session(niceness: i32) {
+        own_session(niceness);
     }
 
     /// Where the scheduler groups by session, niceness counts only inside one, and each has another
@@ -115,7 +115,7 @@ mod system {
     pub(crate) fn end_with_parent() {}
     pub(crate) fn raise_priority() {}
     pub(crate) fn lower_priority() {}
-    pub(crate) fn prefer_session() {}
+    pub(crate) fn prefer_session(_niceness: i32) {}
     pub(crate) fn cpu_time() -> Duration {
         Duration::ZERO
     }

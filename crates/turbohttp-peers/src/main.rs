@@ -2,7 +2,7 @@
 //!
 //! Without a subcommand it measures: one server process on one core, and for every case, round and
 //! peer a client process on another. Rounds are interleaved (A B C D A B C D), so that whatever
-//! else the machine does meets every peer alike; medians and the ratios between them are the result.
+//! else the machine does meets every peer alike. The result is medians and the ratios between them.
 //!
 //! ```text
 //! turbohttp-peers                        all tables

@@ -50,11 +50,8 @@ fn write_peer(text: &mut String, result: &CaseResult, peer: &PeerResult) -> std:
     } else {
         1.0
     };
-    let rates = || peer.rounds.iter().map(|sample| sample.per_second() * scale);
-    let (least, most) = (
-        rates().fold(f64::MAX, f64::min),
-        rates().fold(0.0, f64::max),
-    );
+    let (least, most) = peer.range();
+    let (least, most) = (least * scale, most * scale);
     let cpu = peer.median(Sample::cpu_us_per_request);
     let requests = peer.counted.requests.max(1) as f64;
     writeln!(

@@ -33,6 +33,15 @@ pub(crate) struct PeerResult {
 }
 
 impl PeerResult {
+    /// The least and the greatest rate of the rounds, per second.
+    pub(crate) fn range(&self) -> (f64, f64) {
+        let rates = || self.rounds.iter().map(Sample::per_second);
+        (
+            rates().fold(f64::MAX, f64::min),
+            rates().fold(0.0, f64::max),
+        )
+    }
+
     /// The median of a figure over the rounds.
     pub(crate) fn median(&self, figure: impl Fn(&Sample) -> f64) -> f64 {
         median(self.rounds.iter().map(figure))
@@ -52,7 +61,7 @@ pub(crate) fn measure(args: &RunArgs) -> Result<Vec<CaseResult>> {
     } else {
         &args.peers
     };
-    machine::prefer_session();
+    machine::prefer_session(args.niceness);
     let _spinners = children::spinners()?;
     cases
         .into_iter()

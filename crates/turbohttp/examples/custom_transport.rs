@@ -1,4 +1,5 @@
 //! A transport of your own: answers from files below a folder, so that `file.local` needs no server.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::path::{Component, Path, PathBuf};
 

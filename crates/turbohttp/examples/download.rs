@@ -1,6 +1,7 @@
 //! A body that is written as it arrives: a file of any length, one buffer of memory.
 //!
 //! `cargo run --example download -- URL FILE`
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use turbohttp::{Client, Error, ErrorKind, Result, Timeouts};
 

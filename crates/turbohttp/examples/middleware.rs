@@ -1,4 +1,5 @@
-//! A middleware of your own: counts requests and adds a field; the first one added sees them first.
+//! A middleware of your own: numbers and counts requests; the first one added sees them first.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,36 +9,26 @@ use turbohttp::{
     header,
 };
 
-/// Numbers every request, and counts those that came back as errors.
+/// Numbers every request.
 #[derive(Clone, Default)]
-struct Numbered {
-    sent: Arc<AtomicU64>,
-    failed: Arc<AtomicU64>,
-}
+struct Numbered(Arc<AtomicU64>);
 
 impl Middleware for Numbered {
     async fn handle<T: Transport>(&self, mut request: Request, next: &T) -> Result<Response> {
-        let number = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
         request
             .headers_mut()
             .insert("x-request-number", number.into());
-        let outcome = next.send(request).await;
-        if !matches!(&outcome, Ok(response) if response.status().is_success()) {
-            self.failed.fetch_add(1, Ordering::Relaxed);
-        }
-        outcome
+        next.send(request).await
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    // Stands for a server that dislikes every second request.
+    // Stands for a server that says what it was sent.
     let mock = MockTransport::with_handler(|request| {
-        let number = request.headers()["x-request-number"].to_str();
-        match number.is_ok_and(|number| number.ends_with(['1', '3', '5', '7', '9'])) {
-            true => MockReply::new(StatusCode::OK),
-            false => MockReply::new(StatusCode::SERVICE_UNAVAILABLE),
-        }
+        let fields = format!("{:?}", request.headers());
+        MockReply::new(StatusCode::OK).body(fields)
     });
     let numbered = Numbered::default();
     let client = Client::builder()
@@ -50,14 +41,10 @@ async fn main() -> Result<()> {
                 .insert(header::ACCEPT_LANGUAGE, english);
         })
         .build()?;
-    for _ in 0..10 {
-        client.get("http://mock.test/").send().await?;
+    for _ in 0..2 {
+        let response = client.get("http://mock.test/").send().await?;
+        println!("{}", response.text().await?);
     }
-    let (sent, failed) = (&numbered.sent, &numbered.failed);
-    println!(
-        "{} sent, {} failed",
-        sent.load(Ordering::Relaxed),
-        failed.load(Ordering::Relaxed)
-    );
+    println!("{} sent", numbered.0.load(Ordering::Relaxed));
     Ok(())
 }

@@ -1,4 +1,5 @@
 //! Testing without a network: scripted answers, faults and delays, and the mock's own counts.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::Duration;
 

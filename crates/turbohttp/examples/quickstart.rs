@@ -1,4 +1,5 @@
 //! One request, its body, and where its time went.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use turbohttp::Client;
 

@@ -1,4 +1,5 @@
 //! Where the time of a request went: the same URL twice, so that the second finds a connection.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use turbohttp::{Client, Result, Timeline};
 

@@ -1,6 +1,7 @@
 //! A body that is read while it is sent: a file of any length in pieces of at most 64 KiB.
 //!
 //! `cargo run --example upload -- FILE URL`
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use turbohttp::{Body, Client, Error, ErrorKind, Result};
 

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method};
 use turbohttp_core::head::ResponseHead;
-use turbohttp_core::origin::Origin;
 use turbohttp_core::pool::Reset;
 use turbohttp_core::timeline::{Mailbox, Timeline};
 
@@ -23,7 +22,6 @@ pub(crate) struct Context {
     // The request.
     pub(crate) method: Method,
     pub(crate) url: RequestUrl,
-    pub(crate) origin: Option<Origin>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
     pub(crate) expect_continue: bool,
@@ -87,7 +85,6 @@ impl Reset for Context {
         let Context {
             method,
             url,
-            origin,
             headers,
             body,
             expect_continue,
@@ -106,7 +103,6 @@ impl Reset for Context {
         received.finish(head);
         *method = Method::GET;
         url.reset();
-        *origin = None;
         clear_map(headers);
         *body = Body::empty();
         *expect_continue = false;
@@ -123,9 +119,8 @@ impl Reset for Context {
     }
 
     fn is_blank(&self) -> bool {
-        self.method == Method::GET
+        self.method.as_str() == Method::GET.as_str()
             && self.url.is_blank()
-            && self.origin.is_none()
             && self.headers.is_empty()
             && self.body.is_empty()
             && !self.expect_continue

@@ -25,6 +25,12 @@ pub const CONTEXTS_MAX: usize = 1_024;
 /// Contexts kept for requests that were made without a client.
 pub const DETACHED_CONTEXTS_MAX: usize = 64;
 
+/// The most bytes a URL may have.
+pub const URL_BYTES_MAX: usize = 64 * 1024;
+
+/// What a pooled request keeps of the buffer for its URL, in bytes.
+pub const URL_KEPT_BYTES_MAX: usize = 4 * 1024;
+
 /// A request body of at most this many bytes is appended to the head, so that both leave in one send.
 pub const INLINE_BODY_BYTES_MAX: usize = 16 * 1024;
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
-use turbohttp_core::origin::Origin;
+use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, PoolBox};
 use turbohttp_core::timeline::Recorder;
 
@@ -72,9 +72,13 @@ impl Request {
     ///
     /// [`ErrorKind::Url`] if `url` is malformed or has another scheme than http and https.
     pub fn set_url(&mut self, url: impl AsRef<str>) -> Result<()> {
+        self.read_url(url.as_ref(), None)
+    }
+
+    /// Reads the URL with the help of a client's table of origins.
+    pub(crate) fn read_url(&mut self, url: &str, origins: Option<&Origins>) -> Result<()> {
         let context = &mut *self.context;
-        context.origin = None;
-        context.url.set(url.as_ref())?;
+        context.url.set(url, origins)?;
         if let Some(credentials) = context.url.take_credentials() {
             context
                 .headers
@@ -84,12 +88,15 @@ impl Request {
     }
 
     /// The origin the request goes to.
-    pub fn origin(&self) -> Origin {
-        let url = &self.context.url;
-        match &self.context.origin {
-            Some(origin) => origin.clone(),
-            None => Origin::new(url.scheme(), url.host(), url.port()),
-        }
+    ///
+    /// # Panics
+    ///
+    /// Never: a request that can be seen has a URL.
+    pub fn origin(&self) -> &Origin {
+        self.context
+            .url
+            .origin()
+            .expect("a request that can be seen has a URL")
     }
 
     /// The header fields that were set.
@@ -120,12 +127,15 @@ impl Request {
         };
         clone.context.method = self.context.method.clone();
         // A URL in normal form is read again as it is.
-        clone.context.url.set(self.url()).ok()?;
+        clone.context.url.set(self.url(), None).ok()?;
         clone.context.headers.clone_from(&self.context.headers);
         clone.context.body = body;
         clone.context.expect_continue = self.context.expect_continue;
         clone.context.timeout = self.context.timeout;
         clone.context.body_bytes_max = self.context.body_bytes_max;
+        // A second attempt of a request under way has its client's settings and the rest of its time.
+        clone.context.settings.clone_from(&self.context.settings);
+        clone.context.deadline = self.context.deadline;
         Some(clone)
     }
 

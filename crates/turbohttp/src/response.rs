@@ -49,7 +49,7 @@ impl Response {
 
     /// The origin that answered.
     pub fn origin(&self) -> Option<&Origin> {
-        self.context.origin.as_ref()
+        self.context.url.origin()
     }
 
     /// The value of the first field called `name` (in any case of letters), if it is visible ASCII or
@@ -156,10 +156,12 @@ impl Response {
     /// Dropping the future drops the response, which closes its connection.
     pub async fn bytes(mut self) -> Result<Bytes> {
         // A body that is in memory already is handed over as it is.
+        let limit = self.context.collect_bytes_max();
         if let Received::Bytes {
             bytes,
             given: false,
         } = &mut self.context.received
+            && bytes.len() <= limit
         {
             return Ok(std::mem::take(bytes));
         }
@@ -312,7 +314,7 @@ impl Response {
     #[cold]
     fn explain(&self, error: Error) -> Error {
         let error = error.with_timeline(&self.context.timeline);
-        match &self.context.origin {
+        match self.context.url.origin() {
             Some(origin) => error.at(origin),
             None => error,
         }

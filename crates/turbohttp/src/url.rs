@@ -2,67 +2,42 @@
 //!
 //! # Implementation
 //!
-//! Nearly every URL that a program sends is plain: lower-case scheme, ASCII host, a path without dot
-//! segments. Those are checked byte by byte and copied once. All others go through the `url` crate
-//! (the WHATWG standard, with IDNA), and its normal form is what goes out. A property test holds the
-//! two against each other.
+//! Nearly every URL that a program sends begins with an origin it has asked before and is plain:
+//! lower-case scheme, ASCII host, a path without dot segments. The origin is found by its text in the
+//! client's table, the rest is checked byte by byte, and the whole is copied once. All other URLs go
+//! through the `url` crate (the WHATWG standard, with IDNA), and its normal form is what goes out. A
+//! property test holds the two against each other.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
-use turbohttp_core::origin::Scheme;
+use turbohttp_core::origin::{Origin, Origins, Scheme};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{URL_BYTES_MAX, URL_KEPT_BYTES_MAX};
 
-/// The most bytes a URL may have.
-pub(crate) const URL_BYTES_MAX: usize = 64 * 1024;
-
-/// What the buffer keeps when it is reset, in bytes.
-const KEPT_BYTES_MAX: usize = 4 * 1024;
-
-/// A URL as text in normal form, without userinfo and fragment, and where its parts are.
-#[derive(Debug)]
+/// A URL as text in normal form, without userinfo and fragment: its origin, then path and query.
+#[derive(Debug, Default)]
 pub(crate) struct RequestUrl {
     text: String,
-    scheme: Scheme,
-    host_start: u32,
-    host_end: u32,
-    target_start: u32,
-    port: u16,
+    origin: Option<Origin>,
+    /// Invariant: the length of the origin's text, with which `text` begins.
+    target_start: usize,
     /// Userinfo of the URL as a field value; it never stays in the text.
     credentials: Option<HeaderValue>,
 }
 
-impl Default for RequestUrl {
-    fn default() -> RequestUrl {
-        RequestUrl {
-            text: String::new(),
-            scheme: Scheme::Http,
-            host_start: 0,
-            host_end: 0,
-            target_start: 0,
-            port: 0,
-            credentials: None,
-        }
-    }
-}
-
 impl RequestUrl {
-    /// Reads `input`, replacing what was held.
-    pub(crate) fn set(&mut self, input: &str) -> Result<()> {
-        self.reset();
+    /// Reads `input`, replacing what was held; a URL that is refused leaves it as it was.
+    ///
+    /// The client's `origins` save work; a request without a client has none.
+    pub(crate) fn set(&mut self, input: &str, origins: Option<&Origins>) -> Result<()> {
         if input.len() > URL_BYTES_MAX {
-            return Err(url_error(
-                &input[..0],
-                format!("URL exceeds {URL_BYTES_MAX} bytes"),
-            ));
+            return Err(url_error("", format!("URL exceeds {URL_BYTES_MAX} bytes")));
         }
-        match self.set_plain(input) {
+        match self.set_plain(input, origins) {
             Some(()) => Ok(()),
-            None => {
-                self.reset();
-                self.set_any(input)
-            }
+            None => self.set_any(input, origins),
         }
     }
 
@@ -71,22 +46,14 @@ impl RequestUrl {
         &self.text
     }
 
-    pub(crate) fn scheme(&self) -> Scheme {
-        self.scheme
-    }
-
-    /// The host in lower case, without a final dot; an IPv6 address in brackets.
-    pub(crate) fn host(&self) -> &str {
-        &self.text[self.host_start as usize..self.host_end as usize]
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    /// The origin; every request that is sent has one.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     /// Path and query: what stands in the request line (RFC 9112 section 3.2.1).
     pub(crate) fn target(&self) -> &str {
-        &self.text[self.target_start as usize..]
+        &self.text[self.target_start..]
     }
 
     /// The credentials of the URL as the value of an Authorization field.
@@ -97,66 +64,52 @@ impl RequestUrl {
     pub(crate) fn reset(&mut self) {
         let RequestUrl {
             text,
-            scheme,
-            host_start,
-            host_end,
+            origin,
             target_start,
-            port,
             credentials,
         } = self;
         text.clear();
-        if text.capacity() > KEPT_BYTES_MAX {
+        if text.capacity() > URL_KEPT_BYTES_MAX {
             *text = String::new();
         }
-        *scheme = Scheme::Http;
-        (*host_start, *host_end, *target_start, *port) = (0, 0, 0, 0);
+        *origin = None;
+        *target_start = 0;
         *credentials = None;
     }
 
     pub(crate) fn is_blank(&self) -> bool {
-        self.text.is_empty() && self.credentials.is_none()
+        self.text.is_empty() && self.origin.is_none() && self.credentials.is_none()
     }
 
     /// The plain case, which is its own normal form; `None` leaves it to the `url` crate.
-    fn set_plain(&mut self, input: &str) -> Option<()> {
+    fn set_plain(&mut self, input: &str, origins: Option<&Origins>) -> Option<()> {
         let (scheme, host_start) = match input.as_bytes() {
             [b'h', b't', b't', b'p', b':', b'/', b'/', ..] => (Scheme::Http, 7),
             [b'h', b't', b't', b'p', b's', b':', b'/', b'/', ..] => (Scheme::Https, 8),
             _ => return None,
         };
-        let rest = &input[host_start..];
-        let bytes = rest.as_bytes();
-        let host_len = bytes
-            .iter()
-            .position(|byte| !is_host_byte(*byte))
-            .unwrap_or(bytes.len());
-        if !is_plain_host(&rest[..host_len]) {
-            return None;
-        }
-        let (port, authority_len) = plain_port(rest, host_len, scheme)?;
-        let target = plain_target(&rest[authority_len..])?;
-
-        self.scheme = scheme;
-        self.port = port;
-        // A URL is bounded far below 4 GiB, so the casts lose nothing.
-        self.host_start = host_start as u32;
-        self.host_end = (host_start + host_len) as u32;
-        self.target_start = (host_start + authority_len) as u32;
-        let target_start = host_start + authority_len;
-        if target.starts_with('/') {
-            self.text.push_str(&input[..target_start + target.len()]);
-        } else {
-            self.text.push_str(&input[..target_start]);
-            self.text.push('/');
-            self.text.push_str(target);
-        }
+        let is_end = |byte: &u8| matches!(byte, b'/' | b'?' | b'#');
+        let authority = input.as_bytes()[host_start..].iter().position(is_end);
+        let (origin, rest) = match authority {
+            Some(length) => input.split_at(host_start + length),
+            None => (input, ""),
+        };
+        let target = plain_target(rest)?;
+        let origin = match origins.and_then(|origins| origins.find(origin)) {
+            Some(known) => known,
+            None => {
+                let (host, port) = plain_authority(&origin[host_start..], scheme)?;
+                make_origin(origins, scheme, host, port)
+            }
+        };
+        self.write(origin, target);
         Some(())
     }
 
     /// Any URL, by the WHATWG standard.
     #[cold]
-    fn set_any(&mut self, input: &str) -> Result<()> {
-        let url = url::Url::parse(input)
+    fn set_any(&mut self, input: &str, origins: Option<&Origins>) -> Result<()> {
+        let mut url = url::Url::parse(input)
             .map_err(|error| url_error(input, format!("malformed URL: {error}")))?;
         let scheme = match url.scheme() {
             "http" => Scheme::Http,
@@ -171,31 +124,48 @@ impl RequestUrl {
         if host.is_empty() {
             return Err(url_error(input, "URL has no host".to_owned()));
         }
-        self.begin(scheme, host, url.port().unwrap_or(scheme.default_port()));
-        self.text.push_str(url.path());
-        if let Some(query) = url.query() {
-            self.text.push('?');
-            self.text.push_str(query);
-        }
-        self.credentials = credentials(&url);
+        let port = url.port().unwrap_or(scheme.default_port());
+        let origin = make_origin(origins, scheme, host, port);
+        let credentials = credentials(&url);
+        url.set_fragment(None);
+        self.write(origin, &url[url::Position::BeforePath..]);
+        self.credentials = credentials;
         Ok(())
     }
 
-    /// Writes everything before the path.
-    fn begin(&mut self, scheme: Scheme, host: &str, port: u16) {
-        self.scheme = scheme;
-        self.port = port;
-        self.text.push_str(scheme.as_str());
-        self.text.push_str("://");
-        self.host_start = self.text.len() as u32;
-        self.text.push_str(host);
-        self.host_end = self.text.len() as u32;
-        if port != scheme.default_port() {
-            self.text.push(':');
-            self.text.push_str(&port.to_string());
+    fn write(&mut self, origin: Origin, target: &str) {
+        self.text.clear();
+        self.text.push_str(origin.as_str());
+        self.target_start = self.text.len();
+        if !target.starts_with('/') {
+            self.text.push('/');
         }
-        self.target_start = self.text.len() as u32;
+        self.text.push_str(target);
+        self.origin = Some(origin);
+        self.credentials = None;
     }
+}
+
+fn make_origin(origins: Option<&Origins>, scheme: Scheme, host: &str, port: u16) -> Origin {
+    match origins {
+        Some(origins) => origins.intern(scheme, host, port),
+        None => Origin::new(scheme, host, port),
+    }
+}
+
+/// Host and port if the standard would leave them as they are.
+fn plain_authority(authority: &str, scheme: Scheme) -> Option<(&str, u16)> {
+    let length = authority
+        .bytes()
+        .position(|byte| !is_host_byte(byte))
+        .unwrap_or(authority.len());
+    let (host, after) = authority.split_at(length);
+    let port = if after.is_empty() {
+        scheme.default_port()
+    } else {
+        plain_port(after, scheme)?
+    };
+    is_plain_host(host).then_some((host, port))
 }
 
 /// Lower-case letters, digits, hyphen, underscore and dot: upper case is left to the `url` crate.
@@ -239,35 +209,21 @@ fn is_plain_ipv4(host: &[u8]) -> bool {
     parts == 4 && digits > 0 && number < 256
 }
 
-/// The port and where the authority ends. The scheme's own port, an empty one and one with leading
-/// zeros are no normal form.
-fn plain_port(rest: &str, host_len: usize, scheme: Scheme) -> Option<(u16, usize)> {
-    let after = &rest.as_bytes()[host_len..];
-    if after.first() != Some(&b':') {
-        return Some((scheme.default_port(), host_len));
-    }
-    let digits = after[1..]
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    if !(1..=5).contains(&digits) || after[1] == b'0' {
+/// A colon and a port. The scheme's own port, none, and one with leading zeros are no normal form.
+fn plain_port(text: &str, scheme: Scheme) -> Option<u16> {
+    let digits = text.strip_prefix(':')?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) || digits.starts_with('0') {
         return None;
     }
-    let port = after[1..=digits]
-        .iter()
-        .fold(0u32, |port, digit| port * 10 + u32::from(digit - b'0'));
-    let port = u16::try_from(port)
+    digits
+        .parse()
         .ok()
-        .filter(|port| *port != scheme.default_port())?;
-    Some((port, host_len + 1 + digits))
+        .filter(|port| *port != scheme.default_port())
 }
 
 /// Path and query if the standard would leave them as they are; the fragment is cut off.
 fn plain_target(rest: &str) -> Option<&str> {
     let bytes = rest.as_bytes();
-    if !matches!(bytes.first(), None | Some(b'/' | b'?' | b'#')) {
-        return None;
-    }
     let mut previous = b' ';
     for (index, byte) in bytes.iter().enumerate() {
         match TARGET_BYTES[usize::from(*byte)] {
@@ -341,16 +297,19 @@ pub(crate) fn basic(user: &[u8], password: &[u8]) -> HeaderValue {
     value
 }
 
-/// Userinfo is a secret: the message shows the URL without it.
+/// Userinfo and query can be secrets: the message shows the URL without them. Where it is not plain
+/// which is which, neither is shown.
 #[cold]
 fn url_error(input: &str, message: String) -> Error {
     const SHOWN_CHARS_MAX: usize = 200;
-    let shown: String = match input.rsplit_once('@') {
-        Some((before, after)) => {
-            let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
-            format!("{scheme}://***@{after}")
+    let path_end = input.find(['?', '#']).unwrap_or(input.len());
+    let shown: String = match input.rfind('@') {
+        Some(at) => {
+            let scheme = input.split_once("://").map_or("", |(scheme, _)| scheme);
+            let rest = input.get(at..path_end).unwrap_or_default();
+            format!("{scheme}://***{rest}")
         }
-        None => input.to_owned(),
+        None => input[..path_end].to_owned(),
     };
     let shown: String = shown
         .chars()

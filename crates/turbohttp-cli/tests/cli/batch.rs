@@ -261,7 +261,12 @@ fn a_server_that_goes_away_fails_the_rest_only() {
     assert!(line.contains("\"status\":200"), "{line}");
     drop(server);
     ask(&mut line);
-    assert!(line.contains("\"kind\":\"connect\""), "{line}");
+    // Mostly refused; a child that another test is just starting may hold the listener for a moment
+    // longer, and then the connection is reset.
+    let row: Value = serde_json::from_str(&line).unwrap();
+    let kind = row["error"]["kind"].as_str().unwrap();
+    assert!(["connect", "io", "truncated"].contains(&kind), "{line}");
+    assert!(row["status"].is_null(), "{line}");
     drop(stdin);
     assert_eq!(child.wait().unwrap().code(), Some(1));
 }

@@ -6,6 +6,7 @@ use http::{StatusCode, Version};
 
 use super::head::parse_trailers;
 use super::{HeadLimits, ParseError};
+use crate::ascii::eq_ignore_case;
 use crate::head::ResponseHead;
 
 /// Bytes of chunk extensions that one body may carry in all: they mean nothing to this client.
@@ -42,11 +43,11 @@ impl FramingFields {
         let mut fields = FramingFields::default();
         // Most fields are passed over by the length of their name alone.
         for (name, value) in head.iter_of_lengths([10, 14, 17]) {
-            if name.eq_ignore_ascii_case(b"content-length") {
+            if eq_ignore_case(name, b"content-length") {
                 fields.add_length(value)?;
-            } else if name.eq_ignore_ascii_case(b"connection") {
+            } else if eq_ignore_case(name, b"connection") {
                 fields.add_connection(value);
-            } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            } else if eq_ignore_case(name, b"transfer-encoding") {
                 fields.add_coding(value)?;
             }
         }

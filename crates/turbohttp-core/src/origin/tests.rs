@@ -31,8 +31,14 @@ fn authority_names_the_port_only_where_it_must() {
 fn interned_origins_share_one_allocation_and_the_table_is_bounded() {
     let origins = Origins::default();
     let first = origins.intern(Scheme::Http, "a", 1);
-    let second = origins.intern(Scheme::Http, "a", 1);
-    assert!(Arc::ptr_eq(&first.0, &second.0));
+    let second = origins.intern(Scheme::Http, "A", 1);
+    let found = origins.find("http://a:1").unwrap();
+    assert!(Arc::ptr_eq(&first.0, &second.0) && Arc::ptr_eq(&first.0, &found.0));
+    assert_eq!(
+        origins.find("http://A:1"),
+        None,
+        "only its own text finds it"
+    );
     for port in 0..u16::MAX {
         origins.intern(Scheme::Http, "many", port);
         assert!(origins.len() <= ORIGINS_MAX);

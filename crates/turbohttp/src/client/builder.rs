@@ -1,6 +1,7 @@
 //! Building a client: options, middlewares, transport.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -21,7 +22,6 @@ use crate::response::Response;
 use crate::transport::Transport;
 
 /// Collects what a [`Client`] is made of; options are checked by [`build`](ClientBuilder::build).
-#[derive(Debug)]
 pub struct ClientBuilder<T = Network, S = ()> {
     limits: Limits,
     timeouts: Timeouts,
@@ -172,6 +172,20 @@ impl<T, S> ClientBuilder<T, S> {
                 }),
             }),
         })
+    }
+}
+
+impl<T: fmt::Debug, S: fmt::Debug> fmt::Debug for ClientBuilder<T, S> {
+    /// Default fields without their values, which can be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("limits", &self.limits)
+            .field("timeouts", &self.timeouts)
+            .field("defaults", &self.defaults.keys().collect::<Vec<_>>())
+            .field("net", &self.net)
+            .field("transport", &self.transport)
+            .field("stack", &self.stack)
+            .finish()
     }
 }
 

@@ -153,10 +153,6 @@ impl Inner {
         context
             .settings
             .get_or_insert_with(|| self.settings.clone());
-        if context.origin.is_none() {
-            let url = &context.url;
-            context.origin = Some(self.origins.intern(url.scheme(), url.host(), url.port()));
-        }
     }
 }
 

@@ -26,7 +26,7 @@ pub struct RequestBuilder {
 impl RequestBuilder {
     pub(crate) fn new(client: Client, mut request: Request, method: Method, url: &str) -> Self {
         request.set_method(method);
-        let mistake = request.set_url(url).err();
+        let mistake = request.read_url(url, Some(&client.inner.origins)).err();
         RequestBuilder {
             client,
             request,

@@ -124,7 +124,7 @@ async fn timed<T>(
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let start = clock::now();
-    let own = start + limit;
+    let own = clock::after(start, limit);
     let (until, is_own) = match context.deadline {
         Some(deadline) if deadline < own => (deadline, false),
         _ => (own, true),

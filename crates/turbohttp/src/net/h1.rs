@@ -12,7 +12,6 @@ use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::BufMut;
-use http::Method;
 use tokio::io::AsyncReadExt;
 use tokio::runtime;
 use turbohttp_core::h1::body::Framing;
@@ -145,7 +144,11 @@ impl Connection {
             expect_continue: context.expect_continue,
         };
         let encoded = encode::request_head(self.upload.start(), &head)?;
-        self.exchange = Exchange::new(context.method == Method::HEAD, encoded.closing, self.limits);
+        self.exchange = Exchange::new(
+            context.method.as_str() == "HEAD",
+            encoded.closing,
+            self.limits,
+        );
         self.upload.add_body(&context.body, context.expect_continue);
         self.since = context.began.unwrap_or_else(clock::now);
         self.read_since_head = false;

@@ -172,7 +172,7 @@ impl Idle {
                 aged.extend(queue.pop_front());
             }
             if let Some(front) = queue.front() {
-                let due = front.since + self.age_max;
+                let due = clock::after(front.since, self.age_max);
                 next = Some(next.map_or(due, |next: Instant| next.min(due)));
             }
         }
@@ -220,7 +220,7 @@ impl Drop for Idle {
 
 /// Closes connections as they age, until none is left or the client is gone.
 async fn clean(shared: Weak<Shared>, first: Duration) {
-    let mut due = clock::now() + first;
+    let mut due = clock::after(clock::now(), first);
     loop {
         tokio::time::sleep_until(due.into()).await;
         let Some(shared) = shared.upgrade() else {

@@ -118,7 +118,8 @@ impl NetTransport {
 
     /// One exchange: on an idle connection of the origin, or on a new one.
     async fn exchange(&self, context: &mut Context, origin: &Origin) -> Result<Box<Connection>> {
-        if let Some(mut connection) = self.take_idle(origin, context.began).await {
+        let began = began(context);
+        if let Some(mut connection) = self.take_idle(origin, began).await {
             context.timeline.set_connection(connection.id(), true);
             match connection.round_trip(context).await {
                 Ok(()) => return Ok(connection),
@@ -139,8 +140,8 @@ impl NetTransport {
     }
 
     /// The newest idle connection on which nothing has happened since it was put aside.
-    async fn take_idle(&self, origin: &Origin, now: Option<Instant>) -> Option<Box<Connection>> {
-        let now = now?;
+    async fn take_idle(&self, origin: &Origin, now: Instant) -> Option<Box<Connection>> {
+        // A socket says nothing where nobody drives its runtime.
         let here = tokio::runtime::Handle::try_current().ok()?.id();
         while let Some(mut connection) = self.shared.idle.check_out(origin, here, now) {
             if poll_fn(|cx| Poll::Ready(connection.is_quiet(cx))).await {
@@ -162,9 +163,8 @@ impl NetTransport {
 impl Transport for NetTransport {
     async fn send(&self, mut request: Request) -> Result<Response> {
         let context = &mut *request.context;
-        let origin = match &context.origin {
-            Some(origin) => origin.clone(),
-            None => Origin::new(context.url.scheme(), context.url.host(), context.url.port()),
+        let Some(origin) = context.url.origin().cloned() else {
+            return Err(Error::new(ErrorKind::Url, "request has no URL"));
         };
         match self.exchange(context, &origin).await {
             Ok(connection) if connection.is_done() => connection.finish_now(),
@@ -177,6 +177,18 @@ impl Transport for NetTransport {
     fn into_held(self) -> Held {
         Held::Net(self)
     }
+}
+
+/// When the network's part of a request begins: with the request, unless a middleware came first.
+fn began(context: &mut Context) -> Instant {
+    if let Some(began) = context.began {
+        return began;
+    }
+    let now = clock::now();
+    context.began = Some(now);
+    // What the middleware took belongs to no phase.
+    context.timeline.end(now);
+    now
 }
 
 /// Whether a request that got no answer may be sent again: if nothing of it was sent, or if its method

@@ -161,8 +161,7 @@ impl Transport for MockTransport {
         }
         visit.leave();
         if let Some((kind, message)) = reply.failure {
-            let origin = request.origin();
-            return Err(Error::new(kind, message).at(&origin));
+            return Err(Error::new(kind, message).at(request.origin()));
         }
         let mut response = request.respond(reply.status, reply.body);
         for (name, value) in &*reply.fields {

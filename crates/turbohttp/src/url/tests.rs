@@ -4,13 +4,14 @@ use super::*;
 
 fn parse(input: &str) -> Result<RequestUrl> {
     let mut url = RequestUrl::default();
-    url.set(input).map(|()| url)
+    url.set(input, None).map(|()| url)
 }
 
 fn check(input: &str, text: &str, host: &str, port: u16, target: &str) {
     let url = parse(input).unwrap();
+    let origin = url.origin().unwrap();
     assert_eq!(
-        (url.as_str(), url.host(), url.port(), url.target()),
+        (url.as_str(), origin.host(), origin.port(), url.target()),
         (text, host, port, target)
     );
 }
@@ -67,6 +68,13 @@ fn userinfo_becomes_credentials_and_leaves_the_text() {
 }
 
 #[test]
+fn a_refused_url_changes_nothing() {
+    let mut url = parse("http://host/x").unwrap();
+    url.set("http://", None).unwrap_err();
+    assert_eq!((url.as_str(), url.target()), ("http://host/x", "/x"));
+}
+
+#[test]
 fn bad_urls_are_refused_with_the_reason() {
     for (input, reason) in [
         ("", "relative URL"),
@@ -103,14 +111,19 @@ proptest! {
     fn plain_urls_are_read_as_the_standard_reads_them(
         input in "https?://[a-z0-9._:-]{1,12}([/?#][a-zA-Z0-9/.%?#&=~!$'()*+,;:@^|-]{0,16})?",
     ) {
+        let origins = Origins::default();
         let mut plain = RequestUrl::default();
-        if plain.set_plain(&input).is_some() {
+        if plain.set_plain(&input, Some(&origins)).is_some() {
             let mut any = RequestUrl::default();
-            any.set_any(&input).unwrap();
+            any.set_any(&input, None).unwrap();
             prop_assert_eq!(plain.as_str(), any.as_str());
-            prop_assert_eq!(plain.host(), any.host());
-            prop_assert_eq!(plain.port(), any.port());
+            prop_assert_eq!(plain.origin(), any.origin());
             prop_assert_eq!(plain.target(), any.target());
+            // Found by its text the second time, it is read the same way.
+            let mut again = RequestUrl::default();
+            again.set(&input, Some(&origins)).unwrap();
+            prop_assert_eq!(again.as_str(), plain.as_str());
+            prop_assert_eq!(again.origin(), plain.origin());
         }
     }
 }

@@ -184,14 +184,25 @@ async fn body_reads_may_be_dropped_at_any_poll() {
 async fn dropped_chunk_calls_lose_nothing() {
     let cases = [
         ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab", "cde"),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nab", "c\r\n2\r\nde\r\n0\r\n\r\n"),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n3;x", "\r\ncde\r\n0\r\n\r\n"),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nab",
+            "c\r\n2\r\nde\r\n0\r\n\r\n",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n3;x",
+            "\r\ncde\r\n0\r\n\r\n",
+        ),
         ("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nab", "cde"),
     ];
     for (first, rest) in cases {
         let go = Signal::new();
         let server = Script::new()
-            .accept([Step::ReadHead, Step::send(first), Step::Await(go.clone()), Step::send(rest)])
+            .accept([
+                Step::ReadHead,
+                Step::send(first),
+                Step::Await(go.clone()),
+                Step::send(rest),
+            ])
             .start()
             .unwrap();
         let client = TestClient::new();
