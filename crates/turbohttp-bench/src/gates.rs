@@ -82,17 +82,31 @@ pub struct Gate {
 impl Gate {
     /// A figure that must not pass `bound`.
     pub fn at_most(name: impl Into<String>, measured: f64, bound: f64) -> Gate {
-        Gate { name: name.into(), measured, bound, is_max: true }
+        Gate {
+            name: name.into(),
+            measured,
+            bound,
+            is_max: true,
+        }
     }
 
     /// A figure that must reach `bound`.
     pub fn at_least(name: impl Into<String>, measured: f64, bound: f64) -> Gate {
-        Gate { name: name.into(), measured, bound, is_max: false }
+        Gate {
+            name: name.into(),
+            measured,
+            bound,
+            is_max: false,
+        }
     }
 
     /// Whether the gate holds. A figure that is no number never does.
     pub fn holds(&self) -> bool {
-        if self.is_max { self.measured <= self.bound } else { self.measured >= self.bound }
+        if self.is_max {
+            self.measured <= self.bound
+        } else {
+            self.measured >= self.bound
+        }
     }
 }
 
@@ -100,8 +114,16 @@ impl fmt::Display for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.holds() { "ok  " } else { "MISS" };
         let relation = if self.is_max { "at most" } else { "at least" };
-        let Gate { name, measured, bound, .. } = self;
-        write!(f, "{verdict} {name:<44} {measured:>14.3}  {relation} {bound}")
+        let Gate {
+            name,
+            measured,
+            bound,
+            ..
+        } = self;
+        write!(
+            f,
+            "{verdict} {name:<44} {measured:>14.3}  {relation} {bound}"
+        )
     }
 }
 
@@ -138,7 +160,10 @@ impl fmt::Display for Report {
 /// [`ErrorKind::Config`] if the meter is not installed; those of the client and the server.
 pub async fn run(budgets: &Budgets) -> Result<Report> {
     if !meter::proves_itself() {
-        return Err(Error::new(ErrorKind::Config, "the counting allocator is not installed"));
+        return Err(Error::new(
+            ErrorKind::Config,
+            "the counting allocator is not installed",
+        ));
     }
     let server = Server::start(Options::default())
         .map_err(|error| Error::new(ErrorKind::Io, "loopback server").with_source(error))?;
@@ -150,7 +175,11 @@ pub async fn run(budgets: &Budgets) -> Result<Report> {
             let cost = cost(client, &server.url(scenario.path()), scenario).await?;
             let name = scenario.name();
             // A mock hands its bytes over as they are.
-            let bound = budgets.allocations_max.get(name).copied().unwrap_or_default();
+            let bound = budgets
+                .allocations_max
+                .get(name)
+                .copied()
+                .unwrap_or_default();
             gates.push(Gate::at_most(
                 format!("allocations per request, {name}, {transport}"),
                 cost.allocations,
@@ -188,7 +217,10 @@ async fn cost(client: &Client, url: &str, scenario: Scenario) -> Result<Cost> {
     }
     let seen = Reading::now().since(before);
     let per_request = |count: u64| count as f64 / COUNTED as f64;
-    Ok(Cost { allocations: per_request(seen.allocations), bytes: per_request(seen.bytes) })
+    Ok(Cost {
+        allocations: per_request(seen.allocations),
+        bytes: per_request(seen.bytes),
+    })
 }
 
 async fn mock_rate(client: &Client) -> Result<f64> {
@@ -199,7 +231,9 @@ async fn mock_rate(client: &Client) -> Result<f64> {
     let mut done = 0u64;
     while start.elapsed() < WINDOW {
         for _ in 0..100 {
-            Scenario::Get.run(client, "http://mock.test/small", &body).await?;
+            Scenario::Get
+                .run(client, "http://mock.test/small", &body)
+                .await?;
         }
         done += 100;
     }

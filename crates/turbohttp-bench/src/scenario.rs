@@ -24,8 +24,12 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Scenario; 4] =
-        [Scenario::Get, Scenario::Post, Scenario::Chunked, Scenario::Bytes];
+    pub const ALL: [Scenario; 4] = [
+        Scenario::Get,
+        Scenario::Post,
+        Scenario::Chunked,
+        Scenario::Bytes,
+    ];
 
     /// Its name in budgets and reports.
     pub fn name(self) -> &'static str {
@@ -58,7 +62,9 @@ impl Scenario {
         };
         let mut response = request.send().await?;
         let right_head = response.status() == StatusCode::OK
-            && response.header("content-type").is_some_and(|value| !value.is_empty());
+            && response
+                .header("content-type")
+                .is_some_and(|value| !value.is_empty());
         let length = if self == Scenario::Bytes {
             response.bytes().await?.len()
         } else {
@@ -68,11 +74,18 @@ impl Scenario {
             }
             length
         };
-        let expected = if self == Scenario::Chunked { CHUNKED_BYTES } else { SMALL_BYTES };
+        let expected = if self == Scenario::Chunked {
+            CHUNKED_BYTES
+        } else {
+            SMALL_BYTES
+        };
         if right_head && length == expected {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Transport, format!("wrong answer: {length} bytes of body")))
+        Err(Error::new(
+            ErrorKind::Transport,
+            format!("wrong answer: {length} bytes of body"),
+        ))
     }
 
     /// The body that a POST sends.
@@ -96,7 +109,11 @@ pub(crate) fn mock_client() -> Result<Client> {
     let small = reply(Bytes::from_static(b"Hello, world!"));
     let chunked = reply(Bytes::from(vec![b'x'; CHUNKED_BYTES]));
     let mock = MockTransport::with_handler(move |request| {
-        if request.url().ends_with("/1024") { chunked.clone() } else { small.clone() }
+        if request.url().ends_with("/1024") {
+            chunked.clone()
+        } else {
+            small.clone()
+        }
     });
     Client::builder().transport(mock).build()
 }

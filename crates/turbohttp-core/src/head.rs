@@ -26,7 +26,7 @@ pub struct ResponseHead {
 pub(crate) struct FieldSpan {
     pub(crate) name_start: u32,
     pub(crate) value_start: u32,
-    pub(crate) name_len: u16,
+    pub(crate) name_len: u32,
     pub(crate) value_len: u32,
 }
 
@@ -110,7 +110,7 @@ impl ResponseHead {
     /// The header fields whose names have one of these lengths, as bytes.
     pub(crate) fn iter_of_lengths<const N: usize>(
         &self,
-        lengths: [u16; N],
+        lengths: [u32; N],
     ) -> impl Iterator<Item = (&[u8], &[u8])> {
         let spans = self.header_spans().iter();
         spans
@@ -166,7 +166,7 @@ impl ResponseHead {
         spans
             .iter()
             .find(|span| {
-                usize::from(span.name_len) == name.len()
+                span.name_len as usize == name.len()
                     && eq_ignore_case(self.name_bytes(span), name.as_bytes())
             })
             .map(|span| self.value_of(span))
@@ -178,7 +178,7 @@ impl ResponseHead {
 
     fn name_bytes(&self, span: &FieldSpan) -> &[u8] {
         let start = span.name_start as usize;
-        &self.text[start..start + usize::from(span.name_len)]
+        &self.text[start..start + span.name_len as usize]
     }
 
     fn value_of(&self, span: &FieldSpan) -> &[u8] {
@@ -188,7 +188,7 @@ impl ResponseHead {
 }
 
 impl FieldSpan {
-    /// Heads are bounded far below 4 GiB and names by the head, so the casts lose nothing.
+    /// Heads are bounded far below 4 GiB, so the casts lose nothing.
     pub(crate) fn new(
         name_start: usize,
         name_len: usize,
@@ -198,7 +198,7 @@ impl FieldSpan {
         FieldSpan {
             name_start: name_start as u32,
             value_start: value_start as u32,
-            name_len: u16::try_from(name_len).unwrap_or(u16::MAX),
+            name_len: name_len as u32,
             value_len: value_len as u32,
         }
     }

@@ -14,7 +14,7 @@ pub struct Options {
     /// Whether some requests fail.
     pub fail: Option<Fail>,
     /// The core to pin the server's thread to. Ignored where the system cannot, and by
-    /// [`serve`](crate::serve), whose thread is the caller's.
+    /// [`serve()`](crate::serve()), whose thread is the caller's.
     pub core: Option<usize>,
     /// Speaks TLS with this configuration.
     #[cfg(feature = "tls")]

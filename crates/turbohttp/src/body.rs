@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 use turbohttp_core::h1::encode::BodyLength;
@@ -139,6 +139,8 @@ pub(crate) struct Receipt<'a> {
     pub(crate) idle: Duration,
     /// The end of the whole request.
     pub(crate) deadline: Option<Instant>,
+    /// How long the whole request may take.
+    pub(crate) allowed: Duration,
 }
 
 /// Where the bytes of a response come from. A connection is one, so a response needs no task.
@@ -154,13 +156,14 @@ pub(crate) trait Incoming: Send {
     /// Bytes still to come behind the slice that is ready, where the framing tells.
     fn remaining(&self) -> Option<u64>;
 
-    /// Reads what is still to come of a body of known length straight into `out`, at most as much as
-    /// fits its spare capacity; `None` where that is not possible now.
+    /// Reads at most `room` bytes of what is still to come of a body of known length straight into
+    /// `out`; `None` where that is not possible now.
     fn poll_read_into(
         &mut self,
         cx: &mut TaskContext<'_>,
         receipt: Receipt<'_>,
-        out: &mut Vec<u8>,
+        out: &mut dyn BufMut,
+        room: usize,
     ) -> Option<Poll<Result<()>>>;
 
     /// The body has ended or nobody wants the rest: the connection is kept or closed.

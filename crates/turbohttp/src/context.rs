@@ -9,7 +9,7 @@ use turbohttp_core::pool::Reset;
 use turbohttp_core::timeline::{Mailbox, Timeline};
 
 use crate::body::{Body, Receipt, Received};
-use crate::client::{Settings, Timeouts};
+use crate::config::{Settings, Timeouts};
 use crate::url::RequestUrl;
 
 /// Fields that a reset map may keep room for.
@@ -49,12 +49,13 @@ pub(crate) struct Context {
 impl Context {
     /// The parts of this context that a body needs while it is read.
     pub(crate) fn receive(&mut self) -> (&mut Received, Receipt<'_>) {
-        let idle = self.timeouts().body;
+        let (idle, allowed) = (self.timeouts().body, self.time_allowed());
         let receipt = Receipt {
             head: &mut self.head,
             timeline: &mut self.timeline,
             idle,
             deadline: self.deadline,
+            allowed,
         };
         (&mut self.received, receipt)
     }
@@ -134,6 +135,7 @@ impl Reset for Context {
             && self.map.is_empty()
             && !self.map_built
             && self.timeline.is_blank()
+            && self.mailbox.is_blank()
     }
 }
 

@@ -71,6 +71,37 @@ pub enum ErrorKind {
     Transport,
 }
 
+impl ErrorKind {
+    /// The kind in one lower-case word, for logs and machine-readable output.
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorKind::Config => "config",
+            ErrorKind::Url => "url",
+            ErrorKind::Request => "request",
+            ErrorKind::RequestBody => "request_body",
+            ErrorKind::Protocol => "protocol",
+            ErrorKind::Truncated => "truncated",
+            ErrorKind::Status => "status",
+            ErrorKind::Decode => "decode",
+            ErrorKind::Dns => "dns",
+            ErrorKind::Connect => "connect",
+            ErrorKind::Tls => "tls",
+            ErrorKind::Io => "io",
+            ErrorKind::Timeout => "timeout",
+            ErrorKind::TooLarge => "too_large",
+            ErrorKind::Output => "output",
+            ErrorKind::Runtime => "runtime",
+            ErrorKind::Transport => "transport",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl Error {
     /// An error with a message of its own: for middlewares and transports outside this crate.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Error {

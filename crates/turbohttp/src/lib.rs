@@ -28,6 +28,7 @@
 mod body;
 mod client;
 mod clock;
+mod config;
 mod context;
 mod error;
 pub mod limits;
@@ -39,7 +40,8 @@ mod transport;
 mod url;
 
 pub use body::Body;
-pub use client::{Client, ClientBuilder, Limits, RequestBuilder, Stats, Timeouts};
+pub use client::{Client, ClientBuilder, RequestBuilder, Stats};
+pub use config::{Limits, Timeouts};
 pub use error::{Error, ErrorKind, Result};
 pub use middleware::{MapRequest, MapResponse, Middleware, Stack, With};
 #[cfg(feature = "rustls")]

@@ -52,6 +52,9 @@ pub const READ_BUFFERS_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// What is believed of a Content-Length before bytes arrive, in bytes: more is reserved as they come.
 pub const COLLECT_FIRST_BYTES_MAX: usize = 1024 * 1024;
 
+/// A collected body of at least this many bytes, when its length is announced, gets pages of its own.
+pub const COLLECT_PAGES_BYTES_MIN: usize = 4 * 1024 * 1024;
+
 /// Pieces that a streamed request body is read in, in bytes.
 pub const UPLOAD_PIECE_BYTES: usize = 64 * 1024;
 

@@ -14,8 +14,9 @@ use turbohttp_core::timeline::Timeline;
 use crate::body::Received;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::COLLECT_FIRST_BYTES_MAX;
 use crate::request::Request;
+
+mod collect;
 
 /// A response whose head has arrived; the body is read from here.
 ///
@@ -85,13 +86,8 @@ impl Response {
             ..
         } = &mut *self.context;
         if !std::mem::replace(map_built, true) {
-            for (name, value) in head.iter() {
-                let name = HeaderName::from_bytes(name.as_bytes());
-                let value = HeaderValue::from_bytes(value);
-                if let (Ok(name), Ok(value)) = (name, value) {
-                    map.append(name, value);
-                }
-            }
+            head.iter()
+                .for_each(|(name, value)| append(map, name, value));
         }
         map
     }
@@ -165,7 +161,7 @@ impl Response {
         {
             return Ok(std::mem::take(bytes));
         }
-        self.collect().await.map(Bytes::from)
+        Ok(self.collect().await?.into_bytes())
     }
 
     /// The whole body as text, which must be UTF-8.
@@ -178,7 +174,7 @@ impl Response {
     ///
     /// Dropping the future drops the response, which closes its connection.
     pub async fn text(mut self) -> Result<String> {
-        let bytes = self.collect().await?;
+        let bytes = self.collect().await?.into_vec();
         String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             self.explain(Error::new(
@@ -199,8 +195,8 @@ impl Response {
     /// Dropping the future drops the response, which closes its connection.
     #[cfg(feature = "json")]
     pub async fn json<T: serde::de::DeserializeOwned>(mut self) -> Result<T> {
-        let bytes = self.collect().await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
+        let body = self.collect().await?;
+        serde_json::from_slice(body.as_slice()).map_err(|error| {
             self.explain(
                 Error::new(ErrorKind::Decode, "body is not the JSON expected").with_source(error),
             )
@@ -242,6 +238,14 @@ impl Response {
         Poll::Ready(more.map_err(|error| self.explain(error)))
     }
 
+    /// Takes over what others have recorded for this request's timeline.
+    pub(crate) fn gather_events(&mut self) {
+        let Context {
+            mailbox, timeline, ..
+        } = &mut *self.context;
+        mailbox.drain_into(timeline);
+    }
+
     /// Lets go of the connection: a response kept after its body holds up nothing.
     fn end(&mut self, failed: bool) {
         let Context { received, head, .. } = &mut *self.context;
@@ -249,57 +253,7 @@ impl Response {
         if failed {
             *received = Received::Failed;
         }
-    }
-
-    async fn collect(&mut self) -> Result<Vec<u8>> {
-        let limit = self.context.collect_bytes_max();
-        let announced = self.remaining().unwrap_or(0);
-        if announced > limit as u64 {
-            return Err(self.too_large(limit));
-        }
-        let mut body = Vec::with_capacity((announced as usize).min(COLLECT_FIRST_BYTES_MAX));
-        while let Some(chunk) = self.chunk().await? {
-            if body.len() + chunk.len() > limit {
-                return Err(self.too_large(limit));
-            }
-            body.extend_from_slice(chunk);
-            self.read_rest_into(&mut body).await?;
-        }
-        Ok(body)
-    }
-
-    /// The rest of a body of known length goes straight from the socket into `body`, which grows by
-    /// doubling up to exactly what was announced.
-    async fn read_rest_into(&mut self, body: &mut Vec<u8>) -> Result<()> {
-        while let Some(remaining) = self.remaining().filter(|remaining| *remaining > 0) {
-            if body.len() == body.capacity() {
-                // At most the limit, which was checked against the announced length.
-                let step = body
-                    .len()
-                    .max(COLLECT_FIRST_BYTES_MAX)
-                    .min(remaining as usize);
-                body.reserve_exact(step);
-            }
-            let read = poll_fn(|cx| {
-                let (received, receipt) = self.context.receive();
-                match received {
-                    Received::Live(incoming) => match incoming.poll_read_into(cx, receipt, body) {
-                        Some(poll) => poll.map(|read| read.map(|()| true)),
-                        None => Poll::Ready(Ok(false)),
-                    },
-                    _ => Poll::Ready(Ok(false)),
-                }
-            });
-            match read.await {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(error) => {
-                    self.end(true);
-                    return Err(self.explain(error));
-                }
-            }
-        }
-        Ok(())
+        self.gather_events();
     }
 
     #[cold]
@@ -322,11 +276,24 @@ impl Response {
 
     /// Appends a field: for middlewares and for transports that make their answers themselves.
     pub fn push_header(&mut self, name: &str, value: &[u8]) {
-        let context = &mut *self.context;
-        context.head.push(name, value);
-        if std::mem::take(&mut context.map_built) {
-            context.map.clear();
+        let Context {
+            head,
+            map,
+            map_built,
+            ..
+        } = &mut *self.context;
+        head.push(name, value);
+        if *map_built {
+            append(map, name, value);
         }
+    }
+}
+
+/// A field that the map cannot hold stays in the head only.
+fn append(map: &mut HeaderMap, name: &str, value: &[u8]) {
+    let name = HeaderName::from_bytes(name.as_bytes());
+    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+        map.append(name, value);
     }
 }
 

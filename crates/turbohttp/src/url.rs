@@ -121,8 +121,11 @@ impl RequestUrl {
         };
         let host = url.host_str().unwrap_or_default();
         let host = host.strip_suffix('.').unwrap_or(host);
-        if host.is_empty() {
-            return Err(url_error(input, "URL has no host".to_owned()));
+        if host.split('.').any(str::is_empty) {
+            return Err(url_error(
+                input,
+                "host is empty or has an empty label".to_owned(),
+            ));
         }
         let port = url.port().unwrap_or(scheme.default_port());
         let origin = make_origin(origins, scheme, host, port);

@@ -82,13 +82,7 @@ fn build(options: &Options, host: &str, directory: &Path) -> Result<()> {
     let mut command = run::cargo();
     // Naming the target keeps the flags away from build scripts.
     command
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--manifest-path",
-            "fuzz/Cargo.toml",
-        ])
+        .args(["build", "--release", "--manifest-path", "fuzz/Cargo.toml"])
         .args(["--target", host]);
     if options.address_sanitizer {
         // The stable toolchain carries the runtime but not the permission.

@@ -1,6 +1,6 @@
 //! `gates`: what a request costs, counted where counting is exact, against `gates.toml`.
 //!
-//! Allocations are counted in a process of their own (`turbohttp-bench`, test `alloc`). Instructions
+//! Allocations are counted in a process of their own (the tests of `turbohttp-bench`). Instructions
 //! and system calls are counted by valgrind and strace on the program `count`, which sends a given
 //! number of requests and ends: once with more and once with fewer, so that start and end of the
 //! process cancel out.
@@ -18,8 +18,8 @@ use crate::{run, tools};
 const REQUESTS_MORE: u64 = 6_000;
 const REQUESTS_FEWER: u64 = 2_000;
 
-/// Callers at once while system calls are counted; instructions are counted with one.
-const CALLERS: u32 = 16;
+/// Callers at once: so many that the runtime's own turns are shared, as they are under load.
+const CALLERS: u32 = 64;
 
 const BUDGETS: &str = "crates/turbohttp-bench/gates.toml";
 
@@ -64,22 +64,13 @@ impl fmt::Display for Row {
 
 pub(crate) fn run() -> Result<()> {
     tools::install_missing();
-    // With the tests' dependencies at once, so that nothing is built twice.
-    run::cargo_with(&[
-        "build",
-        "--release",
-        "-p",
-        "turbohttp-bench",
-        "--bins",
-        "--tests",
-    ])?;
+    // Builds the program `count` too, as cargo does for every integration test of a package.
     run::cargo_with(&[
         "test",
         "--release",
         "-p",
         "turbohttp-bench",
-        "--test",
-        "alloc",
+        "--tests",
         "--",
         "--nocapture",
     ])?;
@@ -118,7 +109,7 @@ fn instructions(program: &Path, url: &str, budgets: &Budgets) -> Result<Vec<Row>
     ];
     let mut rows = Vec::new();
     for (scenario, most) in budgets.section("instructions_max")? {
-        let count = |requests| instructions_in(&under(&tool, program, url, scenario, 1, requests)?);
+        let count = |requests| instructions_in(&under(&tool, program, url, scenario, requests)?);
         let difference = count(REQUESTS_MORE)? as f64 - count(REQUESTS_FEWER)? as f64;
         rows.push(Row {
             name: format!("instructions per request, {scenario}"),
@@ -132,9 +123,7 @@ fn instructions(program: &Path, url: &str, budgets: &Budgets) -> Result<Vec<Row>
 fn system_calls(program: &Path, url: &str, budgets: &Budgets) -> Result<Vec<Row>> {
     let tool = ["strace", "-c", "-f", "-q"];
     let count = |requests| -> Result<Calls> {
-        Ok(Calls::read(&under(
-            &tool, program, url, "get", CALLERS, requests,
-        )?))
+        Ok(Calls::read(&under(&tool, program, url, "get", requests)?))
     };
     let (more, fewer) = (count(REQUESTS_MORE)?, count(REQUESTS_FEWER)?);
     let mut rows = Vec::new();
@@ -159,13 +148,12 @@ fn under(
     program: &Path,
     url: &str,
     scenario: &str,
-    callers: u32,
     requests: u64,
 ) -> Result<String> {
     let output = Command::new(tool[0])
         .args(&tool[1..])
         .arg(program)
-        .args([url, scenario, &callers.to_string(), &requests.to_string()])
+        .args([url, scenario, &CALLERS.to_string(), &requests.to_string()])
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("cannot start {}", tool[0]))?;

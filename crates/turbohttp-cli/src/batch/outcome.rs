@@ -40,7 +40,7 @@ pub(crate) struct Failed {
 impl Failed {
     pub(crate) fn by_client(error: &Error, status: Option<u16>) -> Failed {
         Failed {
-            kind: output::kind_name(error.kind()),
+            kind: error.kind().name(),
             phase: error.phase(),
             message: output::client_chain(error),
             status,

@@ -7,8 +7,6 @@ pub(crate) mod waterfall;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use turbohttp::ErrorKind;
-
 /// Whether text may be coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Paint {
@@ -115,30 +113,6 @@ pub(crate) fn visible(text: &str) -> String {
         }
     }
     shown
-}
-
-/// The name of a kind of error, as summaries and JSON spell it.
-pub(crate) fn kind_name(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Config => "config",
-        ErrorKind::Url => "url",
-        ErrorKind::Request => "request",
-        ErrorKind::RequestBody => "request_body",
-        ErrorKind::Protocol => "protocol",
-        ErrorKind::Truncated => "truncated",
-        ErrorKind::Status => "status",
-        ErrorKind::Decode => "decode",
-        ErrorKind::Dns => "dns",
-        ErrorKind::Connect => "connect",
-        ErrorKind::Tls => "tls",
-        ErrorKind::Io => "io",
-        ErrorKind::Timeout => "timeout",
-        ErrorKind::TooLarge => "too_large",
-        ErrorKind::Output => "output",
-        ErrorKind::Runtime => "runtime",
-        ErrorKind::Transport => "transport",
-        _ => "other",
-    }
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@ const BAR_COLUMNS: usize = 44;
 pub(crate) fn draw(timeline: &Timeline, paint: Paint) -> String {
     let total = timeline.total();
     let mut out = format!("{}, total {}", connection(timeline), duration(total));
-    if timeline.attempts() > 0 {
+    if timeline.attempts() > 1 {
         let _ = write!(
             out,
             ", sent again {}",
-            of(timeline.attempts().into(), "time")
+            of(u64::from(timeline.attempts() - 1), "time")
         );
     }
     out.push('\n');

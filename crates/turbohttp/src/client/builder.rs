@@ -1,6 +1,5 @@
 //! Building a client: options, middlewares, transport.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +8,8 @@ use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
 use turbohttp_core::origin::Origins;
 use turbohttp_core::pool::ObjectPool;
 
-use super::{Client, Inner, Limits, Settings, Timeouts};
+use super::{Client, Inner};
+use crate::config::{Limits, Settings, Timeouts};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::CONTEXTS_MAX;
@@ -247,6 +247,3 @@ impl<T: Transport> IntoTransport for T {
         None
     }
 }
-
-// The map of fixed addresses is bounded by what the caller put into it.
-pub(crate) type Overrides = HashMap<String, Vec<SocketAddr>>;

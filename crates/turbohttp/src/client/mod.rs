@@ -8,6 +8,7 @@ use turbohttp_core::origin::Origins;
 use turbohttp_core::pool::{ObjectPool, ObjectPoolStats};
 
 use crate::clock;
+use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Result;
 use crate::net::{NetStats, NetWatch};
@@ -16,13 +17,9 @@ use crate::response::Response;
 use crate::transport::Held;
 
 mod builder;
-mod config;
 mod request_builder;
 
-pub(crate) use builder::Overrides;
 pub use builder::{ClientBuilder, IntoTransport, Network};
-pub(crate) use config::Settings;
-pub use config::{Limits, Timeouts};
 pub use request_builder::RequestBuilder;
 
 /// An HTTP client: connections, pools and options. A clone is the same client.
@@ -128,7 +125,9 @@ impl Client {
     /// the server saw the request is not known.
     pub async fn send(&self, mut request: Request) -> Result<Response> {
         self.inner.prepare(&mut request.context);
-        self.inner.transport.send(request).await
+        let mut response = self.inner.transport.send(request).await?;
+        response.gather_events();
+        Ok(response)
     }
 
     /// What the client holds right now.

@@ -27,12 +27,12 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(options: NetOptions) -> Connector {
-        Connector {
+    pub(crate) fn new(options: NetOptions) -> Result<Connector> {
+        Ok(Connector {
             resolver: Resolver::new(options.overrides),
             #[cfg(feature = "rustls")]
-            tls: super::tls::TlsSetup::new(options.tls),
-        }
+            tls: super::tls::TlsSetup::new(options.tls)?,
+        })
     }
 
     /// A connection to `origin`, its phases recorded in the timeline.

@@ -43,7 +43,7 @@ pub(crate) struct Connection {
     id: u64,
     opened_at: Instant,
     /// Whose reactor it is registered with: elsewhere nobody would wake it.
-    runtime: runtime::Id,
+    runtime: runtime::Handle,
     /// Where it goes when it is quiet; `None` while it is there.
     home: Option<Arc<Shared>>,
     counters: Arc<Counters>,
@@ -60,6 +60,8 @@ pub(crate) struct Connection {
     since: Instant,
     /// Bytes were read after the head's last read, so the end of the body has an instant of its own.
     read_since_head: bool,
+    /// A read of the body is awaited. Until then the caller takes its time, which is not the server's.
+    waiting: bool,
 }
 
 impl Connection {
@@ -74,7 +76,7 @@ impl Connection {
             origin,
             id: shared.counters.opened(),
             opened_at: now,
-            runtime: runtime::Handle::current().id(),
+            runtime: runtime::Handle::current(),
             home: Some(shared.clone()),
             counters: shared.counters.clone(),
             limits: shared.head_limits,
@@ -86,6 +88,7 @@ impl Connection {
             chunk_consumed: 0,
             since: now,
             read_since_head: false,
+            waiting: false,
         })
     }
 
@@ -102,7 +105,7 @@ impl Connection {
     }
 
     pub(crate) fn runtime(&self) -> runtime::Id {
-        self.runtime
+        self.runtime.id()
     }
 
     pub(crate) fn leave_home(&mut self, shared: &Arc<Shared>) {
@@ -129,7 +132,12 @@ impl Connection {
     /// An error is marked as unanswered if no byte of a response had arrived and no time was up.
     pub(crate) async fn round_trip(&mut self, context: &mut Context) -> Result<()> {
         self.begin(context)?;
-        poll_fn(|cx| self.poll_round_trip(cx, context)).await
+        context.timeline.count_attempt();
+        let done = poll_fn(|cx| self.poll_round_trip(cx, context)).await;
+        if done.is_err() {
+            context.timeline.lap(self.phase_before_head(), clock::now());
+        }
+        done
     }
 
     fn begin(&mut self, context: &mut Context) -> Result<()> {
@@ -239,14 +247,13 @@ impl Connection {
         }
         self.since = now;
         self.read_since_head = false;
-        self.timer
-            .set(now, context.timeouts().body, context.deadline);
+        self.waiting = false;
     }
 
     /// The error if the time for sending or for the head is up.
     fn poll_head_timer(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Error> {
         loop {
-            ready!(self.timer.poll_expired(cx));
+            ready!(self.timer.poll_expired(cx, &self.runtime));
             let now = clock::now();
             // A server that does not say 100 Continue gets the body anyway.
             let is_over_time = context.deadline.is_some_and(|deadline| deadline <= now);
@@ -259,7 +266,6 @@ impl Connection {
                 continue;
             }
             let phase = self.phase_before_head();
-            context.timeline.lap(phase, now);
             return Poll::Ready(if is_over_time {
                 Error::timeout(phase, "the request", context.time_allowed())
             } else if phase == Phase::Wait {
@@ -275,7 +281,7 @@ impl Connection {
     }
 
     fn phase_before_head(&self) -> Phase {
-        if self.upload.is_over() {
+        if self.upload.is_complete() {
             Phase::Wait
         } else {
             Phase::Send
@@ -372,12 +378,12 @@ impl Connection {
     }
 
     /// Notes a read of the body, or what went wrong with it.
-    fn body_read(&mut self, read: io::Result<usize>, receipt: &Receipt<'_>) -> Result<()> {
+    fn body_read(&mut self, read: io::Result<usize>) -> Result<()> {
         match read {
             Ok(0) => Ok(self.exchange.decoder_mut().end_of_stream()?),
             Ok(_) => {
                 self.read_since_head = true;
-                self.timer.set(clock::now(), receipt.idle, receipt.deadline);
+                self.waiting = false;
                 Ok(())
             }
             // A TLS session that ends without its close_notify was cut by somebody.
@@ -394,12 +400,15 @@ impl Connection {
     }
 
     fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, receipt: &Receipt<'_>) -> Poll<Error> {
-        ready!(self.timer.poll_expired(cx));
+        if !std::mem::replace(&mut self.waiting, true) {
+            self.timer.set(clock::now(), receipt.idle, receipt.deadline);
+        }
+        ready!(self.timer.poll_expired(cx, &self.runtime));
         let is_request = receipt
             .deadline
             .is_some_and(|deadline| deadline <= clock::now());
         Poll::Ready(if is_request {
-            Error::new(ErrorKind::Timeout, "the request took longer than it may")
+            Error::timeout(Phase::Receive, "the request", receipt.allowed)
         } else {
             Error::timeout(Phase::Receive, "waiting for more of the body", receipt.idle)
         })
@@ -422,7 +431,7 @@ impl Connection {
                 return Poll::Ready(Ok(ready));
             }
             match self.poll_fill(cx) {
-                Poll::Ready(read) => self.body_read(read, receipt)?,
+                Poll::Ready(read) => self.body_read(read)?,
                 Poll::Pending => return self.poll_body_timer(cx, receipt).map(Err),
             }
         }
@@ -433,7 +442,7 @@ impl Connection {
         &mut self,
         cx: &mut TaskContext<'_>,
         receipt: &mut Receipt<'_>,
-        out: &mut Vec<u8>,
+        out: &mut dyn BufMut,
         most: usize,
     ) -> Poll<Result<()>> {
         let mut room = out.limit(most);
@@ -443,7 +452,7 @@ impl Connection {
                 if let Ok(length) = read {
                     self.exchange.decoder_mut().take(length as u64);
                 }
-                Poll::Ready(self.body_read(read, receipt))
+                Poll::Ready(self.body_read(read))
             }
             Poll::Pending => self.poll_body_timer(cx, receipt).map(Err),
         }
@@ -479,7 +488,8 @@ impl Incoming for Connection {
         &mut self,
         cx: &mut TaskContext<'_>,
         mut receipt: Receipt<'_>,
-        out: &mut Vec<u8>,
+        out: &mut dyn BufMut,
+        room: usize,
     ) -> Option<Poll<Result<()>>> {
         self.input.consume(std::mem::take(&mut self.chunk_consumed));
         self.chunk = 0..0;
@@ -487,8 +497,7 @@ impl Incoming for Connection {
             Framing::Length(_) if self.input.is_empty() => self.exchange.remaining()?,
             _ => return None,
         };
-        let spare = out.capacity() - out.len();
-        let most = usize::try_from(remaining).unwrap_or(usize::MAX).min(spare);
+        let most = usize::try_from(remaining).unwrap_or(usize::MAX).min(room);
         if most == 0 {
             return None;
         }

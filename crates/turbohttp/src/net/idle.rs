@@ -19,8 +19,8 @@ use turbohttp_core::origin::Origin;
 
 use super::Shared;
 use super::h1::Connection;
-use crate::client::{Limits, Timeouts};
 use crate::clock;
+use crate::config::{Limits, Timeouts};
 use crate::limits::IDLE_ORIGINS_MAX;
 
 pub(crate) struct Idle {

@@ -15,8 +15,8 @@ use turbohttp_core::origin::Origin;
 use turbohttp_core::pool::{BufferOptions, BufferPool, BufferPoolStats, ClearPolicy};
 
 use crate::body::Received;
-use crate::client::{Limits, Overrides, Timeouts};
 use crate::clock;
+use crate::config::{Limits, Timeouts};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{
@@ -46,6 +46,7 @@ use connect::Connector;
 use counters::Counters;
 use h1::Connection;
 use idle::Idle;
+use resolve::Overrides;
 
 /// Options of the network that are not numbers.
 #[doc(hidden)]
@@ -103,7 +104,7 @@ impl NetTransport {
                 idle: Idle::new(limits, timeouts),
                 buffers,
                 counters: Arc::new(Counters::default()),
-                connector: Connector::new(options),
+                connector: Connector::new(options)?,
                 defaults: DefaultFields::new(defaults)?,
                 head_limits: limits.head(),
             }),
@@ -125,7 +126,6 @@ impl NetTransport {
                 Ok(()) => return Ok(connection),
                 Err(error) if error.is_retryable() && can_be_sent_again(context, &connection) => {
                     self.shared.counters.replayed();
-                    context.timeline.count_attempt();
                     context.head.reset();
                     context.began = Some(clock::now());
                 }
@@ -217,6 +217,13 @@ impl NetWatch {
 impl fmt::Debug for NetWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("NetWatch")
+    }
+}
+
+impl Drop for NetTransport {
+    /// The client is gone: responses still being read close their connections at their end.
+    fn drop(&mut self) {
+        self.shared.idle.close();
     }
 }
 

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use crate::client::Overrides;
 use crate::clock;
 use crate::limits::{ADDRESSES_MAX, DNS_KEPT_SECONDS, DNS_LOOKUPS_MAX, DNS_NAMES_MAX};
+
+/// Addresses that stand for a name instead of what DNS says; bounded by what the caller put in.
+pub(crate) type Overrides = HashMap<String, Vec<SocketAddr>>;
 
 pub(crate) struct Resolver {
     overrides: Overrides,

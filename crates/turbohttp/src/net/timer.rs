@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
 /// One lazily armed sleep per connection.
@@ -34,11 +35,16 @@ impl Timer {
     }
 
     /// Whether the deadline has passed; if not, the task is woken when it does.
-    pub(crate) fn poll_expired(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+    ///
+    /// The sleep is made in `runtime`, wherever this is polled.
+    pub(crate) fn poll_expired(&mut self, cx: &mut TaskContext<'_>, runtime: &Handle) -> Poll<()> {
         let Some(deadline) = self.deadline() else {
             return Poll::Pending;
         };
-        let arm = || Box::pin(tokio::time::sleep_until(deadline));
+        let arm = || {
+            let _inside = runtime.enter();
+            Box::pin(tokio::time::sleep_until(deadline))
+        };
         let sleep = self.sleep.get_or_insert_with(arm);
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);

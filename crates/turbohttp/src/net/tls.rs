@@ -81,11 +81,19 @@ pub(crate) struct TlsSetup {
 }
 
 impl TlsSetup {
-    pub(crate) fn new(options: Tls) -> TlsSetup {
-        TlsSetup {
+    /// Checks what was given as text; the platform's roots are left for the first handshake.
+    pub(crate) fn new(options: Tls) -> Result<TlsSetup> {
+        for pem in &options.roots_pem {
+            certificates(pem, "added root")?;
+        }
+        if let Some((chain, key)) = &options.identity_pem {
+            certificates(chain, "client certificate")?;
+            private_key(key)?;
+        }
+        Ok(TlsSetup {
             options,
             config: OnceCell::new(),
-        }
+        })
     }
 
     /// A TLS session with `host` on `tcp`.
@@ -130,13 +138,14 @@ fn handshake_error(host: &str, error: io::Error) -> Error {
 
 fn explain(reason: &rustls::CertificateError) -> &'static str {
     use rustls::CertificateError::{
-        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
-        NotValidYetContext, Revoked, UnknownIssuer,
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext,
+        NotValidYet, NotValidYetContext, Revoked, UnknownIssuer,
     };
     match reason {
         Expired | ExpiredContext { .. } => "it has expired",
         NotValidYet | NotValidYetContext { .. } => "it is not valid yet",
         Revoked => "it was revoked",
+        BadSignature => "its signature is not that of the issuer it names",
         UnknownIssuer => "its issuer is not trusted (add a root, or --cacert)",
         NotValidForName | NotValidForNameContext { .. } => "it is for another name",
         _ => "it does not hold",
@@ -170,8 +179,7 @@ fn build(options: &Tls) -> Result<Arc<ClientConfig>> {
         None => builder.with_no_client_auth(),
         Some((chain, key)) => {
             let chain = certificates(chain, "client certificate")?;
-            let key = PrivateKeyDer::from_pem_slice(key)
-                .map_err(|error| config_error("key of the client certificate", error))?;
+            let key = private_key(key)?;
             builder
                 .with_client_auth_cert(chain, key)
                 .map_err(|error| config_error("client certificate", error))?
@@ -211,6 +219,11 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> 
         ));
     }
     Ok(parsed)
+}
+
+fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>> {
+    PrivateKeyDer::from_pem_slice(pem)
+        .map_err(|error| config_error("key of the client certificate", error))
 }
 
 #[cold]

@@ -125,7 +125,7 @@ impl MockTransport {
         }
     }
 
-    /// Appends a reply to the script; `false` if [`SCRIPT_REPLIES_MAX`](crate::limits::SCRIPT_REPLIES_MAX) wait already.
+    /// Appends a reply to the script; `false` if [`SCRIPT_REPLIES_MAX`] wait already.
     pub fn script(&self, reply: MockReply) -> bool {
         let mut script = self
             .shared

@@ -82,6 +82,9 @@ fn bad_urls_are_refused_with_the_reason() {
         ("ftp://example.com/", "scheme \"ftp\""),
         ("file:///etc/passwd", "scheme \"file\""),
         ("http://", "empty host"),
+        ("http://..", "empty label"),
+        ("http://70..", "empty label"),
+        ("http://a..b/", "empty label"),
         ("http://a:99999/", "invalid port"),
         ("http://a b/", "invalid international domain name"),
         (

@@ -11,5 +11,10 @@
 
 mod cancel;
 mod client;
+#[cfg(unix)]
+mod nginx;
+mod pool;
 mod support;
+#[cfg(feature = "rustls")]
+mod tls;
 mod wire;

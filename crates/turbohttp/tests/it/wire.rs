@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use turbohttp::{Body, Bytes, ErrorKind, Method, Phase, StatusCode};
 use turbohttp_loopback::pattern;
-use turbohttp_loopback::script::{Script, ScriptServer, Step};
+use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step};
 
-use crate::support::{TestClient, expect_error, read, settle, soon};
+use crate::support::{TestClient, expect_error, poll_times, read, settle, soon};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -968,6 +968,36 @@ async fn silence_in_the_body_costs_the_body_timeout() {
             tokio::time::resume();
             soon(server.all_closed()).await;
         }
+    }
+}
+
+/// The time a caller takes between two reads is not the server's.
+#[tokio::test]
+async fn slow_caller_does_not_cost_the_body_timeout() {
+    for collect in [false, true] {
+        let go = Signal::new();
+        let server = server([
+            Step::ReadHead,
+            Step::send("HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf"),
+            Step::Await(go.clone()),
+            Step::send("full"),
+        ]);
+        let client = TestClient::new();
+        let mut response = client.get(server.url("/")).send().await.unwrap();
+        assert_eq!(response.chunk().await.unwrap().unwrap(), b"half");
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(100)).await;
+        tokio::time::resume();
+        assert!(
+            poll_times(response.chunk(), 1).await.is_none(),
+            "a timeout without a wait"
+        );
+        go.set();
+        let rest = match collect {
+            true => response.bytes().await.unwrap().to_vec(),
+            false => read(&mut response).await.unwrap(),
+        };
+        assert_eq!(rest, b"full");
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Violation, is_in_crate};
 
 /// The modules of `turbohttp`, lowest first. A module may name its own layer and those below.
 const LAYERS: [&[&str]; 6] = [
-    &["error", "limits", "clock"],
+    &["error", "limits", "clock", "config"],
     &["url", "body", "context", "request", "response"],
     &["transport"],
     &["net"],
@@ -28,46 +28,17 @@ struct Exception {
     reason: &'static str,
 }
 
-const EXCEPTIONS: [Exception; 6] = [
-    Exception {
-        from: "context",
-        to: "client",
-        name: "Settings",
-        reason: "a request carries the options of its client",
-    },
-    Exception {
-        from: "context",
-        to: "client",
-        name: "Timeouts",
-        reason: "a request carries the options of its client",
-    },
-    Exception {
-        from: "net",
-        to: "client",
-        name: "Limits",
-        reason: "the network is built from the client's plain options",
-    },
-    Exception {
-        from: "net",
-        to: "client",
-        name: "Timeouts",
-        reason: "the network is built from the client's plain options",
-    },
-    Exception {
-        from: "net",
-        to: "client",
-        name: "Overrides",
-        reason: "the network is built from the client's plain options",
-    },
-    Exception {
-        from: "transport",
-        to: "net",
-        name: "NetTransport",
-        reason: "a client holds the network as it is, which saves a box per request",
-    },
-];
+const EXCEPTIONS: [Exception; 1] = [Exception {
+    from: "transport",
+    to: "net",
+    name: "NetTransport",
+    reason: "a client holds the network as it is, which saves a box per request",
+}];
 
-/// What the modules of core may name besides themselves and `sync`.
+/// What every module of core may name: leaves that name nothing themselves.
+const CORE_LEAVES: [&str; 2] = ["ascii", "sync"];
+
+/// What the modules of core may name besides themselves and the leaves.
 const CORE_ARROWS: [(&str, &str); 2] = [("h1", "head"), ("timeline", "pool")];
 
 pub(super) fn check(sources: &[Source]) -> Vec<Violation> {
@@ -129,7 +100,7 @@ fn core(sources: &[Source]) -> Vec<Violation> {
         let from = module_of(source, "turbohttp-core");
         for arrow in arrows(source, &exports) {
             let to = arrow.to.as_str();
-            if to != from && to != "sync" && !CORE_ARROWS.contains(&(from, to)) {
+            if to != from && !CORE_LEAVES.contains(&to) && !CORE_ARROWS.contains(&(from, to)) {
                 let message = format!("core's {from} names {to}");
                 violations.push(Violation::at(source, arrow.line, message));
             }

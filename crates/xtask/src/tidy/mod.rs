@@ -13,6 +13,7 @@ mod async_docs;
 mod features;
 mod limits;
 mod purity;
+mod quickstart;
 mod size;
 mod source;
 mod spawning;
@@ -53,7 +54,7 @@ impl Violation {
 
 type Rule = fn(&[Source]) -> Vec<Violation>;
 
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 10] = [
     ("imports point downward", arrows::check),
     (
         "core names no socket, clock, thread or runtime",
@@ -68,6 +69,7 @@ const RULES: [(&str, Rule); 9] = [
     ),
     ("every limit is used", limits::check),
     ("few files spawn", spawning::check),
+    ("the README shows code that compiles", quickstart::check),
     ("no loose ends", words::check),
 ];
 
