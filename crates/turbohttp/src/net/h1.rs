@@ -1,4 +1,4 @@
-//! Drives the HTTP/1.1 codec over a stream: the request's own future writes and reads.
+//! Drives the HTTP/1.1 codec over a stream, up to the head of the response (`body.rs` goes on): the request's own future writes and reads.
 //!
 //! There is no task and no channel per connection. A future that is dropped drops its connection,
 //! which closes it; only a connection whose exchange is over and quiet goes back to the idle ones.
@@ -6,20 +6,15 @@
 use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::BufMut;
-use tokio::io::AsyncReadExt;
 use tokio::runtime;
-use turbohttp_core::h1::body::Framing;
 use turbohttp_core::h1::encode::{self, RequestHead};
 use turbohttp_core::h1::{CloseReason, Exchange, HeadLimits, HeadStep, Reuse};
-use turbohttp_core::head::ResponseHead;
 use turbohttp_core::origin::Origin;
-use turbohttp_core::timeline::{Phase, Timeline};
+use turbohttp_core::timeline::Phase;
 
 use super::Shared;
 use super::buffer::ReadBuffer;
@@ -27,11 +22,12 @@ use super::counters::Counters;
 use super::stream::Stream;
 use super::timer::Timer;
 use super::upload::Upload;
-use crate::body::{Incoming, Receipt};
 use crate::clock;
 use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::limits::CONTINUE_WAIT_MS;
+
+mod body;
 
 /// How long a body waits for `100 Continue`.
 const CONTINUE_WAIT: Duration = Duration::from_millis(CONTINUE_WAIT_MS);
@@ -58,6 +54,8 @@ pub(crate) struct Connection {
     chunk_consumed: usize,
     /// The last moment that is known: when the request began, its head arrived, or its body ended.
     since: Instant,
+    /// Some byte of a response has arrived, be it of an interim one.
+    answered: bool,
     /// Bytes were read after the head's last read, so the end of the body has an instant of its own.
     read_since_head: bool,
     /// A read of the body is awaited. Until then the caller takes its time, which is not the server's.
@@ -87,6 +85,7 @@ impl Connection {
             chunk: 0..0,
             chunk_consumed: 0,
             since: now,
+            answered: false,
             read_since_head: false,
             waiting: false,
         })
@@ -159,6 +158,7 @@ impl Connection {
         );
         self.upload.add_body(&context.body, context.expect_continue);
         self.since = context.began.unwrap_or_else(clock::now);
+        self.answered = false;
         self.read_since_head = false;
         self.timer
             .set(self.since, context.timeouts().body, context.deadline);
@@ -233,7 +233,7 @@ impl Connection {
             }
             match ready!(self.poll_fill(cx)) {
                 Ok(0) => return Poll::Ready(Err(self.head_truncated())),
-                Ok(_) => {}
+                Ok(_) => self.answered = true,
                 Err(error) => return Poll::Ready(Err(self.head_failed(error))),
             }
         }
@@ -295,35 +295,25 @@ impl Connection {
 
     #[cold]
     fn head_truncated(&mut self) -> Error {
-        let received = self.input.len();
-        let error = Error::from(self.exchange.end_of_stream_in_head(received));
-        let error = self.failed(error).in_phase(Phase::Wait);
-        if received == 0 {
-            error.unanswered()
-        } else {
-            error
-        }
+        let error = self.exchange.end_of_stream_in_head(self.input.len());
+        self.failed(error.into())
     }
 
     #[cold]
     fn head_failed(&mut self, error: io::Error) -> Error {
-        let error = Error::io(
-            Phase::Wait,
-            "connection failed before the response head",
-            error,
-        );
-        let error = self.failed(error);
-        if self.input.is_empty() {
-            error.unanswered()
-        } else {
-            error
-        }
+        let message = "connection failed before the response head";
+        self.failed(Error::io(Phase::Wait, message, error))
     }
 
     #[cold]
     fn failed(&mut self, error: Error) -> Error {
         self.exchange.close_because(CloseReason::Failed);
-        error.in_phase(Phase::Wait)
+        let error = error.in_phase(Phase::Wait);
+        if self.answered {
+            error
+        } else {
+            error.unanswered()
+        }
     }
 
     /// Ends a response that is over with its head.
@@ -344,172 +334,6 @@ impl Connection {
             let now = self.since;
             home.idle.check_in(&home, self, now);
         }
-    }
-
-    /// Decodes until a slice of data is ready (`true`), the body has ended (`false`), or more bytes
-    /// are needed (`None`).
-    fn decode(&mut self, head: &mut ResponseHead) -> Result<Option<bool>> {
-        self.input.consume(std::mem::take(&mut self.chunk_consumed));
-        self.chunk = 0..0;
-        loop {
-            if self.exchange.is_done() {
-                return Ok(Some(false));
-            }
-            if self.input.is_empty() {
-                return Ok(None);
-            }
-            let decoded = self.exchange.decode(self.input.filled(), head)?;
-            if !decoded.data.is_empty() {
-                self.chunk = decoded.data;
-                self.chunk_consumed = decoded.consumed;
-                return Ok(Some(true));
-            }
-            self.input.consume(decoded.consumed);
-        }
-    }
-
-    fn body_ended(&mut self, timeline: &mut Timeline) {
-        if self.read_since_head {
-            self.since = clock::now();
-            timeline.lap(Phase::Receive, self.since);
-        } else {
-            timeline.touch(Phase::Receive);
-        }
-    }
-
-    /// Notes a read of the body, or what went wrong with it.
-    fn body_read(&mut self, read: io::Result<usize>) -> Result<()> {
-        match read {
-            Ok(0) => Ok(self.exchange.decoder_mut().end_of_stream()?),
-            Ok(_) => {
-                self.read_since_head = true;
-                self.waiting = false;
-                Ok(())
-            }
-            // A TLS session that ends without its close_notify was cut by somebody.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                let message = "connection was cut inside the body";
-                Err(Error::new(ErrorKind::Truncated, message).with_source(error))
-            }
-            Err(error) => Err(Error::io(
-                Phase::Receive,
-                "connection failed in the body",
-                error,
-            )),
-        }
-    }
-
-    fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, receipt: &Receipt<'_>) -> Poll<Error> {
-        if !std::mem::replace(&mut self.waiting, true) {
-            self.timer.set(clock::now(), receipt.idle, receipt.deadline);
-        }
-        ready!(self.timer.poll_expired(cx, &self.runtime));
-        let is_request = receipt
-            .deadline
-            .is_some_and(|deadline| deadline <= clock::now());
-        Poll::Ready(if is_request {
-            Error::timeout(Phase::Receive, "the request", receipt.allowed)
-        } else {
-            Error::timeout(Phase::Receive, "waiting for more of the body", receipt.idle)
-        })
-    }
-
-    #[cold]
-    fn body_failed(&mut self, error: Error, timeline: &mut Timeline) -> Error {
-        self.exchange.close_because(CloseReason::Failed);
-        timeline.lap(Phase::Receive, clock::now());
-        error.in_phase(Phase::Receive)
-    }
-
-    fn poll_next(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        receipt: &mut Receipt<'_>,
-    ) -> Poll<Result<bool>> {
-        loop {
-            if let Some(ready) = self.decode(receipt.head)? {
-                return Poll::Ready(Ok(ready));
-            }
-            match self.poll_fill(cx) {
-                Poll::Ready(read) => self.body_read(read)?,
-                Poll::Pending => return self.poll_body_timer(cx, receipt).map(Err),
-            }
-        }
-    }
-
-    /// Reads once, straight into `out`, at most to the end of the body.
-    fn poll_direct(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        receipt: &mut Receipt<'_>,
-        out: &mut dyn BufMut,
-        most: usize,
-    ) -> Poll<Result<()>> {
-        let mut room = out.limit(most);
-        let read = pin!(self.stream.read_buf(&mut room)).poll(cx);
-        match read {
-            Poll::Ready(read) => {
-                if let Ok(length) = read {
-                    self.exchange.decoder_mut().take(length as u64);
-                }
-                Poll::Ready(self.body_read(read))
-            }
-            Poll::Pending => self.poll_body_timer(cx, receipt).map(Err),
-        }
-    }
-}
-
-impl Incoming for Connection {
-    fn poll_chunk(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        mut receipt: Receipt<'_>,
-    ) -> Poll<Result<bool>> {
-        let next = ready!(self.poll_next(cx, &mut receipt));
-        Poll::Ready(match next {
-            Ok(true) => Ok(true),
-            Ok(false) => {
-                self.body_ended(receipt.timeline);
-                Ok(false)
-            }
-            Err(error) => Err(self.body_failed(error, receipt.timeline)),
-        })
-    }
-
-    fn chunk(&self) -> &[u8] {
-        &self.input.filled()[self.chunk.clone()]
-    }
-
-    fn remaining(&self) -> Option<u64> {
-        self.exchange.remaining()
-    }
-
-    fn poll_read_into(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        mut receipt: Receipt<'_>,
-        out: &mut dyn BufMut,
-        room: usize,
-    ) -> Option<Poll<Result<()>>> {
-        self.input.consume(std::mem::take(&mut self.chunk_consumed));
-        self.chunk = 0..0;
-        let remaining = match self.exchange.framing() {
-            Framing::Length(_) if self.input.is_empty() => self.exchange.remaining()?,
-            _ => return None,
-        };
-        let most = usize::try_from(remaining).unwrap_or(usize::MAX).min(room);
-        if most == 0 {
-            return None;
-        }
-        let read = self.poll_direct(cx, &mut receipt, out, most);
-        Some(read.map(|read| read.map_err(|error| self.body_failed(error, receipt.timeline))))
-    }
-
-    fn finish(mut self: Box<Self>, head: &mut ResponseHead) {
-        // What has already arrived costs nothing to take off: a body that is whole in the buffer
-        // does not cost its connection.
-        while let Ok(Some(true)) = self.decode(head) {}
-        self.go_home();
     }
 }
 

@@ -2,8 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 
-use crate::error::Result;
+use turbohttp_core::origin::Origin;
+use turbohttp_core::timeline::Phase;
+
+use crate::error::{Error, Result};
 use crate::net::NetTransport;
 use crate::request::Request;
 use crate::response::Response;
@@ -55,9 +59,35 @@ impl Held {
     pub(crate) async fn send(&self, request: Request) -> Result<Response> {
         match self {
             Held::Net(net) => net.send(request).await,
-            Held::Mock(mock) => mock.send(request).await,
-            Held::Erased(transport) => transport.send_erased(request).await,
+            // The network keeps the time of a request itself, phase by phase.
+            Held::Mock(mock) => in_time(&request_time(&request), mock.send(request)).await,
+            Held::Erased(transport) => {
+                in_time(&request_time(&request), transport.send_erased(request)).await
+            }
         }
+    }
+}
+
+/// When a request must be over, how long that is in all, and where it was to go.
+type RequestTime = Option<(Instant, Duration, Origin)>;
+
+fn request_time(request: &Request) -> RequestTime {
+    let context = &request.context;
+    let deadline = context.deadline?;
+    Some((deadline, context.time_allowed(), request.origin().clone()))
+}
+
+/// Holds a transport that knows no deadlines to the request's own.
+async fn in_time(
+    time: &RequestTime,
+    sending: impl Future<Output = Result<Response>>,
+) -> Result<Response> {
+    let Some((deadline, allowed, origin)) = time else {
+        return sending.await;
+    };
+    match tokio::time::timeout_at((*deadline).into(), sending).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::timeout(Phase::Wait, "the request", *allowed).at(origin)),
     }
 }
 

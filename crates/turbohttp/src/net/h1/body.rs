@@ -1,0 +1,185 @@
+//! The body of a response: read, decoded and lent out by the connection itself.
+
+use std::io;
+use std::pin::pin;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use bytes::BufMut;
+use tokio::io::AsyncReadExt;
+use turbohttp_core::h1::CloseReason;
+use turbohttp_core::h1::body::Framing;
+use turbohttp_core::head::ResponseHead;
+use turbohttp_core::timeline::{Phase, Timeline};
+
+use super::Connection;
+use crate::body::{Incoming, Receipt};
+use crate::clock;
+use crate::error::{Error, ErrorKind, Result};
+
+impl Incoming for Connection {
+    fn poll_chunk(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        mut receipt: Receipt<'_>,
+    ) -> Poll<Result<bool>> {
+        let next = ready!(self.poll_next(cx, &mut receipt));
+        Poll::Ready(match next {
+            Ok(true) => Ok(true),
+            Ok(false) => {
+                self.body_ended(receipt.timeline);
+                Ok(false)
+            }
+            Err(error) => Err(self.body_failed(error, receipt.timeline)),
+        })
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.input.filled()[self.chunk.clone()]
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        self.exchange.remaining()
+    }
+
+    fn poll_read_into(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        mut receipt: Receipt<'_>,
+        out: &mut dyn BufMut,
+        room: usize,
+    ) -> Option<Poll<Result<()>>> {
+        self.input.consume(std::mem::take(&mut self.chunk_consumed));
+        self.chunk = 0..0;
+        let remaining = match self.exchange.framing() {
+            Framing::Length(_) if self.input.is_empty() => self.exchange.remaining()?,
+            _ => return None,
+        };
+        let most = usize::try_from(remaining).unwrap_or(usize::MAX).min(room);
+        if most == 0 {
+            return None;
+        }
+        let read = self.poll_direct(cx, &mut receipt, out, most);
+        Some(read.map(|read| read.map_err(|error| self.body_failed(error, receipt.timeline))))
+    }
+
+    fn finish(mut self: Box<Self>, head: &mut ResponseHead) {
+        // What has already arrived costs nothing to take off: a body that is whole in the buffer
+        // does not cost its connection.
+        while let Ok(Some(true)) = self.decode(head) {}
+        self.go_home();
+    }
+}
+
+impl Connection {
+    /// Decodes until a slice of data is ready (`true`), the body has ended (`false`), or more bytes
+    /// are needed (`None`).
+    fn decode(&mut self, head: &mut ResponseHead) -> Result<Option<bool>> {
+        self.input.consume(std::mem::take(&mut self.chunk_consumed));
+        self.chunk = 0..0;
+        loop {
+            if self.exchange.is_done() {
+                return Ok(Some(false));
+            }
+            if self.input.is_empty() {
+                return Ok(None);
+            }
+            let decoded = self.exchange.decode(self.input.filled(), head)?;
+            if !decoded.data.is_empty() {
+                self.chunk = decoded.data;
+                self.chunk_consumed = decoded.consumed;
+                return Ok(Some(true));
+            }
+            self.input.consume(decoded.consumed);
+        }
+    }
+
+    fn body_ended(&mut self, timeline: &mut Timeline) {
+        if self.read_since_head {
+            self.since = clock::now();
+            timeline.lap(Phase::Receive, self.since);
+        } else {
+            timeline.touch(Phase::Receive);
+        }
+    }
+
+    /// Notes a read of the body, or what went wrong with it.
+    fn body_read(&mut self, read: io::Result<usize>) -> Result<()> {
+        match read {
+            Ok(0) => Ok(self.exchange.decoder_mut().end_of_stream()?),
+            Ok(_) => {
+                self.read_since_head = true;
+                self.waiting = false;
+                Ok(())
+            }
+            // A TLS session that ends without its close_notify was cut by somebody.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                let message = "connection was cut inside the body";
+                Err(Error::new(ErrorKind::Truncated, message).with_source(error))
+            }
+            Err(error) => Err(Error::io(
+                Phase::Receive,
+                "connection failed in the body",
+                error,
+            )),
+        }
+    }
+
+    fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, receipt: &Receipt<'_>) -> Poll<Error> {
+        if !std::mem::replace(&mut self.waiting, true) {
+            self.timer.set(clock::now(), receipt.idle, receipt.deadline);
+        }
+        ready!(self.timer.poll_expired(cx, &self.runtime));
+        let is_request = receipt
+            .deadline
+            .is_some_and(|deadline| deadline <= clock::now());
+        Poll::Ready(if is_request {
+            Error::timeout(Phase::Receive, "the request", receipt.allowed)
+        } else {
+            Error::timeout(Phase::Receive, "waiting for more of the body", receipt.idle)
+        })
+    }
+
+    #[cold]
+    fn body_failed(&mut self, error: Error, timeline: &mut Timeline) -> Error {
+        self.exchange.close_because(CloseReason::Failed);
+        timeline.lap(Phase::Receive, clock::now());
+        error.in_phase(Phase::Receive)
+    }
+
+    fn poll_next(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        receipt: &mut Receipt<'_>,
+    ) -> Poll<Result<bool>> {
+        loop {
+            if let Some(ready) = self.decode(receipt.head)? {
+                return Poll::Ready(Ok(ready));
+            }
+            match self.poll_fill(cx) {
+                Poll::Ready(read) => self.body_read(read)?,
+                Poll::Pending => return self.poll_body_timer(cx, receipt).map(Err),
+            }
+        }
+    }
+
+    /// Reads once, straight into `out`, at most to the end of the body.
+    fn poll_direct(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        receipt: &mut Receipt<'_>,
+        out: &mut dyn BufMut,
+        most: usize,
+    ) -> Poll<Result<()>> {
+        let mut room = out.limit(most);
+        let read = pin!(self.stream.read_buf(&mut room)).poll(cx);
+        match read {
+            Poll::Ready(read) => {
+                if let Ok(length) = read {
+                    self.exchange.decoder_mut().take(length as u64);
+                }
+                Poll::Ready(self.body_read(read))
+            }
+            Poll::Pending => self.poll_body_timer(cx, receipt).map(Err),
+        }
+    }
+}
