@@ -13,6 +13,7 @@ use turbohttp_core::h1::encode::BodyLength;
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::timeline::Timeline;
 
+use crate::config::Settings;
 use crate::error::Result;
 use crate::limits::UPLOAD_PIECE_BYTES;
 
@@ -135,12 +136,25 @@ impl Stream for ReaderStream {
 pub(crate) struct Receipt<'a> {
     pub(crate) head: &'a mut ResponseHead,
     pub(crate) timeline: &'a mut Timeline,
-    /// The longest wait between two reads.
-    pub(crate) idle: Duration,
     /// The end of the whole request.
     pub(crate) deadline: Option<Instant>,
+    /// What the request itself set for the whole of it.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) settings: &'a Settings,
+}
+
+impl Receipt<'_> {
+    /// The longest wait between two reads.
+    pub(crate) fn idle(&self) -> Duration {
+        self.settings.timeouts.body
+    }
+
     /// How long the whole request may take.
-    pub(crate) allowed: Duration,
+    pub(crate) fn allowed(&self) -> Duration {
+        self.timeout
+            .or(self.settings.timeouts.request)
+            .unwrap_or_default()
+    }
 }
 
 /// Where the bytes of a response come from. A connection is one, so a response needs no task.

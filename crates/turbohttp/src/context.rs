@@ -49,13 +49,12 @@ pub(crate) struct Context {
 impl Context {
     /// The parts of this context that a body needs while it is read.
     pub(crate) fn receive(&mut self) -> (&mut Received, Receipt<'_>) {
-        let (idle, allowed) = (self.timeouts().body, self.time_allowed());
         let receipt = Receipt {
             head: &mut self.head,
             timeline: &mut self.timeline,
-            idle,
             deadline: self.deadline,
-            allowed,
+            timeout: self.timeout,
+            settings: self.settings.as_deref().unwrap_or(&Settings::DEFAULT),
         };
         (&mut self.received, receipt)
     }

@@ -227,6 +227,13 @@ fn plain_port(text: &str, scheme: Scheme) -> Option<u16> {
 /// Path and query if the standard would leave them as they are; the fragment is cut off.
 fn plain_target(rest: &str) -> Option<&str> {
     let bytes = rest.as_bytes();
+    // A table look-up per byte settles nearly all of them.
+    if bytes
+        .iter()
+        .all(|byte| matches!(TARGET_BYTES[usize::from(*byte)], TargetByte::Plain))
+    {
+        return Some(rest);
+    }
     let mut previous = b' ';
     for (index, byte) in bytes.iter().enumerate() {
         match TARGET_BYTES[usize::from(*byte)] {

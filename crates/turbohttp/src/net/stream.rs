@@ -33,7 +33,10 @@ impl Stream {
     ///
     /// A plain socket answers from what the reactor has seen, without a system call. TLS records
     /// that are no data (session tickets) are taken in and do not count.
-    #[cfg_attr(not(feature = "rustls"), expect(unused_variables, reason = "plain needs none"))]
+    #[cfg_attr(
+        not(feature = "rustls"),
+        expect(unused_variables, reason = "plain needs none")
+    )]
     pub(crate) fn is_quiet(&mut self, cx: &mut TaskContext<'_>) -> bool {
         let mut byte = [0];
         match self {
@@ -49,7 +52,10 @@ impl Stream {
     }
 
     /// Whether the session needs a flush after its last write.
-    #[cfg_attr(not(feature = "rustls"), expect(unused_variables, reason = "plain needs none"))]
+    #[cfg_attr(
+        not(feature = "rustls"),
+        expect(unused_variables, reason = "plain needs none")
+    )]
     pub(crate) fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         match self {
             Stream::Plain(_) => Poll::Ready(Ok(())),

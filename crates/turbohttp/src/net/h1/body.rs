@@ -126,16 +126,21 @@ impl Connection {
 
     fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, receipt: &Receipt<'_>) -> Poll<Error> {
         if !std::mem::replace(&mut self.waiting, true) {
-            self.timer.set(clock::now(), receipt.idle, receipt.deadline);
+            self.timer
+                .set(clock::now(), receipt.idle(), receipt.deadline);
         }
         ready!(self.timer.poll_expired(cx, &self.runtime));
         let is_request = receipt
             .deadline
             .is_some_and(|deadline| deadline <= clock::now());
         Poll::Ready(if is_request {
-            Error::timeout(Phase::Receive, "the request", receipt.allowed)
+            Error::timeout(Phase::Receive, "the request", receipt.allowed())
         } else {
-            Error::timeout(Phase::Receive, "waiting for more of the body", receipt.idle)
+            Error::timeout(
+                Phase::Receive,
+                "waiting for more of the body",
+                receipt.idle(),
+            )
         })
     }
 
