@@ -4,7 +4,11 @@
 //! One test in one process, as all threads are counted: the server's allocations too, which are the
 //! same in both runs.
 
-#![allow(clippy::unwrap_used, clippy::large_futures, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::large_futures,
+    reason = "a test fails by panicking"
+)]
 
 use std::sync::Arc;
 
