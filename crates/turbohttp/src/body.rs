@@ -145,7 +145,7 @@ pub(crate) struct Receipt<'a> {
 
 impl Receipt<'_> {
     /// The longest wait between two reads.
-    pub(crate) fn idle(&self) -> Duration {
+    pub(crate) fn between_reads(&self) -> Duration {
         self.settings.timeouts.body
     }
 

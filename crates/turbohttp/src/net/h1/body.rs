@@ -127,7 +127,7 @@ impl Connection {
     fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, receipt: &Receipt<'_>) -> Poll<Error> {
         if !std::mem::replace(&mut self.waiting, true) {
             self.timer
-                .set(clock::now(), receipt.idle(), receipt.deadline);
+                .set(clock::now(), receipt.between_reads(), receipt.deadline);
         }
         ready!(self.timer.poll_expired(cx, &self.runtime));
         let is_request = receipt
@@ -139,7 +139,7 @@ impl Connection {
             Error::timeout(
                 Phase::Receive,
                 "waiting for more of the body",
-                receipt.idle(),
+                receipt.between_reads(),
             )
         })
     }
