@@ -33,7 +33,7 @@ pub(crate) async fn run(args: BenchArgs) -> Result<Exit, Failure> {
 }
 
 async fn measure() -> turbohttp::Result<Report> {
-    turbohttp_bench::run(&Budgets::built_in()?).await
+    Box::pin(turbohttp_bench::run(&Budgets::built_in()?)).await
 }
 
 fn names(report: &Report) -> String {
