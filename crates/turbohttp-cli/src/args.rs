@@ -31,9 +31,11 @@ pub(crate) enum Command {
     ///
     /// An object has `url` and, if wanted, `method`, `headers`, `body`, `priority` (critical, high,
     /// normal, low) and `output` (a file name for --out-dir). Blank lines and lines that begin with #
-    /// are skipped. A line that is wrong is reported and counted, and the others go on.
+    /// are skipped. A line that is wrong is reported and counted, and the others go on. So is a line
+    /// whose `output` is that of an earlier one; the names of about a million lines are remembered.
     ///
-    /// Ctrl-C lets what runs finish; pressed again, it stops at once.
+    /// Ctrl-C lets what runs finish; pressed again, it stops at once. If nobody reads the output and
+    /// the command hangs on it, that takes a second and may leave unfinished `.part` files.
     Batch(BatchArgs),
     /// Run the loopback server until Ctrl-C
     Serve(ServeArgs),
@@ -111,7 +113,11 @@ pub(crate) struct GetArgs {
     #[arg(short = 'i', long)]
     pub(crate) include: bool,
 
-    /// Show the heads of request and response on stderr, without their secrets
+    /// Show the heads of request and response on stderr
+    ///
+    /// Hidden are the password of the URL and the values of authorization, proxy-authorization,
+    /// cookie, set-cookie and all fields whose names contain api-key, password, secret or token.
+    /// Everything else is shown: other fields, and the query of the URL.
     #[arg(short = 'v', long)]
     pub(crate) verbose: bool,
 

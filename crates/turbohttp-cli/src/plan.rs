@@ -8,7 +8,7 @@ use turbohttp::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderVa
 use turbohttp::{Body, Client, Limits, Method, Request, Timeouts, Tls};
 
 use crate::args::{BatchArgs, ClientArgs, GetArgs};
-use crate::batch::line::{Rules, field};
+use crate::batch::line::{FIELDS_MAX, Rules, field};
 use crate::output::visible;
 
 /// A request that is ready to be sent, and what to do with its response.
@@ -182,7 +182,10 @@ fn headers(typed: &[String]) -> anyhow::Result<HeaderMap> {
         };
         let trimmed = value.trim_matches([' ', '\t']);
         let (name, value) = field(name.trim_end(), trimmed).map_err(anyhow::Error::msg)?;
-        headers.append(name, value);
+        let is_put = headers.try_append(name, value).is_ok();
+        if !is_put || headers.len() > FIELDS_MAX {
+            bail!("--header: more than {FIELDS_MAX} fields");
+        }
     }
     Ok(headers)
 }

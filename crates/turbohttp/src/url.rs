@@ -314,6 +314,8 @@ fn url_error(input: &str, message: String) -> Error {
     const SHOWN_CHARS_MAX: usize = 200;
     let path_end = input.find(['?', '#']).unwrap_or(input.len());
     let shown: String = match input.rfind('@') {
+        // An at sign that was coded by mistake: what stands before it may be a password.
+        None if input.contains("%40") => "***".to_owned(),
         Some(at) => {
             let scheme = input.split_once("://").map_or("", |(scheme, _)| scheme);
             let rest = input.get(at..path_end).unwrap_or_default();

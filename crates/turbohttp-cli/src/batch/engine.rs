@@ -49,6 +49,8 @@ pub(crate) struct Engine {
     running: JoinSet<Outcome>,
     /// Whether lines may still come.
     is_open: bool,
+    /// The number of the last line that came.
+    last_line: u64,
     is_interrupted: bool,
 }
 
@@ -61,6 +63,7 @@ impl Engine {
             waiting: Waiting::default(),
             running: JoinSet::new(),
             is_open: true,
+            last_line: 0,
             is_interrupted: false,
         }
     }
@@ -70,7 +73,7 @@ impl Engine {
     /// Dropping the future stops what runs.
     pub(crate) async fn run(
         mut self,
-        mut lines: mpsc::Receiver<Line>,
+        mut lines: mpsc::Receiver<Option<Line>>,
         interrupts: &mut Interrupts,
         watch: &mut dyn Watch,
     ) -> anyhow::Result<Ended> {
@@ -97,10 +100,7 @@ impl Engine {
                     let outcome = done.context("a request ended by a panic")?;
                     watch.finished(outcome, self.running.len())?;
                 }
-                line = lines.recv(), if may_read => match line {
-                    Some(line) => self.take(line, watch)?,
-                    None => self.is_open = false,
-                },
+                line = lines.recv(), if may_read => self.read(line, watch)?,
             }
         }
         Ok(if self.is_interrupted {
@@ -122,17 +122,38 @@ impl Engine {
     /// Takes all lines at hand before any starts, so that priority has something to choose from.
     fn take_lines(
         &mut self,
-        lines: &mut mpsc::Receiver<Line>,
+        lines: &mut mpsc::Receiver<Option<Line>>,
         watch: &mut dyn Watch,
     ) -> io::Result<()> {
         while self.may_read() {
             match lines.try_recv() {
-                Ok(line) => self.take(line, watch)?,
+                Ok(line) => self.read(Some(line), watch)?,
                 Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => self.is_open = false,
+                Err(TryRecvError::Disconnected) => self.read(None, watch)?,
             }
         }
         Ok(())
+    }
+
+    /// Takes what came from the channel of lines: a line, the end, or the channel's own end.
+    fn read(&mut self, read: Option<Option<Line>>, watch: &mut dyn Watch) -> io::Result<()> {
+        match read {
+            Some(Some(line)) => self.take(line, watch),
+            Some(None) => {
+                self.is_open = false;
+                Ok(())
+            }
+            // Without the end, the reader is dead: a panic. What came before goes on.
+            None => {
+                self.is_open = false;
+                let lost = Line {
+                    number: self.last_line + 1,
+                    weight: 0,
+                    job: Err("reading broke off: this line and all after it are lost".to_owned()),
+                };
+                self.take(lost, watch)
+            }
+        }
     }
 
     fn take(&mut self, line: Line, watch: &mut dyn Watch) -> io::Result<()> {
@@ -141,6 +162,7 @@ impl Engine {
             weight,
             job,
         } = line;
+        self.last_line = number;
         match job {
             Ok(job) => {
                 self.waiting.push(Waiter {
@@ -255,5 +277,55 @@ async fn read_body(
     match file {
         Some(file) => file.finish().await,
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tokio::sync::mpsc;
+    use turbohttp::Client;
+
+    use super::{Engine, Line, Outcome, Watch};
+    use crate::batch::tally::Tally;
+
+    #[derive(Default)]
+    struct Told(Vec<u64>, Tally);
+
+    impl Watch for Told {
+        fn finished(&mut self, outcome: Outcome, _: usize) -> io::Result<()> {
+            self.0.push(outcome.line);
+            self.1.add(&outcome);
+            Ok(())
+        }
+
+        fn interrupted(&mut self, _: usize, _: usize) {}
+
+        fn stopped(&mut self, _: usize) {}
+    }
+
+    #[test]
+    fn lines_that_break_off_without_the_end_are_a_failure() {
+        for (has_end, expected) in [(true, vec![3]), (false, vec![3, 4])] {
+            let (sender, mut lines) = mpsc::channel(2);
+            let job = Err("wrong".to_owned());
+            let bad = Line {
+                number: 3,
+                weight: 0,
+                job,
+            };
+            sender.try_send(Some(bad)).unwrap();
+            if has_end {
+                sender.try_send(None).unwrap();
+            }
+            drop(sender);
+            let mut engine = Engine::new(Client::builder().build().unwrap(), 1, None);
+            let mut told = Told::default();
+            engine.take_lines(&mut lines, &mut told).unwrap();
+            assert!(engine.is_over());
+            assert_eq!(told.0, expected);
+            assert!(!told.1.is_all_ok());
+        }
     }
 }

@@ -11,6 +11,10 @@ use turbohttp::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use super::name;
 use crate::output::visible;
 
+/// The most fields of a request. A map of fields panics beyond its own limit, which is higher: the
+/// client's fields fit in, too.
+pub(crate) const FIELDS_MAX: usize = 16_384;
+
 /// What lines of a batch have in common.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
@@ -102,7 +106,10 @@ fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
     let mut headers = rules.headers.clone();
     for (name, value) in &object.headers {
         let (name, value) = field(name, value)?;
-        headers.insert(name, value);
+        let is_put = headers.try_insert(name, value).is_ok();
+        if !is_put || headers.len() > FIELDS_MAX {
+            return Err(format!("more than {FIELDS_MAX} header fields"));
+        }
     }
     let output = match object.output {
         Some(_) if !rules.has_directory => return Err("output needs --out-dir".to_owned()),

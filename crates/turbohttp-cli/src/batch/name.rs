@@ -1,9 +1,38 @@
 //! Names of files for bodies: they come from the input and must stay within the directory.
 
+use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
 /// What is kept of a URL in a name, in characters.
 const URL_CHARS_MAX: usize = 100;
+
+/// What is remembered of names, in bytes: enough for about a million short ones. Names beyond it are
+/// compared with those before, and not with one another.
+const TAKEN_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Which line each name was given to.
+#[derive(Default)]
+pub(crate) struct Taken {
+    lines: HashMap<PathBuf, u64>,
+    /// Invariant: at most [`TAKEN_BYTES_MAX`].
+    bytes: usize,
+}
+
+impl Taken {
+    /// Gives `name` to `line`, unless another line has it.
+    pub(crate) fn take(&mut self, name: &Path, line: u64) -> Result<(), String> {
+        if let Some(first) = self.lines.get(name) {
+            let shown = super::super::output::visible(&name.to_string_lossy());
+            return Err(format!("output \"{shown}\" is taken by line {first}"));
+        }
+        let bytes = self.bytes + name.as_os_str().len() + size_of::<(PathBuf, u64)>();
+        if bytes <= TAKEN_BYTES_MAX {
+            self.bytes = bytes;
+            self.lines.insert(name.to_owned(), line);
+        }
+        Ok(())
+    }
+}
 
 /// Checks a name that a line asks for: a relative path without `..`.
 pub(crate) fn checked(name: &str) -> Result<PathBuf, String> {
@@ -53,7 +82,7 @@ pub(crate) fn from_url(line: u64, url: &str) -> PathBuf {
 mod tests {
     use std::path::Path;
 
-    use super::{checked, from_url};
+    use super::{TAKEN_BYTES_MAX, Taken, checked, from_url};
 
     #[test]
     fn names_stay_within_the_directory() {
@@ -76,6 +105,20 @@ mod tests {
         for wrong in wrong {
             assert!(checked(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_name_is_given_once_and_names_are_bounded() {
+        let mut taken = Taken::default();
+        assert_eq!(taken.take(Path::new("a/b"), 1), Ok(()));
+        let again = taken.take(Path::new("a//b"), 2).unwrap_err();
+        assert_eq!(again, "output \"a//b\" is taken by line 1");
+        let long = "x".repeat(TAKEN_BYTES_MAX);
+        assert_eq!(taken.take(Path::new(&long), 3), Ok(()));
+        assert_eq!(
+            (taken.take(Path::new(&long), 4), taken.lines.len()),
+            (Ok(()), 1)
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::thread;
 use tokio::sync::mpsc;
 
 use super::line::{Job, Rules, parse};
+use super::name::Taken;
 
 /// The longest line, in bytes: room for a URL of the largest size and a body. A longer one is an
 /// error of that line.
@@ -27,28 +28,29 @@ pub(crate) struct Line {
     pub(crate) job: Result<Job, String>,
 }
 
-/// Reads `input` until it ends or nobody wants more.
+/// Reads `input` until it ends or nobody wants more. `None` is the end: a channel that closes without
+/// it has lost lines.
 pub(crate) fn read(
     input: impl BufRead + Send + 'static,
     rules: Rules,
-) -> io::Result<mpsc::Receiver<Line>> {
+) -> io::Result<mpsc::Receiver<Option<Line>>> {
     let (sender, receiver) = mpsc::channel(LINES_AHEAD_MAX);
-    let reader = Reader {
-        input,
-        buffer: Vec::new(),
-        number: 0,
-        weight: 0,
-    };
+    let reader = Reader::new(input);
     thread::Builder::new()
         .name("batch-lines".to_owned())
         .spawn(move || {
             let mut reader = reader;
             while let Some(line) = reader.next_job(&rules) {
                 let is_last = matches!(line, Next::Broken(_));
-                if sender.blocking_send(line.into()).is_err() || is_last {
+                if sender.blocking_send(Some(line.into())).is_err() {
                     return;
                 }
+                if is_last {
+                    break;
+                }
             }
+            // If nobody wants more, nobody asks whether this was all.
+            let _ = sender.blocking_send(None);
         })?;
     Ok(receiver)
 }
@@ -73,9 +75,21 @@ struct Reader<R> {
     buffer: Vec<u8>,
     number: u64,
     weight: u64,
+    /// Names of outputs so far.
+    taken: Taken,
 }
 
 impl<R: BufRead> Reader<R> {
+    fn new(input: R) -> Reader<R> {
+        Reader {
+            input,
+            buffer: Vec::new(),
+            number: 0,
+            weight: 0,
+            taken: Taken::default(),
+        }
+    }
+
     /// The next line that is neither blank nor a comment.
     fn next_job(&mut self, rules: &Rules) -> Option<Next> {
         loop {
@@ -90,9 +104,18 @@ impl<R: BufRead> Reader<R> {
                 }
             };
             if let Some(job) = job {
+                let job = job.and_then(|job| self.with_own_output(job));
                 return Some(Next::Line(self.line(job)));
             }
         }
+    }
+
+    /// Refuses a job whose body would replace that of another line.
+    fn with_own_output(&mut self, job: Job) -> Result<Job, String> {
+        if let Some(name) = &job.output {
+            self.taken.take(name, self.number)?;
+        }
+        Ok(job)
     }
 
     fn line(&mut self, job: Result<Job, String>) -> Line {
@@ -149,16 +172,10 @@ enum Filled {
 mod tests {
     use std::io::{BufReader, Cursor};
 
-    use super::{LINE_BYTES_MAX, Line, Next, Reader, Rules};
+    use super::{LINE_BYTES_MAX, Line, Next, Reader, Rules, read};
 
     fn lines(text: Vec<u8>) -> Vec<Line> {
-        let input = BufReader::with_capacity(1000, Cursor::new(text));
-        let mut reader = Reader {
-            input,
-            buffer: Vec::new(),
-            number: 0,
-            weight: 0,
-        };
+        let mut reader = Reader::new(BufReader::with_capacity(1000, Cursor::new(text)));
         std::iter::from_fn(|| reader.next_job(&Rules::default()).map(Line::from)).collect()
     }
 
@@ -201,16 +218,26 @@ mod tests {
                 Err(std::io::Error::other("cable"))
             }
         }
-        let input = BufReader::new(Broken);
-        let mut reader = Reader {
-            input,
-            buffer: Vec::new(),
-            number: 0,
-            weight: 0,
-        };
+        let mut reader = Reader::new(BufReader::new(Broken));
         let Some(Next::Broken(line)) = reader.next_job(&Rules::default()) else {
             panic!()
         };
         assert_eq!(line.job.unwrap_err(), "input cannot be read: cable");
+    }
+
+    #[test]
+    fn only_an_end_that_is_told_is_one() {
+        struct Panics;
+        impl std::io::Read for Panics {
+            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+                panic!("a reader that panics, as this test wants")
+            }
+        }
+        let all = Cursor::new("http://a/\n");
+        let mut lines = read(all, Rules::default()).unwrap();
+        assert!(lines.blocking_recv().unwrap().is_some());
+        assert!(lines.blocking_recv().unwrap().is_none());
+        let mut lines = read(BufReader::new(Panics), Rules::default()).unwrap();
+        assert!(lines.blocking_recv().is_none());
     }
 }

@@ -96,7 +96,7 @@ fn start_servers() -> io::Result<Vec<Server>> {
 }
 
 /// The lines of the batch, through the same door as those of a file.
-fn requests(servers: &[Server]) -> io::Result<mpsc::Receiver<Line>> {
+fn requests(servers: &[Server]) -> io::Result<mpsc::Receiver<Option<Line>>> {
     let mut text = String::new();
     for index in 0..REQUESTS {
         let origin = index % servers.len();

@@ -109,7 +109,7 @@ fn show_timeline(is_wanted: bool, timeline: Option<&Timeline>) {
     }
 }
 
-/// The request as it goes out, each line behind `> `, secrets hidden.
+/// The request as it goes out, each line behind `> `. [`text::field`] hides some values.
 fn request_head(request: &Request, framing: Option<&str>) -> String {
     let url = request.url();
     let origin = request.origin();
@@ -129,7 +129,7 @@ fn request_head(request: &Request, framing: Option<&str>) -> String {
     out
 }
 
-/// The head of a response, each line behind `< `, secrets hidden.
+/// The head of a response, each line behind `< `. [`text::field`] hides some values.
 fn response_head(response: &Response) -> String {
     let mut out = format!("< {}\n", status_line(response));
     for (name, value) in response.fields() {

@@ -133,7 +133,7 @@ pub(crate) fn origins(rows: &[OriginRow<'_>], elapsed: Duration) -> String {
     out
 }
 
-/// Fields whose values are secrets.
+/// Fields whose values are secrets. The help of `get --verbose` names them.
 const SECRET_FIELDS: [&str; 4] = [
     "authorization",
     "cookie",
@@ -141,12 +141,17 @@ const SECRET_FIELDS: [&str; 4] = [
     "set-cookie",
 ];
 
-/// A field of a head for a human reader: secrets are hidden, other bytes than text spelled out.
+/// What names of other secret fields contain, in lower case. The help names these, too.
+const SECRET_PARTS: [&str; 4] = ["api-key", "password", "secret", "token"];
+
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_FIELDS.contains(&&*name) || SECRET_PARTS.iter().any(|part| name.contains(part))
+}
+
+/// A field of a head for a human reader: the values of [`is_secret`] names are hidden, other bytes than text spelled out.
 pub(crate) fn field(name: &str, value: &[u8]) -> String {
-    if SECRET_FIELDS
-        .iter()
-        .any(|secret| secret.eq_ignore_ascii_case(name))
-    {
+    if is_secret(name) {
         return format!("{name}: [hidden]");
     }
     format!(
@@ -183,6 +188,16 @@ mod tests {
             field("authorization", b"Basic x"),
             "authorization: [hidden]"
         );
+        for name in [
+            "X-Api-Key",
+            "api-key",
+            "x-auth-token",
+            "Client-Secret",
+            "x-password-2",
+        ] {
+            assert_eq!(field(name, b"1"), format!("{name}: [hidden]"));
+        }
+        assert_eq!(field("x-key", b"1"), "x-key: 1");
         assert_eq!(field("x", b"a\x1b\xff"), "x: a\\u{1b}\u{fffd}");
     }
 }

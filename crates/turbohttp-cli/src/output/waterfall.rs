@@ -112,6 +112,27 @@ connection 3 (new), total 1.00 ms
     }
 
     #[test]
+    fn only_what_was_sent_more_than_once_says_so() {
+        let head = |timeline: &Timeline| {
+            draw(timeline, Paint::Plain)
+                .lines()
+                .next()
+                .map(str::to_owned)
+        };
+        let mut timeline = timeline();
+        for end in [
+            "ms",
+            "ms",
+            "ms, sent again 1 time",
+            "ms, sent again 2 times",
+        ] {
+            let expected = format!("connection 3 (new), total 1.00 {end}");
+            assert_eq!(head(&timeline), Some(expected));
+            timeline.count_attempt();
+        }
+    }
+
+    #[test]
     fn an_empty_timeline_is_no_accident() {
         assert_eq!(
             draw(&Timeline::new(), Paint::Plain),

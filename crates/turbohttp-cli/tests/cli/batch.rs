@@ -172,6 +172,37 @@ fn bodies_go_to_files() {
 }
 
 #[test]
+fn a_name_is_not_given_to_two_lines() {
+    let server = server();
+    let directory = Directory::new();
+    let line = |path| format!("{{\"url\":\"{}\",\"output\":\"same\"}}\n", server.url(path));
+    let input = line("/bytes/1000") + "# a comment\n" + &line("/small");
+    let out = directory.file("out");
+    let run = run_with_input(&["batch", "-", "--out-dir", &out], input.as_bytes());
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let reason = "turbohttp: line 3: output \"same\" is taken by line 1\n";
+    assert!(run.stderr.contains(reason), "{}", run.stderr);
+    assert!(fs::read(directory.path().join("out/same")).unwrap() == pattern(1_000));
+}
+
+#[test]
+fn a_line_with_too_many_fields_is_a_bad_line() {
+    let server = server();
+    let letters = || "abcdefghijklmnopqrstuvwxyz0123456789".chars();
+    let names = letters().flat_map(|a| letters().map(move |b| (a, b)));
+    let names = names.flat_map(|(a, b)| letters().map(move |c| format!("\"{a}{b}{c}\":\"\"")));
+    let names: Vec<String> = names.take(26_000).collect();
+    let url = server.url("/small");
+    let fields = names.join(",");
+    let input = format!("{url}\n{{\"url\":\"{url}\",\"headers\":{{{fields}}}}}\n{url}\n");
+    let run = run_with_input(&["batch", "-"], input.as_bytes());
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let reason = "turbohttp: line 2: more than 16384 header fields\n";
+    assert!(run.stderr.contains(reason), "{}", run.stderr);
+    assert!(run.stderr.contains("ok 2 "), "{}", run.stderr);
+}
+
+#[test]
 fn names_that_escape_are_refused() {
     let server = server();
     let directory = Directory::new();

@@ -146,13 +146,15 @@ fn verbose_hides_secrets() {
     let url = server
         .url("/v?q=1")
         .replace("http://", "http://joe:topsecret@");
-    let run = run(&["get", "-v", &url, "-H", "cookie: topsecret"]);
+    let key = "X-Api-Key: topsecret";
+    let run = run(&["get", "-v", &url, "-H", "cookie: topsecret", "-H", key]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     for part in [
         "> GET /v?q=1 HTTP/1.1",
         "> host: 127.",
         "> cookie: [hidden]",
         "> authorization: [hidden]",
+        "> x-api-key: [hidden]",
         "< HTTP/1.1 200 OK",
         "< x: y",
         "< set-cookie: [hidden]",
@@ -160,6 +162,15 @@ fn verbose_hides_secrets() {
         assert!(run.stderr.contains(part), "{part} is not in {}", run.stderr);
     }
     assert!(!run.stderr.contains("topsecret"), "{}", run.stderr);
+}
+
+#[test]
+#[cfg(unix)]
+fn too_many_fields_are_refused() {
+    let names: Vec<String> = (0..20_000).map(|number| format!("x{number}:")).collect();
+    let mut arguments = vec!["get", "http://localhost/"];
+    arguments.extend(names.iter().flat_map(|name| ["-H", name]));
+    run(&arguments).fails_with(2, &["--header: more than 16384 fields"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use turbohttp_loopback::script::{Script, Signal as Go, Step};
@@ -83,6 +84,43 @@ fn twice_stops_at_once() {
     assert!(text.contains("stopped while running 5"), "{text}");
     // No half files, under whatever name.
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
+}
+
+#[test]
+fn twice_stops_even_if_nobody_reads_the_output() {
+    let server = server();
+    let directory = Directory::new();
+    let input = format!("{}\n", server.url("/small")).repeat(20_000);
+    let file = directory.write("lines", input);
+    let mut child = turbohttp(&["batch", &file, "--json"]).spawn().unwrap();
+    // The pipe is full when no more requests come.
+    let mut before = 0;
+    loop {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = server.stats().requests;
+        if now > 0 && now == before {
+            break;
+        }
+        before = now;
+    }
+    assert!(before < 20_000);
+    press(&child);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none());
+    press(&child);
+    let mut waits = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        waits += 1;
+        if waits == 200 {
+            child.kill().unwrap();
+            panic!("still hangs");
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(status.code(), Some(130));
 }
 
 #[test]

@@ -125,6 +125,8 @@ pub enum EncodeError {
     Host,
     /// The caller set Upgrade, or a method that would switch protocols (CONNECT).
     Upgrade,
+    /// Expect is set for every request: it belongs to a single body.
+    Expect,
     /// The head is longer than the limit, in bytes.
     HeadTooLarge {
         /// The limit that was passed.
@@ -144,6 +146,9 @@ impl fmt::Display for EncodeError {
             }
             EncodeError::Host => f.write_str("more than one Host field"),
             EncodeError::Upgrade => f.write_str("CONNECT and Upgrade are not supported"),
+            EncodeError::Expect => {
+                f.write_str("Expect cannot be a default field: it belongs to a single body")
+            }
             EncodeError::HeadTooLarge { max } => write!(f, "request head exceeds {max} bytes"),
         }
     }

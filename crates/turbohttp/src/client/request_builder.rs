@@ -44,7 +44,7 @@ impl RequestBuilder {
     {
         match field(name, value) {
             Ok((name, value)) => {
-                self.request.headers_mut().append(name, value);
+                self.append(name, value);
             }
             Err(error) => self.note(error),
         }
@@ -53,7 +53,21 @@ impl RequestBuilder {
 
     /// Replaces the fields of these names.
     pub fn headers(mut self, headers: HeaderMap) -> Self {
-        self.request.headers_mut().extend(headers);
+        let mut last = None;
+        for (name, value) in headers {
+            // A name stands with its first value only; the first one replaces what was set.
+            match name {
+                Some(name) => {
+                    self.request.headers_mut().remove(&name);
+                    self.append(name.clone(), value);
+                    last = Some(name);
+                }
+                None => last
+                    .clone()
+                    .into_iter()
+                    .for_each(|name| self.append(name, value.clone())),
+            }
+        }
         self
     }
 
@@ -122,6 +136,9 @@ impl RequestBuilder {
 
     /// Sets the time for the whole request, from `send` to the end of the body.
     pub fn timeout(mut self, limit: Duration) -> Self {
+        if limit.is_zero() {
+            self.note(Error::config("timeout", "longer than zero", "0"));
+        }
         self.request.context.timeout = Some(limit);
         self
     }
@@ -168,6 +185,12 @@ impl RequestBuilder {
         match mistake {
             None => client.send(request).await,
             Some(error) => Err(error),
+        }
+    }
+
+    fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        if let Err(error) = self.request.headers_mut().try_append(name, value) {
+            self.note(Error::new(ErrorKind::Request, "too many fields").with_source(error));
         }
     }
 

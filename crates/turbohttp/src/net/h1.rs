@@ -3,15 +3,17 @@
 //! There is no task and no channel per connection. A future that is dropped drops its connection,
 //! which closes it; only a connection whose exchange is over and quiet goes back to the idle ones.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
-use turbohttp_core::h1::encode::{self, RequestHead};
+use tokio::task::coop::unconstrained;
+use turbohttp_core::h1::encode::{self, DefaultFields, RequestHead};
 use turbohttp_core::h1::{CloseReason, Exchange, HeadLimits, HeadStep, Reuse};
 use turbohttp_core::origin::Origin;
 use turbohttp_core::timeline::Phase;
@@ -28,6 +30,10 @@ use crate::error::{Error, Result};
 use crate::limits::CONTINUE_WAIT_MS;
 
 mod body;
+
+/// How long a connection may have rested before the system is asked whether it is quiet: short beside
+/// what a server needs to close it, long beside the pause between two requests under load.
+const ASK_AFTER: Duration = Duration::from_millis(1);
 
 /// How long a body waits for `100 Continue`.
 const CONTINUE_WAIT: Duration = Duration::from_millis(CONTINUE_WAIT_MS);
@@ -111,9 +117,16 @@ impl Connection {
         self.home = Some(shared.clone());
     }
 
-    /// Whether nothing has happened on an idle connection: no byte, no end, no error.
-    pub(crate) fn is_quiet(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        self.stream.is_quiet(cx)
+    /// Whether nothing has happened on a connection that was put aside: no byte, no end, no error.
+    ///
+    /// One that was used a moment ago is believed what the reactor has seen, which costs no system
+    /// call; one that has rested is asked.
+    pub(crate) async fn is_quiet(&mut self, now: Instant) -> bool {
+        if !poll_fn(|cx| Poll::Ready(self.stream.is_quiet_so_far(cx))).await {
+            return false;
+        }
+        let rested = now.saturating_duration_since(self.since);
+        rested < ASK_AFTER || Box::pin(self.stream.is_quiet()).await
     }
 
     /// Whether not one byte of the request left, so that it can be sent again whatever it is.
@@ -130,7 +143,6 @@ impl Connection {
     ///
     /// An error is marked as unanswered if no byte of a response had arrived and no time was up.
     pub(crate) async fn round_trip(&mut self, context: &mut Context) -> Result<()> {
-        self.begin(context)?;
         context.timeline.count_attempt();
         let done = poll_fn(|cx| self.poll_round_trip(cx, context)).await;
         if done.is_err() {
@@ -139,17 +151,10 @@ impl Connection {
         done
     }
 
-    fn begin(&mut self, context: &mut Context) -> Result<()> {
+    /// Writes the head into the buffer. A request that cannot be written leaves the connection as it was.
+    pub(crate) fn begin(&mut self, context: &mut Context) -> Result<()> {
         let shared = self.home.as_ref().expect("a connection in use has a home");
-        let head = RequestHead {
-            method: &context.method,
-            target: context.url.target(),
-            authority: self.origin.authority(),
-            headers: &context.headers,
-            defaults: &shared.defaults,
-            body: context.body.length(),
-            expect_continue: context.expect_continue,
-        };
+        let head = request_head(context, &self.origin, &shared.defaults);
         let encoded = encode::request_head(self.upload.start(), &head)?;
         self.exchange = Exchange::new(
             context.method.as_str() == "HEAD",
@@ -202,8 +207,17 @@ impl Connection {
         } else if let Some(since) = self.upload.waiting_since() {
             self.timer.set(since, CONTINUE_WAIT, context.deadline);
         } else if self.upload.sent_bytes() != before {
+            let now = clock::now();
+            // An upload that flows never waits, so its time is looked at here.
+            if context.deadline.is_some_and(|deadline| deadline <= now) {
+                return Err(Error::timeout(
+                    Phase::Send,
+                    "the request",
+                    context.time_allowed(),
+                ));
+            }
             self.timer
-                .set(clock::now(), context.timeouts().body, context.deadline);
+                .set(now, context.timeouts().body, context.deadline);
         }
         Ok(())
     }
@@ -220,6 +234,8 @@ impl Connection {
                         self.input.consume(consumed);
                         context.head.reset();
                         if proceed && self.upload.proceed() {
+                            let limit = context.timeouts().body;
+                            self.timer.set(clock::now(), limit, context.deadline);
                             self.poll_upload(cx, context)?;
                         }
                         continue;
@@ -231,7 +247,7 @@ impl Connection {
                     Err(error) => return Poll::Ready(Err(self.failed(error.into()))),
                 }
             }
-            match ready!(self.poll_fill(cx)) {
+            match ready!(self.poll_answer(cx)) {
                 Ok(0) => return Poll::Ready(Err(self.head_truncated())),
                 Ok(_) => self.answered = true,
                 Err(error) => return Poll::Ready(Err(self.head_failed(error))),
@@ -278,6 +294,15 @@ impl Connection {
                 Error::timeout(phase, "a write of the request", context.timeouts().body)
             });
         }
+    }
+
+    /// Reads what the server says. While the request is still going out, outside the task's budget:
+    /// an upload that flows would use it up, and the answer would never be seen.
+    fn poll_answer(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<usize>> {
+        if self.upload.is_over() {
+            return self.poll_fill(cx);
+        }
+        pin!(unconstrained(poll_fn(|cx| self.poll_fill(cx)))).poll(cx)
     }
 
     fn phase_before_head(&self) -> Phase {
@@ -340,6 +365,23 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.counters.closed();
+    }
+}
+
+/// What of a request goes into its head.
+pub(super) fn request_head<'a>(
+    context: &'a Context,
+    origin: &'a Origin,
+    defaults: &'a DefaultFields,
+) -> RequestHead<'a> {
+    RequestHead {
+        method: &context.method,
+        target: context.url.target(),
+        authority: origin.authority(),
+        headers: &context.headers,
+        defaults,
+        body: context.body.length(),
+        expect_continue: context.expect_continue,
     }
 }
 

@@ -69,22 +69,23 @@ impl Idle {
     ) -> Option<Box<Connection>> {
         let mut state = self.lock();
         let queue = state.queues.get_mut(origin)?;
+        let mut aged = Vec::new();
         // Mostly the last one: few programs use a client from more than one runtime.
-        let newest = queue
-            .iter()
-            .rposition(|entry| entry.connection.runtime() == here)?;
-        let entry = queue.remove(newest)?;
-        if !self.has_aged(&entry, now) {
-            state.count -= 1;
-            return Some(entry.connection);
-        }
-        // The newest has aged. Whether by idling, and so have all before it, or by its lifetime:
-        // none of them is worth a search.
-        let aged: Vec<Entry> = queue.drain(..newest).collect();
-        state.count -= aged.len() + 1;
+        let is_here = |entry: &Entry| entry.connection.runtime() == here;
+        let found = loop {
+            let newest = queue
+                .iter()
+                .rposition(is_here)
+                .and_then(|at| queue.remove(at));
+            match newest {
+                Some(entry) if self.has_aged(&entry, now) => aged.push(entry),
+                fresh => break fresh,
+            }
+        };
+        state.count -= aged.len() + usize::from(found.is_some());
         drop(state);
-        drop((entry, aged));
-        None
+        drop(aged);
+        found.map(|entry| entry.connection)
     }
 
     /// Puts a quiet connection aside.
@@ -156,10 +157,16 @@ impl Idle {
     }
 
     fn has_aged(&self, entry: &Entry, now: Instant) -> bool {
-        now.saturating_duration_since(entry.since) >= self.age_max
-            || self.lifetime.is_some_and(|lifetime| {
-                now.saturating_duration_since(entry.connection.opened_at()) >= lifetime
-            })
+        self.due(entry) <= now
+    }
+
+    /// When a connection will have aged: by resting, or by its lifetime.
+    fn due(&self, entry: &Entry) -> Instant {
+        let rested = clock::after(entry.since, self.age_max);
+        match self.lifetime {
+            Some(lifetime) => rested.min(clock::after(entry.connection.opened_at(), lifetime)),
+            None => rested,
+        }
     }
 
     /// Takes out what has aged; says when the next one will have.
@@ -168,11 +175,12 @@ impl Idle {
         let mut aged = Vec::new();
         let mut next = None;
         for queue in state.queues.values_mut() {
-            while queue.front().is_some_and(|entry| self.has_aged(entry, now)) {
-                aged.extend(queue.pop_front());
-            }
-            if let Some(front) = queue.front() {
-                let due = clock::after(front.since, self.age_max);
+            let (old, fresh): (VecDeque<_>, VecDeque<_>) =
+                queue.drain(..).partition(|entry| self.has_aged(entry, now));
+            *queue = fresh;
+            aged.extend(old);
+            for entry in &*queue {
+                let due = self.due(entry);
                 next = Some(next.map_or(due, |next: Instant| next.min(due)));
             }
         }
@@ -188,7 +196,9 @@ impl Idle {
     fn start_janitor(&self, state: &mut State, shared: &Arc<Shared>) {
         // Without a runtime (a response dropped on another thread) the next check-in tries again.
         if let Ok(runtime) = runtime::Handle::try_current() {
-            let first = self.age_max;
+            let first = self
+                .lifetime
+                .map_or(self.age_max, |lifetime| lifetime.min(self.age_max));
             let task = runtime.spawn(clean(Arc::downgrade(shared), first));
             state.janitor = Some(task.abort_handle());
         }

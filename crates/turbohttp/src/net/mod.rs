@@ -3,14 +3,12 @@
 //! This is the loop one reads first: [`NetTransport::send`].
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Instant;
 
 use http::{HeaderMap, Method};
 use turbohttp_core::h1::HeadLimits;
-use turbohttp_core::h1::encode::DefaultFields;
+use turbohttp_core::h1::encode::{self, DefaultFields};
 use turbohttp_core::origin::Origin;
 use turbohttp_core::pool::{BufferOptions, BufferPool, BufferPoolStats, ClearPolicy};
 
@@ -121,6 +119,10 @@ impl NetTransport {
     async fn exchange(&self, context: &mut Context, origin: &Origin) -> Result<Box<Connection>> {
         let began = began(context);
         if let Some(mut connection) = self.take_idle(origin, began).await {
+            if let Err(error) = connection.begin(context) {
+                connection.finish_now();
+                return Err(error);
+            }
             context.timeline.set_connection(connection.id(), true);
             match connection.round_trip(context).await {
                 Ok(()) => return Ok(connection),
@@ -132,9 +134,11 @@ impl NetTransport {
                 Err(error) => return Err(error),
             }
         }
+        self.check(context, origin)?;
         // Making a connection is the cold path: boxed, so that the warm future stays small.
         let mut connection = Box::pin(self.connect(context, origin)).await?;
         context.timeline.set_connection(connection.id(), false);
+        connection.begin(context)?;
         connection.round_trip(context).await?;
         Ok(connection)
     }
@@ -144,12 +148,19 @@ impl NetTransport {
         // A socket says nothing where nobody drives its runtime.
         let here = tokio::runtime::Handle::try_current().ok()?.id();
         while let Some(mut connection) = self.shared.idle.check_out(origin, here, now) {
-            if poll_fn(|cx| Poll::Ready(connection.is_quiet(cx))).await {
+            if connection.is_quiet(now).await {
                 connection.leave_home(&self.shared);
                 return Some(connection);
             }
         }
         None
+    }
+
+    /// Whether the request can be written at all, before a connection is made for it.
+    fn check(&self, context: &Context, origin: &Origin) -> Result<()> {
+        let head = h1::request_head(context, origin, &self.shared.defaults);
+        encode::request_head(&mut Vec::new(), &head)?;
+        Ok(())
     }
 
     async fn connect(&self, context: &mut Context, origin: &Origin) -> Result<Box<Connection>> {

@@ -1,11 +1,25 @@
 //! A connection's byte stream: plain or TLS, as one type.
 
+#[cfg(feature = "rustls")]
+use std::future::Future;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
+#[cfg(feature = "rustls")]
+use std::pin::pin;
 use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use socket2::SockRef;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(feature = "rustls")]
+use tokio::task::coop::unconstrained;
+
+/// How long records that are known to have come may take to be read.
+const RECORD_WAIT: Duration = Duration::from_millis(100);
 
 #[cfg(feature = "rustls")]
 type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
@@ -29,26 +43,66 @@ impl Stream {
         }
     }
 
-    /// Whether nothing has happened on an idle connection: no byte, no end, no error.
+    /// Whether nothing has happened on an idle connection, as far as the reactor has told: no byte, no
+    /// end, no error. Without a system call on a plain socket.
     ///
-    /// A plain socket answers from what the reactor has seen, without a system call. TLS records
-    /// that are no data (session tickets) are taken in and do not count.
+    /// TLS records that are no data (session tickets) are taken in and do not count.
     #[cfg_attr(
         not(feature = "rustls"),
         expect(unused_variables, reason = "plain needs none")
     )]
-    pub(crate) fn is_quiet(&mut self, cx: &mut TaskContext<'_>) -> bool {
+    pub(crate) fn is_quiet_so_far(&mut self, cx: &mut TaskContext<'_>) -> bool {
         let mut byte = [0];
         match self {
             Stream::Plain(tcp) => {
                 let read = tcp.try_read(&mut byte);
                 read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
             }
+            // Outside the task's budget, which would only claim that nothing is there.
             #[cfg(feature = "rustls")]
-            Stream::Tls(tls) => Pin::new(tls)
-                .poll_read(cx, &mut ReadBuf::new(&mut byte))
-                .is_pending(),
+            Stream::Tls(tls) => {
+                let mut buffer = ReadBuf::new(&mut byte);
+                let read = poll_fn(|cx| Pin::new(&mut *tls).poll_read(cx, &mut buffer));
+                pin!(unconstrained(read)).poll(cx).is_pending()
+            }
         }
+    }
+
+    /// Whether nothing has happened on an idle connection, asking the system: a task that has not
+    /// waited for anything since has not given the reactor the time to tell.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn is_quiet(&mut self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        loop {
+            let peeked = SockRef::from(self.tcp()).peek(&mut byte);
+            match peeked {
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+                Ok(0) => return false,
+                Ok(_) if !self.takes_records() => return false,
+                // Records have come: once the reactor knows it too, the session takes them in.
+                Ok(_) => {
+                    let known = tokio::time::timeout(RECORD_WAIT, self.tcp().readable()).await;
+                    let is_known = matches!(known, Ok(Ok(())));
+                    if !is_known || !poll_fn(|cx| Poll::Ready(self.is_quiet_so_far(cx))).await {
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Stream::Plain(tcp) => tcp,
+            #[cfg(feature = "rustls")]
+            Stream::Tls(tls) => tls.get_ref().0,
+        }
+    }
+
+    /// Whether bytes on the socket need not be data.
+    fn takes_records(&self) -> bool {
+        !matches!(self, Stream::Plain(_))
     }
 
     /// Whether the session needs a flush after its last write.

@@ -1,20 +1,22 @@
 //! A deadline that costs nothing while it keeps moving.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::task::coop::unconstrained;
 use tokio::time::Sleep;
 
 /// One lazily armed sleep per connection.
 ///
 /// # Implementation
 ///
-/// The deadline is kept as what it is made of and added up only when something has to wait. The sleep is armed when something first waits, and touched again
-/// only when it would fire too late, or has fired too early because the deadline has moved on: a
-/// request on a busy connection makes no timer entry. While the same task waits, the sleep that is
+/// The deadline is kept as what it is made of and added up only when something has to wait. The
+/// sleep is armed when something first waits, and touched again only when it would fire too late, or
+/// has fired too early because the deadline has moved on: a request on a busy connection makes no
+/// timer entry. While the same task waits, the sleep that is
 /// armed already knows it.
 #[derive(Default)]
 pub(crate) struct Timer {
@@ -56,7 +58,8 @@ impl Timer {
         }
         self.waker = Some(cx.waker().clone());
         loop {
-            std::task::ready!(sleep.as_mut().poll(cx));
+            // Outside the task's budget: a sleep that only claims to be pending was not armed.
+            std::task::ready!(pin!(unconstrained(sleep.as_mut())).poll(cx));
             if sleep.deadline() >= deadline {
                 return Poll::Ready(());
             }

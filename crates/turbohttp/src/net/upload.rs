@@ -5,7 +5,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use turbohttp_core::h1::encode::{CHUNK_END, LAST_CHUNK, chunk_head};
+use turbohttp_core::h1::encode::{BodyLength, CHUNK_END, LAST_CHUNK, chunk_head};
 
 use super::stream::Stream;
 use crate::body::{Body, Outgoing, poll_piece};
@@ -53,7 +53,8 @@ impl Upload {
 
     /// Takes the body in: a small one goes out in the same write as the head.
     pub(crate) fn add_body(&mut self, body: &Body, expect_continue: bool) {
-        self.expect_continue = expect_continue && !body.is_empty();
+        let has_body = !matches!(body.length(), BodyLength::None | BodyLength::Known(0));
+        self.expect_continue = expect_continue && has_body;
         if let Outgoing::Bytes(bytes) = &body.0
             && bytes.len() <= INLINE_BODY_BYTES_MAX
             && !self.expect_continue

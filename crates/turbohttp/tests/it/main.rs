@@ -9,6 +9,7 @@
     reason = "tests panic, say what they skip, spawn and hold futures as their users do"
 )]
 
+mod budget;
 mod cancel;
 mod client;
 #[cfg(unix)]

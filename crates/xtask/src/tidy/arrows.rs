@@ -292,12 +292,14 @@ mod tests {
     #[test]
     fn exceptions_hold_for_one_name_only() {
         let sources = [plant(
-            "crates/turbohttp/src/context.rs",
-            "use crate::client::{Client, Settings};\n",
+            "crates/turbohttp/src/transport/mod.rs",
+            "use crate::net::{NetTransport, NetStats};\n",
         )];
         assert_eq!(
             messages(&sources),
-            ["crates/turbohttp/src/context.rs:1: context names client::Client, a layer above"]
+            [
+                "crates/turbohttp/src/transport/mod.rs:1: transport names net::NetStats, a layer above"
+            ]
         );
     }
 

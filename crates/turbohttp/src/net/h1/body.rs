@@ -102,14 +102,18 @@ impl Connection {
         }
     }
 
-    /// Notes a read of the body, or what went wrong with it.
-    fn body_read(&mut self, read: io::Result<usize>) -> Result<()> {
+    /// Notes a read of the body, or what went wrong with it. A body that flows never waits, so the
+    /// time of the request is looked at here.
+    fn body_read(&mut self, read: io::Result<usize>, receipt: &Receipt<'_>) -> Result<()> {
         match read {
             Ok(0) => Ok(self.exchange.decoder_mut().end_of_stream()?),
             Ok(_) => {
                 self.read_since_head = true;
                 self.waiting = false;
-                Ok(())
+                match receipt.deadline {
+                    Some(deadline) if deadline <= clock::now() => Err(request_timeout(receipt)),
+                    _ => Ok(()),
+                }
             }
             // A TLS session that ends without its close_notify was cut by somebody.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -134,7 +138,7 @@ impl Connection {
             .deadline
             .is_some_and(|deadline| deadline <= clock::now());
         Poll::Ready(if is_request {
-            Error::timeout(Phase::Receive, "the request", receipt.allowed())
+            request_timeout(receipt)
         } else {
             Error::timeout(
                 Phase::Receive,
@@ -161,7 +165,7 @@ impl Connection {
                 return Poll::Ready(Ok(ready));
             }
             match self.poll_fill(cx) {
-                Poll::Ready(read) => self.body_read(read)?,
+                Poll::Ready(read) => self.body_read(read, receipt)?,
                 Poll::Pending => return self.poll_body_timer(cx, receipt).map(Err),
             }
         }
@@ -182,9 +186,14 @@ impl Connection {
                 if let Ok(length) = read {
                     self.exchange.decoder_mut().take(length as u64);
                 }
-                Poll::Ready(self.body_read(read))
+                Poll::Ready(self.body_read(read, receipt))
             }
             Poll::Pending => self.poll_body_timer(cx, receipt).map(Err),
         }
     }
+}
+
+#[cold]
+fn request_timeout(receipt: &Receipt<'_>) -> Error {
+    Error::timeout(Phase::Receive, "the request", receipt.allowed())
 }
