@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{HeaderMap, Method};
-use turbohttp_core::h1::HeadLimits;
 use turbohttp_core::h1::encode::{self, DefaultFields};
+use turbohttp_core::h1::{EncodeError, HeadLimits};
 use turbohttp_core::origin::Origin;
 use turbohttp_core::pool::{BufferOptions, BufferPool, BufferPoolStats, ClearPolicy};
 
@@ -103,7 +103,7 @@ impl NetTransport {
                 buffers,
                 counters: Arc::new(Counters::default()),
                 connector: Connector::new(options)?,
-                defaults: DefaultFields::new(defaults)?,
+                defaults: DefaultFields::new(defaults).map_err(default_field_error)?,
                 head_limits: limits.head(),
             }),
         })
@@ -210,6 +210,11 @@ fn can_be_sent_again(context: &Context, connection: &Connection) -> bool {
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
     );
     (idempotent || connection.sent_nothing()) && context.body.can_be_sent_again()
+}
+
+#[cold]
+fn default_field_error(error: EncodeError) -> Error {
+    Error::new(ErrorKind::Config, format!("default header: {error}"))
 }
 
 /// A view of the network's counters that keeps no client alive.
