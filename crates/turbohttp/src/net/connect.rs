@@ -216,3 +216,39 @@ impl Race<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::limits::DNS_LOOKUPS_MAX;
+    use crate::request::Request;
+
+    /// A resolver that does not answer, as all its places are taken, costs the DNS limit and no more.
+    #[tokio::test(start_paused = true)]
+    async fn a_lookup_that_does_not_come_ends_at_its_own_limit() {
+        let connector = Connector::new(NetOptions::default()).unwrap();
+        let places = connector.resolver.lookups.clone();
+        let taken = places
+            .acquire_many_owned(DNS_LOOKUPS_MAX as u32)
+            .await
+            .unwrap();
+        let mut request = Request::new(Method::GET, "http://name.test/").unwrap();
+        let origin = request.origin().clone();
+        let start = clock::now();
+        let outcome = connector.connect(&mut request.context, &origin).await;
+        let error = outcome.err().expect("nobody answers");
+        assert_eq!(
+            (error.kind(), error.phase()),
+            (ErrorKind::Timeout, Some(Phase::Dns))
+        );
+        assert_eq!(
+            (clock::now() - start).as_secs(),
+            5,
+            "in the runtime's paused time"
+        );
+        assert!(error.is_retryable(), "nothing was sent");
+        drop(taken);
+    }
+}

@@ -16,7 +16,7 @@ pub(crate) type Overrides = HashMap<String, Vec<SocketAddr>>;
 
 pub(crate) struct Resolver {
     overrides: Overrides,
-    lookups: Arc<Semaphore>,
+    pub(super) lookups: Arc<Semaphore>,
     cache: Mutex<HashMap<String, Remembered>>,
 }
 

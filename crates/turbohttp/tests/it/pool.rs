@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use turbohttp::{Client, Limits, Method, Phase, Response};
+use turbohttp::{Client, ErrorKind, Limits, Method, Phase, Response};
 use turbohttp_loopback::{Options, Server};
 
 use crate::support::{TestClient, read, settle, soon};
@@ -361,12 +361,12 @@ async fn both_sides_count_the_same() {
     }
 }
 
-/// Descriptors are the process's, so this one is run in a process of its own.
+/// Runs a test that changes its whole process in a process of its own.
 #[cfg(target_os = "linux")]
-#[test]
-fn descriptors_come_back() {
+fn run_alone(test: &str, url: &str) {
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "pool::descriptors_come_back_alone", "--ignored"])
+        .args(["--exact", test, "--ignored"])
+        .env(SERVER_URL, url)
         .output()
         .unwrap();
     let output = String::from_utf8_lossy(&child.stdout);
@@ -374,6 +374,75 @@ fn descriptors_come_back() {
         child.status.success() && output.contains("1 passed"),
         "{output}"
     );
+}
+
+/// Where a test that runs alone finds the server, which must not share its descriptors.
+#[cfg(target_os = "linux")]
+const SERVER_URL: &str = "TURBOHTTP_TEST_SERVER_URL";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_descriptor_left_is_an_error_and_passes() {
+    let server = server();
+    run_alone(
+        "pool::no_descriptor_left_is_an_error_and_passes_alone",
+        &server.url(""),
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "run by no_descriptor_left_is_an_error_and_passes in a process of its own"]
+async fn no_descriptor_left_is_an_error_and_passes_alone() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let url = std::env::var(SERVER_URL).unwrap();
+    let client = TestClient::new();
+    client.body_of(&format!("{url}/small")).await;
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(64),
+            maximum,
+        },
+    )
+    .unwrap();
+    let mut files = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        files.push(file);
+    }
+
+    // The idle connection serves on; a new one cannot be had, and says so at once.
+    client.body_of(&format!("{url}/small")).await;
+    let mut held = client
+        .get(format!("{url}/bytes/10000000"))
+        .send()
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        let error = client.get(format!("{url}/small")).send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("Too many open files"), "{source}");
+    }
+
+    // What was held is whole, and as soon as there is a descriptor all is well.
+    files.truncate(files.len() - 2);
+    client.body_of(&format!("{url}/small")).await;
+    let mut length = 0;
+    while let Some(chunk) = held.chunk().await.unwrap() {
+        length += chunk.len();
+    }
+    assert_eq!(length, 10_000_000);
+    assert_eq!(client.net().opened, 2);
+}
+
+/// Descriptors are the process's, so this one is run in a process of its own.
+#[cfg(target_os = "linux")]
+#[test]
+fn descriptors_come_back() {
+    run_alone("pool::descriptors_come_back_alone", "");
 }
 
 #[cfg(target_os = "linux")]
