@@ -36,7 +36,7 @@ fn complaint(source: &Source, line: &str) -> Option<&'static str> {
     if source.is_rust() && line.trim() == "#[ignore]" {
         return Some("a test that is ignored without a reason");
     }
-    let foreign = line.contains("/home/") || line.contains("/Users/") || has_folder(line, "/work");
+    let foreign = line.contains("/home/") || line.contains("/Users/") || has_folder(line, "/root");
     if foreign || (line.contains("/tmp/") && !source.is_test()) {
         return Some("a path of one machine");
     }
@@ -77,7 +77,7 @@ mod tests {
             "dbg!(x);",
             "#[ignore]",
             "let path = \"/home/me/x\";",
-            "see /work/x",
+            "see /root/x",
             "\"/tmp/x\"",
         ] {
             assert_eq!(
@@ -90,9 +90,9 @@ mod tests {
             "// TODO(#12): later",
             "#[ignore = \"takes an hour\"]",
             "let todo = 1;",
-            "client/workers",
-            "\"/workers/1\"",
-            "\"http://a/work\"",
+            "client/rooted",
+            "\"/roots/1\"",
+            "\"http://a/root\"",
         ] {
             assert!(
                 check(&[plant("crates/a/src/b.rs", line)]).is_empty(),
