@@ -34,6 +34,8 @@ mod connection;
 mod head;
 mod host;
 mod inbox;
+#[cfg(all(unix, feature = "tls"))]
+pub mod nginx;
 mod options;
 mod pattern;
 mod respond;

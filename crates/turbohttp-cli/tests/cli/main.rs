@@ -9,4 +9,6 @@ mod get;
 #[cfg(unix)]
 mod interrupt;
 #[cfg(unix)]
+mod nginx;
+#[cfg(unix)]
 mod terminal;

@@ -1,220 +1,36 @@
 //! Against a server that others wrote, and byte for byte what curl gets from it.
 
+#[cfg(feature = "rustls")]
 use std::fs;
-use std::io::Write;
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-use std::time::Duration;
 
 use turbohttp::StatusCode;
 #[cfg(feature = "rustls")]
 use turbohttp::Tls;
+use turbohttp_loopback::nginx::{LARGE_BYTES, Nginx};
 use turbohttp_loopback::pattern;
-use turbohttp_loopback::tls::TestCa;
 
 use crate::support::{TestClient, read};
 
-const LARGE_BYTES: usize = 10 * 1024 * 1024;
-
-/// A running nginx with files of its own; ended and removed on drop.
-struct Nginx {
-    child: Child,
-    dir: PathBuf,
-    plain: u16,
-    tls: u16,
-}
-
-fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
-}
-
-fn runs(program: &str, flag: &str) -> bool {
-    let quiet = Command::new(program)
-        .arg(flag)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    quiet.is_ok_and(|status| status.success())
-}
-
-/// Whether both programs are there; tries to install them, once.
-fn are_installed() -> bool {
-    static INSTALLED: OnceLock<bool> = OnceLock::new();
-    *INSTALLED.get_or_init(|| {
-        let are_there = || runs("nginx", "-v") && runs("curl", "--version");
-        if !are_there() && is_root() && runs("apt-get", "--version") {
-            let mut install = Command::new("apt-get");
-            install.args(["install", "-y", "-qq", "nginx-light", "curl"]);
-            install.env("DEBIAN_FRONTEND", "noninteractive");
-            let _ = install.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        }
-        are_there()
-    })
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-impl Nginx {
-    /// `None` where it cannot be had, which is a failure in CI.
-    fn start() -> Option<Nginx> {
-        if !are_installed() {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "nginx and curl must be there in CI"
-            );
-            eprintln!("SKIPPED: nginx or curl is not installed and cannot be");
-            return None;
-        }
-        // Somebody else may take a port between its choice and its use.
-        (0..5)
-            .find_map(|_| Nginx::try_start())
-            .or_else(|| panic!("nginx does not start"))
+/// Both ways to it, with a client for each.
+fn ways(nginx: &Nginx) -> Vec<(String, TestClient)> {
+    #[cfg_attr(not(feature = "rustls"), expect(unused_mut, reason = "TLS adds one"))]
+    let mut ways = vec![(nginx.plain_url(""), TestClient::new())];
+    #[cfg(feature = "rustls")]
+    {
+        let pem = fs::read(nginx.ca_file()).unwrap();
+        let tls = Tls::default().root_pem(pem).only_added_roots();
+        ways.push((
+            nginx.tls_url(""),
+            TestClient::with(|builder| builder.tls(tls)),
+        ));
     }
-
-    fn try_start() -> Option<Nginx> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("turbohttp-nginx-{}-{number}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        let (plain, tls) = (free_port(), free_port());
-        write_files(&dir, plain, tls);
-        let child = Command::new("nginx")
-            .arg("-p")
-            .arg(&dir)
-            .arg("-c")
-            .arg(dir.join("nginx.conf"))
-            .arg("-e")
-            .arg(dir.join("error.log"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut nginx = Nginx {
-            child,
-            dir,
-            plain,
-            tls,
-        };
-        nginx.is_up().then_some(nginx)
-    }
-
-    fn is_up(&mut self) -> bool {
-        for _ in 0..1_000 {
-            if self.child.try_wait().unwrap().is_some() {
-                return false;
-            }
-            let up = |port| TcpStream::connect(("127.0.0.1", port)).is_ok();
-            if up(self.plain) && up(self.tls) {
-                return true;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        false
-    }
-
-    /// Both ways to it, with a client for each.
-    fn ways(&self) -> Vec<(String, TestClient)> {
-        #[cfg_attr(not(feature = "rustls"), expect(unused_mut, reason = "TLS adds one"))]
-        let mut ways = vec![(
-            format!("http://127.0.0.1:{}", self.plain),
-            TestClient::new(),
-        )];
-        #[cfg(feature = "rustls")]
-        {
-            let pem = fs::read(self.dir.join("ca.pem")).unwrap();
-            let tls = Tls::default().root_pem(pem).only_added_roots();
-            let client = TestClient::with(|builder| builder.tls(tls));
-            ways.push((format!("https://localhost:{}", self.tls), client));
-        }
-        ways
-    }
-
-    /// What curl prints with these arguments.
-    fn curl(&self, arguments: &[&str]) -> Vec<u8> {
-        let output = Command::new("curl")
-            .args(["-s", "-S", "-q", "--noproxy", "*", "--cacert"])
-            .arg(self.dir.join("ca.pem"))
-            .args(arguments)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        output.stdout
-    }
-
-    /// The status that curl gets.
-    fn status(&self, arguments: &[&str]) -> u16 {
-        let all = [arguments, &["-o", "/dev/null", "-w", "%{http_code}"]].concat();
-        String::from_utf8(self.curl(&all)).unwrap().parse().unwrap()
-    }
-}
-
-fn write_files(dir: &Path, plain: u16, tls: u16) {
-    let www = dir.join("www");
-    fs::create_dir_all(&www).unwrap();
-    let ca = TestCa::new();
-    let leaf = ca.leaf(&["localhost", "127.0.0.1"]);
-    fs::write(dir.join("ca.pem"), ca.pem()).unwrap();
-    fs::write(dir.join("leaf.pem"), leaf.certificate_pem()).unwrap();
-    fs::write(dir.join("leaf.key"), leaf.key_pem()).unwrap();
-    fs::write(www.join("small.txt"), "Hello, world!\n").unwrap();
-    fs::write(www.join("empty.txt"), "").unwrap();
-    fs::write(www.join("large.bin"), pattern(LARGE_BYTES)).unwrap();
-    // Includes make the length unknown beforehand, so nginx sends chunks.
-    let mut page = fs::File::create(www.join("page.shtml")).unwrap();
-    for part in 0..2_000 {
-        writeln!(
-            page,
-            "<!--# set var=\"x\" value=\"{part}\" --><p><!--# echo var=\"x\" --></p>"
-        )
-        .unwrap();
-    }
-    let user = if is_root() { "user root;" } else { "" };
-    let dir = dir.display();
-    let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|what| format!("{what}_temp_path {dir}/{what};\n"))
-        .collect();
-    let config = format!(
-        "daemon off;\nworker_processes 1;\n{user}\npid {dir}/nginx.pid;\nevents {{}}\nhttp {{\n\
-         access_log off;\nkeepalive_requests 100000;\n{temp}types {{ text/html shtml; text/plain txt; }}\n\
-         server {{\nlisten 127.0.0.1:{plain};\nlisten 127.0.0.1:{tls} ssl;\n\
-         ssl_certificate {dir}/leaf.pem;\nssl_certificate_key {dir}/leaf.key;\n\
-         root {dir}/www;\nlocation ~ shtml {{ ssi on; }}\nlocation /moved {{ return 302 /small.txt; }}\n\
-         location /gone {{ return 204; }}\n}}\n}}\n"
-    );
-    fs::write(format!("{dir}/nginx.conf"), config).unwrap();
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // The master ends its worker when it is told to quit; killed, it could not.
-        let pid = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status();
-        if !told.is_ok_and(|status| status.success()) {
-            let _ = self.child.kill();
-        }
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.dir);
-    }
+    ways
 }
 
 #[tokio::test]
 async fn bodies_are_what_curl_gets() {
     let Some(nginx) = Nginx::start() else { return };
-    for (base, client) in nginx.ways() {
+    for (base, client) in ways(&nginx) {
         for (path, is_chunked) in [
             ("/small.txt", false),
             ("/empty.txt", false),
@@ -254,7 +70,7 @@ async fn bodies_are_what_curl_gets() {
 #[tokio::test]
 async fn expected_bodies_are_the_files() {
     let Some(nginx) = Nginx::start() else { return };
-    for (base, client) in nginx.ways() {
+    for (base, client) in ways(&nginx) {
         assert!(client.body_of(&format!("{base}/large.bin")).await == pattern(LARGE_BYTES));
         assert_eq!(
             client.body_of(&format!("{base}/small.txt")).await,
@@ -271,7 +87,7 @@ async fn expected_bodies_are_the_files() {
 #[tokio::test]
 async fn conditions_are_answered_with_304() {
     let Some(nginx) = Nginx::start() else { return };
-    for (base, client) in nginx.ways() {
+    for (base, client) in ways(&nginx) {
         let url = format!("{base}/small.txt");
         let response = client.get(&url).send().await.unwrap();
         let etag = response.header("etag").unwrap().to_owned();
@@ -299,7 +115,7 @@ async fn conditions_are_answered_with_304() {
 #[tokio::test]
 async fn head_and_post_are_answered_as_to_curl() {
     let Some(nginx) = Nginx::start() else { return };
-    for (base, client) in nginx.ways() {
+    for (base, client) in ways(&nginx) {
         let url = format!("{base}/large.bin");
         let response = client.head(&url).send().await.unwrap();
         assert_eq!(response.status(), 200);
@@ -326,7 +142,7 @@ async fn head_and_post_are_answered_as_to_curl() {
 #[tokio::test]
 async fn many_requests_use_few_connections() {
     let Some(nginx) = Nginx::start() else { return };
-    for (base, client) in nginx.ways() {
+    for (base, client) in ways(&nginx) {
         for round in 0..200 {
             let url = format!("{base}/small.txt?{round}");
             assert_eq!(client.body_of(&url).await, b"Hello, world!\n");
