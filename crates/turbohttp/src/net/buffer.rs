@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll, ready};
+use std::task::{Context as TaskContext, Poll};
 
 use tokio::io::{AsyncRead, ReadBuf};
 use turbohttp_core::pool::{BufferPool, PoolBuffer};
@@ -20,6 +20,8 @@ pub(crate) struct ReadBuffer {
     end: usize,
     /// The size of the next buffer: grows while reads fill it, shrinks when responses are small.
     size: usize,
+    /// The stream was asked whether it is readable and was not; woken again, it mostly is.
+    has_waited: bool,
     /// The most bytes one read gave since the last release.
     largest_read: usize,
 }
@@ -31,6 +33,7 @@ impl ReadBuffer {
             start: 0,
             end: 0,
             size: READ_BYTES_MIN,
+            has_waited: false,
             largest_read: 0,
         }
     }
@@ -68,8 +71,9 @@ impl ReadBuffer {
         pool: &BufferPool,
         cx: &mut TaskContext<'_>,
     ) -> Poll<io::Result<usize>> {
-        if self.buffer.is_none() {
-            ready!(stream.poll_readable(cx))?;
+        if self.buffer.is_none() && !self.has_waited && stream.poll_readable(cx)?.is_pending() {
+            self.has_waited = true;
+            return Poll::Pending;
         }
         let space = self.space(pool);
         let room = space.len();
@@ -86,6 +90,7 @@ impl ReadBuffer {
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Ready(Ok(())) => {
+                self.has_waited = false;
                 self.end += length;
                 self.largest_read = self.largest_read.max(length);
                 if length == room {
@@ -104,6 +109,7 @@ impl ReadBuffer {
             self.size = (self.size / 2).max(READ_BYTES_MIN);
         }
         self.largest_read = 0;
+        self.has_waited = false;
     }
 
     /// Free space of at least one byte behind the filled part.
