@@ -21,7 +21,7 @@ use turbohttp_core::timeline::Phase;
 use super::Shared;
 use super::buffer::ReadBuffer;
 use super::counters::Counters;
-use super::stream::Stream;
+use super::stream::{Peeked, Stream};
 use super::timer::Timer;
 use super::upload::Upload;
 use crate::clock;
@@ -125,8 +125,15 @@ impl Connection {
         if !poll_fn(|cx| Poll::Ready(self.stream.is_quiet_so_far(cx))).await {
             return false;
         }
-        let rested = now.saturating_duration_since(self.since);
-        rested < ASK_AFTER || Box::pin(self.stream.is_quiet()).await
+        if now.saturating_duration_since(self.since) < ASK_AFTER {
+            return true;
+        }
+        match self.stream.peek() {
+            Peeked::Nothing => true,
+            Peeked::Something => false,
+            // Rare, so boxed.
+            Peeked::Records => Box::pin(self.stream.take_records()).await,
+        }
     }
 
     /// Whether not one byte of the request left, so that it can be sent again whatever it is.

@@ -31,6 +31,15 @@ pub(crate) enum Stream {
     Tls(Box<TlsStream>),
 }
 
+/// What a look at an idle connection found.
+pub(crate) enum Peeked {
+    Nothing,
+    /// Bytes that a TLS session may take in without giving data.
+    Records,
+    /// Data, an end or an error.
+    Something,
+}
+
 impl Stream {
     /// Waits until a read can find something, where that can be told without a buffer: so that a
     /// connection that waits for its response holds none.
@@ -68,20 +77,27 @@ impl Stream {
         }
     }
 
-    /// Whether nothing has happened on an idle connection, asking the system: a task that has not
-    /// waited for anything since has not given the reactor the time to tell.
+    /// What has happened on an idle connection, asking the system: a task that has not waited for
+    /// anything since has not given the reactor the time to tell.
+    pub(crate) fn peek(&self) -> Peeked {
+        let mut byte = [MaybeUninit::uninit()];
+        match SockRef::from(self.tcp()).peek(&mut byte) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Peeked::Nothing,
+            Ok(1..) if self.takes_records() => Peeked::Records,
+            _ => Peeked::Something,
+        }
+    }
+
+    /// Takes in records that have come, and says whether they were no data and no end.
     ///
     /// Cancel safe.
-    pub(crate) async fn is_quiet(&mut self) -> bool {
-        let mut byte = [MaybeUninit::uninit()];
+    pub(crate) async fn take_records(&mut self) -> bool {
         loop {
-            let peeked = SockRef::from(self.tcp()).peek(&mut byte);
-            match peeked {
-                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
-                Ok(0) => return false,
-                Ok(_) if !self.takes_records() => return false,
-                // Records have come: once the reactor knows it too, the session takes them in.
-                Ok(_) => {
+            match self.peek() {
+                Peeked::Nothing => return true,
+                Peeked::Something => return false,
+                // Once the reactor knows of them too, the session takes them in.
+                Peeked::Records => {
                     let known = tokio::time::timeout(RECORD_WAIT, self.tcp().readable()).await;
                     let is_known = matches!(known, Ok(Ok(())));
                     if !is_known || !poll_fn(|cx| Poll::Ready(self.is_quiet_so_far(cx))).await {
