@@ -140,7 +140,7 @@ impl fmt::Debug for Origin {
     }
 }
 
-fn hash_of(text: &str) -> u64 {
+pub(crate) fn hash_of(text: &str) -> u64 {
     let mut hasher = HASHER.build_hasher();
     hasher.write(text.as_bytes());
     hasher.finish()

@@ -1,0 +1,186 @@
+//! Jobs: visits that a worker of a group runs for somebody else.
+
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+use super::gate::Stage;
+use super::visit::{Bound, Outcome, Refusal, State, VisitId, Waited};
+use super::workers::{GroupId, TooManyGroups};
+use super::{Ask, Effects, Priority, Scheduler};
+
+/// A job that a worker has picked up; it holds its permit.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Picked {
+    /// The job.
+    pub visit: VisitId,
+    /// What its owner filed it under.
+    pub tag: u64,
+    /// How long it waited.
+    pub waited: Waited,
+    /// Who was to be woken while it waited: now to be woken when it is done.
+    pub waker: Option<Waker>,
+}
+
+impl Scheduler {
+    /// Makes a group of workers, with so many jobs that may wait at each level.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyGroups`].
+    pub fn open_group(
+        &mut self,
+        capacity: [usize; Priority::COUNT],
+    ) -> Result<GroupId, TooManyGroups> {
+        self.groups.open(capacity)
+    }
+
+    /// Frees the place of a group whose jobs have all left.
+    pub fn forget_group(&mut self, group: GroupId) {
+        let is_left = !self.visits.iter().any(|(_, visit)| visit.group == group);
+        if is_left && group != GroupId::CALLERS {
+            self.groups[group].is_gone = true;
+        }
+    }
+
+    /// Puts a job in line; a worker that is idle gets it at once if it may start.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Closed`], [`Refusal::Full`].
+    pub fn submit(
+        &mut self,
+        group: GroupId,
+        ask: Ask<'_>,
+        tag: u64,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<VisitId, Refusal> {
+        let its = &self.groups[group];
+        if self.gate.stage != Stage::Open || its.gate.stage != Stage::Open {
+            return Err(Refusal::Closed);
+        }
+        let level = ask.priority.index();
+        if its.waiting[level] >= its.capacity[level] {
+            return Err(Refusal::Full {
+                bound: Bound::Group(ask.priority),
+                limit: its.capacity[level],
+            });
+        }
+        self.gate.present += 1;
+        self.groups[group].gate.present += 1;
+        let id = self.visits.insert(now, true, None);
+        let visit = &mut self.visits[id.slot];
+        visit.group = group;
+        visit.is_job = true;
+        visit.tag = tag;
+        let lane = self.lanes.find_or_make(ask.lane);
+        self.line_up(id.slot, lane, ask, now, effects);
+        self.start_ready(now, effects);
+        Ok(id)
+    }
+
+    /// A worker asks for a job. While there is none it counts as idle, and `waker` is woken when
+    /// there is.
+    pub fn poll_worker(
+        &mut self,
+        group: GroupId,
+        worker: u32,
+        waker: Waker,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Poll<Picked> {
+        if self.groups[group].assigned.is_empty() {
+            let idle = &mut self.groups[group].idle;
+            match idle.iter_mut().find(|(known, _)| *known == worker) {
+                Some((_, known)) => effects.discard(Some(std::mem::replace(known, waker))),
+                None => idle.push((worker, waker)),
+            }
+            self.start_ready(now, effects);
+        } else {
+            effects.discard(Some(waker));
+            self.forget_worker(group, worker, effects);
+        }
+        match self.groups[group].assigned.pop_front() {
+            Some(slot) => Poll::Ready(self.pick(slot, now)),
+            None => Poll::Pending,
+        }
+    }
+
+    /// A worker goes: it is idle no more.
+    pub fn forget_worker(&mut self, group: GroupId, worker: u32, effects: &mut Effects) {
+        let idle = &mut self.groups[group].idle;
+        if let Some(index) = idle.iter().position(|(known, _)| *known == worker) {
+            let (_, waker) = idle.swap_remove(index);
+            effects.discard(Some(waker));
+        }
+    }
+
+    /// The job is done as far as its group is concerned; the visit may go on holding its permit.
+    pub fn finish_job(
+        &mut self,
+        id: VisitId,
+        outcome: Outcome,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        let Some(slot) = self.visits.find(id) else {
+            return;
+        };
+        let group = self.visits[slot].group;
+        if std::mem::take(&mut self.visits[slot].is_job) {
+            effects.closed |= self.groups[group].gate.depart(outcome, now);
+        }
+    }
+
+    /// Wakes whoever runs the visit, so that it looks again.
+    pub fn nudge(&mut self, id: VisitId, effects: &mut Effects) {
+        if let Some(slot) = self.visits.find(id) {
+            effects.wake(self.visits[slot].waker.take());
+        }
+    }
+
+    /// How many jobs of the group would start before this one if nothing changed and no lane stood
+    /// in the way; `None` if it does not wait. Costs a look at every visit.
+    pub fn position(&self, id: VisitId) -> Option<usize> {
+        let slot = self.visits.find(id)?;
+        let this = &self.visits[slot];
+        let order = |visit: &super::visit::Visit| match self.rules.ageing {
+            None => (visit.priority.index(), visit.key),
+            Some(_) => (0, visit.key),
+        };
+        let is_before = |other: &super::visit::Visit| {
+            other.state == State::Queued && other.group == this.group && order(other) < order(this)
+        };
+        (this.state == State::Queued).then(|| {
+            self.visits
+                .iter()
+                .filter(|(_, other)| is_before(other))
+                .count()
+        })
+    }
+
+    /// Hands a granted job to an idle worker.
+    pub(super) fn assign(&mut self, slot: u32, group: GroupId, effects: &mut Effects) {
+        let group = &mut self.groups[group];
+        group.assigned.push_back(slot);
+        if let Some((_, waker)) = group.idle.pop() {
+            effects.wake(Some(waker));
+        }
+    }
+
+    fn pick(&mut self, slot: u32, now: Instant) -> Picked {
+        let waited = self.waited(slot, now);
+        let visit = &mut self.visits[slot];
+        visit.state = State::Taken;
+        Picked {
+            visit: VisitId {
+                slot,
+                number: visit.number,
+            },
+            tag: visit.tag,
+            waited,
+            waker: visit.waker.take(),
+        }
+    }
+}

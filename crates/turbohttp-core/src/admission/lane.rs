@@ -1,0 +1,146 @@
+//! One lane: its limit, what runs in it, who waits at each level, and until when it is paused.
+
+use std::time::{Duration, Instant};
+
+use super::Priority;
+use super::heap::NONE;
+use super::line::Line;
+use super::rules::ceilings;
+use super::workers::GroupId;
+
+/// What keeps the visits of a lane from starting, as far as the lane itself is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    None,
+    Paused,
+    Full,
+}
+
+/// The lines of one group in one lane.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) lines: [Line; Priority::COUNT],
+    /// Where this lane stands among those of the group that could start at each level.
+    pub(super) ready_at: [u32; Priority::COUNT],
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            lines: Default::default(),
+            ready_at: [NONE; Priority::COUNT],
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) text: Box<str>,
+    pub(super) hash: u64,
+    pub(super) limit: usize,
+    /// How many permits each level may see in use and still take one.
+    pub(super) ceilings: [usize; Priority::COUNT],
+    /// Permits given out, those not yet taken up included.
+    pub(super) running: usize,
+    /// Visits in its lines.
+    pub(super) waiting: usize,
+    /// Those among them that are no jobs of a group.
+    pub(super) callers_waiting: usize,
+    pub(super) paused_until: Option<Instant>,
+    /// Its place among the pauses.
+    pub(super) pause_at: u32,
+    /// One for each group that has had a job here; the callers' is the first.
+    pub(super) desks: Vec<Desk>,
+    /// Neighbours among the idle lanes.
+    pub(super) older: u32,
+    pub(super) newer: u32,
+    pub(super) is_idle: bool,
+    obstacle: Obstacle,
+    since: Option<Instant>,
+    /// Time lost to pauses and to the limit while anybody waited, ever.
+    pub(super) paused_for: Duration,
+    pub(super) full_for: Duration,
+}
+
+impl Lane {
+    pub(super) fn new(
+        text: &str,
+        hash: u64,
+        limit: usize,
+        reserve: &[usize; Priority::COUNT],
+    ) -> Lane {
+        Lane {
+            text: text.into(),
+            hash,
+            limit,
+            ceilings: ceilings(limit, reserve),
+            running: 0,
+            waiting: 0,
+            callers_waiting: 0,
+            paused_until: None,
+            pause_at: NONE,
+            desks: vec![Desk::default()],
+            older: NONE,
+            newer: NONE,
+            is_idle: false,
+            obstacle: Obstacle::None,
+            since: None,
+            paused_for: Duration::ZERO,
+            full_for: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn set_limit(&mut self, limit: usize, reserve: &[usize; Priority::COUNT]) {
+        self.limit = limit;
+        self.ceilings = ceilings(limit, reserve);
+    }
+
+    /// Whether the lane itself lets a visit of this level start.
+    #[inline]
+    pub(super) fn is_open(&self, level: usize) -> bool {
+        self.paused_until.is_none() && self.running < self.ceilings[level]
+    }
+
+    /// Whether nothing happens here, so that the lane may be forgotten.
+    pub(super) fn is_unused(&self) -> bool {
+        self.running == 0 && self.waiting == 0 && self.paused_until.is_none()
+    }
+
+    pub(super) fn desk(&mut self, group: GroupId) -> &mut Desk {
+        let index = group.index();
+        if self.desks.len() <= index {
+            self.desks.resize_with(index + 1, Desk::default);
+        }
+        &mut self.desks[index]
+    }
+
+    /// Adds up the time since the last look under what stood in the way.
+    pub(super) fn account(&mut self, now: Instant) {
+        let obstacle = match self.paused_until {
+            _ if self.waiting == 0 => Obstacle::None,
+            Some(_) => Obstacle::Paused,
+            None if self.running >= self.limit => Obstacle::Full,
+            None => Obstacle::None,
+        };
+        if obstacle == self.obstacle {
+            return;
+        }
+        let (paused, full) = self.lost(now);
+        self.paused_for = paused;
+        self.full_for = full;
+        self.obstacle = obstacle;
+        self.since = Some(now);
+    }
+
+    /// Time lost to pauses and to the limit up to now.
+    pub(super) fn lost(&self, now: Instant) -> (Duration, Duration) {
+        let open = self
+            .since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        match self.obstacle {
+            Obstacle::None => (self.paused_for, self.full_for),
+            Obstacle::Paused => (self.paused_for + open, self.full_for),
+            Obstacle::Full => (self.paused_for, self.full_for + open),
+        }
+    }
+}

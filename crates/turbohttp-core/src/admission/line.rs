@@ -1,0 +1,125 @@
+//! The visits that wait in one lane at one level, the oldest first.
+//!
+//! # Implementation
+//!
+//! Who comes is younger than all who wait, so a linked list in the order of arrival has the right
+//! order for nothing. Who comes back, such as a further attempt that keeps its age or a visit whose
+//! priority was changed, belongs somewhere in the middle: those go into a heap beside the list. The
+//! first of the line is the older of the two firsts.
+
+use super::heap::{Heap, NONE};
+use super::visit::{Key, Place, Visits};
+
+/// Returned visits that a line keeps room for.
+const KEPT_RETURNED_MAX: usize = 64;
+
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    list: List,
+    returned: Heap<Key>,
+}
+
+impl Line {
+    /// The key and the slot of the visit that is served next.
+    #[inline]
+    pub(super) fn first(&self, visits: &Visits) -> Option<(Key, u32)> {
+        let listed = self.list.head(visits);
+        match self.returned.first() {
+            None => listed,
+            Some(returned) => match listed {
+                Some(listed) if listed.0 <= returned.0 => Some(listed),
+                _ => Some(returned),
+            },
+        }
+    }
+
+    pub(super) fn insert(&mut self, slot: u32, visits: &mut Visits) {
+        let key = visits[slot].key;
+        let last = self.list.tail;
+        if last == NONE || visits[last].key <= key {
+            self.list.push(slot, visits);
+        } else {
+            self.returned.push(key, slot, |slot, place| {
+                visits[slot].place = Place::At(place)
+            });
+        }
+    }
+
+    pub(super) fn remove(&mut self, slot: u32, visits: &mut Visits) {
+        match visits[slot].place {
+            Place::At(place) => {
+                self.returned
+                    .remove(place, |slot, place| visits[slot].place = Place::At(place));
+                self.returned.trim(KEPT_RETURNED_MAX);
+                visits[slot].place = Place::Nowhere;
+            }
+            Place::Between { .. } => self.list.remove(slot, visits),
+            Place::Nowhere => unreachable!("a visit in line has a place"),
+        }
+    }
+}
+
+/// A doubly linked list through the places of visits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct List {
+    head: u32,
+    tail: u32,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self {
+            head: NONE,
+            tail: NONE,
+        }
+    }
+}
+
+impl List {
+    pub(super) fn first(&self) -> Option<u32> {
+        (self.head != NONE).then_some(self.head)
+    }
+
+    fn head(&self, visits: &Visits) -> Option<(Key, u32)> {
+        self.first().map(|slot| (visits[slot].key, slot))
+    }
+
+    pub(super) fn push(&mut self, slot: u32, visits: &mut Visits) {
+        visits[slot].place = Place::Between {
+            previous: self.tail,
+            next: NONE,
+        };
+        match self.tail {
+            NONE => self.head = slot,
+            tail => set_next(visits, tail, slot),
+        }
+        self.tail = slot;
+    }
+
+    pub(super) fn remove(&mut self, slot: u32, visits: &mut Visits) {
+        let Place::Between { previous, next } = visits[slot].place else {
+            unreachable!("a visit in a list has neighbours");
+        };
+        match previous {
+            NONE => self.head = next,
+            previous => set_next(visits, previous, next),
+        }
+        match next {
+            NONE => self.tail = previous,
+            next => set_previous(visits, next, previous),
+        }
+        visits[slot].place = Place::Nowhere;
+    }
+}
+
+fn set_next(visits: &mut Visits, slot: u32, to: u32) {
+    if let Place::Between { next, .. } = &mut visits[slot].place {
+        *next = to;
+    }
+}
+
+fn set_previous(visits: &mut Visits, slot: u32, to: u32) {
+    if let Place::Between { previous, .. } = &mut visits[slot].place {
+        *previous = to;
+    }
+}

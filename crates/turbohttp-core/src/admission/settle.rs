@@ -1,0 +1,111 @@
+//! Keeping the machine work-conserving: which lanes could start somebody, and starting them.
+
+use std::time::Instant;
+
+use super::heap::NONE;
+use super::visit::State;
+use super::workers::GroupId;
+use super::{Effects, Priority, Scheduler};
+
+impl Scheduler {
+    /// Brings the heaps of ready lanes in line with what one lane is now: call it whenever the first
+    /// in one of its lines, what runs in it, its limit or its pause has changed.
+    pub(super) fn settle(&mut self, lane: u32, now: Instant) {
+        let Self {
+            lanes,
+            visits,
+            groups,
+            ..
+        } = self;
+        lanes[lane].account(now);
+        for group in 0..lanes[lane].desks.len() {
+            for level in 0..Priority::COUNT {
+                let here = &lanes[lane];
+                let desk = &here.desks[group];
+                let place = desk.ready_at[level];
+                let first = desk.lines[level].first(visits);
+                let wanted = first.filter(|_| here.is_open(level));
+                // At most `GROUPS_MAX`.
+                let heap = &mut groups[GroupId(group as u8)].ready[level];
+                let key = match (wanted, place) {
+                    (None, NONE) => continue,
+                    (Some((key, _)), place) if place != NONE && heap.key(place) == key => continue,
+                    (wanted, _) => wanted.map(|(key, _)| key),
+                };
+                let mut moved = |id: u32, place| lanes[id].desks[group].ready_at[level] = place;
+                if place != NONE {
+                    heap.remove(place, &mut moved);
+                    moved(lane, NONE);
+                }
+                if let Some(key) = key {
+                    heap.push(key, lane, &mut moved);
+                }
+            }
+        }
+    }
+
+    /// Starts whoever may start, the most urgent and oldest first, until nobody may.
+    pub(super) fn start_ready(&mut self, now: Instant, effects: &mut Effects) {
+        for level in 0..Priority::COUNT {
+            // What starts can only take away: a level above does not become startable by it.
+            while self.running < self.ceilings[level] {
+                let Some((group, lane)) = self.groups.next(level) else {
+                    break;
+                };
+                self.start_first(lane, group, level, now, effects);
+            }
+        }
+    }
+
+    /// Grants a permit to the first in a line of a lane that is ready.
+    fn start_first(
+        &mut self,
+        lane: u32,
+        group: GroupId,
+        level: usize,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        let lines = &self.lanes[lane].desks[group.index()].lines;
+        let Some((_, slot)) = lines[level].first(&self.visits) else {
+            unreachable!("a ready lane has somebody in line");
+        };
+        self.note_wait_end(slot, now);
+        self.take_out(slot);
+        self.forget_deadline(slot);
+        self.lanes[lane].running += 1;
+        self.running += 1;
+        self.stats.note_running(self.running);
+        let visit = &mut self.visits[slot];
+        visit.state = State::Granted;
+        if group == GroupId::CALLERS {
+            effects.wake(visit.waker.take());
+            self.watch_grant(slot, now, effects);
+        } else {
+            self.assign(slot, group, effects);
+        }
+        self.settle(lane, now);
+    }
+
+    /// Turns what the lane had counted when the visit began to wait into what the visit has lost.
+    fn note_wait_end(&mut self, slot: u32, now: Instant) {
+        let visit = &mut self.visits[slot];
+        let (paused, full) = self.lanes[visit.lane].lost(now);
+        visit.paused = paused.saturating_sub(visit.paused);
+        visit.full = full.saturating_sub(visit.full);
+    }
+
+    /// A visit that lost its grant claims its place back.
+    pub(super) fn requeue(&mut self, slot: u32, now: Instant, effects: &mut Effects) {
+        let lane = self.visits[slot].lane;
+        self.put_in(slot, lane);
+        // What it had lost before stays its own: it waits on since the same moment.
+        self.lanes[lane].account(now);
+        let (paused, full) = self.lanes[lane].lost(now);
+        let visit = &mut self.visits[slot];
+        visit.paused = paused.saturating_sub(visit.paused);
+        visit.full = full.saturating_sub(visit.full);
+        self.settle(lane, now);
+        self.start_ready(now, effects);
+    }
+}

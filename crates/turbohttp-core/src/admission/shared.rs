@@ -1,0 +1,154 @@
+//! The scheduler behind its lock.
+
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+use super::gate::{CloseMode, Report, Stage};
+use super::{
+    Ask, Effects, InvalidRule, Outcome, Refusal, Rules, Scheduler, State, Turn, VisitId, Waited,
+};
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
+
+/// The scheduler behind one short lock. Wakers are woken and dropped after it has been given back.
+pub struct Admission {
+    scheduler: Mutex<Scheduler>,
+    cut: Arc<AtomicBool>,
+}
+
+/// What the caller of [`Admission`] has to see to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use = "somebody may be waiting for this"]
+#[non_exhaustive]
+pub struct Signals {
+    /// A gate has closed: whoever waits for reports is to look. True once for each gate.
+    pub closed: bool,
+    /// [`Scheduler::sweep`] is due earlier than was said.
+    pub alarm: bool,
+}
+
+impl Admission {
+    /// See [`Scheduler::new`].
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRule`].
+    pub fn new(rules: Rules, now: Instant) -> Result<Self, InvalidRule> {
+        let scheduler = Scheduler::new(rules, now)?;
+        Ok(Self {
+            cut: scheduler.cut_flag(),
+            scheduler: Mutex::new(scheduler),
+        })
+    }
+
+    /// Whether everything inside is to stop at once. Takes no lock.
+    #[inline]
+    pub fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
+    }
+
+    /// Does something under the lock, and what it leaves to be done after the lock.
+    #[inline]
+    pub fn with<R>(&self, act: impl FnOnce(&mut Scheduler, &mut Effects) -> R) -> (R, Signals) {
+        let mut effects = Effects::default();
+        let result = act(&mut self.scheduler.lock(), &mut effects);
+        let signals = Signals {
+            closed: effects.closed,
+            alarm: effects.alarm,
+        };
+        effects.perform();
+        (result, signals)
+    }
+
+    /// Looks at something under the lock.
+    pub fn look<R>(&self, look: impl FnOnce(&Scheduler) -> R) -> R {
+        look(&self.scheduler.lock())
+    }
+
+    /// Where a visit stands; if it waits, `waker` will be woken. See [`Scheduler::turn`].
+    pub fn poll_turn(
+        &self,
+        visit: VisitId,
+        waker: &Waker,
+        now: Instant,
+    ) -> (Poll<Result<Waited, Refusal>>, Signals) {
+        let (turn, signals) =
+            self.with(|scheduler, effects| scheduler.turn(visit, waker, now, effects));
+        match turn {
+            Turn::Taken(waited) => (Poll::Ready(Ok(waited)), signals),
+            Turn::Refused(refusal) => (Poll::Ready(Err(refusal)), signals),
+            Turn::Wait => (Poll::Pending, signals),
+            Turn::NeedsWaker => {
+                // Cloning a waker is foreign code: not under the lock.
+                let clone = waker.clone();
+                let (is_kept, more) =
+                    self.with(|scheduler, effects| scheduler.set_waker(visit, clone, effects));
+                let signals = signals.and(more);
+                if is_kept {
+                    return (Poll::Pending, signals);
+                }
+                let (poll, more) = self.poll_turn(visit, waker, now);
+                (poll, signals.and(more))
+            }
+        }
+    }
+
+    /// See [`Scheduler::leave`].
+    pub fn leave(&self, visit: VisitId, outcome: Outcome, now: Instant) -> Signals {
+        self.with(|scheduler, effects| scheduler.leave(visit, outcome, now, effects))
+            .1
+    }
+
+    /// See [`Scheduler::release`].
+    pub fn release(&self, visit: VisitId, now: Instant) -> Signals {
+        self.with(|scheduler, effects| scheduler.release(visit, now, effects))
+            .1
+    }
+
+    /// See [`Scheduler::admit`].
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`].
+    pub fn admit(
+        &self,
+        visit: VisitId,
+        ask: Ask<'_>,
+        now: Instant,
+    ) -> (Result<State, Refusal>, Signals) {
+        self.with(|scheduler, effects| scheduler.admit(visit, ask, now, effects))
+    }
+
+    /// See [`Scheduler::close`].
+    pub fn close(&self, mode: CloseMode, deadline: Option<Instant>, now: Instant) -> Signals {
+        self.with(|scheduler, effects| scheduler.close(mode, deadline, now, effects))
+            .1
+    }
+
+    /// See [`Scheduler::report`].
+    pub fn report(&self) -> Option<Report> {
+        self.look(Scheduler::report)
+    }
+
+    /// See [`Scheduler::stage`].
+    pub fn stage(&self) -> Stage {
+        self.look(Scheduler::stage)
+    }
+}
+
+impl Signals {
+    /// Both.
+    pub fn and(self, other: Signals) -> Signals {
+        Signals {
+            closed: self.closed | other.closed,
+            alarm: self.alarm | other.alarm,
+        }
+    }
+}
+
+impl std::fmt::Debug for Admission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admission")
+            .field("audit", &self.look(Scheduler::audit))
+            .finish()
+    }
+}

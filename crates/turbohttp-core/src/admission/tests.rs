@@ -1,0 +1,218 @@
+//! The scheduler by example; `tests/model.rs` holds it to a reference model.
+
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+
+struct Bench {
+    scheduler: Scheduler,
+    now: Instant,
+}
+
+impl Bench {
+    fn new(per_lane: usize, total: usize) -> Bench {
+        let now = crate_now();
+        let rules = Rules {
+            per_lane,
+            total,
+            ..Rules::default()
+        };
+        Bench {
+            scheduler: Scheduler::new(rules, now).unwrap(),
+            now,
+        }
+    }
+
+    fn act<R>(&mut self, act: impl FnOnce(&mut Scheduler, Instant, &mut Effects) -> R) -> R {
+        let mut effects = Effects::default();
+        let result = act(&mut self.scheduler, self.now, &mut effects);
+        assert_eq!(effects.perform(), 0);
+        result
+    }
+
+    fn ask(&mut self, lane: &str, priority: Priority) -> VisitId {
+        self.ask_until(lane, priority, None)
+    }
+
+    fn ask_until(&mut self, lane: &str, priority: Priority, deadline: Option<Instant>) -> VisitId {
+        self.act(|scheduler, now, effects| {
+            let id = scheduler.enter(now).unwrap();
+            let ask = Ask {
+                lane: LaneKey::new(lane),
+                priority,
+                deadline,
+            };
+            scheduler.admit(id, ask, now, effects).unwrap();
+            id
+        })
+    }
+
+    fn state(&self, id: VisitId) -> Option<State> {
+        self.scheduler.state(id)
+    }
+
+    fn turn(&mut self, id: VisitId) -> Turn {
+        self.act(|scheduler, now, effects| scheduler.turn(id, Waker::noop(), now, effects))
+    }
+
+    fn leave(&mut self, id: VisitId) {
+        self.act(|scheduler, now, effects| {
+            scheduler.leave(id, Outcome::Completed, now, effects);
+        });
+    }
+
+    fn sweep(&mut self) -> Option<Instant> {
+        self.act(|scheduler, now, effects| scheduler.sweep(now, effects))
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a mark to count from")]
+fn crate_now() -> Instant {
+    Instant::now()
+}
+
+#[test]
+fn a_full_lane_holds_up_itself_only() {
+    let mut bench = Bench::new(1, 2);
+    let first = bench.ask("a", Priority::Normal);
+    let second = bench.ask("a", Priority::Critical);
+    assert_eq!(bench.state(second), Some(State::Queued));
+    let other = bench.ask("b", Priority::Low);
+    assert_eq!(bench.state(other), Some(State::Taken));
+    bench.leave(first);
+    assert_eq!(bench.state(second), Some(State::Granted));
+    assert!(matches!(bench.turn(second), Turn::Taken(_)));
+    bench.leave(second);
+    bench.leave(other);
+    assert!(bench.scheduler.audit().is_quiet());
+}
+
+#[test]
+fn order_is_priority_then_age() {
+    let mut bench = Bench::new(1, 1);
+    let running = bench.ask("a", Priority::Normal);
+    let low = bench.ask("a", Priority::Low);
+    let normal = bench.ask("b", Priority::Normal);
+    let high = bench.ask("c", Priority::High);
+    let normal_too = bench.ask("a", Priority::Normal);
+    let mut last = running;
+    for next in [high, normal, normal_too, low] {
+        bench.leave(last);
+        assert_eq!(bench.state(next), Some(State::Granted));
+        assert!(matches!(bench.turn(next), Turn::Taken(_)));
+        last = next;
+    }
+}
+
+#[test]
+fn a_grant_that_nobody_takes_up_is_passed_on_and_the_place_is_kept() {
+    let mut bench = Bench::new(1, 8);
+    let running = bench.ask("a", Priority::Normal);
+    let asleep = bench.ask("a", Priority::Normal);
+    let awake = bench.ask("a", Priority::Normal);
+    let last = bench.ask("a", Priority::Normal);
+    bench.leave(running);
+    assert_eq!(bench.state(asleep), Some(State::Granted));
+    while bench.state(awake) != Some(State::Granted) {
+        bench.now = bench.sweep().unwrap();
+    }
+    assert_eq!(bench.state(asleep), Some(State::Parked));
+    assert!(matches!(bench.turn(awake), Turn::Taken(_)));
+    assert_eq!(bench.turn(asleep), Turn::NeedsWaker);
+    bench.leave(awake);
+    assert_eq!(
+        bench.state(asleep),
+        Some(State::Granted),
+        "before the younger one"
+    );
+    bench.leave(asleep);
+    assert_eq!(bench.state(last), Some(State::Granted));
+}
+
+#[test]
+fn waits_are_told_apart_and_add_up() {
+    let mut bench = Bench::new(1, 1);
+    let other = bench.ask("b", Priority::Normal);
+    let until = bench.now + 20 * MS;
+    bench.act(|scheduler, now, effects| {
+        scheduler
+            .pause(LaneKey::new("a"), until, now, effects)
+            .unwrap();
+    });
+    let id = bench.ask("a", Priority::Normal);
+    bench.now = bench.sweep().unwrap();
+    assert_eq!(bench.now, until);
+    bench.sweep();
+    bench.now += 5 * MS;
+    bench.leave(other);
+    let Turn::Taken(waited) = bench.turn(id) else {
+        panic!("granted");
+    };
+    assert_eq!(
+        (waited.paused, waited.lane, waited.total),
+        (20 * MS, 0 * MS, 5 * MS)
+    );
+}
+
+#[test]
+fn closing_refuses_what_waits_and_reports_all() {
+    let mut bench = Bench::new(1, 1);
+    let running = bench.ask("a", Priority::Normal);
+    let waiting = bench.ask("a", Priority::Normal);
+    let deadline = bench.now + 30 * MS;
+    bench.act(|scheduler, now, effects| {
+        scheduler.close(CloseMode::CancelPending, Some(deadline), now, effects);
+    });
+    assert_eq!(bench.turn(waiting), Turn::Refused(Refusal::Closed));
+    bench.now = bench.sweep().unwrap();
+    assert_eq!(bench.sweep(), None);
+    let report = bench.scheduler.report().unwrap();
+    assert_eq!(
+        (
+            report.accepted,
+            report.counts.canceled,
+            report.counts.aborted
+        ),
+        (2, 1, 1)
+    );
+    bench.leave(running);
+    bench.leave(waiting);
+    assert!(bench.scheduler.audit().is_quiet());
+}
+
+#[test]
+fn a_job_starts_when_a_worker_is_there() {
+    let mut bench = Bench::new(4, 8);
+    let ids = bench.act(|scheduler, now, effects| {
+        let group = scheduler.open_group([2; Priority::COUNT]).unwrap();
+        let ask = |priority| Ask {
+            lane: LaneKey::new("a"),
+            priority,
+            deadline: None,
+        };
+        let low = scheduler
+            .submit(group, ask(Priority::Low), 1, now, effects)
+            .unwrap();
+        let high = scheduler
+            .submit(group, ask(Priority::High), 2, now, effects)
+            .unwrap();
+        assert_eq!(scheduler.position(low), Some(1));
+        assert_eq!(scheduler.position(high), Some(0));
+        let mut picked = Vec::new();
+        for worker in 0..3 {
+            let poll = scheduler.poll_worker(group, worker, Waker::noop().clone(), now, effects);
+            if let Poll::Ready(job) = poll {
+                picked.push(job.tag);
+            }
+        }
+        assert_eq!(picked, [2, 1]);
+        [low, high]
+    });
+    assert!(
+        ids.into_iter()
+            .all(|id| bench.state(id) == Some(State::Taken))
+    );
+}

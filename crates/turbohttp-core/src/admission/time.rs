@@ -1,0 +1,134 @@
+//! What happens by itself as time goes by: deadlines, the ends of pauses, grants nobody takes up, and
+//! the end of a close's patience.
+
+use std::time::{Duration, Instant};
+
+use super::heap::NONE;
+use super::visit::{Refusal, State};
+use super::workers::GroupId;
+use super::{Effects, GRANT_MS, Scheduler};
+
+const GRANT: Duration = Duration::from_millis(GRANT_MS);
+
+impl Scheduler {
+    /// Does what is due at `now`, and says when to come again; `None` if nothing is due by itself.
+    ///
+    /// Whoever calls this comes again at that time, or earlier where [`Effects::alarm`] says so.
+    pub fn sweep(&mut self, now: Instant, effects: &mut Effects) -> Option<Instant> {
+        self.end_pauses(now, effects);
+        self.pass_on_stale_grants(now, effects);
+        self.expire(now, effects);
+        self.cut_late(now, effects);
+        self.armed = self.due();
+        self.armed
+    }
+
+    /// Nobody will call `sweep` at the time it has named: the next one to be due raises the alarm.
+    pub fn disarm(&mut self) {
+        self.armed = None;
+    }
+
+    /// Whether something is due by itself and nobody is to call `sweep`.
+    pub fn needs_alarm(&self) -> bool {
+        self.armed.is_none() && self.due().is_some()
+    }
+
+    /// When `sweep` has something to do next.
+    fn due(&self) -> Option<Instant> {
+        let deadline = self.deadlines.first().map(|(at, _)| at);
+        let pause = self.pauses.first().map(|(at, _)| at);
+        let grant = self.granted.first().map(|_| self.epoch_began + GRANT);
+        let gates = self.groups.iter().filter_map(|group| group.gate.deadline());
+        let all = [deadline, pause, grant, self.gate.deadline()];
+        all.into_iter().flatten().chain(gates).min()
+    }
+
+    /// Raises the alarm if something becomes due before the next call of `sweep`.
+    pub(super) fn due_at(&self, at: Instant, effects: &mut Effects) {
+        effects.alarm |= self.armed.is_none_or(|armed| at < armed);
+    }
+
+    pub(super) fn watch_deadline(&mut self, slot: u32, effects: &mut Effects) {
+        let Some(deadline) = self.visits[slot].deadline else {
+            return;
+        };
+        let Self {
+            deadlines, visits, ..
+        } = self;
+        deadlines.push(deadline, slot, |slot, place| {
+            visits[slot].deadline_at = place;
+        });
+        self.due_at(deadline, effects);
+    }
+
+    pub(super) fn forget_deadline(&mut self, slot: u32) {
+        let place = self.visits[slot].deadline_at;
+        if place == NONE {
+            return;
+        }
+        let Self {
+            deadlines, visits, ..
+        } = self;
+        deadlines.remove(place, |slot, place| visits[slot].deadline_at = place);
+        self.visits[slot].deadline_at = NONE;
+    }
+
+    /// Starts the time in which a grant is to be taken up.
+    pub(super) fn watch_grant(&mut self, slot: u32, now: Instant, effects: &mut Effects) {
+        if self.granted.first().is_none() {
+            // With no grant out, the epoch stood still.
+            self.epoch += 1;
+            self.epoch_began = now;
+        }
+        self.visits[slot].granted_in = self.epoch;
+        self.granted.push(slot, &mut self.visits);
+        self.due_at(self.epoch_began + GRANT, effects);
+    }
+
+    /// Takes a grant out of the hands of its visit; the permit is the caller's to give back.
+    pub(super) fn take_back_grant(&mut self, slot: u32) {
+        match self.visits[slot].group {
+            GroupId::CALLERS => self.granted.remove(slot, &mut self.visits),
+            group => self.groups[group].assigned.retain(|other| *other != slot),
+        }
+    }
+
+    /// A grant that was there for a whole epoch is passed on; its visit keeps its place for when it
+    /// asks again.
+    fn pass_on_stale_grants(&mut self, now: Instant, effects: &mut Effects) {
+        if self.granted.first().is_none() || now < self.epoch_began + GRANT {
+            return;
+        }
+        self.epoch += 1;
+        self.epoch_began = now;
+        while let Some(slot) = self.granted.first()
+            && self.visits[slot].granted_in + 1 < self.epoch
+        {
+            self.stats.parked += 1;
+            self.granted.remove(slot, &mut self.visits);
+            self.visits[slot].state = State::Parked;
+            // It may still expire.
+            self.watch_deadline(slot, effects);
+            self.give_back(slot, now, effects);
+        }
+    }
+
+    fn expire(&mut self, now: Instant, effects: &mut Effects) {
+        while let Some((deadline, slot)) = self.deadlines.first()
+            && deadline <= now
+        {
+            self.refuse(slot, Refusal::Expired, now, effects);
+        }
+    }
+
+    fn end_pauses(&mut self, now: Instant, effects: &mut Effects) {
+        while let Some((until, lane)) = self.pauses.first()
+            && until <= now
+        {
+            self.end_pause(lane);
+            self.settle(lane, now);
+            self.start_ready(now, effects);
+            self.lanes.rest(lane);
+        }
+    }
+}
