@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use turbohttp_core::admission::{Priority, Reserve, Rules};
 use turbohttp_core::h1::HeadLimits;
 
 use crate::error::{Error, Result};
@@ -24,6 +25,25 @@ pub struct Limits {
     /// Idle connections kept in total. Default 256. When it is reached, the one that has been idle
     /// longest makes room.
     pub idle_total: usize,
+    /// Requests that one origin (scheme, host and port) may have under way, from the permit to the
+    /// end of the body. Default 64; at least 1.
+    pub per_host: usize,
+    /// Requests that may be under way in total. Default 256; at least 1.
+    pub total: usize,
+    /// Requests that may wait for a permit. Default 65,536; the next one fails with
+    /// [`ErrorKind::Full`](crate::ErrorKind). What a [`RequestQueue`](crate::RequestQueue) holds has
+    /// bounds of its own.
+    pub waiting: usize,
+    /// Requests that may wait for a permit of one origin. Default 10,000.
+    pub waiting_per_host: usize,
+    /// Origins that are remembered although nothing runs or waits for them. Default 128; the one that
+    /// has been so longest is forgotten first.
+    pub idle_hosts: usize,
+    /// After so long in line a request counts as one level more urgent. Default none: strict
+    /// [`Priority`](crate::Priority), under which endless urgent work starves the rest.
+    pub ageing: Option<Duration>,
+    /// Permits kept free for urgent requests. Default none; not together with `ageing`.
+    pub reserve: Reserve,
 }
 
 impl Default for Limits {
@@ -39,6 +59,13 @@ impl Limits {
         head_fields: 128,
         idle_per_origin: 64,
         idle_total: 256,
+        per_host: 64,
+        total: 256,
+        waiting: 65_536,
+        waiting_per_host: 10_000,
+        idle_hosts: 128,
+        ageing: None,
+        reserve: Reserve::NONE,
     };
 
     /// Sets [`body_bytes`](Limits::body_bytes).
@@ -76,6 +103,70 @@ impl Limits {
         self
     }
 
+    /// Sets [`per_host`](Limits::per_host).
+    #[must_use]
+    pub fn per_host(mut self, requests: usize) -> Limits {
+        self.per_host = requests;
+        self
+    }
+
+    /// Sets [`total`](Limits::total).
+    #[must_use]
+    pub fn total(mut self, requests: usize) -> Limits {
+        self.total = requests;
+        self
+    }
+
+    /// Sets [`waiting`](Limits::waiting).
+    #[must_use]
+    pub fn waiting(mut self, requests: usize) -> Limits {
+        self.waiting = requests;
+        self
+    }
+
+    /// Sets [`waiting_per_host`](Limits::waiting_per_host).
+    #[must_use]
+    pub fn waiting_per_host(mut self, requests: usize) -> Limits {
+        self.waiting_per_host = requests;
+        self
+    }
+
+    /// Sets [`idle_hosts`](Limits::idle_hosts).
+    #[must_use]
+    pub fn idle_hosts(mut self, hosts: usize) -> Limits {
+        self.idle_hosts = hosts;
+        self
+    }
+
+    /// Sets [`ageing`](Limits::ageing).
+    #[must_use]
+    pub fn ageing(mut self, step: Duration) -> Limits {
+        self.ageing = Some(step);
+        self
+    }
+
+    /// Keeps permits from requests that are less urgent than `priority`: so many of every host's, and
+    /// so many of the total.
+    #[must_use]
+    pub fn reserve(mut self, priority: Priority, per_host: usize, total: usize) -> Limits {
+        self.reserve.per_lane[priority.index()] = per_host;
+        self.reserve.total[priority.index()] = total;
+        self
+    }
+
+    /// The part of the options that is about admission.
+    pub(crate) fn rules(&self) -> Rules {
+        let mut rules = Rules::default();
+        rules.per_lane = self.per_host;
+        rules.total = self.total;
+        rules.waiting = self.waiting;
+        rules.waiting_per_lane = self.waiting_per_host;
+        rules.idle_lanes = self.idle_hosts;
+        rules.ageing = self.ageing;
+        rules.reserve = self.reserve;
+        rules
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         in_range("limits.body_bytes", self.body_bytes, 1, BODY_BYTES_MAX)?;
         in_range(
@@ -86,7 +177,8 @@ impl Limits {
         )?;
         in_range("limits.head_fields", self.head_fields, 1, HEAD_FIELDS_MAX)?;
         in_range("limits.idle_per_origin", self.idle_per_origin, 1, IDLE_MAX)?;
-        in_range("limits.idle_total", self.idle_total, 1, IDLE_MAX)
+        in_range("limits.idle_total", self.idle_total, 1, IDLE_MAX)?;
+        Ok(self.rules().check()?)
     }
 
     pub(crate) fn head(&self) -> HeadLimits {
@@ -105,6 +197,9 @@ fn in_range(field: &str, value: usize, min: usize, max: usize) -> Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
+    /// For a permit to send, where one has to be waited for. Default none: the time of the whole
+    /// request bounds it.
+    pub permit: Option<Duration>,
     /// For the addresses of a name. Default 5 s.
     pub dns: Duration,
     /// For a TCP connection to any of the addresses. Default 10 s.
@@ -131,6 +226,7 @@ impl Default for Timeouts {
 
 impl Timeouts {
     pub(crate) const DEFAULT: Timeouts = Timeouts {
+        permit: None,
         dns: Duration::from_secs(5),
         connect: Duration::from_secs(10),
         tls: Duration::from_secs(10),
@@ -140,6 +236,13 @@ impl Timeouts {
         idle: Duration::from_secs(90),
         lifetime: None,
     };
+
+    /// Sets [`permit`](Timeouts::permit).
+    #[must_use]
+    pub fn permit(mut self, limit: Duration) -> Timeouts {
+        self.permit = Some(limit);
+        self
+    }
 
     /// Sets [`dns`](Timeouts::dns).
     #[must_use]
@@ -199,6 +302,7 @@ impl Timeouts {
 
     pub(crate) fn check(&self) -> Result<()> {
         let named = [
+            ("timeouts.permit", self.permit),
             ("timeouts.dns", Some(self.dns)),
             ("timeouts.connect", Some(self.connect)),
             ("timeouts.tls", Some(self.tls)),

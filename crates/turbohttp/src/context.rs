@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method};
+use turbohttp_core::admission::{Ask, LaneKey, Outcome, Priority, Refusal, VisitId, Waited};
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::pool::Reset;
-use turbohttp_core::timeline::{Mailbox, Timeline};
+use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
+use crate::admission::Pass;
 use crate::body::{Body, Receipt, Received};
+use crate::clock;
 use crate::config::{Settings, Timeouts};
+use crate::error::{Error, ErrorKind, Result};
 use crate::url::RequestUrl;
 
 /// Fields that a reset map may keep room for.
@@ -44,6 +48,14 @@ pub(crate) struct Context {
     // Both.
     pub(crate) timeline: Timeline,
     pub(crate) mailbox: Mailbox,
+    pub(crate) priority: Priority,
+    /// The visit of the request that this is an attempt of, where a middleware may make several.
+    pub(crate) attempt_of: Option<VisitId>,
+    // Last, so that the connection is back before its permit is, on every way out.
+    /// The permit of this attempt, where it is not the pass's own.
+    pub(crate) permit: Option<Pass>,
+    /// The request's stay with its client; until there is a response, `Client::send` keeps it.
+    pub(crate) pass: Option<Pass>,
 }
 
 impl Context {
@@ -68,6 +80,85 @@ impl Context {
     /// How long the whole request may take.
     pub(crate) fn time_allowed(&self) -> Duration {
         self.timeout.or(self.timeouts().request).unwrap_or_default()
+    }
+
+    /// What this request asks of the scheduler.
+    pub(crate) fn ask(&self, now: Instant) -> Result<Ask<'_>> {
+        let Some(origin) = self.url.origin() else {
+            return Err(Error::new(ErrorKind::Url, "request has no URL"));
+        };
+        let own = self.timeouts().permit.map(|limit| clock::after(now, limit));
+        let deadline = match (own, self.deadline) {
+            (Some(own), Some(request)) => Some(own.min(request)),
+            (own, request) => own.or(request),
+        };
+        Ok(Ask {
+            lane: LaneKey::from(origin),
+            priority: self.priority,
+            deadline,
+        })
+    }
+
+    /// Waits until `pass` holds the permit that was asked for, and records what kept it.
+    pub(crate) async fn wait_for_permit(&mut self, pass: &mut Pass) -> Result<()> {
+        let permit = pass.permit().await;
+        let now = clock::now();
+        let waited = match permit {
+            Ok(waited) => waited,
+            Err(_) => pass.waited(now),
+        };
+        self.record_wait(waited, now, Phase::TotalPermit);
+        self.began = Some(now);
+        permit
+            .map(drop)
+            .map_err(|refusal| self.refused(refusal, waited))
+    }
+
+    /// Records a wait that is over now; what neither a pause nor the host accounts for is `rest`.
+    pub(crate) fn record_wait(&mut self, waited: Waited, now: Instant, rest: Phase) {
+        let mut start = now.checked_sub(waited.sum()).unwrap_or(now);
+        let parts = [
+            (Phase::Pause, waited.paused),
+            (Phase::HostPermit, waited.lane),
+            (rest, waited.total),
+        ];
+        for (phase, length) in parts {
+            if !length.is_zero() {
+                self.timeline.record(phase, start, start + length);
+                start += length;
+            }
+        }
+    }
+
+    /// Why the scheduler did not admit this request, with what is known of it.
+    #[cold]
+    pub(crate) fn refused(&self, refusal: Refusal, waited: Waited) -> Error {
+        let phase = if waited.lane >= waited.paused.max(waited.total) {
+            Phase::HostPermit
+        } else if waited.paused >= waited.total {
+            Phase::Pause
+        } else {
+            Phase::TotalPermit
+        };
+        let error = Error::refused(refusal).in_phase(phase);
+        let error = error.with_timeline(&self.timeline);
+        match self.url.origin() {
+            Some(origin) => error.at(origin),
+            None => error,
+        }
+    }
+
+    /// The request is over: permit and pass go home, in this order.
+    pub(crate) fn leave(&mut self, outcome: Outcome) {
+        self.permit = None;
+        if let Some(pass) = self.pass.take() {
+            pass.leave(outcome);
+        }
+    }
+
+    /// Whether a close has cut this request off.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.pass.as_ref().is_some_and(Pass::is_cut)
     }
 
     pub(crate) fn timeouts(&self) -> &Timeouts {
@@ -99,8 +190,16 @@ impl Reset for Context {
             map_built,
             timeline,
             mailbox,
+            priority,
+            attempt_of,
+            permit,
+            pass,
         } = self;
         received.finish(head);
+        *permit = None;
+        *pass = None;
+        *priority = Priority::default();
+        *attempt_of = None;
         *method = Method::GET;
         url.reset();
         clear_map(headers);
@@ -135,6 +234,10 @@ impl Reset for Context {
             && !self.map_built
             && self.timeline.is_blank()
             && self.mailbox.is_blank()
+            && self.priority == Priority::default()
+            && self.attempt_of.is_none()
+            && self.permit.is_none()
+            && self.pass.is_none()
     }
 }
 

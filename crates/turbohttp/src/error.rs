@@ -1,10 +1,13 @@
 //! The one error of the client: whose fault, in which phase, at which origin, and from what.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use turbohttp_core::admission::{AdjustError, Bound, InvalidRule, Refusal, TooManyLanes};
 use turbohttp_core::h1::{EncodeError, ParseError};
 use turbohttp_core::origin::Origin;
 use turbohttp_core::timeline::{Phase, Timeline};
@@ -69,6 +72,18 @@ pub enum ErrorKind {
     Runtime,
     /// A transport other than the network's own failed, as it says itself.
     Transport,
+    /// The client, the limiter or the queue was closed (caller).
+    Closed,
+    /// As many requests wait as may wait (limit).
+    Full,
+    /// No permit is free, and the caller did not want to wait (limit).
+    Busy,
+    /// The request was canceled by its ticket, or by the close of its queue (caller).
+    Canceled,
+    /// The deadline of a queued request passed before it was started; it was never sent (limit).
+    ExpiredInQueue,
+    /// Code of the user panicked (caller).
+    Panicked,
 }
 
 impl ErrorKind {
@@ -92,6 +107,12 @@ impl ErrorKind {
             ErrorKind::Output => "output",
             ErrorKind::Runtime => "runtime",
             ErrorKind::Transport => "transport",
+            ErrorKind::Closed => "closed",
+            ErrorKind::Full => "full",
+            ErrorKind::Busy => "busy",
+            ErrorKind::Canceled => "canceled",
+            ErrorKind::ExpiredInQueue => "expired_in_queue",
+            ErrorKind::Panicked => "panicked",
         }
     }
 }
@@ -185,6 +206,53 @@ impl Error {
         .in_phase(phase)
     }
 
+    /// The scheduler does not admit the request.
+    #[cold]
+    pub(crate) fn refused(refusal: Refusal) -> Error {
+        match refusal {
+            Refusal::Full { bound, limit } => Error::full(bound, limit),
+            Refusal::Expired => Error::new(ErrorKind::Timeout, "no permit came free in time"),
+            Refusal::Busy => Error::new(ErrorKind::Busy, "no permit is free"),
+            _ => Error::closed(),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn closed() -> Error {
+        Error::new(ErrorKind::Closed, "closed: nothing more is sent")
+    }
+
+    #[cold]
+    fn full(bound: Bound, limit: usize) -> Error {
+        let message = match bound {
+            Bound::Waiting => format!("{limit} requests wait already (limits.waiting)"),
+            Bound::Lane => {
+                format!("{limit} requests wait for this host already (limits.waiting_per_host)")
+            }
+            Bound::Group(priority) => format!("{limit} {priority} requests are queued already"),
+            _ => format!("{limit} wait already"),
+        };
+        Error::new(ErrorKind::Full, message)
+    }
+
+    /// What a panic said, as an error.
+    #[cold]
+    pub(crate) fn panicked(what: &str, panic: Box<dyn Any + Send>) -> Error {
+        let said = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned());
+        // A payload is a value of the user, and its drop may panic in turn.
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+            std::mem::forget(second);
+        }
+        let message = match said {
+            Some(said) => format!("{what} panicked: {said}"),
+            None => format!("{what} panicked"),
+        };
+        Error::new(ErrorKind::Panicked, message)
+    }
+
     #[cold]
     pub(crate) fn io(phase: Phase, message: &'static str, source: std::io::Error) -> Error {
         Error::new(ErrorKind::Io, message)
@@ -214,6 +282,38 @@ impl From<ParseError> for Error {
             _ => ErrorKind::Protocol,
         };
         Error::new(kind, error.to_string())
+    }
+}
+
+impl From<InvalidRule> for Error {
+    #[cold]
+    fn from(rule: InvalidRule) -> Error {
+        let field = match rule.field {
+            "per_lane" => "limits.per_host".to_owned(),
+            "waiting_per_lane" => "limits.waiting_per_host".to_owned(),
+            "idle_lanes" => "limits.idle_hosts".to_owned(),
+            "reserve.per_lane" => "limits.reserve.per_host".to_owned(),
+            field => format!("limits.{field}"),
+        };
+        Error::config(&field, &rule.bound, rule.value)
+    }
+}
+
+impl From<AdjustError> for Error {
+    #[cold]
+    fn from(error: AdjustError) -> Error {
+        match error {
+            AdjustError::Limit(rule) => rule.into(),
+            AdjustError::Lanes(lanes) => lanes.into(),
+            error => Error::new(ErrorKind::Config, error.to_string()),
+        }
+    }
+}
+
+impl From<TooManyLanes> for Error {
+    #[cold]
+    fn from(error: TooManyLanes) -> Error {
+        Error::new(ErrorKind::Full, error.to_string())
     }
 }
 

@@ -25,12 +25,14 @@
 //! task only, which closes idle connections when they have aged.
 #![forbid(unsafe_code)]
 
+mod admission;
 mod body;
 mod client;
 mod clock;
 mod config;
 mod context;
 mod error;
+mod limiter;
 pub mod limits;
 mod middleware;
 mod net;
@@ -39,10 +41,12 @@ mod response;
 mod transport;
 mod url;
 
+pub use admission::{CloseFailure, Closed, Shutdown};
 pub use body::Body;
-pub use client::{Client, ClientBuilder, RequestBuilder, Stats};
+pub use client::{Audit, Client, ClientBuilder, RequestBuilder, Stats};
 pub use config::{Limits, Timeouts};
 pub use error::{Error, ErrorKind, Result};
+pub use limiter::{Acquire, ConcurrencyLimiter, Permit};
 pub use middleware::{MapRequest, MapResponse, Middleware, Stack, With};
 #[cfg(feature = "rustls")]
 pub use net::Tls;
@@ -54,6 +58,9 @@ pub use transport::mock::{MockReply, MockStats, MockTransport};
 
 pub use bytes::Bytes;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
+pub use turbohttp_core::admission::{
+    AdmissionAudit, AdmissionStats, LaneAudit, Priority, Reserve, UnknownPriority,
+};
 pub use turbohttp_core::origin::{Origin, Scheme};
 pub use turbohttp_core::pool;
 pub use turbohttp_core::timeline::{Phase, Recorder, Span, Timeline};
@@ -61,7 +68,9 @@ pub use turbohttp_core::timeline::{Phase, Recorder, Span, Timeline};
 /// Types that appear in bounds and are no part of the interface.
 #[doc(hidden)]
 pub mod internal {
+    pub use crate::admission::Failures;
     pub use crate::client::{IntoTransport, Network};
+    pub use crate::middleware::Limited;
     pub use crate::net::{NetOptions, NetWatch};
     pub use crate::transport::{ErasedTransport, Held};
 }

@@ -84,6 +84,12 @@ pub const IDLE_ORIGINS_MAX: usize = 512;
 /// Replies that may wait in the script of a mock.
 pub const SCRIPT_REPLIES_MAX: usize = 65_536;
 
+/// How long a close waits by default for what is inside, in seconds.
+pub const DRAIN_SECONDS: u64 = 30;
+
+/// Failures of components that the report of a close names.
+pub const CLOSE_FAILURES_MAX: usize = 64;
+
 const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX);
 const _: () = assert!(READ_BYTES_MAX <= READ_BUFFERS_BYTES_MAX);
 const _: () = assert!(INLINE_BODY_BYTES_MAX <= OUTPUT_KEPT_BYTES_MAX);

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
+use turbohttp_core::admission::Priority;
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, PoolBox};
 use turbohttp_core::timeline::Recorder;
@@ -119,6 +120,16 @@ impl Request {
         self.context.body = body.into();
     }
 
+    /// How urgent the request is, should it have to wait.
+    pub fn priority(&self) -> Priority {
+        self.context.priority
+    }
+
+    /// Changes how urgent the request is.
+    pub fn set_priority(&mut self, priority: Priority) {
+        self.context.priority = priority;
+    }
+
     /// A second request like this one; `None` if its body is a stream.
     pub fn try_clone(&self) -> Option<Request> {
         let body = self.context.body.try_clone()?;
@@ -136,6 +147,9 @@ impl Request {
         // A second attempt of a request under way has its client's settings and the rest of its time.
         clone.context.settings.clone_from(&self.context.settings);
         clone.context.deadline = self.context.deadline;
+        clone.context.priority = self.context.priority;
+        // It is admitted with the age of the first one.
+        clone.context.attempt_of = self.context.attempt_of;
         Some(clone)
     }
 

@@ -7,10 +7,12 @@ use std::task::{Context as TaskContext, Poll};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+use turbohttp_core::admission::Outcome;
 use turbohttp_core::origin::Origin;
 use turbohttp_core::pool::PoolBox;
 use turbohttp_core::timeline::Timeline;
 
+use crate::admission::Pass;
 use crate::body::Received;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
@@ -159,7 +161,9 @@ impl Response {
         } = &mut self.context.received
             && bytes.len() <= limit
         {
-            return Ok(std::mem::take(bytes));
+            let bytes = std::mem::take(bytes);
+            self.end(None);
+            return Ok(bytes);
         }
         Ok(self.collect().await?.into_bytes())
     }
@@ -230,12 +234,48 @@ impl Response {
     }
 
     fn poll_chunk(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<bool>> {
+        if self.context.is_cut() {
+            return Poll::Ready(Err(self.cut()));
+        }
         let (received, receipt) = self.context.receive();
-        let more = std::task::ready!(received.poll_chunk(cx, receipt));
+        let Poll::Ready(more) = received.poll_chunk(cx, receipt) else {
+            return self.poll_cut(cx).map(Err);
+        };
         if !matches!(more, Ok(true)) {
-            self.end(more.is_err());
+            self.end(more.is_err().then_some(Outcome::Failed));
         }
         Poll::Ready(more.map_err(|error| self.explain(error)))
+    }
+
+    /// While the body has to be waited for: whether the client is closed meanwhile.
+    fn poll_cut(&mut self, cx: &mut TaskContext<'_>) -> Poll<Error> {
+        let Some(pass) = &mut self.context.pass else {
+            return Poll::Pending;
+        };
+        std::task::ready!(pass.poll_cut(cx));
+        Poll::Ready(self.cut())
+    }
+
+    /// The client was closed and waits for this body no longer.
+    #[cold]
+    fn cut(&mut self) -> Error {
+        self.end(Some(Outcome::Aborted));
+        self.explain(Error::closed())
+    }
+
+    /// Whether there is nothing left to read.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.context.received.is_blank()
+    }
+
+    /// Keeps the pass of the request until the body has ended, or gives it back if it has.
+    pub(crate) fn keep(&mut self, pass: Pass) {
+        if self.has_ended() {
+            self.context.permit = None;
+            pass.leave(Outcome::Completed);
+        } else {
+            self.context.pass = Some(pass);
+        }
     }
 
     /// Takes over what others have recorded for this request's timeline.
@@ -246,13 +286,14 @@ impl Response {
         mailbox.drain_into(timeline);
     }
 
-    /// Lets go of the connection: a response kept after its body holds up nothing.
-    fn end(&mut self, failed: bool) {
+    /// Lets go of connection and permit: a response kept after its body holds up nothing.
+    fn end(&mut self, failed: Option<Outcome>) {
         let Context { received, head, .. } = &mut *self.context;
         received.finish(head);
-        if failed {
+        if failed.is_some() {
             *received = Received::Failed;
         }
+        self.context.leave(failed.unwrap_or(Outcome::Completed));
         self.gather_events();
     }
 

@@ -35,7 +35,9 @@ struct Fault<'a> {
 #[derive(Default, Serialize)]
 struct Phases {
     queue: f64,
-    permit: f64,
+    pause: f64,
+    host_permit: f64,
+    total_permit: f64,
     dns: f64,
     connect: f64,
     tls: f64,
@@ -85,7 +87,9 @@ fn phases(timeline: &Timeline) -> Phases {
     let of = |phase| microseconds(timeline.duration(phase));
     Phases {
         queue: of(Phase::Queue),
-        permit: of(Phase::Permit),
+        pause: of(Phase::Pause),
+        host_permit: of(Phase::HostPermit),
+        total_permit: of(Phase::TotalPermit),
         dns: of(Phase::Dns),
         connect: of(Phase::Connect),
         tls: of(Phase::Tls),

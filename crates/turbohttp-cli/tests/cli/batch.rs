@@ -9,8 +9,17 @@ use turbohttp_loopback::{Server, pattern};
 
 use super::support::{Directory, Run, run, run_with_input, server, turbohttp};
 
-const PHASES: [&str; 8] = [
-    "queue", "permit", "dns", "connect", "tls", "send", "wait", "receive",
+const PHASES: [&str; 10] = [
+    "queue",
+    "pause",
+    "host_permit",
+    "total_permit",
+    "dns",
+    "connect",
+    "tls",
+    "send",
+    "wait",
+    "receive",
 ];
 
 /// The objects on stdout, by line number.

@@ -125,6 +125,12 @@ impl Scheduler {
         audit
     }
 
+    /// The lanes that are kept although nothing happens in them, the one to be forgotten first at the
+    /// beginning.
+    pub fn idle_lanes(&self) -> impl Iterator<Item = &str> {
+        self.lanes.idle().map(|lane| &*lane.text)
+    }
+
     /// What has happened so far.
     pub fn stats(&self) -> AdmissionStats {
         AdmissionStats {

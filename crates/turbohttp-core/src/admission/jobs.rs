@@ -90,30 +90,45 @@ impl Scheduler {
         now: Instant,
         effects: &mut Effects,
     ) -> Poll<Picked> {
+        self.take_worker(group, worker, effects);
         if self.groups[group].assigned.is_empty() {
-            let idle = &mut self.groups[group].idle;
-            match idle.iter_mut().find(|(known, _)| *known == worker) {
-                Some((_, known)) => effects.discard(Some(std::mem::replace(known, waker))),
-                None => idle.push((worker, waker)),
-            }
+            // Without its waker: what it gets now it need not be woken for.
+            self.groups[group].idle.push((worker, None));
             self.start_ready(now, effects);
-        } else {
-            effects.discard(Some(waker));
-            self.forget_worker(group, worker, effects);
         }
-        match self.groups[group].assigned.pop_front() {
-            Some(slot) => Poll::Ready(self.pick(slot, now)),
-            None => Poll::Pending,
+        if let Some(slot) = self.groups[group].assigned.pop_front() {
+            effects.discard(Some(waker));
+            return Poll::Ready(self.pick(slot, now));
+        }
+        let mut idle = self.groups[group].idle.iter_mut();
+        match idle.find(|(known, _)| *known == worker) {
+            Some((_, known)) => *known = Some(waker),
+            None => unreachable!("no job was there to take the worker away"),
+        }
+        Poll::Pending
+    }
+
+    /// A worker goes: it is idle no more. A job that it was woken for is left to another one.
+    pub fn forget_worker(&mut self, group: GroupId, worker: u32, effects: &mut Effects) {
+        let was_idle = self.take_worker(group, worker, effects);
+        let group = &mut self.groups[group];
+        if !was_idle
+            && !group.assigned.is_empty()
+            && let Some((_, waker)) = group.idle.pop()
+        {
+            effects.wake(waker);
         }
     }
 
-    /// A worker goes: it is idle no more.
-    pub fn forget_worker(&mut self, group: GroupId, worker: u32, effects: &mut Effects) {
+    /// Takes a worker out of the idle ones. Says whether it was there.
+    fn take_worker(&mut self, group: GroupId, worker: u32, effects: &mut Effects) -> bool {
         let idle = &mut self.groups[group].idle;
-        if let Some(index) = idle.iter().position(|(known, _)| *known == worker) {
-            let (_, waker) = idle.swap_remove(index);
-            effects.discard(Some(waker));
-        }
+        let Some(index) = idle.iter().position(|(known, _)| *known == worker) else {
+            return false;
+        };
+        let (_, waker) = idle.remove(index);
+        effects.discard(waker);
+        true
     }
 
     /// The job is done as far as its group is concerned; the visit may go on holding its permit.
@@ -165,12 +180,12 @@ impl Scheduler {
         let group = &mut self.groups[group];
         group.assigned.push_back(slot);
         if let Some((_, waker)) = group.idle.pop() {
-            effects.wake(Some(waker));
+            effects.wake(waker);
         }
     }
 
     fn pick(&mut self, slot: u32, now: Instant) -> Picked {
-        let waited = self.waited(slot, now);
+        let waited = self.waited_by(slot, now);
         let visit = &mut self.visits[slot];
         visit.state = State::Taken;
         Picked {

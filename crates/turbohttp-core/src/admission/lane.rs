@@ -46,6 +46,8 @@ pub(super) struct Lane {
     pub(super) waiting: usize,
     /// Those among them that are no jobs of a group.
     pub(super) callers_waiting: usize,
+    /// Visits that lost a grant here and may claim their place back: the lane is kept for them.
+    pub(super) parked: usize,
     pub(super) paused_until: Option<Instant>,
     /// Its place among the pauses.
     pub(super) pause_at: u32,
@@ -77,6 +79,7 @@ impl Lane {
             running: 0,
             waiting: 0,
             callers_waiting: 0,
+            parked: 0,
             paused_until: None,
             pause_at: NONE,
             desks: vec![Desk::default()],
@@ -103,7 +106,7 @@ impl Lane {
 
     /// Whether nothing happens here, so that the lane may be forgotten.
     pub(super) fn is_unused(&self) -> bool {
-        self.running == 0 && self.waiting == 0 && self.paused_until.is_none()
+        self.running == 0 && self.waiting == 0 && self.parked == 0 && self.paused_until.is_none()
     }
 
     pub(super) fn desk(&mut self, group: GroupId) -> &mut Desk {

@@ -252,6 +252,12 @@ impl Lanes {
         self.idle_count
     }
 
+    /// The idle lanes, the one that has been so longest first.
+    pub(super) fn idle(&self) -> impl Iterator<Item = &Lane> {
+        let lane = |slot: u32| (slot != NONE).then(|| &self[slot]);
+        std::iter::successors(lane(self.oldest), move |idle| lane(idle.newer))
+    }
+
     /// One past the largest slot.
     pub(super) fn end(&self) -> u32 {
         self.slots.len() as u32

@@ -34,7 +34,7 @@ mod time;
 mod visit;
 mod workers;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use adjust::AdjustError;
 pub use effects::Effects;
@@ -104,6 +104,8 @@ pub struct Scheduler {
     /// Counts periods of [`GRANT_MS`] while there are such grants.
     epoch: u64,
     epoch_began: Instant,
+    /// The last time of a sweep.
+    swept: Instant,
     /// When the caller of `sweep` will come next.
     armed: Option<Instant>,
     /// The zero of ranks.
@@ -133,6 +135,7 @@ impl Scheduler {
             granted: List::default(),
             epoch: 0,
             epoch_began: now,
+            swept: now,
             armed: None,
             base: now,
             stats: AdmissionStats::default(),
@@ -181,7 +184,7 @@ impl Scheduler {
         };
         let lane = self.lanes.find_or_make(ask.lane);
         if self.may_start(lane, ask.priority) {
-            self.take(slot, lane, ask.priority);
+            self.take(slot, lane, ask.priority, now);
             return Ok(State::Taken);
         }
         if let Err(refusal) = self.has_room(lane) {
@@ -190,6 +193,65 @@ impl Scheduler {
         }
         self.line_up(slot, lane, ask, now, effects);
         Ok(State::Queued)
+    }
+
+    /// Comes in and asks for a permit in one step.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`]; nothing has come in then.
+    pub fn enter_and_admit(
+        &mut self,
+        ask: Ask<'_>,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<(VisitId, State), Refusal> {
+        let id = self.enter(now)?;
+        match self.admit(id, ask, now, effects) {
+            Ok(state) => Ok((id, state)),
+            Err(refusal) => {
+                self.leave(id, Outcome::Failed, now, effects);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Asks for a permit on behalf of `first`, with its age: one attempt of the same request. A permit
+    /// that `first` holds itself goes over to the attempt, or home if it is of another lane.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`]; nothing has come in then.
+    pub fn admit_for(
+        &mut self,
+        first: Option<VisitId>,
+        ask: Ask<'_>,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<(VisitId, State), Refusal> {
+        let id = self.enter_for(first, now);
+        if let Some(parent) = first.and_then(|first| self.visits.find(first))
+            && self.visits[parent].state == State::Taken
+        {
+            self.visits[parent].state = State::Idle;
+            let lane = self.visits[parent].lane;
+            if *self.lanes[lane].text == *ask.lane.text {
+                let priority = self.visits[parent].priority;
+                let attempt = &mut self.visits[id.slot];
+                attempt.state = State::Taken;
+                attempt.lane = lane;
+                attempt.priority = priority;
+                return Ok((id, State::Taken));
+            }
+            self.give_back(parent, now, effects);
+        }
+        match self.admit(id, ask, now, effects) {
+            Ok(state) => Ok((id, state)),
+            Err(refusal) => {
+                self.leave(id, Outcome::Failed, now, effects);
+                Err(refusal)
+            }
+        }
     }
 
     /// Asks for a permit at once.
@@ -212,7 +274,7 @@ impl Scheduler {
             self.lanes.rest(lane);
             return Err(Refusal::Busy);
         }
-        self.take(slot, lane, ask.priority);
+        self.take(slot, lane, ask.priority, now);
         Ok(())
     }
 
@@ -236,9 +298,9 @@ impl Scheduler {
             State::Granted if visit.group == GroupId::CALLERS => {
                 visit.state = State::Taken;
                 self.granted.remove(slot, &mut self.visits);
-                Turn::Taken(self.waited(slot, now))
+                Turn::Taken(self.waited_by(slot, now))
             }
-            State::Taken => Turn::Taken(self.waited(slot, now)),
+            State::Taken => Turn::Taken(self.waited_by(slot, now)),
             State::Refused(refusal) => {
                 visit.state = match self.gate.stage {
                     Stage::Open | Stage::Draining => State::Idle,
@@ -328,6 +390,33 @@ impl Scheduler {
         true
     }
 
+    /// How long a visit has waited up to now, if it had to; until its grant if it has one.
+    pub fn waited(&self, id: VisitId, now: Instant) -> Waited {
+        let Some(slot) = self.visits.find(id) else {
+            return Waited::default();
+        };
+        match self.visits[slot].state {
+            State::Queued => self.waits(slot, now),
+            _ => self.waited_by(slot, now),
+        }
+    }
+
+    /// Whether the time matters right now: somebody waits, or a close has begun, or time makes
+    /// priority. Otherwise any instant of the past will do.
+    #[inline]
+    pub fn heeds_time(&self) -> bool {
+        self.waiting > 0
+            || self.gate.stage != Stage::Open
+            || self.rules.ageing.is_some()
+            || self.groups.count() > 1
+    }
+
+    /// The time of the last sweep, or of the beginning.
+    #[inline]
+    pub fn last_sweep(&self) -> Instant {
+        self.swept
+    }
+
     /// What a visit is doing; `None` if it has left.
     pub fn state(&self, id: VisitId) -> Option<State> {
         self.visits.find(id).map(|slot| self.visits[slot].state)
@@ -375,9 +464,13 @@ impl Scheduler {
 
     /// Takes a permit that is free.
     #[inline]
-    fn take(&mut self, slot: u32, lane: u32, priority: Priority) {
+    fn take(&mut self, slot: u32, lane: u32, priority: Priority, now: Instant) {
         self.lanes.wake(lane);
         self.lanes[lane].running += 1;
+        if self.lanes[lane].waiting > 0 {
+            // Jobs without a worker, and levels before a reserve: the lane may be full for them now.
+            self.settle(lane, now);
+        }
         self.running += 1;
         self.stats.note_running(self.running);
         let visit = &mut self.visits[slot];
@@ -471,7 +564,12 @@ impl Scheduler {
         effects.discard(visit.waker.take());
         match state {
             State::Idle | State::Refused(_) => {}
-            State::Parked => self.forget_deadline(slot),
+            State::Parked => {
+                let lane = visit.lane;
+                self.lanes[lane].parked -= 1;
+                self.forget_deadline(slot);
+                self.lanes.rest(lane);
+            }
             State::Queued => {
                 let lane = visit.lane;
                 self.take_out(slot);
@@ -509,20 +607,34 @@ impl Scheduler {
         self.gate.is_cut() || (visit.group != GroupId::CALLERS && group.is_cut())
     }
 
-    /// How long a visit has waited up to now, if it had to.
-    fn waited(&self, slot: u32, now: Instant) -> Waited {
+    /// How long a visit waits that is still in line.
+    fn waits(&self, slot: u32, now: Instant) -> Waited {
         let visit = &self.visits[slot];
-        let Some(since) = visit.waits_since else {
-            return Waited::default();
-        };
-        let sum = now.saturating_duration_since(since);
-        let paused = visit.paused.min(sum);
-        let lane = visit.full.min(sum - paused);
-        Waited {
-            paused,
-            lane,
-            total: sum - paused - lane,
-        }
+        let (paused, full) = self.lanes[visit.lane].lost(now);
+        let paused = paused.saturating_sub(visit.paused);
+        let full = full.saturating_sub(visit.full);
+        split(visit.waits_since, now, paused, full)
+    }
+
+    /// How long a visit waited that is in line no more.
+    fn waited_by(&self, slot: u32, now: Instant) -> Waited {
+        let visit = &self.visits[slot];
+        split(visit.waits_since, now, visit.paused, visit.full)
+    }
+}
+
+/// Divides the time from `since` to `now`.
+fn split(since: Option<Instant>, now: Instant, paused: Duration, full: Duration) -> Waited {
+    let Some(since) = since else {
+        return Waited::default();
+    };
+    let sum = now.saturating_duration_since(since);
+    let paused = paused.min(sum);
+    let lane = full.min(sum - paused);
+    Waited {
+        paused,
+        lane,
+        total: sum - paused - lane,
     }
 }
 

@@ -60,6 +60,14 @@ pub struct Reserve {
     pub total: [usize; Priority::COUNT],
 }
 
+impl Reserve {
+    /// No permit is kept.
+    pub const NONE: Self = Self {
+        per_lane: [0; Priority::COUNT],
+        total: [0; Priority::COUNT],
+    };
+}
+
 impl Default for Rules {
     fn default() -> Self {
         Self {

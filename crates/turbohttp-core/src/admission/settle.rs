@@ -88,7 +88,7 @@ impl Scheduler {
     }
 
     /// Turns what the lane had counted when the visit began to wait into what the visit has lost.
-    fn note_wait_end(&mut self, slot: u32, now: Instant) {
+    pub(super) fn note_wait_end(&mut self, slot: u32, now: Instant) {
         let visit = &mut self.visits[slot];
         let (paused, full) = self.lanes[visit.lane].lost(now);
         visit.paused = paused.saturating_sub(visit.paused);
@@ -98,6 +98,7 @@ impl Scheduler {
     /// A visit that lost its grant claims its place back.
     pub(super) fn requeue(&mut self, slot: u32, now: Instant, effects: &mut Effects) {
         let lane = self.visits[slot].lane;
+        self.lanes[lane].parked -= 1;
         self.put_in(slot, lane);
         // What it had lost before stays its own: it waits on since the same moment.
         self.lanes[lane].account(now);

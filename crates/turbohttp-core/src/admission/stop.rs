@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::gate::{CloseMode, Report, Stage};
-use super::visit::{Outcome, Refusal, State};
+use super::visit::{Outcome, Refusal, State, Visit};
 use super::workers::GroupId;
 use super::{Effects, Scheduler};
 use crate::sync::{Arc, AtomicBool};
@@ -86,6 +86,16 @@ impl Scheduler {
         self.groups[group].gate.cut_flag()
     }
 
+    /// Wakes everybody who waits, so that they look again.
+    pub fn wake_waiting(&mut self, effects: &mut Effects) {
+        for slot in self.slots_of(None) {
+            let visit = &mut self.visits[slot];
+            if matches!(visit.state, State::Queued | State::Granted | State::Parked) {
+                effects.wake(visit.waker.take());
+            }
+        }
+    }
+
     fn carry_out(
         &mut self,
         group: Option<GroupId>,
@@ -122,9 +132,15 @@ impl Scheduler {
         }
     }
 
-    /// Refuses everything that waits or has a grant that it has not seen, in the order of slots.
+    /// Refuses everything that waits or has a grant that it has not seen, in the order of slots; those
+    /// without a permit first, so that none is passed on to a visit that is refused next.
     fn refuse_waiting(&mut self, group: Option<GroupId>, now: Instant, effects: &mut Effects) {
-        for slot in self.slots_of(group) {
+        let slots = self.slots_of(group);
+        let is_granted = |visit: &Visit| visit.state == State::Granted;
+        let (granted, others): (Vec<u32>, Vec<u32>) = slots
+            .into_iter()
+            .partition(|slot| is_granted(&self.visits[*slot]));
+        for slot in others.into_iter().chain(granted) {
             let state = self.visits[slot].state;
             if matches!(state, State::Queued | State::Parked | State::Granted) {
                 self.refuse(slot, Refusal::Closed, now, effects);
@@ -164,6 +180,9 @@ impl Scheduler {
         effects: &mut Effects,
     ) {
         effects.wake(self.visits[slot].waker.take());
+        if self.visits[slot].state == State::Queued {
+            self.note_wait_end(slot, now);
+        }
         self.let_go(slot, now, effects);
         self.visits[slot].state = State::Refused(refusal);
         if refusal == Refusal::Expired && self.visits[slot].is_job {

@@ -153,7 +153,7 @@ fn waits_are_told_apart_and_add_up() {
     };
     assert_eq!(
         (waited.paused, waited.lane, waited.total),
-        (20 * MS, 0 * MS, 5 * MS)
+        (20 * MS, Duration::ZERO, 5 * MS)
     );
 }
 

@@ -15,6 +15,7 @@ impl Scheduler {
     ///
     /// Whoever calls this comes again at that time, or earlier where [`Effects::alarm`] says so.
     pub fn sweep(&mut self, now: Instant, effects: &mut Effects) -> Option<Instant> {
+        self.swept = self.swept.max(now);
         self.end_pauses(now, effects);
         self.pass_on_stale_grants(now, effects);
         self.expire(now, effects);
@@ -76,9 +77,10 @@ impl Scheduler {
     /// Starts the time in which a grant is to be taken up.
     pub(super) fn watch_grant(&mut self, slot: u32, now: Instant, effects: &mut Effects) {
         if self.granted.first().is_none() {
-            // With no grant out, the epoch stood still.
+            // With no grant out, the epoch stood still. A caller that has no clock gives an instant
+            // of the past, and the last sweep is not later than now either.
             self.epoch += 1;
-            self.epoch_began = now;
+            self.epoch_began = now.max(self.epoch_began).max(self.swept);
         }
         self.visits[slot].granted_in = self.epoch;
         self.granted.push(slot, &mut self.visits);
@@ -107,6 +109,8 @@ impl Scheduler {
             self.stats.parked += 1;
             self.granted.remove(slot, &mut self.visits);
             self.visits[slot].state = State::Parked;
+            let lane = self.visits[slot].lane;
+            self.lanes[lane].parked += 1;
             // It may still expire.
             self.watch_deadline(slot, effects);
             self.give_back(slot, now, effects);
@@ -127,8 +131,9 @@ impl Scheduler {
         {
             self.end_pause(lane);
             self.settle(lane, now);
-            self.start_ready(now, effects);
             self.lanes.rest(lane);
         }
+        // Once for all: the most urgent may wait in the lane whose pause ended last.
+        self.start_ready(now, effects);
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct Group {
     /// The lanes that could start a visit of this group, by the first in line at each level.
     pub(super) ready: [Heap<Key>; Priority::COUNT],
     /// Workers that wait for a job, the one that came last at the end.
-    pub(super) idle: Vec<(u32, Waker)>,
+    pub(super) idle: Vec<(u32, Option<Waker>)>,
     /// Jobs that were granted and that no worker has picked up.
     pub(super) assigned: VecDeque<u32>,
     /// Jobs in line at each level, and how many there may be.
@@ -85,7 +85,9 @@ impl Groups {
         &mut self,
         capacity: [usize; Priority::COUNT],
     ) -> Result<GroupId, TooManyGroups> {
-        let free = self.groups.iter().position(|group| group.is_gone);
+        // One with idle workers would drop their wakers here, under the lock.
+        let is_free = |group: &Group| group.is_gone && group.idle.is_empty();
+        let free = self.groups.iter().position(is_free);
         let index = free.unwrap_or(self.groups.len());
         if index > GROUPS_MAX {
             return Err(TooManyGroups);
@@ -119,6 +121,12 @@ impl Groups {
             }
         }
         best.map(|(_, group, lane)| (group, lane))
+    }
+
+    /// How many groups there have been, the callers' included.
+    #[inline]
+    pub(super) fn count(&self) -> usize {
+        self.groups.len()
     }
 
     /// Every group of workers.

@@ -51,7 +51,7 @@ pub struct Timeline {
     /// Invariant: at most [`EVENTS_MAX`]. Only `events[..len]` is ever read.
     len: u8,
     /// One bit for each phase that was started and is not finished.
-    open: u8,
+    open: u16,
     /// When they were started. Read only where the bit in `open` is set.
     open_ns: [u64; Phase::COUNT],
     events: [Event; EVENTS_MAX],
@@ -76,7 +76,7 @@ struct Event {
     phase: Phase,
 }
 
-const _: () = assert!(EVENTS_MAX <= u8::MAX as usize && Phase::COUNT <= u8::BITS as usize);
+const _: () = assert!(EVENTS_MAX <= u8::MAX as usize && Phase::COUNT <= u16::BITS as usize);
 
 impl Timeline {
     /// Makes an empty timeline.

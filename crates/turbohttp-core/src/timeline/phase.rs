@@ -9,8 +9,12 @@
 pub enum Phase {
     /// Waiting in the queue for a worker.
     Queue,
-    /// Waiting for a permit to talk to the origin.
-    Permit,
+    /// Waiting because the origin was paused.
+    Pause,
+    /// Waiting because the origin had no permit free.
+    HostPermit,
+    /// Waiting because no permit was free in total.
+    TotalPermit,
     /// Resolving the name of the host.
     Dns,
     /// Opening the connection.
@@ -27,12 +31,14 @@ pub enum Phase {
 
 impl Phase {
     /// How many phases there are.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 10;
 
     /// All phases, in order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Queue,
-        Self::Permit,
+        Self::Pause,
+        Self::HostPermit,
+        Self::TotalPermit,
         Self::Dns,
         Self::Connect,
         Self::Tls,
@@ -57,7 +63,7 @@ impl Phase {
     }
 
     /// The phase as one bit of a set.
-    pub(crate) const fn bit(self) -> u8 {
+    pub(crate) const fn bit(self) -> u16 {
         1 << self as u8
     }
 }
@@ -82,18 +88,28 @@ pub struct PhaseRow {
 /// One row for each phase, in the order of [`Phase::ALL`].
 #[rustfmt::skip]
 pub static PHASES: [PhaseRow; Phase::COUNT] = {
-    use Phase::{Connect, Dns, Permit, Queue, Receive, Send, Tls, Wait};
+    use Phase::{Connect, Dns, HostPermit, Pause, Queue, Receive, Send, Tls, TotalPermit, Wait};
     [
-        row(Queue,   "queue",   &[],                            "blocked", 'q'),
-        row(Permit,  "permit",  &[Queue],                       "blocked", 'p'),
-        row(Dns,     "dns",     &[Queue, Permit],               "dns",     'd'),
-        row(Connect, "connect", &[Queue, Permit, Dns],          "connect", 'c'),
-        row(Tls,     "tls",     &[Connect],                     "ssl",     't'),
-        row(Send,    "send",    &[Queue, Permit, Connect, Tls], "send",    '>'),
-        row(Wait,    "wait",    &[Send],                        "wait",    '.'),
-        row(Receive, "receive", &[Wait],                        "receive", '<'),
+        row(Queue,       "queue",        &[],                                   "blocked", 'q'),
+        row(Pause,       "pause",        &[Queue],                              "blocked", '='),
+        row(HostPermit,  "host_permit",  &[Queue, Pause],                       "blocked", 'h'),
+        row(TotalPermit, "total_permit", &[Queue, Pause, HostPermit],           "blocked", 'p'),
+        row(Dns,         "dns",          &ADMITTED,                             "dns",     'd'),
+        row(Connect,     "connect",      &[Queue, Pause, HostPermit, TotalPermit, Dns], "connect", 'c'),
+        row(Tls,         "tls",          &[Connect],                            "ssl",     't'),
+        row(Send,        "send",         &[Queue, Pause, HostPermit, TotalPermit, Connect, Tls], "send", '>'),
+        row(Wait,        "wait",         &[Send],                               "wait",    '.'),
+        row(Receive,     "receive",      &[Wait],                               "receive", '<'),
     ]
 };
+
+/// The waits that may come before a request is sent.
+const ADMITTED: [Phase; 4] = [
+    Phase::Queue,
+    Phase::Pause,
+    Phase::HostPermit,
+    Phase::TotalPermit,
+];
 
 const fn row(
     phase: Phase,

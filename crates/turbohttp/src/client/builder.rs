@@ -5,15 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
-use turbohttp_core::origin::Origins;
+use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::ObjectPool;
 
-use super::{Client, Inner};
+use super::{Client, Inner, set_host_limit};
+use crate::admission::AdmissionControl;
 use crate::config::{Limits, Settings, Timeouts};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::CONTEXTS_MAX;
-use crate::middleware::{MapRequest, MapResponse, Middleware, Stack};
+use crate::middleware::{Limited, MapRequest, MapResponse, Middleware, Stack};
 #[cfg(feature = "rustls")]
 use crate::net::Tls;
 use crate::net::{NetOptions, NetTransport};
@@ -27,6 +28,7 @@ pub struct ClientBuilder<T = Network, S = ()> {
     timeouts: Timeouts,
     defaults: HeaderMap,
     net: NetOptions,
+    host_limits: Vec<(Origin, usize)>,
     transport: T,
     stack: S,
 }
@@ -47,6 +49,7 @@ impl ClientBuilder<Network, ()> {
             timeouts: Timeouts::default(),
             defaults,
             net: NetOptions::default(),
+            host_limits: Vec::new(),
             transport: Network,
             stack: (),
         }
@@ -58,6 +61,13 @@ impl<T, S> ClientBuilder<T, S> {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Gives one origin a limit of its own in place of [`Limits::per_host`].
+    #[must_use]
+    pub fn host_limit(mut self, origin: Origin, limit: usize) -> Self {
+        self.host_limits.push((origin, limit));
         self
     }
 
@@ -103,6 +113,7 @@ impl<T, S> ClientBuilder<T, S> {
             timeouts: self.timeouts,
             defaults: self.defaults,
             net: self.net,
+            host_limits: self.host_limits,
             transport: self.transport,
             stack: (self.stack, middleware),
         }
@@ -135,6 +146,7 @@ impl<T, S> ClientBuilder<T, S> {
             timeouts: self.timeouts,
             defaults: self.defaults,
             net: self.net,
+            host_limits: self.host_limits,
             transport,
             stack: self.stack,
         }
@@ -149,7 +161,7 @@ impl<T, S> ClientBuilder<T, S> {
     pub fn build(self) -> Result<Client>
     where
         T: IntoTransport,
-        S: Stack<T::Transport>,
+        S: Stack<Limited<T::Transport>>,
     {
         self.limits.check()?;
         self.timeouts.check()?;
@@ -159,10 +171,18 @@ impl<T, S> ClientBuilder<T, S> {
             self.transport
                 .into_transport(&self.limits, &self.timeouts, self.defaults, self.net)?;
         let net_stats = T::net_stats(&transport);
-        let held = self.stack.around(transport).into_held();
+        let control = AdmissionControl::new(self.limits.rules())?;
+        for (origin, limit) in self.host_limits {
+            set_host_limit(&control, &origin, Some(limit))?;
+        }
+        let limited = Limited::new(control.clone(), transport);
+        let held = Arc::new(self.stack.around(limited).into_held());
+        control.owns(held.clone());
         Ok(Client {
             inner: Arc::new(Inner {
+                control,
                 transport: held,
+                is_layered: !S::IS_EMPTY,
                 net_stats,
                 contexts,
                 origins: Origins::default(),

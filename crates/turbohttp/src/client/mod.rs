@@ -1,16 +1,26 @@
 //! The client: verbs, and the way of a request into its transport.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
 
 use http::Method;
-use turbohttp_core::origin::Origins;
+use turbohttp_core::admission::{
+    AdmissionAudit, AdmissionStats, LaneKey, Outcome, Scheduler, State, Waited,
+};
+use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, ObjectPoolStats};
+use turbohttp_core::timeline::Phase;
 
+use crate::admission::{AdmissionControl, Closed, Pass, Shutdown};
 use crate::clock;
 use crate::config::Settings;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::limiter::ConcurrencyLimiter;
 use crate::net::{NetStats, NetWatch};
 use crate::request::Request;
 use crate::response::Response;
@@ -24,15 +34,20 @@ pub use request_builder::RequestBuilder;
 
 /// An HTTP client: connections, pools and options. A clone is the same client.
 ///
-/// When the last clone is dropped, idle connections are closed; responses still being read go on and
-/// close theirs at their end.
+/// When the last clone is dropped the client is closed behind it: responses still being read go on,
+/// and with the last of them middlewares and transport are closed. [`close`](Client::close) does the
+/// same within a time, and reports.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    transport: Held,
+    control: Arc<AdmissionControl>,
+    transport: Arc<Held>,
+    /// Whether middlewares stand between client and transport; if not, a request is admitted as it
+    /// comes in.
+    is_layered: bool,
     net_stats: Option<NetWatch>,
     contexts: ObjectPool<Context>,
     origins: Origins,
@@ -47,6 +62,8 @@ pub struct Stats {
     pub requests: u64,
     /// The pool of request contexts.
     pub contexts: ObjectPoolStats,
+    /// What the scheduler has done so far.
+    pub admission: AdmissionStats,
     /// The network's connections and buffers; `None` with another transport.
     pub net: Option<NetStats>,
 }
@@ -124,10 +141,85 @@ impl Client {
     /// Dropping the future closes the connection it was using and gives everything else back; whether
     /// the server saw the request is not known.
     pub async fn send(&self, mut request: Request) -> Result<Response> {
-        self.inner.prepare(&mut request.context);
-        let mut response = self.inner.transport.send(request).await?;
-        response.gather_events();
-        Ok(response)
+        let inner = &*self.inner;
+        let pass = inner.let_in(&mut request.context).await?;
+        inner.send(request, pass).await
+    }
+
+    /// Closes the client and waits for the end.
+    ///
+    /// Every request from now on fails with [`ErrorKind::Closed`](crate::ErrorKind). What is inside
+    /// goes on or is canceled, as `mode` says; then the middlewares are closed, the one added last
+    /// first, and then the transport. Every caller, however many there are, gets the same report; a
+    /// later call with a stronger mode or less time makes it come sooner. All clones are the same
+    /// client, and so are its [`limiter`](Client::limiter) and its queues.
+    ///
+    /// It needs no runtime, and works when the one the client was used in is gone.
+    ///
+    /// A request counts until its body has ended or its [`Response`] is dropped: a close that is
+    /// awaited by the owner of an unread response takes its whole time.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not undo the close: it goes on, and another call of `close` gives the
+    /// report.
+    pub async fn close(&self, mode: Shutdown) -> Closed {
+        self.inner.control.close(mode).await
+    }
+
+    /// Closes the client at once: what waits is canceled, what runs is cut off.
+    pub fn close_now(&self) {
+        self.inner.control.begin_close(Shutdown::Now);
+    }
+
+    /// Whether a close has begun.
+    pub fn is_closed(&self) -> bool {
+        self.inner.control.is_closed()
+    }
+
+    /// The scheduler of this client: to pause an origin, to change limits, to look. Its keys are
+    /// origins as they begin a URL, such as `https://example.com` ([`Origin::as_str`]).
+    ///
+    /// [`Origin::as_str`]: crate::Origin::as_str
+    pub fn limiter(&self) -> ConcurrencyLimiter {
+        ConcurrencyLimiter::of(self.inner.control.clone())
+    }
+
+    pub(crate) fn control(&self) -> &Arc<AdmissionControl> {
+        &self.inner.control
+    }
+
+    /// Starts the clock of a request that goes into a queue, which is where its time begins.
+    pub(crate) fn prepare_queued(&self, request: &mut Request) -> Instant {
+        self.inner.prepare(&mut request.context)
+    }
+
+    /// Sends a request that has come through a queue; `pass` holds its permit.
+    pub(crate) async fn send_queued(
+        &self,
+        mut request: Request,
+        pass: Pass,
+        waited: Waited,
+    ) -> Result<Response> {
+        let now = clock::now();
+        let context = &mut *request.context;
+        context.record_wait(waited, now, Phase::Queue);
+        context.began = Some(now);
+        if self.inner.is_layered {
+            context.attempt_of = Some(pass.visit());
+        }
+        self.inner.send(request, pass).await
+    }
+
+    /// What is out right now: permits, waiting requests, contexts, connections, buffers.
+    pub fn audit(&self) -> Audit {
+        let stats = self.stats();
+        Audit {
+            admission: self.inner.control.look(Scheduler::audit),
+            contexts: stats.contexts.outstanding,
+            connections: stats.net.as_ref().map_or(0, |net| net.open - net.idle),
+            buffers: stats.net.as_ref().map_or(0, |net| net.buffers.outstanding),
+        }
     }
 
     /// What the client holds right now.
@@ -136,14 +228,86 @@ impl Client {
         Stats {
             requests: contexts.outstanding,
             contexts,
+            admission: self.inner.control.look(Scheduler::stats),
             net: self.inner.net_stats.as_ref().map(NetWatch::stats),
         }
     }
 }
 
+/// What of a client is out right now, for tests of those who use it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Audit {
+    /// Requests inside, permits, waiting requests, lanes.
+    pub admission: AdmissionAudit,
+    /// Requests and responses that exist.
+    pub contexts: u64,
+    /// Connections in use.
+    pub connections: u64,
+    /// Read buffers in use.
+    pub buffers: u64,
+}
+
+impl Audit {
+    /// Whether nothing is out.
+    pub fn is_quiet(&self) -> bool {
+        self.admission.is_quiet()
+            && self.contexts == 0
+            && self.connections == 0
+            && self.buffers == 0
+    }
+}
+
 impl Inner {
+    /// Lets a request in and, where no middleware stands before the transport, waits for its permit.
+    async fn let_in(&self, context: &mut Context) -> Result<Pass> {
+        let now = self.prepare(context);
+        if self.is_layered {
+            let pass = self.control.enter()?;
+            context.attempt_of = Some(pass.visit());
+            return Ok(pass);
+        }
+        let asked = self.control.enter_and_ask(context.ask(now)?, now);
+        let (mut pass, state) =
+            asked.map_err(|refusal| context.refused(refusal, Waited::default()))?;
+        if state != State::Taken {
+            context.wait_for_permit(&mut pass).await?;
+        }
+        Ok(pass)
+    }
+
+    /// Sends a request that has been let in.
+    async fn send(&self, request: Request, mut pass: Pass) -> Result<Response> {
+        let mut sending = pin!(self.transport.send(request));
+        let sent = poll_fn(|cx| {
+            if pass.is_cut() {
+                return Poll::Ready(Err(Error::closed()));
+            }
+            match sending.as_mut().poll(cx) {
+                Poll::Ready(sent) => Poll::Ready(sent),
+                Poll::Pending => pass.poll_cut(cx).map(|()| Err(Error::closed())),
+            }
+        })
+        .await;
+        match sent {
+            Ok(mut response) => {
+                response.gather_events();
+                response.keep(pass);
+                Ok(response)
+            }
+            Err(error) => {
+                pass.leave(match error.kind() {
+                    _ if self.control.is_cut() => Outcome::Aborted,
+                    ErrorKind::Closed | ErrorKind::Canceled => Outcome::Canceled,
+                    _ => Outcome::Failed,
+                });
+                Err(error)
+            }
+        }
+    }
+
     /// Starts the clock of a request and fills in what it left to the client.
-    fn prepare(&self, context: &mut Context) {
+    fn prepare(&self, context: &mut Context) -> Instant {
         let now = clock::now();
         context.timeline.begin(now);
         context.began = Some(now);
@@ -152,7 +316,22 @@ impl Inner {
         context
             .settings
             .get_or_insert_with(|| self.settings.clone());
+        now
     }
+}
+
+impl Drop for Inner {
+    /// Nobody can send any more; what is inside goes on.
+    fn drop(&mut self) {
+        self.control.close_behind();
+    }
+}
+
+/// Sets the limit of one origin.
+fn set_host_limit(control: &AdmissionControl, origin: &Origin, limit: Option<usize>) -> Result<()> {
+    let lane = LaneKey::from(origin);
+    Ok(control
+        .act(|scheduler, effects| scheduler.set_lane_limit(lane, limit, clock::now(), effects))?)
 }
 
 impl fmt::Debug for Client {

@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use turbohttp_core::admission::Priority;
+
 use super::Client;
 use crate::body::Body;
 use crate::error::{Error, ErrorKind, Result};
@@ -140,6 +142,12 @@ impl RequestBuilder {
             self.note(Error::config("timeout", "longer than zero", "0"));
         }
         self.request.context.timeout = Some(limit);
+        self
+    }
+
+    /// Sets how urgent the request is, should it have to wait for a permit.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.request.set_priority(priority);
         self
     }
 

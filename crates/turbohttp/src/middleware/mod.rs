@@ -1,14 +1,18 @@
 //! What stands between a client and its transport.
 
 use std::future::Future;
+use std::sync::Arc;
 
+use crate::admission::Failures;
 use crate::error::Result;
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::Transport;
 
+mod concurrency;
 mod map;
 
+pub use concurrency::Limited;
 pub use map::{MapRequest, MapResponse};
 
 /// Sees every request on its way down and every response on its way up.
@@ -40,6 +44,27 @@ pub trait Middleware: Send + Sync + 'static {
         request: Request,
         next: &T,
     ) -> impl Future<Output = Result<Response>> + Send;
+
+    /// Lets go of what the middleware keeps; called once, when the client that owns it has been closed
+    /// and the last request has left it, or has been cut off. The middleware added last is closed
+    /// first, the transport after all of them. A request sent from here fails with
+    /// [`ErrorKind::Closed`](crate::ErrorKind).
+    ///
+    /// A middleware behind an [`Arc`] is shared: it is not closed by the client.
+    ///
+    /// # Errors
+    ///
+    /// What could not be closed; the client's report names it.
+    fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A middleware that several clients share. None of them closes it.
+impl<M: Middleware> Middleware for Arc<M> {
+    async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
+        M::handle(self, request, next).await
+    }
 }
 
 /// A stage that may be off.
@@ -49,6 +74,10 @@ impl<M: Middleware> Middleware for Option<M> {
             Some(middleware) => middleware.handle(request, next).await,
             None => next.send(request).await,
         }
+    }
+
+    fn close(&self) -> Result<()> {
+        self.as_ref().map_or(Ok(()), M::close)
     }
 }
 
@@ -72,10 +101,22 @@ impl<M: Middleware, T: Transport> Transport for With<M, T> {
         request.context.began = None;
         self.middleware.handle(request, &self.next).await
     }
+
+    fn close_stages(&self, failures: &mut Failures) {
+        self.next.close_stages(failures);
+        failures.close::<M>(|| self.middleware.close());
+    }
+
+    fn close_base(&self, failures: &mut Failures) {
+        self.next.close_base(failures);
+    }
 }
 
 /// The middlewares of a builder, in the order they were added: the first sees the request first.
 pub trait Stack<T> {
+    /// Whether there is none.
+    const IS_EMPTY: bool;
+
     /// The transport with all of them around it.
     type Output: Transport;
 
@@ -84,6 +125,8 @@ pub trait Stack<T> {
 }
 
 impl<T: Transport> Stack<T> for () {
+    const IS_EMPTY: bool = true;
+
     type Output = T;
 
     fn around(self, transport: T) -> T {
@@ -97,6 +140,8 @@ where
     T: Transport,
     S: Stack<With<M, T>>,
 {
+    const IS_EMPTY: bool = false;
+
     type Output = S::Output;
 
     fn around(self, transport: T) -> S::Output {

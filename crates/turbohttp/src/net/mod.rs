@@ -185,6 +185,11 @@ impl Transport for NetTransport {
         Ok(Response::new(request))
     }
 
+    fn close(&self) -> Result<()> {
+        self.shared.idle.close();
+        Ok(())
+    }
+
     fn into_held(self) -> Held {
         Held::Net(self)
     }

@@ -12,6 +12,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::{BufMut, Bytes};
 use memmap2::MmapMut;
+use turbohttp_core::admission::Outcome;
 
 use super::Response;
 use crate::body::Received;
@@ -144,10 +145,10 @@ impl Response {
         });
         match read {
             None => Poll::Ready(Ok(false)),
-            Some(Poll::Pending) => Poll::Pending,
+            Some(Poll::Pending) => self.poll_cut(cx).map(Err),
             Some(Poll::Ready(Ok(()))) => Poll::Ready(Ok(true)),
             Some(Poll::Ready(Err(error))) => {
-                self.end(true);
+                self.end(Some(Outcome::Failed));
                 Poll::Ready(Err(self.explain(error)))
             }
         }

@@ -32,6 +32,7 @@ struct Shared {
     dropped: AtomicU64,
     in_flight: AtomicU64,
     peak: AtomicU64,
+    closed: AtomicU64,
 }
 
 /// What the mock counted, apart from the client's own counts.
@@ -46,6 +47,8 @@ pub struct MockStats {
     pub dropped: u64,
     /// The most requests it held at once.
     pub peak: u64,
+    /// How many times a client closed it.
+    pub closed: u64,
 }
 
 /// One answer: a status with fields and a body, or an error; after a delay.
@@ -121,6 +124,7 @@ impl MockTransport {
                 dropped: AtomicU64::new(0),
                 in_flight: AtomicU64::new(0),
                 peak: AtomicU64::new(0),
+                closed: AtomicU64::new(0),
             }),
         }
     }
@@ -148,6 +152,7 @@ impl MockTransport {
             left: shared.left.load(Ordering::Relaxed),
             dropped: shared.dropped.load(Ordering::Relaxed),
             peak: shared.peak.load(Ordering::Relaxed),
+            closed: shared.closed.load(Ordering::Relaxed),
         }
     }
 }
@@ -168,6 +173,11 @@ impl Transport for MockTransport {
             response.push_header(name, value);
         }
         Ok(response)
+    }
+
+    fn close(&self) -> Result<()> {
+        self.shared.closed.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     fn into_held(self) -> Held {

@@ -2,11 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use turbohttp_core::origin::Origin;
 use turbohttp_core::timeline::Phase;
 
+use crate::admission::{Components, Failures};
 use crate::error::{Error, Result};
 use crate::net::NetTransport;
 use crate::request::Request;
@@ -28,6 +30,31 @@ pub trait Transport: Send + Sync + 'static {
     /// Sends `request` and waits for the head of the response.
     fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send;
 
+    /// Lets go of what the transport keeps; called once, when the client that owns it has been closed
+    /// and the last request has left it, or has been cut off.
+    ///
+    /// A transport behind an [`Arc`] is shared: it is not closed by the client.
+    ///
+    /// # Errors
+    ///
+    /// What could not be closed; the client's report names it.
+    fn close(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Closes the middlewares of a stack, the one added last first.
+    #[doc(hidden)]
+    fn close_stages(&self, _failures: &mut Failures) {}
+
+    /// Closes the transport at the bottom of a stack.
+    #[doc(hidden)]
+    fn close_base(&self, failures: &mut Failures)
+    where
+        Self: Sized,
+    {
+        failures.close::<Self>(|| self.close());
+    }
+
     /// How a client holds this transport: the two that every client may use are not boxed.
     #[doc(hidden)]
     fn into_held(self) -> Held
@@ -35,6 +62,13 @@ pub trait Transport: Send + Sync + 'static {
         Self: Sized,
     {
         Held::erased(self)
+    }
+}
+
+/// A transport that several clients share. None of them closes it.
+impl<T: Transport> Transport for Arc<T> {
+    async fn send(&self, request: Request) -> Result<Response> {
+        T::send(self, request).await
     }
 }
 
@@ -64,6 +98,16 @@ impl Held {
             Held::Erased(transport) => {
                 in_time(&request_time(&request), transport.send_erased(request)).await
             }
+        }
+    }
+}
+
+impl Components for Held {
+    fn close(&self, failures: &mut Failures) {
+        match self {
+            Held::Net(net) => net.close_base(failures),
+            Held::Mock(mock) => mock.close_base(failures),
+            Held::Erased(transport) => transport.close_erased(failures),
         }
     }
 }
@@ -100,6 +144,9 @@ pub trait ErasedTransport: Send + Sync {
         &self,
         request: Request,
     ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + '_>>;
+
+    /// Closes the stages, and then the transport.
+    fn close_erased(&self, failures: &mut Failures);
 }
 
 impl<T: Transport> ErasedTransport for T {
@@ -108,5 +155,10 @@ impl<T: Transport> ErasedTransport for T {
         request: Request,
     ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + '_>> {
         Box::pin(self.send(request))
+    }
+
+    fn close_erased(&self, failures: &mut Failures) {
+        self.close_stages(failures);
+        self.close_base(failures);
     }
 }

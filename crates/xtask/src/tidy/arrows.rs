@@ -9,13 +9,15 @@ use super::source::Source;
 use super::{Violation, is_in_crate};
 
 /// The modules of `turbohttp`, lowest first. A module may name its own layer and those below.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 8] = [
     &["error", "limits", "clock", "config"],
+    &["admission"],
     &["url", "body", "context", "request", "response"],
     &["transport"],
     &["net"],
     &["middleware"],
-    &["client"],
+    &["limiter"],
+    &["client", "queue"],
 ];
 
 const ROOT: &str = "crates/turbohttp/src/lib.rs";

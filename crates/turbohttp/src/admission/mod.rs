@@ -1,0 +1,235 @@
+//! Admission: the one scheduler of a client or a limiter, with what it needs of the world.
+//!
+//! The decisions are core's [`Scheduler`]; here are the clock, the janitor that calls it when
+//! something is due, and the end: what is told and closed when the last visit has left.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::{Context as TaskContext, Poll};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+use turbohttp_core::admission::{
+    Admission, Ask, CloseMode, Effects, Refusal, Report, Rules, Scheduler, Signals, Stage, State,
+    VisitId, Waited,
+};
+
+mod janitor;
+mod pass;
+mod shutdown;
+
+pub(crate) use pass::{Pass, time_of};
+pub use shutdown::{CloseFailure, Closed, Failures, Shutdown};
+
+use janitor::Janitor;
+
+use crate::clock;
+use crate::error::{Error, Result};
+
+/// What a client closes when its last request has left: its middlewares and its transport.
+pub(crate) trait Components: Send + Sync {
+    /// Closes every component once, and collects what goes wrong.
+    fn close(&self, failures: &mut Failures);
+}
+
+/// A scheduler with a clock, a janitor and an end.
+pub(crate) struct AdmissionControl {
+    admission: Admission,
+    janitor: Janitor,
+    /// Somebody's end has come: whoever waits for a report looks.
+    ended: Notify,
+    /// Taken by whoever ends it.
+    ending: Mutex<Option<Ending>>,
+    closed: OnceLock<Closed>,
+    itself: Weak<AdmissionControl>,
+}
+
+impl AdmissionControl {
+    pub(crate) fn new(rules: Rules) -> Result<Arc<AdmissionControl>> {
+        let admission = Admission::new(rules, clock::now())?;
+        Ok(Arc::new_cyclic(|itself| AdmissionControl {
+            admission,
+            janitor: Janitor::default(),
+            ended: Notify::new(),
+            ending: Mutex::new(Some(Ending::default())),
+            closed: OnceLock::new(),
+            itself: itself.clone(),
+        }))
+    }
+
+    /// Says what is to be closed at the end. It is kept until then.
+    pub(crate) fn owns(&self, components: Arc<dyn Components>) {
+        *self.lock_ending() = Some(Ending {
+            components: Some(components),
+        });
+    }
+
+    /// Comes in: a request of which nothing is asked yet.
+    pub(crate) fn enter(self: &Arc<Self>) -> Result<Pass> {
+        let entered = self.act(|scheduler, _| scheduler.enter(clock::now()));
+        match entered {
+            Ok(visit) => Ok(Pass::new(self.clone(), visit)),
+            Err(refusal) => Err(Error::refused(refusal)),
+        }
+    }
+
+    /// Comes in and asks for a permit in one step.
+    #[inline]
+    pub(crate) fn enter_and_ask(
+        self: &Arc<Self>,
+        ask: Ask<'_>,
+        now: Instant,
+    ) -> Result<(Pass, State), Refusal> {
+        self.act(|scheduler, effects| scheduler.enter_and_admit(ask, now, effects))
+            .map(|(visit, state)| (Pass::new(self.clone(), visit), state))
+    }
+
+    /// The same, where the time is looked at only if it matters.
+    #[inline]
+    pub(crate) fn enter_and_ask_soon(
+        self: &Arc<Self>,
+        ask: Ask<'_>,
+    ) -> Result<(Pass, State), Refusal> {
+        self.act(|scheduler, effects| {
+            let now = time_of(scheduler);
+            scheduler.enter_and_admit(ask, now, effects)
+        })
+        .map(|(visit, state)| (Pass::new(self.clone(), visit), state))
+    }
+
+    /// Asks for a permit for one attempt of the request that came in as `first`.
+    pub(crate) fn ask_for(
+        self: &Arc<Self>,
+        first: Option<VisitId>,
+        ask: Ask<'_>,
+        now: Instant,
+    ) -> Result<(Pass, State), Refusal> {
+        self.act(|scheduler, effects| scheduler.admit_for(first, ask, now, effects))
+            .map(|(visit, state)| (Pass::new(self.clone(), visit), state))
+    }
+
+    /// Whether everything inside is to stop at once. Takes no lock.
+    #[inline]
+    pub(crate) fn is_cut(&self) -> bool {
+        self.admission.is_cut()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.admission.stage() != Stage::Open
+    }
+
+    /// Does something with the scheduler, and what follows from it.
+    #[inline]
+    pub(crate) fn act<R>(&self, act: impl FnOnce(&mut Scheduler, &mut Effects) -> R) -> R {
+        let (result, signals) = self.admission.with(act);
+        if signals != Signals::default() {
+            self.see_to(signals);
+        }
+        result
+    }
+
+    /// Looks at the scheduler.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Scheduler) -> R) -> R {
+        self.admission.look(look)
+    }
+
+    /// Where a waiting visit stands.
+    pub(crate) fn poll_turn(
+        &self,
+        visit: VisitId,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Result<Waited, Refusal>> {
+        let (poll, signals) = self.admission.poll_turn(visit, cx.waker(), clock::now());
+        if signals != Signals::default() {
+            self.see_to(signals);
+        }
+        if poll.is_pending() {
+            // The janitor may have gone with its runtime.
+            self.janitor.start_if_needed(self);
+        }
+        poll
+    }
+
+    /// Closes everything in this way, and waits for the end.
+    pub(crate) async fn close(&self, mode: Shutdown) -> Closed {
+        self.begin_close(mode);
+        self.wait_until_closed().await
+    }
+
+    /// Closes in this way, or goes on closing; returns at once.
+    pub(crate) fn begin_close(&self, mode: Shutdown) {
+        let now = clock::now();
+        let (mode, deadline) = mode.parts(now);
+        self.act(|scheduler, effects| scheduler.close(mode, deadline, now, effects));
+    }
+
+    /// Refuses newcomers; those inside go on for as long as they take.
+    pub(crate) fn close_behind(&self) {
+        let now = clock::now();
+        self.act(|scheduler, effects| scheduler.close(CloseMode::Drain, None, now, effects));
+    }
+
+    /// Waits for the end of a close that has begun, or will.
+    pub(crate) async fn wait_until_closed(&self) -> Closed {
+        self.wait_for(|this| this.closed.get().cloned()).await
+    }
+
+    /// Waits until `look` finds what is there once some gate has closed.
+    pub(crate) async fn wait_for<R>(&self, look: impl Fn(&Self) -> Option<R>) -> R {
+        loop {
+            // Registered before the look, so that an end between the two is not missed.
+            let mut ended = pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if let Some(found) = look(self) {
+                return found;
+            }
+            ended.await;
+        }
+    }
+
+    #[cold]
+    fn see_to(&self, signals: Signals) {
+        if signals.alarm {
+            self.janitor.alarm(self);
+        }
+        if signals.closed {
+            if let Some(report) = self.look(Scheduler::report) {
+                self.end(report);
+            }
+            self.ended.notify_waiters();
+        }
+    }
+
+    /// Closes what is owned, once, and then makes the report visible.
+    fn end(&self, report: Report) {
+        // Whoever comes second, a component that closes its own client included, does not wait here.
+        let Some(ending) = self.lock_ending().take() else {
+            return;
+        };
+        let mut failures = Failures::default();
+        if let Some(components) = ending.components {
+            components.close(&mut failures);
+        }
+        // Nobody else sets it.
+        let _ = self.closed.set(Closed::new(report, failures));
+    }
+
+    fn lock_ending(&self) -> MutexGuard<'_, Option<Ending>> {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is to be done at the end.
+#[derive(Default)]
+struct Ending {
+    components: Option<Arc<dyn Components>>,
+}
+
+impl fmt::Debug for AdmissionControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdmissionControl")
+            .field("admission", &self.admission)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,285 @@
+//! The scheduler alone, in front of anything.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, Instant};
+
+use turbohttp_core::admission::{
+    AdmissionAudit, AdmissionStats, Ask, LaneKey, Outcome, Priority, Scheduler, State,
+};
+
+use crate::admission::{AdmissionControl, Closed, Pass, Shutdown, time_of};
+use crate::clock;
+use crate::config::Limits;
+use crate::error::{Error, Result};
+
+/// Limits how much async work runs at once: per key and in total, the urgent first.
+///
+/// The same scheduler that a [`Client`](crate::Client) has inside, for whatever you call. A key is any
+/// text, mostly a host; work of one key never holds up work of another. A clone is the same limiter.
+///
+/// ```
+/// # async fn run() -> turbohttp::Result<()> {
+/// use turbohttp::{ConcurrencyLimiter, Limits, Priority};
+///
+/// let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(2).total(8))?;
+/// let answer = limiter.execute("db-1", async { 42 }).await?;
+/// assert_eq!(answer, 42);
+///
+/// let permit = limiter.acquire("db-1").priority(Priority::High).await?;
+/// drop(permit); // the next one may go on
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run()).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct ConcurrencyLimiter {
+    control: Arc<AdmissionControl>,
+}
+
+impl ConcurrencyLimiter {
+    /// A limiter with these limits; of [`Limits`] it heeds `per_host`, `total`, `waiting`,
+    /// `waiting_per_host`, `idle_hosts`, `ageing` and `reserve`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind) naming the limit that is out of bounds.
+    pub fn new(limits: &Limits) -> Result<ConcurrencyLimiter> {
+        Ok(ConcurrencyLimiter {
+            control: AdmissionControl::new(limits.rules())?,
+        })
+    }
+
+    pub(crate) fn of(control: Arc<AdmissionControl>) -> ConcurrencyLimiter {
+        ConcurrencyLimiter { control }
+    }
+
+    /// Waits for a permit of `key`. Nothing happens before the future is polled.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`](crate::ErrorKind), [`ErrorKind::Full`](crate::ErrorKind), and
+    /// [`ErrorKind::Timeout`](crate::ErrorKind) with [`within`](Acquire::within).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up its place in line; a permit that had been granted to it already goes
+    /// to the next. A future that is not polled when its turn comes loses the grant after a while and
+    /// keeps its place: nobody behind it is held up.
+    pub fn acquire<'a>(&'a self, key: &'a str) -> Acquire<'a> {
+        Acquire {
+            limiter: self,
+            key,
+            priority: Priority::default(),
+            within: None,
+            pass: None,
+        }
+    }
+
+    /// Takes a permit of `key` if one is free.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Busy`](crate::ErrorKind) if it would have to wait,
+    /// [`ErrorKind::Closed`](crate::ErrorKind).
+    pub fn try_acquire(&self, key: &str) -> Result<Permit> {
+        let entered = self.control.act(|scheduler, effects| {
+            let now = time_of(scheduler);
+            let id = scheduler.enter(now)?;
+            let asked = scheduler.try_admit(id, ask(key, Priority::default(), None), now, effects);
+            asked.inspect_err(|_| scheduler.leave(id, Outcome::Failed, now, effects))?;
+            Ok(id)
+        });
+        match entered {
+            Ok(visit) => Ok(Permit(Pass::new(self.control.clone(), visit))),
+            Err(refusal) => Err(Error::refused(refusal)),
+        }
+    }
+
+    /// Runs `work` with a permit of `key`, which is given back when the work is over, however it ends.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire`](ConcurrencyLimiter::acquire); what the work itself returns is not looked at.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`acquire`](ConcurrencyLimiter::acquire) while it waits; afterwards, as safe as `work`.
+    pub async fn execute<F: Future>(&self, key: &str, work: F) -> Result<F::Output> {
+        let permit = self.acquire(key).await?;
+        let output = work.await;
+        drop(permit);
+        Ok(output)
+    }
+
+    /// Grants no permit of `key` before `until`. A later call replaces an earlier one; an instant of
+    /// the past ends the pause. What runs goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys are paused already.
+    pub fn pause(&self, key: &str, until: Instant) -> Result<()> {
+        let key = LaneKey::new(key);
+        Ok(self
+            .control
+            .act(|scheduler, effects| scheduler.pause(key, until, clock::now(), effects))?)
+    }
+
+    /// Gives `key` a limit of its own from now on, or, with `None`, that of all again. What runs is
+    /// not interrupted.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind) for 0 and for more than a limit may be,
+    /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys have one of their own.
+    pub fn set_limit(&self, key: &str, limit: Option<usize>) -> Result<()> {
+        let key = LaneKey::new(key);
+        Ok(self.control.act(|scheduler, effects| {
+            scheduler.set_lane_limit(key, limit, clock::now(), effects)
+        })?)
+    }
+
+    /// Changes the limit of every key that has none of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind) if it is out of bounds.
+    pub fn set_per_host(&self, limit: usize) -> Result<()> {
+        Ok(self
+            .control
+            .act(|scheduler, effects| scheduler.set_per_lane(limit, clock::now(), effects))?)
+    }
+
+    /// Changes the total limit.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind) if it is out of bounds.
+    pub fn set_total(&self, limit: usize) -> Result<()> {
+        Ok(self
+            .control
+            .act(|scheduler, effects| scheduler.set_total(limit, clock::now(), effects))?)
+    }
+
+    /// What is out right now.
+    pub fn audit(&self) -> AdmissionAudit {
+        self.control.look(Scheduler::audit)
+    }
+
+    /// What has happened so far.
+    pub fn stats(&self) -> AdmissionStats {
+        self.control.look(Scheduler::stats)
+    }
+
+    /// Closes the limiter and waits until the permits are home, or the time of `mode` is up. Idempotent:
+    /// all callers get the same report. A permit that is still out then keeps working, but nobody
+    /// waits for it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not undo the close.
+    pub async fn close(&self, mode: Shutdown) -> Closed {
+        self.control.close(mode).await
+    }
+}
+
+impl fmt::Debug for ConcurrencyLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcurrencyLimiter")
+            .field("audit", &self.audit())
+            .finish()
+    }
+}
+
+fn ask(key: &str, priority: Priority, deadline: Option<Instant>) -> Ask<'_> {
+    Ask {
+        lane: LaneKey::new(key),
+        priority,
+        deadline,
+    }
+}
+
+/// The right to run one piece of work; given back when it is dropped.
+#[must_use = "a permit that is dropped at once limits nothing"]
+pub struct Permit(Pass);
+
+impl Permit {
+    /// Says how the work ended, for the report of a close; a permit that is merely dropped counts as
+    /// completed.
+    pub fn failed(self) {
+        self.0.leave(Outcome::Failed);
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit")
+    }
+}
+
+/// Waits for a permit; made by [`ConcurrencyLimiter::acquire`].
+#[must_use = "futures do nothing unless polled"]
+pub struct Acquire<'a> {
+    limiter: &'a ConcurrencyLimiter,
+    key: &'a str,
+    priority: Priority,
+    within: Option<Duration>,
+    /// The place in line, once it has been asked for.
+    pass: Option<Pass>,
+}
+
+impl Acquire<'_> {
+    /// Sets how urgent it is.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Sets how long to wait at most, from the first poll.
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.within = Some(limit);
+        self
+    }
+
+    #[inline]
+    fn ask(&self) -> Result<(Pass, State)> {
+        let deadline = self.within.map(|limit| clock::after(clock::now(), limit));
+        let ask = ask(self.key, self.priority, deadline);
+        let control = &self.limiter.control;
+        control.enter_and_ask_soon(ask).map_err(Error::refused)
+    }
+}
+
+impl Future for Acquire<'_> {
+    type Output = Result<Permit>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Permit>> {
+        if self.pass.is_none() {
+            let (pass, state) = self.ask()?;
+            if state == State::Taken {
+                return Poll::Ready(Ok(Permit(pass.completes())));
+            }
+            self.pass = Some(pass);
+        }
+        let Some(pass) = &mut self.pass else {
+            unreachable!("it has just been put there");
+        };
+        let granted = std::task::ready!(pass.poll_permit(cx));
+        let pass = self.pass.take();
+        Poll::Ready(match (granted, pass) {
+            (Ok(_), Some(pass)) => Ok(Permit(pass.completes())),
+            (Err(refusal), _) => Err(Error::refused(refusal)),
+            (Ok(_), None) => unreachable!("it has just been there"),
+        })
+    }
+}
+
+impl fmt::Debug for Acquire<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquire").field("key", &self.key).finish()
+    }
+}
