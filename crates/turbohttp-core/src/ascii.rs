@@ -4,22 +4,31 @@
 ///
 /// Field names are compared several times per request; this is what `eq_ignore_ascii_case` does, in a
 /// few instructions per eight bytes.
+#[inline]
 pub(crate) fn eq_ignore_case(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    let (a_words, a_rest) = a.as_chunks::<8>();
-    let (b_words, b_rest) = b.as_chunks::<8>();
-    let words = a_words.iter().zip(b_words);
-    let mut same = words.map(|(a, b)| eq_word(u64::from_le_bytes(*a), u64::from_le_bytes(*b)));
-    same.all(|same| same) && a_rest.eq_ignore_ascii_case(b_rest)
+    let (a_words, _) = a.as_chunks::<8>();
+    let (b_words, _) = b.as_chunks::<8>();
+    let mut words = a_words.iter().zip(b_words);
+    if !words.all(|(a, b)| eq_word(a, b)) {
+        return false;
+    }
+    // The last word covers what is left, and overlaps the one before it.
+    match (a.last_chunk(), b.last_chunk()) {
+        (Some(a), Some(b)) => eq_word(a, b),
+        _ => a.eq_ignore_ascii_case(b),
+    }
 }
 
 /// Eight bytes at once: where they differ, it must be in the bit of case, and of a letter.
-fn eq_word(a: u64, b: u64) -> bool {
+#[inline]
+fn eq_word(a: &[u8; 8], b: &[u8; 8]) -> bool {
     const fn each(byte: u8) -> u64 {
         u64::from_le_bytes([byte; 8])
     }
+    let (a, b) = (u64::from_le_bytes(*a), u64::from_le_bytes(*b));
     let difference = a ^ b;
     if difference == 0 {
         return true;

@@ -1,8 +1,9 @@
 //! The lock, the counted pointer and the atomics of this crate.
 //!
-//! Under `--cfg loom` they are loom's, so that every interleaving of the pools can be walked.
+//! Under `--cfg loom` they are loom's, so that every interleaving of what is small can be walked; under
+//! `--cfg shuttle` they are shuttle's, which tries many schedules of what is too large for that.
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -14,9 +15,17 @@ pub(crate) use loom::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
 #[cfg(loom)]
 use loom::sync as imp;
-#[cfg(not(loom))]
+#[cfg(shuttle)]
+use shuttle::sync as imp;
+#[cfg(not(any(loom, shuttle)))]
 use std::sync as imp;
 
 /// A mutex that cannot be poisoned.

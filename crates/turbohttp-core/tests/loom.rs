@@ -1,4 +1,4 @@
-//! Every interleaving of the pools and of the late recorder, in small.
+//! Every interleaving of the pools, of the late recorder and of the scheduler, in small.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test --release -p turbohttp-core --test loom -- --nocapture`
 //!
@@ -21,6 +21,9 @@ use turbohttp_core::pool::{
     BufferOptions, BufferPool, ClearPolicy, ObjectPool, ObjectPoolStats, PoolBox, Reset,
 };
 use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
+
+#[path = "loom/admission.rs"]
+mod admission;
 
 const PREEMPTIONS_MAX: usize = 3;
 

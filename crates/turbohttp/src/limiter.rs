@@ -1,17 +1,18 @@
 //! The scheduler alone, in front of anything.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use turbohttp_core::admission::{
-    AdmissionAudit, AdmissionStats, Ask, LaneKey, Outcome, Priority, Scheduler, State,
+    AdmissionAudit, AdmissionStats, Ask, LaneKey, LooseId, Outcome, Priority, Refusal, Scheduler,
 };
 
-use crate::admission::{AdmissionControl, Closed, Pass, Shutdown, time_of};
+use crate::admission::{AdmissionControl, Closed, Loose, Shutdown, Wait};
 use crate::clock;
 use crate::config::Limits;
 use crate::error::{Error, Result};
@@ -75,7 +76,7 @@ impl ConcurrencyLimiter {
             key,
             priority: Priority::default(),
             within: None,
-            pass: None,
+            wait: None,
         }
     }
 
@@ -86,15 +87,12 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Busy`](crate::ErrorKind) if it would have to wait,
     /// [`ErrorKind::Closed`](crate::ErrorKind).
     pub fn try_acquire(&self, key: &str) -> Result<Permit> {
-        let entered = self.control.act(|scheduler, effects| {
-            let now = time_of(scheduler);
-            let id = scheduler.enter(now)?;
-            let asked = scheduler.try_admit(id, ask(key, Priority::default(), None), now, effects);
-            asked.inspect_err(|_| scheduler.leave(id, Outcome::Failed, now, effects))?;
-            Ok(id)
-        });
-        match entered {
-            Ok(visit) => Ok(Permit(Pass::new(self.control.clone(), visit))),
+        match self
+            .control
+            .try_take(LaneKey::new(key), Priority::default())
+        {
+            Ok(Some(lane)) => Ok(Permit(Loose::new(Shared(self.control.clone()), lane))),
+            Ok(None) => Err(Error::refused(Refusal::Busy)),
             Err(refusal) => Err(Error::refused(refusal)),
         }
     }
@@ -109,10 +107,21 @@ impl ConcurrencyLimiter {
     ///
     /// As [`acquire`](ConcurrencyLimiter::acquire) while it waits; afterwards, as safe as `work`.
     pub async fn execute<F: Future>(&self, key: &str, work: F) -> Result<F::Output> {
-        let permit = self.acquire(key).await?;
-        let output = work.await;
-        drop(permit);
-        Ok(output)
+        let key = LaneKey::new(key);
+        let control = &*self.control;
+        // Where others wait, a free permit is not to be expected.
+        let taken = match control.seems_crowded() {
+            true => Ok(None),
+            false => control.try_take(key, Priority::default()),
+        };
+        let permit = match taken {
+            Ok(Some(permit)) => Ok(permit),
+            Ok(None) => line_up(control, key).await,
+            Err(refusal) => Err(refusal),
+        };
+        let lane = permit.map_err(Error::refused)?;
+        let _permit = Loose::new(control, lane);
+        Ok(work.await)
     }
 
     /// Grants no permit of `key` before `until`. A later call replaces an earlier one; an instant of
@@ -194,23 +203,49 @@ impl fmt::Debug for ConcurrencyLimiter {
     }
 }
 
-fn ask(key: &str, priority: Priority, deadline: Option<Instant>) -> Ask<'_> {
-    Ask {
-        lane: LaneKey::new(key),
-        priority,
-        deadline,
+/// Waits in line for a permit.
+async fn line_up(control: &AdmissionControl, lane: LaneKey<'_>) -> Result<LooseId, Refusal> {
+    let ask = Ask {
+        lane,
+        priority: Priority::default(),
+        deadline: None,
+    };
+    let asked = poll_fn(|cx| Poll::Ready(AdmissionControl::take_or_line_up(control, ask, cx)));
+    match asked.await? {
+        Ok(lane) => Ok(lane),
+        Err(mut wait) => {
+            // The waker is known already; there is nothing to see before it is woken.
+            let mut is_news = false;
+            poll_fn(|cx| match std::mem::replace(&mut is_news, true) {
+                true => wait.poll(cx),
+                false => Poll::Pending,
+            })
+            .await
+        }
+    }
+}
+
+/// The scheduler of a permit that may outlive its limiter.
+#[derive(Clone)]
+struct Shared(Arc<AdmissionControl>);
+
+impl Deref for Shared {
+    type Target = AdmissionControl;
+
+    fn deref(&self) -> &AdmissionControl {
+        &self.0
     }
 }
 
 /// The right to run one piece of work; given back when it is dropped.
 #[must_use = "a permit that is dropped at once limits nothing"]
-pub struct Permit(Pass);
+pub struct Permit(Loose<Shared>);
 
 impl Permit {
-    /// Says how the work ended, for the report of a close; a permit that is merely dropped counts as
-    /// completed.
-    pub fn failed(self) {
-        self.0.leave(Outcome::Failed);
+    /// Gives the permit back and says that the work failed, for the report of a close; a permit that
+    /// is merely dropped counts as completed.
+    pub fn failed(mut self) {
+        self.0.outcome = Outcome::Failed;
     }
 }
 
@@ -227,8 +262,8 @@ pub struct Acquire<'a> {
     key: &'a str,
     priority: Priority,
     within: Option<Duration>,
-    /// The place in line, once it has been asked for.
-    pass: Option<Pass>,
+    /// The place in line, if it had to take one.
+    wait: Option<Wait<Shared>>,
 }
 
 impl Acquire<'_> {
@@ -244,37 +279,48 @@ impl Acquire<'_> {
         self
     }
 
-    #[inline]
-    fn ask(&self) -> Result<(Pass, State)> {
-        let deadline = self.within.map(|limit| clock::after(clock::now(), limit));
-        let ask = ask(self.key, self.priority, deadline);
+    /// Takes a permit or a place in line.
+    fn ask(&mut self, cx: &TaskContext<'_>) -> Result<Option<LooseId>, Refusal> {
+        let lane = LaneKey::new(self.key);
         let control = &self.limiter.control;
-        control.enter_and_ask_soon(ask).map_err(Error::refused)
+        // Where others wait, a free permit is not to be expected.
+        if !control.seems_crowded()
+            && let Some(lane) = control.try_take(lane, self.priority)?
+        {
+            return Ok(Some(lane));
+        }
+        let ask = Ask {
+            lane,
+            priority: self.priority,
+            deadline: self.within.map(|limit| clock::after(clock::now(), limit)),
+        };
+        match AdmissionControl::take_or_line_up(Shared(control.clone()), ask, cx)? {
+            Ok(lane) => Ok(Some(lane)),
+            Err(wait) => {
+                self.wait = Some(wait);
+                Ok(None)
+            }
+        }
     }
 }
 
 impl Future for Acquire<'_> {
     type Output = Result<Permit>;
 
-    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Permit>> {
-        if self.pass.is_none() {
-            let (pass, state) = self.ask()?;
-            if state == State::Taken {
-                return Poll::Ready(Ok(Permit(pass.completes())));
-            }
-            self.pass = Some(pass);
-        }
-        let Some(pass) = &mut self.pass else {
-            unreachable!("it has just been put there");
+        let lane = match &mut self.wait {
+            Some(wait) => std::task::ready!(wait.poll(cx)).map(Some),
+            None => self.ask(cx),
         };
-        let granted = std::task::ready!(pass.poll_permit(cx));
-        let pass = self.pass.take();
-        Poll::Ready(match (granted, pass) {
-            (Ok(_), Some(pass)) => Ok(Permit(pass.completes())),
-            (Err(refusal), _) => Err(Error::refused(refusal)),
-            (Ok(_), None) => unreachable!("it has just been there"),
-        })
+        match lane {
+            Ok(Some(lane)) => {
+                let control = Shared(self.limiter.control.clone());
+                Poll::Ready(Ok(Permit(Loose::new(control, lane))))
+            }
+            // In line; the waker is known.
+            Ok(None) => Poll::Pending,
+            Err(refusal) => Poll::Ready(Err(Error::refused(refusal))),
+        }
     }
 }
 

@@ -83,6 +83,11 @@ impl RequestUrl {
 
     /// The plain case, which is its own normal form; `None` leaves it to the `url` crate.
     fn set_plain(&mut self, input: &str, origins: Option<&Origins>) -> Option<()> {
+        if let Some(origin) = origins.and_then(|origins| origins.last_at_start_of(input)) {
+            let target = plain_target(&input[origin.as_str().len()..])?;
+            self.write(origin, target);
+            return Some(());
+        }
         let (scheme, host_start) = match input.as_bytes() {
             [b'h', b't', b't', b'p', b':', b'/', b'/', ..] => (Scheme::Http, 7),
             [b'h', b't', b't', b'p', b's', b':', b'/', b'/', ..] => (Scheme::Https, 8),

@@ -23,6 +23,7 @@ mod gates;
 mod loom;
 mod peers;
 mod run;
+mod shuttle;
 mod test;
 mod tidy;
 mod tools;
@@ -33,7 +34,8 @@ usage: cargo xtask COMMAND
   check                          formatting, clippy, documentation, tidy: before every commit
   tidy                           the house rules that clippy does not know
   test                           everything, from check to gates; what CI runs
-  loom                           every interleaving of the pools and the late recorder
+  loom                           every interleaving of the pools, the late recorder and the scheduler, in small
+  shuttle                        the whole scheduler under many random schedules
   fuzz [--seconds N] [--address-sanitizer] [TARGET]
                                  each fuzz target for N seconds (5)
   gates                          allocations, instructions and system calls against gates.toml
@@ -67,6 +69,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         ("tidy", []) => tidy::run(),
         ("test", []) => test::run(),
         ("loom", []) => loom::run(),
+        ("shuttle", []) => shuttle::run(),
         ("fuzz", rest) => fuzz::run(&fuzz::Options::parse(rest)?),
         ("gates", []) => gates::run(),
         ("peers", rest) => peers::run(rest),

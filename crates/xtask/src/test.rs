@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::{check, fuzz, gates, loom, run, tools};
+use crate::{check, fuzz, gates, loom, run, shuttle, tools};
 
 /// One part: what it is called, the command that runs it alone, and what it does.
 struct Part {
@@ -13,7 +13,7 @@ struct Part {
     run: fn() -> Result<()>,
 }
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part {
         name: "check",
         again: "cargo xtask check",
@@ -33,6 +33,11 @@ const PARTS: [Part; 6] = [
         name: "loom",
         again: "cargo xtask loom",
         run: loom::run,
+    },
+    Part {
+        name: "shuttle",
+        again: "cargo xtask shuttle",
+        run: shuttle::run,
     },
     Part {
         name: "fuzz",

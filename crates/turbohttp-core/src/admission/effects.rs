@@ -55,7 +55,17 @@ impl Effects {
     ///
     /// A waker that panics is contained: the others are woken all the same, as they belong to others.
     /// Returns how many panicked.
+    #[inline]
     pub fn perform(self) -> u64 {
+        if self.first.is_none() && self.discarded.is_none() {
+            // `more` is only used beside `first`, so there is nothing to drop either.
+            std::mem::forget(self);
+            return 0;
+        }
+        self.perform_some()
+    }
+
+    fn perform_some(self) -> u64 {
         let Effects {
             first,
             more,

@@ -53,6 +53,7 @@ impl Counts {
         self.completed + self.failed + self.canceled + self.expired + self.aborted
     }
 
+    #[inline]
     pub(super) fn count(&mut self, outcome: Outcome) {
         let count = match outcome {
             Outcome::Completed => &mut self.completed,
@@ -136,10 +137,11 @@ impl Gate {
     }
 
     /// A visit is over. Says whether it was the last one of a gate that closes.
+    #[inline]
     pub(super) fn depart(&mut self, outcome: Outcome, now: Instant) -> bool {
         self.present -= 1;
         self.counts.count(outcome);
-        self.end_if_empty(now)
+        self.stage != Stage::Open && self.end_if_empty(now)
     }
 
     /// Goes on to close, never back: a weaker mode joins, a stronger one and an earlier deadline win.

@@ -94,7 +94,8 @@ impl Scheduler {
     /// What is out right now. Costs a look at every visit and every lane.
     pub fn audit(&self) -> AdmissionAudit {
         let mut audit = AdmissionAudit {
-            present: self.visits.len(),
+            // Permits without a visit are inside too; after a cut they are still out, as `running`.
+            present: self.visits.len() + usize::try_from(self.loose).unwrap_or(usize::MAX),
             running: self.running,
             total: self.rules.total,
             deadlines: self.deadlines.len(),

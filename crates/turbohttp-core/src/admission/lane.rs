@@ -53,9 +53,12 @@ pub(super) struct Lane {
     pub(super) pause_at: u32,
     /// One for each group that has had a job here; the callers' is the first.
     pub(super) desks: Vec<Desk>,
-    /// Neighbours among the idle lanes.
+    /// In how many heaps of ready lanes it is.
+    pub(super) ready: usize,
+    /// Neighbours in the list of lanes by when they became idle.
     pub(super) older: u32,
     pub(super) newer: u32,
+    pub(super) is_listed: bool,
     pub(super) is_idle: bool,
     obstacle: Obstacle,
     since: Option<Instant>,
@@ -83,8 +86,10 @@ impl Lane {
             paused_until: None,
             pause_at: NONE,
             desks: vec![Desk::default()],
+            ready: 0,
             older: NONE,
             newer: NONE,
+            is_listed: false,
             is_idle: false,
             obstacle: Obstacle::None,
             since: None,
@@ -137,9 +142,11 @@ impl Lane {
 
     /// Time lost to pauses and to the limit up to now.
     pub(super) fn lost(&self, now: Instant) -> (Duration, Duration) {
-        let open = self
-            .since
-            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        let open = match self.since {
+            // Often no time has passed, and to find that out by subtracting is not for nothing.
+            Some(since) if since != now => now.saturating_duration_since(since),
+            _ => return (self.paused_for, self.full_for),
+        };
         match self.obstacle {
             Obstacle::None => (self.paused_for, self.full_for),
             Obstacle::Paused => (self.paused_for + open, self.full_for),

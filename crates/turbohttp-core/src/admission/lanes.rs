@@ -66,7 +66,7 @@ pub(super) struct Lanes {
     free: Vec<u32>,
     idle_max: usize,
     idle_count: usize,
-    /// The lane that has been idle longest, and the one that became so last.
+    /// The list of lanes in the order in which they last became idle.
     oldest: u32,
     newest: u32,
     /// Limits set for single lanes: kept when a lane is forgotten.
@@ -75,6 +75,9 @@ pub(super) struct Lanes {
     reserve: [usize; Priority::COUNT],
     /// Lanes forgotten so far.
     pub(super) evicted: u64,
+    /// As in the visits.
+    #[cfg(test)]
+    pub(super) looks: std::cell::Cell<u64>,
 }
 
 impl Lanes {
@@ -95,6 +98,8 @@ impl Lanes {
             per_lane,
             reserve,
             evicted: 0,
+            #[cfg(test)]
+            looks: std::cell::Cell::default(),
         }
     }
 
@@ -134,14 +139,53 @@ impl Lanes {
         slot
     }
 
-    /// Takes the lane out of the idle ones, if it is there.
+    /// Puts the lane to use. It stays in the list, where it is passed over while it is in use: a lane
+    /// that is busy and idle by turns is not moved about for nothing.
     #[inline]
     pub(super) fn wake(&mut self, slot: u32) {
-        if !self[slot].is_idle {
+        let lane = &mut self.slots[slot as usize];
+        if lane.is_idle {
+            lane.is_idle = false;
+            self.idle_count -= 1;
+        }
+    }
+
+    /// Files an unused lane as idle, and forgets the one that has been so longest if there are too
+    /// many.
+    #[inline]
+    pub(super) fn rest(&mut self, slot: u32) {
+        let lane = &mut self.slots[slot as usize];
+        if lane.is_idle || !lane.is_unused() {
             return;
         }
-        self[slot].is_idle = false;
-        self.idle_count -= 1;
+        lane.is_idle = true;
+        self.idle_count += 1;
+        if self.newest != slot {
+            self.move_to_end(slot);
+        }
+        if self.idle_count > self.idle_max {
+            self.forget_oldest();
+        }
+    }
+
+    fn move_to_end(&mut self, slot: u32) {
+        self.unlink(slot);
+        let newest = self.newest;
+        let lane = &mut self[slot];
+        lane.is_listed = true;
+        lane.older = newest;
+        lane.newer = NONE;
+        match newest {
+            NONE => self.oldest = slot,
+            newest => self[newest].newer = slot,
+        }
+        self.newest = slot;
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        if !std::mem::take(&mut self[slot].is_listed) {
+            return;
+        }
         let (older, newer) = (self[slot].older, self[slot].newer);
         match older {
             NONE => self.oldest = newer,
@@ -153,31 +197,17 @@ impl Lanes {
         }
     }
 
-    /// Files an unused lane as idle, and forgets the one that has been so longest if there are too
-    /// many.
-    #[inline]
-    pub(super) fn rest(&mut self, slot: u32) {
-        if self[slot].is_idle || !self[slot].is_unused() {
-            return;
+    #[cold]
+    fn forget_oldest(&mut self) {
+        // One lane is idle at least, so this ends.
+        while !self[self.oldest].is_idle {
+            self.unlink(self.oldest);
         }
-        let newest = self.newest;
-        let lane = &mut self[slot];
-        lane.is_idle = true;
-        lane.older = newest;
-        lane.newer = NONE;
-        match newest {
-            NONE => self.oldest = slot,
-            newest => self[newest].newer = slot,
-        }
-        self.newest = slot;
-        self.idle_count += 1;
-        if self.idle_count > self.idle_max {
-            self.forget(self.oldest);
-        }
+        self.forget(self.oldest);
     }
 
-    #[cold]
     fn forget(&mut self, slot: u32) {
+        self.unlink(slot);
         self.wake(slot);
         let hash = self[slot].hash;
         if let Ok(entry) = self.table.find_entry(hash, |found| *found == slot) {
@@ -255,7 +285,9 @@ impl Lanes {
     /// The idle lanes, the one that has been so longest first.
     pub(super) fn idle(&self) -> impl Iterator<Item = &Lane> {
         let lane = |slot: u32| (slot != NONE).then(|| &self[slot]);
-        std::iter::successors(lane(self.oldest), move |idle| lane(idle.newer))
+        // Those that were woken stay in the list until they rest again.
+        let listed = std::iter::successors(lane(self.oldest), move |listed| lane(listed.newer));
+        listed.filter(|lane| lane.is_idle)
     }
 
     /// One past the largest slot.
@@ -274,6 +306,8 @@ impl std::ops::Index<u32> for Lanes {
 
     #[inline]
     fn index(&self, slot: u32) -> &Lane {
+        #[cfg(test)]
+        self.looks.set(self.looks.get() + 1);
         &self.slots[slot as usize]
     }
 }
@@ -281,6 +315,8 @@ impl std::ops::Index<u32> for Lanes {
 impl std::ops::IndexMut<u32> for Lanes {
     #[inline]
     fn index_mut(&mut self, slot: u32) -> &mut Lane {
+        #[cfg(test)]
+        self.looks.set(self.looks.get() + 1);
         &mut self.slots[slot as usize]
     }
 }

@@ -70,6 +70,11 @@ pub struct Ask<'a> {
     pub deadline: Option<Instant>,
 }
 
+/// A permit without a visit: whoever holds it gives it back once.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a permit that is not given back is lost"]
+pub struct LooseId(u32);
+
 /// The answer to a visit that asks where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "these are all the answers")]
@@ -91,11 +96,17 @@ pub struct Scheduler {
     /// How many permits each level may see in use and still take one.
     ceilings: [usize; Priority::COUNT],
     running: usize,
+    /// Callers in line, and everybody in line.
     waiting: usize,
+    in_line: usize,
     lanes: Lanes,
     visits: Visits,
     groups: Groups,
+    /// Entries in all heaps of ready lanes.
+    ready: usize,
     gate: Gate,
+    /// Permits out that have no visit.
+    loose: u64,
     /// Visits in line by deadline, and paused lanes by their end.
     deadlines: Heap<Instant>,
     pauses: Heap<Instant>,
@@ -127,9 +138,12 @@ impl Scheduler {
             rules,
             running: 0,
             waiting: 0,
+            in_line: 0,
             visits: Visits::default(),
             groups: Groups::new(),
+            ready: 0,
             gate: Gate::new(),
+            loose: 0,
             deadlines: Heap::default(),
             pauses: Heap::default(),
             granted: List::default(),
@@ -195,25 +209,39 @@ impl Scheduler {
         Ok(State::Queued)
     }
 
-    /// Comes in and asks for a permit in one step.
+    /// Comes in and asks for a permit in one step. With a `waker` there is no need to set one.
     ///
     /// # Errors
     ///
     /// The [`Refusal`]; nothing has come in then.
+    #[inline]
     pub fn enter_and_admit(
         &mut self,
         ask: Ask<'_>,
+        waker: Option<std::task::Waker>,
         now: Instant,
         effects: &mut Effects,
     ) -> Result<(VisitId, State), Refusal> {
-        let id = self.enter(now)?;
-        match self.admit(id, ask, now, effects) {
-            Ok(state) => Ok((id, state)),
-            Err(refusal) => {
-                self.leave(id, Outcome::Failed, now, effects);
-                Err(refusal)
-            }
+        if self.gate.stage != Stage::Open {
+            effects.discard(waker);
+            return Err(Refusal::Closed);
         }
+        let lane = self.lanes.find_or_make(ask.lane);
+        let starts = self.may_start(lane, ask.priority);
+        if !starts && let Err(refusal) = self.has_room(lane) {
+            self.lanes.rest(lane);
+            effects.discard(waker);
+            return Err(refusal);
+        }
+        self.gate.present += 1;
+        let id = self.visits.insert(now, true, None);
+        self.visits[id.slot].waker = waker;
+        if starts {
+            self.take(id.slot, lane, ask.priority, now);
+            return Ok((id, State::Taken));
+        }
+        self.line_up(id.slot, lane, ask, now, effects);
+        Ok((id, State::Queued))
     }
 
     /// Asks for a permit on behalf of `first`, with its age: one attempt of the same request. A permit
@@ -357,7 +385,9 @@ impl Scheduler {
             return;
         };
         self.let_go(slot, now, effects);
-        self.finish_job(id, outcome, now, effects);
+        if self.visits[slot].is_job {
+            self.finish_job(id, outcome, now, effects);
+        }
         if self.visits[slot].is_counted {
             effects.closed |= self.gate.depart(outcome, now);
         }
@@ -405,16 +435,103 @@ impl Scheduler {
     /// priority. Otherwise any instant of the past will do.
     #[inline]
     pub fn heeds_time(&self) -> bool {
-        self.waiting > 0
-            || self.gate.stage != Stage::Open
-            || self.rules.ageing.is_some()
-            || self.groups.count() > 1
+        self.in_line > 0 || self.gate.stage != Stage::Open || self.rules.ageing.is_some()
+    }
+
+    /// Whether anybody is in line.
+    #[inline]
+    pub fn is_crowded(&self) -> bool {
+        self.in_line > 0
+    }
+
+    /// Whether the moment of arrival makes a difference to the order.
+    #[inline]
+    pub fn ranks_by_time(&self) -> bool {
+        self.rules.ageing.is_some()
     }
 
     /// The time of the last sweep, or of the beginning.
     #[inline]
     pub fn last_sweep(&self) -> Instant {
         self.swept
+    }
+
+    /// Takes a permit at once, without a visit: for callers who need no more of the scheduler until
+    /// they give it back with [`put_back`](Self::put_back). `None` if it would have to wait.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Closed`].
+    #[inline]
+    pub fn take_loose(
+        &mut self,
+        lane: LaneKey<'_>,
+        priority: Priority,
+        now: Instant,
+    ) -> Result<Option<LooseId>, Refusal> {
+        if self.gate.stage != Stage::Open {
+            return Err(Refusal::Closed);
+        }
+        let lane = self.lanes.find_or_make(lane);
+        if !self.may_start(lane, priority) {
+            self.lanes.rest(lane);
+            return Ok(None);
+        }
+        self.count_taken(lane, now);
+        self.gate.present += 1;
+        self.loose += 1;
+        Ok(Some(LooseId(lane)))
+    }
+
+    /// Frees a visit that holds a permit, and leaves the permit with its owner.
+    pub fn loosen(&mut self, id: VisitId, effects: &mut Effects) -> Option<LooseId> {
+        let slot = self.visits.find(id)?;
+        let visit = &mut self.visits[slot];
+        if visit.state != State::Taken || !visit.is_counted || visit.is_job {
+            return None;
+        }
+        effects.discard(visit.waker.take());
+        visit.state = State::Idle;
+        let lane = visit.lane;
+        self.visits.remove(slot);
+        self.loose += 1;
+        Some(LooseId(lane))
+    }
+
+    /// [`put_back`](Self::put_back), if nothing follows from it: nobody waits, and nothing closes.
+    ///
+    /// # Errors
+    ///
+    /// The permit, if something would follow.
+    #[inline]
+    pub fn put_back_quietly(&mut self, permit: LooseId, outcome: Outcome) -> Result<(), LooseId> {
+        if self.in_line > 0 || self.gate.stage != Stage::Open {
+            return Err(permit);
+        }
+        self.running -= 1;
+        self.lanes[permit.0].running -= 1;
+        self.lanes.rest(permit.0);
+        self.loose -= 1;
+        self.gate.present -= 1;
+        self.gate.counts.count(outcome);
+        Ok(())
+    }
+
+    /// Gives a permit without a visit back.
+    #[inline]
+    pub fn put_back(
+        &mut self,
+        LooseId(lane): LooseId,
+        outcome: Outcome,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        self.return_to(lane, now, effects);
+        // A close that cut them off has counted them.
+        if self.loose > 0 {
+            self.loose -= 1;
+            effects.closed |= self.gate.depart(outcome, now);
+        }
     }
 
     /// What a visit is doing; `None` if it has left.
@@ -465,6 +582,16 @@ impl Scheduler {
     /// Takes a permit that is free.
     #[inline]
     fn take(&mut self, slot: u32, lane: u32, priority: Priority, now: Instant) {
+        self.count_taken(lane, now);
+        let visit = &mut self.visits[slot];
+        visit.state = State::Taken;
+        visit.priority = priority;
+        visit.lane = lane;
+        visit.waits_since = None;
+    }
+
+    #[inline]
+    fn count_taken(&mut self, lane: u32, now: Instant) {
         self.lanes.wake(lane);
         self.lanes[lane].running += 1;
         if self.lanes[lane].waiting > 0 {
@@ -473,11 +600,6 @@ impl Scheduler {
         }
         self.running += 1;
         self.stats.note_running(self.running);
-        let visit = &mut self.visits[slot];
-        visit.state = State::Taken;
-        visit.priority = priority;
-        visit.lane = lane;
-        visit.waits_since = None;
     }
 
     /// Puts a visit in line.
@@ -527,6 +649,7 @@ impl Scheduler {
         let priority = visit.priority;
         let lane = &mut self.lanes[lane];
         lane.waiting += 1;
+        self.in_line += 1;
         match group {
             GroupId::CALLERS => {
                 lane.callers_waiting += 1;
@@ -547,6 +670,7 @@ impl Scheduler {
         };
         let lane = &mut self.lanes[visit.lane];
         lane.waiting -= 1;
+        self.in_line -= 1;
         match group {
             GroupId::CALLERS => {
                 lane.callers_waiting -= 1;
@@ -563,6 +687,8 @@ impl Scheduler {
         let state = std::mem::replace(&mut visit.state, State::Idle);
         effects.discard(visit.waker.take());
         match state {
+            // By far the most frequent.
+            State::Taken => self.give_back(slot, now, effects),
             State::Idle | State::Refused(_) => {}
             State::Parked => {
                 let lane = visit.lane;
@@ -584,17 +710,24 @@ impl Scheduler {
                 self.take_back_grant(slot);
                 self.give_back(slot, now, effects);
             }
-            State::Taken => self.give_back(slot, now, effects),
         }
     }
 
     /// A permit comes home and goes to whoever is next.
     #[inline]
     fn give_back(&mut self, slot: u32, now: Instant, effects: &mut Effects) {
-        let lane = self.visits[slot].lane;
+        self.return_to(self.visits[slot].lane, now, effects);
+    }
+
+    /// A permit of this lane comes home.
+    #[inline]
+    fn return_to(&mut self, lane: u32, now: Instant, effects: &mut Effects) {
         self.running -= 1;
         self.lanes[lane].running -= 1;
         if self.lanes[lane].waiting > 0 {
+            if self.pass_on(lane, now, effects) {
+                return;
+            }
             self.settle(lane, now);
         }
         self.start_ready(now, effects);
@@ -625,8 +758,9 @@ impl Scheduler {
 
 /// Divides the time from `since` to `now`.
 fn split(since: Option<Instant>, now: Instant, paused: Duration, full: Duration) -> Waited {
-    let Some(since) = since else {
-        return Waited::default();
+    let since = match since {
+        Some(since) if since != now => since,
+        _ => return Waited::default(),
     };
     let sum = now.saturating_duration_since(since);
     let paused = paused.min(sum);

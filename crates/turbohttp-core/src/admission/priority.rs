@@ -31,17 +31,7 @@ macro_rules! priorities {
     };
 }
 
-priorities! {
-    /// Served before everything else.
-    Critical = "critical",
-    /// Served before what is normal.
-    High = "high",
-    /// The default.
-    #[default]
-    Normal = "normal",
-    /// Served when nothing else may start.
-    Low = "low",
-}
+with_levels!(priorities);
 
 impl Priority {
     /// How many levels there are.

@@ -15,9 +15,14 @@ impl Scheduler {
             lanes,
             visits,
             groups,
+            ready,
             ..
         } = self;
         lanes[lane].account(now);
+        // What is closed to the most urgent is closed to all.
+        if lanes[lane].ready == 0 && !lanes[lane].is_open(0) {
+            return;
+        }
         for group in 0..lanes[lane].desks.len() {
             for level in 0..Priority::COUNT {
                 let here = &lanes[lane];
@@ -36,16 +41,28 @@ impl Scheduler {
                 if place != NONE {
                     heap.remove(place, &mut moved);
                     moved(lane, NONE);
+                    lanes[lane].ready -= 1;
+                    *ready -= 1;
                 }
+                let mut moved = |id: u32, place| lanes[id].desks[group].ready_at[level] = place;
                 if let Some(key) = key {
                     heap.push(key, lane, &mut moved);
+                    lanes[lane].ready += 1;
+                    *ready += 1;
                 }
             }
         }
     }
 
     /// Starts whoever may start, the most urgent and oldest first, until nobody may.
+    #[inline]
     pub(super) fn start_ready(&mut self, now: Instant, effects: &mut Effects) {
+        if self.in_line > 0 {
+            self.start_some(now, effects);
+        }
+    }
+
+    fn start_some(&mut self, now: Instant, effects: &mut Effects) {
         for level in 0..Priority::COUNT {
             // What starts can only take away: a level above does not become startable by it.
             while self.running < self.ceilings[level] {
@@ -55,6 +72,28 @@ impl Scheduler {
                 self.start_first(lane, group, level, now, effects);
             }
         }
+    }
+
+    /// Passes a permit that came home on within its lane, where that is plainly right: nobody of
+    /// another lane could take it, and the lane is full again afterwards. This is what a crowd before
+    /// one host does all the time, and it touches no heap.
+    pub(super) fn pass_on(&mut self, lane: u32, now: Instant, effects: &mut Effects) -> bool {
+        let here = &self.lanes[lane];
+        let is_plain = self.ready == 0 && here.desks.len() == 1 && here.running + 1 == here.limit;
+        if !is_plain || here.paused_until.is_some() {
+            return false;
+        }
+        for level in 0..Priority::COUNT {
+            let here = &self.lanes[lane];
+            if !here.is_open(level) || self.running >= self.ceilings[level] {
+                return false;
+            }
+            if let Some((_, slot)) = here.desks[0].lines[level].first(&self.visits) {
+                self.grant(slot, lane, GroupId::CALLERS, now, effects);
+                return true;
+            }
+        }
+        false
     }
 
     /// Grants a permit to the first in a line of a lane that is ready.
@@ -70,6 +109,12 @@ impl Scheduler {
         let Some((_, slot)) = lines[level].first(&self.visits) else {
             unreachable!("a ready lane has somebody in line");
         };
+        self.grant(slot, lane, group, now, effects);
+        self.settle(lane, now);
+    }
+
+    /// Gives a permit to a visit in line.
+    fn grant(&mut self, slot: u32, lane: u32, group: GroupId, now: Instant, effects: &mut Effects) {
         self.note_wait_end(slot, now);
         self.take_out(slot);
         self.forget_deadline(slot);
@@ -84,7 +129,6 @@ impl Scheduler {
         } else {
             self.assign(slot, group, effects);
         }
-        self.settle(lane, now);
     }
 
     /// Turns what the lane had counted when the visit began to wait into what the visit has lost.

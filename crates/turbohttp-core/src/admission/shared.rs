@@ -13,6 +13,8 @@ use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 pub struct Admission {
     scheduler: Mutex<Scheduler>,
     cut: Arc<AtomicBool>,
+    /// Whether anybody was in line when the lock was given back last: a hint, read without it.
+    crowded: AtomicBool,
 }
 
 /// What the caller of [`Admission`] has to see to.
@@ -37,6 +39,7 @@ impl Admission {
         Ok(Self {
             cut: scheduler.cut_flag(),
             scheduler: Mutex::new(scheduler),
+            crowded: AtomicBool::new(false),
         })
     }
 
@@ -50,13 +53,32 @@ impl Admission {
     #[inline]
     pub fn with<R>(&self, act: impl FnOnce(&mut Scheduler, &mut Effects) -> R) -> (R, Signals) {
         let mut effects = Effects::default();
-        let result = act(&mut self.scheduler.lock(), &mut effects);
+        let mut scheduler = self.scheduler.lock();
+        let result = act(&mut scheduler, &mut effects);
+        let is_crowded = scheduler.is_crowded();
+        if is_crowded != self.crowded.load(Ordering::Relaxed) {
+            self.crowded.store(is_crowded, Ordering::Relaxed);
+        }
+        drop(scheduler);
         let signals = Signals {
             closed: effects.closed,
             alarm: effects.alarm,
         };
         effects.perform();
         (result, signals)
+    }
+
+    /// Does something under the lock that leaves nothing to be done, wakes nobody, and puts nobody in
+    /// line or out of it.
+    #[inline]
+    pub fn alter<R>(&self, alter: impl FnOnce(&mut Scheduler) -> R) -> R {
+        alter(&mut self.scheduler.lock())
+    }
+
+    /// Whether somebody is probably in line. Takes no lock.
+    #[inline]
+    pub fn seems_crowded(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed)
     }
 
     /// Looks at something under the lock.

@@ -161,6 +161,11 @@ impl Scheduler {
                 }
             }
         }
+        if group.is_none() {
+            for _ in 0..std::mem::take(&mut self.loose) {
+                effects.closed |= self.gate.depart(Outcome::Aborted, now);
+            }
+        }
         for slot in self.slots_of(group) {
             let visit = &mut self.visits[slot];
             effects.wake(visit.waker.take());

@@ -14,12 +14,15 @@ struct Bench {
 
 impl Bench {
     fn new(per_lane: usize, total: usize) -> Bench {
-        let now = crate_now();
-        let rules = Rules {
+        Self::with(Rules {
             per_lane,
             total,
             ..Rules::default()
-        };
+        })
+    }
+
+    fn with(rules: Rules) -> Bench {
+        let now = crate_now();
         Bench {
             scheduler: Scheduler::new(rules, now).unwrap(),
             now,
@@ -62,6 +65,58 @@ impl Bench {
         self.act(|scheduler, now, effects| {
             scheduler.leave(id, Outcome::Completed, now, effects);
         });
+    }
+
+    fn turn_with(&mut self, id: VisitId, waker: &Waker) {
+        let waker = waker.clone();
+        self.act(|scheduler, _, effects| scheduler.set_waker(id, waker, effects));
+    }
+
+    fn admit(&mut self, id: VisitId, lane: &str) -> Result<State, Refusal> {
+        let ask = Ask {
+            lane: LaneKey::new(lane),
+            priority: Priority::Normal,
+            deadline: None,
+        };
+        self.act(|scheduler, now, effects| scheduler.admit(id, ask, now, effects))
+    }
+
+    fn release(&mut self, id: VisitId) {
+        self.act(|scheduler, now, effects| scheduler.release(id, now, effects));
+    }
+
+    fn close(&mut self, mode: CloseMode) {
+        self.act(|scheduler, now, effects| scheduler.close(mode, None, now, effects));
+    }
+
+    /// Makes the group that [`submit`](Self::submit) and [`work`](Self::work) are about.
+    fn open(&mut self) {
+        if self.scheduler.groups.ids().count() == 0 {
+            self.act(|scheduler, _, _| scheduler.open_group([8; Priority::COUNT]).unwrap());
+        }
+    }
+
+    fn submit(&mut self, lane: &str, priority: Priority) -> VisitId {
+        self.open();
+        let ask = Ask {
+            lane: LaneKey::new(lane),
+            priority,
+            deadline: None,
+        };
+        self.act(|scheduler, now, effects| {
+            scheduler.submit(GroupId(1), ask, 0, now, effects).unwrap()
+        })
+    }
+
+    fn work(&mut self, worker: u32) -> Option<VisitId> {
+        let poll = self.act(|scheduler, now, effects| {
+            let waker = Waker::noop().clone();
+            scheduler.poll_worker(GroupId(1), worker, waker, now, effects)
+        });
+        match poll {
+            Poll::Ready(picked) => Some(picked.visit),
+            Poll::Pending => None,
+        }
     }
 
     fn sweep(&mut self) -> Option<Instant> {
@@ -216,3 +271,10 @@ fn a_job_starts_when_a_worker_is_there() {
             .all(|id| bench.state(id) == Some(State::Taken))
     );
 }
+
+mod fairness;
+mod lanes;
+mod limits;
+mod scale;
+mod transitions;
+mod wakers;

@@ -173,25 +173,48 @@ pub(super) struct Visits {
     free: Vec<u32>,
     /// Numbers given out.
     last: u64,
+    /// How often a visit was looked at: no operation may look at more because more wait.
+    #[cfg(test)]
+    pub(super) looks: std::cell::Cell<u64>,
 }
 
 /// Slots that are kept when the last visit has left.
 const KEPT_SLOTS_MAX: usize = 4_096;
 
 impl Visits {
+    #[inline]
     pub(super) fn insert(&mut self, now: Instant, is_counted: bool, age: Option<u64>) -> VisitId {
         self.last += 1;
         let number = self.last;
-        let visit = Visit {
-            number,
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => self.grow(now),
+        };
+        // Written in place: what is not named here is set before it is read, or was left as new.
+        let visit = &mut self.slots[slot as usize];
+        visit.number = number;
+        visit.state = State::Idle;
+        visit.group = GroupId::CALLERS;
+        visit.age = age.unwrap_or(number);
+        visit.is_counted = is_counted;
+        visit.is_job = false;
+        visit.arrived = now;
+        visit.waits_since = None;
+        VisitId { slot, number }
+    }
+
+    #[cold]
+    fn grow(&mut self, now: Instant) -> u32 {
+        self.slots.push(Visit {
+            number: 0,
             state: State::Idle,
             priority: Priority::default(),
             group: GroupId::CALLERS,
             lane: NONE,
-            age: age.unwrap_or(number),
+            age: 0,
             key: Key { rank: 0, age: 0 },
             place: Place::Nowhere,
-            is_counted,
+            is_counted: false,
             is_job: false,
             deadline: None,
             deadline_at: NONE,
@@ -202,19 +225,9 @@ impl Visits {
             full: Duration::ZERO,
             granted_in: 0,
             tag: 0,
-        };
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = visit;
-                slot
-            }
-            None => {
-                self.slots.push(visit);
-                // More would be 2^32 requests at the same time.
-                (self.slots.len() - 1) as u32
-            }
-        };
-        VisitId { slot, number }
+        });
+        // More would be 2^32 requests at the same time.
+        (self.slots.len() - 1) as u32
     }
 
     /// Frees the slot; its waker, if any, must have been taken out.
@@ -240,6 +253,8 @@ impl Visits {
 
     /// Every visit there is, by slot.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Visit)> {
+        #[cfg(test)]
+        self.looks.set(self.looks.get() + self.slots.len() as u64);
         let numbered = (0u32..).zip(&self.slots);
         numbered.filter(|(_, visit)| visit.number != 0)
     }
@@ -249,12 +264,16 @@ impl std::ops::Index<u32> for Visits {
     type Output = Visit;
 
     fn index(&self, slot: u32) -> &Visit {
+        #[cfg(test)]
+        self.looks.set(self.looks.get() + 1);
         &self.slots[slot as usize]
     }
 }
 
 impl std::ops::IndexMut<u32> for Visits {
     fn index_mut(&mut self, slot: u32) -> &mut Visit {
+        #[cfg(test)]
+        self.looks.set(self.looks.get() + 1);
         &mut self.slots[slot as usize]
     }
 }

@@ -123,12 +123,6 @@ impl Groups {
         best.map(|(_, group, lane)| (group, lane))
     }
 
-    /// How many groups there have been, the callers' included.
-    #[inline]
-    pub(super) fn count(&self) -> usize {
-        self.groups.len()
-    }
-
     /// Every group of workers.
     pub(super) fn ids(&self) -> impl Iterator<Item = GroupId> + use<> {
         (1..self.groups.len()).map(|index| GroupId(index as u8))

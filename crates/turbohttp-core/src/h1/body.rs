@@ -43,12 +43,11 @@ impl FramingFields {
         let mut fields = FramingFields::default();
         // Most fields are passed over by the length of their name alone.
         for (name, value) in head.iter_of_lengths([10, 14, 17]) {
-            if eq_ignore_case(name, b"content-length") {
-                fields.add_length(value)?;
-            } else if eq_ignore_case(name, b"connection") {
-                fields.add_connection(value);
-            } else if eq_ignore_case(name, b"transfer-encoding") {
-                fields.add_coding(value)?;
+            match name.len() {
+                10 if eq_ignore_case(name, b"connection") => fields.add_connection(value),
+                14 if eq_ignore_case(name, b"content-length") => fields.add_length(value)?,
+                17 if eq_ignore_case(name, b"transfer-encoding") => fields.add_coding(value)?,
+                _ => {}
             }
         }
         Ok(fields)
@@ -285,7 +284,7 @@ impl Chunked {
         limits: HeadLimits,
         head: &mut ResponseHead,
     ) -> Result<Decoded, ParseError> {
-        let mut at = 0;
+        let mut at = self.plain_border(input);
         while at < input.len() {
             match self.state {
                 ChunkState::Data => {
@@ -301,25 +300,31 @@ impl Chunked {
                     return Ok(Decoded::nothing(at + taken));
                 }
                 ChunkState::End => break,
-                ChunkState::DataCr if input[at..].starts_with(b"\r\n") => {
-                    self.state = ChunkState::Size;
-                    at += 2;
-                    continue;
-                }
-                ChunkState::Size if self.digits == 0 => {
-                    if let Some((size, length)) = plain_size_line(&input[at..]) {
-                        self.size = size;
-                        self.state = self.end_of_size_line();
-                        at += length;
-                        continue;
-                    }
-                    self.step(input[at])?;
-                }
                 _ => self.step(input[at])?,
             }
             at += 1;
         }
         Ok(Decoded::nothing(at))
+    }
+
+    /// What stands between the data of two chunks, where it is whole and plain, which it nearly always
+    /// is: says how long it is. What this leaves is read byte by byte.
+    #[inline]
+    fn plain_border(&mut self, input: &[u8]) -> usize {
+        let mut at = 0;
+        if self.state == ChunkState::DataCr && input.starts_with(b"\r\n") {
+            self.state = ChunkState::Size;
+            at = 2;
+        }
+        if self.state == ChunkState::Size
+            && self.digits == 0
+            && let Some((size, length)) = plain_size_line(&input[at..])
+        {
+            self.size = size;
+            self.state = self.end_of_size_line();
+            at += length;
+        }
+        at
     }
 
     /// One byte of a size line, or of the line end behind the data.
@@ -425,19 +430,30 @@ fn plain_size_line(input: &[u8]) -> Option<(u64, usize)> {
     const DIGITS_MAX: usize = 8;
     let mut size = 0;
     for (index, byte) in input.iter().take(DIGITS_MAX + 1).enumerate() {
-        let digit = match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            b'A'..=b'F' => byte - b'A' + 10,
-            b'\r' if index > 0 && input.get(index + 1) == Some(&b'\n') => {
-                return Some((size, index + 2));
-            }
-            _ => return None,
-        };
+        let digit = DIGITS[usize::from(*byte)];
+        if digit == NO_DIGIT {
+            let is_whole = index > 0 && input[index..].starts_with(b"\r\n");
+            return is_whole.then_some((size, index + 2));
+        }
         size = size << 4 | u64::from(digit);
     }
     None
 }
+
+const NO_DIGIT: u8 = 16;
+
+/// What each byte is worth as a hexadecimal digit.
+const DIGITS: [u8; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        let byte = b"0123456789abcdef"[digit];
+        table[byte as usize] = digit as u8;
+        table[byte.to_ascii_uppercase() as usize] = digit as u8;
+        digit += 1;
+    }
+    table
+};
 
 /// Whether the line that just ended is blank; lines must end in CRLF, as a lone LF is read
 /// differently by different parsers.

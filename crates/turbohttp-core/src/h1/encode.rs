@@ -166,7 +166,7 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// CONNECT asks for a tunnel, which this client does not drive.
 fn check_method(method: &Method) -> Result<(), EncodeError> {
-    if method.as_str() == "CONNECT" {
+    if *method == Method::CONNECT {
         Err(EncodeError::Upgrade)
     } else {
         Ok(())
@@ -249,7 +249,7 @@ fn push_framing(out: &mut Vec<u8>, head: &RequestHead<'_>) {
         BodyLength::Known(length) => push_content_length(out, length),
         // A method that is expected to carry a body says that it carries none (RFC 9110 8.6).
         BodyLength::None => {
-            if matches!(head.method.as_str(), "POST" | "PUT" | "PATCH") {
+            if matches!(*head.method, Method::POST | Method::PUT | Method::PATCH) {
                 push_content_length(out, 0);
             }
         }

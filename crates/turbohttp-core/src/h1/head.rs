@@ -2,22 +2,19 @@
 //!
 //! # Implementation
 //!
-//! Nearly every head is whole in the first read: httparse is asked at once, and if it finds a whole
-//! head, that is it. Otherwise the end of the head is searched for, going on where the search stopped,
+//! Nearly every head is whole in the first read: it is parsed at once, and if that finds a whole head,
+//! that is it. Otherwise the end of the head is searched for, going on where the search stopped,
 //! and the head is parsed again only when it is whole: a server that dribbles single bytes costs linear
 //! work, and the result cannot depend on how the bytes were cut.
 //!
 //! The text is copied into the response's own buffer, obsolete line folding is blanked there (RFC 9112
 //! section 5.2), and the fields are kept as spans of it.
 
-use std::mem::MaybeUninit;
-
-use http::{StatusCode, Version};
-use httparse::Header;
 use memchr::memchr;
 
+use super::parse::{field_lines, status_line};
 use super::{FIELDS_MAX, HeadLimits, ParseError};
-use crate::head::{FieldSpan, ResponseHead};
+use crate::head::ResponseHead;
 
 /// What every response begins with.
 const PREFIX: &[u8] = b"HTTP/1.";
@@ -41,8 +38,7 @@ impl HeadScanner {
         limits: HeadLimits,
         head: &mut ResponseHead,
     ) -> Result<Option<usize>, ParseError> {
-        let known = input.len().min(PREFIX.len());
-        if input[..known] != PREFIX[..known] {
+        if !input.starts_with(PREFIX) && !PREFIX.starts_with(input) {
             return Err(ParseError::NotHttp);
         }
         if !std::mem::replace(&mut self.asked, true)
@@ -93,48 +89,43 @@ impl HeadScanner {
 
 /// Reads the head at the start of `input` into `head`, replacing what it held; returns its length.
 fn parse(input: &[u8], limits: HeadLimits, head: &mut ResponseHead) -> Result<usize, ParseError> {
-    let mut table = [const { MaybeUninit::uninit() }; FIELDS_MAX];
-    let mut response = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-        &mut response,
-        input,
-        &mut table[..limits.fields.min(FIELDS_MAX)],
-    );
-    let length = match parsed {
-        Ok(httparse::Status::Complete(length)) => length,
-        // No whole head; where one was expected, a stray line end.
-        Ok(httparse::Status::Partial) => return Err(ParseError::LineEnd),
-        Err(error) => return Err(map_error(error, limits)),
-    };
-    let code = response.code.ok_or(ParseError::StatusLine)?;
-    head.status = StatusCode::from_u16(code).map_err(|_| ParseError::StatusLine)?;
-    head.version = if response.version == Some(0) {
-        Version::HTTP_10
-    } else {
-        Version::HTTP_11
-    };
-    head.text.clear();
-    head.text.extend_from_slice(&input[..length]);
     head.fields.clear();
-    push_spans(input, response.headers, &mut head.fields);
-    Ok(length)
+    let (version, status, start) = status_line(input)?;
+    let fields_max = limits.fields.min(FIELDS_MAX);
+    match field_lines(input, start, fields_max, &mut head.fields) {
+        Ok(length) => {
+            head.version = version;
+            head.status = status;
+            head.text.clear();
+            head.text.extend_from_slice(&input[..length]);
+            Ok(length)
+        }
+        Err(error) => {
+            // Spans of a text that is not kept.
+            head.fields.clear();
+            Err(error)
+        }
+    }
 }
 
 /// Reads a trailer section (the field lines and the blank line) into `head`, behind its fields.
 pub(crate) fn parse_trailers(
-    input: &[u8],
+    section: &[u8],
     limits: HeadLimits,
     head: &mut ResponseHead,
 ) -> Result<(), ParseError> {
-    let mut table = [httparse::EMPTY_HEADER; FIELDS_MAX];
-    let fields = match httparse::parse_headers(input, &mut table[..limits.fields.min(FIELDS_MAX)]) {
-        Ok(httparse::Status::Complete((_, fields))) => fields,
-        _ => return Err(ParseError::Trailers),
-    };
-    head.trailers_from = head.fields.len();
-    for field in fields {
-        head.push(field.name, field.value);
+    let (start, first) = (head.text.len() as u32, head.fields.len());
+    let fields_max = limits.fields.min(FIELDS_MAX);
+    if field_lines(section, 0, fields_max, &mut head.fields).is_err() {
+        head.fields.truncate(first);
+        return Err(ParseError::Trailers);
     }
+    for span in &mut head.fields[first..] {
+        span.name_start += start;
+        span.value_start += start;
+    }
+    head.text.extend_from_slice(section);
+    head.trailers_from = first;
     Ok(())
 }
 
@@ -160,32 +151,5 @@ fn unfold(text: &mut [u8]) -> Result<(), ParseError> {
     Ok(())
 }
 
-fn push_spans(text: &[u8], headers: &[Header<'_>], fields: &mut Vec<FieldSpan>) {
-    let base = text.as_ptr().addr();
-    fields.extend(headers.iter().map(|header| {
-        let (name, value) = (header.name.as_bytes(), header.value);
-        // An empty value may be a slice of nowhere; its place does not matter.
-        let value_start = if value.is_empty() {
-            0
-        } else {
-            value.as_ptr().addr() - base
-        };
-        FieldSpan::new(
-            name.as_ptr().addr() - base,
-            name.len(),
-            value_start,
-            value.len(),
-        )
-    }));
-}
-
-#[cold]
-fn map_error(error: httparse::Error, limits: HeadLimits) -> ParseError {
-    match error {
-        httparse::Error::HeaderName => ParseError::FieldName,
-        httparse::Error::HeaderValue => ParseError::FieldValue,
-        httparse::Error::NewLine => ParseError::LineEnd,
-        httparse::Error::TooManyHeaders => ParseError::TooManyFields { max: limits.fields },
-        _ => ParseError::StatusLine,
-    }
-}
+#[cfg(test)]
+mod tests;

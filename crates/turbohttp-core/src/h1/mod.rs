@@ -18,6 +18,7 @@ pub mod encode;
 mod error;
 mod exchange;
 mod head;
+mod parse;
 mod reuse;
 
 pub use error::{EncodeError, ParseError};
@@ -35,7 +36,7 @@ pub struct HeadLimits {
     pub fields: usize,
 }
 
-/// The most fields a head may be allowed: the parser's table of them lies on the stack.
+/// The most fields a head may be allowed: a search for one passes over all of them.
 pub const FIELDS_MAX: usize = 256;
 
 impl Default for HeadLimits {

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -16,10 +16,12 @@ use turbohttp_core::admission::{
 };
 
 mod janitor;
+mod loose;
 mod pass;
 mod shutdown;
 
-pub(crate) use pass::{Pass, time_of};
+pub(crate) use loose::{Loose, Wait};
+pub(crate) use pass::Pass;
 pub use shutdown::{CloseFailure, Closed, Failures, Shutdown};
 
 use janitor::Janitor;
@@ -74,28 +76,18 @@ impl AdmissionControl {
         }
     }
 
-    /// Comes in and asks for a permit in one step.
+    /// Comes in and asks for a permit in one step; `waker` is woken when there is one, and when a close
+    /// cuts the request off.
     #[inline]
     pub(crate) fn enter_and_ask(
         self: &Arc<Self>,
         ask: Ask<'_>,
+        waker: &Waker,
         now: Instant,
     ) -> Result<(Pass, State), Refusal> {
-        self.act(|scheduler, effects| scheduler.enter_and_admit(ask, now, effects))
-            .map(|(visit, state)| (Pass::new(self.clone(), visit), state))
-    }
-
-    /// The same, where the time is looked at only if it matters.
-    #[inline]
-    pub(crate) fn enter_and_ask_soon(
-        self: &Arc<Self>,
-        ask: Ask<'_>,
-    ) -> Result<(Pass, State), Refusal> {
-        self.act(|scheduler, effects| {
-            let now = time_of(scheduler);
-            scheduler.enter_and_admit(ask, now, effects)
-        })
-        .map(|(visit, state)| (Pass::new(self.clone(), visit), state))
+        let clone = Some(waker.clone());
+        self.act(|scheduler, effects| scheduler.enter_and_admit(ask, clone, now, effects))
+            .map(|(visit, state)| (Pass::watched(self.clone(), visit, waker), state))
     }
 
     /// Asks for a permit for one attempt of the request that came in as `first`.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
 
 use turbohttp_core::admission::{Outcome, Refusal, Scheduler, VisitId, Waited};
@@ -39,6 +39,17 @@ impl Pass {
         &self.control
     }
 
+    /// A visit whose waker the scheduler knows.
+    #[inline]
+    pub(super) fn watched(control: Arc<AdmissionControl>, visit: VisitId, waker: &Waker) -> Pass {
+        Pass {
+            control,
+            visit,
+            outcome: Outcome::Canceled,
+            watched: identity(waker),
+        }
+    }
+
     pub(crate) fn visit(&self) -> VisitId {
         self.visit
     }
@@ -58,13 +69,6 @@ impl Pass {
         // The grant uses the waker up.
         self.watched = (0, 0);
         self.control.poll_turn(self.visit, cx)
-    }
-
-    /// What is merely dropped from now on has done what it came for.
-    #[inline]
-    pub(crate) fn completes(mut self) -> Pass {
-        self.outcome = Outcome::Completed;
-        self
     }
 
     /// How long it has waited so far, if it had to.
@@ -88,10 +92,7 @@ impl Pass {
     #[inline]
     pub(crate) fn poll_cut(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         let waker = cx.waker();
-        let seen = (
-            waker.data().addr(),
-            std::ptr::from_ref(waker.vtable()).addr(),
-        );
+        let seen = identity(waker);
         if self.control.is_cut() {
             return Poll::Ready(());
         }
@@ -131,9 +132,16 @@ impl fmt::Debug for Pass {
     }
 }
 
+/// What makes a waker the same as another one, as long as one of them lives.
+#[inline]
+fn identity(waker: &Waker) -> (usize, usize) {
+    let vtable = std::ptr::from_ref(waker.vtable());
+    (waker.data().addr(), vtable.addr())
+}
+
 /// The time, where it matters to the scheduler: a look at the clock costs more than all the rest.
 #[inline]
-pub(crate) fn time_of(scheduler: &Scheduler) -> Instant {
+fn time_of(scheduler: &Scheduler) -> Instant {
     if scheduler.heeds_time() {
         clock::now()
     } else {

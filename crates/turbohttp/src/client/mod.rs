@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use http::Method;
@@ -142,7 +142,11 @@ impl Client {
     /// the server saw the request is not known.
     pub async fn send(&self, mut request: Request) -> Result<Response> {
         let inner = &*self.inner;
-        let pass = inner.let_in(&mut request.context).await?;
+        let let_in = poll_fn(|cx| Poll::Ready(inner.let_in(&mut request.context, cx.waker())));
+        let (mut pass, state) = let_in.await?;
+        if state == State::Queued {
+            request.context.wait_for_permit(&mut pass).await?;
+        }
         inner.send(request, pass).await
     }
 
@@ -259,36 +263,36 @@ impl Audit {
 }
 
 impl Inner {
-    /// Lets a request in and, where no middleware stands before the transport, waits for its permit.
-    async fn let_in(&self, context: &mut Context) -> Result<Pass> {
+    /// Lets a request in and, where no middleware stands before the transport, asks for its permit.
+    #[inline]
+    fn let_in(&self, context: &mut Context, waker: &Waker) -> Result<(Pass, State)> {
         let now = self.prepare(context);
         if self.is_layered {
             let pass = self.control.enter()?;
             context.attempt_of = Some(pass.visit());
-            return Ok(pass);
+            return Ok((pass, State::Idle));
         }
-        let asked = self.control.enter_and_ask(context.ask(now)?, now);
-        let (mut pass, state) =
-            asked.map_err(|refusal| context.refused(refusal, Waited::default()))?;
-        if state != State::Taken {
-            context.wait_for_permit(&mut pass).await?;
-        }
-        Ok(pass)
+        self.control
+            .enter_and_ask(context.ask(now)?, waker, now)
+            .map_err(|refusal| context.refused(refusal, Waited::default()))
     }
 
-    /// Sends a request that has been let in.
+    /// Sends a request that has been let in, unless a close cuts it off.
+    #[inline]
     async fn send(&self, request: Request, mut pass: Pass) -> Result<Response> {
-        let mut sending = pin!(self.transport.send(request));
-        let sent = poll_fn(|cx| {
-            if pass.is_cut() {
-                return Poll::Ready(Err(Error::closed()));
-            }
-            match sending.as_mut().poll(cx) {
-                Poll::Ready(sent) => Poll::Ready(sent),
-                Poll::Pending => pass.poll_cut(cx).map(|()| Err(Error::closed())),
-            }
-        })
-        .await;
+        let sent = {
+            let mut sending = pin!(self.transport.send(request));
+            poll_fn(|cx| {
+                if pass.is_cut() {
+                    return Poll::Ready(Err(Error::closed()));
+                }
+                match sending.as_mut().poll(cx) {
+                    Poll::Ready(sent) => Poll::Ready(sent),
+                    Poll::Pending => pass.poll_cut(cx).map(|()| Err(Error::closed())),
+                }
+            })
+            .await
+        };
         match sent {
             Ok(mut response) => {
                 response.gather_events();
@@ -296,11 +300,7 @@ impl Inner {
                 Ok(response)
             }
             Err(error) => {
-                pass.leave(match error.kind() {
-                    _ if self.control.is_cut() => Outcome::Aborted,
-                    ErrorKind::Closed | ErrorKind::Canceled => Outcome::Canceled,
-                    _ => Outcome::Failed,
-                });
+                pass.leave(outcome_of(&error));
                 Err(error)
             }
         }
@@ -324,6 +324,16 @@ impl Drop for Inner {
     /// Nobody can send any more; what is inside goes on.
     fn drop(&mut self) {
         self.control.close_behind();
+    }
+}
+
+/// How the visit of a request that ended in `error` is counted.
+#[cold]
+fn outcome_of(error: &Error) -> Outcome {
+    match error.kind() {
+        ErrorKind::Closed => Outcome::Aborted,
+        ErrorKind::Canceled => Outcome::Canceled,
+        _ => Outcome::Failed,
     }
 }
 

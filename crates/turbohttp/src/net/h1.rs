@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
+use http::Method;
 use tokio::runtime;
 use tokio::task::coop::unconstrained;
 use turbohttp_core::h1::encode::{self, DefaultFields, RequestHead};
@@ -125,7 +126,7 @@ impl Connection {
         if !poll_fn(|cx| Poll::Ready(self.stream.is_quiet_so_far(cx))).await {
             return false;
         }
-        if now.saturating_duration_since(self.since) < ASK_AFTER {
+        if now < self.since + ASK_AFTER {
             return true;
         }
         match self.stream.peek() {
@@ -163,11 +164,7 @@ impl Connection {
         let shared = self.home.as_ref().expect("a connection in use has a home");
         let head = request_head(context, &self.origin, &shared.defaults);
         let encoded = encode::request_head(self.upload.start(), &head)?;
-        self.exchange = Exchange::new(
-            context.method.as_str() == "HEAD",
-            encoded.closing,
-            self.limits,
-        );
+        self.exchange = Exchange::new(context.method == Method::HEAD, encoded.closing, self.limits);
         self.upload.add_body(&context.body, context.expect_continue);
         self.since = context.began.unwrap_or_else(clock::now);
         self.answered = false;

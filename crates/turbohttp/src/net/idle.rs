@@ -73,10 +73,13 @@ impl Idle {
         // Mostly the last one: few programs use a client from more than one runtime.
         let is_here = |entry: &Entry| entry.connection.runtime() == here;
         let found = loop {
-            let newest = queue
-                .iter()
-                .rposition(is_here)
-                .and_then(|at| queue.remove(at));
+            let newest = match queue.back() {
+                Some(entry) if is_here(entry) => queue.pop_back(),
+                _ => {
+                    let at = queue.iter().rposition(is_here);
+                    at.and_then(|at| queue.remove(at))
+                }
+            };
             match newest {
                 Some(entry) if self.has_aged(&entry, now) => aged.push(entry),
                 fresh => break fresh,

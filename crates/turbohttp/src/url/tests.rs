@@ -122,11 +122,13 @@ proptest! {
             prop_assert_eq!(plain.as_str(), any.as_str());
             prop_assert_eq!(plain.origin(), any.origin());
             prop_assert_eq!(plain.target(), any.target());
-            // Found by its text the second time, it is read the same way.
-            let mut again = RequestUrl::default();
-            again.set(&input, Some(&origins)).unwrap();
-            prop_assert_eq!(again.as_str(), plain.as_str());
-            prop_assert_eq!(again.origin(), plain.origin());
+            // Found by its text the second time and as the last one the third, it is read the same way.
+            for _ in 0..2 {
+                let mut again = RequestUrl::default();
+                again.set(&input, Some(&origins)).unwrap();
+                prop_assert_eq!(again.as_str(), plain.as_str());
+                prop_assert_eq!(again.origin(), plain.origin());
+            }
         }
     }
 }

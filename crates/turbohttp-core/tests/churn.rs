@@ -1,0 +1,188 @@
+//! S31, V9, D16: threads that ask for permits and lose patience at random. No permit is lost, whatever
+//! the moment at which a waiter goes.
+#![cfg(not(any(loom, shuttle)))]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "threads are what is tested, figures are printed, a failed unwrap is a failed test"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::task::{Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Instant;
+
+use turbohttp_core::admission::{
+    Admission, Ask, LaneKey, Outcome, Priority, Rules, State, VisitId,
+};
+
+const THREADS: u64 = 8;
+const ASKS: u64 = 1_000_000;
+/// How often a waiter must have gone with a grant in its hands.
+const HITS_MIN: u64 = 1_000;
+const LANES: [&str; 3] = ["a", "b", "c"];
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Good enough to choose by, and the same in every run (xorshift64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % bound
+    }
+}
+
+#[derive(Default)]
+struct Tally {
+    taken: AtomicU64,
+    left_in_line: AtomicU64,
+    left_with_grant: AtomicU64,
+    inside: AtomicU64,
+}
+
+struct Stage {
+    admission: Admission,
+    tally: Tally,
+    now: Instant,
+    limit: u64,
+}
+
+impl Stage {
+    fn new(limit: usize) -> Stage {
+        let now = Instant::now();
+        let mut rules = Rules::default();
+        (rules.total, rules.per_lane) = (limit, limit.div_ceil(2));
+        Stage {
+            admission: Admission::new(rules, now).unwrap(),
+            tally: Tally::default(),
+            now,
+            limit: limit as u64,
+        }
+    }
+
+    fn ask(&self, dice: &mut Dice) -> (VisitId, State) {
+        let ask = Ask {
+            lane: LaneKey::new(LANES[dice.below(3) as usize]),
+            priority: Priority::ALL[dice.below(Priority::COUNT as u64) as usize],
+            deadline: None,
+        };
+        let (entered, _) = self
+            .admission
+            .with(|scheduler, _| scheduler.enter(self.now));
+        let id = entered.unwrap();
+        let (state, _) = self.admission.admit(id, ask, self.now);
+        (id, state.unwrap())
+    }
+
+    fn is_mine(&self, id: VisitId, waker: &Waker) -> bool {
+        let (poll, _) = self.admission.poll_turn(id, waker, self.now);
+        matches!(poll, Poll::Ready(Ok(_)))
+    }
+
+    /// Gives up, and counts in which state: decided under the same lock.
+    fn give_up(&self, id: VisitId) {
+        let ((), _) = self.admission.with(|scheduler, effects| {
+            let count = match scheduler.state(id) {
+                Some(State::Granted) => &self.tally.left_with_grant,
+                Some(State::Queued | State::Parked) => &self.tally.left_in_line,
+                state => panic!("a waiter is {state:?}"),
+            };
+            count.fetch_add(1, SeqCst);
+            scheduler.leave(id, Outcome::Canceled, self.now, effects);
+        });
+    }
+
+    fn run(&self, id: VisitId, dice: &mut Dice) {
+        let inside = self.tally.inside.fetch_add(1, SeqCst);
+        assert!(inside < self.limit, "{inside} are inside already");
+        self.tally.taken.fetch_add(1, SeqCst);
+        if dice.below(4) == 0 {
+            thread::yield_now();
+        }
+        self.tally.inside.fetch_sub(1, SeqCst);
+        let _ = self.admission.leave(id, Outcome::Completed, self.now);
+    }
+
+    fn visit(&self, waker: &Waker, dice: &mut Dice) {
+        let (id, state) = self.ask(dice);
+        if state == State::Taken {
+            return self.run(id, dice);
+        }
+        // Some go at once, some after a few looks, some wait for their turn.
+        let mut looks = match dice.below(4) {
+            0 => u64::MAX,
+            _ => dice.below(4),
+        };
+        loop {
+            if looks == 0 {
+                return self.give_up(id);
+            }
+            if self.is_mine(id, waker) {
+                return self.run(id, dice);
+            }
+            match looks {
+                u64::MAX => thread::park(),
+                _ => looks -= 1,
+            }
+            if dice.below(2) == 0 {
+                thread::yield_now();
+            }
+        }
+    }
+}
+
+/// So many visits by all threads together. Says how many went with a grant in their hands.
+fn churn(limit: usize, visits: u64) -> u64 {
+    let stage = Stage::new(limit);
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            let stage = &stage;
+            scope.spawn(move || {
+                let waker = Waker::from(Arc::new(Unpark(thread::current())));
+                let mut dice = Dice(0x9E37_79B9_7F4A_7C15 ^ (number * 64 + limit as u64));
+                for _ in 0..visits / THREADS {
+                    stage.visit(&waker, &mut dice);
+                }
+            });
+        }
+    });
+    let tally = &stage.tally;
+    let count = |count: &AtomicU64| count.load(SeqCst);
+    let (line, grant) = (count(&tally.left_in_line), count(&tally.left_with_grant));
+    println!(
+        "limit {limit}: {} ran, {line} left the line, {grant} left with a grant",
+        count(&tally.taken)
+    );
+    assert_eq!(count(&tally.taken) + line + grant, visits);
+    let audit = stage.admission.look(|scheduler| scheduler.audit());
+    assert!(audit.is_quiet(), "{audit:?}");
+    let stats = stage.admission.look(|scheduler| scheduler.stats());
+    assert_eq!(stats.ended.completed, count(&tally.taken));
+    assert_eq!(stats.ended.sum(), visits);
+    // The whole limit can be had at once, and not one more: V2.
+    let mut dice = Dice(7);
+    let lanes: Vec<_> = (0..limit * 8).map(|_| stage.ask(&mut dice).1).collect();
+    let taken = lanes.iter().filter(|state| **state == State::Taken).count();
+    assert_eq!(taken, limit, "permits after all that");
+    grant
+}
+
+#[test]
+fn no_permit_is_lost_where_waiters_leave_at_random() {
+    let hits: u64 = (1..=8).map(|limit| churn(limit, ASKS / 8)).sum();
+    println!("{ASKS} visits, {hits} left with a grant in their hands");
+    assert!(hits > HITS_MIN, "the race was hit {hits} times only");
+}

@@ -1,0 +1,159 @@
+//! What must be the same on both sides after every step, and what must hold on its own.
+
+use std::sync::PoisonError;
+
+use turbohttp_core::admission::{Counts, LaneKey, Report, Stage, State};
+
+use super::super::gates::Gate;
+use super::super::reference::Visit;
+use super::{Driver, LANES};
+
+impl Driver {
+    /// Everything that can be seen of the scheduler is as the reference has it.
+    pub(super) fn compare(&mut self) {
+        self.coverage.steps += 1;
+        self.compare_wakes();
+        self.compare_visits();
+        self.compare_audit();
+        self.compare_lanes();
+        self.compare_gates();
+        self.hold();
+        self.subject = None;
+    }
+
+    /// The order of wakes is the order of starts and refusals. Only whom the step is about may be
+    /// woken once too often.
+    fn compare_wakes(&mut self) {
+        let woken = {
+            let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *log)
+        };
+        let mut expected = std::mem::take(&mut self.model.events);
+        self.coverage.wakes += expected.len() as u64;
+        let mut extra = woken;
+        if extra.len() > expected.len() {
+            let subject = self.subject;
+            let is_needed = expected.iter().any(|event| Some(*event) == subject);
+            extra.retain(|event| is_needed || Some(*event) != subject);
+        }
+        assert_eq!(
+            extra,
+            std::mem::take(&mut expected),
+            "who was woken, in order"
+        );
+    }
+
+    fn compare_visits(&self) {
+        for visit in &self.model.visits {
+            let Some(guest) = self.guests.iter().find(|guest| guest.name == visit.name) else {
+                // It has come in within this very step, and is compared in the next one.
+                continue;
+            };
+            let state = self.scheduler.state(guest.id);
+            assert_eq!(state, Some(visit.state), "visit {}", visit.name);
+        }
+    }
+
+    fn compare_audit(&self) {
+        let (audit, model) = (self.scheduler.audit(), &self.model);
+        let count = |is_it: fn(&Visit) -> bool| model.visits.iter().filter(|v| is_it(v)).count();
+        assert_eq!(audit.present, model.visits.len());
+        assert_eq!(audit.running, model.running());
+        assert_eq!(audit.total, model.plan.total);
+        assert_eq!(audit.waiting, count(|v| v.state == State::Queued));
+        assert_eq!(audit.granted, count(|v| v.state == State::Granted));
+        assert_eq!(audit.parked, count(|v| v.state == State::Parked));
+        assert_eq!(audit.deadlines, model.deadlines_count());
+        assert_eq!(audit.paused, model.pauses.len());
+        let used: Vec<usize> = (0..LANES.len())
+            .filter(|lane| model.is_used(*lane))
+            .collect();
+        assert_eq!(audit.idle_lanes, model.idle.len());
+        assert_eq!(audit.lanes, used.len() + model.idle.len());
+        assert_eq!(audit.busy.len(), used.len());
+        for (found, lane) in audit.busy.iter().zip(used) {
+            assert_eq!(found.lane, LANES[lane]);
+            assert_eq!(
+                found.limit,
+                model.lane_limit(lane),
+                "limit of {}",
+                found.lane
+            );
+            assert_eq!(found.running, model.lane_running(lane));
+            assert_eq!(found.waiting, model.lane_waiting(lane));
+            assert_eq!(found.is_paused, model.is_paused(lane));
+        }
+    }
+
+    fn compare_lanes(&self) {
+        let idle: Vec<&str> = self.scheduler.idle_lanes().collect();
+        let expected: Vec<&str> = self.model.idle.iter().map(|lane| LANES[*lane]).collect();
+        assert_eq!(idle, expected, "idle lanes, the one idle longest first");
+        // Looking a lane up makes none.
+        let _ = LaneKey::new(LANES[0]);
+    }
+
+    fn compare_gates(&self) {
+        let stats = self.scheduler.stats();
+        let model = &self.model;
+        assert_eq!(in_order(stats.ended), model.gate.counts, "how visits ended");
+        assert_eq!(stats.passed_on, model.passed_on);
+        assert_eq!(stats.parked, model.parked);
+        assert_eq!(stats.lanes_forgotten, model.forgotten);
+        assert_eq!(stats.running_peak, model.running_peak);
+        assert_eq!(stats.waiting_peak, model.waiting_peak);
+        compare_gate(self.scheduler.stage(), self.scheduler.report(), &model.gate);
+        let cut = |flag: bool, gate: &Gate| assert_eq!(flag, gate.is_cut);
+        let flag = self.scheduler.cut_flag();
+        cut(flag.load(std::sync::atomic::Ordering::SeqCst), &model.gate);
+        for (id, group) in self.groups.iter().zip(&model.groups) {
+            let report = self.scheduler.group_report(*id);
+            compare_gate(self.scheduler.group_stage(*id), report, &group.gate);
+            let flag = self.scheduler.group_cut_flag(*id);
+            cut(flag.load(std::sync::atomic::Ordering::SeqCst), &group.gate);
+        }
+    }
+
+    /// What holds whatever the reference says: X25, the limits, and no alarm that was not raised.
+    fn hold(&mut self) {
+        assert_eq!(self.model.next(), None, "it could start and waits");
+        let running = self.model.running();
+        let plan = &self.model.plan;
+        assert!(
+            running <= plan.total.max(self.before.0),
+            "more run in total"
+        );
+        for (lane, name) in LANES.iter().enumerate() {
+            let here = self.model.lane_running(lane);
+            let allowed = self.model.lane_limit(lane).max(self.before.1[lane]);
+            assert!(here <= allowed, "more run in {name}");
+            self.before.1[lane] = here;
+        }
+        self.before.0 = running;
+        assert!(self.model.idle.len() <= self.model.plan.idle_lanes);
+        if let Some(due) = self.model.due() {
+            let is_known = self.armed.is_some_and(|armed| armed <= due);
+            assert!(is_known || self.is_alarmed, "due, and nobody has been told");
+        }
+    }
+}
+
+fn in_order(counts: Counts) -> [u64; 5] {
+    [
+        counts.completed,
+        counts.failed,
+        counts.canceled,
+        counts.expired,
+        counts.aborted,
+    ]
+}
+
+fn compare_gate(stage: Stage, report: Option<Report>, gate: &Gate) {
+    assert_eq!(stage, gate.stage);
+    let found = report.map(|report| {
+        assert_eq!(report.counts.sum(), report.accepted, "the report adds up");
+        let elapsed = u64::try_from(report.elapsed.as_micros()).unwrap();
+        (report.accepted, in_order(report.counts), elapsed)
+    });
+    assert_eq!(found, gate.report);
+}

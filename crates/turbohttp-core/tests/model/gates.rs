@@ -1,0 +1,276 @@
+//! The reference's closing, and what happens to it by itself.
+
+use turbohttp_core::admission::{CloseMode, Outcome, Refusal, Stage, State};
+
+use super::reference::{GRANT, Micros, Reference, Visit};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    pub(crate) stage: Stage,
+    /// How many ended in which way, in the order of `Outcome`.
+    pub(crate) counts: [u64; 5],
+    pub(crate) began: Micros,
+    pub(crate) accepted: u64,
+    pub(crate) before: [u64; 5],
+    pub(crate) deadline: Option<Micros>,
+    pub(crate) is_cut: bool,
+    /// Accepted, ended in which way, how long it took.
+    pub(crate) report: Option<(u64, [u64; 5], Micros)>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Gate {
+            stage: Stage::Open,
+            counts: [0; 5],
+            began: 0,
+            accepted: 0,
+            before: [0; 5],
+            deadline: None,
+            is_cut: false,
+            report: None,
+        }
+    }
+}
+
+impl Gate {
+    pub(crate) fn admits_nothing(&self) -> bool {
+        matches!(self.stage, Stage::Canceling | Stage::Closed)
+    }
+
+    fn is_closing(&self) -> bool {
+        matches!(self.stage, Stage::Draining | Stage::Canceling)
+    }
+
+    fn begin(&mut self, mode: CloseMode, deadline: Option<Micros>, now: Micros, inside: u64) {
+        if self.stage == Stage::Open {
+            (self.began, self.accepted, self.before) = (now, inside, self.counts);
+        }
+        self.deadline = [self.deadline, deadline].into_iter().flatten().min();
+        self.stage = match mode {
+            CloseMode::Drain => self.stage.max(Stage::Draining),
+            CloseMode::CancelPending | CloseMode::Now => Stage::Canceling,
+        };
+    }
+
+    /// True if this is the end.
+    fn end_if(&mut self, is_empty: bool, now: Micros) -> bool {
+        if !is_empty || !self.is_closing() {
+            return false;
+        }
+        let ended = std::array::from_fn(|index| self.counts[index] - self.before[index]);
+        self.report = Some((self.accepted, ended, now - self.began));
+        self.stage = Stage::Closed;
+        true
+    }
+}
+
+impl Reference {
+    fn inside(&self, group: Option<usize>) -> u64 {
+        let is_inside = |visit: &&Visit| match group {
+            None => visit.is_counted,
+            Some(_) => visit.is_job && visit.group == group,
+        };
+        self.visits.iter().filter(is_inside).count() as u64
+    }
+
+    fn gate_of(&mut self, group: Option<usize>) -> &mut Gate {
+        match group {
+            None => &mut self.gate,
+            Some(group) => &mut self.groups[group].gate,
+        }
+    }
+
+    fn end_gate(&mut self, group: Option<usize>) {
+        let is_empty = self.inside(group) == 0;
+        let now = self.now;
+        self.closed |= self.gate_of(group).end_if(is_empty, now);
+    }
+
+    pub(crate) fn finish_job(&mut self, name: usize, outcome: Outcome) {
+        let group = self.visit(name).group;
+        if std::mem::take(&mut self.visit(name).is_job) {
+            self.gate_of(group).counts[outcome as usize] += 1;
+            self.end_gate(group);
+        }
+    }
+
+    pub(crate) fn depart(&mut self, name: usize, outcome: Outcome) {
+        self.finish_job(name, outcome);
+        if std::mem::take(&mut self.visit(name).is_counted) {
+            self.gate.counts[outcome as usize] += 1;
+            self.end_gate(None);
+        }
+    }
+
+    pub(crate) fn close(
+        &mut self,
+        group: Option<usize>,
+        mode: CloseMode,
+        deadline: Option<Micros>,
+    ) {
+        if self.gate_of(group).stage == Stage::Closed {
+            return;
+        }
+        let every: Vec<Option<usize>> = match group {
+            Some(group) => vec![Some(group)],
+            None => (0..self.groups.len()).map(Some).chain([None]).collect(),
+        };
+        let (now, mut inside) = (self.now, Vec::new());
+        for gate in &every {
+            inside.push(self.inside(*gate));
+        }
+        for (gate, inside) in every.iter().zip(inside) {
+            if self.gate_of(*gate).stage != Stage::Closed {
+                self.gate_of(*gate).begin(mode, deadline, now, inside);
+            }
+        }
+        let is_late = deadline.is_some_and(|deadline| deadline <= now);
+        if is_late || mode != CloseMode::Drain {
+            self.refuse_waiting(group);
+        }
+        if is_late || mode == CloseMode::Now {
+            self.cut(group);
+        }
+        for gate in every {
+            self.end_gate(gate);
+        }
+    }
+
+    /// Those of a group, or all, in the order of their seats.
+    fn of(&self, group: Option<usize>) -> Vec<usize> {
+        let mut visits: Vec<&Visit> = self.visits.iter().collect();
+        visits.retain(|visit| group.is_none() || visit.group == group);
+        visits.sort_by_key(|visit| visit.seat);
+        visits.iter().map(|visit| visit.name).collect()
+    }
+
+    fn refuse_waiting(&mut self, group: Option<usize>) {
+        for with_permit in [false, true] {
+            for name in self.of(group) {
+                let visit = self.visit(name);
+                let is_next = match with_permit {
+                    false => visit.waits(),
+                    true => visit.state == State::Granted,
+                };
+                if is_next {
+                    self.refuse(name, Refusal::Closed);
+                    self.depart(name, Outcome::Canceled);
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, name: usize, refusal: Refusal) {
+        self.wake(name);
+        self.let_go(name);
+        self.visit(name).state = State::Refused(refusal);
+        if refusal == Refusal::Expired && self.visit(name).is_job {
+            self.depart(name, Outcome::Expired);
+        }
+    }
+
+    fn cut(&mut self, group: Option<usize>) {
+        self.gate_of(group).is_cut = true;
+        if group.is_none() {
+            self.groups
+                .iter_mut()
+                .for_each(|group| group.gate.is_cut = true);
+        }
+        for name in self.of(group) {
+            self.wake(name);
+            if self.visit(name).state == State::Idle {
+                self.visit(name).state = State::Refused(Refusal::Closed);
+            }
+            self.depart(name, Outcome::Aborted);
+        }
+    }
+
+    pub(crate) fn is_cut(&self, visit: &Visit) -> bool {
+        self.gate.is_cut
+            || visit
+                .group
+                .is_some_and(|group| self.groups[group].gate.is_cut)
+    }
+
+    /// Time goes by; it is added to what each visit loses it to.
+    pub(crate) fn pass(&mut self, time: Micros) {
+        self.now += time;
+        for index in 0..self.visits.len() {
+            let lane = self.visits[index].lane;
+            if self.visits[index].state != State::Queued {
+                continue;
+            }
+            if self.is_paused(lane) {
+                self.visits[index].paused += time;
+            } else if self.lane_running(lane) >= self.lane_limit(lane) {
+                self.visits[index].full += time;
+            }
+        }
+    }
+
+    pub(crate) fn sweep(&mut self) -> Option<Micros> {
+        let now = self.now;
+        self.swept = self.swept.max(now);
+        self.pauses.sort_by_key(|(_, until)| *until);
+        let over = self.pauses.iter().filter(|(_, until)| *until <= now);
+        for (lane, _) in over.copied().collect::<Vec<_>>() {
+            self.pauses.retain(|(paused, _)| *paused != lane);
+            self.rest(lane);
+        }
+        self.start_all();
+        self.pass_on_stale();
+        while let Some((_, name)) = self.deadlines().min().filter(|(at, _)| *at <= now) {
+            self.refuse(name, Refusal::Expired);
+        }
+        for group in (0..self.groups.len()).map(Some).chain([None]) {
+            let gate = self.gate_of(group);
+            if gate.is_closing() && gate.deadline.is_some_and(|at| at <= now) {
+                self.refuse_waiting(group);
+                self.cut(group);
+                self.end_gate(group);
+            }
+        }
+        self.due()
+    }
+
+    fn deadlines(&self) -> impl Iterator<Item = (Micros, usize)> {
+        let waiting = self.visits.iter().filter(|visit| visit.waits());
+        waiting.filter_map(|visit| Some((visit.deadline?, visit.name)))
+    }
+
+    pub(crate) fn deadlines_count(&self) -> usize {
+        self.deadlines().count()
+    }
+
+    fn pass_on_stale(&mut self) {
+        if self.granted.is_empty() || self.now < self.epoch_began + GRANT {
+            return;
+        }
+        self.epoch += 1;
+        self.epoch_began = self.now;
+        while let Some(&name) = self.granted.first()
+            && self.visit(name).epoch + 1 < self.epoch
+        {
+            self.parked += 1;
+            self.granted.remove(0);
+            self.visit(name).state = State::Parked;
+            let lane = self.visit(name).lane;
+            self.start_all();
+            self.rest(lane);
+        }
+    }
+
+    /// When a sweep has something to do next.
+    pub(crate) fn due(&self) -> Option<Micros> {
+        let deadlines = self.deadlines().map(|(at, _)| at);
+        let pauses = self.pauses.iter().map(|(_, until)| *until);
+        let grants = (!self.granted.is_empty()).then_some(self.epoch_began + GRANT);
+        let gates = self.groups.iter().map(|group| &group.gate);
+        let gates = gates
+            .chain([&self.gate])
+            .filter(|gate| gate.is_closing())
+            .filter_map(|gate| gate.deadline);
+        deadlines.chain(pauses).chain(grants).chain(gates).min()
+    }
+}

@@ -1,0 +1,419 @@
+//! The scheduler once more, as slow and as plain as can be: one list of visits, looked through from
+//! the beginning at every step; nothing is remembered that can be counted.
+
+use turbohttp_core::admission::{Bound, GRANT_MS, Outcome, Priority, Refusal, State};
+
+use super::gates::Gate;
+
+/// Moments and lengths of time are microseconds since the beginning of a case.
+pub(crate) type Micros = u64;
+
+pub(crate) const GRANT: Micros = GRANT_MS * 1_000;
+
+/// Who was woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Visit(usize),
+    Worker(usize, u32),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Visit {
+    pub(crate) name: usize,
+    /// Closes go through the visits in the order of the places they were given.
+    pub(crate) seat: usize,
+    pub(crate) age: usize,
+    pub(crate) arrived: Micros,
+    pub(crate) group: Option<usize>,
+    pub(crate) state: State,
+    pub(crate) priority: Priority,
+    pub(crate) lane: usize,
+    pub(crate) deadline: Option<Micros>,
+    pub(crate) is_counted: bool,
+    pub(crate) is_job: bool,
+    pub(crate) has_waker: bool,
+    pub(crate) since: Option<Micros>,
+    pub(crate) paused: Micros,
+    pub(crate) full: Micros,
+    pub(crate) epoch: u64,
+}
+
+impl Visit {
+    pub(crate) fn holds_permit(&self) -> bool {
+        matches!(self.state, State::Granted | State::Taken)
+    }
+
+    pub(crate) fn waits(&self) -> bool {
+        matches!(self.state, State::Queued | State::Parked)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) capacity: [usize; Priority::COUNT],
+    /// Idle workers and whether they can be woken; who came last is served first.
+    pub(crate) idle: Vec<(u32, bool)>,
+    pub(crate) assigned: Vec<usize>,
+    pub(crate) gate: Gate,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) total: usize,
+    pub(crate) per_lane: usize,
+    pub(crate) waiting: usize,
+    pub(crate) waiting_per_lane: usize,
+    pub(crate) idle_lanes: usize,
+    pub(crate) ageing: Option<Micros>,
+    pub(crate) reserve_total: [usize; Priority::COUNT],
+    pub(crate) reserve_lane: [usize; Priority::COUNT],
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    pub(crate) plan: Plan,
+    pub(crate) now: Micros,
+    pub(crate) visits: Vec<Visit>,
+    seats_free: Vec<usize>,
+    seats: usize,
+    pub(crate) overrides: Vec<(usize, usize)>,
+    pub(crate) pauses: Vec<(usize, Micros)>,
+    /// Lanes in which nothing happens, the one idle longest first.
+    pub(crate) idle: Vec<usize>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) gate: Gate,
+    pub(crate) granted: Vec<usize>,
+    pub(crate) epoch: u64,
+    pub(crate) epoch_began: Micros,
+    pub(crate) swept: Micros,
+    pub(crate) events: Vec<Event>,
+    pub(crate) closed: bool,
+    pub(crate) starts: u64,
+    pub(crate) passed_on: u64,
+    pub(crate) parked: u64,
+    pub(crate) forgotten: u64,
+    pub(crate) running_peak: usize,
+    pub(crate) waiting_peak: usize,
+}
+
+impl Reference {
+    pub(crate) fn new(plan: Plan, capacities: &[[usize; Priority::COUNT]]) -> Reference {
+        let groups = capacities.iter().map(|&capacity| Group {
+            capacity,
+            idle: Vec::new(),
+            assigned: Vec::new(),
+            gate: Gate::default(),
+        });
+        Reference {
+            plan,
+            now: 0,
+            visits: Vec::new(),
+            seats_free: Vec::new(),
+            seats: 0,
+            overrides: Vec::new(),
+            pauses: Vec::new(),
+            idle: Vec::new(),
+            groups: groups.collect(),
+            gate: Gate::default(),
+            granted: Vec::new(),
+            epoch: 0,
+            epoch_began: 0,
+            swept: 0,
+            events: Vec::new(),
+            closed: false,
+            starts: 0,
+            passed_on: 0,
+            parked: 0,
+            forgotten: 0,
+            running_peak: 0,
+            waiting_peak: 0,
+        }
+    }
+
+    pub(crate) fn visit(&mut self, name: usize) -> &mut Visit {
+        let found = self.visits.iter_mut().find(|visit| visit.name == name);
+        found.expect("the driver names visits that are inside")
+    }
+
+    fn count(&self, is_it: impl Fn(&Visit) -> bool) -> usize {
+        self.visits.iter().filter(|visit| is_it(visit)).count()
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.count(Visit::holds_permit)
+    }
+
+    pub(crate) fn lane_running(&self, lane: usize) -> usize {
+        self.count(|visit| visit.lane == lane && visit.holds_permit())
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.count(|visit| visit.group.is_none() && visit.state == State::Queued)
+    }
+
+    pub(crate) fn lane_waiting(&self, lane: usize) -> usize {
+        self.count(|visit| visit.lane == lane && visit.state == State::Queued)
+    }
+
+    pub(crate) fn lane_limit(&self, lane: usize) -> usize {
+        let own = self.overrides.iter().find(|(known, _)| *known == lane);
+        own.map_or(self.plan.per_lane, |(_, limit)| *limit)
+    }
+
+    pub(crate) fn is_paused(&self, lane: usize) -> bool {
+        self.pauses.iter().any(|(paused, _)| *paused == lane)
+    }
+
+    /// Whether somebody runs, waits, or may come back here, or it is paused.
+    pub(crate) fn is_used(&self, lane: usize) -> bool {
+        let is_here = |visit: &Visit| visit.lane == lane && (visit.holds_permit() || visit.waits());
+        self.visits.iter().any(is_here) || self.is_paused(lane)
+    }
+
+    /// What the more urgent levels keep from this one is left free; one permit is open to all.
+    fn leaves_reserve(
+        running: usize,
+        limit: usize,
+        kept: &[usize; Priority::COUNT],
+        priority: Priority,
+    ) -> bool {
+        let kept: usize = kept[..priority.index()].iter().sum();
+        running < limit.saturating_sub(kept).max(1)
+    }
+
+    pub(crate) fn may_start(&self, lane: usize, priority: Priority) -> bool {
+        let plan = &self.plan;
+        let here = self.lane_running(lane);
+        let limit = self.lane_limit(lane);
+        !self.is_paused(lane)
+            && Self::leaves_reserve(self.running(), plan.total, &plan.reserve_total, priority)
+            && Self::leaves_reserve(here, limit, &plan.reserve_lane, priority)
+    }
+
+    /// The place in the order of starts: the least comes first.
+    pub(crate) fn key(&self, visit: &Visit) -> (u64, usize) {
+        let level = visit.priority.index() as u64;
+        match self.plan.ageing {
+            None => (level, visit.age),
+            Some(step) => (visit.arrived + level * step, visit.age),
+        }
+    }
+
+    /// Who is to start next, if anybody may.
+    pub(crate) fn next(&self) -> Option<usize> {
+        let may = |visit: &&Visit| {
+            let has_worker = visit
+                .group
+                .is_none_or(|group| !self.groups[group].idle.is_empty());
+            visit.state == State::Queued && has_worker && self.may_start(visit.lane, visit.priority)
+        };
+        let first = self
+            .visits
+            .iter()
+            .filter(may)
+            .min_by_key(|visit| self.key(visit));
+        first.map(|visit| visit.name)
+    }
+
+    pub(crate) fn start_all(&mut self) {
+        while let Some(name) = self.next() {
+            self.starts += 1;
+            self.visit(name).state = State::Granted;
+            match self.visit(name).group {
+                None => self.grant(name),
+                Some(group) => {
+                    let group_of = &mut self.groups[group];
+                    group_of.assigned.push(name);
+                    if let Some((worker, true)) = group_of.idle.pop() {
+                        self.events.push(Event::Worker(group, worker));
+                    }
+                }
+            }
+            self.running_peak = self.running_peak.max(self.running());
+        }
+    }
+
+    fn grant(&mut self, name: usize) {
+        self.wake(name);
+        if self.granted.is_empty() {
+            self.epoch += 1;
+            self.epoch_began = self.epoch_began.max(self.now).max(self.swept);
+        }
+        self.visit(name).epoch = self.epoch;
+        self.granted.push(name);
+    }
+
+    pub(crate) fn wake(&mut self, name: usize) {
+        if std::mem::take(&mut self.visit(name).has_waker) {
+            self.events.push(Event::Visit(name));
+        }
+    }
+
+    /// Files a lane as idle if nothing happens there; the one idle longest goes if there are too many.
+    pub(crate) fn rest(&mut self, lane: usize) {
+        if self.is_used(lane) || self.idle.contains(&lane) {
+            return;
+        }
+        self.idle.push(lane);
+        if self.idle.len() > self.plan.idle_lanes {
+            self.idle.remove(0);
+            self.forgotten += 1;
+        }
+    }
+
+    pub(crate) fn use_lane(&mut self, lane: usize) {
+        self.idle.retain(|idle| *idle != lane);
+    }
+
+    pub(crate) fn insert(&mut self, name: usize, first: Option<usize>, is_counted: bool) {
+        let (age, arrived) = match first {
+            Some(first) => (self.visit(first).age, self.visit(first).arrived),
+            None => (name, self.now),
+        };
+        let seat = self.seats_free.pop().unwrap_or_else(|| {
+            self.seats += 1;
+            self.seats - 1
+        });
+        self.visits.push(Visit {
+            name,
+            seat,
+            age,
+            arrived,
+            group: None,
+            state: State::Idle,
+            priority: Priority::default(),
+            lane: usize::MAX,
+            deadline: None,
+            is_counted,
+            is_job: false,
+            has_waker: false,
+            since: None,
+            paused: 0,
+            full: 0,
+            epoch: 0,
+        });
+    }
+
+    pub(crate) fn remove(&mut self, name: usize) {
+        let seat = self.visit(name).seat;
+        self.visits.retain(|visit| visit.name != name);
+        self.seats_free.push(seat);
+    }
+
+    /// Whether it may ask; `Ok(false)` if it holds what it asks for.
+    fn prepare(&mut self, name: usize, lane: usize) -> Result<bool, Refusal> {
+        let visit = self.visit(name);
+        if visit.state == State::Taken && visit.lane == lane {
+            return Ok(false);
+        }
+        if self.gate.admits_nothing() {
+            return Err(Refusal::Closed);
+        }
+        if self.visit(name).state != State::Idle {
+            self.let_go(name);
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn take(&mut self, name: usize, lane: usize, priority: Priority) {
+        self.use_lane(lane);
+        let visit = self.visit(name);
+        visit.state = State::Taken;
+        visit.lane = lane;
+        visit.priority = priority;
+        visit.since = None;
+        self.running_peak = self.running_peak.max(self.running());
+    }
+
+    pub(crate) fn line_up(
+        &mut self,
+        name: usize,
+        lane: usize,
+        priority: Priority,
+        deadline: Option<Micros>,
+    ) {
+        self.use_lane(lane);
+        let now = self.now;
+        let visit = self.visit(name);
+        visit.state = State::Queued;
+        visit.lane = lane;
+        visit.priority = priority;
+        visit.deadline = deadline;
+        visit.since = Some(now);
+        (visit.paused, visit.full) = (0, 0);
+        self.waiting_peak = self.waiting_peak.max(self.waiting());
+    }
+
+    pub(crate) fn admit(
+        &mut self,
+        name: usize,
+        lane: usize,
+        priority: Priority,
+        deadline: Option<Micros>,
+    ) -> Result<State, Refusal> {
+        if !self.prepare(name, lane)? {
+            return Ok(State::Taken);
+        }
+        if self.may_start(lane, priority) {
+            self.take(name, lane, priority);
+            return Ok(State::Taken);
+        }
+        let here = self.count(|visit| {
+            visit.group.is_none() && visit.lane == lane && visit.state == State::Queued
+        });
+        let limits = [
+            (Bound::Waiting, self.waiting(), self.plan.waiting),
+            (Bound::Lane, here, self.plan.waiting_per_lane),
+        ];
+        for (bound, count, limit) in limits {
+            if count >= limit {
+                self.rest(lane);
+                return Err(Refusal::Full { bound, limit });
+            }
+        }
+        self.line_up(name, lane, priority, deadline);
+        Ok(State::Queued)
+    }
+
+    pub(crate) fn try_admit(
+        &mut self,
+        name: usize,
+        lane: usize,
+        priority: Priority,
+    ) -> Result<(), Refusal> {
+        if !self.prepare(name, lane)? {
+            return Ok(());
+        }
+        if self.may_start(lane, priority) {
+            self.take(name, lane, priority);
+            return Ok(());
+        }
+        self.rest(lane);
+        Err(Refusal::Busy)
+    }
+
+    /// Everything the visit has is given back, and goes on to whoever is next.
+    pub(crate) fn let_go(&mut self, name: usize) {
+        let visit = self.visit(name);
+        visit.has_waker = false;
+        let lane = visit.lane;
+        let state = std::mem::replace(&mut visit.state, State::Idle);
+        if state == State::Granted {
+            self.passed_on += 1;
+            self.granted.retain(|other| *other != name);
+            for group in &mut self.groups {
+                group.assigned.retain(|other| *other != name);
+            }
+        }
+        if !matches!(state, State::Idle | State::Refused(_)) {
+            self.start_all();
+            self.rest(lane);
+        }
+    }
+
+    pub(crate) fn leave(&mut self, name: usize, outcome: Outcome) {
+        self.let_go(name);
+        self.depart(name, outcome);
+        self.remove(name);
+    }
+}
