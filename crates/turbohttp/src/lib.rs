@@ -36,6 +36,7 @@ mod limiter;
 pub mod limits;
 mod middleware;
 mod net;
+mod queue;
 mod request;
 mod response;
 mod transport;
@@ -51,6 +52,10 @@ pub use middleware::{MapRequest, MapResponse, Middleware, Stack, With};
 #[cfg(feature = "rustls")]
 pub use net::Tls;
 pub use net::{NetStats, NetTransport};
+pub use queue::{
+    Execute, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, Stopped,
+    SubmitOptions, Ticket,
+};
 pub use request::Request;
 pub use response::Response;
 pub use transport::Transport;

@@ -90,6 +90,18 @@ pub const DRAIN_SECONDS: u64 = 30;
 /// Failures of components that the report of a close names.
 pub const CLOSE_FAILURES_MAX: usize = 64;
 
+/// Largest `QueueOptions::workers`: each is a task that does one job at a time.
+pub const QUEUE_WORKERS_MAX: usize = 65_536;
+
+/// Largest `QueueOptions::per_priority`: a job that waits is memory, some 100 bytes and what it holds.
+pub const QUEUE_JOBS_MAX: usize = 1 << 20;
+
+/// Largest `QueueOptions::submitters`: those who wait for room hold a job each, too.
+pub const QUEUE_SUBMITTERS_MAX: usize = 1 << 20;
+
+/// Places in a queue's table of jobs that are kept when the last job has left it.
+pub const QUEUE_KEPT_JOBS_MAX: usize = 1_024;
+
 const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX);
 const _: () = assert!(READ_BYTES_MAX <= READ_BUFFERS_BYTES_MAX);
 const _: () = assert!(INLINE_BODY_BYTES_MAX <= OUTPUT_KEPT_BYTES_MAX);

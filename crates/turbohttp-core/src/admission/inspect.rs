@@ -8,8 +8,11 @@ use super::visit::State;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AdmissionAudit {
-    /// Visits inside, waiting or not.
-    pub present: usize,
+    /// Requests inside, waiting or not, as a close would count them.
+    pub present: u64,
+    /// What is filed of them: one for each request that may be cut off, one more for each attempt of
+    /// a request that may make several, and what a close has cut off and its owner still holds.
+    pub visits: usize,
     /// Permits given out, in total.
     pub running: usize,
     /// Permits there are, in total.
@@ -52,6 +55,7 @@ impl AdmissionAudit {
     /// Whether nothing is out: no permit, nobody waiting, nobody inside.
     pub fn is_quiet(&self) -> bool {
         self.present == 0
+            && self.visits == 0
             && self.running == 0
             && self.waiting == 0
             && self.granted == 0
@@ -94,8 +98,9 @@ impl Scheduler {
     /// What is out right now. Costs a look at every visit and every lane.
     pub fn audit(&self) -> AdmissionAudit {
         let mut audit = AdmissionAudit {
-            // Permits without a visit are inside too; after a cut they are still out, as `running`.
-            present: self.visits.len() + usize::try_from(self.loose).unwrap_or(usize::MAX),
+            present: self.gate.present,
+            // Permits without a visit are filed too; after a cut they are still out, as `running`.
+            visits: self.visits.len() + usize::try_from(self.loose).unwrap_or(usize::MAX),
             running: self.running,
             total: self.rules.total,
             deadlines: self.deadlines.len(),

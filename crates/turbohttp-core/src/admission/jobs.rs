@@ -3,7 +3,7 @@
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
-use super::gate::Stage;
+use super::gate::{Counts, Stage};
 use super::visit::{Bound, Outcome, Refusal, State, VisitId, Waited};
 use super::workers::{GroupId, TooManyGroups};
 use super::{Ask, Effects, Priority, Scheduler};
@@ -20,6 +20,20 @@ pub struct Picked {
     pub waited: Waited,
     /// Who was to be woken while it waited: now to be woken when it is done.
     pub waker: Option<Waker>,
+}
+
+/// A group at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GroupLoad {
+    /// Jobs that are waiting or running.
+    pub present: u64,
+    /// Jobs in line at each level.
+    pub waiting: [usize; Priority::COUNT],
+    /// Workers that wait for a job.
+    pub idle: usize,
+    /// How jobs ended so far.
+    pub ended: Counts,
 }
 
 impl Scheduler {
@@ -131,20 +145,66 @@ impl Scheduler {
         true
     }
 
-    /// The job is done as far as its group is concerned; the visit may go on holding its permit.
+    /// The job is done as far as its group is concerned; the visit may go on holding its permit. Says
+    /// whether this is how it is counted: a job that was cut off before has been counted as that.
     pub fn finish_job(
         &mut self,
         id: VisitId,
         outcome: Outcome,
         now: Instant,
         effects: &mut Effects,
-    ) {
+    ) -> bool {
         let Some(slot) = self.visits.find(id) else {
-            return;
+            return false;
         };
         let group = self.visits[slot].group;
-        if std::mem::take(&mut self.visits[slot].is_job) {
+        let was_job = std::mem::take(&mut self.visits[slot].is_job);
+        if was_job {
             effects.closed |= self.groups[group].gate.depart(outcome, now);
+        }
+        was_job
+    }
+
+    /// Passes the permit of a job on to a visit of its own, which may outlive the job: it is what the
+    /// scheduler's own close waits for from now on, while that of the group waits for the job. `None`
+    /// if the job holds no permit.
+    pub fn hand_over(&mut self, id: VisitId) -> Option<VisitId> {
+        let slot = self.visits.find(id)?;
+        let job = &mut self.visits[slot];
+        if job.state != State::Taken {
+            return None;
+        }
+        job.state = State::Idle;
+        let is_counted = std::mem::take(&mut job.is_counted);
+        let (priority, lane, age, arrived) = (job.priority, job.lane, job.age, job.arrived);
+        let heir = self.visits.insert(arrived, is_counted, Some(age));
+        let visit = &mut self.visits[heir.slot];
+        visit.state = State::Taken;
+        visit.priority = priority;
+        visit.lane = lane;
+        Some(heir)
+    }
+
+    /// What a group has to do, and what has become of its jobs so far.
+    pub fn group_load(&self, group: GroupId) -> GroupLoad {
+        let group = &self.groups[group];
+        GroupLoad {
+            present: group.gate.present,
+            waiting: group.waiting,
+            idle: group.idle.len(),
+            ended: group.gate.counts,
+        }
+    }
+
+    /// Wakes the idle workers of every group that is closed, so that they go.
+    pub fn dismiss_workers(&mut self, effects: &mut Effects) {
+        for group in self.groups.ids() {
+            let group = &mut self.groups[group];
+            if group.gate.stage == Stage::Closed {
+                for (_, waker) in group.idle.drain(..) {
+                    effects.wake(waker);
+                }
+            }
         }
     }
 

@@ -40,7 +40,7 @@ pub use adjust::AdjustError;
 pub use effects::Effects;
 pub use gate::{CloseMode, Counts, Report, Stage};
 pub use inspect::{AdmissionAudit, AdmissionStats, LaneAudit};
-pub use jobs::Picked;
+pub use jobs::{GroupLoad, Picked};
 pub use lanes::{LaneKey, TooManyLanes};
 pub use priority::{Priority, UnknownPriority};
 pub use rules::{

@@ -61,6 +61,15 @@ impl Scheduler {
         self.gate.report()
     }
 
+    /// The same, once its groups are closed as well: what became of their jobs has been told by then.
+    pub fn final_report(&self) -> Option<Report> {
+        let mut gates = self.groups.ids().map(|group| &self.groups[group].gate);
+        let report = self.gate.report()?;
+        gates
+            .all(|gate| gate.stage == Stage::Closed)
+            .then_some(report)
+    }
+
     /// What became of the jobs of a group, once it is closed.
     pub fn group_report(&self, group: GroupId) -> Option<Report> {
         self.groups[group].gate.report()

@@ -171,9 +171,10 @@ fn a_grant_that_nobody_takes_up_is_passed_on_and_the_place_is_kept() {
     let last = bench.ask("a", Priority::Normal);
     bench.leave(running);
     assert_eq!(bench.state(asleep), Some(State::Granted));
-    while bench.state(awake) != Some(State::Granted) {
-        bench.now = bench.sweep().unwrap();
+    for _ in 0..3 {
+        bench.now = bench.sweep().unwrap_or(bench.now);
     }
+    assert_eq!(bench.state(awake), Some(State::Granted));
     assert_eq!(bench.state(asleep), Some(State::Parked));
     assert!(matches!(bench.turn(awake), Turn::Taken(_)));
     assert_eq!(bench.turn(asleep), Turn::NeedsWaker);

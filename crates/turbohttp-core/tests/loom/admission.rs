@@ -195,7 +195,7 @@ fn a_grant_is_passed_on_when_its_waiter_goes() {
         let (next, _) = hall.admit("a", None);
         let goer = thread::spawn({
             let hall = Arc::clone(&hall);
-            move || drop(hall.admission.leave(gone, Outcome::Canceled, hall.now))
+            move || hall.admission.leave(gone, Outcome::Canceled, hall.now)
         });
         let waiter = thread::spawn({
             let hall = Arc::clone(&hall);
@@ -205,7 +205,7 @@ fn a_grant_is_passed_on_when_its_waiter_goes() {
             }
         });
         hall.leave(first);
-        goer.join().unwrap();
+        let _ = goer.join().unwrap();
         waiter.join().unwrap();
         hall.assert_whole(1);
     });

@@ -38,6 +38,8 @@ coverage! {
     forgotten_lanes,
     came_in_at_once,
     handed_over,
+    loose,
+    put_back_quietly,
     children,
     reprioritised,
     paused,

@@ -5,8 +5,8 @@ use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use turbohttp_core::admission::{
-    Ask, CloseMode, Effects, LaneKey, Outcome, Priority, Refusal, Rules, Scheduler, Stage, State,
-    Turn, VisitId, Waited,
+    Ask, CloseMode, Effects, LaneKey, LooseId, Outcome, Priority, Refusal, Rules, Scheduler, Stage,
+    State, Turn, VisitId, Waited,
 };
 use turbohttp_core::admission::{GroupId, Reserve};
 
@@ -43,6 +43,8 @@ pub(crate) struct Driver {
     pub(crate) model: Reference,
     groups: Vec<GroupId>,
     guests: Vec<Guest>,
+    /// Permits without a visit.
+    loose: Vec<(usize, LooseId)>,
     names: usize,
     log: Log,
     /// Whom the operation is about: it may be woken once too often.
@@ -84,6 +86,7 @@ impl Driver {
             model: Reference::new(plan, capacities),
             groups,
             guests: Vec::new(),
+            loose: Vec::new(),
             names: 0,
             log: Log::default(),
             subject: None,
@@ -625,6 +628,7 @@ fn check_wait(waited: Waited, [paused, full, sum]: [Micros; 3]) {
 }
 
 mod compare;
+mod loose;
 
 impl Driver {
     /// Nothing is out any more, and only lanes that are idle or paused are known.

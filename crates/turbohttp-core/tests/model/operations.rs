@@ -151,7 +151,7 @@ impl Case {
             return self.part(word);
         }
         let (lane, priority) = (word.lane(), word.priority());
-        let name = match word.below(8) {
+        let name = match word.below(9) {
             0 => {
                 let Some(first) = self.caller(&mut word) else {
                     return;
@@ -168,7 +168,8 @@ impl Case {
                 let patience = word.patience();
                 return self.driver.enter_and_admit(lane, priority, patience);
             }
-            2 => {
+            2 => return self.loose(word, lane, priority),
+            3 => {
                 let first = self.some(&mut word);
                 self.driver.coverage.children += u64::from(first.is_some());
                 Some(self.driver.enter_for(first))
@@ -184,6 +185,16 @@ impl Case {
             1 => self.driver.try_admit(name, lane, priority),
             _ => self.driver.admit(name, lane, priority, word.patience()),
         }
+    }
+
+    fn loose(&mut self, mut word: Word, lane: usize, priority: Priority) {
+        let loose = self.driver.loose();
+        if loose.is_empty() || (loose.len() < 4 && word.below(2) == 0) {
+            return self.driver.take_loose(lane, priority);
+        }
+        let name = loose[word.size(loose.len())];
+        self.driver
+            .put_back(name, word.outcome(), word.below(2) == 0);
     }
 
     fn with_guest(&mut self, mut word: Word) {
@@ -219,6 +230,7 @@ impl Case {
         };
         match kind {
             0 => self.driver.release(name),
+            1 => self.driver.loosen(name),
             _ => self.driver.leave(name, word.outcome()),
         }
     }
@@ -282,6 +294,9 @@ impl Case {
 
     /// Everybody goes, and nothing is left.
     fn end(&mut self) {
+        for name in self.driver.loose() {
+            self.driver.put_back(name, Outcome::Completed, false);
+        }
         for name in self.driver.names() {
             self.driver.leave(name, Outcome::Completed);
         }

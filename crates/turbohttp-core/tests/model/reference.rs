@@ -297,7 +297,21 @@ impl Reference {
     pub(crate) fn remove(&mut self, name: usize) {
         let seat = self.visit(name).seat;
         self.visits.retain(|visit| visit.name != name);
-        self.seats_free.push(seat);
+        self.free_seat(seat);
+    }
+
+    /// A permit without a visit stands for itself, and needs no seat.
+    pub(crate) fn loosen(&mut self, name: usize) {
+        let visit = self.visit(name);
+        (visit.has_waker, visit.group) = (false, None);
+        let seat = std::mem::replace(&mut visit.seat, usize::MAX);
+        self.free_seat(seat);
+    }
+
+    fn free_seat(&mut self, seat: usize) {
+        if seat != usize::MAX {
+            self.seats_free.push(seat);
+        }
     }
 
     /// Whether it may ask; `Ok(false)` if it holds what it asks for.

@@ -71,18 +71,27 @@ impl Janitor {
             control: control.itself.clone(),
             is_over: false,
         };
-        match Handle::try_current() {
-            Ok(runtime) => {
-                let task = runtime.spawn(shift.work());
-                state.task = Some(task.abort_handle());
+        // A runtime that is shut down drops the task at once, and a thread may fail to start: either
+        // way the shift says so itself, for which it takes the lock.
+        drop(state);
+        let Ok(runtime) = Handle::try_current() else {
+            return shift.start_thread();
+        };
+        let task = runtime.spawn(shift.work()).abort_handle();
+        let mut state = self.desk.lock();
+        if state.is_there {
+            state.task = Some(task);
+        } else if control.look(Scheduler::needs_alarm) {
+            state.is_there = true;
+            drop(state);
+            let desk = self.desk.clone();
+            let control = control.itself.clone();
+            Shift {
+                desk,
+                control,
+                is_over: false,
             }
-            Err(_) => {
-                let name = "turbohttp-janitor".to_owned();
-                let started = thread::Builder::new().name(name).spawn(|| shift.toil());
-                // Without a thread the next one who waits tries again.
-                drop(state);
-                drop(started);
-            }
+            .start_thread();
         }
     }
 }
@@ -127,6 +136,12 @@ impl Shift {
             let called = self.desk.task.notified();
             let _ = tokio::time::timeout_at(due.into(), called).await;
         }
+    }
+
+    /// Works in a thread of its own; without one the next who waits tries again.
+    fn start_thread(self) {
+        let name = "turbohttp-janitor".to_owned();
+        drop(thread::Builder::new().name(name).spawn(|| self.toil()));
     }
 
     /// As a thread.
@@ -183,6 +198,7 @@ impl Drop for Shift {
                 scheduler.disarm();
                 scheduler.wake_waiting(effects);
             });
+            control.nudge_waiting_for_end();
         }
     }
 }

@@ -162,6 +162,16 @@ impl AdmissionControl {
         self.act(|scheduler, effects| scheduler.close(CloseMode::Drain, None, now, effects));
     }
 
+    /// Makes sure that what is due by itself happens: the janitor may have gone with its runtime.
+    pub(crate) fn keep_time(&self) {
+        self.janitor.start_if_needed(self);
+    }
+
+    /// Somebody who waits for a report may have lost the janitor: all of them look again.
+    fn nudge_waiting_for_end(&self) {
+        self.ended.notify_waiters();
+    }
+
     /// Waits for the end of a close that has begun, or will.
     pub(crate) async fn wait_until_closed(&self) -> Closed {
         self.wait_for(|this| this.closed.get().cloned()).await
@@ -176,6 +186,8 @@ impl AdmissionControl {
             if let Some(found) = look(self) {
                 return found;
             }
+            // The janitor may have gone with its runtime.
+            self.janitor.start_if_needed(self);
             ended.await;
         }
     }
@@ -186,7 +198,8 @@ impl AdmissionControl {
             self.janitor.alarm(self);
         }
         if signals.closed {
-            if let Some(report) = self.look(Scheduler::report) {
+            self.act(|scheduler, effects| scheduler.dismiss_workers(effects));
+            if let Some(report) = self.look(Scheduler::final_report) {
                 self.end(report);
             }
             self.ended.notify_waiters();

@@ -193,18 +193,17 @@ impl Client {
         &self.inner.control
     }
 
-    /// Starts the clock of a request that goes into a queue, which is where its time begins.
-    pub(crate) fn prepare_queued(&self, request: &mut Request) -> Instant {
-        self.inner.prepare(&mut request.context)
+    /// Starts the clock of a request that goes into a queue, which is where its time begins. Returns
+    /// when that time is up.
+    pub(crate) fn prepare_queued(&self, request: &mut Request) -> Option<Instant> {
+        self.inner.prepare(&mut request.context);
+        request.context.deadline
     }
 
-    /// Sends a request that has come through a queue; `pass` holds its permit.
-    pub(crate) async fn send_queued(
-        &self,
-        mut request: Request,
-        pass: Pass,
-        waited: Waited,
-    ) -> Result<Response> {
+    /// Gives a request that has come through a queue its permit, for [`send_queued`].
+    ///
+    /// [`send_queued`]: Client::send_queued
+    pub(crate) fn admit_queued(&self, request: &mut Request, pass: Pass, waited: Waited) {
         let now = clock::now();
         let context = &mut *request.context;
         context.record_wait(waited, now, Phase::Queue);
@@ -212,7 +211,15 @@ impl Client {
         if self.inner.is_layered {
             context.attempt_of = Some(pass.visit());
         }
-        self.inner.send(request, pass).await
+        context.pass = Some(pass);
+    }
+
+    /// Sends a request that may have its permit already.
+    pub(crate) async fn send_queued(&self, mut request: Request) -> Result<Response> {
+        match request.context.pass.take() {
+            Some(pass) => self.inner.send(request, pass).await,
+            None => self.send(request).await,
+        }
     }
 
     /// What is out right now: permits, waiting requests, contexts, connections, buffers.

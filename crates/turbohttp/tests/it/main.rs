@@ -12,9 +12,13 @@
 mod budget;
 mod cancel;
 mod client;
+mod lab;
+mod limits;
 #[cfg(unix)]
 mod nginx;
 mod pool;
+mod queue;
+mod shutdown;
 mod support;
 #[cfg(feature = "rustls")]
 mod tls;

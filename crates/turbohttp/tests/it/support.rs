@@ -38,11 +38,18 @@ impl TestClient {
         let stats = self.0.stats();
         assert_eq!(stats.contexts.outstanding, 0, "contexts: {stats:?}");
         assert_eq!(stats.requests, 0, "requests: {stats:?}");
+        let audit = Client::audit(&self.0);
+        assert!(audit.is_quiet(), "{audit:?}");
         if let Some(net) = &stats.net {
             assert_eq!(net.buffers.outstanding, 0, "buffers: {stats:?}");
             assert_eq!(net.open, net.idle, "connections: {stats:?}");
             assert_eq!(net.opened, net.closed + net.idle, "totals: {stats:?}");
         }
+    }
+
+    /// What of the client is out right now.
+    pub(crate) fn client_audit(&self) -> turbohttp::Audit {
+        Client::audit(&self.0)
     }
 
     pub(crate) fn net(&self) -> turbohttp::NetStats {

@@ -1,0 +1,89 @@
+//! Permits that are out without a visit.
+
+use turbohttp_core::admission::{LaneKey, LooseId, Outcome, Priority, Refusal, Stage, State};
+
+use super::super::reference::Event;
+use super::{Driver, LANES};
+
+impl Driver {
+    pub(crate) fn loose(&self) -> Vec<usize> {
+        self.loose.iter().map(|(name, _)| *name).collect()
+    }
+
+    pub(crate) fn take_loose(&mut self, lane: usize, priority: Priority) {
+        let name = self.names;
+        let expected = match self.model.gate.stage {
+            Stage::Open => Ok(self.model.may_start(lane, priority)),
+            _ => Err(Refusal::Closed),
+        };
+        match expected {
+            Ok(true) => {
+                self.model.insert(name, None, true);
+                self.model.loosen(name);
+                self.model.take(name, lane, priority);
+            }
+            Ok(false) => self.model.rest(lane),
+            Err(_) => {}
+        }
+        let result = self.act(|scheduler, now, _| {
+            scheduler.take_loose(LaneKey::new(LANES[lane]), priority, now)
+        });
+        assert_eq!(
+            result.as_ref().map(Option::is_some),
+            expected.as_ref().copied()
+        );
+        if let Ok(Some(permit)) = result {
+            self.keep(name, permit);
+            self.names += 1;
+        }
+    }
+
+    /// A visit goes and leaves its permit with its owner.
+    pub(crate) fn loosen(&mut self, name: usize) {
+        self.subject = Some(Event::Visit(name));
+        let visit = self.model.visit(name);
+        let can = visit.state == State::Taken && visit.is_counted && !visit.is_job;
+        let id = self.guest(name).id;
+        if can {
+            self.model.loosen(name);
+            self.guests.retain(|guest| guest.name != name);
+        }
+        let permit = self.act(|scheduler, _, effects| scheduler.loosen(id, effects));
+        assert_eq!(permit.is_some(), can, "loosen");
+        if let Some(permit) = permit {
+            self.keep(name, permit);
+        }
+    }
+
+    fn keep(&mut self, name: usize, permit: LooseId) {
+        self.loose.push((name, permit));
+        self.coverage.loose += 1;
+    }
+
+    pub(crate) fn put_back(&mut self, name: usize, outcome: Outcome, is_quiet: bool) {
+        let index = self.loose.iter().position(|(known, _)| *known == name);
+        let (_, permit) = self.loose.swap_remove(index.expect("it is loose"));
+        let in_line = self
+            .model
+            .visits
+            .iter()
+            .any(|visit| visit.state == State::Queued);
+        let can = !in_line && self.model.gate.stage == Stage::Open;
+        if is_quiet && !can {
+            let permit = self.act(|scheduler, _, _| scheduler.put_back_quietly(permit, outcome));
+            self.loose
+                .push((name, permit.expect_err("something follows")));
+            return;
+        }
+        self.model.let_go(name);
+        self.model.depart(name, outcome);
+        self.model.remove(name);
+        if is_quiet {
+            let done = self.act(|scheduler, _, _| scheduler.put_back_quietly(permit, outcome));
+            assert!(done.is_ok(), "nothing follows");
+            self.coverage.put_back_quietly += 1;
+            return;
+        }
+        self.act(|scheduler, now, effects| scheduler.put_back(permit, outcome, now, effects));
+    }
+}

@@ -1,0 +1,172 @@
+//! What workers, tickets and submitters of a queue have in common.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use turbohttp_core::admission::{Ask, Bound, GroupId, Priority, Refusal, Stage};
+
+use super::lobby::Lobby;
+use super::options::QueueOptions;
+use super::slot::Slot;
+use super::start::Life;
+use super::table::Table;
+use crate::admission::{AdmissionControl, Shutdown};
+use crate::clock;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The place of a queue at its scheduler. It holds neither the queue nor the executor.
+pub(super) struct Desk<J, O> {
+    pub(super) control: Arc<AdmissionControl>,
+    pub(super) group: GroupId,
+    pub(super) per_priority: usize,
+    pub(super) submitters_max: usize,
+    /// Set by the scheduler when what runs is to be dropped.
+    cut: Arc<AtomicBool>,
+    /// The runtime of the workers has gone.
+    is_orphaned: AtomicBool,
+    pub(super) panicked: AtomicU64,
+    life: Mutex<Life>,
+    table: Mutex<Table<Arc<Slot<J, O>>>>,
+    lobby: Mutex<Lobby<J, O>>,
+}
+
+impl<J, O> Desk<J, O> {
+    pub(super) fn new(
+        control: Arc<AdmissionControl>,
+        options: &QueueOptions,
+    ) -> Result<Desk<J, O>> {
+        let per_priority = options.per_priority;
+        let (group, cut) = control.act(|scheduler, _| {
+            if scheduler.stage() != Stage::Open {
+                return Err(Error::closed());
+            }
+            let opened = scheduler.open_group([per_priority; Priority::COUNT]);
+            let group = opened.map_err(|error| {
+                Error::new(ErrorKind::Full, "the client has too many queues").with_source(error)
+            })?;
+            Ok((group, scheduler.group_cut_flag(group)))
+        })?;
+        Ok(Desk {
+            control,
+            group,
+            per_priority,
+            submitters_max: options.submitters,
+            cut,
+            is_orphaned: AtomicBool::new(false),
+            panicked: AtomicU64::new(0),
+            life: Mutex::new(Life::Idle),
+            table: Mutex::new(Table::default()),
+            lobby: Mutex::new(Lobby::default()),
+        })
+    }
+
+    /// Whether what runs is to be dropped.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Acquire)
+    }
+
+    /// Why a job was not done of a queue that was stopped.
+    pub(super) fn stopped(&self) -> Error {
+        if self.is_orphaned.load(Ordering::Acquire) {
+            return orphaned();
+        }
+        let message = "canceled: the queue was stopped before the job was done";
+        Error::new(ErrorKind::Canceled, message)
+    }
+
+    pub(super) fn full(&self, priority: Priority) -> Error {
+        Error::refused(Refusal::Full {
+            bound: Bound::Group(priority),
+            limit: self.per_priority,
+        })
+    }
+
+    pub(super) fn lock_life(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn lobby(&self) -> MutexGuard<'_, Lobby<J, O>> {
+        self.lobby.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table<Arc<Slot<J, O>>>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a job out of the table; its slot is to be dropped without a lock held.
+    pub(super) fn unfile(&self, tag: u64) -> Option<Arc<Slot<J, O>>> {
+        self.table().remove(tag)
+    }
+}
+
+impl<J: Send + 'static, O: Send + 'static> Desk<J, O> {
+    /// Stops the group of workers in this way, and turns away those who wait for room.
+    pub(super) fn begin_stop(&self, mode: Shutdown) {
+        let now = clock::now();
+        let (mode, deadline) = mode.parts(now);
+        self.control.act(|scheduler, effects| {
+            scheduler.close_group(self.group, mode, deadline, now, effects);
+        });
+        self.let_in();
+    }
+
+    /// Nobody is left to run the jobs, and nobody will be: all of them are told.
+    pub(super) fn orphan(&self) {
+        self.is_orphaned.store(true, Ordering::Release);
+        self.begin_stop(Shutdown::Now);
+    }
+
+    /// Puts a job in the queue if there is room and nobody else waits for it.
+    pub(super) fn try_put_in(&self, slot: &Arc<Slot<J, O>>) -> Result<(), Refusal> {
+        let priority = slot.priority();
+        if !self.lobby().is_empty_at(priority) {
+            return Err(Refusal::Full {
+                bound: Bound::Group(priority),
+                limit: self.per_priority,
+            });
+        }
+        self.put_in(slot)
+    }
+
+    /// Puts a job in the queue if there is room; one that was canceled meanwhile stays out.
+    pub(super) fn put_in(&self, slot: &Arc<Slot<J, O>>) -> Result<(), Refusal> {
+        let priority = slot.priority();
+        let tag = self.table().insert(slot.clone());
+        let mut waker = Some(Waker::from(slot.clone()));
+        let entered = self.control.act(|scheduler, effects| {
+            if !slot.is_outside() {
+                return Ok(false);
+            }
+            let ask = Ask {
+                lane: slot.lane.key(),
+                priority,
+                deadline: slot.deadline,
+            };
+            let visit = scheduler.submit(self.group, ask, tag, clock::now(), effects)?;
+            slot.sit_down(visit, tag);
+            if let Some(waker) = waker.take() {
+                scheduler.set_waker(visit, waker, effects);
+            }
+            Ok(true)
+        });
+        if !matches!(entered, Ok(true)) {
+            drop(self.unfile(tag));
+        }
+        entered.map(drop)
+    }
+}
+
+impl<J, O> Drop for Desk<J, O> {
+    /// The last ticket and the last worker have gone: another queue may have the place.
+    fn drop(&mut self) {
+        self.control
+            .act(|scheduler, _| scheduler.forget_group(self.group));
+    }
+}
+
+/// There was a runtime, and it was shut down.
+pub(super) fn orphaned() -> Error {
+    let message = "the runtime of the queue's workers was shut down before the job was done";
+    Error::new(ErrorKind::Runtime, message)
+}

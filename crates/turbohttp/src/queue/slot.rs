@@ -1,0 +1,332 @@
+//! One job from its submission to the moment its outcome is taken: the only allocation it costs.
+//!
+//! # Implementation
+//!
+//! Who decides what becomes of a job decides it under the scheduler's lock, and writes it down in the
+//! slot before giving that lock back: what a report counts and what a ticket says cannot differ, and
+//! nobody can see the one before the other. So the slot's lock is taken under the scheduler's, never
+//! the other way round, and nothing foreign happens under either: jobs, outcomes and wakers are moved
+//! out, and dropped or woken afterwards.
+//!
+//! While a job waits, the slot itself is the waker that the scheduler knows: it is told at once when
+//! the job expires or is refused, whether anybody looks at the ticket or not.
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+use std::time::Instant;
+
+use turbohttp_core::admission::{Effects, Outcome, Priority, Refusal, Scheduler, State, VisitId};
+
+use turbohttp_core::timeline::Phase;
+
+use super::desk::Desk;
+use super::execute::Lane;
+use super::{contain, contained_drop};
+use crate::clock;
+use crate::error::{Error, ErrorKind, Result};
+
+mod outlook;
+
+pub(super) use outlook::Outlook;
+
+pub(super) struct Slot<J, O> {
+    pub(super) desk: Arc<Desk<J, O>>,
+    pub(super) lane: Lane,
+    pub(super) deadline: Option<Instant>,
+    /// Its ticket has been given up while it ran; read by the worker at every poll.
+    is_canceled: AtomicBool,
+    seat: Mutex<Seat<J, O>>,
+}
+
+struct Seat<J, O> {
+    stage: Stage<J, O>,
+    priority: Priority,
+    /// Its visit and its place in the table, once it is in the queue.
+    place: Option<(VisitId, u64)>,
+    /// Who waits for room, or for the outcome.
+    waker: Option<Waker>,
+}
+
+enum Stage<J, O> {
+    /// In the queue, or before it for want of room.
+    Waiting(J),
+    Running,
+    /// Not let in; for the one who waited for room.
+    TurnedAway(J, Error),
+    /// `None` when it has been taken.
+    Done(Option<Result<O>>),
+}
+
+/// What has come out of a slot under locks, to be dropped and woken without.
+#[must_use = "it is to be dropped without a lock held"]
+pub(super) struct Leftover<J, O> {
+    stage: Option<Stage<J, O>>,
+    waker: Option<Waker>,
+    tag: Option<u64>,
+}
+
+impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
+    pub(super) fn new(
+        desk: Arc<Desk<J, O>>,
+        job: J,
+        lane: Lane,
+        priority: Priority,
+        deadline: Option<Instant>,
+    ) -> Slot<J, O> {
+        Slot {
+            desk,
+            lane,
+            deadline,
+            is_canceled: AtomicBool::new(false),
+            seat: Mutex::new(Seat {
+                stage: Stage::Waiting(job),
+                priority,
+                place: None,
+                waker: None,
+            }),
+        }
+    }
+
+    fn seat(&self) -> MutexGuard<'_, Seat<J, O>> {
+        self.seat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn priority(&self) -> Priority {
+        self.seat().priority
+    }
+
+    /// Whether the worker is to drop the job.
+    pub(super) fn is_canceled(&self) -> bool {
+        self.is_canceled.load(Ordering::Acquire)
+    }
+
+    /// Whether it may still be let in. Under the scheduler's lock.
+    pub(super) fn is_outside(&self) -> bool {
+        let seat = self.seat();
+        seat.place.is_none() && matches!(seat.stage, Stage::Waiting(_))
+    }
+
+    /// It is in the queue. Under the scheduler's lock.
+    pub(super) fn sit_down(&self, visit: VisitId, tag: u64) {
+        self.seat().place = Some((visit, tag));
+    }
+
+    /// The worker takes the job; `None` if it was canceled just now.
+    pub(super) fn take_job(&self) -> Option<J> {
+        let mut seat = self.seat();
+        match mem::replace(&mut seat.stage, Stage::Running) {
+            Stage::Waiting(job) => Some(job),
+            other => {
+                seat.stage = other;
+                None
+            }
+        }
+    }
+
+    /// Gives a job back that has not been let in, at any rate.
+    pub(super) fn reclaim(&self) -> Option<J> {
+        let mut seat = self.seat();
+        match mem::replace(&mut seat.stage, Stage::Done(None)) {
+            Stage::Waiting(job) | Stage::TurnedAway(job, _) => Some(job),
+            other => {
+                seat.stage = other;
+                None
+            }
+        }
+    }
+
+    /// Gives a job back that was turned away, with the reason.
+    pub(super) fn reclaim_turned_away(&self) -> Option<(J, Error)> {
+        let mut seat = self.seat();
+        match mem::replace(&mut seat.stage, Stage::Done(None)) {
+            Stage::TurnedAway(job, error) => Some((job, error)),
+            other => {
+                seat.stage = other;
+                None
+            }
+        }
+    }
+
+    /// The job is not let in: whoever waits for that is told.
+    pub(super) fn turn_away(&self, error: Error) {
+        let mut seat = self.seat();
+        match mem::replace(&mut seat.stage, Stage::Done(None)) {
+            Stage::Waiting(job) => seat.stage = Stage::TurnedAway(job, error),
+            other => seat.stage = other,
+        }
+        let waker = seat.waker.take();
+        drop(seat);
+        wake(waker);
+    }
+
+    /// The job is let in: whoever waits for that is told.
+    pub(super) fn tell(&self) {
+        let waker = self.seat().waker.take();
+        wake(waker);
+    }
+
+    /// Writes the outcome down, and the visit leaves. A job that was canceled or cut off meanwhile stays
+    /// so.
+    pub(super) fn finish(&self, visit: VisitId, result: Result<O>, outcome: Outcome) {
+        let (leftover, unwanted) = self.desk.control.act(|scheduler, effects| {
+            let now = clock::now();
+            let mut seat = self.seat();
+            if matches!(seat.stage, Stage::Done(_)) {
+                scheduler.leave(visit, Outcome::Canceled, now, effects);
+                return (None, Some(result));
+            }
+            let (result, unwanted) = match scheduler.finish_job(visit, outcome, now, effects) {
+                true => (result, None),
+                // It has been counted as cut off.
+                false => (Err(self.desk.stopped()), Some(result)),
+            };
+            scheduler.leave(visit, outcome, now, effects);
+            (Some(seat.end(result)), unwanted)
+        });
+        contained_drop(unwanted);
+        if let Some(leftover) = leftover {
+            leftover.settle(&self.desk);
+        }
+    }
+
+    /// Ends the job if the scheduler has refused it, or a stop has cut it off.
+    fn look(&self) {
+        let leftover = self.desk.control.act(|scheduler, effects| {
+            let mut seat = self.seat();
+            let error = self.lane.explain(self.ended_by(&seat, scheduler)?);
+            let place = seat.place;
+            let mut leftover = seat.end(Err(error));
+            leftover.leave_unless_taken(place, scheduler, effects);
+            Some(leftover)
+        });
+        if let Some(leftover) = leftover {
+            leftover.settle(&self.desk);
+        }
+    }
+
+    fn ended_by(&self, seat: &Seat<J, O>, scheduler: &Scheduler) -> Option<Error> {
+        match &seat.stage {
+            Stage::Waiting(_) => match scheduler.state(seat.place?.0)? {
+                State::Refused(refusal) => Some(self.desk.refused(refusal)),
+                // A worker has it, and has not looked at it yet.
+                State::Taken => self.desk.is_cut().then(|| self.desk.stopped()),
+                _ => None,
+            },
+            Stage::Running => self.desk.is_cut().then(|| self.desk.stopped()),
+            Stage::TurnedAway(..) | Stage::Done(_) => None,
+        }
+    }
+
+    /// Takes the scheduler's answer for what waits, so that the slot is told of what comes next.
+    fn watch(self: &Arc<Self>) {
+        let Some((visit, _)) = self.seat().place else {
+            return;
+        };
+        let mut waker = Some(Waker::from(self.clone()));
+        self.desk.control.act(|scheduler, effects| {
+            if scheduler.state(visit) == Some(State::Queued) {
+                scheduler.set_waker(visit, waker.take()?, effects);
+            }
+            Some(())
+        });
+        drop(waker);
+    }
+}
+
+impl<J, O> Seat<J, O> {
+    fn end(&mut self, result: Result<O>) -> Leftover<J, O> {
+        Leftover {
+            stage: Some(mem::replace(&mut self.stage, Stage::Done(Some(result)))),
+            waker: self.waker.take(),
+            tag: None,
+        }
+    }
+}
+
+impl<J, O> Leftover<J, O> {
+    /// The visit of a job leaves that no worker has and none will; says whether that is so.
+    fn leave_unless_taken(
+        &mut self,
+        place: Option<(VisitId, u64)>,
+        scheduler: &mut Scheduler,
+        effects: &mut Effects,
+    ) -> bool {
+        let Some((visit, tag)) = place else {
+            return true;
+        };
+        let is_waiting = matches!(self.stage, Some(Stage::Waiting(_)));
+        if !is_waiting || scheduler.state(visit) == Some(State::Taken) {
+            return false;
+        }
+        scheduler.leave(visit, Outcome::Canceled, clock::now(), effects);
+        self.tag = Some(tag);
+        true
+    }
+
+    /// Without any lock: drops what is left of the job, wakes whoever waits for it, and lets in those
+    /// who wait for its place.
+    fn settle(self, desk: &Desk<J, O>)
+    where
+        J: Send + 'static,
+        O: Send + 'static,
+    {
+        let filed = self.tag.and_then(|tag| desk.unfile(tag));
+        let has_left = filed.is_some();
+        contained_drop(filed);
+        contained_drop(self.stage);
+        wake(self.waker);
+        if has_left {
+            desk.let_in();
+        }
+    }
+}
+
+impl<J: Send + 'static, O: Send + 'static> Wake for Slot<J, O> {
+    /// Something has happened to a job that waits.
+    fn wake(self: Arc<Self>) {
+        self.look();
+        if matches!(self.seat().stage, Stage::Waiting(_)) {
+            // Everybody is woken when a janitor has gone: it still waits, and whoever holds the ticket
+            // starts another one.
+            self.watch();
+            self.tell();
+        }
+    }
+}
+
+impl<J, O> Drop for Slot<J, O> {
+    /// An outcome that nobody has taken is the user's, and often it is a worker that drops it.
+    fn drop(&mut self) {
+        let seat = self.seat.get_mut().unwrap_or_else(PoisonError::into_inner);
+        contained_drop(mem::replace(&mut seat.stage, Stage::Done(None)));
+        contained_drop(seat.waker.take());
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        // A waker that panics has no ticket to tell.
+        let _ = contain("waker", || waker.wake());
+    }
+}
+
+pub(super) fn canceled() -> Error {
+    Error::new(ErrorKind::Canceled, "canceled by its ticket")
+}
+
+impl<J, O> Desk<J, O> {
+    /// Why a job that waited is not run.
+    fn refused(&self, refusal: Refusal) -> Error {
+        match refusal {
+            Refusal::Expired => expired(),
+            _ => self.stopped(),
+        }
+    }
+}
+
+pub(super) fn expired() -> Error {
+    let message = "not started in time: the deadline passed in the queue";
+    Error::new(ErrorKind::ExpiredInQueue, message).in_phase(Phase::Queue)
+}

@@ -1,0 +1,153 @@
+//! What others see of a slot: its ticket, and the one who waits for room.
+
+use std::sync::atomic::Ordering;
+use std::task::{Context as TaskContext, Poll};
+
+use turbohttp_core::admission::{Priority, State};
+
+use super::{Seat, Slot, Stage, canceled};
+use crate::clock;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a ticket sees of its slot, whatever the job is.
+pub(in super::super) trait Outlook<O>: Send + Sync {
+    fn poll_result(&self, cx: &mut TaskContext<'_>) -> Poll<Result<O>>;
+    fn try_result(&self) -> Option<Result<O>>;
+    fn is_done(&self) -> bool;
+    fn cancel(&self) -> bool;
+    fn set_priority(&self, priority: Priority) -> Result<bool>;
+    fn position(&self) -> Option<usize>;
+}
+
+impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Slot<J, O> {
+    fn poll_result(&self, cx: &mut TaskContext<'_>) -> Poll<Result<O>> {
+        if let Some(result) = self.try_result() {
+            return Poll::Ready(result);
+        }
+        let is_open = |seat: &Seat<J, O>| !matches!(seat.stage, Stage::Done(_));
+        if self.poll_while(cx, is_open).is_pending() {
+            self.desk.control.keep_time();
+            return Poll::Pending;
+        }
+        match self.try_result() {
+            Some(result) => Poll::Ready(result),
+            None => Poll::Pending,
+        }
+    }
+
+    fn try_result(&self) -> Option<Result<O>> {
+        if !self.is_done() {
+            return None;
+        }
+        match &mut self.seat().stage {
+            Stage::Done(result) => Some(result.take().unwrap_or_else(|| Err(given()))),
+            _ => None,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        if matches!(self.seat().stage, Stage::Done(_)) {
+            return true;
+        }
+        self.look();
+        matches!(self.seat().stage, Stage::Done(_))
+    }
+
+    /// Ends the job where it stands; `false` if it is done already.
+    fn cancel(&self) -> bool {
+        let leftover = self.desk.control.act(|scheduler, effects| {
+            let mut seat = self.seat();
+            if let Stage::Done(_) = seat.stage {
+                return None;
+            }
+            let error = self.ended_by(&seat, scheduler);
+            let place = seat.place;
+            let error = self.lane.explain(error.unwrap_or_else(canceled));
+            let mut leftover = seat.end(Err(error));
+            if !leftover.leave_unless_taken(place, scheduler, effects)
+                && let Some((visit, _)) = place
+            {
+                // The worker is told, and drops the job itself.
+                self.is_canceled.store(true, Ordering::Release);
+                scheduler.nudge(visit, effects);
+            }
+            Some(leftover)
+        });
+        let Some(leftover) = leftover else {
+            return false;
+        };
+        leftover.settle(&self.desk);
+        true
+    }
+
+    fn set_priority(&self, priority: Priority) -> Result<bool> {
+        let desk = &self.desk;
+        let changed = desk.control.act(|scheduler, effects| {
+            let mut seat = self.seat();
+            let Some((visit, _)) = seat.place else {
+                return Ok(false);
+            };
+            if scheduler.state(visit) != Some(State::Queued) || seat.priority == priority {
+                return Ok(scheduler.state(visit) == Some(State::Queued));
+            }
+            let waiting = scheduler.group_load(desk.group).waiting;
+            if waiting[priority.index()] >= desk.per_priority {
+                return Err(desk.full(priority));
+            }
+            seat.priority = priority;
+            Ok(scheduler.set_priority(visit, priority, clock::now(), effects))
+        });
+        // There is room at the level it has left.
+        desk.let_in();
+        changed
+    }
+
+    fn position(&self) -> Option<usize> {
+        let place = self.seat().place;
+        let (visit, _) = place?;
+        self.desk
+            .control
+            .look(|scheduler| scheduler.position(visit))
+    }
+}
+
+impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
+    /// Waits until the job is in the queue, or is turned away.
+    pub(in super::super) fn poll_let_in(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let is_out =
+            |seat: &Seat<J, O>| seat.place.is_none() && matches!(seat.stage, Stage::Waiting(_));
+        self.poll_while(cx, is_out)
+    }
+
+    /// Waits while `holds`; what ends it wakes the waker.
+    fn poll_while(
+        &self,
+        cx: &mut TaskContext<'_>,
+        holds: impl Fn(&Seat<J, O>) -> bool,
+    ) -> Poll<()> {
+        let seat = self.seat();
+        if !holds(&seat) {
+            return Poll::Ready(());
+        }
+        if let Some(known) = &seat.waker
+            && known.will_wake(cx.waker())
+        {
+            return Poll::Pending;
+        }
+        drop(seat);
+        // Cloning and dropping wakers is foreign code: not under the lock.
+        let clone = cx.waker().clone();
+        let mut seat = self.seat();
+        if !holds(&seat) {
+            return Poll::Ready(());
+        }
+        let former = seat.waker.replace(clone);
+        drop(seat);
+        drop(former);
+        Poll::Pending
+    }
+}
+
+fn given() -> Error {
+    Error::new(ErrorKind::Closed, "the ticket has given its result already")
+}

@@ -1,0 +1,221 @@
+//! One worker: a task that does one job at a time, until its queue is closed.
+//!
+//! # Implementation
+//!
+//! A job that a worker has picked up holds its permit already. The worker polls the job's future in
+//! place; it is woken by the job, by the ticket when that is given up, and by the scheduler when the
+//! job is cut off. What panics is contained: it is the outcome of its job. A worker that is dropped
+//! before its queue is closed went with its runtime, and takes the queue along.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context as TaskContext, Poll};
+
+use turbohttp_core::admission::{Outcome, Picked, Stage};
+
+use super::desk::orphaned;
+use super::execute::{Execute, Start};
+use super::slot::{Slot, canceled, expired};
+use super::start::Life;
+use super::{Staff, contain, contained_drop};
+use crate::admission::Pass;
+use crate::clock;
+use crate::error::Result;
+
+pub(super) struct Worker<E: Execute> {
+    staff: Arc<Staff<E>>,
+    number: u32,
+    /// The queue is closed.
+    is_over: bool,
+}
+
+impl<E: Execute> Worker<E> {
+    pub(super) fn new(staff: Arc<Staff<E>>, number: u32) -> Worker<E> {
+        Worker {
+            staff,
+            number,
+            is_over: false,
+        }
+    }
+
+    pub(super) async fn work(mut self) {
+        while let Some(picked) = poll_fn(|cx| self.poll_next(cx)).await {
+            self.run(picked).await;
+            // Jobs that never wait would keep everybody else from this thread.
+            tokio::task::coop::consume_budget().await;
+        }
+        self.is_over = true;
+    }
+
+    /// The next job; `None` when the queue is closed.
+    fn poll_next(&self, cx: &mut TaskContext<'_>) -> Poll<Option<Picked>> {
+        let desk = &self.staff.desk;
+        let mut waker = Some(cx.waker().clone());
+        let (group, number) = (desk.group, self.number);
+        let next = desk.control.act(|scheduler, effects| {
+            if scheduler.group_stage(group) == Stage::Closed {
+                return Poll::Ready(None);
+            }
+            match waker.take() {
+                Some(waker) => scheduler
+                    .poll_worker(group, number, waker, clock::now(), effects)
+                    .map(Some),
+                None => Poll::Pending,
+            }
+        });
+        drop(waker);
+        next
+    }
+
+    async fn run(&self, picked: Picked) {
+        let Staff {
+            executor,
+            hooks,
+            desk,
+        } = &*self.staff;
+        let pass = Pass::new(desk.control.clone(), picked.visit);
+        let Some(slot) = desk.unfile(picked.tag) else {
+            return;
+        };
+        let mut stay = Stay {
+            slot,
+            pass: Some(pass),
+        };
+        contained_drop(picked.waker);
+        // It waits no more: there is room for another one.
+        desk.let_in();
+        let Some(mut job) = stay.slot.take_job() else {
+            return stay.end(Err(canceled()), Outcome::Canceled);
+        };
+        if stay.is_late() {
+            contained_drop(job);
+            let error = stay.slot.lane.explain(expired());
+            return stay.end(Err(error), Outcome::Expired);
+        }
+        if let Some(pass) = &stay.pass {
+            let start = Start {
+                pass,
+                waited: picked.waited,
+                priority: stay.slot.priority(),
+            };
+            (hooks.hand_over)(executor, &mut job, start);
+        }
+        let result = match self.contain(|| executor.execute(job)) {
+            Err(error) => Err(error),
+            Ok(future) => {
+                let mut future = pin!(Some(future));
+                let result = poll_fn(|cx| self.poll_job(&mut stay, future.as_mut(), cx)).await;
+                // What it holds is home before its end is told; a panic here changes nothing of that.
+                let _ = self.contain(|| future.set(None));
+                result
+            }
+        };
+        let outcome = match &result {
+            Ok(_) => Outcome::Completed,
+            Err(_) => Outcome::Failed,
+        };
+        stay.end(result, outcome);
+    }
+
+    fn poll_job<F>(
+        &self,
+        stay: &mut Stay<E::Job, E::Output>,
+        future: Pin<&mut Option<F>>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Result<E::Output>>
+    where
+        F: Future<Output = Result<E::Output>>,
+    {
+        let Some(future) = future.as_pin_mut() else {
+            unreachable!("it is dropped after the last poll");
+        };
+        if stay.is_interrupted() {
+            return Poll::Ready(Err(self.staff.desk.stopped()));
+        }
+        match self.contain(|| future.poll(cx)) {
+            Ok(Poll::Pending) if stay.poll_interrupted(cx).is_pending() => Poll::Pending,
+            Ok(Poll::Pending) => Poll::Ready(Err(self.staff.desk.stopped())),
+            Ok(Poll::Ready(result)) => Poll::Ready(result),
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Runs code of the executor; a panic is an error.
+    fn contain<R>(&self, code: impl FnOnce() -> R) -> Result<R> {
+        contain("executor", code).inspect_err(|_| {
+            self.staff.desk.panicked.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+}
+
+impl<E: Execute> Drop for Worker<E> {
+    fn drop(&mut self) {
+        let desk = &self.staff.desk;
+        desk.control.act(|scheduler, effects| {
+            scheduler.forget_worker(desk.group, self.number, effects);
+        });
+        if self.is_over {
+            return;
+        }
+        let mut life = desk.lock_life();
+        if matches!(*life, Life::Starting | Life::Stillborn) {
+            *life = Life::Stillborn;
+            return;
+        }
+        drop(life);
+        desk.orphan();
+    }
+}
+
+/// A job in the hands of a worker. If it is dropped before its end, the runtime has gone.
+struct Stay<J: Send + 'static, O: Send + 'static> {
+    slot: Arc<Slot<J, O>>,
+    /// `None` after its end.
+    pass: Option<Pass>,
+}
+
+impl<J: Send + 'static, O: Send + 'static> Stay<J, O> {
+    fn is_late(&self) -> bool {
+        let deadline = self.slot.deadline;
+        deadline.is_some_and(|deadline| deadline <= clock::now())
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.slot.is_canceled() || self.slot.desk.is_cut()
+    }
+
+    /// Whether the job is to be dropped; if not, the task is woken when it is.
+    fn poll_interrupted(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Some(pass) = &mut self.pass else {
+            return Poll::Ready(());
+        };
+        let cut = pass.poll_cut(cx);
+        // Looked at after the waker is known: who cancels from now on wakes it.
+        match self.is_interrupted() {
+            true => Poll::Ready(()),
+            false => cut,
+        }
+    }
+
+    fn end(mut self, result: Result<O>, outcome: Outcome) {
+        self.finish(result, outcome);
+    }
+
+    fn finish(&mut self, result: Result<O>, outcome: Outcome) {
+        if let Some(pass) = self.pass.take() {
+            self.slot.finish(pass.visit(), result, outcome);
+        }
+    }
+}
+
+impl<J: Send + 'static, O: Send + 'static> Drop for Stay<J, O> {
+    fn drop(&mut self) {
+        if self.pass.is_some() {
+            // First of all, so that the report counts this job too.
+            self.slot.desk.orphan();
+            self.finish(Err(orphaned()), Outcome::Aborted);
+        }
+    }
+}
