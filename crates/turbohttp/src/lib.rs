@@ -32,6 +32,8 @@ mod clock;
 mod config;
 mod context;
 mod error;
+#[cfg(doc)]
+pub mod guide;
 mod limiter;
 pub mod limits;
 mod middleware;

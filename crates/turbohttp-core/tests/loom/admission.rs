@@ -487,6 +487,9 @@ fn a_job_is_run_or_canceled() {
     model("cancel beside a worker's pick", || {
         let hall = Hall::new(1);
         let group = open_group(&hall);
+        let (flag, waker) = Flag::new();
+        // The worker sleeps: the job is its own from the start, and not picked up yet.
+        assert!(look(&hall, group, 0, &waker).is_none());
         let job = submit(&hall, group, 1);
         let canceler = thread::spawn({
             let hall = Arc::clone(&hall);
@@ -503,13 +506,9 @@ fn a_job_is_run_or_canceled() {
                 is_canceled
             }
         });
-        let (flag, waker) = Flag::new();
-        let mut picked = look(&hall, group, 0, &waker);
+        flag.wait();
+        let picked = look(&hall, group, 0, &waker);
         let is_canceled = canceler.join().unwrap();
-        if picked.is_none() && !is_canceled {
-            flag.wait();
-            picked = look(&hall, group, 0, &waker);
-        }
         assert_ne!(picked.is_some(), is_canceled, "run or canceled");
         if let Some(job) = picked {
             hall.leave(job);

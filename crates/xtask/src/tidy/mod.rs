@@ -10,6 +10,7 @@ use source::Source;
 
 mod arrows;
 mod async_docs;
+mod claims;
 mod features;
 mod limits;
 mod purity;
@@ -54,7 +55,7 @@ impl Violation {
 
 type Rule = fn(&[Source]) -> Vec<Violation>;
 
-const RULES: [(&str, Rule); 10] = [
+const RULES: [(&str, Rule); 11] = [
     ("imports point downward", arrows::check),
     (
         "core names no socket, clock, thread or runtime",
@@ -70,6 +71,7 @@ const RULES: [(&str, Rule); 10] = [
     ("every limit is used", limits::check),
     ("few files spawn", spawning::check),
     ("the README shows code that compiles", quickstart::check),
+    ("claims stand on tests", claims::check),
     ("no loose ends", words::check),
 ];
 
