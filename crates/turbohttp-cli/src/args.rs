@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use turbohttp::limits::QUEUE_JOBS_MAX;
+
+use crate::batch::engine::WAITING_LINES;
 
 /// An HTTP client that is bounded, cancel safe, and shows where the time went
 #[derive(Debug, Parser)]
@@ -30,16 +33,23 @@ pub(crate) enum Command {
     /// Send many requests: one URL or one JSON object per line
     ///
     /// An object has `url` and, if wanted, `method`, `headers`, `body`, `priority` (critical, high,
-    /// normal, low) and `output` (a file name for --out-dir). Blank lines and lines that begin with #
-    /// are skipped. A line that is wrong is reported and counted, and the others go on. So is a line
-    /// whose `output` is that of an earlier one; the names of about a million lines are remembered.
+    /// normal, low), `deadline_ms` (as --deadline) and `output` (a file name for --out-dir). Blank
+    /// lines and lines that begin with # are skipped. A line that is wrong is reported and counted,
+    /// and the others go on. So is a line whose `output` is that of an earlier one; the names of about
+    /// a million lines are remembered.
     ///
-    /// Ctrl-C lets what runs finish; pressed again, it stops at once. If nobody reads the output and
-    /// the command hangs on it, that takes a second and may leave unfinished `.part` files.
+    /// Of the lines that wait, the one of the highest priority is started first, and within one
+    /// priority the one that came first; a line whose host has all its requests running holds up no
+    /// other host.
+    ///
+    /// Ctrl-C stops the reading and lets everything finish that was read, for as long as --drain;
+    /// pressed again, it cancels that at once. If nobody reads the output and the command hangs on it,
+    /// that takes a second and may leave unfinished `.part` files.
     Batch(BatchArgs),
     /// Run the loopback server until Ctrl-C
     Serve(ServeArgs),
-    /// Run 2,000 requests over six servers in this process, and show the report
+    /// Run 2,000 requests over six servers in this process, then one dead host beside nine healthy
+    /// ones, and show the reports
     Demo,
     /// Run the benchmarks and check their gates
     Bench(BenchArgs),
@@ -52,7 +62,7 @@ pub(crate) struct ClientArgs {
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<String>,
 
-    /// Time for a whole request, as 10s, 500ms or 2m
+    /// Time for a whole request once it is started, as 10s, 500ms or 2m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 
@@ -139,8 +149,29 @@ pub(crate) struct BatchArgs {
     pub(crate) file: PathBuf,
 
     /// The most requests that run at once
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = total)]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = number::<TOTAL_MAX>)]
     pub(crate) total: usize,
+
+    /// The most requests that run at once to one host (scheme, name and port) [default: as --total]
+    #[arg(long, value_name = "N", value_parser = number::<TOTAL_MAX>)]
+    pub(crate) per_host: Option<usize>,
+
+    /// The most lines that wait at each priority; beyond it, reading pauses
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = WAITING_LINES,
+        value_parser = number::<QUEUE_JOBS_MAX>
+    )]
+    pub(crate) queue: usize,
+
+    /// Give a line up unsent, as expired_in_queue, when it has waited this long to be started
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) deadline: Option<Duration>,
+
+    /// How long after Ctrl-C what was read may take to finish
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(crate) drain: Duration,
 
     /// Write the bodies of statuses below 400 to files in this directory
     #[arg(long, value_name = "DIR")]
@@ -190,10 +221,10 @@ pub(crate) struct BenchArgs {
 /// The most requests at once: each needs a descriptor, and systems seldom grant more than this.
 const TOTAL_MAX: usize = 4_096;
 
-fn total(text: &str) -> Result<usize, String> {
+fn number<const MAX: usize>(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(total) if (1..=TOTAL_MAX).contains(&total) => Ok(total),
-        _ => Err(format!("write a number from 1 to {TOTAL_MAX}")),
+        Ok(number) if (1..=MAX).contains(&number) => Ok(number),
+        _ => Err(format!("write a number from 1 to {MAX}")),
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use turbohttp::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use turbohttp::{Body, Client, Limits, Method, Request, Timeouts, Tls};
 
 use crate::args::{BatchArgs, ClientArgs, GetArgs};
+use crate::batch::engine::Setup;
+use crate::batch::fetch::Orders;
 use crate::batch::line::{FIELDS_MAX, Rules, field};
 use crate::output::visible;
 
@@ -30,7 +33,11 @@ pub(crate) struct GetPlan {
 impl GetPlan {
     pub(crate) fn new(args: &GetArgs) -> anyhow::Result<GetPlan> {
         require_scheme(&args.url)?;
-        let client = client(&args.client, Limits::default())?;
+        let mut timeouts = Timeouts::default();
+        if let Some(limit) = args.client.timeout {
+            timeouts = timeouts.request(limit);
+        }
+        let client = client(&args.client, Limits::default(), timeouts)?;
         let mut request = Request::new(method(args)?, &args.url)?;
         // Credentials of the URL are there by now, and -u or -H replace them.
         let mut headers = headers(&args.client.headers)?;
@@ -71,8 +78,7 @@ impl GetPlan {
 pub(crate) struct BatchPlan {
     pub(crate) client: Client,
     pub(crate) rules: Rules,
-    pub(crate) total: usize,
-    pub(crate) directory: Option<PathBuf>,
+    pub(crate) setup: Setup,
 }
 
 impl BatchPlan {
@@ -85,24 +91,53 @@ impl BatchPlan {
             headers: headers(&args.client.headers)?,
             has_directory: args.out_dir.is_some(),
         };
-        Ok(BatchPlan {
-            // As many idle connections as requests at once, or every round would open new ones.
-            client: client(&args.client, pooled(args.total))?,
-            rules,
-            total: args.total,
+        let per_host = args.per_host.unwrap_or(args.total);
+        let orders = Orders {
+            deadline: args.deadline,
+            timeout: args.client.timeout,
             directory: args.out_dir.clone(),
+        };
+        Ok(BatchPlan {
+            client: client(
+                &args.client,
+                limits(args.total, per_host),
+                each_within(args.client.timeout),
+            )?,
+            rules,
+            setup: Setup {
+                total: args.total,
+                waiting: args.queue,
+                drain: args.drain,
+                orders,
+            },
         })
     }
 }
 
 const USER_AGENT_VALUE: &str = concat!("turbohttp/", env!("CARGO_PKG_VERSION"));
 
-/// Limits for `total` requests at once, whether they go to one origin or to many.
-pub(crate) fn pooled(total: usize) -> Limits {
-    let limits = Limits::default();
-    let per_origin = limits.idle_per_origin.max(total);
+/// Limits for so many requests at once, to all hosts and to one, with as many idle connections: or
+/// every round would open new ones.
+pub(crate) fn limits(total: usize, per_host: usize) -> Limits {
+    let limits = Limits::default().total(total).per_host(per_host);
+    let per_origin = limits.idle_per_origin.max(per_host);
     let in_all = limits.idle_total.max(total);
     limits.idle_per_origin(per_origin).idle_total(in_all)
+}
+
+/// No phase takes longer than `limit`. The client's own limit of a whole request is not used for
+/// requests that are queued: their time would begin in the queue.
+fn each_within(limit: Option<Duration>) -> Timeouts {
+    let all = Timeouts::default();
+    match limit {
+        None => all,
+        Some(limit) => all
+            .dns(all.dns.min(limit))
+            .connect(all.connect.min(limit))
+            .tls(all.tls.min(limit))
+            .head(all.head.min(limit))
+            .body(all.body.min(limit)),
+    }
 }
 
 /// The commonest mistake gets the remedy that the URL standard does not know.
@@ -117,7 +152,7 @@ pub(crate) fn require_scheme(url: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn client(args: &ClientArgs, limits: Limits) -> anyhow::Result<Client> {
+fn client(args: &ClientArgs, limits: Limits, timeouts: Timeouts) -> anyhow::Result<Client> {
     let mut tls = Tls::default();
     if let Some(path) = &args.cacert {
         tls = tls.root_pem(read("--cacert", path)?).only_added_roots();
@@ -127,10 +162,6 @@ fn client(args: &ClientArgs, limits: Limits) -> anyhow::Result<Client> {
     }
     if args.insecure {
         tls = tls.danger_accept_any_certificate();
-    }
-    let mut timeouts = Timeouts::default();
-    if let Some(limit) = args.timeout {
-        timeouts = timeouts.request(limit);
     }
     Ok(Client::builder()
         .limits(limits)

@@ -36,6 +36,15 @@ pub(crate) enum Command {
     Instructions(CountArgs),
     /// System calls per request and peer, by strace
     Syscalls(CountArgs),
+    /// Nine origins that answer beside one that never does: exits with 3 when the nine notice it
+    DeadHost {
+        /// Rounds of every setup
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+        /// Seconds each round is measured for
+        #[arg(long, default_value_t = 0.7)]
+        seconds: f64,
+    },
 }
 
 #[derive(clap::Args)]

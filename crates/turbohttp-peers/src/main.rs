@@ -10,6 +10,7 @@
 //! turbohttp-peers --only small-64 --peers limit-tokio,turbohttp
 //! turbohttp-peers instructions           user-space instructions per request, by callgrind
 //! turbohttp-peers syscalls               system calls per request, by strace
+//! turbohttp-peers dead-host              nine origins beside one that never answers
 //! ```
 #![deny(unsafe_code)]
 #![allow(
@@ -28,6 +29,7 @@ mod case;
 mod children;
 mod client;
 mod counting;
+mod dead_host;
 mod floors;
 mod histogram;
 mod load;
@@ -58,6 +60,9 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(Command::Spin { core }) => machine::spin(core),
         Some(Command::Instructions(count)) => counting::instructions(&count)?,
         Some(Command::Syscalls(count)) => counting::syscalls(&count)?,
+        Some(Command::DeadHost { rounds, seconds }) => {
+            return Ok(exit_code(dead_host::run(rounds, seconds)?));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -74,9 +79,13 @@ fn run(args: &args::RunArgs) -> anyhow::Result<ExitCode> {
     }
     let verdict = floors::judge(&results);
     print!("{verdict}");
-    Ok(if verdict.is_passed() {
+    Ok(exit_code(verdict.is_passed()))
+}
+
+fn exit_code(is_passed: bool) -> ExitCode {
+    if is_passed {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(EXIT_FLOOR_MISSED)
-    })
+    }
 }

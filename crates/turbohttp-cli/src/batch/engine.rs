@@ -1,20 +1,25 @@
-//! The loop of a batch: what may start, starts; what ends, is told.
+//! The loop of a batch: lines go into the queue as it has room for them; what ends, is told.
 
+use std::future::{Future, pending, poll_fn};
 use std::io;
-use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::TryRecvError;
 use tokio::task::JoinSet;
-use turbohttp::{Client, Response};
+use turbohttp::{Client, Closed, QueueOptions, RequestQueue, Shutdown};
 
-use super::outcome::{Failed, Outcome, Verdict};
+use super::fetch::{Accepted, Orders, follow, submit};
+use super::outcome::{Outcome, Verdict};
 use super::source::Line;
-use super::waiting::{Waiter, Waiting};
 use crate::interrupt::Interrupts;
-use crate::partial::Partial;
+
+/// Lines that may wait at each priority, unless --queue says otherwise: enough to choose among, and a
+/// bound of what they hold. Beyond it, no further line is read.
+pub(crate) const WAITING_LINES: usize = 512;
 
 /// Is told what happens in a batch.
 pub(crate) trait Watch {
@@ -25,114 +30,141 @@ pub(crate) trait Watch {
     /// When results can no longer be written, which ends the batch.
     fn finished(&mut self, outcome: Outcome, running: usize) -> io::Result<()>;
 
-    /// Ctrl-C: `running` requests go on, `waiting` lines were read and will not start.
-    fn interrupted(&mut self, running: usize, waiting: usize);
+    /// Ctrl-C: these many requests that were accepted go on, the rest of the lines is left.
+    fn interrupted(&mut self, accepted: usize, within: Duration);
 
-    /// Ctrl-C again: these many requests were stopped.
-    fn stopped(&mut self, running: usize);
+    /// Ctrl-C again: these many requests are canceled.
+    fn canceled(&mut self, accepted: usize);
 }
 
 /// How a batch came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Ended {
     AllDone,
-    Interrupted,
+    /// By Ctrl-C, and what became of everything accepted by then.
+    Interrupted(Closed),
+}
+
+/// How much a batch does at once and takes in.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// The most requests at once; the client has the same limit.
+    pub(crate) total: usize,
+    /// The most lines that wait at each priority.
+    pub(crate) waiting: usize,
+    /// How long what was accepted may take after Ctrl-C.
+    pub(crate) drain: Duration,
+    pub(crate) orders: Orders,
 }
 
 /// Runs the requests of a batch.
 pub(crate) struct Engine {
     client: Client,
-    /// The most requests at once.
-    total: usize,
-    directory: Option<Arc<PathBuf>>,
-    waiting: Waiting,
-    running: JoinSet<Outcome>,
+    queue: RequestQueue,
+    drain: Duration,
+    orders: Arc<Orders>,
+    /// The line that waits for room in the queue. While there is one, none is read.
+    submitting: Option<Pin<Box<dyn Future<Output = Accepted> + Send>>>,
+    /// What is in the queue, runs, or has just come to its end.
+    accepted: JoinSet<Outcome>,
     /// Whether lines may still come.
     is_open: bool,
     /// The number of the last line that came.
     last_line: u64,
-    is_interrupted: bool,
+    /// How often Ctrl-C was pressed.
+    interrupts: u8,
 }
 
 impl Engine {
-    pub(crate) fn new(client: Client, total: usize, directory: Option<PathBuf>) -> Engine {
-        Engine {
+    /// # Errors
+    ///
+    /// When `setup` is out of the bounds of a queue.
+    pub(crate) fn new(client: Client, setup: Setup) -> turbohttp::Result<Engine> {
+        let options = QueueOptions::default()
+            .workers(setup.total)
+            .per_priority(setup.waiting);
+        Ok(Engine {
+            queue: RequestQueue::new(&client, options)?,
             client,
-            total,
-            directory: directory.map(Arc::new),
-            waiting: Waiting::default(),
-            running: JoinSet::new(),
+            drain: setup.drain,
+            orders: Arc::new(setup.orders),
+            submitting: None,
+            accepted: JoinSet::new(),
             is_open: true,
             last_line: 0,
-            is_interrupted: false,
-        }
+            interrupts: 0,
+        })
     }
 
     /// Runs until every line has come to its end, or Ctrl-C.
-    ///
-    /// Dropping the future stops what runs.
     pub(crate) async fn run(
         mut self,
-        mut lines: mpsc::Receiver<Option<Line>>,
+        lines: mpsc::Receiver<Option<Line>>,
         interrupts: &mut Interrupts,
         watch: &mut dyn Watch,
     ) -> anyhow::Result<Ended> {
-        loop {
-            self.take_lines(&mut lines, watch)?;
-            self.start();
-            if self.is_over() {
-                break;
-            }
-            let may_read = self.may_read();
+        self.queue.start()?;
+        let ran = self.run_all(lines, interrupts, watch).await;
+        // If it broke off, waits until all are gone, and their unfinished files with them.
+        self.accepted.shutdown().await;
+        ran?;
+        if self.interrupts == 0 {
+            return Ok(Ended::AllDone);
+        }
+        // It has begun, and everything has come to its end: only the report is wanted.
+        Ok(Ended::Interrupted(self.client.close(Shutdown::Now).await))
+    }
+
+    async fn run_all(
+        &mut self,
+        mut lines: mpsc::Receiver<Option<Line>>,
+        interrupts: &mut Interrupts,
+        watch: &mut dyn Watch,
+    ) -> anyhow::Result<()> {
+        while !self.is_over() {
+            let may_read = self.is_open && self.submitting.is_none();
             tokio::select! {
                 biased;
-                () = interrupts.next() => {
-                    if self.is_interrupted {
-                        watch.stopped(self.running.len());
-                        // Waits until they are gone, and their unfinished files with them.
-                        self.running.shutdown().await;
-                        return Ok(Ended::Interrupted);
-                    }
-                    self.is_interrupted = true;
-                    watch.interrupted(self.running.len(), self.waiting.len());
-                }
-                Some(done) = self.running.join_next() => {
+                // The third is not heard, so that the process ends if the second has not ended it.
+                () = interrupts.next(), if self.interrupts < 2 => self.interrupt(watch).await,
+                Some(done) = self.accepted.join_next() => {
                     let outcome = done.context("a request ended by a panic")?;
-                    watch.finished(outcome, self.running.len())?;
+                    watch.finished(outcome, self.running())?;
+                }
+                accepted = once_there(&mut self.submitting) => {
+                    self.submitting = None;
+                    let timeout = self.orders.timeout;
+                    self.accepted.spawn(async move { Box::pin(follow(accepted, timeout)).await });
                 }
                 line = lines.recv(), if may_read => self.read(line, watch)?,
             }
         }
-        Ok(if self.is_interrupted {
-            Ended::Interrupted
-        } else {
-            Ended::AllDone
-        })
-    }
-
-    fn may_read(&self) -> bool {
-        self.is_open && !self.is_interrupted && self.waiting.has_room()
+        Ok(())
     }
 
     fn is_over(&self) -> bool {
-        let no_more = self.is_interrupted || (!self.is_open && self.waiting.is_empty());
-        no_more && self.running.is_empty()
+        !self.is_open && self.submitting.is_none() && self.accepted.is_empty()
     }
 
-    /// Takes all lines at hand before any starts, so that priority has something to choose from.
-    fn take_lines(
-        &mut self,
-        lines: &mut mpsc::Receiver<Option<Line>>,
-        watch: &mut dyn Watch,
-    ) -> io::Result<()> {
-        while self.may_read() {
-            match lines.try_recv() {
-                Ok(line) => self.read(Some(line), watch)?,
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => self.read(None, watch)?,
-            }
+    /// What was accepted and does not wait.
+    fn running(&self) -> usize {
+        let waiting: usize = self.queue.stats().waiting.iter().sum();
+        self.accepted.len().saturating_sub(waiting)
+    }
+
+    async fn interrupt(&mut self, watch: &mut dyn Watch) {
+        self.interrupts += 1;
+        if self.interrupts > 1 {
+            self.client.close_now();
+            return watch.canceled(self.accepted.len());
         }
-        Ok(())
+        self.is_open = false;
+        self.submitting = None;
+        let within = self.drain;
+        // A close that has begun goes on without its future.
+        let mut close = pin!(self.client.close(Shutdown::Drain { within }));
+        poll_fn(|cx| Poll::Ready(close.as_mut().poll(cx).is_ready())).await;
+        watch.interrupted(self.accepted.len(), within);
     }
 
     /// Takes what came from the channel of lines: a line, the end, or the channel's own end.
@@ -157,137 +189,41 @@ impl Engine {
     }
 
     fn take(&mut self, line: Line, watch: &mut dyn Watch) -> io::Result<()> {
-        let Line {
-            number,
-            weight,
-            job,
-        } = line;
-        self.last_line = number;
-        match job {
+        self.last_line = line.number;
+        let mut outcome = Outcome::new(line.number, line.weight);
+        match line.job {
             Ok(job) => {
-                self.waiting.push(Waiter {
-                    line: number,
-                    weight,
-                    job,
-                });
+                let (client, queue) = (self.client.clone(), self.queue.clone());
+                let orders = self.orders.clone();
+                self.submitting = Some(Box::pin(async move {
+                    submit(&client, &queue, &orders, outcome, job).await
+                }));
                 Ok(())
             }
             Err(reason) => {
-                let bad = Outcome {
-                    line: number,
-                    weight,
-                    url: None,
-                    bytes: 0,
-                    verdict: Verdict::Bad(reason),
-                    timeline: None,
-                };
-                watch.finished(bad, self.running.len())
+                outcome.verdict = Verdict::Bad(reason);
+                watch.finished(outcome, self.running())
             }
         }
     }
-
-    fn start(&mut self) {
-        while !self.is_interrupted && self.running.len() < self.total {
-            let Some(waiter) = self.waiting.pop() else {
-                return;
-            };
-            let client = self.client.clone();
-            let directory = self.directory.clone();
-            self.running
-                .spawn(async move { Box::pin(run_one(client, waiter, directory)).await });
-        }
-    }
 }
 
-/// Sends one request and reads its body to the end.
-///
-/// Dropping the future closes the connection and removes the unfinished file.
-async fn run_one(client: Client, waiter: Waiter, directory: Option<Arc<PathBuf>>) -> Outcome {
-    let Waiter { line, weight, job } = waiter;
-    let target = match (&directory, &job.output) {
-        (Some(directory), Some(name)) => Some(directory.join(name)),
-        _ => None,
-    };
-    let mut request = client.request(job.method, &job.url).headers(job.headers);
-    if !job.body.is_empty() {
-        request = request.body(job.body);
-    }
-    let mut outcome = Outcome {
-        line,
-        weight,
-        url: None,
-        bytes: 0,
-        verdict: Verdict::Answered(0),
-        timeline: None,
-    };
-    let sent = match request.build() {
-        Ok(request) => {
-            // In normal form, which holds no password.
-            outcome.url = Some(request.url().to_owned());
-            client.send(request).await
-        }
-        Err(error) => Err(error),
-    };
-    match sent {
-        Ok(response) => receive(response, target, &mut outcome).await,
-        Err(error) => {
-            outcome.timeline = error.timeline().cloned().map(Box::new);
-            outcome.verdict = Verdict::Failed(Failed::by_client(&error, None));
-        }
-    }
-    outcome
-}
-
-/// Reads the body, into a file if the status is no error.
-async fn receive(mut response: Response, target: Option<PathBuf>, outcome: &mut Outcome) {
-    let status = response.status().as_u16();
-    let target = target.filter(|_| status < 400);
-    let read = read_body(&mut response, target, &mut outcome.bytes).await;
-    outcome.timeline = Some(Box::new(response.timeline().clone()));
-    outcome.verdict = match read {
-        Ok(()) => Verdict::Answered(status),
-        Err(error) => Verdict::Failed(match error.downcast_ref::<turbohttp::Error>() {
-            Some(error) => Failed::by_client(error, Some(status)),
-            None => Failed::by_output(&error, Some(status)),
-        }),
-    };
-}
-
-async fn read_body(
-    response: &mut Response,
-    target: Option<PathBuf>,
-    bytes: &mut u64,
-) -> anyhow::Result<()> {
-    let mut file = match target {
-        Some(target) => {
-            if let Some(parent) = target.parent() {
-                std::fs::create_dir_all(parent)
-                    .with_context(|| format!("{} cannot be made", parent.display()))?;
-            }
-            Some(Partial::create(&target)?)
-        }
-        None => None,
-    };
-    while let Some(chunk) = response.chunk().await? {
-        *bytes += chunk.len() as u64;
-        if let Some(file) = &mut file {
-            file.write_all(chunk).await?;
-        }
-    }
-    match file {
-        Some(file) => file.finish().await,
-        None => Ok(()),
+/// Waits for a future that may not be there. Cancel safe: the future stays where it is.
+async fn once_there<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::time::Duration;
 
-    use tokio::sync::mpsc;
     use turbohttp::Client;
 
-    use super::{Engine, Line, Outcome, Watch};
+    use super::{Engine, Line, Orders, Outcome, Setup, Watch};
     use crate::batch::tally::Tally;
 
     #[derive(Default)]
@@ -300,29 +236,29 @@ mod tests {
             Ok(())
         }
 
-        fn interrupted(&mut self, _: usize, _: usize) {}
+        fn interrupted(&mut self, _: usize, _: Duration) {}
 
-        fn stopped(&mut self, _: usize) {}
+        fn canceled(&mut self, _: usize) {}
     }
 
     #[test]
     fn lines_that_break_off_without_the_end_are_a_failure() {
-        for (has_end, expected) in [(true, vec![3]), (false, vec![3, 4])] {
-            let (sender, mut lines) = mpsc::channel(2);
-            let job = Err("wrong".to_owned());
+        for (last, expected) in [(Some(None), vec![3]), (None, vec![3, 4])] {
             let bad = Line {
                 number: 3,
                 weight: 0,
-                job,
+                job: Err("wrong".to_owned()),
             };
-            sender.try_send(Some(bad)).unwrap();
-            if has_end {
-                sender.try_send(None).unwrap();
-            }
-            drop(sender);
-            let mut engine = Engine::new(Client::builder().build().unwrap(), 1, None);
+            let setup = Setup {
+                total: 1,
+                waiting: 1,
+                drain: Duration::from_secs(1),
+                orders: Orders::default(),
+            };
+            let mut engine = Engine::new(Client::builder().build().unwrap(), setup).unwrap();
             let mut told = Told::default();
-            engine.take_lines(&mut lines, &mut told).unwrap();
+            engine.read(Some(Some(bad)), &mut told).unwrap();
+            engine.read(last, &mut told).unwrap();
             assert!(engine.is_over());
             assert_eq!(told.0, expected);
             assert!(!told.1.is_all_ok());

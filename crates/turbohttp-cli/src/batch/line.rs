@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use turbohttp::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use turbohttp::{HeaderMap, HeaderName, HeaderValue, Method, Priority, Request};
 
 use super::name;
 use crate::output::visible;
@@ -32,18 +33,10 @@ pub(crate) struct Job {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) priority: Priority,
+    /// How long it may wait for its turn, if the line says so.
+    pub(crate) deadline: Option<Duration>,
     /// Where the body goes, within the directory of outputs.
     pub(crate) output: Option<PathBuf>,
-}
-
-/// Which of the lines waiting starts first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Priority {
-    Low,
-    #[default]
-    Normal,
-    High,
-    Critical,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +48,7 @@ struct Object {
     headers: BTreeMap<String, String>,
     body: Option<String>,
     priority: Option<String>,
+    deadline_ms: Option<u64>,
     output: Option<String>,
 }
 
@@ -85,6 +79,7 @@ pub(crate) fn parse(number: u64, line: &[u8], rules: &Rules) -> Option<Result<Jo
             headers: BTreeMap::new(),
             body: None,
             priority: None,
+            deadline_ms: None,
             output: None,
         }
     };
@@ -126,7 +121,8 @@ fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
         priority: object
             .priority
             .as_deref()
-            .map_or(Ok(Priority::Normal), priority)?,
+            .map_or(Ok(Priority::default()), priority)?,
+        deadline: object.deadline_ms.map(deadline).transpose()?,
         output,
     })
 }
@@ -158,17 +154,14 @@ fn method(name: &str) -> Result<Method, String> {
 }
 
 fn priority(name: &str) -> Result<Priority, String> {
-    match name {
-        "critical" => Ok(Priority::Critical),
-        "high" => Ok(Priority::High),
-        "normal" => Ok(Priority::Normal),
-        "low" => Ok(Priority::Low),
-        _ => {
-            let name = visible(name);
-            Err(format!(
-                "unknown priority \"{name}\": use critical, high, normal or low"
-            ))
-        }
+    let parsed = name.parse::<Priority>();
+    parsed.map_err(|error| format!("{error} (got \"{}\")", visible(name)))
+}
+
+fn deadline(ms: u64) -> Result<Duration, String> {
+    match ms {
+        0 => Err("deadline_ms must be 1 or more (got 0)".to_owned()),
+        ms => Ok(Duration::from_millis(ms)),
     }
 }
 
@@ -184,6 +177,8 @@ pub(crate) fn field(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{Job, Priority, Rules, parse};
 
     fn parsed(line: &str) -> Option<Result<Job, String>> {
@@ -201,13 +196,14 @@ mod tests {
             (job.url.as_str(), job.priority),
             ("http://h/a", Priority::Normal)
         );
-        let text = r#"{"url":"http://h/","method":"PUT","headers":{"x":"1"},"body":"b","priority":"high"}"#;
+        let text = r#"{"url":"http://h/","method":"PUT","headers":{"x":"1"},"body":"b","priority":"high","deadline_ms":250}"#;
         let job = parsed(text).unwrap().unwrap();
         assert_eq!((job.method.as_str(), &job.body[..]), ("PUT", &b"b"[..]));
         assert_eq!(
             (job.headers["x"].as_bytes(), job.priority),
             (&b"1"[..], Priority::High)
         );
+        assert_eq!(job.deadline, Some(Duration::from_millis(250)));
         assert!(job.output.is_none());
     }
 
@@ -237,7 +233,7 @@ mod tests {
             ),
             (
                 r#"{"url":"http://h/","priority":"urgent"}"#,
-                "unknown priority \"urgent\"",
+                "one of critical, high, normal, low (got \"urgent\")",
             ),
             (
                 r#"{"url":"http://h/","headers":{"a b":"1"}}"#,
@@ -246,6 +242,14 @@ mod tests {
             (
                 r#"{"url":"http://h/","headers":{"a":"1\n2"}}"#,
                 "header a: its value",
+            ),
+            (
+                r#"{"url":"http://h/","deadline_ms":0}"#,
+                "deadline_ms must be 1 or more (got 0)",
+            ),
+            (
+                r#"{"url":"http://h/","deadline_ms":-5}"#,
+                "invalid value: integer `-5`",
             ),
             (r#"{"url":"http://h/","output":"a"}"#, "needs --out-dir"),
         ];

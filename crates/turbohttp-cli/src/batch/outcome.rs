@@ -59,6 +59,18 @@ impl Failed {
 }
 
 impl Outcome {
+    /// Of a line of which nothing is known yet.
+    pub(crate) fn new(line: u64, weight: u64) -> Outcome {
+        Outcome {
+            line,
+            weight,
+            url: None,
+            bytes: 0,
+            verdict: Verdict::Answered(0),
+            timeline: None,
+        }
+    }
+
     /// Whether the request was answered below 400 and whole.
     pub(crate) fn is_ok(&self) -> bool {
         matches!(self.verdict, Verdict::Answered(status) if status < 400)

@@ -15,7 +15,7 @@ use super::name::Taken;
 /// error of that line.
 pub(crate) const LINE_BYTES_MAX: usize = 256 * 1024;
 
-/// Lines read ahead of the engine's own store: enough that it need not wait for the thread.
+/// Lines read ahead of the queue: enough that the engine need not wait for the thread.
 const LINES_AHEAD_MAX: usize = 64;
 
 /// A line that asks for something.

@@ -1,6 +1,9 @@
 //! Counts of what became of many lines.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use turbohttp::{ErrorKind, Phase, Timeline};
 
 use super::histogram::Histogram;
 use super::outcome::{Outcome, Verdict};
@@ -13,16 +16,56 @@ pub(crate) struct Tally {
     /// At most one entry per kind of error.
     pub(crate) failed_by_kind: BTreeMap<&'static str, u64>,
     pub(crate) bad_lines: u64,
-    /// Requests that were stopped while they ran.
-    pub(crate) stopped: u64,
+    /// Requests that an interrupt ended, waiting or running.
+    pub(crate) canceled: u64,
     pub(crate) bytes: u64,
-    /// Of requests that were answered whole, whatever the status.
+    /// Of requests that were answered whole, whatever the status; without the waits.
     pub(crate) latency: Histogram,
+    /// Of all requests, in the order of [`REASONS`].
+    pub(crate) waits: [Waits; REASONS.len()],
+}
+
+/// What a request may wait for before it is started.
+pub(crate) const REASONS: [Phase; 4] = [
+    Phase::Queue,
+    Phase::Pause,
+    Phase::HostPermit,
+    Phase::TotalPermit,
+];
+
+/// The waits for one reason.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waits {
+    /// Requests that waited.
+    pub(crate) count: u64,
+    pub(crate) sum: Duration,
+    pub(crate) max: Duration,
+}
+
+impl Waits {
+    fn add(&mut self, wait: Duration) {
+        if !wait.is_zero() {
+            self.count += 1;
+            self.sum += wait;
+            self.max = self.max.max(wait);
+        }
+    }
+}
+
+/// How long a request waited before it was started.
+pub(crate) fn waited(timeline: &Timeline) -> Duration {
+    REASONS.map(|phase| timeline.duration(phase)).iter().sum()
 }
 
 impl Tally {
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         self.bytes += outcome.bytes;
+        let timeline = outcome.timeline.as_deref();
+        if let Some(timeline) = timeline {
+            for (waits, phase) in self.waits.iter_mut().zip(REASONS) {
+                waits.add(timeline.duration(phase));
+            }
+        }
         match &outcome.verdict {
             Verdict::Answered(status) => {
                 if *status < 400 {
@@ -30,9 +73,13 @@ impl Tally {
                 } else {
                     self.http_errors += 1;
                 }
-                if let Some(timeline) = &outcome.timeline {
-                    self.latency.add(timeline.total());
+                if let Some(timeline) = timeline {
+                    let latency = timeline.total().saturating_sub(waited(timeline));
+                    self.latency.add(latency);
                 }
+            }
+            Verdict::Failed(failed) if failed.kind == ErrorKind::Canceled.name() => {
+                self.canceled += 1;
             }
             Verdict::Failed(failed) => *self.failed_by_kind.entry(failed.kind).or_default() += 1,
             Verdict::Bad(_) => self.bad_lines += 1,
@@ -43,13 +90,13 @@ impl Tally {
         self.failed_by_kind.values().sum()
     }
 
-    /// Requests that came to an end, good or bad.
+    /// Requests that came to an end of their own, good or bad.
     pub(crate) fn finished(&self) -> u64 {
         self.ok + self.http_errors + self.failed()
     }
 
     /// Whether every line was answered below 400 and whole.
     pub(crate) fn is_all_ok(&self) -> bool {
-        self.finished() == self.ok && self.bad_lines == 0 && self.stopped == 0
+        self.finished() == self.ok && self.bad_lines == 0 && self.canceled == 0
     }
 }

@@ -14,7 +14,7 @@ use crate::batch::source;
 use crate::batch::tally::Tally;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupts;
-use crate::output::text::{of, summary};
+use crate::output::text::{duration, of, summary};
 use crate::output::{json, note, stderr_is_terminal};
 use crate::plan::BatchPlan;
 use crate::progress::Progress;
@@ -26,11 +26,14 @@ pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
     let lines = source::read(input, plan.rules).context("a thread to read lines")?;
     let is_watched = args.progress == When::Auto && stderr_is_terminal();
     let mut report = Report::new(Progress::of_requests(is_watched, length), args.json);
-    let engine = Engine::new(plan.client, plan.total, plan.directory);
+    let engine = Engine::new(plan.client, plan.setup).map_err(anyhow::Error::from)?;
     let ended = engine.run(lines, &mut interrupts, &mut report).await?;
     let tally = report.end();
     Ok(match ended {
-        Ended::Interrupted => Exit::Interrupted,
+        Ended::Interrupted(closed) => {
+            note(&format!("  after Ctrl-C: {closed}"));
+            Exit::Interrupted
+        }
         Ended::AllDone if tally.is_all_ok() => Exit::Ok,
         Ended::AllDone => Exit::SomeFailed,
     })
@@ -96,16 +99,19 @@ impl Watch for Report {
         Ok(())
     }
 
-    fn interrupted(&mut self, running: usize, waiting: usize) {
-        let mut message = format!("interrupted: finishing {}", of(running as u64, "request"));
-        if waiting > 0 {
-            message.push_str(", leaving the other lines");
-        }
-        message.push_str("; Ctrl-C again stops at once");
-        self.progress.say(&format!("turbohttp: {message}"));
+    fn interrupted(&mut self, accepted: usize, within: Duration) {
+        self.progress.say(&format!(
+            "turbohttp: interrupted: reading no more, finishing {} within {}; \
+             Ctrl-C again cancels at once",
+            of(accepted as u64, "request"),
+            duration(within),
+        ));
     }
 
-    fn stopped(&mut self, running: usize) {
-        self.tally.stopped = running as u64;
+    fn canceled(&mut self, accepted: usize) {
+        let accepted = of(accepted as u64, "request");
+        self.progress.say(&format!(
+            "turbohttp: interrupted again: canceling {accepted}"
+        ));
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::batch::tally::Tally;
+use crate::batch::tally::{REASONS, Tally, Waits};
 
 /// A duration with three or four digits and its unit.
 pub(crate) fn duration(duration: Duration) -> String {
@@ -87,8 +87,8 @@ pub(crate) fn summary(tally: &Tally, elapsed: Duration) -> String {
         let _ = write!(out, " ({})", kinds.join(", "));
     }
     let _ = writeln!(out, "   bad lines {}", count(tally.bad_lines));
-    if tally.stopped > 0 {
-        let _ = writeln!(out, "  stopped while running {}", count(tally.stopped));
+    if tally.canceled > 0 {
+        let _ = writeln!(out, "  canceled by Ctrl-C {}", count(tally.canceled));
     }
     let latency = &tally.latency;
     if !latency.is_empty() {
@@ -100,6 +100,25 @@ pub(crate) fn summary(tally: &Tally, elapsed: Duration) -> String {
             duration(latency.quantile(0.99)),
             duration(latency.max()),
         );
+    }
+    out.push_str(&waits(&tally.waits));
+    out
+}
+
+/// A line for each reason for which requests waited before they were started.
+pub(crate) fn waits(by_reason: &[Waits; REASONS.len()]) -> String {
+    let mut out = String::new();
+    for (waits, phase) in by_reason.iter().zip(REASONS) {
+        if waits.count > 0 {
+            let _ = writeln!(
+                out,
+                "  waited for {:<12} {:>9} for {} in all, {} at most",
+                phase.name(),
+                of(waits.count, "request"),
+                duration(waits.sum),
+                duration(waits.max),
+            );
+        }
     }
     out
 }

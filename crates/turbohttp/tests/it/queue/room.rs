@@ -165,7 +165,9 @@ async fn submitters_are_let_in_by_workers_and_turned_away_by_a_stop() {
     });
     let mut stopping = Box::pin(stopping);
     assert!(poll_times(&mut stopping, 1).await.is_none());
+    let began = tokio::time::Instant::now();
     let turned_away = fourth.await.unwrap().unwrap_err();
+    assert_eq!(began.elapsed(), Duration::ZERO);
     assert_eq!(turned_away.kind(), ErrorKind::Closed);
     assert_eq!(turned_away.into_job().id, 4);
     let stopped = stopping.await;

@@ -103,6 +103,27 @@ fn when_the_runtime_goes_everything_resolves() {
 }
 
 #[test]
+fn when_the_runtime_goes_while_nothing_runs_what_waits_resolves() {
+    for runtime in runtimes() {
+        let bed = Bed::workers(2);
+        let mut ticket = bed.put(0, Act::Done);
+        let until = std::time::Instant::now() + seconds(3_600);
+        bed.queue.limiter().pause("", until).unwrap();
+        runtime.block_on(async {
+            bed.queue.start().unwrap();
+            settle().await;
+        });
+        assert!(!ticket.is_done());
+        drop(runtime);
+        assert_eq!(kind(ticket.try_result().unwrap()), ErrorKind::Runtime);
+        assert!(!bed.queue.is_running());
+        let rejected = bed.queue.try_submit(bed.job(1, Act::Done)).unwrap_err();
+        assert_eq!(rejected.kind(), ErrorKind::Closed);
+        assert_quiet(&bed.queue.limiter());
+    }
+}
+
+#[test]
 fn when_the_runtime_goes_during_a_drain_the_drain_ends() {
     for runtime in runtimes() {
         let (bed, mut tickets) = full(&runtime);

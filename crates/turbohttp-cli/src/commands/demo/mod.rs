@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 use turbohttp::{Client, Stats, Timeline};
 use turbohttp_loopback::{Fail, FailWith, Options, Server};
 
-use crate::batch::engine::{Ended, Engine, Watch};
+use crate::batch::engine::{Ended, Engine, Setup, WAITING_LINES, Watch};
+use crate::batch::fetch::Orders;
 use crate::batch::line::Rules;
 use crate::batch::outcome::Outcome;
 use crate::batch::source::{self, Line};
@@ -17,13 +18,18 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupts;
 use crate::output::text::{OriginRow, count, of, origins, summary};
 use crate::output::{Paint, stderr_is_terminal, waterfall};
-use crate::plan::pooled;
+use crate::plan::limits;
 use crate::progress::Progress;
+
+mod dead_host;
 
 const REQUESTS: usize = 2_000;
 
 /// The most requests at once.
 const TOTAL: usize = 64;
+
+/// How long what runs may take after Ctrl-C.
+const DRAIN: Duration = Duration::from_secs(5);
 
 const SLOW_DELAY: Duration = Duration::from_millis(20);
 
@@ -57,24 +63,44 @@ pub(crate) async fn run() -> Result<Exit, Failure> {
     let mut interrupts = Interrupts::listen().context("listening for Ctrl-C")?;
     let servers = start_servers().context("starting a server on the loopback interface")?;
     let client = Client::builder()
-        .limits(pooled(TOTAL))
+        .limits(limits(TOTAL, TOTAL))
         .build()
         .map_err(anyhow::Error::from)?;
     let lines = requests(&servers).context("a thread to read lines")?;
     let progress = Progress::of_requests(stderr_is_terminal(), Some(REQUESTS as u64));
     let mut report = Report::new(progress);
-    let engine = Engine::new(client.clone(), TOTAL, None);
+    let engine = Engine::new(client.clone(), setup()).map_err(anyhow::Error::from)?;
     let ended = engine.run(lines, &mut interrupts, &mut report).await?;
     let end = report.end();
     let stats = client.stats();
-    let written = io::stdout()
-        .lock()
-        .write_all(render(&end, &servers, &stats).as_bytes());
-    written.context("stdout cannot be written")?;
-    if ended == Ended::Interrupted {
+    write(&render(&end, &servers, &stats))?;
+    if let Ended::Interrupted(_) = ended {
         return Ok(Exit::Interrupted);
     }
-    verdict(&end, &stats)
+    check(&end, &stats)?;
+    drop(servers);
+    tokio::select! {
+        biased;
+        () = interrupts.next() => Ok(Exit::Interrupted),
+        shown = Box::pin(dead_host::show()) => {
+            write(&shown?)?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn setup() -> Setup {
+    Setup {
+        total: TOTAL,
+        waiting: WAITING_LINES,
+        drain: DRAIN,
+        orders: Orders::default(),
+    }
+}
+
+fn write(text: &str) -> anyhow::Result<()> {
+    let written = io::stdout().lock().write_all(text.as_bytes());
+    written.context("stdout cannot be written")
 }
 
 fn start_servers() -> io::Result<Vec<Server>> {
@@ -198,15 +224,13 @@ impl Watch for Report {
         Ok(())
     }
 
-    fn interrupted(&mut self, running: usize, _waiting: usize) {
-        let running = of(running as u64, "request");
+    fn interrupted(&mut self, accepted: usize, _within: Duration) {
+        let accepted = of(accepted as u64, "request");
         self.progress
-            .say(&format!("turbohttp: interrupted: finishing {running}"));
+            .say(&format!("turbohttp: interrupted: finishing {accepted}"));
     }
 
-    fn stopped(&mut self, running: usize) {
-        self.all.stopped = running as u64;
-    }
+    fn canceled(&mut self, _accepted: usize) {}
 }
 
 fn render(end: &End, servers: &[Server], stats: &Stats) -> String {
@@ -261,16 +285,16 @@ fn held(stats: &Stats, on_used_connections: u64) -> String {
 }
 
 /// The failing origin is expected to fail; nothing else is.
-fn verdict(end: &End, stats: &Stats) -> Result<Exit, Failure> {
+fn check(end: &End, stats: &Stats) -> anyhow::Result<()> {
     let mut expected_to_work = CHARACTERS.iter().zip(&end.by_origin);
     if expected_to_work
         .any(|(character, tally)| *character != Character::Failing && !tally.is_all_ok())
     {
-        return Err(anyhow::anyhow!("an origin that works had failures: see the table").into());
+        anyhow::bail!("an origin that works had failures: see the table");
     }
     let buffers = stats.net.as_ref().map_or(0, |net| net.buffers.outstanding);
     if stats.contexts.outstanding != 0 || buffers != 0 {
-        return Err(anyhow::anyhow!("the client still holds something: see the report").into());
+        anyhow::bail!("the client still holds something: see the report");
     }
-    Ok(Exit::Ok)
+    Ok(())
 }

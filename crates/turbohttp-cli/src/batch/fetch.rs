@@ -1,0 +1,187 @@
+//! One line on its way: into the queue, to the server, and its body to where it goes.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use turbohttp::{
+    Client, Error, ErrorKind, Phase, Request, RequestQueue, Response, SubmitOptions, Ticket,
+    Timeline,
+};
+
+use super::line::Job;
+use super::outcome::{Failed, Outcome, Verdict};
+use super::tally::waited;
+use crate::clock;
+use crate::output::text;
+use crate::partial::Partial;
+
+/// How the requests of a batch are treated, where their lines do not say otherwise.
+#[derive(Debug, Default)]
+pub(crate) struct Orders {
+    /// How long a line may wait for its turn.
+    pub(crate) deadline: Option<Duration>,
+    /// How long a request may take once it is started.
+    pub(crate) timeout: Option<Duration>,
+    /// Where bodies go.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+/// A line that has been put in the queue, or could not be.
+pub(crate) struct Accepted {
+    outcome: Outcome,
+    target: Option<PathBuf>,
+    since: Instant,
+    ticket: Result<Ticket<Response>, Error>,
+}
+
+/// Puts a line in the queue, and waits for room if there is none.
+///
+/// Dropping the future withdraws the line.
+pub(crate) async fn submit(
+    client: &Client,
+    queue: &RequestQueue,
+    orders: &Orders,
+    mut outcome: Outcome,
+    job: Job,
+) -> Accepted {
+    let since = clock::now();
+    let target = orders.directory.as_deref().zip(job.output.as_deref());
+    let target = target.map(|(directory, name)| directory.join(name));
+    let mut options = SubmitOptions::default();
+    options.within = job.deadline.or(orders.deadline);
+    let ticket = match request(client, job) {
+        Ok(request) => {
+            // In normal form, which holds no password.
+            outcome.url = Some(request.url().to_owned());
+            let submitted = queue.submit_with(request, options).await;
+            submitted.map_err(Error::from)
+        }
+        Err(error) => Err(error),
+    };
+    Accepted {
+        outcome,
+        target,
+        since,
+        ticket,
+    }
+}
+
+fn request(client: &Client, job: Job) -> turbohttp::Result<Request> {
+    let mut request = client
+        .request(job.method, &job.url)
+        .headers(job.headers)
+        .priority(job.priority);
+    if !job.body.is_empty() {
+        request = request.body(job.body);
+    }
+    request.build()
+}
+
+/// Waits for the answer and reads its body to the end.
+///
+/// Dropping the future cancels the request and removes the unfinished file.
+pub(crate) async fn follow(accepted: Accepted, timeout: Option<Duration>) -> Outcome {
+    let Accepted {
+        mut outcome,
+        target,
+        since,
+        ticket,
+    } = accepted;
+    let answer = match ticket {
+        Ok(ticket) => ticket.await,
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(response) => receive(response, target, timeout, &mut outcome).await,
+        Err(error) => {
+            let timeline = error.timeline().cloned();
+            outcome.timeline = Some(Box::new(timeline.unwrap_or_else(|| in_queue(since))));
+            outcome.verdict = Verdict::Failed(failed(&error, None));
+        }
+    }
+    outcome
+}
+
+/// What never left the queue has no timeline of its own.
+fn in_queue(since: Instant) -> Timeline {
+    let now = clock::now();
+    let mut timeline = Timeline::new();
+    timeline.begin(since);
+    timeline.record(Phase::Queue, since, now);
+    timeline.end(now);
+    timeline
+}
+
+/// Reads the body, into a file if the status is no error.
+async fn receive(
+    mut response: Response,
+    target: Option<PathBuf>,
+    timeout: Option<Duration>,
+    outcome: &mut Outcome,
+) {
+    let status = response.status().as_u16();
+    let target = target.filter(|_| status < 400);
+    let taken = response.timeline();
+    let taken = taken.total().saturating_sub(waited(taken));
+    let reading = read_body(&mut response, target.as_deref(), &mut outcome.bytes);
+    let read = match timeout {
+        None => reading.await,
+        Some(limit) => {
+            let read = tokio::time::timeout(limit.saturating_sub(taken), reading).await;
+            read.unwrap_or_else(|_| Err(late(limit).into()))
+        }
+    };
+    outcome.timeline = Some(Box::new(response.timeline().clone()));
+    outcome.verdict = match read {
+        Ok(()) => Verdict::Answered(status),
+        Err(error) => Verdict::Failed(match error.downcast_ref::<Error>() {
+            Some(error) => failed(error, Some(status)),
+            None => Failed::by_output(&error, Some(status)),
+        }),
+    };
+}
+
+fn late(limit: Duration) -> Error {
+    let message = format!("request did not end within {}", text::duration(limit));
+    Error::new(ErrorKind::Timeout, message)
+}
+
+/// The client is closed by Ctrl-C and nothing else: what that ends is canceled.
+fn failed(error: &Error, status: Option<u16>) -> Failed {
+    let mut failed = Failed::by_client(error, status);
+    match error.kind() {
+        ErrorKind::Closed => failed.kind = ErrorKind::Canceled.name(),
+        // Made here, where the phase cannot be put in.
+        ErrorKind::Timeout if failed.phase.is_none() => failed.phase = Some(Phase::Receive),
+        _ => {}
+    }
+    failed
+}
+
+async fn read_body(
+    response: &mut Response,
+    target: Option<&Path>,
+    bytes: &mut u64,
+) -> anyhow::Result<()> {
+    let mut file = match target {
+        Some(target) => {
+            if let Some(parent) = target.parent() {
+                std::fs::create_dir_all(parent)
+                    .with_context(|| format!("{} cannot be made", parent.display()))?;
+            }
+            Some(Partial::create(target)?)
+        }
+        None => None,
+    };
+    while let Some(chunk) = response.chunk().await? {
+        *bytes += chunk.len() as u64;
+        if let Some(file) = &mut file {
+            file.write_all(chunk).await?;
+        }
+    }
+    match file {
+        Some(file) => file.finish().await,
+        None => Ok(()),
+    }
+}
