@@ -14,6 +14,7 @@ use crate::body::{Body, Receipt, Received};
 use crate::clock;
 use crate::config::{Settings, Timeouts};
 use crate::error::{Error, ErrorKind, Result};
+use crate::trace;
 use crate::url::RequestUrl;
 
 /// Fields that a reset map may keep room for.
@@ -125,6 +126,7 @@ impl Context {
         for (phase, length) in parts {
             if !length.is_zero() {
                 self.timeline.record(phase, start, start + length);
+                trace::waited(phase, length);
                 start += length;
             }
         }

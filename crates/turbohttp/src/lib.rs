@@ -41,6 +41,7 @@ mod net;
 mod queue;
 mod request;
 mod response;
+mod trace;
 mod transport;
 mod url;
 

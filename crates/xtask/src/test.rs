@@ -13,7 +13,7 @@ struct Part {
     run: fn() -> Result<()>,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part {
         name: "check",
         again: "cargo xtask check",
@@ -28,6 +28,21 @@ const PARTS: [Part; 7] = [
         name: "tests without default features",
         again: "cargo test -p turbohttp --no-default-features --lib",
         run: || run::cargo_with(&["test", "-p", "turbohttp", "--no-default-features", "--lib"]),
+    },
+    Part {
+        name: "tests with tracing",
+        again: "cargo test -p turbohttp --features tracing --test tracing",
+        run: || {
+            run::cargo_with(&[
+                "test",
+                "-p",
+                "turbohttp",
+                "--features",
+                "tracing",
+                "--test",
+                "tracing",
+            ])
+        },
     },
     Part {
         name: "loom",

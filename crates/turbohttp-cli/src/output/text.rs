@@ -112,7 +112,7 @@ pub(crate) fn waits(by_reason: &[Waits; REASONS.len()]) -> String {
         if waits.count > 0 {
             let _ = writeln!(
                 out,
-                "  waited for {:<12} {:>9} for {} in all, {} at most",
+                "  waits: {:<12} {}, {} in all, {} at most",
                 phase.name(),
                 of(waits.count, "request"),
                 duration(waits.sum),

@@ -11,6 +11,9 @@ use super::text::{duration, of};
 /// Columns of the bars: with names and times a line stays within 80.
 const BAR_COLUMNS: usize = 44;
 
+/// Columns of the names, unless one is longer.
+const NAME_COLUMNS: usize = 8;
+
 /// One line about the connection, then one line per span: name, bar, begin and duration.
 pub(crate) fn draw(timeline: &Timeline, paint: Paint) -> String {
     let total = timeline.total();
@@ -23,6 +26,8 @@ pub(crate) fn draw(timeline: &Timeline, paint: Paint) -> String {
         );
     }
     out.push('\n');
+    let names = timeline.spans().map(|span| span.phase.row().name.len());
+    let name_columns = names.max().unwrap_or(0).max(NAME_COLUMNS);
     for span in timeline.spans() {
         let (start, length) = columns(&span, total);
         let row = span.phase.row();
@@ -30,7 +35,7 @@ pub(crate) fn draw(timeline: &Timeline, paint: Paint) -> String {
         let rest = BAR_COLUMNS - start - length;
         let _ = writeln!(
             out,
-            "  {:<8}|{:start$}{}{:rest$}| {:>9} {:>10}",
+            "  {:<name_columns$}|{:start$}{}{:rest$}| {:>9} {:>10}",
             row.name,
             "",
             paint.paint(colour(row.name), &bar),

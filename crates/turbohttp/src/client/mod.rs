@@ -24,6 +24,7 @@ use crate::limiter::ConcurrencyLimiter;
 use crate::net::{NetStats, NetWatch};
 use crate::request::Request;
 use crate::response::Response;
+use crate::trace::RequestSpan;
 use crate::transport::Held;
 
 mod builder;
@@ -288,7 +289,8 @@ impl Inner {
     #[inline]
     async fn send(&self, request: Request, mut pass: Pass) -> Result<Response> {
         let sent = {
-            let mut sending = pin!(self.transport.send(request));
+            let span = RequestSpan::new(request.method(), request.context.url.origin());
+            let mut sending = pin!(span.around(self.transport.send(request)));
             poll_fn(|cx| {
                 if pass.is_cut() {
                     return Poll::Ready(Err(Error::closed()));
