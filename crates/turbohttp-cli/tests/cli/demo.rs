@@ -15,6 +15,14 @@ fn the_demo_needs_nothing_and_reports() {
         "one request on a new connection:\nconnection ",
         "one request on a connection used again:\nconnection ",
         "p99",
+        "waits: queue ",
+        "one dead host beside 9 healthy ones, at most 6 requests per host and 64 in total:",
+        "healthy ones alone: ",
+        "healthy ones beside the dead one: ",
+        "waits: host_permit ",
+        "6 running, 34 waiting for its permits",
+        "40 inside: 0 completed, 0 failed, 34 canceled, 0 expired, 6 aborted; closed in ",
+        "0 permits, 0 waiting, 0 contexts, 0 connections, 0 buffers",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }

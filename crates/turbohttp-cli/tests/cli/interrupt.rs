@@ -5,8 +5,10 @@ use std::process::{Child, ChildStderr};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use turbohttp_loopback::script::{Script, Signal as Go, Step};
+use turbohttp_loopback::Server;
+use turbohttp_loopback::script::{Script, ScriptServer, Signal as Go, Step};
 
+use super::admission::Batch;
 use super::support::{Directory, server, turbohttp};
 
 fn press(child: &Child) {
@@ -14,7 +16,7 @@ fn press(child: &Child) {
 }
 
 /// Reads stderr up to a line that holds `part`: until then, the command has not got there.
-fn wait_for(stderr: &mut BufReader<ChildStderr>, part: &str) {
+fn wait_for(stderr: &mut BufReader<ChildStderr>, part: &str) -> String {
     let mut line = String::new();
     while !line.contains(part) {
         line.clear();
@@ -24,6 +26,7 @@ fn wait_for(stderr: &mut BufReader<ChildStderr>, part: &str) {
             "ended without saying {part}"
         );
     }
+    line
 }
 
 fn rest(mut stderr: BufReader<ChildStderr>) -> String {
@@ -38,52 +41,151 @@ fn until(condition: impl Fn() -> bool) {
     }
 }
 
-#[test]
-fn once_lets_what_runs_finish() {
-    let go = Go::new();
+/// A server that answers every connection when it is told to.
+fn answers_later(go: &Go) -> ScriptServer {
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
-    let script = Script::new()
-        .accept([Step::ReadHead, Step::Await(go.clone()), Step::send(answer)])
-        .repeat_last();
-    let server = script.start().unwrap();
-    let directory = Directory::new();
-    let file = directory.write("lines", format!("{}\n", server.url("/")).repeat(50));
-    let mut child = turbohttp(&["batch", &file, "--total", "3"])
-        .spawn()
-        .unwrap();
-    until(|| server.connections() == 3);
-    press(&child);
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    wait_for(&mut stderr, "interrupted: finishing 3 requests");
-    go.set();
-    let text = rest(stderr);
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
-    assert!(text.contains("3 requests finished"), "{text}");
-    assert!(text.contains("ok 3 "), "{text}");
-    assert_eq!(server.connections(), 3);
+    let steps = [Step::ReadHead, Step::Await(go.clone()), Step::send(answer)];
+    let script = Script::new().accept(steps).repeat_last();
+    script.start().unwrap()
+}
+
+/// How many requests a line of stderr tells that was waited for.
+fn told(line: &str, after: &str) -> usize {
+    let rest = line.split_once(after).unwrap().1;
+    rest.split(' ').next().unwrap().parse().unwrap()
 }
 
 #[test]
-fn twice_stops_at_once() {
-    let server = server();
+fn once_lets_what_was_accepted_finish() {
+    let go = Go::new();
+    let server = answers_later(&go);
+    let mut batch = Batch::start(&["--total", "3"]);
+    batch.give(&format!("{}\n", server.url("/")).repeat(10));
+    until(|| server.connections() == 3);
+    press(&batch.child);
+    let mut stderr = BufReader::new(batch.child.stderr.take().unwrap());
+    let line = wait_for(&mut stderr, "interrupted");
+    assert!(
+        line.contains("finishing 10 requests within 30.00 s"),
+        "{line}"
+    );
+    assert!(line.contains("Ctrl-C again cancels"), "{line}");
+    go.set();
+    let (rows, code) = batch.end();
+    let text = rest(stderr);
+    assert_eq!(code, Some(130), "{text}");
+    assert!(rows.values().all(|row| row["status"] == 200), "{rows:?}");
+    assert!(rows.keys().copied().eq(1..=10), "{rows:?}");
+    assert!(text.contains("10 requests finished"), "{text}");
+    let report =
+        "after Ctrl-C: 10 inside: 10 completed, 0 failed, 0 canceled, 0 expired, 0 aborted";
+    assert!(text.contains(report), "{text}");
+    assert_eq!(server.connections(), 10);
+}
+
+#[test]
+fn once_leaves_the_lines_that_were_not_accepted() {
+    let go = Go::new();
+    let server = answers_later(&go);
     let directory = Directory::new();
-    let input = format!("{}\n", server.url("/slow/100000/60000")).repeat(3)
-        + &format!("{}\n", server.url("/never")).repeat(50);
-    let file = directory.write("lines", input);
-    let out = directory.file("out");
-    let arguments = ["batch", &file, "--total", "5", "--out-dir", &out];
-    let mut child = turbohttp(&arguments).spawn().unwrap();
-    until(|| server.stats().in_flight == 5);
+    let file = directory.write("lines", format!("{}\n", server.url("/")).repeat(50));
+    let mut child = turbohttp(&["batch", &file, "--total", "2", "--queue", "1"])
+        .spawn()
+        .unwrap();
+    until(|| server.connections() == 2);
     press(&child);
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    wait_for(&mut stderr, "Ctrl-C again stops");
-    press(&child);
+    let accepted = told(&wait_for(&mut stderr, "interrupted"), "finishing ");
+    assert!((2..=3).contains(&accepted), "{accepted}");
+    go.set();
     let text = rest(stderr);
     assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
+    assert!(
+        text.contains(&format!("{accepted} requests finished")),
+        "{text}"
+    );
+    let report = format!("after Ctrl-C: {accepted} inside: {accepted} completed, ");
+    assert!(text.contains(&report), "{text}");
+    assert_eq!(server.connections(), accepted);
+}
+
+#[test]
+fn twice_cancels_at_once() {
+    let server = server();
+    let directory = Directory::new();
+    let out = directory.file("out");
+    let mut batch = Batch::start(&["--total", "5", "--out-dir", &out]);
+    let lines = format!("{}\n", server.url("/slow/100000/60000")).repeat(3)
+        + &format!("{}\n", server.url("/never")).repeat(50);
+    batch.give(&lines);
+    until(|| server.stats().in_flight == 5);
+    press(&batch.child);
+    let mut stderr = BufReader::new(batch.child.stderr.take().unwrap());
+    wait_for(&mut stderr, "Ctrl-C again cancels");
+    press(&batch.child);
+    let (rows, code) = batch.end();
+    let text = rest(stderr);
+    assert_eq!(code, Some(130), "{text}");
+    assert!(
+        text.contains("interrupted again: canceling 53 requests"),
+        "{text}"
+    );
+    assert!(rows.keys().copied().eq(1..=53), "{rows:?}");
+    for row in rows.values() {
+        assert_eq!(row["error"]["kind"], "canceled", "{row}");
+    }
     assert!(text.contains("0 requests finished"), "{text}");
-    assert!(text.contains("stopped while running 5"), "{text}");
+    assert!(text.contains("canceled by Ctrl-C 53"), "{text}");
+    let report =
+        "after Ctrl-C: 53 inside: 0 completed, 0 failed, 48 canceled, 0 expired, 5 aborted";
+    assert!(text.contains(report), "{text}");
     // No half files, under whatever name.
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
+    assert_eq!(server.stats().requests, 5);
+}
+
+#[test]
+fn the_time_to_finish_after_an_interrupt_is_bounded() {
+    let server = server();
+    let mut batch = Batch::start(&["--total", "2", "--drain", "10ms"]);
+    batch.give(&format!("{}\n", server.url("/never")).repeat(4));
+    until(|| server.stats().in_flight == 2);
+    press(&batch.child);
+    let stderr = BufReader::new(batch.child.stderr.take().unwrap());
+    let (rows, code) = batch.end();
+    let text = rest(stderr);
+    assert_eq!((rows.len(), code), (4, Some(130)), "{text}");
+    assert!(text.contains("2 canceled, 0 expired, 2 aborted"), "{text}");
+}
+
+#[test]
+fn a_batch_that_waits_for_input_ends_at_once() {
+    let mut batch = Batch::start(&[]);
+    batch.give("");
+    press(&batch.child);
+    let stderr = BufReader::new(batch.child.stderr.take().unwrap());
+    assert_eq!(batch.child.wait().unwrap().code(), Some(130));
+    let text = rest(stderr);
+    assert!(text.contains("after Ctrl-C: 0 inside: "), "{text}");
+}
+
+#[test]
+fn as_many_run_as_may_to_one_host_and_in_all() {
+    let (one, other) = (server(), server());
+    let mut batch = Batch::start(&["--per-host", "3", "--total", "5"]);
+    let lines = |server: &Server| format!("{}\n", server.url("/never")).repeat(10);
+    batch.give(&(lines(&one) + &lines(&other)));
+    until(|| one.stats().in_flight == 3 && other.stats().in_flight == 2);
+    press(&batch.child);
+    let mut stderr = BufReader::new(batch.child.stderr.take().unwrap());
+    wait_for(&mut stderr, "Ctrl-C again cancels");
+    press(&batch.child);
+    let (rows, code) = batch.end();
+    assert_eq!((rows.len(), code), (20, Some(130)));
+    for (server, peak) in [(one, 3), (other, 2)] {
+        let stats = server.stop();
+        assert_eq!((stats.in_flight_peak, stats.requests), (peak, peak));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod admission;
 mod batch;
 mod demo;
 mod get;
