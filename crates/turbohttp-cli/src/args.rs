@@ -152,7 +152,7 @@ pub(crate) struct BatchArgs {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = number::<TOTAL_MAX>)]
     pub(crate) total: usize,
 
-    /// The most requests that run at once to one host (scheme, name and port) [default: as --total]
+    /// The most requests that run at once to one host (scheme, name and port) [default: --total]
     #[arg(long, value_name = "N", value_parser = number::<TOTAL_MAX>)]
     pub(crate) per_host: Option<usize>,
 

@@ -91,7 +91,8 @@ impl BatchPlan {
             headers: headers(&args.client.headers)?,
             has_directory: args.out_dir.is_some(),
         };
-        let per_host = args.per_host.unwrap_or(args.total);
+        // More than the total is no limit, and no wait is put down to it.
+        let per_host = args.per_host.unwrap_or(args.total + 1);
         let orders = Orders {
             deadline: args.deadline,
             timeout: args.client.timeout,
@@ -120,7 +121,7 @@ const USER_AGENT_VALUE: &str = concat!("turbohttp/", env!("CARGO_PKG_VERSION"));
 /// every round would open new ones.
 pub(crate) fn limits(total: usize, per_host: usize) -> Limits {
     let limits = Limits::default().total(total).per_host(per_host);
-    let per_origin = limits.idle_per_origin.max(per_host);
+    let per_origin = limits.idle_per_origin.max(per_host.min(total));
     let in_all = limits.idle_total.max(total);
     limits.idle_per_origin(per_origin).idle_total(in_all)
 }

@@ -95,8 +95,9 @@ pub(crate) async fn follow(accepted: Accepted, timeout: Option<Duration>) -> Out
     match answer {
         Ok(response) => receive(response, target, timeout, &mut outcome).await,
         Err(error) => {
-            let timeline = error.timeline().cloned();
-            outcome.timeline = Some(Box::new(timeline.unwrap_or_else(|| in_queue(since))));
+            let told = error.timeline().cloned();
+            let timeline = told.or_else(|| in_queue(&error, since));
+            outcome.timeline = timeline.map(Box::new);
             outcome.verdict = Verdict::Failed(failed(&error, None));
         }
     }
@@ -104,13 +105,16 @@ pub(crate) async fn follow(accepted: Accepted, timeout: Option<Duration>) -> Out
 }
 
 /// What never left the queue has no timeline of its own.
-fn in_queue(since: Instant) -> Timeline {
+fn in_queue(error: &Error, since: Instant) -> Option<Timeline> {
+    if error.kind() != ErrorKind::ExpiredInQueue {
+        return None;
+    }
     let now = clock::now();
     let mut timeline = Timeline::new();
     timeline.begin(since);
     timeline.record(Phase::Queue, since, now);
     timeline.end(now);
-    timeline
+    Some(timeline)
 }
 
 /// Reads the body, into a file if the status is no error.
@@ -126,35 +130,43 @@ async fn receive(
     let taken = taken.total().saturating_sub(waited(taken));
     let reading = read_body(&mut response, target.as_deref(), &mut outcome.bytes);
     let read = match timeout {
-        None => reading.await,
+        None => Some(reading.await),
         Some(limit) => {
-            let read = tokio::time::timeout(limit.saturating_sub(taken), reading).await;
-            read.unwrap_or_else(|_| Err(late(limit).into()))
+            let left = limit.saturating_sub(taken);
+            tokio::time::timeout(left, reading).await.ok()
         }
     };
     outcome.timeline = Some(Box::new(response.timeline().clone()));
     outcome.verdict = match read {
-        Ok(()) => Verdict::Answered(status),
-        Err(error) => Verdict::Failed(match error.downcast_ref::<Error>() {
+        None => Verdict::Failed(late(timeout.unwrap_or_default(), status)),
+        Some(Ok(())) => Verdict::Answered(status),
+        Some(Err(error)) => Verdict::Failed(match error.downcast_ref::<Error>() {
             Some(error) => failed(error, Some(status)),
             None => Failed::by_output(&error, Some(status)),
         }),
     };
 }
 
-fn late(limit: Duration) -> Error {
-    let message = format!("request did not end within {}", text::duration(limit));
-    Error::new(ErrorKind::Timeout, message)
+/// The time was up while the body was read.
+fn late(limit: Duration, status: u16) -> Failed {
+    let (phase, limit) = (Phase::Receive, text::duration(limit));
+    Failed {
+        kind: ErrorKind::Timeout.name(),
+        phase: Some(phase),
+        message: format!(
+            "request did not end within {limit} (phase {})",
+            phase.name()
+        ),
+        status: Some(status),
+    }
 }
 
-/// The client is closed by Ctrl-C and nothing else: what that ends is canceled.
+/// The client is closed, and its queue with it, by Ctrl-C and nothing else.
 fn failed(error: &Error, status: Option<u16>) -> Failed {
     let mut failed = Failed::by_client(error, status);
-    match error.kind() {
-        ErrorKind::Closed => failed.kind = ErrorKind::Canceled.name(),
-        // Made here, where the phase cannot be put in.
-        ErrorKind::Timeout if failed.phase.is_none() => failed.phase = Some(Phase::Receive),
-        _ => {}
+    if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Canceled) {
+        failed.kind = ErrorKind::Canceled.name();
+        "canceled by Ctrl-C".clone_into(&mut failed.message);
     }
     failed
 }

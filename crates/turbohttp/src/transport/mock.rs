@@ -162,7 +162,8 @@ impl Transport for MockTransport {
         let visit = Visit::enter(&self.shared);
         let reply = self.shared.next_reply(&request);
         if !reply.delay.is_zero() {
-            tokio::time::sleep(reply.delay).await;
+            // Boxed: a mock that answers at once is what is measured, and so is the future's size.
+            Box::pin(tokio::time::sleep(reply.delay)).await;
         }
         visit.leave();
         if let Some((kind, message)) = reply.failure {

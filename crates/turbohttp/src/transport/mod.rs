@@ -94,10 +94,14 @@ impl Held {
         match self {
             Held::Net(net) => net.send(request).await,
             // The network keeps the time of a request itself, phase by phase.
-            Held::Mock(mock) => in_time(&request_time(&request), mock.send(request)).await,
-            Held::Erased(transport) => {
-                in_time(&request_time(&request), transport.send_erased(request)).await
-            }
+            Held::Mock(mock) => match request_time(&request) {
+                None => mock.send(request).await,
+                Some(time) => in_time(time, mock.send(request)).await,
+            },
+            Held::Erased(transport) => match request_time(&request) {
+                None => transport.send_erased(request).await,
+                Some(time) => in_time(time, transport.send_erased(request)).await,
+            },
         }
     }
 }
@@ -113,27 +117,26 @@ impl Components for Held {
 }
 
 /// When a request must be over, how long that is in all, and where it was to go.
-type RequestTime = Option<(Instant, Duration, Origin)>;
+type RequestTime = (Instant, Duration, Origin);
 
-fn request_time(request: &Request) -> RequestTime {
+fn request_time(request: &Request) -> Option<RequestTime> {
     let context = &request.context;
     let deadline = context.deadline?;
     Some((deadline, context.time_allowed(), request.origin().clone()))
 }
 
 /// Holds a transport that knows no deadlines to the request's own.
-async fn in_time(
-    time: &RequestTime,
-    sending: impl Future<Output = Result<Response>>,
-) -> Result<Response> {
-    let Some((deadline, allowed, origin)) = time else {
-        return sending.await;
-    };
+fn in_time<'a>(
+    (deadline, allowed, origin): RequestTime,
+    sending: impl Future<Output = Result<Response>> + Send + 'a,
+) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
     // Boxed, so that the way without a deadline does not grow by it.
-    match tokio::time::timeout_at((*deadline).into(), Box::pin(sending)).await {
-        Ok(done) => done,
-        Err(_) => Err(Error::timeout(Phase::Wait, "the request", *allowed).at(origin)),
-    }
+    Box::pin(async move {
+        match tokio::time::timeout_at(deadline.into(), sending).await {
+            Ok(done) => done,
+            Err(_) => Err(Error::timeout(Phase::Wait, "the request", allowed).at(&origin)),
+        }
+    })
 }
 
 /// A transport behind a pointer; costs one allocation per request.

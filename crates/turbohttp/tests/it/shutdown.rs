@@ -411,7 +411,7 @@ async fn close_ten_thousand(mode: Shutdown) -> BTreeMap<String, usize> {
         }
     }
     tokio::task::yield_now().await;
-    let inside = client.audit().admission.present as u64;
+    let inside = client.audit().admission.present;
     let before = Instant::now();
     let closed = client.close(mode).await;
     assert!(before.elapsed() <= 5 * SECOND);

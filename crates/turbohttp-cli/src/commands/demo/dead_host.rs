@@ -84,8 +84,10 @@ struct Round {
 
 impl Stage {
     fn new() -> anyhow::Result<Stage> {
-        let mut options = Options::default();
-        options.base_delay = DELAY;
+        let options = Options {
+            base_delay: DELAY,
+            ..Options::default()
+        };
         let servers = (0..=HEALTHY).map(|_| Server::start(options.clone()));
         let servers: Result<Vec<Server>, _> = servers.collect();
         let client = Client::builder().limits(limits(TOTAL, PER_HOST)).build()?;

@@ -63,7 +63,7 @@ pub(crate) async fn run() -> Result<Exit, Failure> {
     let mut interrupts = Interrupts::listen().context("listening for Ctrl-C")?;
     let servers = start_servers().context("starting a server on the loopback interface")?;
     let client = Client::builder()
-        .limits(limits(TOTAL, TOTAL))
+        .limits(limits(TOTAL, TOTAL + 1))
         .build()
         .map_err(anyhow::Error::from)?;
     let lines = requests(&servers).context("a thread to read lines")?;
