@@ -39,10 +39,10 @@ pub(crate) enum Command {
     /// a million lines are remembered.
     ///
     /// Of the lines that wait, the one of the highest priority is started first, and within one
-    /// priority the one that came first; a line whose host has all its requests running holds up no
-    /// other host.
+    /// priority the one that came first; lines for a host that has all its requests running hold up no
+    /// other host, as long as --queue has room for them.
     ///
-    /// Ctrl-C stops the reading and lets everything finish that was read, for as long as --drain;
+    /// Ctrl-C stops the reading and lets everything finish that was accepted, for as long as --drain;
     /// pressed again, it cancels that at once. If nobody reads the output and the command hangs on it,
     /// that takes a second and may leave unfinished `.part` files.
     Batch(BatchArgs),
@@ -169,7 +169,7 @@ pub(crate) struct BatchArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) deadline: Option<Duration>,
 
-    /// How long after Ctrl-C what was read may take to finish
+    /// How long after Ctrl-C what was accepted may take to finish
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) drain: Duration,
 

@@ -50,6 +50,8 @@ pub(crate) struct Context {
     pub(crate) timeline: Timeline,
     pub(crate) mailbox: Mailbox,
     pub(crate) priority: Priority,
+    /// The body is to be in memory before the response is handed out: of a queue's request.
+    pub(crate) is_collected: bool,
     /// The visit of the request that this is an attempt of, where a middleware may make several.
     pub(crate) attempt_of: Option<VisitId>,
     // Last, so that the connection is back before its permit is, on every way out.
@@ -193,6 +195,7 @@ impl Reset for Context {
             timeline,
             mailbox,
             priority,
+            is_collected,
             attempt_of,
             permit,
             pass,
@@ -201,6 +204,7 @@ impl Reset for Context {
         *permit = None;
         *pass = None;
         *priority = Priority::default();
+        *is_collected = false;
         *attempt_of = None;
         *method = Method::GET;
         url.reset();
@@ -237,6 +241,7 @@ impl Reset for Context {
             && self.timeline.is_blank()
             && self.mailbox.is_blank()
             && self.priority == Priority::default()
+            && !self.is_collected
             && self.attempt_of.is_none()
             && self.permit.is_none()
             && self.pass.is_none()

@@ -168,6 +168,16 @@ impl Response {
         Ok(self.collect().await?.into_bytes())
     }
 
+    /// The same response with its body in memory: connection and permit have gone home.
+    pub(crate) async fn into_memory(mut self) -> Result<Response> {
+        let bytes = self.collect().await?.into_bytes();
+        self.context.received = Received::Bytes {
+            bytes,
+            given: false,
+        };
+        Ok(self)
+    }
+
     /// The whole body as text, which must be UTF-8.
     ///
     /// # Errors

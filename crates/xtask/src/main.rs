@@ -21,6 +21,7 @@ mod check;
 mod fuzz;
 mod gates;
 mod loom;
+mod mutants;
 mod peers;
 mod run;
 mod shuttle;
@@ -38,6 +39,7 @@ usage: cargo xtask COMMAND
   shuttle                        the whole scheduler under many random schedules
   fuzz [--seconds N] [--address-sanitizer] [TARGET]
                                  each fuzz target for N seconds (5)
+  mutants [--row ROW] [--list]   wrong implementations, each of which a test must catch
   gates                          allocations, instructions and system calls against gates.toml
   peers [ARGUMENTS]              TurboHTTP beside reqwest and hyper-util (turbohttp-peers)";
 
@@ -71,6 +73,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         ("loom", []) => loom::run(),
         ("shuttle", []) => shuttle::run(),
         ("fuzz", rest) => fuzz::run(&fuzz::Options::parse(rest)?),
+        ("mutants", rest) => mutants::run(&mutants::Options::parse(rest)?),
         ("gates", []) => gates::run(),
         ("peers", rest) => peers::run(rest),
         ("help" | "-h" | "--help", _) => {

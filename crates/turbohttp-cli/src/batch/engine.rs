@@ -61,6 +61,7 @@ pub(crate) struct Setup {
 pub(crate) struct Engine {
     client: Client,
     queue: RequestQueue,
+    total: usize,
     drain: Duration,
     orders: Arc<Orders>,
     /// The line that waits for room in the queue. While there is one, none is read.
@@ -86,6 +87,7 @@ impl Engine {
         Ok(Engine {
             queue: RequestQueue::new(&client, options)?,
             client,
+            total: setup.total,
             drain: setup.drain,
             orders: Arc::new(setup.orders),
             submitting: None,
@@ -146,10 +148,10 @@ impl Engine {
         !self.is_open && self.submitting.is_none() && self.accepted.is_empty()
     }
 
-    /// What was accepted and does not wait.
+    /// How many run, unless limits of hosts keep some: the queue would know, but asking it for every
+    /// line holds up its workers.
     fn running(&self) -> usize {
-        let waiting: usize = self.queue.stats().waiting.iter().sum();
-        self.accepted.len().saturating_sub(waiting)
+        self.accepted.len().min(self.total)
     }
 
     async fn interrupt(&mut self, watch: &mut dyn Watch) {

@@ -100,3 +100,67 @@ impl Tally {
         self.finished() == self.ok && self.bad_lines == 0 && self.canceled == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use turbohttp::{Phase, Timeline};
+
+    use super::{Tally, waited};
+    use crate::batch::outcome::{Failed, Outcome, Verdict};
+
+    fn outcome(waits: &[(Phase, u64)], verdict: Verdict) -> Outcome {
+        let mut at = crate::clock::now();
+        let mut timeline = Timeline::new();
+        timeline.begin(at);
+        for (phase, ms) in waits.iter().copied().chain([(Phase::Wait, 5)]) {
+            let end = at + Duration::from_millis(ms);
+            timeline.record(phase, at, end);
+            at = end;
+        }
+        timeline.end(at);
+        let mut outcome = Outcome::new(1, 0);
+        outcome.timeline = Some(Box::new(timeline));
+        outcome.verdict = verdict;
+        outcome
+    }
+
+    fn failed(kind: &'static str) -> Verdict {
+        Verdict::Failed(Failed {
+            kind,
+            phase: None,
+            message: String::new(),
+            status: None,
+        })
+    }
+
+    #[test]
+    fn waits_are_counted_by_reason_and_are_no_part_of_the_latency() {
+        let mut tally = Tally::default();
+        let both = [(Phase::HostPermit, 30), (Phase::Queue, 10)];
+        let first = outcome(&both, Verdict::Answered(200));
+        let all = first.timeline.as_deref().map(waited);
+        assert_eq!(all, Some(Duration::from_millis(40)));
+        tally.add(&first);
+        tally.add(&outcome(&[(Phase::Queue, 20)], Verdict::Answered(404)));
+        let told = tally.waits.map(|waits| {
+            let (sum, max) = (waits.sum.as_millis(), waits.max.as_millis());
+            (waits.count, sum, max)
+        });
+        assert_eq!(told, [(2, 30, 20), (0, 0, 0), (1, 30, 30), (0, 0, 0)]);
+        assert_eq!(tally.latency.max(), Duration::from_millis(5));
+    }
+
+    #[test]
+    fn what_was_canceled_has_not_come_to_its_end() {
+        let mut tally = Tally::default();
+        tally.add(&outcome(&[], failed("canceled")));
+        tally.add(&outcome(&[], failed("expired_in_queue")));
+        assert_eq!(
+            (tally.canceled, tally.failed(), tally.finished()),
+            (1, 1, 1)
+        );
+        assert!(!tally.is_all_ok());
+    }
+}

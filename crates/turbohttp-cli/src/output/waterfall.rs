@@ -117,6 +117,20 @@ connection 3 (new), total 1.00 ms
     }
 
     #[test]
+    fn a_long_name_moves_all_bars() {
+        let base = crate::clock::now();
+        let ms = Duration::from_millis;
+        let mut timeline = Timeline::new();
+        timeline.begin(base);
+        timeline.record(Phase::HostPermit, base, base + ms(1));
+        timeline.record(Phase::Send, base + ms(1), base + ms(2));
+        timeline.end(base + ms(2));
+        let drawn = draw(&timeline, Paint::Plain);
+        let bars: Vec<Option<usize>> = drawn.lines().skip(1).map(|line| line.find('|')).collect();
+        assert_eq!(bars, [Some(13), Some(13)], "{drawn}");
+    }
+
+    #[test]
     fn only_what_was_sent_more_than_once_says_so() {
         let head = |timeline: &Timeline| {
             draw(timeline, Paint::Plain)

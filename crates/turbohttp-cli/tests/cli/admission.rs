@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use serde_json::Value;
 use turbohttp_loopback::script::{Script, ScriptServer, Signal as Go, Step};
 
-use super::support::{Directory, run, run_with_input, server, turbohttp};
+use super::support::{Directory, run, run_with_input, server, turbohttp, until};
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -84,7 +84,10 @@ fn lines_are_started_by_priority_and_in_order_within_one() {
     let go = Go::new();
     let priorities = ["low", "normal", "critical", "", "high", "Critical", "low"];
     let server = holds_the_first(&go, priorities.len());
-    let mut lines = format!("{}\n", server.url("/first"));
+    let mut batch = Batch::start(&["--total", "1"]);
+    batch.give(&format!("{}\n", server.url("/first")));
+    until(|| server.connections() == 1);
+    let mut lines = String::new();
     for (number, priority) in priorities.iter().enumerate() {
         let url = server.url(&format!("/{priority}-{number}"));
         lines += &match *priority {
@@ -92,11 +95,10 @@ fn lines_are_started_by_priority_and_in_order_within_one() {
             priority => format!("{{\"url\":\"{url}\",\"priority\":\"{priority}\"}}\n"),
         };
     }
-    let mut batch = Batch::start(&["--total", "1"]);
     batch.give(&lines);
     go.set();
     let (rows, code) = batch.end();
-    assert_eq!((rows.len(), code), (8, Some(1)), "the marker is a fault");
+    assert_eq!((rows.len(), code), (8, Some(1)), "the markers are faults");
     let expected = [
         "first",
         "critical-2",

@@ -9,7 +9,7 @@ use turbohttp_loopback::Server;
 use turbohttp_loopback::script::{Script, ScriptServer, Signal as Go, Step};
 
 use super::admission::Batch;
-use super::support::{Directory, server, turbohttp};
+use super::support::{Directory, server, turbohttp, until};
 
 fn press(child: &Child) {
     kill_process(Pid::from_child(child), Signal::INT).unwrap();
@@ -33,12 +33,6 @@ fn rest(mut stderr: BufReader<ChildStderr>) -> String {
     let mut text = String::new();
     stderr.read_to_string(&mut text).unwrap();
     text
-}
-
-fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        std::thread::yield_now();
-    }
 }
 
 /// A server that answers every connection when it is told to.

@@ -82,6 +82,12 @@ pub(crate) fn server() -> Server {
     Server::start(Options::default()).unwrap()
 }
 
+pub(crate) fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        std::thread::yield_now();
+    }
+}
+
 /// A new directory, removed when dropped.
 pub(crate) struct Directory(PathBuf);
 

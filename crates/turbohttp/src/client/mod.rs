@@ -198,7 +198,15 @@ impl Client {
     /// when that time is up.
     pub(crate) fn prepare_queued(&self, request: &mut Request) -> Option<Instant> {
         self.inner.prepare(&mut request.context);
+        request.context.is_collected = true;
         request.context.deadline
+    }
+
+    /// [`prepare_queued`](Client::prepare_queued) for a request whose body its caller reads.
+    pub(crate) fn prepare_streamed(&self, request: &mut Request) -> Option<Instant> {
+        let deadline = self.prepare_queued(request);
+        request.context.is_collected = false;
+        deadline
     }
 
     /// Gives a request that has come through a queue its permit, for [`send_queued`].
@@ -217,9 +225,14 @@ impl Client {
 
     /// Sends a request that may have its permit already.
     pub(crate) async fn send_queued(&self, mut request: Request) -> Result<Response> {
-        match request.context.pass.take() {
-            Some(pass) => self.inner.send(request, pass).await,
-            None => self.send(request).await,
+        let is_collected = std::mem::take(&mut request.context.is_collected);
+        let response = match request.context.pass.take() {
+            Some(pass) => self.inner.send(request, pass).await?,
+            None => self.send(request).await?,
+        };
+        match is_collected {
+            true => Box::pin(response.into_memory()).await,
+            false => Ok(response),
         }
     }
 

@@ -160,9 +160,12 @@ impl<E: Execute> Hooks<E> {
 
 impl Hooks<Client> {
     /// The permit of a job becomes that of the request, which may hold it until its body has ended.
-    pub(super) fn of_client() -> Hooks<Client> {
+    pub(super) fn of_client(is_streamed: bool) -> Hooks<Client> {
         Hooks {
-            prepare: Client::prepare_queued,
+            prepare: match is_streamed {
+                true => Client::prepare_streamed,
+                false => Client::prepare_queued,
+            },
             hand_over: |client, request, start| {
                 let control = start.pass.control();
                 let job: VisitId = start.pass.visit();

@@ -114,7 +114,8 @@ impl RequestQueue<Client> {
             return Err(Error::config("queue.limits", bound, "some"));
         }
         let control = client.control().clone();
-        RequestQueue::with(client.clone(), Hooks::of_client(), control, &options)
+        let hooks = Hooks::of_client(options.streamed);
+        RequestQueue::with(client.clone(), hooks, control, &options)
     }
 }
 

@@ -22,6 +22,13 @@ pub struct QueueOptions {
     /// Those who may wait for room at each level. Default 1,024; at least 1. The next one is refused
     /// with [`ErrorKind::Full`].
     pub submitters: usize,
+    /// Whether the ticket of a request has its response as soon as the head is there, its body unread.
+    /// Default no: the body is in memory when the ticket has it, within
+    /// [`Limits::body_bytes`](crate::Limits::body_bytes), and the permit has gone home.
+    ///
+    /// A streamed response holds the permit of its host until it has been read: with more tickets than
+    /// permits, read them in the order in which they are done, or they wait for each other for ever.
+    pub streamed: bool,
     /// The limits of the scheduler, where the queue has one of its own. Default none: as many permits
     /// per lane and in total as there are workers.
     pub limits: Option<Limits>,
@@ -33,6 +40,7 @@ impl Default for QueueOptions {
             workers: 64,
             per_priority: 1_000,
             submitters: 1_024,
+            streamed: false,
             limits: None,
         }
     }
@@ -57,6 +65,13 @@ impl QueueOptions {
     #[must_use]
     pub fn submitters(mut self, submitters: usize) -> QueueOptions {
         self.submitters = submitters;
+        self
+    }
+
+    /// Sets [`streamed`](QueueOptions::streamed).
+    #[must_use]
+    pub fn streamed(mut self, streamed: bool) -> QueueOptions {
+        self.streamed = streamed;
         self
     }
 

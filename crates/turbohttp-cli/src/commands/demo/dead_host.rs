@@ -31,8 +31,8 @@ const ROUNDS: usize = 3;
 /// is, and not the processor.
 const DELAY: Duration = Duration::from_millis(5);
 
-/// How long to wait for what was cut off to be gone: its tasks have been woken, no more.
-const QUIET_WITHIN: Duration = Duration::from_secs(5);
+/// How long to wait for what has been set going, and is not over when the call returns.
+const SETTLED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs all rounds and tells of them.
 ///
@@ -45,20 +45,23 @@ pub(super) async fn show() -> anyhow::Result<String> {
     let mut healthy = Tally::default();
     let mut dead = Vec::new();
     for _ in 0..ROUNDS {
-        alone.push(stage.round(false, &mut Tally::default()).await?.elapsed);
         // Cancels those of the round before.
         dead.clear();
+        stage.is_quiet().await?;
+        alone.push(stage.round(false, &mut Tally::default()).await?.elapsed);
         let round = stage.round(true, &mut healthy).await?;
         beside.push(round.elapsed);
         dead = round.unanswered;
     }
+    stage.is_dead_host_busy().await?;
     let before = stage.client.audit();
     let closed = stage.client.close(Shutdown::Now).await;
     for ticket in dead {
         let error = ticket.await.err().context("the dead host has answered")?;
         ensure!(error.kind() == ErrorKind::Canceled, "{error}");
     }
-    let after = quiet(&stage.client).await?;
+    stage.is_quiet().await?;
+    let after = stage.client.audit();
     check(&closed)?;
     Ok(render(
         [median(alone), median(beside)],
@@ -129,6 +132,19 @@ impl Stage {
         })
     }
 
+    /// Waits until the dead host has as many requests as it may.
+    async fn is_dead_host_busy(&self) -> anyhow::Result<()> {
+        let dead = self.servers.last().context("there are servers")?;
+        let is_busy = || dead.stats().in_flight == PER_HOST as u64;
+        settled("the dead host is not busy", is_busy).await
+    }
+
+    /// Waits until the client holds nothing.
+    async fn is_quiet(&self) -> anyhow::Result<()> {
+        let is_quiet = || self.client.audit().is_quiet();
+        settled("the client still holds something", is_quiet).await
+    }
+
     fn submit(&self, url: &str) -> turbohttp::Result<Ticket<Response>> {
         Ok(self.queue.try_submit(self.client.get(url).build()?)?)
     }
@@ -146,17 +162,13 @@ async fn read(ticket: Ticket<Response>) -> anyhow::Result<Timeline> {
     Ok(response.timeline().clone())
 }
 
-/// Waits for what was cut off to be dropped.
-async fn quiet(client: &Client) -> anyhow::Result<Audit> {
-    let until = clock::now() + QUIET_WITHIN;
-    loop {
-        let audit = client.audit();
-        if audit.is_quiet() {
-            return Ok(audit);
-        }
-        ensure!(clock::now() < until, "the client still holds: {audit:?}");
+async fn settled(otherwise: &str, is_settled: impl Fn() -> bool) -> anyhow::Result<()> {
+    let until = clock::now() + SETTLED_WITHIN;
+    while !is_settled() {
+        ensure!(clock::now() < until, "{otherwise}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+    Ok(())
 }
 
 /// Of the dead host's requests, its permits' worth ran and were cut off, and the rest never started.

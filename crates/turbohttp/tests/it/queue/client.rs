@@ -64,7 +64,8 @@ async fn callers_and_jobs_share_the_limits_of_a_host() {
 async fn a_permit_lives_until_the_body_has_ended_and_the_worker_does_not() {
     let mock = MockTransport::new(reply(0));
     let client = client(&mock, Limits::default().per_host(1));
-    let queue = RequestQueue::new(&client, QueueOptions::default().workers(1)).unwrap();
+    let options = QueueOptions::default().workers(1).streamed(true);
+    let queue = RequestQueue::new(&client, options).unwrap();
     queue.start().unwrap();
     let response = queue
         .try_submit(get(&client, "http://a.example/"))
@@ -86,6 +87,24 @@ async fn a_permit_lives_until_the_body_has_ended_and_the_worker_does_not() {
     drop(queue);
     assert_eq!(client.audit().admission.running, 1);
     assert_eq!(unread.text().await.unwrap(), "answer");
+    expect_client_quiet(&client).await;
+}
+
+/// Tickets may be awaited in any order: a response that is done holds nothing of what others need.
+#[tokio::test(start_paused = true)]
+async fn tickets_may_be_awaited_in_any_order() {
+    let mock = MockTransport::new(reply(1));
+    let client = client(&mock, Limits::default().per_host(1).total(1));
+    let queue = RequestQueue::new(&client, QueueOptions::default()).unwrap();
+    queue.start().unwrap();
+    let mut tickets: Vec<_> = (0..50)
+        .map(|_| queue.try_submit(get(&client, "http://a.example/")).unwrap())
+        .collect();
+    while let Some(last) = tickets.pop() {
+        let mut response = last.await.unwrap();
+        assert_eq!(response.chunk().await.unwrap().unwrap(), b"answer");
+        assert!(response.chunk().await.unwrap().is_none());
+    }
     expect_client_quiet(&client).await;
 }
 
