@@ -94,7 +94,7 @@ pub(crate) fn summary(tally: &Tally, elapsed: Duration) -> String {
     if !latency.is_empty() {
         let _ = writeln!(
             out,
-            "  latency of answered requests: p50 {}   p90 {}   p99 {}   max {}",
+            "  latency of answered requests, once started: p50 {}   p90 {}   p99 {}   max {}",
             duration(latency.quantile(0.5)),
             duration(latency.quantile(0.9)),
             duration(latency.quantile(0.99)),
