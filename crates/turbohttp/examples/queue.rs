@@ -1,4 +1,5 @@
 //! Limits, priorities, a queue, and a close with its report; against a server in this process.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::time::Duration;
 

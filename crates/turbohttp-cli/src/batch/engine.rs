@@ -81,9 +81,12 @@ impl Engine {
     ///
     /// When `setup` is out of the bounds of a queue.
     pub(crate) fn new(client: Client, setup: Setup) -> turbohttp::Result<Engine> {
+        // Bodies of any size go to files as they come. Each is read by a task of its own, so that none
+        // holds a permit that it waits for.
         let options = QueueOptions::default()
             .workers(setup.total)
-            .per_priority(setup.waiting);
+            .per_priority(setup.waiting)
+            .streamed(true);
         Ok(Engine {
             queue: RequestQueue::new(&client, options)?,
             client,
