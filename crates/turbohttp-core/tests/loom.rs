@@ -210,6 +210,23 @@ fn total_bytes_hold_with_three_returners() {
     });
 }
 
+/// S19: a buffer that comes back beside the one who rents the next shows nothing of its former owner.
+/// The pools run without debug assertions here, so that clearing in debug builds alone would show.
+#[test]
+fn buffer_is_blank_beside_a_return() {
+    model("buffers: take beside return", || {
+        let options = BufferOptions::default().smallest(16).largest(16);
+        let pool = BufferPool::new(options).unwrap();
+        let mut held = pool.take(16).unwrap();
+        held.fill(7);
+        let returner = thread::spawn(move || drop(held));
+        let buffer = pool.take(16).unwrap();
+        assert!(buffer.iter().all(|&byte| byte == 0), "{:?}", &buffer[..]);
+        drop(buffer);
+        returner.join().unwrap();
+    });
+}
+
 /// S43, P2: a recorder of a former request writes while the mailbox serves one request after another.
 /// Its mark never shows in a later one, and each write is delivered, thrown away with its request, or
 /// refused and counted.

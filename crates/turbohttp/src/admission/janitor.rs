@@ -57,8 +57,13 @@ impl Janitor {
 
     /// Starts a janitor if something is due and the one before went with its runtime.
     pub(super) fn start_if_needed(&self, control: &AdmissionControl) {
+        // One lock after the other, never both.
+        let is_there = self.desk.lock().is_there;
+        if is_there || !control.look(Scheduler::needs_alarm) {
+            return;
+        }
         let state = self.desk.lock();
-        if !state.is_there && control.look(Scheduler::needs_alarm) {
+        if !state.is_there {
             self.start(state, control);
         }
     }
@@ -81,18 +86,28 @@ impl Janitor {
         let mut state = self.desk.lock();
         if state.is_there {
             state.task = Some(task);
-        } else if control.look(Scheduler::needs_alarm) {
-            state.is_there = true;
-            drop(state);
-            let desk = self.desk.clone();
-            let control = control.itself.clone();
-            Shift {
-                desk,
-                control,
-                is_over: false,
-            }
-            .start_thread();
+            return;
         }
+        drop(state);
+        if control.look(Scheduler::needs_alarm) {
+            self.start_thread(control);
+        }
+    }
+
+    /// Starts a janitor as a thread, if there is none meanwhile.
+    fn start_thread(&self, control: &AdmissionControl) {
+        let mut state = self.desk.lock();
+        if std::mem::replace(&mut state.is_there, true) {
+            return;
+        }
+        state.is_called = false;
+        drop(state);
+        let shift = Shift {
+            desk: self.desk.clone(),
+            control: control.itself.clone(),
+            is_over: false,
+        };
+        shift.start_thread();
     }
 }
 

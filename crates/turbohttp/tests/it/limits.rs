@@ -126,11 +126,18 @@ async fn the_urgent_go_first_and_equals_in_order() {
 #[tokio::test]
 async fn the_permit_is_held_to_the_end_of_the_body() {
     let server = Server::start(Options::default()).unwrap();
-    let limits = Limits::default().per_host(1);
-    let client = TestClient::with(|builder| builder.limits(limits));
     let url = server.url("/bytes/300000");
-    let mut first = client.get(&url).send().await.unwrap();
-    let mut second = Box::pin(client.get(&url).send());
+    let limits = Limits::default().per_host(1);
+    holds_to_the_end(Client::builder().limits(limits).build(), &url).await;
+    // Below a middleware each attempt has a permit of its own.
+    let layered = Client::builder().limits(limits).with(Retry { pause: MS });
+    holds_to_the_end(layered.build(), &url).await;
+}
+
+async fn holds_to_the_end(client: Result<Client>, url: &str) {
+    let client = TestClient::from(client.unwrap());
+    let mut first = client.get(url).send().await.unwrap();
+    let mut second = Box::pin(client.get(url).send());
     poll_pending(&mut second);
     let audit = client.client_audit().admission;
     assert_eq!((audit.running, audit.waiting), (1, 1));
@@ -138,7 +145,7 @@ async fn the_permit_is_held_to_the_end_of_the_body() {
     let second = soon(second).await.unwrap();
     // Dropped unread.
     drop(second);
-    let mut third = soon(client.get(&url).send()).await.unwrap();
+    let mut third = soon(client.get(url).send()).await.unwrap();
     read(&mut third).await.unwrap();
     assert_eq!(client.client_audit().admission.running, 0);
     drop((first, third));
@@ -287,6 +294,25 @@ async fn failures_and_panics_give_permits_back() {
         fetch(client.clone(), "http://a/".to_owned()).await.unwrap();
     }
     assert_eq!(lab.book().entered, 400);
+}
+
+async fn panics() {
+    panic!("as asked");
+}
+
+/// S25: work behind a limiter that panics, or is dropped on the way, gives its permit back.
+#[tokio::test(start_paused = true)]
+async fn work_that_panics_or_is_dropped_gives_its_permit_back() {
+    let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(1)).unwrap();
+    for _ in 0..100 {
+        let cloned = limiter.clone();
+        let panicking = tokio::spawn(async move { cloned.execute("a", panics()).await });
+        assert!(panicking.await.unwrap_err().is_panic());
+        let endless = limiter.execute("a", std::future::pending::<()>());
+        assert!(poll_times(endless, 1).await.is_none());
+        limiter.execute("a", async {}).await.unwrap();
+    }
+    assert!(limiter.audit().is_quiet(), "{:?}", limiter.audit());
 }
 
 /// X17: ways of writing one origin are one lane.

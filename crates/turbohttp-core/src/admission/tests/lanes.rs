@@ -68,6 +68,24 @@ fn the_lane_idle_longest_is_forgotten_first() {
 }
 
 #[test]
+fn a_lane_with_a_permit_out_is_not_forgotten() {
+    let mut bench = Bench::with(Rules {
+        per_lane: 2,
+        idle_lanes: 1,
+        ..Rules::default()
+    });
+    let held = ["a", "a"].map(|lane| bench.ask(lane, Priority::Normal));
+    bench.leave(held[0]);
+    for lane in ["b", "c"] {
+        let id = bench.ask(lane, Priority::Normal);
+        bench.leave(id);
+    }
+    let more = ["a", "a"].map(|lane| bench.ask(lane, Priority::Normal));
+    let states = more.map(|id| bench.state(id));
+    assert_eq!(states, [Some(State::Taken), Some(State::Queued)]);
+}
+
+#[test]
 fn limits_and_pauses_of_a_lane_outlive_its_being_forgotten() {
     let mut bench = Bench::with(Rules {
         per_lane: 4,

@@ -108,6 +108,18 @@ fn factory_is_called_exactly_on_misses() {
     assert_balanced(stats);
 }
 
+/// S15, S16: the count goes down with each object that is taken, and up when it comes back.
+#[test]
+fn count_follows_takes_and_returns() {
+    let pool = ObjectPool::new(2, Puppet::default).unwrap();
+    drop([pool.take(), pool.take(), pool.take()]);
+    assert_eq!(pool.count(), 2);
+    let held = pool.take();
+    assert_eq!(pool.count(), 1);
+    drop(held);
+    assert_eq!(pool.count(), 2);
+}
+
 /// D1, X3: a factory that panics leaves nothing behind.
 #[test]
 fn factory_that_panics_is_not_counted() {

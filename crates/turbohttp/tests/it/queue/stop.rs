@@ -244,6 +244,18 @@ async fn a_job_that_a_worker_has_just_picked_up_is_stopped_before_it_begins() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_cut_off_does_not_go_on_although_it_was_woken_before() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (bed, mut tickets) = busy(2, 0, Act::Gate(gate.clone())).await;
+    gate.add_permits(2);
+    bed.queue.stop_now();
+    settle().await;
+    assert_eq!(bed.seen.ended.load(SeqCst), 0);
+    assert_eq!(tally(&mut tickets), BTreeMap::from([(Some("canceled"), 2)]));
+    expect_end(&bed).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_that_waits_for_the_stop_of_its_queue_ends_with_it() {
     struct Selfish(Mutex<Option<RequestQueue<Selfish>>>);
     impl Execute for Selfish {
