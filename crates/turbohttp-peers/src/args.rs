@@ -34,6 +34,12 @@ pub(crate) enum Command {
     },
     /// User-space instructions per request and peer, by valgrind's callgrind
     Instructions(CountArgs),
+    /// What the limiter costs beside tower's and tokio's; exits with 3 when a demand is missed
+    Limiter {
+        /// Rounds of every load and contender
+        #[arg(long, default_value_t = 11)]
+        rounds: u32,
+    },
     /// System calls per request and peer, by strace
     Syscalls(CountArgs),
     /// Nine origins that answer beside one that never does: exits with 3 when the nine notice it

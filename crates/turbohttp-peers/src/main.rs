@@ -11,6 +11,7 @@
 //! turbohttp-peers instructions           user-space instructions per request, by callgrind
 //! turbohttp-peers syscalls               system calls per request, by strace
 //! turbohttp-peers dead-host              nine origins beside one that never answers
+//! turbohttp-peers limiter                the limiter beside tower's and tokio's
 //! ```
 #![deny(unsafe_code)]
 #![allow(
@@ -32,6 +33,7 @@ mod counting;
 mod dead_host;
 mod floors;
 mod histogram;
+mod limiter;
 mod load;
 mod machine;
 mod peers;
@@ -63,6 +65,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(Command::DeadHost { rounds, seconds }) => {
             return Ok(exit_code(dead_host::run(rounds, seconds)?));
         }
+        Some(Command::Limiter { rounds }) => return Ok(exit_code(limiter::run(rounds)?)),
     }
     Ok(ExitCode::SUCCESS)
 }

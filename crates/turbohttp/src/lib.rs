@@ -50,7 +50,7 @@ pub use body::Body;
 pub use client::{Audit, Client, ClientBuilder, RequestBuilder, Stats};
 pub use config::{Limits, Timeouts};
 pub use error::{Error, ErrorKind, Result};
-pub use limiter::{Acquire, ConcurrencyLimiter, Permit};
+pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};
 pub use middleware::{MapRequest, MapResponse, Middleware, Stack, With};
 #[cfg(feature = "rustls")]
 pub use net::Tls;

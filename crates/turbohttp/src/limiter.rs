@@ -9,7 +9,8 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use turbohttp_core::admission::{
-    AdmissionAudit, AdmissionStats, Ask, LaneKey, LooseId, Outcome, Priority, Refusal, Scheduler,
+    AdmissionAudit, AdmissionStats, Ask, LaneKey, LooseId, Outcome, PinnedLane, Priority, Refusal,
+    Scheduler,
 };
 
 use crate::admission::{AdmissionControl, Closed, Loose, Shutdown, Wait};
@@ -71,13 +72,7 @@ impl ConcurrencyLimiter {
     /// to the next. A future that is not polled when its turn comes loses the grant after a while and
     /// keeps its place: nobody behind it is held up.
     pub fn acquire<'a>(&'a self, key: &'a str) -> Acquire<'a> {
-        Acquire {
-            limiter: self,
-            key,
-            priority: Priority::default(),
-            within: None,
-            wait: None,
-        }
+        Acquire::new(&self.control, LaneKey::new(key))
     }
 
     /// Takes a permit of `key` if one is free.
@@ -87,14 +82,7 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Busy`](crate::ErrorKind) if it would have to wait,
     /// [`ErrorKind::Closed`](crate::ErrorKind).
     pub fn try_acquire(&self, key: &str) -> Result<Permit> {
-        match self
-            .control
-            .try_take(LaneKey::new(key), Priority::default())
-        {
-            Ok(Some(lane)) => Ok(Permit(Loose::new(Shared(self.control.clone()), lane))),
-            Ok(None) => Err(Error::refused(Refusal::Busy)),
-            Err(refusal) => Err(Error::refused(refusal)),
-        }
+        try_take(&self.control, LaneKey::new(key))
     }
 
     /// Runs `work` with a permit of `key`, which is given back when the work is over, however it ends.
@@ -106,22 +94,42 @@ impl ConcurrencyLimiter {
     /// # Cancel safety
     ///
     /// As [`acquire`](ConcurrencyLimiter::acquire) while it waits; afterwards, as safe as `work`.
-    pub async fn execute<F: Future>(&self, key: &str, work: F) -> Result<F::Output> {
-        let key = LaneKey::new(key);
+    pub fn execute<F: Future>(
+        &self,
+        key: &str,
+        work: F,
+    ) -> impl Future<Output = Result<F::Output>> {
         let control = &*self.control;
-        // Where others wait, a free permit is not to be expected.
-        let taken = match control.seems_crowded() {
-            true => Ok(None),
-            false => control.try_take(key, Priority::default()),
-        };
-        let permit = match taken {
-            Ok(Some(permit)) => Ok(permit),
-            Ok(None) => line_up(control, key).await,
-            Err(refusal) => Err(refusal),
-        };
-        let lane = permit.map_err(Error::refused)?;
-        let _permit = Loose::new(control, lane);
-        Ok(work.await)
+        run(Named { control, text: key }, work)
+    }
+
+    /// A handle of one key, for whoever uses it again and again: the key is looked up once, and is kept
+    /// in mind as long as the handle lives.
+    ///
+    /// ```
+    /// # async fn run() -> turbohttp::Result<()> {
+    /// # use turbohttp::{ConcurrencyLimiter, Limits};
+    /// let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(2))?;
+    /// let database = limiter.lane("db-1")?;
+    /// for query in 0..3 {
+    ///     let answer = database.execute(async move { query + 1 }).await?;
+    ///     assert_eq!(answer, query + 1);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Full`](crate::ErrorKind) if there are handles of 4,096 other keys.
+    pub fn lane(&self, key: &str) -> Result<LimiterLane> {
+        let key = LaneKey::new(key);
+        let lane = self.control.act(|scheduler, _| scheduler.pin(key))?;
+        Ok(LimiterLane(Arc::new(Handle {
+            control: self.control.clone(),
+            lane,
+        })))
     }
 
     /// Grants no permit of `key` before `until`. A later call replaces an earlier one; an instant of
@@ -203,25 +211,158 @@ impl fmt::Debug for ConcurrencyLimiter {
     }
 }
 
-/// Waits in line for a permit.
-async fn line_up(control: &AdmissionControl, lane: LaneKey<'_>) -> Result<LooseId, Refusal> {
+/// Where a permit is asked for: a limiter and a key of it, in the smallest form to carry along.
+trait Counter: Copy {
+    fn control(&self) -> &AdmissionControl;
+
+    fn key(&self) -> LaneKey<'_>;
+}
+
+/// A key by its text.
+#[derive(Clone, Copy)]
+struct Named<'a, 'k> {
+    control: &'a AdmissionControl,
+    text: &'k str,
+}
+
+impl Counter for Named<'_, '_> {
+    fn control(&self) -> &AdmissionControl {
+        self.control
+    }
+
+    fn key(&self) -> LaneKey<'_> {
+        LaneKey::new(self.text)
+    }
+}
+
+impl Counter for &Handle {
+    fn control(&self) -> &AdmissionControl {
+        &self.control
+    }
+
+    fn key(&self) -> LaneKey<'_> {
+        self.lane.key()
+    }
+}
+
+/// Runs `work` with a permit.
+async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::Output> {
+    let control = counter.control();
+    // Where others wait, a free permit is not to be expected.
+    let free = match control.seems_crowded() {
+        true => None,
+        false => control.try_take(counter.key(), Priority::default()),
+    };
+    let permit = match free {
+        Some(permit) => permit,
+        None => {
+            let mut wait = None;
+            poll_fn(|cx| poll_line(&counter, &mut wait, cx)).await?
+        }
+    };
+    let mut permit = Loose::new(control, permit);
+    let output = work.await;
+    permit.give_back();
+    Ok(output)
+}
+
+/// Takes a place in line, and the permit when it has come.
+#[inline]
+fn poll_line<'a>(
+    counter: &'a impl Counter,
+    wait: &mut Option<Wait<&'a AdmissionControl>>,
+    cx: &TaskContext<'_>,
+) -> Poll<Result<LooseId>> {
+    if let Some(wait) = wait {
+        return wait.poll(cx);
+    }
     let ask = Ask {
-        lane,
+        lane: counter.key(),
         priority: Priority::default(),
         deadline: None,
     };
-    let asked = poll_fn(|cx| Poll::Ready(AdmissionControl::take_or_line_up(control, ask, cx)));
-    match asked.await? {
-        Ok(lane) => Ok(lane),
-        Err(mut wait) => {
-            // The waker is known already; there is nothing to see before it is woken.
-            let mut is_news = false;
-            poll_fn(|cx| match std::mem::replace(&mut is_news, true) {
-                true => wait.poll(cx),
-                false => Poll::Pending,
-            })
-            .await
+    match AdmissionControl::take_or_line_up(counter.control(), ask, cx) {
+        Ok(Ok(permit)) => Poll::Ready(Ok(permit)),
+        Ok(Err(place)) => {
+            *wait = Some(place);
+            Poll::Pending
         }
+        Err(refusal) => Poll::Ready(Err(Error::refused(refusal))),
+    }
+}
+
+fn try_take(control: &Arc<AdmissionControl>, key: LaneKey<'_>) -> Result<Permit> {
+    match control.try_take(key, Priority::default()) {
+        Some(permit) => Ok(Permit(Loose::new(Shared(control.clone()), permit))),
+        None if control.is_closed() => Err(Error::refused(Refusal::Closed)),
+        None => Err(Error::refused(Refusal::Busy)),
+    }
+}
+
+/// One key of a [`ConcurrencyLimiter`], looked up once; made by [`ConcurrencyLimiter::lane`].
+///
+/// A clone is a handle of the same key.
+#[derive(Clone)]
+pub struct LimiterLane(Arc<Handle>);
+
+struct Handle {
+    control: Arc<AdmissionControl>,
+    lane: PinnedLane,
+}
+
+impl LimiterLane {
+    /// As [`ConcurrencyLimiter::acquire`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// As there.
+    pub fn acquire(&self) -> Acquire<'_> {
+        Acquire::new(&self.0.control, self.key())
+    }
+
+    /// As [`ConcurrencyLimiter::try_acquire`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn try_acquire(&self) -> Result<Permit> {
+        try_take(&self.0.control, self.key())
+    }
+
+    /// As [`ConcurrencyLimiter::execute`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// As there.
+    pub fn execute<F: Future>(&self, work: F) -> impl Future<Output = Result<F::Output>> {
+        run(&*self.0, work)
+    }
+
+    #[inline]
+    fn key(&self) -> LaneKey<'_> {
+        self.0.lane.key()
+    }
+}
+
+impl fmt::Debug for LimiterLane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LimiterLane")
+            .field(&self.key().text())
+            .finish()
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.control.act(|scheduler, _| scheduler.unpin(&self.lane));
     }
 }
 
@@ -258,15 +399,25 @@ impl fmt::Debug for Permit {
 /// Waits for a permit; made by [`ConcurrencyLimiter::acquire`].
 #[must_use = "futures do nothing unless polled"]
 pub struct Acquire<'a> {
-    limiter: &'a ConcurrencyLimiter,
-    key: &'a str,
+    control: &'a Arc<AdmissionControl>,
+    key: LaneKey<'a>,
     priority: Priority,
     within: Option<Duration>,
     /// The place in line, if it had to take one.
     wait: Option<Wait<Shared>>,
 }
 
-impl Acquire<'_> {
+impl<'a> Acquire<'a> {
+    fn new(control: &'a Arc<AdmissionControl>, key: LaneKey<'a>) -> Acquire<'a> {
+        Acquire {
+            control,
+            key,
+            priority: Priority::default(),
+            within: None,
+            wait: None,
+        }
+    }
+
     /// Sets how urgent it is.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
@@ -280,26 +431,26 @@ impl Acquire<'_> {
     }
 
     /// Takes a permit or a place in line.
-    fn ask(&mut self, cx: &TaskContext<'_>) -> Result<Option<LooseId>, Refusal> {
-        let lane = LaneKey::new(self.key);
-        let control = &self.limiter.control;
+    fn ask(&mut self, cx: &TaskContext<'_>) -> Result<Option<LooseId>> {
+        let (control, lane) = (self.control, self.key);
         // Where others wait, a free permit is not to be expected.
         if !control.seems_crowded()
-            && let Some(lane) = control.try_take(lane, self.priority)?
+            && let Some(permit) = control.try_take(lane, self.priority)
         {
-            return Ok(Some(lane));
+            return Ok(Some(permit));
         }
         let ask = Ask {
             lane,
             priority: self.priority,
             deadline: self.within.map(|limit| clock::after(clock::now(), limit)),
         };
-        match AdmissionControl::take_or_line_up(Shared(control.clone()), ask, cx)? {
-            Ok(lane) => Ok(Some(lane)),
-            Err(wait) => {
+        match AdmissionControl::take_or_line_up(Shared(control.clone()), ask, cx) {
+            Ok(Ok(permit)) => Ok(Some(permit)),
+            Ok(Err(wait)) => {
                 self.wait = Some(wait);
                 Ok(None)
             }
+            Err(refusal) => Err(Error::refused(refusal)),
         }
     }
 }
@@ -308,24 +459,26 @@ impl Future for Acquire<'_> {
     type Output = Result<Permit>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Permit>> {
-        let lane = match &mut self.wait {
+        let permit = match &mut self.wait {
             Some(wait) => std::task::ready!(wait.poll(cx)).map(Some),
             None => self.ask(cx),
         };
-        match lane {
-            Ok(Some(lane)) => {
-                let control = Shared(self.limiter.control.clone());
-                Poll::Ready(Ok(Permit(Loose::new(control, lane))))
+        match permit {
+            Ok(Some(permit)) => {
+                let control = Shared(self.control.clone());
+                Poll::Ready(Ok(Permit(Loose::new(control, permit))))
             }
             // In line; the waker is known.
             Ok(None) => Poll::Pending,
-            Err(refusal) => Poll::Ready(Err(Error::refused(refusal))),
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 }
 
 impl fmt::Debug for Acquire<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acquire").field("key", &self.key).finish()
+        f.debug_struct("Acquire")
+            .field("key", &self.key.text())
+            .finish()
     }
 }

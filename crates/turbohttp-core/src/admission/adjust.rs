@@ -26,7 +26,7 @@ impl Scheduler {
         rules.check()?;
         self.ceilings = rules::ceilings(limit, &rules.reserve.total);
         self.rules = rules;
-        self.start_ready(now, effects);
+        self.start_ready(self.moment(now), effects);
         Ok(())
     }
 
@@ -47,6 +47,7 @@ impl Scheduler {
         };
         rules.check()?;
         self.rules = rules;
+        let now = self.moment(now);
         self.lanes.set_per_lane(limit);
         for lane in 0..self.lanes.end() {
             if self.lanes[lane].waiting > 0 {
@@ -78,6 +79,7 @@ impl Scheduler {
             }));
         }
         if let Some(lane) = self.lanes.set_limit(lane, limit)? {
+            let now = self.moment(now);
             self.settle(lane, now);
             self.start_ready(now, effects);
         }
@@ -111,6 +113,7 @@ impl Scheduler {
         let slot = self.lanes.find_or_make(lane);
         self.lanes.wake(slot);
         self.end_pause(slot);
+        let (until, now) = (self.moment(until), self.moment(now));
         self.lanes[slot].paused_until = Some(until);
         let Self { pauses, lanes, .. } = self;
         pauses.push(until, slot, |slot, place| lanes[slot].pause_at = place);
@@ -125,6 +128,7 @@ impl Scheduler {
             return false;
         };
         let was_paused = self.end_pause(slot);
+        let now = self.moment(now);
         self.settle(slot, now);
         self.start_ready(now, effects);
         self.lanes.rest(slot);

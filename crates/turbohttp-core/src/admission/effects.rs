@@ -33,6 +33,7 @@ impl Effects {
         usize::from(self.first.is_some()) + self.more.len()
     }
 
+    #[inline]
     pub(super) fn wake(&mut self, waker: Option<Waker>) {
         let Some(waker) = waker else { return };
         match &self.first {
@@ -42,6 +43,7 @@ impl Effects {
     }
 
     /// Keeps `waker` until the lock is free, only to drop it then.
+    #[inline]
     pub(super) fn discard(&mut self, waker: Option<Waker>) {
         let Some(waker) = waker else { return };
         match &self.discarded {
@@ -56,16 +58,18 @@ impl Effects {
     /// A waker that panics is contained: the others are woken all the same, as they belong to others.
     /// Returns how many panicked.
     #[inline]
-    pub fn perform(self) -> u64 {
-        if self.first.is_none() && self.discarded.is_none() {
-            // `more` is only used beside `first`, so there is nothing to drop either.
-            std::mem::forget(self);
-            return 0;
+    pub fn perform(mut self) -> u64 {
+        if self.discarded.is_some() || !self.more.is_empty() {
+            return self.perform_all();
         }
-        self.perform_some()
+        // One waker at most, by far the most frequent.
+        let first = self.first.take();
+        // Wakers are never taken out of `more`, so there is nothing to drop.
+        std::mem::forget(self);
+        first.map_or(0, |waker| u64::from(!contain(|| waker.wake())))
     }
 
-    fn perform_some(self) -> u64 {
+    fn perform_all(self) -> u64 {
         let Effects {
             first,
             more,
@@ -77,7 +81,10 @@ impl Effects {
         if let Some(waker) = discarded {
             panics += u64::from(!contain(|| drop(waker)));
         }
-        for waker in first.into_iter().chain(more) {
+        if let Some(waker) = first {
+            panics += u64::from(!contain(|| waker.wake()));
+        }
+        for waker in more {
             panics += u64::from(!contain(|| waker.wake()));
         }
         panics

@@ -1,7 +1,8 @@
 //! Open, closing, closed: what a gate lets in, what it waits for, and what it reports.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::moment::Moment;
 use super::visit::Outcome;
 use crate::sync::{Arc, AtomicBool, Ordering};
 
@@ -90,11 +91,11 @@ pub struct Report {
 
 #[derive(Debug)]
 struct Closing {
-    began: Instant,
+    began: Moment,
     accepted: u64,
     before: Counts,
     /// When what is still inside is cut off.
-    deadline: Option<Instant>,
+    deadline: Option<Moment>,
 }
 
 #[derive(Debug)]
@@ -129,7 +130,7 @@ impl Gate {
         self.report
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Moment> {
         match self.stage {
             Stage::Draining | Stage::Canceling => self.closing.as_ref()?.deadline,
             Stage::Open | Stage::Closed => None,
@@ -138,14 +139,14 @@ impl Gate {
 
     /// A visit is over. Says whether it was the last one of a gate that closes.
     #[inline]
-    pub(super) fn depart(&mut self, outcome: Outcome, now: Instant) -> bool {
+    pub(super) fn depart(&mut self, outcome: Outcome, now: Moment) -> bool {
         self.present -= 1;
         self.counts.count(outcome);
         self.stage != Stage::Open && self.end_if_empty(now)
     }
 
     /// Goes on to close, never back: a weaker mode joins, a stronger one and an earlier deadline win.
-    pub(super) fn begin(&mut self, mode: CloseMode, deadline: Option<Instant>, now: Instant) {
+    pub(super) fn begin(&mut self, mode: CloseMode, deadline: Option<Moment>, now: Moment) {
         let closing = self.closing.get_or_insert(Closing {
             began: now,
             accepted: self.present,
@@ -173,7 +174,7 @@ impl Gate {
     }
 
     /// The end, if it has come. True once.
-    pub(super) fn end_if_empty(&mut self, now: Instant) -> bool {
+    pub(super) fn end_if_empty(&mut self, now: Moment) -> bool {
         if self.present > 0 || !matches!(self.stage, Stage::Draining | Stage::Canceling) {
             return false;
         }
@@ -183,7 +184,7 @@ impl Gate {
         self.report = Some(Report {
             accepted: closing.accepted,
             counts: self.counts.since(&closing.before),
-            elapsed: now.saturating_duration_since(closing.began),
+            elapsed: Duration::from_nanos(now.since(closing.began)),
         });
         self.stage = Stage::Closed;
         true

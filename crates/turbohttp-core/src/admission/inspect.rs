@@ -2,7 +2,7 @@
 
 use super::Scheduler;
 use super::gate::Counts;
-use super::visit::State;
+use super::visit::Phase;
 
 /// What a scheduler has given out and who waits, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct AdmissionAudit {
     pub lanes: usize,
     /// Lanes in which nothing runs or waits.
     pub idle_lanes: usize,
+    /// Lanes that are kept because there are handles of them.
+    pub pinned_lanes: usize,
     /// The lanes in which something runs, waits, or is paused.
     pub busy: Vec<LaneAudit>,
 }
@@ -107,17 +109,18 @@ impl Scheduler {
             paused: self.pauses.len(),
             lanes: self.lanes.len(),
             idle_lanes: self.lanes.idle_count(),
+            pinned_lanes: self.lanes.pinned,
             ..AdmissionAudit::default()
         };
         for (_, visit) in self.visits.iter() {
             match visit.state {
-                State::Queued => audit.waiting += 1,
-                State::Granted => audit.granted += 1,
-                State::Parked => audit.parked += 1,
-                State::Idle | State::Taken | State::Refused(_) => {}
+                Phase::Queued => audit.waiting += 1,
+                Phase::Granted => audit.granted += 1,
+                Phase::Parked => audit.parked += 1,
+                Phase::Idle | Phase::Taken | Phase::Refused(_) => {}
             }
         }
-        let busy = self.lanes.iter().filter(|lane| !lane.is_idle);
+        let busy = self.lanes.iter().filter(|lane| !lane.is_quiet());
         audit.busy = busy
             .map(|lane| LaneAudit {
                 lane: lane.text.to_string(),

@@ -4,7 +4,8 @@ use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use super::gate::{Counts, Stage};
-use super::visit::{Bound, Outcome, Refusal, State, VisitId, Waited};
+use super::moment::Moment;
+use super::visit::{Bound, Outcome, Phase, Refusal, VisitId, Waited};
 use super::workers::{GroupId, TooManyGroups};
 use super::{Ask, Effects, Priority, Scheduler};
 
@@ -87,8 +88,9 @@ impl Scheduler {
         let visit = &mut self.visits[id.slot];
         visit.group = group;
         visit.is_job = true;
-        visit.tag = tag;
+        visit.cold.tag = tag;
         let lane = self.lanes.find_or_make(ask.lane);
+        let now = self.moment(now);
         self.line_up(id.slot, lane, ask, now, effects);
         self.start_ready(now, effects);
         Ok(id)
@@ -104,6 +106,7 @@ impl Scheduler {
         now: Instant,
         effects: &mut Effects,
     ) -> Poll<Picked> {
+        let now = self.moment(now);
         self.take_worker(group, worker, effects);
         if self.groups[group].assigned.is_empty() {
             // Without its waker: what it gets now it need not be woken for.
@@ -160,7 +163,8 @@ impl Scheduler {
         let group = self.visits[slot].group;
         let was_job = std::mem::take(&mut self.visits[slot].is_job);
         if was_job {
-            effects.closed |= self.groups[group].gate.depart(outcome, now);
+            let at = self.moment(now);
+            effects.closed |= self.groups[group].gate.depart(outcome, at);
         }
         was_job
     }
@@ -171,15 +175,16 @@ impl Scheduler {
     pub fn hand_over(&mut self, id: VisitId) -> Option<VisitId> {
         let slot = self.visits.find(id)?;
         let job = &mut self.visits[slot];
-        if job.state != State::Taken {
+        if job.state != Phase::Taken {
             return None;
         }
-        job.state = State::Idle;
+        job.state = Phase::Idle;
         let is_counted = std::mem::take(&mut job.is_counted);
-        let (priority, lane, age, arrived) = (job.priority, job.lane, job.age, job.arrived);
+        let (priority, lane, age) = (job.priority, job.lane, job.key.age);
+        let arrived = job.cold.arrived;
         let heir = self.visits.insert(arrived, is_counted, Some(age));
         let visit = &mut self.visits[heir.slot];
-        visit.state = State::Taken;
+        visit.state = Phase::Taken;
         visit.priority = priority;
         visit.lane = lane;
         Some(heir)
@@ -225,9 +230,9 @@ impl Scheduler {
             Some(_) => (0, visit.key),
         };
         let is_before = |other: &super::visit::Visit| {
-            other.state == State::Queued && other.group == this.group && order(other) < order(this)
+            other.state == Phase::Queued && other.group == this.group && order(other) < order(this)
         };
-        (this.state == State::Queued).then(|| {
+        (this.state == Phase::Queued).then(|| {
             self.visits
                 .iter()
                 .filter(|(_, other)| is_before(other))
@@ -244,16 +249,16 @@ impl Scheduler {
         }
     }
 
-    fn pick(&mut self, slot: u32, now: Instant) -> Picked {
+    fn pick(&mut self, slot: u32, now: Moment) -> Picked {
         let waited = self.waited_by(slot, now);
         let visit = &mut self.visits[slot];
-        visit.state = State::Taken;
+        visit.state = Phase::Taken;
         Picked {
             visit: VisitId {
                 slot,
                 number: visit.number,
             },
-            tag: visit.tag,
+            tag: visit.cold.tag,
             waited,
             waker: visit.waker.take(),
         }

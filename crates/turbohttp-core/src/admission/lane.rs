@@ -1,10 +1,9 @@
 //! One lane: its limit, what runs in it, who waits at each level, and until when it is paused.
 
-use std::time::{Duration, Instant};
-
 use super::Priority;
 use super::heap::NONE;
 use super::line::Line;
+use super::moment::Moment;
 use super::rules::ceilings;
 use super::workers::GroupId;
 
@@ -48,7 +47,9 @@ pub(super) struct Lane {
     pub(super) callers_waiting: usize,
     /// Visits that lost a grant here and may claim their place back: the lane is kept for them.
     pub(super) parked: usize,
-    pub(super) paused_until: Option<Instant>,
+    /// Handles of it that are out: the lane is kept for them, too.
+    pub(super) pins: usize,
+    pub(super) paused_until: Option<Moment>,
     /// Its place among the pauses.
     pub(super) pause_at: u32,
     /// One for each group that has had a job here; the callers' is the first.
@@ -61,10 +62,10 @@ pub(super) struct Lane {
     pub(super) is_listed: bool,
     pub(super) is_idle: bool,
     obstacle: Obstacle,
-    since: Option<Instant>,
-    /// Time lost to pauses and to the limit while anybody waited, ever.
-    pub(super) paused_for: Duration,
-    pub(super) full_for: Duration,
+    since: Moment,
+    /// Nanoseconds lost to pauses and to the limit while anybody waited, ever.
+    paused_for: u64,
+    full_for: u64,
 }
 
 impl Lane {
@@ -83,6 +84,7 @@ impl Lane {
             waiting: 0,
             callers_waiting: 0,
             parked: 0,
+            pins: 0,
             paused_until: None,
             pause_at: NONE,
             desks: vec![Desk::default()],
@@ -92,9 +94,9 @@ impl Lane {
             is_listed: false,
             is_idle: false,
             obstacle: Obstacle::None,
-            since: None,
-            paused_for: Duration::ZERO,
-            full_for: Duration::ZERO,
+            since: Moment::default(),
+            paused_for: 0,
+            full_for: 0,
         }
     }
 
@@ -109,11 +111,19 @@ impl Lane {
         self.paused_until.is_none() && self.running < self.ceilings[level]
     }
 
-    /// Whether nothing happens here, so that the lane may be forgotten.
-    pub(super) fn is_unused(&self) -> bool {
+    /// Whether nothing happens here.
+    #[inline]
+    pub(super) fn is_quiet(&self) -> bool {
         self.running == 0 && self.waiting == 0 && self.parked == 0 && self.paused_until.is_none()
     }
 
+    /// Whether nothing happens here and nobody has a handle of it, so that the lane may be forgotten.
+    #[inline]
+    pub(super) fn is_unused(&self) -> bool {
+        self.pins == 0 && self.is_quiet()
+    }
+
+    #[inline]
     pub(super) fn desk(&mut self, group: GroupId) -> &mut Desk {
         let index = group.index();
         if self.desks.len() <= index {
@@ -123,7 +133,8 @@ impl Lane {
     }
 
     /// Adds up the time since the last look under what stood in the way.
-    pub(super) fn account(&mut self, now: Instant) {
+    #[inline]
+    pub(super) fn account(&mut self, now: Moment) {
         let obstacle = match self.paused_until {
             _ if self.waiting == 0 => Obstacle::None,
             Some(_) => Obstacle::Paused,
@@ -137,16 +148,13 @@ impl Lane {
         self.paused_for = paused;
         self.full_for = full;
         self.obstacle = obstacle;
-        self.since = Some(now);
+        self.since = now;
     }
 
-    /// Time lost to pauses and to the limit up to now.
-    pub(super) fn lost(&self, now: Instant) -> (Duration, Duration) {
-        let open = match self.since {
-            // Often no time has passed, and to find that out by subtracting is not for nothing.
-            Some(since) if since != now => now.saturating_duration_since(since),
-            _ => return (self.paused_for, self.full_for),
-        };
+    /// Nanoseconds lost to pauses and to the limit up to now.
+    #[inline]
+    pub(super) fn lost(&self, now: Moment) -> (u64, u64) {
+        let open = now.since(self.since);
         match self.obstacle {
             Obstacle::None => (self.paused_for, self.full_for),
             Obstacle::Paused => (self.paused_for + open, self.full_for),

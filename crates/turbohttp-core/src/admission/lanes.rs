@@ -13,7 +13,7 @@ use hashbrown::HashTable;
 use super::Priority;
 use super::heap::NONE;
 use super::lane::Lane;
-use super::rules::OVERRIDES_MAX;
+use super::rules::{OVERRIDES_MAX, PINNED_LANES_MAX};
 use crate::origin::{Origin, hash_of};
 
 /// The key of a lane: any text, with its hash.
@@ -21,6 +21,8 @@ use crate::origin::{Origin, hash_of};
 pub struct LaneKey<'a> {
     pub(super) text: &'a str,
     pub(super) hash: u64,
+    /// Where the lane is, if it is pinned.
+    slot: u32,
 }
 
 impl<'a> LaneKey<'a> {
@@ -29,7 +31,15 @@ impl<'a> LaneKey<'a> {
         Self {
             text,
             hash: hash_of(text),
+            slot: NONE,
         }
+    }
+}
+
+impl<'a> LaneKey<'a> {
+    /// The text.
+    pub fn text(&self) -> &'a str {
+        self.text
     }
 }
 
@@ -39,6 +49,29 @@ impl<'a> From<&'a Origin> for LaneKey<'a> {
         Self {
             text: origin.as_str(),
             hash: origin.precomputed_hash(),
+            slot: NONE,
+        }
+    }
+}
+
+/// A lane that is not forgotten, and that is found without its text, until
+/// [`unpin`](super::Scheduler::unpin). Whoever pinned it unpins it once, and uses it no more.
+#[derive(Debug)]
+#[must_use = "a lane that is not unpinned is kept for good"]
+pub struct PinnedLane {
+    text: Box<str>,
+    hash: u64,
+    slot: u32,
+}
+
+impl PinnedLane {
+    /// Its key, for the scheduler that it came from.
+    #[inline]
+    pub fn key(&self) -> LaneKey<'_> {
+        LaneKey {
+            text: &self.text,
+            hash: self.hash,
+            slot: self.slot,
         }
     }
 }
@@ -53,7 +86,7 @@ pub struct TooManyLanes {
 
 impl fmt::Display for TooManyLanes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "more than {} lanes with a rule of their own", self.limit)
+        write!(f, "more than {} lanes to be treated apart", self.limit)
     }
 }
 
@@ -73,6 +106,8 @@ pub(super) struct Lanes {
     overrides: HashTable<(Box<str>, u64, usize)>,
     pub(super) per_lane: usize,
     reserve: [usize; Priority::COUNT],
+    /// Lanes of which there are handles.
+    pub(super) pinned: usize,
     /// Lanes forgotten so far.
     pub(super) evicted: u64,
     /// As in the visits.
@@ -97,6 +132,7 @@ impl Lanes {
             overrides: HashTable::new(),
             per_lane,
             reserve,
+            pinned: 0,
             evicted: 0,
             #[cfg(test)]
             looks: std::cell::Cell::default(),
@@ -105,6 +141,9 @@ impl Lanes {
 
     #[inline]
     pub(super) fn find(&self, key: LaneKey<'_>) -> Option<u32> {
+        if key.slot != NONE {
+            return Some(key.slot);
+        }
         let is_it = |slot: &u32| *self[*slot].text == *key.text;
         self.table.find(key.hash, is_it).copied()
     }
@@ -166,6 +205,32 @@ impl Lanes {
         if self.idle_count > self.idle_max {
             self.forget_oldest();
         }
+    }
+
+    /// Keeps the lane of this key until it has been unpinned as often.
+    pub(super) fn pin(&mut self, key: LaneKey<'_>) -> Result<PinnedLane, TooManyLanes> {
+        let known = self.find(key);
+        let is_first = known.is_none_or(|slot| self[slot].pins == 0);
+        if is_first && self.pinned >= PINNED_LANES_MAX {
+            return Err(TooManyLanes {
+                limit: PINNED_LANES_MAX,
+            });
+        }
+        let slot = self.find_or_make(key);
+        self.wake(slot);
+        self[slot].pins += 1;
+        self.pinned += usize::from(is_first);
+        Ok(PinnedLane {
+            text: key.text.into(),
+            hash: key.hash,
+            slot,
+        })
+    }
+
+    pub(super) fn unpin(&mut self, lane: &PinnedLane) {
+        self[lane.slot].pins -= 1;
+        self.pinned -= usize::from(self[lane.slot].pins == 0);
+        self.rest(lane.slot);
     }
 
     fn move_to_end(&mut self, slot: u32) {
@@ -266,6 +331,7 @@ impl Lanes {
             let key = LaneKey {
                 text: &lane.text,
                 hash: lane.hash,
+                slot,
             };
             let limit = self.limit_of(key);
             let reserve = self.reserve;

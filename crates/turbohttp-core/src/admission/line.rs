@@ -33,30 +33,39 @@ impl Line {
         }
     }
 
+    #[inline]
     pub(super) fn insert(&mut self, slot: u32, visits: &mut Visits) {
         let key = visits[slot].key;
         let last = self.list.tail;
         if last == NONE || visits[last].key <= key {
             self.list.push(slot, visits);
         } else {
-            self.returned.push(key, slot, |slot, place| {
-                visits[slot].place = Place::At(place)
-            });
+            self.returned
+                .push(key, slot, |slot, at| put_at(visits, slot, at));
         }
     }
 
+    #[inline]
     pub(super) fn remove(&mut self, slot: u32, visits: &mut Visits) {
         match visits[slot].place {
-            Place::At(place) => {
+            // By far the most frequent.
+            Place::Listed => self.list.remove(slot, visits),
+            Place::Heaped => {
+                let place = visits[slot].next;
                 self.returned
-                    .remove(place, |slot, place| visits[slot].place = Place::At(place));
+                    .remove(place, |slot, at| put_at(visits, slot, at));
                 self.returned.trim(KEPT_RETURNED_MAX);
                 visits[slot].place = Place::Nowhere;
             }
-            Place::Between { .. } => self.list.remove(slot, visits),
             Place::Nowhere => unreachable!("a visit in line has a place"),
         }
     }
+}
+
+fn put_at(visits: &mut Visits, slot: u32, at: u32) {
+    let visit = &mut visits[slot];
+    visit.place = Place::Heaped;
+    visit.next = at;
 }
 
 /// A doubly linked list through the places of visits.
@@ -76,6 +85,7 @@ impl Default for List {
 }
 
 impl List {
+    #[inline]
     pub(super) fn first(&self) -> Option<u32> {
         (self.head != NONE).then_some(self.head)
     }
@@ -84,42 +94,36 @@ impl List {
         self.first().map(|slot| (visits[slot].key, slot))
     }
 
+    #[inline]
     pub(super) fn push(&mut self, slot: u32, visits: &mut Visits) {
-        visits[slot].place = Place::Between {
-            previous: self.tail,
-            next: NONE,
-        };
+        let visit = &mut visits[slot];
+        visit.place = Place::Listed;
+        visit.previous = self.tail;
+        visit.next = NONE;
         match self.tail {
             NONE => self.head = slot,
-            tail => set_next(visits, tail, slot),
+            tail => visits[tail].next = slot,
         }
         self.tail = slot;
     }
 
+    #[inline]
     pub(super) fn remove(&mut self, slot: u32, visits: &mut Visits) {
-        let Place::Between { previous, next } = visits[slot].place else {
-            unreachable!("a visit in a list has neighbours");
-        };
+        let visit = &mut visits[slot];
+        debug_assert_eq!(
+            visit.place,
+            Place::Listed,
+            "a visit in a list has neighbours"
+        );
+        visit.place = Place::Nowhere;
+        let (previous, next) = (visit.previous, visit.next);
         match previous {
             NONE => self.head = next,
-            previous => set_next(visits, previous, next),
+            previous => visits[previous].next = next,
         }
         match next {
             NONE => self.tail = previous,
-            next => set_previous(visits, next, previous),
+            next => visits[next].previous = previous,
         }
-        visits[slot].place = Place::Nowhere;
-    }
-}
-
-fn set_next(visits: &mut Visits, slot: u32, to: u32) {
-    if let Place::Between { next, .. } = &mut visits[slot].place {
-        *next = to;
-    }
-}
-
-fn set_previous(visits: &mut Visits, slot: u32, to: u32) {
-    if let Place::Between { previous, .. } = &mut visits[slot].place {
-        *previous = to;
     }
 }

@@ -25,6 +25,8 @@ mod jobs;
 mod lane;
 mod lanes;
 mod line;
+mod loose;
+mod moment;
 mod priority;
 mod rules;
 mod settle;
@@ -41,11 +43,12 @@ pub use effects::Effects;
 pub use gate::{CloseMode, Counts, Report, Stage};
 pub use inspect::{AdmissionAudit, AdmissionStats, LaneAudit};
 pub use jobs::{GroupLoad, Picked};
-pub use lanes::{LaneKey, TooManyLanes};
+pub use lanes::{LaneKey, PinnedLane, TooManyLanes};
+pub use loose::{Asked, LooseId};
 pub use priority::{Priority, UnknownPriority};
 pub use rules::{
-    GRANT_MS, GROUPS_MAX, InvalidRule, OVERRIDES_MAX, PAUSED_LANES_MAX, PERMITS_MAX, Reserve,
-    Rules, WAITING_MAX,
+    GRANT_MS, GROUPS_MAX, InvalidRule, OVERRIDES_MAX, PAUSED_LANES_MAX, PERMITS_MAX,
+    PINNED_LANES_MAX, Reserve, Rules, WAITING_MAX,
 };
 pub use shared::{Admission, Signals};
 pub use visit::{Bound, Outcome, Refusal, State, VisitId, Waited};
@@ -55,7 +58,8 @@ use gate::Gate;
 use heap::Heap;
 use lanes::Lanes;
 use line::List;
-use visit::{Key, Visits};
+use moment::Moment;
+use visit::{Phase, Visits};
 use workers::Groups;
 
 /// What a visit asks for: a permit of a lane.
@@ -69,11 +73,6 @@ pub struct Ask<'a> {
     /// Until when it is willing to wait.
     pub deadline: Option<Instant>,
 }
-
-/// A permit without a visit: whoever holds it gives it back once.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "a permit that is not given back is lost"]
-pub struct LooseId(u32);
 
 /// The answer to a visit that asks where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,18 +107,20 @@ pub struct Scheduler {
     /// Permits out that have no visit.
     loose: u64,
     /// Visits in line by deadline, and paused lanes by their end.
-    deadlines: Heap<Instant>,
-    pauses: Heap<Instant>,
+    deadlines: Heap<Moment>,
+    pauses: Heap<Moment>,
     /// Callers' grants that have not been taken up, oldest first.
     granted: List,
-    /// Counts periods of [`GRANT_MS`] while there are such grants.
-    epoch: u64,
-    epoch_began: Instant,
+    /// Counts periods of [`GRANT_MS`] while there are such grants, round and round: none is older than
+    /// the period before.
+    epoch: u8,
+    epoch_began: Moment,
     /// The last time of a sweep.
     swept: Instant,
+    swept_at: Moment,
     /// When the caller of `sweep` will come next.
-    armed: Option<Instant>,
-    /// The zero of ranks.
+    armed: Option<Moment>,
+    /// The beginning of all moments.
     base: Instant,
     stats: AdmissionStats,
 }
@@ -148,8 +149,9 @@ impl Scheduler {
             pauses: Heap::default(),
             granted: List::default(),
             epoch: 0,
-            epoch_began: now,
+            epoch_began: Moment::default(),
             swept: now,
+            swept_at: Moment::default(),
             armed: None,
             base: now,
             stats: AdmissionStats::default(),
@@ -173,8 +175,9 @@ impl Scheduler {
     /// has the age of `first` and is not counted itself. Without `first` it has an age of its own.
     pub fn enter_for(&mut self, first: Option<VisitId>, now: Instant) -> VisitId {
         let parent = first.and_then(|id| self.visits.find(id));
-        let age = parent.map(|slot| self.visits[slot].age);
-        let arrived = parent.map_or(now, |slot| self.visits[slot].arrived);
+        let age = parent.map(|slot| self.visits[slot].key.age);
+        let timed = parent.filter(|slot| self.visits[*slot].keeps_times);
+        let arrived = timed.map_or(now, |slot| self.visits[slot].cold.arrived);
         self.visits.insert(arrived, false, age)
     }
 
@@ -205,7 +208,7 @@ impl Scheduler {
             self.lanes.rest(lane);
             return Err(refusal);
         }
-        self.line_up(slot, lane, ask, now, effects);
+        self.line_up(slot, lane, ask, self.moment(now), effects);
         Ok(State::Queued)
     }
 
@@ -240,7 +243,7 @@ impl Scheduler {
             self.take(id.slot, lane, ask.priority, now);
             return Ok((id, State::Taken));
         }
-        self.line_up(id.slot, lane, ask, now, effects);
+        self.line_up(id.slot, lane, ask, self.moment(now), effects);
         Ok((id, State::Queued))
     }
 
@@ -259,19 +262,19 @@ impl Scheduler {
     ) -> Result<(VisitId, State), Refusal> {
         let id = self.enter_for(first, now);
         if let Some(parent) = first.and_then(|first| self.visits.find(first))
-            && self.visits[parent].state == State::Taken
+            && self.visits[parent].state == Phase::Taken
         {
-            self.visits[parent].state = State::Idle;
+            self.visits[parent].state = Phase::Idle;
             let lane = self.visits[parent].lane;
             if *self.lanes[lane].text == *ask.lane.text {
                 let priority = self.visits[parent].priority;
                 let attempt = &mut self.visits[id.slot];
-                attempt.state = State::Taken;
+                attempt.state = Phase::Taken;
                 attempt.lane = lane;
                 attempt.priority = priority;
                 return Ok((id, State::Taken));
             }
-            self.give_back(parent, now, effects);
+            self.give_back(parent, self.moment(now), effects);
         }
         match self.admit(id, ask, now, effects) {
             Ok(state) => Ok((id, state)),
@@ -318,26 +321,27 @@ impl Scheduler {
         let Some(slot) = self.visits.find(id) else {
             return Turn::Refused(Refusal::Closed);
         };
-        if self.visits[slot].state == State::Parked {
+        let now = self.moment(now);
+        if self.visits[slot].state == Phase::Parked {
             self.requeue(slot, now, effects);
         }
         let visit = &mut self.visits[slot];
         match visit.state {
-            State::Granted if visit.group == GroupId::CALLERS => {
-                visit.state = State::Taken;
+            Phase::Granted if visit.group == GroupId::CALLERS => {
+                visit.state = Phase::Taken;
                 self.granted.remove(slot, &mut self.visits);
                 Turn::Taken(self.waited_by(slot, now))
             }
-            State::Taken => Turn::Taken(self.waited_by(slot, now)),
-            State::Refused(refusal) => {
+            Phase::Taken => Turn::Taken(self.waited_by(slot, now)),
+            Phase::Refused(ended) => {
                 visit.state = match self.gate.stage {
-                    Stage::Open | Stage::Draining => State::Idle,
+                    Stage::Open | Stage::Draining => Phase::Idle,
                     Stage::Canceling | Stage::Closed => visit.state,
                 };
-                Turn::Refused(refusal)
+                Turn::Refused(ended.into())
             }
-            State::Idle => Turn::Refused(Refusal::Closed),
-            State::Queued | State::Parked | State::Granted => match &visit.waker {
+            Phase::Idle => Turn::Refused(Refusal::Closed),
+            Phase::Queued | Phase::Parked | Phase::Granted => match &visit.waker {
                 Some(known) if known.will_wake(waker) => Turn::Wait,
                 _ => Turn::NeedsWaker,
             },
@@ -359,10 +363,10 @@ impl Scheduler {
         let is_cut = self.is_cut(slot);
         let visit = &mut self.visits[slot];
         let has_news = match visit.state {
-            State::Granted => visit.group == GroupId::CALLERS,
-            State::Parked | State::Refused(_) => true,
-            State::Idle | State::Taken => is_cut,
-            State::Queued => false,
+            Phase::Granted => visit.group == GroupId::CALLERS,
+            Phase::Parked | Phase::Refused(_) => true,
+            Phase::Idle | Phase::Taken => is_cut,
+            Phase::Queued => false,
         };
         let replaced = match has_news {
             true => Some(waker),
@@ -375,7 +379,7 @@ impl Scheduler {
     /// Gives a permit back, or the place in line, or a grant that nobody has seen: the visit is idle.
     pub fn release(&mut self, id: VisitId, now: Instant, effects: &mut Effects) {
         if let Some(slot) = self.visits.find(id) {
-            self.let_go(slot, now, effects);
+            self.let_go(slot, self.moment(now), effects);
         }
     }
 
@@ -384,12 +388,13 @@ impl Scheduler {
         let Some(slot) = self.visits.find(id) else {
             return;
         };
-        self.let_go(slot, now, effects);
+        let at = self.moment(now);
+        self.let_go(slot, at, effects);
         if self.visits[slot].is_job {
             self.finish_job(id, outcome, now, effects);
         }
         if self.visits[slot].is_counted {
-            effects.closed |= self.gate.depart(outcome, now);
+            effects.closed |= self.gate.depart(outcome, at);
         }
         self.visits.remove(slot);
     }
@@ -406,8 +411,9 @@ impl Scheduler {
             return false;
         };
         match self.visits[slot].state {
-            State::Parked => self.visits[slot].priority = priority,
-            State::Queued => {
+            Phase::Parked => self.visits[slot].priority = priority,
+            Phase::Queued => {
+                let now = self.moment(now);
                 let lane = self.visits[slot].lane;
                 self.take_out(slot);
                 self.visits[slot].priority = priority;
@@ -425,8 +431,9 @@ impl Scheduler {
         let Some(slot) = self.visits.find(id) else {
             return Waited::default();
         };
+        let now = self.moment(now);
         match self.visits[slot].state {
-            State::Queued => self.waits(slot, now),
+            Phase::Queued => self.waits(slot, now),
             _ => self.waited_by(slot, now),
         }
     }
@@ -456,87 +463,11 @@ impl Scheduler {
         self.swept
     }
 
-    /// Takes a permit at once, without a visit: for callers who need no more of the scheduler until
-    /// they give it back with [`put_back`](Self::put_back). `None` if it would have to wait.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::Closed`].
-    #[inline]
-    pub fn take_loose(
-        &mut self,
-        lane: LaneKey<'_>,
-        priority: Priority,
-        now: Instant,
-    ) -> Result<Option<LooseId>, Refusal> {
-        if self.gate.stage != Stage::Open {
-            return Err(Refusal::Closed);
-        }
-        let lane = self.lanes.find_or_make(lane);
-        if !self.may_start(lane, priority) {
-            self.lanes.rest(lane);
-            return Ok(None);
-        }
-        self.count_taken(lane, now);
-        self.gate.present += 1;
-        self.loose += 1;
-        Ok(Some(LooseId(lane)))
-    }
-
-    /// Frees a visit that holds a permit, and leaves the permit with its owner.
-    pub fn loosen(&mut self, id: VisitId, effects: &mut Effects) -> Option<LooseId> {
-        let slot = self.visits.find(id)?;
-        let visit = &mut self.visits[slot];
-        if visit.state != State::Taken || !visit.is_counted || visit.is_job {
-            return None;
-        }
-        effects.discard(visit.waker.take());
-        visit.state = State::Idle;
-        let lane = visit.lane;
-        self.visits.remove(slot);
-        self.loose += 1;
-        Some(LooseId(lane))
-    }
-
-    /// [`put_back`](Self::put_back), if nothing follows from it: nobody waits, and nothing closes.
-    ///
-    /// # Errors
-    ///
-    /// The permit, if something would follow.
-    #[inline]
-    pub fn put_back_quietly(&mut self, permit: LooseId, outcome: Outcome) -> Result<(), LooseId> {
-        if self.in_line > 0 || self.gate.stage != Stage::Open {
-            return Err(permit);
-        }
-        self.running -= 1;
-        self.lanes[permit.0].running -= 1;
-        self.lanes.rest(permit.0);
-        self.loose -= 1;
-        self.gate.present -= 1;
-        self.gate.counts.count(outcome);
-        Ok(())
-    }
-
-    /// Gives a permit without a visit back.
-    #[inline]
-    pub fn put_back(
-        &mut self,
-        LooseId(lane): LooseId,
-        outcome: Outcome,
-        now: Instant,
-        effects: &mut Effects,
-    ) {
-        self.return_to(lane, now, effects);
-        // A close that cut them off has counted them.
-        if self.loose > 0 {
-            self.loose -= 1;
-            effects.closed |= self.gate.depart(outcome, now);
-        }
-    }
-
     /// What a visit is doing; `None` if it has left.
     pub fn state(&self, id: VisitId) -> Option<State> {
-        self.visits.find(id).map(|slot| self.visits[slot].state)
+        self.visits
+            .find(id)
+            .map(|slot| self.visits[slot].state.into())
     }
 
     /// Whether this level may start in this lane right now.
@@ -556,15 +487,16 @@ impl Scheduler {
     ) -> Result<Option<u32>, Refusal> {
         let slot = self.visits.find(id).ok_or(Refusal::Closed)?;
         let visit = &self.visits[slot];
-        if visit.state == State::Taken && *self.lanes[visit.lane].text == *ask.lane.text {
+        if visit.state == Phase::Taken && *self.lanes[visit.lane].text == *ask.lane.text {
             return Ok(None);
         }
         if self.gate.stage >= Stage::Canceling {
             return Err(Refusal::Closed);
         }
-        if visit.state != State::Idle {
-            self.let_go(slot, now, effects);
+        if visit.state != Phase::Idle {
+            self.let_go(slot, self.moment(now), effects);
         }
+        self.visits.keep_times(slot, now);
         Ok(Some(slot))
     }
 
@@ -584,10 +516,10 @@ impl Scheduler {
     fn take(&mut self, slot: u32, lane: u32, priority: Priority, now: Instant) {
         self.count_taken(lane, now);
         let visit = &mut self.visits[slot];
-        visit.state = State::Taken;
+        visit.state = Phase::Taken;
         visit.priority = priority;
         visit.lane = lane;
-        visit.waits_since = None;
+        visit.cold.waits_since = None;
     }
 
     #[inline]
@@ -595,53 +527,66 @@ impl Scheduler {
         self.lanes.wake(lane);
         self.lanes[lane].running += 1;
         if self.lanes[lane].waiting > 0 {
-            // Jobs without a worker, and levels before a reserve: the lane may be full for them now.
-            self.settle(lane, now);
+            self.settle_others(lane, now);
         }
         self.running += 1;
         self.stats.note_running(self.running);
     }
 
+    /// A permit was taken although others wait, jobs without a worker or levels before a reserve: the
+    /// lane may be full for them now.
+    #[cold]
+    fn settle_others(&mut self, lane: u32, now: Instant) {
+        self.settle(lane, self.moment(now));
+    }
+
     /// Puts a visit in line.
-    fn line_up(&mut self, slot: u32, lane: u32, ask: Ask<'_>, now: Instant, effects: &mut Effects) {
+    #[inline]
+    fn line_up(&mut self, slot: u32, lane: u32, ask: Ask<'_>, now: Moment, effects: &mut Effects) {
         self.lanes.wake(lane);
-        let visit = &mut self.visits[slot];
-        visit.priority = ask.priority;
-        visit.deadline = ask.deadline;
-        visit.waits_since = Some(now);
+        self.visits[slot].priority = ask.priority;
         self.put_in(slot, lane);
-        self.lanes[lane].account(now);
-        let (paused, full) = self.lanes[lane].lost(now);
-        let visit = &mut self.visits[slot];
-        visit.paused = paused;
-        visit.full = full;
-        self.watch_deadline(slot, effects);
+        if self.visits[slot].keeps_times {
+            self.note_wait_begin(slot, ask.deadline, now, effects);
+        }
         self.stats.note_waiting(self.waiting);
         self.settle(lane, now);
     }
 
+    /// Keeps what the lane has counted so far, and the end of the visit's patience.
+    fn note_wait_begin(
+        &mut self,
+        slot: u32,
+        deadline: Option<Instant>,
+        now: Moment,
+        effects: &mut Effects,
+    ) {
+        let deadline = deadline.map(|deadline| self.moment(deadline));
+        let visit = &mut self.visits[slot];
+        let lane = &mut self.lanes[visit.lane];
+        lane.account(now);
+        let (paused, full) = lane.lost(now);
+        visit.cold.deadline = deadline;
+        visit.cold.waits_since = Some(now);
+        visit.cold.paused = paused;
+        visit.cold.full = full;
+        self.watch_deadline(slot, effects);
+    }
+
     /// Files a visit in the line of its level, where its key belongs.
+    #[inline]
     fn put_in(&mut self, slot: u32, lane: u32) {
         let visit = &mut self.visits[slot];
-        visit.state = State::Queued;
+        visit.state = Phase::Queued;
         visit.lane = lane;
         let level = match self.rules.ageing {
-            None => {
-                visit.key = Key {
-                    rank: 0,
-                    age: visit.age,
-                };
-                visit.priority.index()
-            }
+            None => visit.priority.index(),
             // One line for all levels: a level counts as so much time that one has waited less.
             Some(step) => {
-                let waited = visit.arrived.saturating_duration_since(self.base);
+                let waited = visit.cold.arrived.saturating_duration_since(self.base);
                 let handicap = step.as_nanos() * visit.priority.index() as u128;
                 let rank = waited.as_nanos() + handicap;
-                visit.key = Key {
-                    rank: u64::try_from(rank).unwrap_or(u64::MAX),
-                    age: visit.age,
-                };
+                visit.key.rank = u64::try_from(rank).unwrap_or(u64::MAX);
                 0
             }
         };
@@ -661,6 +606,7 @@ impl Scheduler {
     }
 
     /// Takes a visit out of its line.
+    #[inline(always)] // Where a permit is passed on it is a part of that.
     fn take_out(&mut self, slot: u32) {
         let visit = &self.visits[slot];
         let (group, priority) = (visit.group, visit.priority);
@@ -682,21 +628,21 @@ impl Scheduler {
     }
 
     /// Frees a visit of whatever it holds, and passes that on.
-    fn let_go(&mut self, slot: u32, now: Instant, effects: &mut Effects) {
+    fn let_go(&mut self, slot: u32, now: Moment, effects: &mut Effects) {
         let visit = &mut self.visits[slot];
-        let state = std::mem::replace(&mut visit.state, State::Idle);
+        let state = std::mem::replace(&mut visit.state, Phase::Idle);
         effects.discard(visit.waker.take());
         match state {
             // By far the most frequent.
-            State::Taken => self.give_back(slot, now, effects),
-            State::Idle | State::Refused(_) => {}
-            State::Parked => {
+            Phase::Taken => self.give_back(slot, now, effects),
+            Phase::Idle | Phase::Refused(_) => {}
+            Phase::Parked => {
                 let lane = visit.lane;
                 self.lanes[lane].parked -= 1;
                 self.forget_deadline(slot);
                 self.lanes.rest(lane);
             }
-            State::Queued => {
+            Phase::Queued => {
                 let lane = visit.lane;
                 self.take_out(slot);
                 self.forget_deadline(slot);
@@ -705,7 +651,7 @@ impl Scheduler {
                 // The first in line may have stood before one that may start.
                 self.start_ready(now, effects);
             }
-            State::Granted => {
+            Phase::Granted => {
                 self.stats.passed_on += 1;
                 self.take_back_grant(slot);
                 self.give_back(slot, now, effects);
@@ -715,13 +661,13 @@ impl Scheduler {
 
     /// A permit comes home and goes to whoever is next.
     #[inline]
-    fn give_back(&mut self, slot: u32, now: Instant, effects: &mut Effects) {
+    fn give_back(&mut self, slot: u32, now: Moment, effects: &mut Effects) {
         self.return_to(self.visits[slot].lane, now, effects);
     }
 
     /// A permit of this lane comes home.
     #[inline]
-    fn return_to(&mut self, lane: u32, now: Instant, effects: &mut Effects) {
+    fn return_to(&mut self, lane: u32, now: Moment, effects: &mut Effects) {
         self.running -= 1;
         self.lanes[lane].running -= 1;
         if self.lanes[lane].waiting > 0 {
@@ -741,34 +687,44 @@ impl Scheduler {
     }
 
     /// How long a visit waits that is still in line.
-    fn waits(&self, slot: u32, now: Instant) -> Waited {
+    fn waits(&self, slot: u32, now: Moment) -> Waited {
         let visit = &self.visits[slot];
+        if !visit.keeps_times {
+            return Waited::default();
+        }
         let (paused, full) = self.lanes[visit.lane].lost(now);
-        let paused = paused.saturating_sub(visit.paused);
-        let full = full.saturating_sub(visit.full);
-        split(visit.waits_since, now, paused, full)
+        let paused = paused.saturating_sub(visit.cold.paused);
+        let full = full.saturating_sub(visit.cold.full);
+        split(visit.cold.waits_since, now, paused, full)
     }
 
     /// How long a visit waited that is in line no more.
-    fn waited_by(&self, slot: u32, now: Instant) -> Waited {
+    fn waited_by(&self, slot: u32, now: Moment) -> Waited {
         let visit = &self.visits[slot];
-        split(visit.waits_since, now, visit.paused, visit.full)
+        if !visit.keeps_times {
+            return Waited::default();
+        }
+        split(
+            visit.cold.waits_since,
+            now,
+            visit.cold.paused,
+            visit.cold.full,
+        )
     }
 }
 
 /// Divides the time from `since` to `now`.
-fn split(since: Option<Instant>, now: Instant, paused: Duration, full: Duration) -> Waited {
-    let since = match since {
-        Some(since) if since != now => since,
-        _ => return Waited::default(),
+fn split(since: Option<Moment>, now: Moment, paused: u64, full: u64) -> Waited {
+    let Some(since) = since else {
+        return Waited::default();
     };
-    let sum = now.saturating_duration_since(since);
+    let sum = now.since(since);
     let paused = paused.min(sum);
     let lane = full.min(sum - paused);
     Waited {
-        paused,
-        lane,
-        total: sum - paused - lane,
+        paused: Duration::from_nanos(paused),
+        lane: Duration::from_nanos(lane),
+        total: Duration::from_nanos(sum - paused - lane),
     }
 }
 

@@ -18,6 +18,9 @@ pub const OVERRIDES_MAX: usize = 4_096;
 /// The most lanes that are paused at the same time.
 pub const PAUSED_LANES_MAX: usize = 4_096;
 
+/// The most lanes that are kept because there are handles of them.
+pub const PINNED_LANES_MAX: usize = 4_096;
+
 /// The most groups of workers on one scheduler.
 pub const GROUPS_MAX: usize = 16;
 

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::gate::{CloseMode, Report, Stage};
-use super::visit::{Outcome, Refusal, State, Visit};
+use super::moment::Moment;
+use super::visit::{Ended, Outcome, Phase, Visit};
 use super::workers::GroupId;
 use super::{Effects, Scheduler};
 use crate::sync::{Arc, AtomicBool};
@@ -24,6 +25,8 @@ impl Scheduler {
         if self.gate.stage == Stage::Closed {
             return;
         }
+        let now = self.moment(now);
+        let deadline = deadline.map(|deadline| self.moment(deadline));
         self.gate.begin(mode, deadline, now);
         for group in self.groups.ids() {
             let gate = &mut self.groups[group].gate;
@@ -47,6 +50,8 @@ impl Scheduler {
         now: Instant,
         effects: &mut Effects,
     ) {
+        let now = self.moment(now);
+        let deadline = deadline.map(|deadline| self.moment(deadline));
         let gate = &mut self.groups[group].gate;
         if gate.stage == Stage::Closed {
             return;
@@ -99,7 +104,7 @@ impl Scheduler {
     pub fn wake_waiting(&mut self, effects: &mut Effects) {
         for slot in self.slots_of(None) {
             let visit = &mut self.visits[slot];
-            if matches!(visit.state, State::Queued | State::Granted | State::Parked) {
+            if matches!(visit.state, Phase::Queued | Phase::Granted | Phase::Parked) {
                 effects.wake(visit.waker.take());
             }
         }
@@ -109,8 +114,8 @@ impl Scheduler {
         &mut self,
         group: Option<GroupId>,
         mode: CloseMode,
-        deadline: Option<Instant>,
-        now: Instant,
+        deadline: Option<Moment>,
+        now: Moment,
         effects: &mut Effects,
     ) {
         let is_cut = mode == CloseMode::Now || deadline.is_some_and(|deadline| deadline <= now);
@@ -125,8 +130,8 @@ impl Scheduler {
     }
 
     /// Cuts off what is still inside when the time of a close is up.
-    pub(super) fn cut_late(&mut self, now: Instant, effects: &mut Effects) {
-        let is_late = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+    pub(super) fn cut_late(&mut self, now: Moment, effects: &mut Effects) {
+        let is_late = |deadline: Option<Moment>| deadline.is_some_and(|at| at <= now);
         for group in self.groups.ids() {
             if is_late(self.groups[group].gate.deadline()) {
                 self.refuse_waiting(Some(group), now, effects);
@@ -143,16 +148,16 @@ impl Scheduler {
 
     /// Refuses everything that waits or has a grant that it has not seen, in the order of slots; those
     /// without a permit first, so that none is passed on to a visit that is refused next.
-    fn refuse_waiting(&mut self, group: Option<GroupId>, now: Instant, effects: &mut Effects) {
+    fn refuse_waiting(&mut self, group: Option<GroupId>, now: Moment, effects: &mut Effects) {
         let slots = self.slots_of(group);
-        let is_granted = |visit: &Visit| visit.state == State::Granted;
+        let is_granted = |visit: &Visit| visit.state == Phase::Granted;
         let (granted, others): (Vec<u32>, Vec<u32>) = slots
             .into_iter()
             .partition(|slot| is_granted(&self.visits[*slot]));
         for slot in others.into_iter().chain(granted) {
             let state = self.visits[slot].state;
-            if matches!(state, State::Queued | State::Parked | State::Granted) {
-                self.refuse(slot, Refusal::Closed, now, effects);
+            if matches!(state, Phase::Queued | Phase::Parked | Phase::Granted) {
+                self.refuse(slot, Ended::Closed, now, effects);
                 self.depart(slot, Outcome::Canceled, now, effects);
             }
         }
@@ -160,7 +165,7 @@ impl Scheduler {
 
     /// Tells everything that is still inside to stop, and counts it as gone: what holds a permit
     /// gives it back when its owner lets go, but nobody waits for that any more.
-    fn cut(&mut self, group: Option<GroupId>, now: Instant, effects: &mut Effects) {
+    fn cut(&mut self, group: Option<GroupId>, now: Moment, effects: &mut Effects) {
         match group {
             Some(group) => self.groups[group].gate.cut(),
             None => {
@@ -178,34 +183,28 @@ impl Scheduler {
         for slot in self.slots_of(group) {
             let visit = &mut self.visits[slot];
             effects.wake(visit.waker.take());
-            if visit.state == State::Idle {
-                visit.state = State::Refused(Refusal::Closed);
+            if visit.state == Phase::Idle {
+                visit.state = Phase::Refused(Ended::Closed);
             }
             self.depart(slot, Outcome::Aborted, now, effects);
         }
     }
 
     /// Ends the wait of a visit without a permit and wakes its owner.
-    pub(super) fn refuse(
-        &mut self,
-        slot: u32,
-        refusal: Refusal,
-        now: Instant,
-        effects: &mut Effects,
-    ) {
+    pub(super) fn refuse(&mut self, slot: u32, refusal: Ended, now: Moment, effects: &mut Effects) {
         effects.wake(self.visits[slot].waker.take());
-        if self.visits[slot].state == State::Queued {
+        if self.visits[slot].state == Phase::Queued {
             self.note_wait_end(slot, now);
         }
         self.let_go(slot, now, effects);
-        self.visits[slot].state = State::Refused(refusal);
-        if refusal == Refusal::Expired && self.visits[slot].is_job {
+        self.visits[slot].state = Phase::Refused(refusal);
+        if refusal == Ended::Expired && self.visits[slot].is_job {
             self.depart(slot, Outcome::Expired, now, effects);
         }
     }
 
     /// Counts a visit as over although its owner still has to be told.
-    fn depart(&mut self, slot: u32, outcome: Outcome, now: Instant, effects: &mut Effects) {
+    fn depart(&mut self, slot: u32, outcome: Outcome, now: Moment, effects: &mut Effects) {
         let visit = &mut self.visits[slot];
         let group = visit.group;
         if std::mem::take(&mut visit.is_job) {

@@ -1,27 +1,33 @@
 //! What happens by itself as time goes by: deadlines, the ends of pauses, grants nobody takes up, and
 //! the end of a close's patience.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::heap::NONE;
-use super::visit::{Refusal, State};
+use super::moment::Moment;
+use super::visit::{Ended, Phase};
 use super::workers::GroupId;
 use super::{Effects, GRANT_MS, Scheduler};
 
-const GRANT: Duration = Duration::from_millis(GRANT_MS);
+const GRANT_NANOS: u64 = GRANT_MS * 1_000_000;
 
 impl Scheduler {
     /// Does what is due at `now`, and says when to come again; `None` if nothing is due by itself.
     ///
     /// Whoever calls this comes again at that time, or earlier where [`Effects::alarm`] says so.
     pub fn sweep(&mut self, now: Instant, effects: &mut Effects) -> Option<Instant> {
-        self.swept = self.swept.max(now);
+        let at = self.moment(now);
+        if now > self.swept {
+            self.swept = now;
+            self.swept_at = at;
+        }
+        let now = at;
         self.end_pauses(now, effects);
         self.pass_on_stale_grants(now, effects);
         self.expire(now, effects);
         self.cut_late(now, effects);
         self.armed = self.due();
-        self.armed
+        self.armed.and_then(|armed| self.instant(armed))
     }
 
     /// Nobody will call `sweep` at the time it has named: the next one to be due raises the alarm.
@@ -35,22 +41,26 @@ impl Scheduler {
     }
 
     /// When `sweep` has something to do next.
-    fn due(&self) -> Option<Instant> {
+    fn due(&self) -> Option<Moment> {
         let deadline = self.deadlines.first().map(|(at, _)| at);
         let pause = self.pauses.first().map(|(at, _)| at);
-        let grant = self.granted.first().map(|_| self.epoch_began + GRANT);
+        let grant = self
+            .granted
+            .first()
+            .map(|_| self.epoch_began.plus(GRANT_NANOS));
         let gates = self.groups.iter().filter_map(|group| group.gate.deadline());
         let all = [deadline, pause, grant, self.gate.deadline()];
         all.into_iter().flatten().chain(gates).min()
     }
 
     /// Raises the alarm if something becomes due before the next call of `sweep`.
-    pub(super) fn due_at(&self, at: Instant, effects: &mut Effects) {
+    #[inline]
+    pub(super) fn due_at(&self, at: Moment, effects: &mut Effects) {
         effects.alarm |= self.armed.is_none_or(|armed| at < armed);
     }
 
     pub(super) fn watch_deadline(&mut self, slot: u32, effects: &mut Effects) {
-        let Some(deadline) = self.visits[slot].deadline else {
+        let Some(deadline) = self.visits[slot].cold.deadline else {
             return;
         };
         let Self {
@@ -62,6 +72,7 @@ impl Scheduler {
         self.due_at(deadline, effects);
     }
 
+    #[inline]
     pub(super) fn forget_deadline(&mut self, slot: u32) {
         let place = self.visits[slot].deadline_at;
         if place == NONE {
@@ -75,16 +86,17 @@ impl Scheduler {
     }
 
     /// Starts the time in which a grant is to be taken up.
-    pub(super) fn watch_grant(&mut self, slot: u32, now: Instant, effects: &mut Effects) {
+    #[inline]
+    pub(super) fn watch_grant(&mut self, slot: u32, now: Moment, effects: &mut Effects) {
         if self.granted.first().is_none() {
             // With no grant out, the epoch stood still. A caller that has no clock gives an instant
             // of the past, and the last sweep is not later than now either.
-            self.epoch += 1;
-            self.epoch_began = now.max(self.epoch_began).max(self.swept);
+            self.epoch = self.epoch.wrapping_add(1);
+            self.epoch_began = now.max(self.epoch_began).max(self.swept_at);
         }
         self.visits[slot].granted_in = self.epoch;
         self.granted.push(slot, &mut self.visits);
-        self.due_at(self.epoch_began + GRANT, effects);
+        self.due_at(self.epoch_began.plus(GRANT_NANOS), effects);
     }
 
     /// Takes a grant out of the hands of its visit; the permit is the caller's to give back.
@@ -97,18 +109,18 @@ impl Scheduler {
 
     /// A grant that was there for a whole epoch is passed on; its visit keeps its place for when it
     /// asks again.
-    fn pass_on_stale_grants(&mut self, now: Instant, effects: &mut Effects) {
-        if self.granted.first().is_none() || now < self.epoch_began + GRANT {
+    fn pass_on_stale_grants(&mut self, now: Moment, effects: &mut Effects) {
+        if self.granted.first().is_none() || now < self.epoch_began.plus(GRANT_NANOS) {
             return;
         }
-        self.epoch += 1;
+        self.epoch = self.epoch.wrapping_add(1);
         self.epoch_began = now;
         while let Some(slot) = self.granted.first()
-            && self.visits[slot].granted_in + 1 < self.epoch
+            && self.epoch.wrapping_sub(self.visits[slot].granted_in) > 1
         {
             self.stats.parked += 1;
             self.granted.remove(slot, &mut self.visits);
-            self.visits[slot].state = State::Parked;
+            self.visits[slot].state = Phase::Parked;
             let lane = self.visits[slot].lane;
             self.lanes[lane].parked += 1;
             // It may still expire.
@@ -117,15 +129,15 @@ impl Scheduler {
         }
     }
 
-    fn expire(&mut self, now: Instant, effects: &mut Effects) {
+    fn expire(&mut self, now: Moment, effects: &mut Effects) {
         while let Some((deadline, slot)) = self.deadlines.first()
             && deadline <= now
         {
-            self.refuse(slot, Refusal::Expired, now, effects);
+            self.refuse(slot, Ended::Expired, now, effects);
         }
     }
 
-    fn end_pauses(&mut self, now: Instant, effects: &mut Effects) {
+    fn end_pauses(&mut self, now: Moment, effects: &mut Effects) {
         while let Some((until, lane)) = self.pauses.first()
             && until <= now
         {

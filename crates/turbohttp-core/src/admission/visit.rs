@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Priority;
 use super::heap::NONE;
+use super::moment::Moment;
 use super::workers::GroupId;
 
 /// What a visit is doing. Transitions happen under one lock, and only `Taken` holds a permit that its
@@ -34,6 +35,46 @@ pub enum State {
     Taken,
     /// Will not be admitted; the reason is told when its owner asks.
     Refused(Refusal),
+}
+
+/// [`State`], in one byte: what is refused at once is told at once and never kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Idle,
+    Queued,
+    Parked,
+    Granted,
+    Taken,
+    Refused(Ended),
+}
+
+/// Why a wait has ended without a permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Closed,
+    Expired,
+}
+
+impl From<Ended> for Refusal {
+    fn from(ended: Ended) -> Refusal {
+        match ended {
+            Ended::Closed => Refusal::Closed,
+            Ended::Expired => Refusal::Expired,
+        }
+    }
+}
+
+impl From<Phase> for State {
+    fn from(phase: Phase) -> State {
+        match phase {
+            Phase::Idle => State::Idle,
+            Phase::Queued => State::Queued,
+            Phase::Parked => State::Parked,
+            Phase::Granted => State::Granted,
+            Phase::Taken => State::Taken,
+            Phase::Refused(ended) => State::Refused(ended.into()),
+        }
+    }
 }
 
 /// Why a visit is not admitted.
@@ -103,12 +144,9 @@ pub(super) struct Key {
 pub(super) enum Place {
     Nowhere,
     /// Between two others in a list.
-    Between {
-        previous: u32,
-        next: u32,
-    },
-    /// In a heap.
-    At(u32),
+    Listed,
+    /// In a heap, at the place that `next` says.
+    Heaped,
 }
 
 /// How long a visit waited, by what kept it waiting. The three add up to the whole wait.
@@ -130,41 +168,57 @@ impl Waited {
     }
 }
 
+/// What every step of a wait touches comes first and fills one cache line: with thousands in line it
+/// is memory that a step costs.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Visit {
     /// Unique among all visits ever; 0 marks a free slot.
     pub(super) number: u64,
-    pub(super) state: State,
+    /// Its age is the number of the first visit of the same request: a further attempt keeps it.
+    pub(super) key: Key,
+    /// Whom to wake when something happens to it.
+    pub(super) waker: Option<Waker>,
+    /// Neighbours in a list.
+    pub(super) previous: u32,
+    pub(super) next: u32,
+    pub(super) place: Place,
+    pub(super) state: Phase,
     pub(super) priority: Priority,
     pub(super) group: GroupId,
     /// Where it waits or holds a permit.
     pub(super) lane: u32,
-    /// The number of the first visit of the same request: a further attempt keeps its age.
-    pub(super) age: u64,
-    pub(super) key: Key,
-    pub(super) place: Place,
+    /// Its place among the deadlines.
+    pub(super) deadline_at: u32,
+    /// The epoch in which it was granted its permit: the last one, or that before.
+    pub(super) granted_in: u8,
     /// Counted among those that a close waits for.
     pub(super) is_counted: bool,
     /// The same for the gate of its group.
     pub(super) is_job: bool,
-    pub(super) deadline: Option<Instant>,
-    /// Its place among the deadlines.
-    pub(super) deadline_at: u32,
-    /// Whom to wake when something happens to it.
-    pub(super) waker: Option<Waker>,
+    /// Whether `cold` is kept; without, it waits for a permit and for nothing else.
+    pub(super) keeps_times: bool,
+    pub(super) cold: Cold,
+}
+
+/// What is looked at seldom.
+#[derive(Debug)]
+pub(super) struct Cold {
+    pub(super) deadline: Option<Moment>,
     /// When the request first came.
     pub(super) arrived: Instant,
     /// Since when it has waited, if it had to.
-    pub(super) waits_since: Option<Instant>,
-    /// Time lost to pauses and to the limit: while it waits, what its lane had counted when it began;
-    /// from the grant on, its own share.
-    pub(super) paused: Duration,
-    pub(super) full: Duration,
-    /// The epoch in which it was granted its permit.
-    pub(super) granted_in: u64,
+    pub(super) waits_since: Option<Moment>,
+    /// Nanoseconds lost to pauses and to the limit: while it waits, what its lane had counted when it
+    /// began; from the grant on, its own share.
+    pub(super) paused: u64,
+    pub(super) full: u64,
     /// What the owner of a job files it under.
     pub(super) tag: u64,
 }
+
+// Loom's and shuttle's visits are no different, but pointers are smaller elsewhere.
+const _: () = assert!(std::mem::offset_of!(Visit, cold) <= 64);
 
 /// The visits, in slots that are used again.
 #[derive(Debug, Default)]
@@ -184,6 +238,19 @@ const KEPT_SLOTS_MAX: usize = 4_096;
 impl Visits {
     #[inline]
     pub(super) fn insert(&mut self, now: Instant, is_counted: bool, age: Option<u64>) -> VisitId {
+        let id = self.insert_bare(now, is_counted, age);
+        self.keep_times(id.slot, now);
+        id
+    }
+
+    /// A visit that keeps no times; their memory is not touched.
+    #[inline]
+    pub(super) fn insert_bare(
+        &mut self,
+        now: Instant,
+        is_counted: bool,
+        age: Option<u64>,
+    ) -> VisitId {
         self.last += 1;
         let number = self.last;
         let slot = match self.free.pop() {
@@ -193,13 +260,12 @@ impl Visits {
         // Written in place: what is not named here is set before it is read, or was left as new.
         let visit = &mut self.slots[slot as usize];
         visit.number = number;
-        visit.state = State::Idle;
+        visit.state = Phase::Idle;
         visit.group = GroupId::CALLERS;
-        visit.age = age.unwrap_or(number);
+        visit.key.age = age.unwrap_or(number);
         visit.is_counted = is_counted;
         visit.is_job = false;
-        visit.arrived = now;
-        visit.waits_since = None;
+        visit.keeps_times = false;
         VisitId { slot, number }
     }
 
@@ -207,41 +273,61 @@ impl Visits {
     fn grow(&mut self, now: Instant) -> u32 {
         self.slots.push(Visit {
             number: 0,
-            state: State::Idle,
+            key: Key { rank: 0, age: 0 },
+            waker: None,
+            previous: NONE,
+            next: NONE,
+            place: Place::Nowhere,
+            state: Phase::Idle,
             priority: Priority::default(),
             group: GroupId::CALLERS,
             lane: NONE,
-            age: 0,
-            key: Key { rank: 0, age: 0 },
-            place: Place::Nowhere,
+            deadline_at: NONE,
+            granted_in: 0,
             is_counted: false,
             is_job: false,
-            deadline: None,
-            deadline_at: NONE,
-            waker: None,
-            arrived: now,
-            waits_since: None,
-            paused: Duration::ZERO,
-            full: Duration::ZERO,
-            granted_in: 0,
-            tag: 0,
+            keeps_times: false,
+            cold: Cold {
+                deadline: None,
+                arrived: now,
+                waits_since: None,
+                paused: 0,
+                full: 0,
+                tag: 0,
+            },
         });
         // More would be 2^32 requests at the same time.
         (self.slots.len() - 1) as u32
     }
 
+    /// A visit that kept no times does so from now on.
+    pub(super) fn keep_times(&mut self, slot: u32, now: Instant) {
+        let visit = &mut self.slots[slot as usize];
+        if !std::mem::replace(&mut visit.keeps_times, true) {
+            visit.cold.arrived = now;
+            visit.cold.waits_since = None;
+        }
+    }
+
     /// Frees the slot; its waker, if any, must have been taken out.
+    #[inline]
     pub(super) fn remove(&mut self, slot: u32) {
         self.slots[slot as usize].number = 0;
         self.free.push(slot);
         if self.free.len() == self.slots.len() && self.slots.len() > KEPT_SLOTS_MAX {
-            // A burst is over.
-            self.slots = Vec::new();
-            self.free = Vec::new();
+            self.shrink();
         }
     }
 
+    /// A burst is over.
+    #[cold]
+    fn shrink(&mut self) {
+        self.slots = Vec::new();
+        self.free = Vec::new();
+    }
+
     /// The slot of a visit that has not left.
+    #[inline]
     pub(super) fn find(&self, id: VisitId) -> Option<u32> {
         let visit = self.slots.get(id.slot as usize)?;
         (visit.number == id.number).then_some(id.slot)
@@ -263,6 +349,7 @@ impl Visits {
 impl std::ops::Index<u32> for Visits {
     type Output = Visit;
 
+    #[inline]
     fn index(&self, slot: u32) -> &Visit {
         #[cfg(test)]
         self.looks.set(self.looks.get() + 1);
@@ -271,6 +358,7 @@ impl std::ops::Index<u32> for Visits {
 }
 
 impl std::ops::IndexMut<u32> for Visits {
+    #[inline]
     fn index_mut(&mut self, slot: u32) -> &mut Visit {
         #[cfg(test)]
         self.looks.set(self.looks.get() + 1);

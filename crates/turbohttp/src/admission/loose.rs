@@ -10,11 +10,12 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
 use turbohttp_core::admission::{
-    Ask, LaneKey, LooseId, Outcome, Priority, Refusal, Scheduler, State, Turn, VisitId,
+    Ask, Asked, LaneKey, LooseId, Outcome, Priority, Refusal, Scheduler, Turn, VisitId,
 };
 
 use super::AdmissionControl;
 use crate::clock;
+use crate::error::Error;
 
 /// A permit, given back when this is dropped.
 pub(crate) struct Loose<C: Deref<Target = AdmissionControl>> {
@@ -34,13 +35,20 @@ impl<C: Deref<Target = AdmissionControl>> Loose<C> {
     }
 }
 
-impl<C: Deref<Target = AdmissionControl>> Drop for Loose<C> {
-    #[inline]
-    fn drop(&mut self) {
+impl<C: Deref<Target = AdmissionControl>> Loose<C> {
+    /// The same as dropping it, without the call that a drop is.
+    #[inline(always)] // Said above.
+    pub(crate) fn give_back(&mut self) {
         let outcome = self.outcome;
         if let Some(lane) = self.lane.take() {
             self.control.put_back(lane, outcome);
         }
+    }
+}
+
+impl<C: Deref<Target = AdmissionControl>> Drop for Loose<C> {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 
@@ -52,26 +60,33 @@ pub(crate) struct Wait<C: Deref<Target = AdmissionControl>> {
 }
 
 impl AdmissionControl {
-    /// Takes a permit if one is free.
-    #[inline]
-    pub(crate) fn try_take(
-        &self,
-        key: LaneKey<'_>,
-        priority: Priority,
-    ) -> Result<Option<LooseId>, Refusal> {
-        self.admission
-            .alter(|scheduler| scheduler.take_loose(key, priority, scheduler.last_sweep()))
+    /// Takes a permit if one is free and nothing is closed.
+    #[inline(always)] // A call costs a quarter of what is in it.
+    pub(crate) fn try_take(&self, key: LaneKey<'_>, priority: Priority) -> Option<LooseId> {
+        self.admission.alter(|scheduler| {
+            let now = scheduler.last_sweep();
+            scheduler.take_loose(key, priority, now).unwrap_or(None)
+        })
     }
 
-    #[inline]
+    #[inline(always)] // As above.
     fn put_back(&self, permit: LooseId, outcome: Outcome) {
+        // Where nobody waits nothing follows, and there is nothing to be prepared for it.
+        if self.seems_crowded() {
+            return self.pass_back(permit, outcome);
+        }
         let put = |scheduler: &mut Scheduler| scheduler.put_back_quietly(permit, outcome);
         if let Err(permit) = self.admission.alter(put) {
-            self.act(|scheduler, effects| {
-                let now = scheduler.last_sweep();
-                scheduler.put_back(permit, outcome, now, effects);
-            });
+            self.pass_back(permit, outcome);
         }
+    }
+
+    #[inline(never)]
+    fn pass_back(&self, permit: LooseId, outcome: Outcome) {
+        self.act(|scheduler, effects| {
+            let now = scheduler.last_sweep();
+            scheduler.put_back(permit, outcome, now, effects);
+        });
     }
 
     /// Whether somebody is probably in line already.
@@ -81,31 +96,50 @@ impl AdmissionControl {
     }
 
     /// Takes a permit or a place in line.
+    #[inline]
     pub(crate) fn take_or_line_up<C: Deref<Target = AdmissionControl>>(
         control: C,
         ask: Ask<'_>,
         cx: &TaskContext<'_>,
     ) -> Result<Result<LooseId, Wait<C>>, Refusal> {
-        let waker = Some(cx.waker().clone());
+        let waker = cx.waker().clone();
         let asked = control.act(|scheduler, effects| {
             let now = time_of(scheduler);
-            let (visit, state) = scheduler.enter_and_admit(ask, waker, now, effects)?;
-            Ok(match state {
-                State::Taken => scheduler.loosen(visit, effects).ok_or(visit),
-                _ => Err(visit),
-            })
+            scheduler.ask_loose(ask, waker, now, effects)
         });
-        Ok(asked?.map_err(|visit| Wait {
-            control,
-            visit,
-            is_over: false,
-        }))
+        Ok(match asked? {
+            Asked::Taken(permit) => Ok(permit),
+            Asked::Queued(visit) => Err(Wait {
+                control,
+                visit,
+                is_over: false,
+            }),
+        })
     }
 }
 
 impl<C: Deref<Target = AdmissionControl>> Wait<C> {
     /// Whether the permit has come.
-    pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<LooseId, Refusal>> {
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &TaskContext<'_>) -> Poll<Result<LooseId, Error>> {
+        // Whoever is woken mostly has been granted it.
+        let visit = self.visit;
+        match self
+            .control
+            .admission
+            .alter(|scheduler| scheduler.take_up(visit))
+        {
+            Some(permit) => {
+                self.is_over = true;
+                Poll::Ready(Ok(permit))
+            }
+            None => self.look_around(cx),
+        }
+    }
+
+    /// What else there may be than a grant.
+    #[cold]
+    fn look_around(&mut self, cx: &TaskContext<'_>) -> Poll<Result<LooseId, Error>> {
         let visit = self.visit;
         loop {
             let turn = self.control.act(|scheduler, effects| {
@@ -116,12 +150,12 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
                 }
             });
             match turn {
-                Ok(Some(lane)) => {
+                Ok(Some(permit)) => {
                     self.is_over = true;
-                    return Poll::Ready(Ok(lane));
+                    return Poll::Ready(Ok(permit));
                 }
-                Ok(None) => return Poll::Ready(Err(Refusal::Closed)),
-                Err(Turn::Refused(refusal)) => return Poll::Ready(Err(refusal)),
+                Ok(None) => return refused(Refusal::Closed),
+                Err(Turn::Refused(refusal)) => return refused(refusal),
                 Err(Turn::NeedsWaker) => {
                     let clone = cx.waker().clone();
                     let is_kept = self
@@ -140,11 +174,9 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
     }
 }
 
-impl<C: Deref<Target = AdmissionControl>> Drop for Wait<C> {
-    fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
+impl<C: Deref<Target = AdmissionControl>> Wait<C> {
+    #[cold]
+    fn leave(&self) {
         self.control.act(|scheduler, effects| {
             let now = scheduler.last_sweep();
             scheduler.leave(self.visit, Outcome::Canceled, now, effects);
@@ -152,7 +184,21 @@ impl<C: Deref<Target = AdmissionControl>> Drop for Wait<C> {
     }
 }
 
+impl<C: Deref<Target = AdmissionControl>> Drop for Wait<C> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.leave();
+        }
+    }
+}
+
+fn refused<T>(refusal: Refusal) -> Poll<Result<T, Error>> {
+    Poll::Ready(Err(Error::refused(refusal)))
+}
+
 /// The time, where the order depends on it.
+#[inline]
 fn time_of(scheduler: &Scheduler) -> Instant {
     if scheduler.ranks_by_time() {
         clock::now()

@@ -308,9 +308,10 @@ async fn work_that_panics_or_is_dropped_gives_its_permit_back() {
         let cloned = limiter.clone();
         let panicking = tokio::spawn(async move { cloned.execute("a", panics()).await });
         assert!(panicking.await.unwrap_err().is_panic());
+        drop(limiter.try_acquire("a").unwrap());
         let endless = limiter.execute("a", std::future::pending::<()>());
         assert!(poll_times(endless, 1).await.is_none());
-        limiter.execute("a", async {}).await.unwrap();
+        drop(limiter.try_acquire("a").unwrap());
     }
     assert!(limiter.audit().is_quiet(), "{:?}", limiter.audit());
 }
@@ -577,4 +578,50 @@ async fn a_limited_request_gets_the_same_answer() {
         (one.kind(), one.to_string()),
         (other.kind(), other.to_string())
     );
+}
+
+#[tokio::test]
+async fn a_handle_of_a_key_draws_from_the_same_permits() {
+    let limits = Limits::default().per_host(1).idle_hosts(1);
+    let limiter = ConcurrencyLimiter::new(&limits).unwrap();
+    let lane = limiter.lane("a").unwrap();
+    let permit = lane.try_acquire().unwrap();
+    assert_eq!(
+        limiter.try_acquire("a").unwrap_err().kind(),
+        ErrorKind::Busy
+    );
+    let mut waiting = Box::pin(lane.execute(async { 1 }));
+    poll_pending(&mut waiting);
+    drop(permit);
+    assert_eq!(waiting.await.unwrap(), 1);
+    for other in ["b", "c", "d"] {
+        drop(limiter.acquire(other).await.unwrap());
+    }
+    let permit = limiter.try_acquire("a").unwrap();
+    assert_eq!(lane.try_acquire().unwrap_err().kind(), ErrorKind::Busy);
+    drop(permit);
+    let late = lane.acquire().within(MS).await;
+    drop(late.unwrap());
+    limiter.close(Shutdown::Now).await;
+    let closed = [
+        lane.try_acquire().map(drop),
+        lane.acquire().await.map(drop),
+        lane.execute(async {}).await,
+    ];
+    for closed in closed {
+        assert_eq!(closed.unwrap_err().kind(), ErrorKind::Closed);
+    }
+    drop(lane);
+    assert_eq!(limiter.audit().pinned_lanes, 0);
+}
+
+#[tokio::test]
+async fn handles_of_keys_are_bounded() {
+    let limiter = ConcurrencyLimiter::new(&Limits::default()).unwrap();
+    let lane = |index: usize| limiter.lane(&format!("lane {index}"));
+    let lanes: Result<Vec<_>> = (0..4_096).map(lane).collect();
+    let lanes = lanes.unwrap();
+    assert_eq!(lane(4_096).unwrap_err().kind(), ErrorKind::Full);
+    drop(lanes);
+    drop(lane(4_096).unwrap());
 }

@@ -83,6 +83,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let folder = run::target_dir().join("mutants");
     let tree = folder.join("tree");
     tree::copy(run::root(), &tree)?;
+    // Whether all of them apply, before anything is built.
+    for mutant in &mutants {
+        drop(tree::Applied::new(&tree, mutant)?);
+    }
     let bench = Bench::new(tree, folder);
     let limits = limits_of(&bench, &mutants)?;
     let mut verdicts = Vec::new();

@@ -196,3 +196,87 @@ fn a_place_that_is_kept_keeps_its_lane() {
     assert!(bench.scheduler.audit().is_quiet());
     assert_eq!(bench.scheduler.audit().lanes, 1);
 }
+
+#[test]
+fn a_pinned_lane_is_kept_until_it_is_unpinned_as_often() {
+    let mut bench = Bench::with(Rules {
+        idle_lanes: 1,
+        ..Rules::default()
+    });
+    let key = LaneKey::new("pinned");
+    let pins = [0, 1].map(|_| bench.scheduler.pin(key).unwrap());
+    let churn = |bench: &mut Bench| {
+        for lane in ["a", "b", "c"] {
+            let id = bench.ask(lane, Priority::Normal);
+            bench.leave(id);
+        }
+    };
+    for pin in &pins {
+        churn(&mut bench);
+        let found = bench.scheduler.lanes.find(key);
+        assert_eq!(found, bench.scheduler.lanes.find(pin.key()));
+        assert!(found.is_some());
+        assert!(bench.scheduler.audit().busy.is_empty());
+        assert_eq!(bench.scheduler.audit().pinned_lanes, 1);
+        bench.scheduler.unpin(pin);
+    }
+    assert_eq!(bench.scheduler.audit().pinned_lanes, 0);
+    churn(&mut bench);
+    assert_eq!(bench.scheduler.lanes.find(key), None);
+}
+
+#[test]
+fn so_many_lanes_may_be_pinned_and_no_more() {
+    let mut bench = Bench::new(1, 1);
+    for index in 0..PINNED_LANES_MAX {
+        let text = format!("lane {index}");
+        let _kept = bench.scheduler.pin(LaneKey::new(&text)).unwrap();
+    }
+    let refused = bench.scheduler.pin(LaneKey::new("one more")).unwrap_err();
+    assert_eq!(refused.limit, PINNED_LANES_MAX);
+    let known = LaneKey::new("lane 0");
+    let again = bench.scheduler.pin(known).unwrap();
+    bench.scheduler.unpin(&again);
+}
+
+#[test]
+fn a_place_in_line_without_a_visit_turns_into_a_permit() {
+    let mut bench = Bench::new(1, 1);
+    let pin = bench.scheduler.pin(LaneKey::new("a")).unwrap();
+    let ask = |bench: &mut Bench, deadline| {
+        let ask = Ask {
+            lane: pin.key(),
+            priority: Priority::Normal,
+            deadline,
+        };
+        bench.act(|scheduler, now, effects| {
+            scheduler.ask_loose(ask, Waker::noop().clone(), now, effects)
+        })
+    };
+    let Ok(Asked::Taken(first)) = ask(&mut bench, None) else {
+        panic!("nobody else is there");
+    };
+    let Ok(Asked::Queued(second)) = ask(&mut bench, None) else {
+        panic!("the permit is out");
+    };
+    let late = bench.now + MS;
+    let Ok(Asked::Queued(third)) = ask(&mut bench, Some(late)) else {
+        panic!("the permit is out");
+    };
+    assert_eq!(bench.scheduler.take_up(second), None);
+    assert_eq!(bench.scheduler.waited(second, late), Waited::default());
+    bench.act(|scheduler, now, effects| {
+        scheduler.put_back(first, Outcome::Completed, now, effects);
+    });
+    assert_eq!(bench.state(second), Some(State::Granted));
+    let permit = bench.scheduler.take_up(second).unwrap();
+    assert_eq!(bench.state(second), None);
+    bench.now = late;
+    bench.sweep();
+    assert_eq!(bench.turn(third), Turn::Refused(Refusal::Expired));
+    bench.leave(third);
+    bench.act(|scheduler, now, effects| {
+        scheduler.put_back(permit, Outcome::Completed, now, effects);
+    });
+    assert!(bench.scheduler.audit().is_quiet());
+}

@@ -200,3 +200,19 @@ fn a_drain_serves_all_levels_and_ends_when_the_last_has_left() {
     let all = Priority::COUNT as u64 + 1;
     assert_eq!((report.accepted, report.counts.completed), (all, all));
 }
+
+/// S32: the grant came in time, however late its owner looks.
+#[test]
+fn a_deadline_that_passes_after_the_grant_takes_nothing_away() {
+    let mut bench = Bench::new(1, 1);
+    let first = bench.ask("a", Priority::Normal);
+    let deadline = bench.now + MS;
+    let second = bench.ask_until("a", Priority::Normal, Some(deadline));
+    bench.leave(first);
+    bench.now = deadline + MS;
+    bench.sweep();
+    assert!(matches!(bench.turn(second), Turn::Taken(_)));
+    assert_eq!(bench.scheduler.audit().running, 1);
+    bench.leave(second);
+    assert!(bench.scheduler.audit().is_quiet());
+}

@@ -1,0 +1,103 @@
+//! What the limiter allocates in steady state, where nobody waits and where 10,000 tasks do: nothing.
+//!
+//! One test in one process, as all threads are counted.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::future::{Future, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::task::JoinSet;
+use turbohttp::{ConcurrencyLimiter, LimiterLane, Limits};
+use turbohttp_bench::meter::{self, Reading};
+
+#[global_allocator]
+static ALLOCATOR: meter::Meter = meter::Meter;
+
+const KEY: &str = "http://host.test:8080";
+const TASKS: u64 = 10_000;
+const TIMES: u64 = 40;
+
+fn limiter() -> ConcurrencyLimiter {
+    let limits = Limits::default().per_host(64).total(64);
+    ConcurrencyLimiter::new(&limits.waiting(1 << 16).waiting_per_host(1 << 16)).unwrap()
+}
+
+/// With a key or with a handle of it.
+#[derive(Clone)]
+enum Way {
+    Key(ConcurrencyLimiter),
+    Lane(LimiterLane),
+}
+
+impl Way {
+    async fn run(&self, work: impl Future) {
+        match self {
+            Way::Key(limiter) => limiter.execute(KEY, work).await.map(drop).unwrap(),
+            Way::Lane(lane) => lane.execute(work).await.map(drop).unwrap(),
+        }
+    }
+}
+
+async fn allocations_alone(way: Way) -> u64 {
+    for _ in 0..100 {
+        way.run(ready(())).await;
+    }
+    let before = Reading::now();
+    for _ in 0..10_000 {
+        way.run(ready(())).await;
+    }
+    Reading::now().since(before).allocations
+}
+
+/// Counted while every task is there: between a quarter and three quarters of the way.
+async fn allocations_in_a_crowd(way: Way) -> u64 {
+    let done = Arc::new(AtomicU64::new(0));
+    let readings = Arc::new([const { AtomicU64::new(0) }; 2]);
+    let mut tasks = JoinSet::new();
+    for _ in 0..TASKS {
+        let (way, done, readings) = (way.clone(), done.clone(), readings.clone());
+        tasks.spawn(async move {
+            for _ in 0..TIMES {
+                // Yields, so that others come in between.
+                way.run(tokio::task::yield_now()).await;
+                let reading = match done.fetch_add(1, Ordering::Relaxed) + 1 {
+                    done if done == TASKS * TIMES / 4 => &readings[0],
+                    done if done == TASKS * TIMES / 4 * 3 => &readings[1],
+                    _ => continue,
+                };
+                reading.store(Reading::now().allocations, Ordering::Relaxed);
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let [from, to] = [0, 1].map(|index| readings[index].load(Ordering::Relaxed));
+    assert!(
+        from > TASKS,
+        "every task was allocated before counting began"
+    );
+    to - from
+}
+
+#[test]
+fn acquiring_and_releasing_allocates_nothing() {
+    assert!(
+        meter::proves_itself(),
+        "the counting allocator does not count"
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let limiter = limiter();
+    let lane = limiter.lane(KEY).unwrap();
+    for way in [Way::Key(limiter.clone()), Way::Lane(lane)] {
+        assert_eq!(runtime.block_on(allocations_alone(way.clone())), 0, "alone");
+        let crowd = runtime.block_on(allocations_in_a_crowd(way));
+        assert_eq!(crowd, 0, "10,000 tasks in flight before a limit of 64");
+    }
+    assert!(limiter.audit().is_quiet());
+}
