@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Longer than any wait; adding it to an instant does not overflow.
-const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// The end of a wait of `limit` from `since`, where that can be said.
 pub(crate) fn after(since: Instant, limit: Duration) -> Instant {

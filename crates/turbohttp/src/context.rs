@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method};
-use turbohttp_core::admission::{Ask, LaneKey, Outcome, Priority, Refusal, VisitId, Waited};
+use turbohttp_core::admission::{Ask, LaneKey, Outcome, Priority, Refusal, Waited};
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::pool::Reset;
 use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
-use crate::admission::Pass;
+use crate::admission::{Entry, Pass};
 use crate::body::{Body, Receipt, Received};
 use crate::clock;
 use crate::config::{Settings, Timeouts};
@@ -53,12 +53,15 @@ pub(crate) struct Context {
     /// The body is to be in memory before the response is handed out: of a queue's request.
     pub(crate) is_collected: bool,
     /// The visit of the request that this is an attempt of, where a middleware may make several.
-    pub(crate) attempt_of: Option<VisitId>,
+    pub(crate) attempt_of: Option<Entry>,
     // Last, so that the connection is back before its permit is, on every way out.
     /// The permit of this attempt, where it is not the pass's own.
     pub(crate) permit: Option<Pass>,
     /// The request's stay with its client; until there is a response, `Client::send` keeps it.
     pub(crate) pass: Option<Pass>,
+    /// Passes and permits of clients that this request came through before: a transport may send by a
+    /// client of its own.
+    pub(crate) outer: Vec<Pass>,
 }
 
 impl Context {
@@ -112,9 +115,14 @@ impl Context {
         };
         self.record_wait(waited, now, Phase::TotalPermit);
         self.began = Some(now);
-        permit
-            .map(drop)
-            .map_err(|refusal| self.refused(refusal, waited))
+        permit.map(drop).map_err(|refusal| {
+            pass.ends(match refusal {
+                Refusal::Expired => Outcome::Expired,
+                Refusal::Closed => Outcome::Canceled,
+                _ => Outcome::Failed,
+            });
+            self.refused(refusal, waited)
+        })
     }
 
     /// Records a wait that is over now; what neither a pause nor the host accounts for is `rest`.
@@ -144,7 +152,11 @@ impl Context {
         } else {
             Phase::TotalPermit
         };
-        let error = Error::refused(refusal).in_phase(phase);
+        let error = Error::refused(refusal);
+        let error = match waited.sum() {
+            Duration::ZERO => error,
+            _ => error.in_phase(phase),
+        };
         let error = error.with_timeline(&self.timeline);
         match self.url.origin() {
             Some(origin) => error.at(origin),
@@ -157,6 +169,24 @@ impl Context {
         self.permit = None;
         if let Some(pass) = self.pass.take() {
             pass.leave(outcome);
+        }
+        if !self.outer.is_empty() {
+            let passes = self.outer.drain(..);
+            passes.for_each(|pass| pass.leave(outcome));
+        }
+    }
+
+    /// Keeps the permit of an attempt in place of a former attempt's; another client's stays beside it.
+    pub(crate) fn keep_permit(&mut self, permit: Pass) {
+        if let Some(former) = self.permit.replace(permit) {
+            self.outer.push(former);
+        }
+    }
+
+    /// Keeps the pass of the request, beside those of the clients below.
+    pub(crate) fn keep_pass(&mut self, pass: Pass) {
+        if let Some(inner) = self.pass.replace(pass) {
+            self.outer.push(inner);
         }
     }
 
@@ -199,10 +229,12 @@ impl Reset for Context {
             attempt_of,
             permit,
             pass,
+            outer,
         } = self;
         received.finish(head);
         *permit = None;
         *pass = None;
+        outer.clear();
         *priority = Priority::default();
         *is_collected = false;
         *attempt_of = None;
@@ -245,6 +277,7 @@ impl Reset for Context {
             && self.attempt_of.is_none()
             && self.permit.is_none()
             && self.pass.is_none()
+            && self.outer.is_empty()
     }
 }
 

@@ -261,7 +261,10 @@ async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::Output> {
         }
     };
     let mut permit = Loose::new(control, permit);
+    // Unless it comes to its end.
+    permit.outcome = Outcome::Canceled;
     let output = work.await;
+    permit.outcome = Outcome::Completed;
     permit.give_back();
     Ok(output)
 }
@@ -448,6 +451,9 @@ impl<'a> Acquire<'a> {
             Ok(Ok(permit)) => Ok(Some(permit)),
             Ok(Err(wait)) => {
                 self.wait = Some(wait);
+                if self.within.is_some() {
+                    control.keep_time();
+                }
                 Ok(None)
             }
             Err(refusal) => Err(Error::refused(refusal)),

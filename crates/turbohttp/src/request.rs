@@ -148,7 +148,8 @@ impl Request {
         clone.context.settings.clone_from(&self.context.settings);
         clone.context.deadline = self.context.deadline;
         clone.context.priority = self.context.priority;
-        // It is admitted with the age of the first one.
+        // Its time began with the first one's, and it is admitted with its age.
+        clone.context.timeline.clone_from(&self.context.timeline);
         clone.context.attempt_of = self.context.attempt_of;
         Some(clone)
     }

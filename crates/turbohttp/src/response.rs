@@ -280,11 +280,10 @@ impl Response {
 
     /// Keeps the pass of the request until the body has ended, or gives it back if it has.
     pub(crate) fn keep(&mut self, pass: Pass) {
-        if self.has_ended() {
-            self.context.permit = None;
-            pass.leave(Outcome::Completed);
-        } else {
-            self.context.pass = Some(pass);
+        let has_ended = self.has_ended();
+        self.context.keep_pass(pass);
+        if has_ended {
+            self.context.leave(Outcome::Completed);
         }
     }
 

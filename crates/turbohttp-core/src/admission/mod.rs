@@ -59,7 +59,7 @@ use heap::Heap;
 use lanes::Lanes;
 use line::List;
 use moment::Moment;
-use visit::{Phase, Visits};
+use visit::{Cold, Phase, Visits};
 use workers::Groups;
 
 /// What a visit asks for: a permit of a lane.
@@ -520,6 +520,7 @@ impl Scheduler {
         visit.priority = priority;
         visit.lane = lane;
         visit.cold.waits_since = None;
+        visit.cold.waited_until = None;
     }
 
     #[inline]
@@ -568,6 +569,7 @@ impl Scheduler {
         let (paused, full) = lane.lost(now);
         visit.cold.deadline = deadline;
         visit.cold.waits_since = Some(now);
+        visit.cold.waited_until = None;
         visit.cold.paused = paused;
         visit.cold.full = full;
         self.watch_deadline(slot, effects);
@@ -704,12 +706,23 @@ impl Scheduler {
         if !visit.keeps_times {
             return Waited::default();
         }
-        split(
-            visit.cold.waits_since,
-            now,
-            visit.cold.paused,
-            visit.cold.full,
-        )
+        let Cold {
+            waits_since,
+            waited_until,
+            paused,
+            full,
+            ..
+        } = visit.cold;
+        let until = waited_until.unwrap_or(now);
+        let mut waited = split(waits_since, until, paused, full);
+        // Until its owner looked, the wait went on: for him it is one with what caused it.
+        let late = Duration::from_nanos(now.since(until));
+        *waited.largest() += if waits_since.is_some() {
+            late
+        } else {
+            Duration::ZERO
+        };
+        waited
     }
 }
 

@@ -28,6 +28,9 @@ pub const GROUPS_MAX: usize = 16;
 /// take twice as long.
 pub const GRANT_MS: u64 = 100;
 
+/// The longest step of ageing: longer ones are no ageing, and would leave ranks no room.
+pub(super) const AGEING_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// The rules of a [`Scheduler`](super::Scheduler).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -127,7 +130,11 @@ impl Rules {
         reserved("reserve.per_lane", &self.reserve.per_lane, self.per_lane)?;
         reserved("reserve.total", &self.reserve.total, self.total)?;
         match self.ageing {
-            Some(step) if step.is_zero() => in_range("ageing", 0, 1, usize::MAX),
+            Some(step) if step.is_zero() || step > AGEING_MAX => Err(InvalidRule {
+                field: "ageing",
+                bound: format!("from 1 ns to {AGEING_MAX:?}"),
+                value: usize::try_from(step.as_secs()).unwrap_or(usize::MAX),
+            }),
             Some(_) if self.reserve != Reserve::default() => Err(InvalidRule {
                 field: "reserve",
                 bound: "none where ageing is on".to_owned(),

@@ -145,6 +145,7 @@ impl Scheduler {
             let (paused, full) = self.lanes[visit.lane].lost(now);
             visit.cold.paused = paused.saturating_sub(visit.cold.paused);
             visit.cold.full = full.saturating_sub(visit.cold.full);
+            visit.cold.waited_until = Some(now);
         }
     }
 

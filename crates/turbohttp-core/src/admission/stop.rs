@@ -100,16 +100,6 @@ impl Scheduler {
         self.groups[group].gate.cut_flag()
     }
 
-    /// Wakes everybody who waits, so that they look again.
-    pub fn wake_waiting(&mut self, effects: &mut Effects) {
-        for slot in self.slots_of(None) {
-            let visit = &mut self.visits[slot];
-            if matches!(visit.state, Phase::Queued | Phase::Granted | Phase::Parked) {
-                effects.wake(visit.waker.take());
-            }
-        }
-    }
-
     fn carry_out(
         &mut self,
         group: Option<GroupId>,

@@ -40,6 +40,11 @@ impl Scheduler {
         self.armed.is_none() && self.due().is_some()
     }
 
+    /// Whether anything is due by itself, sooner or later.
+    pub fn has_due(&self) -> bool {
+        self.due().is_some()
+    }
+
     /// When `sweep` has something to do next.
     fn due(&self) -> Option<Moment> {
         let deadline = self.deadlines.first().map(|(at, _)| at);

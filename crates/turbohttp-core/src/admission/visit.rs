@@ -166,6 +166,17 @@ impl Waited {
     pub fn sum(&self) -> Duration {
         self.paused + self.lane + self.total
     }
+
+    /// What took most of it.
+    pub(super) fn largest(&mut self) -> &mut Duration {
+        if self.lane >= self.paused.max(self.total) {
+            &mut self.lane
+        } else if self.paused >= self.total {
+            &mut self.paused
+        } else {
+            &mut self.total
+        }
+    }
 }
 
 /// What every step of a wait touches comes first and fills one cache line: with thousands in line it
@@ -207,8 +218,9 @@ pub(super) struct Cold {
     pub(super) deadline: Option<Moment>,
     /// When the request first came.
     pub(super) arrived: Instant,
-    /// Since when it has waited, if it had to.
+    /// Since when it has waited, if it had to, and when that was over.
     pub(super) waits_since: Option<Moment>,
+    pub(super) waited_until: Option<Moment>,
     /// Nanoseconds lost to pauses and to the limit: while it waits, what its lane had counted when it
     /// began; from the grant on, its own share.
     pub(super) paused: u64,
@@ -291,6 +303,7 @@ impl Visits {
                 deadline: None,
                 arrived: now,
                 waits_since: None,
+                waited_until: None,
                 paused: 0,
                 full: 0,
                 tag: 0,
@@ -306,6 +319,7 @@ impl Visits {
         if !std::mem::replace(&mut visit.keeps_times, true) {
             visit.cold.arrived = now;
             visit.cold.waits_since = None;
+            visit.cold.waited_until = None;
         }
     }
 

@@ -107,6 +107,11 @@ impl Timeline {
         self.base = Some(now);
     }
 
+    /// Whether the moment that offsets count from is set.
+    pub fn has_begun(&self) -> bool {
+        self.base.is_some()
+    }
+
     /// Records a phase that is over.
     ///
     /// A moment before the beginning counts as the beginning, an `end` before `start` as `start`.

@@ -3,16 +3,18 @@
 //!
 //! # Implementation
 //!
-//! There is one janitor per scheduler at most, and only while something is due by itself: requests
-//! that find a permit free, and waits without deadlines, need none. It is a task of the runtime
-//! that first needs it; where there is none it is a thread. It holds the scheduler weakly, goes with
-//! it, and says so when it goes with its runtime, so that the next one who waits starts another.
+//! A janitor is there only while something is due by itself: requests that find a permit free, and
+//! waits without deadlines, need none. It is a task of the runtime that first needs it. Whoever needs
+//! it elsewhere cannot know whether anybody drives that runtime, so a thread does the same then; so
+//! there are two at most, and what is due is done by whichever comes first. Both hold the scheduler
+//! weakly and go with it. A task that goes with its runtime leaves a thread in its place.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use turbohttp_core::admission::Scheduler;
@@ -25,7 +27,7 @@ pub(super) struct Janitor {
     desk: Arc<Desk>,
 }
 
-/// What the janitor shares with those who call it.
+/// What the janitors share with those who call them.
 #[derive(Default)]
 struct Desk {
     state: Mutex<State>,
@@ -36,88 +38,70 @@ struct Desk {
 
 #[derive(Default)]
 struct State {
-    is_there: bool,
-    /// Something has become due earlier, or the scheduler is gone.
-    is_called: bool,
+    /// The runtime of the task, if there is one.
+    home: Option<Id>,
     task: Option<AbortHandle>,
+    is_thread_there: bool,
+    /// A runtime that has turned out to have no timer.
+    timeless: Option<Id>,
+    /// How often something has become due earlier; also when the scheduler goes.
+    calls: u64,
+}
+
+impl State {
+    /// Whether somebody keeps the time of those who are `here`.
+    fn serves(&self, here: Option<Id>) -> bool {
+        self.is_thread_there || (here.is_some() && self.home == here)
+    }
 }
 
 impl Janitor {
     /// Something is due earlier than the janitor knows.
     pub(super) fn alarm(&self, control: &AdmissionControl) {
-        let mut state = self.desk.lock();
-        if state.is_there {
-            state.is_called = true;
-            drop(state);
-            self.desk.call();
-        } else {
-            self.start(state, control);
-        }
+        self.desk.call();
+        self.serve(control);
     }
 
-    /// Starts a janitor if something is due and the one before went with its runtime.
+    /// Makes sure that somebody keeps the time of the caller, if there is anything to keep.
     pub(super) fn start_if_needed(&self, control: &AdmissionControl) {
         // One lock after the other, never both.
-        let is_there = self.desk.lock().is_there;
-        if is_there || !control.look(Scheduler::needs_alarm) {
-            return;
-        }
-        let state = self.desk.lock();
-        if !state.is_there {
-            self.start(state, control);
+        if control.look(Scheduler::has_due) {
+            self.serve(control);
         }
     }
 
-    fn start(&self, mut state: MutexGuard<'_, State>, control: &AdmissionControl) {
-        state.is_there = true;
-        state.is_called = false;
-        let shift = Shift {
-            desk: self.desk.clone(),
-            control: control.itself.clone(),
-            is_over: false,
-        };
-        // A runtime that is shut down drops the task at once, and a thread may fail to start: either
-        // way the shift says so itself, for which it takes the lock.
-        drop(state);
-        let Ok(runtime) = Handle::try_current() else {
-            return shift.start_thread();
-        };
+    fn serve(&self, control: &AdmissionControl) {
+        let runtime = Handle::try_current().ok();
+        let here = runtime.as_ref().map(Handle::id);
+        let mut state = self.desk.lock();
+        if state.serves(here) {
+            return;
+        }
+        match runtime {
+            Some(runtime) if state.home.is_none() && state.timeless != here => {
+                state.home = here;
+                drop(state);
+                self.start_task(control, &runtime);
+            }
+            _ => start_thread(&self.desk, &control.itself, state),
+        }
+    }
+
+    fn start_task(&self, control: &AdmissionControl, runtime: &Handle) {
+        let shift = Shift::new(&self.desk, &control.itself, true);
+        // Without the lock: a runtime that is shut down drops the task at once.
         let task = runtime.spawn(shift.work()).abort_handle();
         let mut state = self.desk.lock();
-        if state.is_there {
+        if state.home.is_some() {
             state.task = Some(task);
-            return;
         }
-        drop(state);
-        if control.look(Scheduler::needs_alarm) {
-            self.start_thread(control);
-        }
-    }
-
-    /// Starts a janitor as a thread, if there is none meanwhile.
-    fn start_thread(&self, control: &AdmissionControl) {
-        let mut state = self.desk.lock();
-        if std::mem::replace(&mut state.is_there, true) {
-            return;
-        }
-        state.is_called = false;
-        drop(state);
-        let shift = Shift {
-            desk: self.desk.clone(),
-            control: control.itself.clone(),
-            is_over: false,
-        };
-        shift.start_thread();
     }
 }
 
 impl Drop for Janitor {
     /// The scheduler is gone, and with it all that could become due.
     fn drop(&mut self) {
-        let mut state = self.desk.lock();
-        state.is_called = true;
-        let task = state.task.take();
-        drop(state);
+        let task = self.desk.lock().task.take();
         self.desk.call();
         if let Some(task) = task {
             task.abort();
@@ -131,8 +115,27 @@ impl Desk {
     }
 
     fn call(&self) {
+        self.lock().calls += 1;
         self.task.notify_one();
         self.thread.notify_one();
+    }
+}
+
+/// Starts the thread. Without one the next who needs it tries again.
+fn start_thread(
+    desk: &Arc<Desk>,
+    control: &Weak<AdmissionControl>,
+    mut state: MutexGuard<'_, State>,
+) {
+    if std::mem::replace(&mut state.is_thread_there, true) {
+        return;
+    }
+    drop(state);
+    let shift = Shift::new(desk, control, false);
+    let name = "turbohttp-janitor".to_owned();
+    let started = thread::Builder::new().name(name).spawn(|| shift.toil());
+    if started.is_err() {
+        desk.lock().is_thread_there = false;
     }
 }
 
@@ -140,36 +143,46 @@ impl Desk {
 struct Shift {
     desk: Arc<Desk>,
     control: Weak<AdmissionControl>,
-    is_over: bool,
+    /// The calls that have been heard.
+    heard: u64,
+    is_task: bool,
 }
 
 impl Shift {
-    /// As a task.
-    async fn work(mut self) {
-        while let Some(due) = self.sweep() {
-            // Called early or not: what is due is looked up again.
-            let called = self.desk.task.notified();
-            let _ = tokio::time::timeout_at(due.into(), called).await;
+    fn new(desk: &Arc<Desk>, control: &Weak<AdmissionControl>, is_task: bool) -> Shift {
+        Shift {
+            desk: desk.clone(),
+            control: control.clone(),
+            heard: 0,
+            is_task,
         }
     }
 
-    /// Works in a thread of its own; without one the next who waits tries again.
-    fn start_thread(self) {
-        let name = "turbohttp-janitor".to_owned();
-        drop(thread::Builder::new().name(name).spawn(|| self.toil()));
+    /// As a task.
+    async fn work(mut self) {
+        while let Some(due) = self.sweep() {
+            let called = self.desk.task.notified();
+            // In a runtime without a timer this panics: the thread that follows needs none.
+            let until = || tokio::time::timeout_at(due.into(), called);
+            let Ok(until) = catch_unwind(AssertUnwindSafe(until)) else {
+                self.desk.lock().timeless = Handle::try_current().ok().map(|here| here.id());
+                return;
+            };
+            // Called early or not: what is due is looked up again.
+            let _ = until.await;
+        }
     }
 
     /// As a thread.
     fn toil(mut self) {
         while let Some(due) = self.sweep() {
-            let desk = self.desk.clone();
-            let mut state = desk.lock();
-            while !state.is_called {
+            let mut state = self.desk.lock();
+            while state.calls == self.heard {
                 let left = due.saturating_duration_since(clock::now());
                 if left.is_zero() {
                     break;
                 }
-                let waited = desk.thread.wait_timeout(state, left);
+                let waited = self.desk.thread.wait_timeout(state, left);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
         }
@@ -178,42 +191,46 @@ impl Shift {
     /// Does what is due and says when to come again; `None` if the work is over.
     fn sweep(&mut self) -> Option<Instant> {
         loop {
-            self.desk.lock().is_called = false;
+            self.heard = self.desk.lock().calls;
             let due = self.control.upgrade().and_then(|control| {
                 control.act(|scheduler, effects| scheduler.sweep(clock::now(), effects))
             });
-            if due.is_some() {
-                return due;
+            if let Some(due) = due {
+                // A pause may be for ever, which timers cannot add to.
+                return Some(due.min(clock::after(clock::now(), clock::FAR)));
             }
-            let mut state = self.desk.lock();
+            let desk = self.desk.clone();
+            let mut state = desk.lock();
             // Whoever calls from now on starts another janitor.
-            if !state.is_called || self.control.strong_count() == 0 {
-                state.is_there = false;
-                state.task = None;
-                self.is_over = true;
+            if state.calls == self.heard || self.control.strong_count() == 0 {
+                self.sign_off(&mut state);
                 return None;
             }
+        }
+    }
+
+    fn sign_off(&mut self, state: &mut State) {
+        if std::mem::take(&mut self.is_task) {
+            state.home = None;
+            state.task = None;
+        } else {
+            state.is_thread_there = false;
         }
     }
 }
 
 impl Drop for Shift {
-    /// A janitor that is dropped before its work was over went with its runtime.
+    /// A task that is dropped before its work was over went with its runtime, and others may wait.
     fn drop(&mut self) {
-        if self.is_over {
+        if !self.is_task {
             return;
         }
-        let mut state = self.desk.lock();
-        state.is_there = false;
-        state.task = None;
-        drop(state);
-        if let Some(control) = self.control.upgrade() {
-            // Those who wait elsewhere are asked to look: the first of them starts another.
-            control.act(|scheduler, effects| {
-                scheduler.disarm();
-                scheduler.wake_waiting(effects);
-            });
-            control.nudge_waiting_for_end();
+        let desk = self.desk.clone();
+        self.sign_off(&mut desk.lock());
+        if let Some(control) = self.control.upgrade()
+            && control.look(Scheduler::has_due)
+        {
+            start_thread(&self.desk, &self.control, self.desk.lock());
         }
     }
 }

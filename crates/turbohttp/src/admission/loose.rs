@@ -57,6 +57,7 @@ pub(crate) struct Wait<C: Deref<Target = AdmissionControl>> {
     control: C,
     visit: VisitId,
     is_over: bool,
+    outcome: Outcome,
 }
 
 impl AdmissionControl {
@@ -113,6 +114,7 @@ impl AdmissionControl {
                 control,
                 visit,
                 is_over: false,
+                outcome: Outcome::Canceled,
             }),
         })
     }
@@ -155,7 +157,12 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
                     return Poll::Ready(Ok(permit));
                 }
                 Ok(None) => return refused(Refusal::Closed),
-                Err(Turn::Refused(refusal)) => return refused(refusal),
+                Err(Turn::Refused(refusal)) => {
+                    if refusal == Refusal::Expired {
+                        self.outcome = Outcome::Expired;
+                    }
+                    return refused(refusal);
+                }
                 Err(Turn::NeedsWaker) => {
                     let clone = cx.waker().clone();
                     let is_kept = self
@@ -179,7 +186,7 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
     fn leave(&self) {
         self.control.act(|scheduler, effects| {
             let now = scheduler.last_sweep();
-            scheduler.leave(self.visit, Outcome::Canceled, now, effects);
+            scheduler.leave(self.visit, self.outcome, now, effects);
         });
     }
 }

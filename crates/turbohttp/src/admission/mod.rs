@@ -4,7 +4,9 @@
 //! something is due, and the end: what is told and closed when the last visit has left.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
@@ -29,6 +31,9 @@ use janitor::Janitor;
 use crate::clock;
 use crate::error::{Error, Result};
 
+/// Numbers given to schedulers.
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
+
 /// What a client closes when its last request has left: its middlewares and its transport.
 pub(crate) trait Components: Send + Sync {
     /// Closes every component once, and collects what goes wrong.
@@ -45,6 +50,15 @@ pub(crate) struct AdmissionControl {
     ending: Mutex<Option<Ending>>,
     closed: OnceLock<Closed>,
     itself: Weak<AdmissionControl>,
+    /// Unique in the process: visits of different schedulers may have the same id.
+    number: u64,
+}
+
+/// A visit, and the scheduler it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    scheduler: u64,
+    visit: VisitId,
 }
 
 impl AdmissionControl {
@@ -57,6 +71,7 @@ impl AdmissionControl {
             ending: Mutex::new(Some(Ending::default())),
             closed: OnceLock::new(),
             itself: itself.clone(),
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         }))
     }
 
@@ -85,18 +100,23 @@ impl AdmissionControl {
         waker: &Waker,
         now: Instant,
     ) -> Result<(Pass, State), Refusal> {
-        let clone = Some(waker.clone());
+        let clone = waker.clone();
+        let watched = pass::identity(&clone);
+        let clone = Some(clone);
         self.act(|scheduler, effects| scheduler.enter_and_admit(ask, clone, now, effects))
-            .map(|(visit, state)| (Pass::watched(self.clone(), visit, waker), state))
+            .map(|(visit, state)| (Pass::watched(self.clone(), visit, watched), state))
     }
 
     /// Asks for a permit for one attempt of the request that came in as `first`.
     pub(crate) fn ask_for(
         self: &Arc<Self>,
-        first: Option<VisitId>,
+        first: Option<Entry>,
         ask: Ask<'_>,
         now: Instant,
     ) -> Result<(Pass, State), Refusal> {
+        // One that came in elsewhere has no age here, and no permit to take over.
+        let own = first.filter(|first| first.scheduler == self.number);
+        let first = own.map(|first| first.visit);
         self.act(|scheduler, effects| scheduler.admit_for(first, ask, now, effects))
             .map(|(visit, state)| (Pass::new(self.clone(), visit), state))
     }
@@ -167,11 +187,6 @@ impl AdmissionControl {
         self.janitor.start_if_needed(self);
     }
 
-    /// Somebody who waits for a report may have lost the janitor: all of them look again.
-    fn nudge_waiting_for_end(&self) {
-        self.ended.notify_waiters();
-    }
-
     /// Waits for the end of a close that has begun, or will.
     pub(crate) async fn wait_until_closed(&self) -> Closed {
         self.wait_for(|this| this.closed.get().cloned()).await
@@ -213,11 +228,15 @@ impl AdmissionControl {
             return;
         };
         let mut failures = Failures::default();
-        if let Some(components) = ending.components {
+        if let Some(components) = &ending.components {
             components.close(&mut failures);
         }
-        // Nobody else sets it.
+        // Nobody else sets it. What is dropped after it is foreign, and may panic: nobody waits for it.
         let _ = self.closed.set(Closed::new(report, failures));
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(ending)));
+        if let Err(panic) = dropped {
+            std::mem::forget(panic);
+        }
     }
 
     fn lock_ending(&self) -> MutexGuard<'_, Option<Ending>> {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use turbohttp_core::admission::{Outcome, Refusal, Scheduler, VisitId, Waited};
 
-use super::AdmissionControl;
+use super::{AdmissionControl, Entry};
 use crate::clock;
 
 /// A visit that leaves when this is dropped, whatever it holds: a place in line, a grant nobody has
@@ -41,13 +41,35 @@ impl Pass {
 
     /// A visit whose waker the scheduler knows.
     #[inline]
-    pub(super) fn watched(control: Arc<AdmissionControl>, visit: VisitId, waker: &Waker) -> Pass {
+    pub(super) fn watched(
+        control: Arc<AdmissionControl>,
+        visit: VisitId,
+        watched: (usize, usize),
+    ) -> Pass {
         Pass {
             control,
             visit,
             outcome: Outcome::Canceled,
-            watched: identity(waker),
+            watched,
         }
+    }
+
+    /// How it ends, should it end by being dropped.
+    pub(crate) fn ends(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
+    /// What its attempts are admitted for.
+    pub(crate) fn entry(&self) -> Entry {
+        Entry {
+            scheduler: self.control.number,
+            visit: self.visit,
+        }
+    }
+
+    /// Whether it is a visit of this scheduler.
+    pub(crate) fn is_of(&self, control: &Arc<AdmissionControl>) -> bool {
+        Arc::ptr_eq(&self.control, control)
     }
 
     pub(crate) fn visit(&self) -> VisitId {
@@ -99,11 +121,12 @@ impl Pass {
         if self.watched == seen {
             return Poll::Pending;
         }
+        // It is the clone that the scheduler keeps alive, and another waker may be equal to.
         let clone = waker.clone();
+        self.watched = identity(&clone);
         let is_kept = self
             .control
             .act(|scheduler, effects| scheduler.set_waker(self.visit, clone, effects));
-        self.watched = seen;
         if is_kept {
             Poll::Pending
         } else {
@@ -134,7 +157,7 @@ impl fmt::Debug for Pass {
 
 /// What makes a waker the same as another one, as long as one of them lives.
 #[inline]
-fn identity(waker: &Waker) -> (usize, usize) {
+pub(super) fn identity(waker: &Waker) -> (usize, usize) {
     let vtable = std::ptr::from_ref(waker.vtable());
     (waker.data().addr(), vtable.addr())
 }

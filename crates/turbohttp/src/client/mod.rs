@@ -218,7 +218,7 @@ impl Client {
         context.record_wait(waited, now, Phase::Queue);
         context.began = Some(now);
         if self.inner.is_layered {
-            context.attempt_of = Some(pass.visit());
+            context.attempt_of = Some(pass.entry());
         }
         context.pass = Some(pass);
     }
@@ -290,7 +290,7 @@ impl Inner {
         let now = self.prepare(context);
         if self.is_layered {
             let pass = self.control.enter()?;
-            context.attempt_of = Some(pass.visit());
+            context.attempt_of = Some(pass.entry());
             return Ok((pass, State::Idle));
         }
         self.control
@@ -322,7 +322,8 @@ impl Inner {
                 Ok(response)
             }
             Err(error) => {
-                pass.leave(outcome_of(&error));
+                let outcome = outcome_of(&error, pass.is_cut());
+                pass.leave(outcome);
                 Err(error)
             }
         }
@@ -331,10 +332,17 @@ impl Inner {
     /// Starts the clock of a request and fills in what it left to the client.
     fn prepare(&self, context: &mut Context) -> Instant {
         let now = clock::now();
-        context.timeline.begin(now);
+        // One that comes from a queue, or through another client, has begun already.
+        if !context.timeline.has_begun() {
+            context.timeline.begin(now);
+        }
         context.began = Some(now);
         let limit = context.timeout.or(self.settings.timeouts.request);
-        context.deadline = limit.and_then(|limit| now.checked_add(limit));
+        let own = limit.and_then(|limit| now.checked_add(limit));
+        context.deadline = match (context.deadline, own) {
+            (Some(before), Some(own)) => Some(before.min(own)),
+            (before, own) => before.or(own),
+        };
         context
             .settings
             .get_or_insert_with(|| self.settings.clone());
@@ -351,10 +359,15 @@ impl Drop for Inner {
 
 /// How the visit of a request that ended in `error` is counted.
 #[cold]
-fn outcome_of(error: &Error) -> Outcome {
+fn outcome_of(error: &Error, is_cut: bool) -> Outcome {
+    let is_wait = matches!(
+        error.phase(),
+        Some(Phase::Pause | Phase::HostPermit | Phase::TotalPermit)
+    );
     match error.kind() {
-        ErrorKind::Closed => Outcome::Aborted,
-        ErrorKind::Canceled => Outcome::Canceled,
+        ErrorKind::Closed if is_cut => Outcome::Aborted,
+        ErrorKind::Closed | ErrorKind::Canceled => Outcome::Canceled,
+        ErrorKind::Timeout if is_wait => Outcome::Expired,
         _ => Outcome::Failed,
     }
 }

@@ -30,7 +30,7 @@ impl<T> Limited<T> {
 impl<T: Transport> Transport for Limited<T> {
     async fn send(&self, mut request: Request) -> Result<Response> {
         let permit = admit(&self.control, &mut request.context).await?;
-        request.context.permit = Some(permit);
+        request.context.keep_permit(permit);
         self.next.send(request).await
     }
 
@@ -50,8 +50,14 @@ impl<T: Transport> Transport for Limited<T> {
 
 /// Waits for a permit for one attempt.
 async fn admit(control: &Arc<AdmissionControl>, context: &mut Context) -> Result<Pass> {
-    // A former attempt's, if the same request comes by again.
-    context.permit = None;
+    // A former attempt's, if the same request comes by again; another client keeps its own.
+    if context
+        .permit
+        .as_ref()
+        .is_some_and(|permit| permit.is_of(control))
+    {
+        context.permit = None;
+    }
     let now = clock::now();
     let asked = control.ask_for(context.attempt_of, context.ask(now)?, now);
     let (mut permit, state) =

@@ -226,7 +226,8 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
         };
         let mut waker = Some(Waker::from(self.clone()));
         self.desk.control.act(|scheduler, effects| {
-            if scheduler.state(visit) == Some(State::Queued) {
+            // A job that a worker has been given, and has not picked up, can still be refused.
+            if matches!(scheduler.state(visit), Some(State::Queued | State::Granted)) {
                 scheduler.set_waker(visit, waker.take()?, effects);
             }
             Some(())
