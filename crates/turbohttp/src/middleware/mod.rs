@@ -48,7 +48,8 @@ pub trait Middleware: Send + Sync + 'static {
     /// Lets go of what the middleware keeps; called once, when the client that owns it has been closed
     /// and the last request has left it, or has been cut off. The middleware added last is closed
     /// first, the transport after all of them. A request sent from here fails with
-    /// [`ErrorKind::Closed`](crate::ErrorKind).
+    /// [`ErrorKind::Closed`](crate::ErrorKind). Do not block the thread on the close of that client: it
+    /// is this call that it waits for.
     ///
     /// A middleware behind an [`Arc`] is shared: it is not closed by the client.
     ///

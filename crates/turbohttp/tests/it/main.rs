@@ -12,6 +12,7 @@
 mod budget;
 mod cancel;
 mod client;
+mod elsewhere;
 mod lab;
 mod limits;
 #[cfg(unix)]
