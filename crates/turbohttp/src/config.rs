@@ -40,7 +40,7 @@ pub struct Limits {
     /// has been so longest is forgotten first.
     pub idle_hosts: usize,
     /// After so long in line a request counts as one level more urgent. Default none: strict
-    /// [`Priority`](crate::Priority), under which endless urgent work starves the rest.
+    /// [`Priority`], under which endless urgent work starves the rest.
     pub ageing: Option<Duration>,
     /// Permits kept free for urgent requests. Default none; not together with `ageing`.
     pub reserve: Reserve,
