@@ -75,11 +75,17 @@ fn the_largest_limits_are_taken() {
             );
         }
     });
-    // With a step that has no end, what saturates falls back to the order of arrival.
+    // The longest step still keeps the levels apart.
     let waiting =
         [Priority::Low, Priority::Normal, Priority::High].map(|priority| bench.ask("a", priority));
     bench.leave(id);
-    assert_eq!(bench.state(waiting[0]), Some(State::Granted));
+    assert_eq!(bench.state(waiting[2]), Some(State::Granted));
+    // A longer one would leave ranks no room.
+    let endless = Rules {
+        ageing: Some(Duration::MAX),
+        ..Rules::default()
+    };
+    assert_eq!(endless.check().unwrap_err().field, "ageing");
 }
 
 #[test]
