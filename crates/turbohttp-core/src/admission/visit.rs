@@ -169,11 +169,12 @@ impl Waited {
 
     /// What took most of it.
     pub(super) fn largest(&mut self) -> &mut Duration {
-        if self.lane >= self.paused.max(self.total) {
+        if self.lane > self.paused.max(self.total) {
             &mut self.lane
-        } else if self.paused >= self.total {
+        } else if self.paused > self.total {
             &mut self.paused
         } else {
+            // Also of a wait that was over as it began: a worker takes a moment to come.
             &mut self.total
         }
     }
