@@ -30,16 +30,6 @@ impl Scheduler {
         self.armed.and_then(|armed| self.instant(armed))
     }
 
-    /// Nobody will call `sweep` at the time it has named: the next one to be due raises the alarm.
-    pub fn disarm(&mut self) {
-        self.armed = None;
-    }
-
-    /// Whether something is due by itself and nobody is to call `sweep`.
-    pub fn needs_alarm(&self) -> bool {
-        self.armed.is_none() && self.due().is_some()
-    }
-
     /// Whether anything is due by itself, sooner or later.
     pub fn has_due(&self) -> bool {
         self.due().is_some()

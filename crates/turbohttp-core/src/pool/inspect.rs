@@ -1,9 +1,7 @@
 //! Running code of the user on an object that comes back.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::{mem, thread};
-
 use super::Reset;
+use crate::contain::contain;
 
 /// What the inspection of an object has found.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +19,7 @@ pub(super) enum Verdict {
 /// Resets a value and looks whether that worked.
 #[inline]
 pub(super) fn inspect<T: Reset>(value: &mut T) -> Verdict {
-    if thread::panicking() {
+    if std::thread::panicking() {
         return Verdict::Unwinding;
     }
     let mut is_blank = false;
@@ -34,17 +32,4 @@ pub(super) fn inspect<T: Reset>(value: &mut T) -> Verdict {
         (true, false) => Verdict::Stained,
         (false, _) => Verdict::Poisoned,
     }
-}
-
-/// Runs code of the user; a panic ends here. Says whether there was none.
-#[inline]
-pub(super) fn contain(code: impl FnOnce()) -> bool {
-    let Err(payload) = catch_unwind(AssertUnwindSafe(code)) else {
-        return true;
-    };
-    // A payload is a value of the user too, and its drop may panic with yet another one.
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        mem::forget(second);
-    }
-    false
 }

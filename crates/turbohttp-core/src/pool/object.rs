@@ -13,7 +13,8 @@ use std::mem;
 use std::ops::{Deref, DerefMut};
 
 use super::Reset;
-use super::inspect::{Verdict, contain, inspect};
+use super::inspect::{Verdict, inspect};
+use crate::contain::contain;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
 
 /// A bounded pool of objects that are reset between two uses.

@@ -474,12 +474,8 @@ impl Driver {
         self.is_alarmed = false;
     }
 
-    pub(crate) fn disarm(&mut self) {
-        self.scheduler.disarm();
-        self.armed = None;
-        let is_due = self.model.due().is_some();
-        assert_eq!(self.scheduler.needs_alarm(), is_due);
-        self.is_alarmed = is_due;
+    pub(crate) fn ask_what_is_due(&mut self) {
+        assert_eq!(self.scheduler.has_due(), self.model.due().is_some());
     }
 
     pub(crate) fn close(&mut self, group: Option<usize>, mode: CloseMode, time: Option<Micros>) {

@@ -237,7 +237,7 @@ impl Case {
 
     fn time(&mut self, mut word: Word) {
         match word.below(12) {
-            0 => self.driver.disarm(),
+            0 => self.driver.ask_what_is_due(),
             1..4 => self.driver.pass(word.below(50 * MS)),
             4 => self.driver.sweep(),
             5..8 => {

@@ -18,7 +18,7 @@ use turbohttp::{
 use turbohttp_loopback::script::{Script, Signal, Step};
 use turbohttp_loopback::{Options, Server};
 
-use crate::support::{Peer, TestClient, poll_times, read, read_head, settle, soon};
+use crate::support::{Peer, TestClient, block_on, poll_times, read, read_head, settle, soon};
 
 /// Answers every request with its own path as the body, byte by byte: `/chunked/…` in chunks,
 /// `/close/…` up to the end of the connection, all others with a length. Content is read first.
@@ -468,29 +468,11 @@ fn runtime_that_is_shut_down_takes_its_requests_along() {
     });
 }
 
-/// Runs a future with no runtime at all.
-fn block_on_alone<F: Future>(future: F) -> F::Output {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
-        }
-        thread::park();
-    }
-}
-
 #[test]
 fn outside_any_runtime_there_is_an_error_and_no_panic() {
     let server = Server::start(Options::default()).unwrap();
     let client = TestClient::new();
-    let error = block_on_alone(client.get(server.url("/small")).send()).unwrap_err();
+    let error = block_on(client.get(server.url("/small")).send()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Runtime, "{error:?}");
     assert!(error.to_string().contains("no tokio runtime"), "{error}");
     assert!(error.to_string().contains(&server.url("")), "{error}");
@@ -502,7 +484,7 @@ fn outside_any_runtime_there_is_an_error_and_no_panic() {
         .unwrap();
     runtime.block_on(client.body_of(&server.url("/small")));
     assert_eq!(client.net().idle, 1);
-    let error = block_on_alone(client.get(server.url("/small")).send()).unwrap_err();
+    let error = block_on(client.get(server.url("/small")).send()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Runtime, "{error:?}");
     client.audit();
     let body = runtime.block_on(client.body_of(&server.url("/small")));
@@ -528,9 +510,9 @@ fn body_is_read_outside_any_runtime() {
         .unwrap();
     let response = runtime.block_on(client.get(server.url("/")).send());
     let mut response = response.unwrap();
-    let first = block_on_alone(response.chunk()).unwrap().unwrap().to_vec();
+    let first = block_on(response.chunk()).unwrap().unwrap().to_vec();
     assert_eq!(first, b"half");
-    let error = block_on_alone(read(&mut response)).unwrap_err();
+    let error = block_on(read(&mut response)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     drop(response);
     client.audit();

@@ -1,11 +1,8 @@
 //! Clients and limiters that are used from several places at once: runtimes that nobody drives, clients
 //! inside clients, middlewares that several clients share.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -18,7 +15,7 @@ use turbohttp::{
 };
 
 use crate::lab::Lab;
-use crate::support::{TestClient, read};
+use crate::support::{TestClient, block_on, read};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -33,24 +30,6 @@ fn in_time<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
     receive
         .recv_timeout(Duration::from_secs(30))
         .expect("hangs")
-}
-
-/// Polls a future on a thread that has no runtime.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
 
 /// A limiter whose time is first kept in a runtime that is there and that nobody drives.

@@ -18,7 +18,7 @@ use turbohttp::{
 use turbohttp_loopback::{Options, Server};
 
 use crate::lab::Lab;
-use crate::support::{TestClient, poll_times, read, soon};
+use crate::support::{TestClient, block_on, poll_times, read, soon};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -50,24 +50,6 @@ fn counts(closed: &Closed) -> [u64; 6] {
         closed.expired,
         closed.aborted,
     ]
-}
-
-/// Polls a future on a thread that has no runtime.
-fn block_on<F: Future>(future: F) -> F::Output {
-    struct Unpark(thread::Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
 }
 
 /// S27, D11: what ends in time is waited for, not longer; what does not is cut off, not later.
