@@ -22,7 +22,7 @@ pub struct ResponseHead {
 /// Where one field stands in the text.
 ///
 /// Invariant: both ranges lie inside the text of the head that holds the span.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FieldSpan {
     pub(crate) name_start: u32,
     pub(crate) value_start: u32,

@@ -19,6 +19,7 @@ mod error;
 mod exchange;
 mod head;
 mod parse;
+mod quick;
 mod reuse;
 
 pub use error::{EncodeError, ParseError};

@@ -2,10 +2,9 @@
 //!
 //! # Implementation
 //!
-//! A head is mostly runs: a name up to its colon, a value up to its line end. A run is measured eight
-//! bytes at a time by a test that is quick and may stop too early. Mostly the end stands there;
-//! otherwise a test that is right goes on from there byte by byte. What every line needs is inlined into
-//! one loop, what few lines need is not.
+//! Nearly every line is written in the same way: a name of letters and hyphens, a colon, one space, a
+//! value without controls, CRLF. Such a line is read sixteen bytes at a time (`quick.rs`). Whatever is
+//! out of the ordinary is left to [`any_line`], which reads byte by byte and knows every rule.
 //!
 //! What is taken and what is refused is what httparse takes and refuses in its default configuration:
 //! the tests of `head.rs` and the fuzz target `response` hold the two against each other.
@@ -13,6 +12,7 @@
 use http::{StatusCode, Version};
 
 use super::ParseError;
+use super::quick::{quick_line, quick_text};
 use crate::head::FieldSpan;
 
 /// Reads the status line at the start of `input`: what it says, and where the fields begin.
@@ -27,11 +27,13 @@ pub(super) fn status_line(input: &[u8]) -> Result<(Version, StatusCode, usize), 
     };
     let status = StatusCode::from_bytes(&line[9..]).map_err(|_| ParseError::StatusLine)?;
     // A reason begins with a space; neither is needed by anybody.
-    let fields = match rest {
-        [b' ', ..] => text_line(rest).map(|(_, fields)| fields),
-        _ => line_end(rest),
+    let length = match rest {
+        [b' ', ..] => quick_text(rest)
+            .filter(|length| line_end(&rest[*length..]).is_some())
+            .unwrap_or_else(|| run(rest, is_text)),
+        _ => 0,
     };
-    let fields = fields.ok_or(ParseError::StatusLine)?;
+    let fields = line_end(&rest[length..]).ok_or(ParseError::StatusLine)?;
     Ok((version, status, input.len() - fields.len()))
 }
 
@@ -45,46 +47,50 @@ pub(super) fn field_lines(
     fields: &mut Vec<FieldSpan>,
 ) -> Result<usize, ParseError> {
     let most = fields.len() + fields_max;
-    let mut line = &text[start..];
+    let mut rest = &text[start..];
     loop {
-        let Some((name, value)) = name_and_colon(line) else {
-            return match (line_end(line), line) {
-                (Some(behind), _) => Ok(text.len() - behind.len()),
-                (None, [b'\r', ..] | []) => Err(ParseError::LineEnd),
-                (None, _) => Err(ParseError::FieldName),
-            };
-        };
-        let name_start = text.len() - line.len();
-        let value_start = text.len() - value.len();
-        let (value, behind) = text_line(value).ok_or(ParseError::FieldValue)?;
+        while let Some((name, value, behind)) = quick_line(rest) {
+            if fields.len() == most {
+                return Err(ParseError::TooManyFields { max: fields_max });
+            }
+            let name_start = text.len() - rest.len();
+            let value_start = name_start + name + ": ".len();
+            fields.push(FieldSpan::new(name_start, name, value_start, value));
+            rest = behind;
+        }
+        if let Some(behind) = line_end(rest) {
+            return Ok(text.len() - behind.len());
+        }
+        let (field, behind) = any_line(text, text.len() - rest.len())?;
         if fields.len() == most {
             return Err(ParseError::TooManyFields { max: fields_max });
         }
-        let length = trimmed_length(value);
-        fields.push(FieldSpan::new(name_start, name, value_start, length));
-        line = behind;
+        fields.push(field);
+        rest = behind;
     }
+}
+
+/// Reads any line of `text` but a blank one, and what stands behind it.
+#[cold]
+#[inline(never)]
+fn any_line(text: &[u8], start: usize) -> Result<(FieldSpan, &[u8]), ParseError> {
+    let line = &text[start..];
+    let Some((name, value)) = name_and_colon(line) else {
+        return Err(match line {
+            [b'\r', ..] | [] => ParseError::LineEnd,
+            _ => ParseError::FieldName,
+        });
+    };
+    let value_start = text.len() - value.len();
+    let (value, behind) = text_line(value).ok_or(ParseError::FieldValue)?;
+    let field = FieldSpan::new(start, name, value_start, trimmed_length(value));
+    Ok((field, behind))
 }
 
 /// The length of the field name that `line` begins with, and what stands behind its colon and the
 /// white space there. No space may stand before the colon (RFC 9112 section 5.1).
-#[inline(always)]
 fn name_and_colon(line: &[u8]) -> Option<(usize, &[u8])> {
-    let quick = quick_run(line, no_letters);
-    match line.get(quick..) {
-        // One space and a value is how nearly every field is written.
-        Some([b':', b' ', value @ ..])
-            if quick > 0 && value.first().is_some_and(|first| *first > b' ') =>
-        {
-            Some((quick, value))
-        }
-        _ => any_name_and_colon(line, quick),
-    }
-}
-
-#[cold]
-fn any_name_and_colon(line: &[u8], known: usize) -> Option<(usize, &[u8])> {
-    let length = run(line, known, is_token);
+    let length = run(line, is_token);
     let mut value = line[length..].strip_prefix(b":")?;
     while let [b' ' | b'\t', rest @ ..] = value {
         value = rest;
@@ -93,23 +99,13 @@ fn any_name_and_colon(line: &[u8], known: usize) -> Option<(usize, &[u8])> {
 }
 
 /// The rest of a line that may hold any text, and what stands behind the line end.
-#[inline(always)]
 fn text_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (text, rest) = line.split_at(quick_run(line, controls));
-    match line_end(rest) {
-        Some(behind) => Some((text, behind)),
-        None => any_text_line(line, text.len()),
-    }
-}
-
-#[cold]
-fn any_text_line(line: &[u8], known: usize) -> Option<(&[u8], &[u8])> {
-    let (text, rest) = line.split_at(run(line, known, is_text));
+    let (text, rest) = line.split_at(run(line, is_text));
     Some((text, line_end(rest)?))
 }
 
 /// What stands behind the line end that `text` begins with: CRLF, or a lone LF (RFC 9112 section 2.2).
-#[inline(always)]
+#[inline]
 fn line_end(text: &[u8]) -> Option<&[u8]> {
     match text {
         [b'\r', b'\n', behind @ ..] | [b'\n', behind @ ..] => Some(behind),
@@ -118,7 +114,6 @@ fn line_end(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// The length of a value without the white space behind it.
-#[inline(always)]
 fn trimmed_length(value: &[u8]) -> usize {
     let mut rest = value;
     while let [before @ .., b' ' | b'\t'] = rest {
@@ -127,26 +122,10 @@ fn trimmed_length(value: &[u8]) -> usize {
     rest.len()
 }
 
-/// How many bytes at the start of `text` belong to a run, or fewer: `others` marks by the high bit
-/// those of a word that may not belong to it. What it marks behind the first one does not count.
-#[inline(always)]
-fn quick_run(text: &[u8], others: impl Fn(u64) -> u64) -> usize {
-    let (words, _) = text.as_chunks::<8>();
-    let mut length = 0;
-    for word in words {
-        let others = others(u64::from_le_bytes(*word)) & each(0x80);
-        if others != 0 {
-            return length + others.trailing_zeros() as usize / 8;
-        }
-        length += 8;
-    }
-    length
-}
-
-/// How many bytes at the start of `text` belong to a run; so many are known to.
-fn run(text: &[u8], known: usize, belongs: fn(u8) -> bool) -> usize {
-    let others = text.iter().skip(known).position(|byte| !belongs(*byte));
-    others.map_or(text.len(), |length| known + length)
+/// How many bytes at the start of `text` belong to a run.
+fn run(text: &[u8], belongs: fn(u8) -> bool) -> usize {
+    let other = text.iter().position(|byte| !belongs(*byte));
+    other.unwrap_or(text.len())
 }
 
 /// What a field name may hold (RFC 9110 section 5.6.2).
@@ -157,30 +136,6 @@ fn is_token(byte: u8) -> bool {
 /// What a value and a reason may hold: no controls but tabs; bytes beyond ASCII.
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
-}
-
-/// Marks what is neither a letter nor a hyphen: nearly every name is made of these.
-#[inline]
-fn no_letters(word: u64) -> u64 {
-    // The sums carry into the next byte only out of bytes beyond ASCII, which are marked anyway.
-    let lower = word | each(0x20);
-    let from_a = lower.wrapping_add(each(0x80 - b'a'));
-    let beyond_z = lower.wrapping_add(each(0x7f - b'z'));
-    let no_hyphen = (word ^ each(b'-')).wrapping_add(each(0x7f));
-    (no_hyphen & (!from_a | beyond_z)) | word
-}
-
-/// Marks control characters, and most bytes beyond ASCII.
-#[inline]
-fn controls(word: u64) -> u64 {
-    // What these carry or borrow leads to marks too many, never to one too few.
-    let below_space = word.wrapping_sub(each(b' '));
-    let delete = word.wrapping_add(each(1));
-    below_space | delete
-}
-
-const fn each(byte: u8) -> u64 {
-    u64::from_le_bytes([byte; 8])
 }
 
 #[cfg(test)]
