@@ -152,39 +152,22 @@ pub(crate) fn hash_of(text: &str) -> u64 {
 /// out before stay equal to those given out after, as equality falls back to the text.
 #[derive(Default)]
 pub struct Origins {
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    table: HashTable<Origin>,
-    /// The one that was asked for last: often it is the next one too.
-    last: Option<Origin>,
+    table: Mutex<HashTable<Origin>>,
 }
 
 impl Origins {
     /// The origin with exactly this text ([`Origin::as_str`]), if it is kept.
     pub fn find(&self, text: &str) -> Option<Origin> {
         let hash = hash_of(text);
-        let mut state = self.state.lock();
-        let found = state.table.find(hash, |origin| *origin.0.text == *text);
-        let found = found.cloned();
-        state.last.clone_from(&found);
-        found
-    }
-
-    /// The origin that was found last, if `url` begins with its text and the authority ends there.
-    pub fn last_at_start_of(&self, url: &str) -> Option<Origin> {
-        let state = self.state.lock();
-        let last = state.last.as_ref()?;
-        let rest = url.strip_prefix(last.as_str())?;
-        matches!(rest.as_bytes(), [] | [b'/' | b'?' | b'#', ..]).then(|| last.clone())
+        let table = self.table.lock();
+        let found = table.find(hash, |origin| *origin.0.text == *text);
+        found.cloned()
     }
 
     /// The origin of `host` and `port`, kept from now on; see [`Origin::new`].
     pub fn intern(&self, scheme: Scheme, host: &str, port: u16) -> Origin {
         let made = Origin::new(scheme, host, port);
-        let table = &mut self.state.lock().table;
+        let mut table = self.table.lock();
         if let Some(known) = table.find(made.0.hash, |origin| *origin == made) {
             return known.clone();
         }
@@ -197,7 +180,7 @@ impl Origins {
 
     /// How many origins are kept right now.
     pub fn len(&self) -> usize {
-        self.state.lock().table.len()
+        self.table.lock().len()
     }
 
     /// Whether none is kept.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
-use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes};
 use futures_core::Stream;
@@ -13,7 +12,7 @@ use turbohttp_core::h1::encode::BodyLength;
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::timeline::Timeline;
 
-use crate::config::Settings;
+use crate::context::RequestTime;
 use crate::error::Result;
 use crate::limits::UPLOAD_PIECE_BYTES;
 
@@ -136,25 +135,7 @@ impl Stream for ReaderStream {
 pub(crate) struct Receipt<'a> {
     pub(crate) head: &'a mut ResponseHead,
     pub(crate) timeline: &'a mut Timeline,
-    /// The end of the whole request.
-    pub(crate) deadline: Option<Instant>,
-    /// What the request itself set for the whole of it.
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) settings: &'a Settings,
-}
-
-impl Receipt<'_> {
-    /// The longest wait between two reads.
-    pub(crate) fn between_reads(&self) -> Duration {
-        self.settings.timeouts.body
-    }
-
-    /// How long the whole request may take.
-    pub(crate) fn allowed(&self) -> Duration {
-        self.timeout
-            .or(self.settings.timeouts.request)
-            .unwrap_or_default()
-    }
+    pub(crate) time: &'a RequestTime,
 }
 
 /// Where the bytes of a response come from. A connection is one, so a response needs no task.

@@ -322,8 +322,9 @@ impl Timeouts {
     }
 }
 
-/// What every request of a client is told: the options, checked.
-#[derive(Debug)]
+/// What every request of a client is told: the options, checked. Each request has its own copy, which
+/// costs less than counting references to a common one.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) timeouts: Timeouts,
     pub(crate) body_bytes_max: usize,

@@ -1,6 +1,6 @@
 //! The one pooled object of a request: it goes down as the request and comes up as the response.
 
-use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method};
@@ -30,14 +30,11 @@ pub(crate) struct Context {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
     pub(crate) expect_continue: bool,
-    /// The client's settings; set when the request is sent.
-    pub(crate) settings: Option<Arc<Settings>>,
-    /// What the request set for itself: time for the whole of it, and bytes of a collected body.
-    pub(crate) timeout: Option<Duration>,
+    /// What the request set for itself: bytes of a collected body.
     pub(crate) body_bytes_max: Option<usize>,
+    pub(crate) time: RequestTime,
     /// When `send` was called.
     pub(crate) began: Option<Instant>,
-    pub(crate) deadline: Option<Instant>,
 
     // The response.
     pub(crate) head: ResponseHead,
@@ -64,15 +61,54 @@ pub(crate) struct Context {
     pub(crate) outer: Vec<Pass>,
 }
 
+/// What the time of a request is bounded by.
+#[derive(Default)]
+pub(crate) struct RequestTime {
+    /// The client's settings; set when the request is sent.
+    pub(crate) settings: Option<Settings>,
+    /// What the request set for itself, for the whole of it.
+    pub(crate) timeout: Option<Duration>,
+    /// When the whole of it must be over.
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl RequestTime {
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.settings().timeouts
+    }
+
+    /// How long the whole request may take.
+    pub(crate) fn allowed(&self) -> Duration {
+        self.timeout.or(self.timeouts().request).unwrap_or_default()
+    }
+
+    fn reset(&mut self) {
+        let RequestTime {
+            settings,
+            timeout,
+            deadline,
+        } = self;
+        *settings = None;
+        *timeout = None;
+        *deadline = None;
+    }
+
+    fn is_blank(&self) -> bool {
+        self.settings.is_none() && self.timeout.is_none() && self.deadline.is_none()
+    }
+
+    fn settings(&self) -> &Settings {
+        self.settings.as_ref().unwrap_or(&Settings::DEFAULT)
+    }
+}
+
 impl Context {
     /// The parts of this context that a body needs while it is read.
     pub(crate) fn receive(&mut self) -> (&mut Received, Receipt<'_>) {
         let receipt = Receipt {
             head: &mut self.head,
             timeline: &mut self.timeline,
-            deadline: self.deadline,
-            timeout: self.timeout,
-            settings: self.settings.as_deref().unwrap_or(&Settings::DEFAULT),
+            time: &self.time,
         };
         (&mut self.received, receipt)
     }
@@ -80,12 +116,7 @@ impl Context {
     /// The most bytes a collected body may have.
     pub(crate) fn collect_bytes_max(&self) -> usize {
         self.body_bytes_max
-            .unwrap_or(self.settings().body_bytes_max)
-    }
-
-    /// How long the whole request may take.
-    pub(crate) fn time_allowed(&self) -> Duration {
-        self.timeout.or(self.timeouts().request).unwrap_or_default()
+            .unwrap_or(self.time.settings().body_bytes_max)
     }
 
     /// What this request asks of the scheduler.
@@ -93,8 +124,12 @@ impl Context {
         let Some(origin) = self.url.origin() else {
             return Err(Error::new(ErrorKind::Url, "request has no URL"));
         };
-        let own = self.timeouts().permit.map(|limit| clock::after(now, limit));
-        let deadline = match (own, self.deadline) {
+        let own = self
+            .time
+            .timeouts()
+            .permit
+            .map(|limit| clock::after(now, limit));
+        let deadline = match (own, self.time.deadline) {
             (Some(own), Some(request)) => Some(own.min(request)),
             (own, request) => own.or(request),
         };
@@ -106,8 +141,12 @@ impl Context {
     }
 
     /// Waits until `pass` holds the permit that was asked for, and records what kept it.
-    pub(crate) async fn wait_for_permit(&mut self, pass: &mut Pass) -> Result<()> {
-        let permit = pass.permit().await;
+    pub(crate) fn poll_permit(
+        &mut self,
+        pass: &mut Pass,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Result<()>> {
+        let permit = ready!(pass.poll_permit(cx));
         let now = clock::now();
         let waited = match permit {
             Ok(waited) => waited,
@@ -115,14 +154,14 @@ impl Context {
         };
         self.record_wait(waited, now, Phase::TotalPermit);
         self.began = Some(now);
-        permit.map(drop).map_err(|refusal| {
+        Poll::Ready(permit.map(drop).map_err(|refusal| {
             pass.ends(match refusal {
                 Refusal::Expired => Outcome::Expired,
                 Refusal::Closed => Outcome::Canceled,
                 _ => Outcome::Failed,
             });
             self.refused(refusal, waited)
-        })
+        }))
     }
 
     /// Records a wait that is over now; what neither a pause nor the host accounts for is `rest`.
@@ -194,17 +233,11 @@ impl Context {
     pub(crate) fn is_cut(&self) -> bool {
         self.pass.as_ref().is_some_and(Pass::is_cut)
     }
-
-    pub(crate) fn timeouts(&self) -> &Timeouts {
-        &self.settings().timeouts
-    }
-
-    fn settings(&self) -> &Settings {
-        self.settings.as_deref().unwrap_or(&Settings::DEFAULT)
-    }
 }
 
 impl Reset for Context {
+    // Together in one function, so that what the one has just set the other need not look at.
+    #[inline]
     fn reset(&mut self) {
         // Taken apart without `..`, so that a new field cannot be forgotten here.
         let Context {
@@ -213,11 +246,9 @@ impl Reset for Context {
             headers,
             body,
             expect_continue,
-            settings,
-            timeout,
             body_bytes_max,
+            time,
             began,
-            deadline,
             head,
             received,
             map,
@@ -243,29 +274,27 @@ impl Reset for Context {
         clear_map(headers);
         *body = Body::empty();
         *expect_continue = false;
-        *settings = None;
-        *timeout = None;
         *body_bytes_max = None;
+        time.reset();
         *began = None;
-        *deadline = None;
         head.reset();
-        clear_map(map);
-        *map_built = false;
+        if std::mem::take(map_built) {
+            clear_map(map);
+        }
         timeline.reset();
         mailbox.retire();
     }
 
+    #[inline]
     fn is_blank(&self) -> bool {
         self.method.as_str() == Method::GET.as_str()
             && self.url.is_blank()
             && self.headers.is_empty()
             && self.body.is_empty()
             && !self.expect_continue
-            && self.settings.is_none()
-            && self.timeout.is_none()
             && self.body_bytes_max.is_none()
+            && self.time.is_blank()
             && self.began.is_none()
-            && self.deadline.is_none()
             && self.head.is_blank()
             && self.received.is_blank()
             && self.map.is_empty()
@@ -281,10 +310,12 @@ impl Reset for Context {
     }
 }
 
+#[inline]
 fn clear_map(map: &mut HeaderMap) {
+    if !map.is_empty() {
+        map.clear();
+    }
     if map.capacity() > MAP_KEPT_FIELDS_MAX {
         *map = HeaderMap::new();
-    } else if !map.is_empty() {
-        map.clear();
     }
 }

@@ -142,11 +142,15 @@ impl Request {
         clone.context.headers.clone_from(&self.context.headers);
         clone.context.body = body;
         clone.context.expect_continue = self.context.expect_continue;
-        clone.context.timeout = self.context.timeout;
+        clone.context.time.timeout = self.context.time.timeout;
         clone.context.body_bytes_max = self.context.body_bytes_max;
         // A second attempt of a request under way has its client's settings and the rest of its time.
-        clone.context.settings.clone_from(&self.context.settings);
-        clone.context.deadline = self.context.deadline;
+        clone
+            .context
+            .time
+            .settings
+            .clone_from(&self.context.time.settings);
+        clone.context.time.deadline = self.context.time.deadline;
         clone.context.priority = self.context.priority;
         // Its time began with the first one's, and it is admitted with its age.
         clone.context.timeline.clone_from(&self.context.timeline);

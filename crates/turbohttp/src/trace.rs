@@ -2,7 +2,7 @@
 //! all at `DEBUG`, so that nothing is said at the levels that programs show by default. Field values
 //! and queries are left out: both can be secrets.
 
-pub(crate) use imp::{RequestSpan, waited};
+pub(crate) use imp::{RequestSpan, Spanned, waited};
 
 #[cfg(feature = "tracing")]
 mod imp {
@@ -14,6 +14,9 @@ mod imp {
     use turbohttp_core::origin::Origin;
     use turbohttp_core::timeline::Phase;
 
+    /// A future inside a span.
+    pub(crate) type Spanned<F> = Instrumented<F>;
+
     /// The span of one request, up to the head of its response.
     pub(crate) struct RequestSpan(tracing::Span);
 
@@ -23,7 +26,7 @@ mod imp {
             RequestSpan(tracing::debug_span!(target: "turbohttp", "request", %method, origin))
         }
 
-        pub(crate) fn around<F: Future>(self, sending: F) -> Instrumented<F> {
+        pub(crate) fn around<F: Future>(self, sending: F) -> Spanned<F> {
             sending.instrument(self.0)
         }
     }
@@ -42,6 +45,8 @@ mod imp {
     use turbohttp_core::origin::Origin;
     use turbohttp_core::timeline::Phase;
 
+    pub(crate) type Spanned<F> = F;
+
     pub(crate) struct RequestSpan;
 
     impl RequestSpan {
@@ -51,7 +56,7 @@ mod imp {
         }
 
         #[inline]
-        pub(crate) fn around<F>(self, sending: F) -> F {
+        pub(crate) fn around<F>(self, sending: F) -> Spanned<F> {
             sending
         }
     }

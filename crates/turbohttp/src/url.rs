@@ -20,8 +20,9 @@ use crate::limits::{URL_BYTES_MAX, URL_KEPT_BYTES_MAX};
 #[derive(Debug, Default)]
 pub(crate) struct RequestUrl {
     text: String,
+    /// Kept when the URL is reset: often the next request goes to the same origin.
     origin: Option<Origin>,
-    /// Invariant: the length of the origin's text, with which `text` begins.
+    /// Invariant: the length of the origin's text, with which `text` begins; 0 without a URL.
     target_start: usize,
     /// Userinfo of the URL as a field value; it never stays in the text.
     credentials: Option<HeaderValue>,
@@ -48,7 +49,7 @@ impl RequestUrl {
 
     /// The origin; every request that is sent has one.
     pub(crate) fn origin(&self) -> Option<&Origin> {
-        self.origin.as_ref()
+        self.origin.as_ref().filter(|_| self.target_start > 0)
     }
 
     /// Path and query: what stands in the request line (RFC 9112 section 3.2.1).
@@ -64,7 +65,7 @@ impl RequestUrl {
     pub(crate) fn reset(&mut self) {
         let RequestUrl {
             text,
-            origin,
+            origin: _,
             target_start,
             credentials,
         } = self;
@@ -72,20 +73,19 @@ impl RequestUrl {
         if text.capacity() > URL_KEPT_BYTES_MAX {
             *text = String::new();
         }
-        *origin = None;
         *target_start = 0;
         *credentials = None;
     }
 
     pub(crate) fn is_blank(&self) -> bool {
-        self.text.is_empty() && self.origin.is_none() && self.credentials.is_none()
+        self.text.is_empty() && self.target_start == 0 && self.credentials.is_none()
     }
 
     /// The plain case, which is its own normal form; `None` leaves it to the `url` crate.
     fn set_plain(&mut self, input: &str, origins: Option<&Origins>) -> Option<()> {
-        if let Some(origin) = origins.and_then(|origins| origins.last_at_start_of(input)) {
-            let target = plain_target(&input[origin.as_str().len()..])?;
-            self.write(origin, target);
+        if let Some(rest) = self.after_known_origin(input) {
+            let target = plain_target(rest)?;
+            self.write(target);
             return Some(());
         }
         let (scheme, host_start) = match input.as_bytes() {
@@ -107,8 +107,16 @@ impl RequestUrl {
                 make_origin(origins, scheme, host, port)
             }
         };
-        self.write(origin, target);
+        self.origin = Some(origin);
+        self.write(target);
         Some(())
+    }
+
+    /// What follows the origin of the URL before, if `input` begins with it and the authority ends
+    /// there.
+    fn after_known_origin<'a>(&self, input: &'a str) -> Option<&'a str> {
+        let rest = input.strip_prefix(self.origin.as_ref()?.as_str())?;
+        matches!(rest.as_bytes(), [] | [b'/' | b'?' | b'#', ..]).then_some(rest)
     }
 
     /// Any URL, by the WHATWG standard.
@@ -136,21 +144,29 @@ impl RequestUrl {
         let origin = make_origin(origins, scheme, host, port);
         let credentials = credentials(&url);
         url.set_fragment(None);
-        self.write(origin, &url[url::Position::BeforePath..]);
+        self.origin = Some(origin);
+        self.write(&url[url::Position::BeforePath..]);
         self.credentials = credentials;
         Ok(())
     }
 
-    fn write(&mut self, origin: Origin, target: &str) {
-        self.text.clear();
-        self.text.push_str(origin.as_str());
-        self.target_start = self.text.len();
+    /// Writes the URL of this target at the origin that is set.
+    fn write(&mut self, target: &str) {
+        let RequestUrl {
+            text,
+            origin,
+            target_start,
+            credentials,
+        } = self;
+        let origin = origin.as_ref().map_or("", Origin::as_str);
+        text.clear();
+        text.push_str(origin);
+        *target_start = origin.len();
         if !target.starts_with('/') {
-            self.text.push('/');
+            text.push('/');
         }
-        self.text.push_str(target);
-        self.origin = Some(origin);
-        self.credentials = None;
+        text.push_str(target);
+        *credentials = None;
     }
 }
 

@@ -42,6 +42,9 @@ pub struct RequestHead<'a> {
     pub headers: &'a HeaderMap,
     /// Fields of the client that apply where the caller set none of that name.
     pub defaults: &'a DefaultFields,
+    /// What [`DefaultFields::usual`] gives for this authority: most requests have no fields of their
+    /// own.
+    pub usual: &'a [u8],
     /// The length of the body.
     pub body: BodyLength,
     /// Ask for `100 Continue` before the body.
@@ -83,12 +86,17 @@ impl DefaultFields {
         })
     }
 
+    /// What follows the target in the head of a request to `authority` that sets no field: the rest of
+    /// the request line, Host, and these fields. A connection has it encoded once.
+    pub fn usual(&self, authority: &str) -> Box<[u8]> {
+        let mut usual = Vec::new();
+        push_host(&mut usual, authority.as_bytes());
+        usual.extend_from_slice(&self.encoded);
+        usual.into_boxed_slice()
+    }
+
     /// Appends those that `headers` does not set; says whether one asks to close the connection.
     fn push(&self, out: &mut Vec<u8>, headers: &HeaderMap) -> bool {
-        if headers.is_empty() {
-            out.extend_from_slice(&self.encoded);
-            return self.closing;
-        }
         let mut closing = false;
         for (name, value) in &self.fields {
             if !headers.contains_key(name) {
@@ -124,17 +132,12 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(head.target.as_bytes());
-    out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
-    out.extend_from_slice(host(head)?);
-    out.extend_from_slice(b"\r\n");
-    let mut closing = false;
-    for (name, value) in head.headers {
-        closing |= check_field(name, value, head)?;
-        if !is_ours(name) {
-            push_field(out, name, value);
-        }
-    }
-    closing |= head.defaults.push(out, head.headers);
+    let closing = if head.headers.is_empty() {
+        out.extend_from_slice(head.usual);
+        head.defaults.closing
+    } else {
+        push_fields(out, head)?
+    };
     push_framing(out, head);
     if head.expect_continue && !matches!(head.body, BodyLength::None | BodyLength::Known(0)) {
         out.extend_from_slice(b"expect: 100-continue\r\n");
@@ -146,6 +149,28 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded
         });
     }
     Ok(Encoded { closing })
+}
+
+/// Appends what follows the target where the caller set fields; says whether one of them asks to close
+/// the connection.
+fn push_fields(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<bool, EncodeError> {
+    push_host(out, host(head)?);
+    let mut closing = false;
+    for (name, value) in head.headers {
+        closing |= check_field(name, value, head)?;
+        if !is_ours(name) {
+            push_field(out, name, value);
+        }
+    }
+    closing |= head.defaults.push(out, head.headers);
+    Ok(closing)
+}
+
+/// The rest of the request line, and Host, which comes first (RFC 9110 section 7.2).
+fn push_host(out: &mut Vec<u8>, host: &[u8]) {
+    out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
+    out.extend_from_slice(host);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Appends the line that begins a chunk of `length` bytes; the chunk of 0 bytes ends the body.
@@ -184,9 +209,6 @@ fn check_target(target: &str) -> Result<(), EncodeError> {
 }
 
 fn host<'a>(head: &RequestHead<'a>) -> Result<&'a [u8], EncodeError> {
-    if head.headers.is_empty() {
-        return Ok(head.authority.as_bytes());
-    }
     let mut hosts = head.headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => Ok(head.authority.as_bytes()),

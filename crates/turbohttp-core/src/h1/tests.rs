@@ -395,6 +395,8 @@ fn request<'a>(
         authority: "example.com",
         headers,
         defaults,
+        // A connection keeps it; here it is kept until the process ends.
+        usual: Box::leak(defaults.usual("example.com")),
         body: BodyLength::None,
         expect_continue: false,
     }
@@ -417,6 +419,10 @@ fn request_heads_are_written_host_first() {
     let mut out = Vec::new();
     request_head(&mut out, &request(&headers, &defaults, "/x?y")).unwrap();
     let expected = "GET /x?y HTTP/1.1\r\nhost: example.com\r\nx-a: 1\r\naccept: text/html\r\nuser-agent: t\r\n\r\n";
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
+    let (empty, mut out) = (HeaderMap::new(), Vec::new());
+    request_head(&mut out, &request(&empty, &defaults, "/x?y")).unwrap();
+    let expected = "GET /x?y HTTP/1.1\r\nhost: example.com\r\naccept: */*\r\nuser-agent: t\r\n\r\n";
     assert_eq!(String::from_utf8(out).unwrap(), expected);
 }
 

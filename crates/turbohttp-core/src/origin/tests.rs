@@ -49,25 +49,3 @@ fn interned_origins_share_one_allocation_and_the_table_is_bounded() {
         "forgotten, and still equal"
     );
 }
-
-#[test]
-fn the_last_origin_is_known_where_the_authority_ends_with_it() {
-    let origins = Origins::default();
-    assert_eq!(origins.last_at_start_of("http://a/"), None, "none yet");
-    origins.intern(Scheme::Http, "a", 80);
-    let found = origins.find("http://a");
-    for url in ["http://a", "http://a/b", "http://a?b", "http://a#b"] {
-        assert_eq!(origins.last_at_start_of(url), found, "{url}");
-    }
-    for url in [
-        "http://a.b/",
-        "http://a:1/",
-        "http://a@b/",
-        "http://b/",
-        "http://",
-    ] {
-        assert_eq!(origins.last_at_start_of(url), None, "{url}");
-    }
-    origins.find("http://unknown");
-    assert_eq!(origins.last_at_start_of("http://a/"), None, "the last only");
-}

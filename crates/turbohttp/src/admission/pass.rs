@@ -1,7 +1,6 @@
 //! One request's stay with the scheduler, as a guard.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
@@ -76,14 +75,8 @@ impl Pass {
         self.visit
     }
 
-    /// Waits for the permit that was asked for.
-    ///
-    /// Cancel safe: a dropped call has changed nothing, the visit is still in line.
-    pub(crate) async fn permit(&mut self) -> Result<Waited, Refusal> {
-        poll_fn(|cx| self.poll_permit(cx)).await
-    }
-
-    /// [`permit`](Pass::permit), polled.
+    /// Waits for the permit that was asked for. A call that is not repeated has changed nothing: the
+    /// visit is still in line.
     pub(crate) fn poll_permit(
         &mut self,
         cx: &mut TaskContext<'_>,

@@ -186,10 +186,10 @@ impl<T, S> ClientBuilder<T, S> {
                 net_stats,
                 contexts,
                 origins: Origins::default(),
-                settings: Arc::new(Settings {
+                settings: Settings {
                     timeouts: self.timeouts,
                     body_bytes_max: self.limits.body_bytes,
-                }),
+                },
             }),
         })
     }

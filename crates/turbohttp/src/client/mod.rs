@@ -1,15 +1,13 @@
 //! The client: verbs, and the way of a request into its transport.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::Instant;
 
 use http::Method;
 use turbohttp_core::admission::{
-    AdmissionAudit, AdmissionStats, LaneKey, Outcome, Scheduler, State, Waited,
+    AdmissionAudit, AdmissionStats, LaneKey, Scheduler, State, Waited,
 };
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, ObjectPoolStats};
@@ -19,19 +17,21 @@ use crate::admission::{AdmissionControl, Closed, Pass, Shutdown};
 use crate::clock;
 use crate::config::Settings;
 use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::limiter::ConcurrencyLimiter;
 use crate::net::{NetStats, NetWatch};
 use crate::request::Request;
 use crate::response::Response;
-use crate::trace::RequestSpan;
 use crate::transport::Held;
 
 mod builder;
 mod request_builder;
+mod send;
 
 pub use builder::{ClientBuilder, IntoTransport, Network};
 pub use request_builder::RequestBuilder;
+
+use send::ClientSend;
 
 /// An HTTP client: connections, pools and options. A clone is the same client.
 ///
@@ -52,7 +52,7 @@ struct Inner {
     net_stats: Option<NetWatch>,
     contexts: ObjectPool<Context>,
     origins: Origins,
-    settings: Arc<Settings>,
+    settings: Settings,
 }
 
 /// What a client holds right now: one snapshot.
@@ -142,14 +142,8 @@ impl Client {
     ///
     /// Dropping the future closes the connection it was using and gives everything else back; whether
     /// the server saw the request is not known.
-    pub async fn send(&self, mut request: Request) -> Result<Response> {
-        let inner = &*self.inner;
-        let let_in = poll_fn(|cx| Poll::Ready(inner.let_in(&mut request.context, cx.waker())));
-        let (mut pass, state) = let_in.await?;
-        if state == State::Queued {
-            request.context.wait_for_permit(&mut pass).await?;
-        }
-        inner.send(request, pass).await
+    pub async fn send(&self, request: Request) -> Result<Response> {
+        ClientSend::new(&self.inner, request).await
     }
 
     /// Closes the client and waits for the end.
@@ -200,7 +194,7 @@ impl Client {
     pub(crate) fn prepare_queued(&self, request: &mut Request) -> Option<Instant> {
         self.inner.prepare(&mut request.context);
         request.context.is_collected = true;
-        request.context.deadline
+        request.context.time.deadline
     }
 
     /// [`prepare_queued`](Client::prepare_queued) for a request whose body its caller reads.
@@ -228,7 +222,7 @@ impl Client {
     pub(crate) async fn send_queued(&self, mut request: Request) -> Result<Response> {
         let is_collected = std::mem::take(&mut request.context.is_collected);
         let response = match request.context.pass.take() {
-            Some(pass) => self.inner.send(request, pass).await?,
+            Some(pass) => ClientSend::admitted(&self.inner, request, pass).await?,
             None => self.send(request).await?,
         };
         match is_collected {
@@ -299,37 +293,6 @@ impl Inner {
             .map_err(|refusal| context.refused(refusal, Waited::default()))
     }
 
-    /// Sends a request that has been let in, unless a close cuts it off.
-    #[inline]
-    async fn send(&self, request: Request, mut pass: Pass) -> Result<Response> {
-        let sent = {
-            let span = RequestSpan::new(request.method(), request.context.url.origin());
-            let mut sending = pin!(span.around(self.transport.send(request)));
-            poll_fn(|cx| {
-                if pass.is_cut() {
-                    return Poll::Ready(Err(Error::closed()));
-                }
-                match sending.as_mut().poll(cx) {
-                    Poll::Ready(sent) => Poll::Ready(sent),
-                    Poll::Pending => pass.poll_cut(cx).map(|()| Err(Error::closed())),
-                }
-            })
-            .await
-        };
-        match sent {
-            Ok(mut response) => {
-                response.gather_events();
-                response.keep(pass);
-                Ok(response)
-            }
-            Err(error) => {
-                let outcome = outcome_of(&error, pass.is_cut());
-                pass.leave(outcome);
-                Err(error)
-            }
-        }
-    }
-
     /// Starts the clock of a request and fills in what it left to the client.
     fn prepare(&self, context: &mut Context) -> Instant {
         let now = clock::now();
@@ -338,15 +301,13 @@ impl Inner {
             context.timeline.begin(now);
         }
         context.began = Some(now);
-        let limit = context.timeout.or(self.settings.timeouts.request);
+        let limit = context.time.timeout.or(self.settings.timeouts.request);
         let own = limit.and_then(|limit| now.checked_add(limit));
-        context.deadline = match (context.deadline, own) {
+        context.time.deadline = match (context.time.deadline, own) {
             (Some(before), Some(own)) => Some(before.min(own)),
             (before, own) => before.or(own),
         };
-        context
-            .settings
-            .get_or_insert_with(|| self.settings.clone());
+        context.time.settings.get_or_insert(self.settings);
         now
     }
 }
@@ -355,21 +316,6 @@ impl Drop for Inner {
     /// Nobody can send any more; what is inside goes on.
     fn drop(&mut self) {
         self.control.close_behind();
-    }
-}
-
-/// How the visit of a request that ended in `error` is counted.
-#[cold]
-fn outcome_of(error: &Error, is_cut: bool) -> Outcome {
-    let is_wait = matches!(
-        error.phase(),
-        Some(Phase::Pause | Phase::HostPermit | Phase::TotalPermit)
-    );
-    match error.kind() {
-        ErrorKind::Closed if is_cut => Outcome::Aborted,
-        ErrorKind::Closed | ErrorKind::Canceled => Outcome::Canceled,
-        ErrorKind::Timeout if is_wait => Outcome::Expired,
-        _ => Outcome::Failed,
     }
 }
 

@@ -141,7 +141,7 @@ impl RequestBuilder {
         if limit.is_zero() {
             self.note(Error::config("timeout", "longer than zero", "0"));
         }
-        self.request.context.timeout = Some(limit);
+        self.request.context.time.timeout = Some(limit);
         self
     }
 

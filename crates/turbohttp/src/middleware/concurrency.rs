@@ -1,5 +1,6 @@
 //! The scheduler's place among middlewares: always innermost, right above the transport.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use turbohttp_core::admission::{State, Waited};
@@ -63,7 +64,7 @@ async fn admit(control: &Arc<AdmissionControl>, context: &mut Context) -> Result
     let (mut permit, state) =
         asked.map_err(|refusal| context.refused(refusal, Waited::default()))?;
     if state != State::Taken {
-        context.wait_for_permit(&mut permit).await?;
+        poll_fn(|cx| context.poll_permit(&mut permit, cx)).await?;
     }
     Ok(permit)
 }

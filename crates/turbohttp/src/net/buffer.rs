@@ -75,11 +75,22 @@ impl ReadBuffer {
             self.has_waited = true;
             return Poll::Pending;
         }
+        let has_waited = self.has_waited;
         let space = self.space(pool);
         let room = space.len();
-        let mut read = ReadBuf::new(space);
-        let polled = Pin::new(stream).poll_read(cx, &mut read);
-        let length = read.filled().len();
+        let now = if has_waited {
+            stream.read_now(space)
+        } else {
+            None
+        };
+        let polled = match now {
+            Some(read) => Poll::Ready(read),
+            None => {
+                let mut read = ReadBuf::new(space);
+                let polled = Pin::new(stream).poll_read(cx, &mut read);
+                polled.map_ok(|()| read.filled().len())
+            }
+        };
         match polled {
             Poll::Pending => {
                 // A wait may be long: what is not needed meanwhile goes back.
@@ -89,7 +100,7 @@ impl ReadBuffer {
                 Poll::Pending
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) => {
+            Poll::Ready(Ok(length)) => {
                 self.has_waited = false;
                 self.end += length;
                 self.largest_read = self.largest_read.max(length);

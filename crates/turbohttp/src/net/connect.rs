@@ -43,7 +43,7 @@ impl Connector {
             let message = "no tokio runtime: send requests from inside one";
             return Err(Error::new(ErrorKind::Runtime, message));
         }
-        let timeouts = *context.timeouts();
+        let timeouts = *context.time.timeouts();
         let addresses = self.resolve(context, origin, timeouts.dns).await?;
         let tcp = timed(
             context,
@@ -125,7 +125,7 @@ async fn timed<T>(
 ) -> Result<T> {
     let start = clock::now();
     let own = clock::after(start, limit);
-    let (until, is_own) = match context.deadline {
+    let (until, is_own) = match context.time.deadline {
         Some(deadline) if deadline < own => (deadline, false),
         _ => (own, true),
     };
@@ -136,7 +136,7 @@ async fn timed<T>(
         // Nothing was sent yet, so any request may be sent again.
         Ok(done) => done.map_err(|error| error.in_phase(phase).unanswered()),
         Err(_) if is_own => Err(Error::timeout(phase, what, limit).unanswered()),
-        Err(_) => Err(Error::timeout(phase, "the request", context.time_allowed())),
+        Err(_) => Err(Error::timeout(phase, "the request", context.time.allowed())),
     }
 }
 

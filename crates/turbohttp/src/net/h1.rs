@@ -32,6 +32,8 @@ use crate::limits::CONTINUE_WAIT_MS;
 
 mod body;
 
+const IN_USE: &str = "a connection in use has a home";
+
 /// How long a connection may have rested before the system is asked whether it is quiet: short beside
 /// what a server needs to close it, long beside the pause between two requests under load.
 const ASK_AFTER: Duration = Duration::from_millis(1);
@@ -39,10 +41,21 @@ const ASK_AFTER: Duration = Duration::from_millis(1);
 /// How long a body waits for `100 Continue`.
 const CONTINUE_WAIT: Duration = Duration::from_millis(CONTINUE_WAIT_MS);
 
+/// What is known of a connection that was put aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quiet {
+    Yes,
+    No,
+    /// TLS records have come, which need not be data: [`Connection::after_records`] tells.
+    AfterRecords,
+}
+
 /// A connection that speaks HTTP/1.1, and the exchange that is going on.
 pub(crate) struct Connection {
     stream: Stream,
     origin: Origin,
+    /// What the heads of its requests have in common.
+    usual: Box<[u8]>,
     id: u64,
     opened_at: Instant,
     /// Whose reactor it is registered with: elsewhere nobody would wake it.
@@ -78,6 +91,7 @@ impl Connection {
     ) -> Box<Connection> {
         Box::new(Connection {
             stream,
+            usual: shared.defaults.usual(origin.authority()),
             origin,
             id: shared.counters.opened(),
             opened_at: now,
@@ -106,6 +120,15 @@ impl Connection {
         &self.origin
     }
 
+    pub(crate) fn leave_home(&mut self, shared: &Arc<Shared>) {
+        self.home = Some(shared.clone());
+    }
+
+    /// Since when it has been idle, if it is.
+    pub(crate) fn since(&self) -> Instant {
+        self.since
+    }
+
     pub(crate) fn opened_at(&self) -> Instant {
         self.opened_at
     }
@@ -114,27 +137,27 @@ impl Connection {
         self.runtime.id()
     }
 
-    pub(crate) fn leave_home(&mut self, shared: &Arc<Shared>) {
-        self.home = Some(shared.clone());
-    }
-
     /// Whether nothing has happened on a connection that was put aside: no byte, no end, no error.
     ///
     /// One that was used a moment ago is believed what the reactor has seen, which costs no system
     /// call; one that has rested is asked.
-    pub(crate) async fn is_quiet(&mut self, now: Instant) -> bool {
-        if !poll_fn(|cx| Poll::Ready(self.stream.is_quiet_so_far(cx))).await {
-            return false;
+    pub(crate) fn quiet(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Quiet {
+        if !self.stream.is_quiet_so_far(cx) {
+            return Quiet::No;
         }
         if now < self.since + ASK_AFTER {
-            return true;
+            return Quiet::Yes;
         }
         match self.stream.peek() {
-            Peeked::Nothing => true,
-            Peeked::Something => false,
-            // Rare, so boxed.
-            Peeked::Records => Box::pin(self.stream.take_records()).await,
+            Peeked::Nothing => Quiet::Yes,
+            Peeked::Something => Quiet::No,
+            Peeked::Records => Quiet::AfterRecords,
         }
+    }
+
+    /// Takes in the records that have come; the connection, if they were no data and no end.
+    pub(crate) async fn after_records(mut self: Box<Self>) -> Option<Box<Self>> {
+        self.stream.take_records().await.then_some(self)
     }
 
     /// Whether not one byte of the request left, so that it can be sent again whatever it is.
@@ -147,55 +170,58 @@ impl Connection {
         self.exchange.is_done()
     }
 
-    /// Sends the request and receives the final head of its response.
-    ///
-    /// An error is marked as unanswered if no byte of a response had arrived and no time was up.
-    pub(crate) async fn round_trip(&mut self, context: &mut Context) -> Result<()> {
-        context.timeline.count_attempt();
-        let done = poll_fn(|cx| self.poll_round_trip(cx, context)).await;
-        if done.is_err() {
-            context.timeline.lap(self.phase_before_head(), clock::now());
-        }
-        done
-    }
-
     /// Writes the head into the buffer. A request that cannot be written leaves the connection as it was.
     pub(crate) fn begin(&mut self, context: &mut Context) -> Result<()> {
-        let shared = self.home.as_ref().expect("a connection in use has a home");
-        let head = request_head(context, &self.origin, &shared.defaults);
+        let shared = self.home.as_ref().expect(IN_USE);
+        let head = request_head(context, &self.origin, &shared.defaults, &self.usual);
         let encoded = encode::request_head(self.upload.start(), &head)?;
-        self.exchange = Exchange::new(context.method == Method::HEAD, encoded.closing, self.limits);
+        let to_head = context.method == Method::HEAD;
+        self.exchange = Exchange::new(to_head, encoded.closing, self.limits);
         self.upload.add_body(&context.body, context.expect_continue);
         self.since = context.began.unwrap_or_else(clock::now);
         self.answered = false;
         self.read_since_head = false;
-        self.timer
-            .set(self.since, context.timeouts().body, context.deadline);
+        self.timer.set(
+            self.since,
+            context.time.timeouts().body,
+            context.time.deadline,
+        );
         Ok(())
     }
 
-    /// Sends what can be sent and reads what has come, in that order: a server may answer before it
-    /// has the whole request.
-    fn poll_round_trip(
+    /// Sends the request and receives the final head of its response: what can be sent first, then
+    /// what has come, as a server may answer before it has the whole request.
+    ///
+    /// An error is marked as unanswered if no byte of a response had arrived and no time was up.
+    pub(crate) fn poll_round_trip(
         &mut self,
         cx: &mut TaskContext<'_>,
         context: &mut Context,
     ) -> Poll<Result<()>> {
-        if !self.upload.is_over() {
-            self.poll_upload(cx, context)?;
+        if !self.upload.is_over()
+            && let Err(error) = self.poll_upload(cx, context)
+        {
+            return Poll::Ready(Err(self.round_trip_failed(error, context)));
         }
-        match self.poll_head(cx, context) {
+        let error = match self.poll_head(cx, context) {
             Poll::Ready(Ok(())) => {
                 self.head_received(context);
-                Poll::Ready(Ok(()))
+                return Poll::Ready(Ok(()));
             }
             // What stopped the upload says more than the end of the stream that followed.
-            Poll::Ready(Err(error)) => Poll::Ready(Err(match self.upload.take_failure() {
+            Poll::Ready(Err(error)) => match self.upload.take_failure() {
                 Some(failure) if error.is_retryable() => upload_error(failure).unanswered(),
                 _ => error,
-            })),
-            Poll::Pending => self.poll_head_timer(cx, context).map(Err),
-        }
+            },
+            Poll::Pending => ready!(self.poll_head_timer(cx, context)),
+        };
+        Poll::Ready(Err(self.round_trip_failed(error, context)))
+    }
+
+    #[cold]
+    fn round_trip_failed(&self, error: Error, context: &mut Context) -> Error {
+        context.timeline.lap(self.phase_before_head(), clock::now());
+        error
     }
 
     /// Sends as much of the request as the stream takes. A failure to write is kept: the server may
@@ -207,21 +233,25 @@ impl Connection {
             let now = clock::now();
             context.timeline.lap(Phase::Send, now);
             self.timer
-                .set(now, context.timeouts().head, context.deadline);
+                .set(now, context.time.timeouts().head, context.time.deadline);
         } else if let Some(since) = self.upload.waiting_since() {
-            self.timer.set(since, CONTINUE_WAIT, context.deadline);
+            self.timer.set(since, CONTINUE_WAIT, context.time.deadline);
         } else if self.upload.sent_bytes() != before {
             let now = clock::now();
             // An upload that flows never waits, so its time is looked at here.
-            if context.deadline.is_some_and(|deadline| deadline <= now) {
+            if context
+                .time
+                .deadline
+                .is_some_and(|deadline| deadline <= now)
+            {
                 return Err(Error::timeout(
                     Phase::Send,
                     "the request",
-                    context.time_allowed(),
+                    context.time.allowed(),
                 ));
             }
             self.timer
-                .set(now, context.timeouts().body, context.deadline);
+                .set(now, context.time.timeouts().body, context.time.deadline);
         }
         Ok(())
     }
@@ -238,8 +268,8 @@ impl Connection {
                         self.input.consume(consumed);
                         context.head.reset();
                         if proceed && self.upload.proceed() {
-                            let limit = context.timeouts().body;
-                            self.timer.set(clock::now(), limit, context.deadline);
+                            let limit = context.time.timeouts().body;
+                            self.timer.set(clock::now(), limit, context.time.deadline);
                             self.poll_upload(cx, context)?;
                         }
                         continue;
@@ -276,10 +306,13 @@ impl Connection {
             ready!(self.timer.poll_expired(cx, &self.runtime));
             let now = clock::now();
             // A server that does not say 100 Continue gets the body anyway.
-            let is_over_time = context.deadline.is_some_and(|deadline| deadline <= now);
+            let is_over_time = context
+                .time
+                .deadline
+                .is_some_and(|deadline| deadline <= now);
             if !is_over_time && self.upload.proceed() {
                 self.timer
-                    .set(now, context.timeouts().body, context.deadline);
+                    .set(now, context.time.timeouts().body, context.time.deadline);
                 if let Err(error) = self.poll_upload(cx, context) {
                     return Poll::Ready(error);
                 }
@@ -287,15 +320,19 @@ impl Connection {
             }
             let phase = self.phase_before_head();
             return Poll::Ready(if is_over_time {
-                Error::timeout(phase, "the request", context.time_allowed())
+                Error::timeout(phase, "the request", context.time.allowed())
             } else if phase == Phase::Wait {
                 Error::timeout(
                     phase,
                     "waiting for the response head",
-                    context.timeouts().head,
+                    context.time.timeouts().head,
                 )
             } else {
-                Error::timeout(phase, "a write of the request", context.timeouts().body)
+                Error::timeout(
+                    phase,
+                    "a write of the request",
+                    context.time.timeouts().body,
+                )
             });
         }
     }
@@ -318,7 +355,7 @@ impl Connection {
     }
 
     fn poll_fill(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<usize>> {
-        let home = self.home.as_ref().expect("a connection in use has a home");
+        let home = self.home.as_ref().expect(IN_USE);
         self.input.poll_fill(&mut self.stream, &home.buffers, cx)
     }
 
@@ -360,8 +397,7 @@ impl Connection {
         if reuse == Reuse::Keep
             && let Some(home) = self.home.take()
         {
-            let now = self.since;
-            home.idle.check_in(&home, self, now);
+            home.idle.check_in(&home, self);
         }
     }
 }
@@ -377,6 +413,7 @@ pub(super) fn request_head<'a>(
     context: &'a Context,
     origin: &'a Origin,
     defaults: &'a DefaultFields,
+    usual: &'a [u8],
 ) -> RequestHead<'a> {
     RequestHead {
         method: &context.method,
@@ -384,6 +421,7 @@ pub(super) fn request_head<'a>(
         authority: origin.authority(),
         headers: &context.headers,
         defaults,
+        usual,
         body: context.body.length(),
         expect_continue: context.expect_continue,
     }

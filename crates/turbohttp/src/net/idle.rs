@@ -33,17 +33,18 @@ pub(crate) struct Idle {
 
 #[derive(Default)]
 struct State {
-    queues: HashMap<Origin, VecDeque<Entry>, BuildHasherDefault<Precomputed>>,
+    /// By origin; in each the one that has rested longest comes first.
+    queues: HashMap<Origin, Queue, BuildHasherDefault<Precomputed>>,
     /// Invariant: the sum of the lengths of the queues.
     count: usize,
     janitor: Option<AbortHandle>,
     closed: bool,
 }
 
-struct Entry {
-    connection: Box<Connection>,
-    since: Instant,
-}
+type Queue = VecDeque<Box<Connection>>;
+
+/// Connections that are to be closed once the lock is free.
+type Closing = VecDeque<Box<Connection>>;
 
 impl Idle {
     pub(crate) fn new(limits: &Limits, timeouts: &Timeouts) -> Idle {
@@ -68,36 +69,47 @@ impl Idle {
         now: Instant,
     ) -> Option<Box<Connection>> {
         let mut state = self.lock();
+        let newest = state.queues.get_mut(origin)?.pop_back()?;
+        state.count -= 1;
+        // Few programs use a client from more than one runtime, and what is used does not age.
+        if newest.runtime() == here && !self.has_aged(&newest, now) {
+            return Some(newest);
+        }
+        state.count += 1;
         let queue = state.queues.get_mut(origin)?;
-        let mut aged = Vec::new();
-        // Mostly the last one: few programs use a client from more than one runtime.
-        let is_here = |entry: &Entry| entry.connection.runtime() == here;
+        queue.push_back(newest);
+        self.search(state, origin, here, now)
+    }
+
+    /// [`check_out`](Idle::check_out) where the newest will not do.
+    #[cold]
+    fn search(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        origin: &Origin,
+        here: runtime::Id,
+        now: Instant,
+    ) -> Option<Box<Connection>> {
+        let queue = state.queues.get_mut(origin)?;
+        let mut aged = Closing::new();
         let found = loop {
-            let newest = match queue.back() {
-                Some(entry) if is_here(entry) => queue.pop_back(),
-                _ => {
-                    let at = queue.iter().rposition(is_here);
-                    at.and_then(|at| queue.remove(at))
-                }
-            };
-            match newest {
-                Some(entry) if self.has_aged(&entry, now) => aged.push(entry),
+            let runtimes = queue.iter().map(|connection| connection.runtime());
+            let at = runtimes.rev().position(|runtime| runtime == here);
+            match at.and_then(|from_end| queue.remove(queue.len() - 1 - from_end)) {
+                Some(connection) if self.has_aged(&connection, now) => aged.push_back(connection),
                 fresh => break fresh,
             }
         };
         state.count -= aged.len() + usize::from(found.is_some());
         drop(state);
         drop(aged);
-        found.map(|entry| entry.connection)
+        found
     }
 
     /// Puts a quiet connection aside.
-    pub(crate) fn check_in(&self, shared: &Arc<Shared>, connection: Box<Connection>, now: Instant) {
-        let entry = Entry {
-            connection,
-            since: now,
-        };
-        if self.has_aged(&entry, now) {
+    pub(crate) fn check_in(&self, shared: &Arc<Shared>, connection: Box<Connection>) {
+        // It has not rested yet, so that only its lifetime can be over.
+        if self.lifetime.is_some() && self.has_aged(&connection, connection.since()) {
             return;
         }
         let mut state = self.lock();
@@ -105,7 +117,7 @@ impl Idle {
             drop(state);
             return;
         }
-        let evicted = self.put(&mut state, entry);
+        let evicted = self.put(&mut state, connection);
         // One that is finished went with its runtime.
         if state.janitor.as_ref().is_none_or(AbortHandle::is_finished) {
             self.start_janitor(&mut state, shared);
@@ -129,28 +141,28 @@ impl Idle {
     }
 
     /// Files a connection; returns the one that has to make room for it, if any.
-    fn put(&self, state: &mut State, entry: Entry) -> Option<Entry> {
+    fn put(&self, state: &mut State, connection: Box<Connection>) -> Option<Box<Connection>> {
         if state.count < self.total
-            && let Some(queue) = state.queues.get_mut(entry.connection.origin())
+            && let Some(queue) = state.queues.get_mut(connection.origin())
             && queue.len() < self.per_origin
         {
             state.count += 1;
-            queue.push_back(entry);
+            queue.push_back(connection);
             return None;
         }
-        let evicted = self.make_room(state, entry.connection.origin());
-        state.push(entry);
+        let evicted = self.make_room(state, connection.origin());
+        state.push(connection);
         evicted
     }
 
     /// Removes a connection where a cap would be passed: the origin's oldest, or the oldest of all.
-    fn make_room(&self, state: &mut State, origin: &Origin) -> Option<Entry> {
+    fn make_room(&self, state: &mut State, origin: &Origin) -> Option<Box<Connection>> {
         let at_origin = state.queues.get(origin).map_or(0, VecDeque::len);
         let evicted = if at_origin >= self.per_origin {
             state.queues.get_mut(origin).and_then(VecDeque::pop_front)
         } else if state.count >= self.total {
             let oldest = state.queues.values_mut().filter(|queue| !queue.is_empty());
-            let oldest = oldest.min_by_key(|queue| queue.front().map(|entry| entry.since));
+            let oldest = oldest.min_by_key(|queue| queue.front().map(|oldest| oldest.since()));
             oldest.and_then(VecDeque::pop_front)
         } else {
             None
@@ -159,31 +171,32 @@ impl Idle {
         evicted
     }
 
-    fn has_aged(&self, entry: &Entry, now: Instant) -> bool {
-        self.due(entry) <= now
+    fn has_aged(&self, connection: &Connection, now: Instant) -> bool {
+        self.due(connection) <= now
     }
 
     /// When a connection will have aged: by resting, or by its lifetime.
-    fn due(&self, entry: &Entry) -> Instant {
-        let rested = clock::after(entry.since, self.age_max);
+    fn due(&self, connection: &Connection) -> Instant {
+        let rested = clock::after(connection.since(), self.age_max);
         match self.lifetime {
-            Some(lifetime) => rested.min(clock::after(entry.connection.opened_at(), lifetime)),
+            Some(lifetime) => rested.min(clock::after(connection.opened_at(), lifetime)),
             None => rested,
         }
     }
 
     /// Takes out what has aged; says when the next one will have.
-    fn sweep(&self, now: Instant) -> (Vec<Entry>, Option<Instant>) {
+    fn sweep(&self, now: Instant) -> (Closing, Option<Instant>) {
         let mut state = self.lock();
-        let mut aged = Vec::new();
+        let mut aged = Closing::new();
         let mut next = None;
         for queue in state.queues.values_mut() {
-            let (old, fresh): (VecDeque<_>, VecDeque<_>) =
-                queue.drain(..).partition(|entry| self.has_aged(entry, now));
+            let (old, fresh): (Queue, Queue) = queue
+                .drain(..)
+                .partition(|connection| self.has_aged(connection, now));
             *queue = fresh;
             aged.extend(old);
-            for entry in &*queue {
-                let due = self.due(entry);
+            for connection in &*queue {
+                let due = self.due(connection);
                 next = Some(next.map_or(due, |next: Instant| next.min(due)));
             }
         }
@@ -213,15 +226,15 @@ impl Idle {
 }
 
 impl State {
-    fn push(&mut self, entry: Entry) {
-        let is_known = self.queues.contains_key(entry.connection.origin());
+    fn push(&mut self, connection: Box<Connection>) {
+        let is_known = self.queues.contains_key(connection.origin());
         if self.queues.len() >= IDLE_ORIGINS_MAX && !is_known {
             // At most `total` queues are in use; the empty ones were kept for their room only.
             self.queues.retain(|_, queue| !queue.is_empty());
         }
         self.count += 1;
-        let origin = entry.connection.origin().clone();
-        self.queues.entry(origin).or_default().push_back(entry);
+        let origin = connection.origin().clone();
+        self.queues.entry(origin).or_default().push_back(connection);
     }
 }
 

@@ -3,7 +3,10 @@
 //! This is the loop one reads first: [`NetTransport::send`].
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Instant;
 
 use http::{HeaderMap, Method};
@@ -42,7 +45,7 @@ pub use tls::Tls;
 
 use connect::Connector;
 use counters::Counters;
-use h1::Connection;
+use h1::{Connection, Quiet};
 use idle::Idle;
 use resolve::Overrides;
 
@@ -115,55 +118,24 @@ impl NetTransport {
         }
     }
 
-    /// One exchange: on an idle connection of the origin, or on a new one.
-    async fn exchange(&self, context: &mut Context, origin: &Origin) -> Result<Box<Connection>> {
-        let began = began(context);
-        if let Some(mut connection) = self.take_idle(origin, began).await {
-            if let Err(error) = connection.begin(context) {
-                connection.finish_now();
-                return Err(error);
-            }
-            context.timeline.set_connection(connection.id(), true);
-            match connection.round_trip(context).await {
-                Ok(()) => return Ok(connection),
-                Err(error) if error.is_retryable() && can_be_sent_again(context, &connection) => {
-                    self.shared.counters.replayed();
-                    context.head.reset();
-                    context.began = Some(clock::now());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        self.check(context, origin)?;
-        // Making a connection is the cold path: boxed, so that the warm future stays small.
-        let mut connection = Box::pin(self.connect(context, origin)).await?;
-        context.timeline.set_connection(connection.id(), false);
-        connection.begin(context)?;
-        connection.round_trip(context).await?;
-        Ok(connection)
-    }
-
-    /// The newest idle connection on which nothing has happened since it was put aside.
-    async fn take_idle(&self, origin: &Origin, now: Instant) -> Option<Box<Connection>> {
-        // A socket says nothing where nobody drives its runtime.
-        let here = tokio::runtime::Handle::try_current().ok()?.id();
-        while let Some(mut connection) = self.shared.idle.check_out(origin, here, now) {
-            if connection.is_quiet(now).await {
-                connection.leave_home(&self.shared);
-                return Some(connection);
-            }
-        }
-        None
-    }
-
     /// Whether the request can be written at all, before a connection is made for it.
     fn check(&self, context: &Context, origin: &Origin) -> Result<()> {
-        let head = h1::request_head(context, origin, &self.shared.defaults);
+        let defaults = &self.shared.defaults;
+        let usual = defaults.usual(origin.authority());
+        let head = h1::request_head(context, origin, defaults, &usual);
         encode::request_head(&mut Vec::new(), &head)?;
         Ok(())
     }
 
-    async fn connect(&self, context: &mut Context, origin: &Origin) -> Result<Box<Connection>> {
+    /// Makes a connection to the origin of `request`, which travels along.
+    async fn connect(&self, mut request: Request) -> (Request, Result<Box<Connection>>) {
+        let origin = request.origin().clone();
+        let connected = self.connect_to(&mut request.context, &origin).await;
+        (request, connected)
+    }
+
+    async fn connect_to(&self, context: &mut Context, origin: &Origin) -> Result<Box<Connection>> {
+        self.check(context, origin)?;
         let stream = self.shared.connector.connect(context, origin).await?;
         let now = clock::now();
         context.began = Some(now);
@@ -172,17 +144,8 @@ impl NetTransport {
 }
 
 impl Transport for NetTransport {
-    async fn send(&self, mut request: Request) -> Result<Response> {
-        let context = &mut *request.context;
-        let Some(origin) = context.url.origin().cloned() else {
-            return Err(Error::new(ErrorKind::Url, "request has no URL"));
-        };
-        match self.exchange(context, &origin).await {
-            Ok(connection) if connection.is_done() => connection.finish_now(),
-            Ok(connection) => context.received = Received::Live(connection),
-            Err(error) => return Err(error.at(&origin).with_timeline(&context.timeline)),
-        }
-        Ok(Response::new(request))
+    fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
+        NetSend::new(self, request)
     }
 
     fn close(&self) -> Result<()> {
@@ -192,6 +155,180 @@ impl Transport for NetTransport {
 
     fn into_held(self) -> Held {
         Held::Net(self)
+    }
+}
+
+/// The future of [`NetTransport::send`].
+///
+/// Written by hand, as every request carries it through the futures around it: what only some requests
+/// need is boxed, and all the rest is kept in the context and in the connection.
+///
+/// A request waits for one of two things: for its round trip, if it has a connection, or for its
+/// connection. They follow one another, except that a round trip on a connection that was used before
+/// may lead back to a new one.
+pub(crate) struct NetSend<'a> {
+    net: &'a NetTransport,
+    /// `None` while a connection is made, which takes it along, and at the end.
+    request: Option<Request>,
+    connection: Option<Box<Connection>>,
+    /// How a connection is come by where no idle one will do as it is.
+    way: Option<Way<'a>>,
+}
+
+enum Way<'a> {
+    /// A connection that rested has records to take in: only then is it known whether it is quiet.
+    Records(Boxed<'a, Option<Box<Connection>>>),
+    Connect(Boxed<'a, (Request, Result<Box<Connection>>)>),
+}
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+const HELD: &str = "a request is here unless its connection is being made";
+
+impl<'a> NetSend<'a> {
+    #[inline]
+    pub(crate) fn new(net: &'a NetTransport, request: Request) -> NetSend<'a> {
+        NetSend {
+            net,
+            request: Some(request),
+            connection: None,
+            way: None,
+        }
+    }
+
+    /// Comes by a connection, and puts the request into it.
+    fn poll_connection(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        loop {
+            match &mut self.way {
+                None => {
+                    if let Some(connection) = self.check_out(cx)? {
+                        return Poll::Ready(self.begin_again(connection));
+                    }
+                }
+                Some(Way::Records(records)) => {
+                    let connection = ready!(records.as_mut().poll(cx));
+                    self.way = None;
+                    if let Some(connection) = connection {
+                        return Poll::Ready(self.begin_again(connection));
+                    }
+                }
+                Some(Way::Connect(connecting)) => {
+                    let (request, connected) = ready!(connecting.as_mut().poll(cx));
+                    self.way = None;
+                    self.request = Some(request);
+                    return Poll::Ready(self.begin(connected?, false));
+                }
+            }
+        }
+    }
+
+    /// The newest idle connection on which nothing has happened since it was put aside; where there is
+    /// none, the way to one.
+    #[inline]
+    fn check_out(&mut self, cx: &mut TaskContext<'_>) -> Result<Option<Box<Connection>>> {
+        let net = self.net;
+        let context = &mut *self.request.as_mut().expect(HELD).context;
+        let began = began(context);
+        let Some(origin) = context.url.origin() else {
+            return Err(Error::new(ErrorKind::Url, "request has no URL"));
+        };
+        // A socket says nothing where nobody drives its runtime.
+        if let Ok(here) = tokio::runtime::Handle::try_current() {
+            let here = here.id();
+            while let Some(mut connection) = net.shared.idle.check_out(origin, here, began) {
+                match connection.quiet(cx, began) {
+                    Quiet::Yes => return Ok(Some(connection)),
+                    Quiet::No => {}
+                    Quiet::AfterRecords => {
+                        self.way = Some(Way::Records(Box::pin(connection.after_records())));
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        self.connect();
+        Ok(None)
+    }
+
+    /// Making a connection is the cold path.
+    #[cold]
+    fn connect(&mut self) {
+        let request = self.request.take().expect(HELD);
+        self.way = Some(Way::Connect(Box::pin(self.net.connect(request))));
+    }
+
+    #[inline]
+    fn begin_again(&mut self, mut connection: Box<Connection>) -> Result<()> {
+        connection.leave_home(&self.net.shared);
+        self.begin(connection, true)
+    }
+
+    /// Puts the request into the connection. One that cannot be written leaves the connection as it
+    /// was.
+    fn begin(&mut self, mut connection: Box<Connection>, is_reused: bool) -> Result<()> {
+        let context = &mut *self.request.as_mut().expect(HELD).context;
+        if let Err(error) = connection.begin(context) {
+            connection.finish_now();
+            return Err(error);
+        }
+        context.timeline.set_connection(connection.id(), is_reused);
+        context.timeline.count_attempt();
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// What is to become of a request whose round trip has failed: sent once more, or over.
+    #[cold]
+    fn failed(&mut self, connection: Box<Connection>, error: Error) -> Result<()> {
+        let context = &mut *self.request.as_mut().expect(HELD).context;
+        let may_be_sent_again = context.timeline.is_connection_reused()
+            && error.is_retryable()
+            && can_be_sent_again(context, &connection);
+        if !may_be_sent_again {
+            return Err(error);
+        }
+        drop(connection);
+        self.net.shared.counters.replayed();
+        context.head.reset();
+        context.began = Some(clock::now());
+        self.connect();
+        Ok(())
+    }
+
+    fn poll_round_trip(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Box<Connection>>> {
+        loop {
+            if let (Some(connection), Some(request)) = (&mut self.connection, &mut self.request) {
+                let done = ready!(connection.poll_round_trip(cx, &mut request.context));
+                let connection = self.connection.take().expect("just looked at");
+                match done {
+                    Ok(()) => return Poll::Ready(Ok(connection)),
+                    Err(error) => self.failed(connection, error)?,
+                }
+            }
+            ready!(self.poll_connection(cx))?;
+        }
+    }
+}
+
+impl Future for NetSend<'_> {
+    type Output = Result<Response>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
+        let sent = ready!(self.poll_round_trip(cx));
+        let mut request = self.request.take().expect(HELD);
+        let context = &mut *request.context;
+        match sent {
+            Ok(connection) if connection.is_done() => connection.finish_now(),
+            Ok(connection) => context.received = Received::Live(connection),
+            Err(error) => {
+                let error = error.with_timeline(&context.timeline);
+                return Poll::Ready(Err(match context.url.origin() {
+                    Some(origin) => error.at(origin),
+                    None => error,
+                }));
+            }
+        }
+        Poll::Ready(Ok(Response::new(request)))
     }
 }
 

@@ -134,6 +134,28 @@ impl Stream {
         }
     }
 
+    /// Writes what the socket takes at once; `None` if it takes nothing now, or this cannot be told.
+    ///
+    /// It costs the task nothing of its budget: for the first write of a request only, which waits for
+    /// its answer anyway.
+    pub(crate) fn write_now(&mut self, bytes: &[u8]) -> Option<io::Result<usize>> {
+        match self {
+            Stream::Plain(tcp) => unless_it_would_block(tcp.try_write(bytes)),
+            #[cfg(feature = "rustls")]
+            Stream::Tls(_) => None,
+        }
+    }
+
+    /// Reads what has come; `None` if nothing has, or this cannot be told. Costs the task nothing of its
+    /// budget either: for the first read after a wait only.
+    pub(crate) fn read_now(&mut self, space: &mut [u8]) -> Option<io::Result<usize>> {
+        match self {
+            Stream::Plain(tcp) => unless_it_would_block(tcp.try_read(space)),
+            #[cfg(feature = "rustls")]
+            Stream::Tls(_) => None,
+        }
+    }
+
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut TaskContext<'_>,
@@ -156,6 +178,13 @@ impl Stream {
             #[cfg(feature = "rustls")]
             Stream::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
         }
+    }
+}
+
+fn unless_it_would_block(done: io::Result<usize>) -> Option<io::Result<usize>> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        done => Some(done),
     }
 }
 

@@ -192,7 +192,13 @@ impl Upload {
             let rest = &body[(self.body_taken as usize).min(body.len())..];
             let polled = match (head.is_empty(), rest.is_empty()) {
                 (true, true) => return Poll::Ready(Ok(())),
-                (false, true) => stream.poll_write(cx, head),
+                (false, true) => match self.sent_bytes {
+                    0 => match stream.write_now(head) {
+                        Some(written) => Poll::Ready(written),
+                        None => stream.poll_write(cx, head),
+                    },
+                    _ => stream.poll_write(cx, head),
+                },
                 (true, false) => stream.poll_write(cx, rest),
                 (false, false) => {
                     stream.poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(rest)])

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -157,23 +159,33 @@ impl MockTransport {
     }
 }
 
-impl Transport for MockTransport {
-    async fn send(&self, request: Request) -> Result<Response> {
+impl MockTransport {
+    /// The answer, or what gives it when its delay is over: a mock that answers at once allocates
+    /// nothing.
+    pub(crate) fn answer(
+        &self,
+        request: Request,
+    ) -> std::result::Result<Result<Response>, Later<'_>> {
         let visit = Visit::enter(&self.shared);
         let reply = self.shared.next_reply(&request);
-        if !reply.delay.is_zero() {
-            // Boxed: a mock that answers at once is what is measured, and so is the future's size.
-            Box::pin(tokio::time::sleep(reply.delay)).await;
+        if reply.delay.is_zero() {
+            visit.leave();
+            return Ok(reply.give(request));
         }
-        visit.leave();
-        if let Some((kind, message)) = reply.failure {
-            return Err(Error::new(kind, message).at(request.origin()));
+        Err(Later {
+            visit,
+            reply,
+            request,
+        })
+    }
+}
+
+impl Transport for MockTransport {
+    async fn send(&self, request: Request) -> Result<Response> {
+        match self.answer(request) {
+            Ok(answer) => answer,
+            Err(later) => later.send().await,
         }
-        let mut response = request.respond(reply.status, reply.body);
-        for (name, value) in &*reply.fields {
-            response.push_header(name, value);
-        }
-        Ok(response)
     }
 
     fn close(&self) -> Result<()> {
@@ -183,6 +195,41 @@ impl Transport for MockTransport {
 
     fn into_held(self) -> Held {
         Held::Mock(self)
+    }
+}
+
+/// A request inside the mock whose reply has a delay.
+pub(crate) struct Later<'a> {
+    visit: Visit<'a>,
+    reply: MockReply,
+    request: Request,
+}
+
+impl<'a> Later<'a> {
+    pub(crate) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Waits, and answers. Boxed, as it is large and rare.
+    pub(crate) fn send(self) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
+        Box::pin(async move {
+            tokio::time::sleep(self.reply.delay).await;
+            self.visit.leave();
+            self.reply.give(self.request)
+        })
+    }
+}
+
+impl MockReply {
+    fn give(self, request: Request) -> Result<Response> {
+        if let Some((kind, message)) = self.failure {
+            return Err(Error::new(kind, message).at(request.origin()));
+        }
+        let mut response = request.respond(self.status, self.body);
+        for (name, value) in &*self.fields {
+            response.push_header(name, value);
+        }
+        Ok(response)
     }
 }
 

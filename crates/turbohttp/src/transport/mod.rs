@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use turbohttp_core::origin::Origin;
@@ -10,7 +11,7 @@ use turbohttp_core::timeline::Phase;
 
 use crate::admission::{Components, Failures};
 use crate::error::{Error, Result};
-use crate::net::NetTransport;
+use crate::net::{NetSend, NetTransport};
 use crate::request::Request;
 use crate::response::Response;
 
@@ -90,18 +91,58 @@ impl Held {
         Held::Erased(Box::new(transport))
     }
 
-    pub(crate) async fn send(&self, request: Request) -> Result<Response> {
+    pub(crate) fn send(&self, request: Request) -> HeldSend<'_> {
         match self {
-            Held::Net(net) => net.send(request).await,
             // The network keeps the time of a request itself, phase by phase.
-            Held::Mock(mock) => match request_time(&request) {
-                None => mock.send(request).await,
-                Some(time) => in_time(time, mock.send(request)).await,
+            Held::Net(net) => HeldSend::Net(NetSend::new(net, request)),
+            Held::Mock(mock) => match mock.answer(request) {
+                Ok(answer) => HeldSend::Answered(Some(answer)),
+                Err(later) => HeldSend::in_time(request_time(later.request()), later.send()),
             },
-            Held::Erased(transport) => match request_time(&request) {
-                None => transport.send_erased(request).await,
-                Some(time) => in_time(time, transport.send_erased(request)).await,
-            },
+            Held::Erased(transport) => {
+                HeldSend::in_time(request_time(&request), transport.send_erased(request))
+            }
+        }
+    }
+}
+
+/// The future of [`Held::send`], in which only the network's is not boxed or over at once.
+pub(crate) enum HeldSend<'a> {
+    Net(NetSend<'a>),
+    /// Taken when it is handed out.
+    Answered(Option<Result<Response>>),
+    Boxed(Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>),
+}
+
+impl<'a> HeldSend<'a> {
+    /// Holds a transport that knows no deadlines to the request's own.
+    fn in_time(
+        time: Option<Bound>,
+        sending: Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>,
+    ) -> HeldSend<'a> {
+        let Some((deadline, allowed, origin)) = time else {
+            return HeldSend::Boxed(sending);
+        };
+        HeldSend::Boxed(Box::pin(async move {
+            match tokio::time::timeout_at(deadline.into(), sending).await {
+                Ok(done) => done,
+                Err(_) => Err(Error::timeout(Phase::Wait, "the request", allowed).at(&origin)),
+            }
+        }))
+    }
+}
+
+impl Future for HeldSend<'_> {
+    type Output = Result<Response>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
+        match self.get_mut() {
+            HeldSend::Net(sending) => Pin::new(sending).poll(cx),
+            HeldSend::Answered(answer) => {
+                Poll::Ready(answer.take().expect("not polled after it was ready"))
+            }
+            HeldSend::Boxed(sending) => sending.as_mut().poll(cx),
         }
     }
 }
@@ -117,26 +158,12 @@ impl Components for Held {
 }
 
 /// When a request must be over, how long that is in all, and where it was to go.
-type RequestTime = (Instant, Duration, Origin);
+type Bound = (Instant, Duration, Origin);
 
-fn request_time(request: &Request) -> Option<RequestTime> {
+fn request_time(request: &Request) -> Option<Bound> {
     let context = &request.context;
-    let deadline = context.deadline?;
-    Some((deadline, context.time_allowed(), request.origin().clone()))
-}
-
-/// Holds a transport that knows no deadlines to the request's own.
-fn in_time<'a>(
-    (deadline, allowed, origin): RequestTime,
-    sending: impl Future<Output = Result<Response>> + Send + 'a,
-) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
-    // Boxed, so that the way without a deadline does not grow by it.
-    Box::pin(async move {
-        match tokio::time::timeout_at(deadline.into(), sending).await {
-            Ok(done) => done,
-            Err(_) => Err(Error::timeout(Phase::Wait, "the request", allowed).at(&origin)),
-        }
-    })
+    let deadline = context.time.deadline?;
+    Some((deadline, context.time.allowed(), request.origin().clone()))
 }
 
 /// A transport behind a pointer; costs one allocation per request.

@@ -111,7 +111,7 @@ impl Connection {
             Ok(_) => {
                 self.read_since_head = true;
                 self.waiting = false;
-                match receipt.deadline {
+                match receipt.time.deadline {
                     Some(deadline) if deadline <= clock::now() => Err(request_timeout(receipt)),
                     _ => Ok(()),
                 }
@@ -131,20 +131,22 @@ impl Connection {
 
     fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, receipt: &Receipt<'_>) -> Poll<Error> {
         if !std::mem::replace(&mut self.waiting, true) {
-            self.timer
-                .set(clock::now(), receipt.between_reads(), receipt.deadline);
+            self.timer.set(
+                clock::now(),
+                receipt.time.timeouts().body,
+                receipt.time.deadline,
+            );
         }
         ready!(self.timer.poll_expired(cx, &self.runtime));
-        let is_request = receipt
-            .deadline
-            .is_some_and(|deadline| deadline <= clock::now());
+        let deadline = receipt.time.deadline;
+        let is_request = deadline.is_some_and(|deadline| deadline <= clock::now());
         Poll::Ready(if is_request {
             request_timeout(receipt)
         } else {
             Error::timeout(
                 Phase::Receive,
                 "waiting for more of the body",
-                receipt.between_reads(),
+                receipt.time.timeouts().body,
             )
         })
     }
@@ -196,5 +198,5 @@ impl Connection {
 
 #[cold]
 fn request_timeout(receipt: &Receipt<'_>) -> Error {
-    Error::timeout(Phase::Receive, "the request", receipt.allowed())
+    Error::timeout(Phase::Receive, "the request", receipt.time.allowed())
 }
