@@ -15,7 +15,7 @@ use crate::case::Workload;
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// One connection.
-pub(crate) struct Limit {
+pub(crate) struct LimitTokio {
     stream: TcpStream,
     buffer: Vec<u8>,
     request: Vec<u8>,
@@ -24,13 +24,13 @@ pub(crate) struct Limit {
     work: Arc<Work>,
 }
 
-impl Peer for Limit {
-    async fn callers(work: Arc<Work>, count: usize) -> Result<Vec<Limit>> {
+impl Peer for LimitTokio {
+    async fn callers(work: Arc<Work>, count: usize) -> Result<Vec<LimitTokio>> {
         let mut callers = Vec::with_capacity(count);
         for _ in 0..count {
             let stream = TcpStream::connect(&work.authority).await?;
             stream.set_nodelay(true)?;
-            callers.push(Limit {
+            callers.push(LimitTokio {
                 stream,
                 buffer: vec![0; BUFFER_BYTES],
                 request: request(&work),
@@ -63,7 +63,7 @@ impl Peer for Limit {
     }
 }
 
-impl Limit {
+impl LimitTokio {
     /// Length of the head, and how much was read.
     async fn read_head(&mut self) -> Result<(usize, usize)> {
         let mut filled = 0;

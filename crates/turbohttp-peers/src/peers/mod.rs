@@ -2,7 +2,7 @@
 //! 200, looks the content type up by name, reads the whole content and checks its length.
 
 mod hyper_util;
-mod limit;
+mod limit_tokio;
 mod reqwest;
 mod turbohttp;
 
@@ -51,7 +51,7 @@ impl PeerName {
     /// Lets this peer do a measurement.
     pub(crate) async fn measure(self, measurement: &Measurement) -> Result<Sample> {
         match self {
-            PeerName::LimitTokio => measurement.run::<limit::Limit>().await,
+            PeerName::LimitTokio => measurement.run::<limit_tokio::LimitTokio>().await,
             PeerName::HyperUtil => measurement.run::<hyper_util::HyperUtil>().await,
             PeerName::Reqwest => measurement.run::<reqwest::Reqwest>().await,
             PeerName::Turbohttp => measurement.run::<turbohttp::Turbohttp>().await,
