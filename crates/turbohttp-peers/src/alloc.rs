@@ -19,6 +19,11 @@ pub(crate) fn start_counting() {
     IS_COUNTING.store(true, Relaxed);
 }
 
+/// Counts no longer.
+pub(crate) fn stop_counting() {
+    IS_COUNTING.store(false, Relaxed);
+}
+
 /// Allocations (a growth counts as one) and bytes so far.
 pub(crate) fn counted() -> (u64, u64) {
     (COUNT.load(Relaxed), BYTES.load(Relaxed))

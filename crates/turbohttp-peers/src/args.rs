@@ -40,6 +40,12 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 11)]
         rounds: u32,
     },
+    /// What a client and tower's layers cost on a mock, without a socket
+    Mock {
+        /// Rounds of every load and contender
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+    },
     /// System calls per request and peer, by strace
     Syscalls(CountArgs),
     /// Nine origins that answer beside one that never does: exits with 3 when the nine notice it
@@ -73,7 +79,7 @@ pub(crate) struct RunArgs {
     /// How much the run is preferred to whatever else the machine does, if permitted; -20 is most
     #[arg(long, default_value_t = -10, allow_negative_numbers = true)]
     pub(crate) niceness: i32,
-    /// Exits with 3 when a ratio is below its floor
+    /// Also runs `limiter` and `dead-host`, and exits with 3 when a floor or a demand is missed
     #[arg(long)]
     pub(crate) gate: bool,
 }

@@ -1,10 +1,9 @@
 //! What turbohttp has to reach beside the others, and whether it did.
 
-use std::fmt;
-
 use crate::peers::PeerName;
 use crate::rounds::{CaseResult, PeerResult};
 use crate::sample::Sample;
+use crate::verdict::{Outcome, Verdict};
 
 /// A bound on one ratio.
 struct Floor {
@@ -58,61 +57,20 @@ const FLOORS: [Floor; 16] = [
     floor("collect", Bound::Bodies(1.1)),
 ];
 
-/// What came of the floors.
-pub(crate) struct Verdict {
-    lines: Vec<(Outcome, String)>,
-    /// Cases that something else on the machine got in the way of.
-    disturbed: Vec<String>,
-}
-
 /// How far the rounds of the limit may lie apart before a case counts as disturbed.
 const SPREAD_MAX: f64 = 1.25;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Held,
-    Missed,
-    /// The limit itself misses it: it tells of this machine, not of the client.
-    OutOfReach,
-    /// The case or a peer was left out.
-    NotMeasured,
-}
-
 /// Holds the results against every floor.
 pub(crate) fn judge(results: &[CaseResult]) -> Verdict {
-    Verdict {
-        lines: FLOORS
-            .iter()
-            .map(|floor| judge_floor(floor, results))
-            .collect(),
-        disturbed: results.iter().filter_map(disturbance).collect(),
+    let mut verdict = Verdict::default();
+    for floor in &FLOORS {
+        let (outcome, line) = judge_floor(floor, results);
+        verdict.push(outcome, line);
     }
-}
-
-impl Verdict {
-    /// Whether no floor was missed. What was not measured, or is out of reach, was not missed.
-    pub(crate) fn is_passed(&self) -> bool {
-        self.lines
-            .iter()
-            .all(|(outcome, _)| *outcome != Outcome::Missed)
+    for line in results.iter().filter_map(disturbance) {
+        verdict.push_disturbed(line);
     }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (outcome, line) in &self.lines {
-            let word = match outcome {
-                Outcome::Held => "held",
-                Outcome::Missed => "MISSED",
-                Outcome::OutOfReach => "out of reach",
-                Outcome::NotMeasured => "not measured",
-            };
-            writeln!(f, "{word}: {line}")?;
-        }
-        self.disturbed
-            .iter()
-            .try_for_each(|line| writeln!(f, "disturbed: {line}"))
-    }
+    verdict
 }
 
 fn judge_floor(floor: &Floor, results: &[CaseResult]) -> (Outcome, String) {

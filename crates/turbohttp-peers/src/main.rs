@@ -6,12 +6,13 @@
 //!
 //! ```text
 //! turbohttp-peers                        all tables
-//! turbohttp-peers --gate                 and exit code 3 when a floor is missed
+//! turbohttp-peers --gate                 and the demands; exit code 3 when a floor or one of them is missed
 //! turbohttp-peers --only small-64 --peers limit-tokio,turbohttp
 //! turbohttp-peers instructions           user-space instructions per request, by callgrind
 //! turbohttp-peers syscalls               system calls per request, by strace
 //! turbohttp-peers dead-host              nine origins beside one that never answers
 //! turbohttp-peers limiter                the limiter beside tower's and tokio's
+//! turbohttp-peers mock                   the client beside tower's layers, without a socket
 //! ```
 #![deny(unsafe_code)]
 #![allow(
@@ -40,18 +41,25 @@ mod peers;
 mod report;
 mod rounds;
 mod sample;
+mod verdict;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::args::{Args, Command};
+use crate::verdict::Verdict;
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
 
-/// When a floor of `--gate` was missed.
+/// When a floor or a demand was missed.
 const EXIT_FLOOR_MISSED: u8 = 3;
+
+/// Rounds of the parts that a gate has besides its cases.
+const LIMITER_ROUNDS: u32 = 11;
+const DEAD_HOST_ROUNDS: u32 = 5;
+const DEAD_HOST_SECONDS: f64 = 0.7;
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
@@ -63,9 +71,10 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(Command::Instructions(count)) => counting::instructions(&count)?,
         Some(Command::Syscalls(count)) => counting::syscalls(&count)?,
         Some(Command::DeadHost { rounds, seconds }) => {
-            return Ok(exit_code(dead_host::run(rounds, seconds)?));
+            return Ok(pronounce(&dead_host::run(rounds, seconds)?));
         }
-        Some(Command::Limiter { rounds }) => return Ok(exit_code(limiter::run(rounds)?)),
+        Some(Command::Limiter { rounds }) => return Ok(pronounce(&limiter::run(rounds)?)),
+        Some(Command::Mock { rounds }) => drop(limiter::mock::run(rounds)?),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -80,15 +89,17 @@ fn run(args: &args::RunArgs) -> anyhow::Result<ExitCode> {
     if !args.gate {
         return Ok(ExitCode::SUCCESS);
     }
-    let verdict = floors::judge(&results);
-    print!("{verdict}");
-    Ok(exit_code(verdict.is_passed()))
+    let mut verdict = limiter::run(LIMITER_ROUNDS)?;
+    verdict.extend(dead_host::run(DEAD_HOST_ROUNDS, DEAD_HOST_SECONDS)?);
+    verdict.extend(floors::judge(&results));
+    Ok(pronounce(&verdict))
 }
 
-fn exit_code(is_passed: bool) -> ExitCode {
-    if is_passed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(EXIT_FLOOR_MISSED)
+/// Prints a verdict; the exit code that it means.
+fn pronounce(verdict: &Verdict) -> ExitCode {
+    print!("{verdict}");
+    match verdict.is_passed() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(EXIT_FLOOR_MISSED),
     }
 }
