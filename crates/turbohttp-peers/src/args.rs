@@ -25,6 +25,9 @@ pub(crate) enum Command {
         /// Core to pin it to
         #[arg(long)]
         core: Option<usize>,
+        /// Speaks TLS, and prints behind its address the root that vouches for it
+        #[arg(long)]
+        tls: bool,
     },
     /// Keeps a core from halting, at the lowest priority
     Spin {
@@ -67,7 +70,7 @@ pub(crate) struct RunArgs {
     /// Seconds each round is measured for
     #[arg(long, default_value_t = 0.7)]
     pub(crate) seconds: f64,
-    /// Cases to run, all by default: small-1, small-64, …
+    /// What to run, all by default: small-1, small-64, …, mock, limiter, dead-host
     #[arg(long, value_delimiter = ',', value_name = "CASE")]
     pub(crate) only: Vec<String>,
     /// Peers to run, all by default
@@ -98,6 +101,9 @@ pub(crate) struct ClientArgs {
     /// The server, as http://address:port
     #[arg(long)]
     pub(crate) url: String,
+    /// The root that vouches for the server, as PEM, where it is https://address:port
+    #[arg(long, value_name = "PEM")]
+    pub(crate) root_pem: Option<String>,
     /// Makes exactly this many requests and ends
     #[arg(long, conflicts_with = "seconds")]
     pub(crate) requests: Option<u64>,

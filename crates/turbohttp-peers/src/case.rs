@@ -3,6 +3,8 @@
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::peers::PeerName;
+
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
@@ -53,11 +55,6 @@ impl Workload {
     pub(crate) fn is_bulk(self) -> bool {
         matches!(self, Workload::Stream | Workload::Collect)
     }
-
-    /// Enough requests for counts per request to be steady.
-    pub(crate) fn requests_to_count(self) -> u64 {
-        if self.is_bulk() { 4 } else { 4096 }
-    }
 }
 
 /// One table of the report.
@@ -68,6 +65,40 @@ pub(crate) struct Case {
     pub(crate) workload: Workload,
     pub(crate) callers: usize,
     pub(crate) multi_thread: bool,
+    pub(crate) tls: bool,
+}
+
+impl Case {
+    /// Enough requests for counts per request to be steady, and for the callers' own tasks not to
+    /// show in them.
+    pub(crate) fn requests_to_count(&self) -> u64 {
+        match self.workload.is_bulk() {
+            true => 4,
+            false => (64 * self.callers as u64).max(4096),
+        }
+    }
+
+    /// Whether this peer is in the table. Left out is who would only show what another table has
+    /// shown already, and who cannot do it.
+    pub(crate) fn has(&self, peer: PeerName) -> bool {
+        use Workload::{Bytes64k, Small};
+        let is_plain = !self.tls && !self.multi_thread;
+        match peer {
+            PeerName::LimitTokio
+            | PeerName::Turbohttp
+            | PeerName::HyperConn
+            | PeerName::HyperUtil
+            | PeerName::Reqwest => true,
+            PeerName::LimitEpoll => is_plain && !self.workload.is_bulk(),
+            PeerName::TurbohttpQueue => {
+                matches!(self.workload, Small | Workload::Post) && !self.tls
+            }
+            // Slow: with 256 callers they would tell the same once more.
+            PeerName::Ureq => !self.multi_thread && !self.workload.is_bulk() && self.callers < 256,
+            PeerName::Isahc => is_plain && !self.workload.is_bulk() && self.callers < 256,
+            PeerName::Wrk => is_plain && matches!(self.workload, Small | Bytes64k),
+        }
+    }
 }
 
 const fn case(name: &'static str, title: &'static str, workload: Workload, callers: usize) -> Case {
@@ -77,11 +108,12 @@ const fn case(name: &'static str, title: &'static str, workload: Workload, calle
         workload,
         callers,
         multi_thread: false,
+        tls: false,
     }
 }
 
 /// Every case, in the order of the report.
-pub(crate) const CASES: [Case; 9] = [
+pub(crate) const CASES: [Case; 10] = [
     case("small-1", "small, 1 caller", Workload::Small, 1),
     case("small-64", "small, 64 callers", Workload::Small, 64),
     case("small-256", "small, 256 callers", Workload::Small, 256),
@@ -109,7 +141,68 @@ pub(crate) const CASES: [Case; 9] = [
             64,
         )
     },
+    Case {
+        tls: true,
+        ..case("tls", "small over TLS, 64 callers", Workload::Small, 64)
+    },
 ];
+
+/// What a run consists of besides the cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What layers cost, without a socket.
+    Mock,
+    /// The demands on the limiter.
+    Limiter,
+    /// The demand that no host waits for a dead one.
+    DeadHost,
+}
+
+impl Part {
+    const ALL: [(&'static str, Part); 3] = [
+        ("mock", Part::Mock),
+        ("limiter", Part::Limiter),
+        ("dead-host", Part::DeadHost),
+    ];
+}
+
+/// What is to be measured.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    pub(crate) cases: Vec<Case>,
+    pub(crate) parts: Vec<Part>,
+}
+
+impl Selection {
+    /// What these names stand for; without any, everything, the demands only for a gate.
+    pub(crate) fn read(names: &[String], gate: bool) -> Result<Selection> {
+        if names.is_empty() {
+            let parts = match gate {
+                true => vec![Part::Mock, Part::Limiter, Part::DeadHost],
+                false => vec![Part::Mock],
+            };
+            return Ok(Selection {
+                cases: CASES.to_vec(),
+                parts,
+            });
+        }
+        let part = |name: &&String| Part::ALL.iter().find(|(known, _)| known == name);
+        let is_case = |name: &&String| part(name).is_none();
+        let cases: Vec<String> = names.iter().filter(is_case).cloned().collect();
+        Ok(Selection {
+            cases: select(&cases, &[])?,
+            parts: names
+                .iter()
+                .filter_map(|name| part(&name))
+                .map(|(_, part)| *part)
+                .collect(),
+        })
+    }
+
+    pub(crate) fn has(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
+}
 
 /// The cases of these names; `default` if there are none.
 pub(crate) fn select(names: &[String], default: &[&str]) -> Result<Vec<Case>> {
@@ -122,4 +215,43 @@ pub(crate) fn select(names: &[String], default: &[&str]) -> Result<Vec<Case>> {
         return default.iter().map(|name| find(name)).collect();
     }
     names.iter().map(|name| find(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn everything_is_measured_unless_something_is_named() {
+        let all = Selection::read(&[], false).unwrap();
+        assert_eq!(
+            (all.cases.len(), all.parts),
+            (CASES.len(), vec![Part::Mock])
+        );
+        assert_eq!(Selection::read(&[], true).unwrap().parts.len(), 3);
+        let some = Selection::read(&names(&["tls", "dead-host"]), true).unwrap();
+        assert_eq!((some.cases.len(), some.cases[0].name), (1, "tls"));
+        assert!(some.has(Part::DeadHost) && !some.has(Part::Limiter));
+        assert!(Selection::read(&names(&["tsl"]), false).is_err());
+    }
+
+    #[test]
+    fn every_case_has_what_ratios_are_made_of() {
+        for case in CASES {
+            for peer in [PeerName::LimitTokio, PeerName::Turbohttp, PeerName::Reqwest] {
+                assert!(case.has(peer), "{} at {}", peer.name(), case.name);
+            }
+        }
+    }
+
+    #[test]
+    fn slow_peers_are_in_few_cases() {
+        let cases = CASES.iter().filter(|case| case.has(PeerName::Isahc));
+        let cases: Vec<&str> = cases.map(|case| case.name).collect();
+        assert_eq!(cases, ["small-1", "small-64", "64k", "chunked", "post"]);
+    }
 }

@@ -3,19 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use tokio::runtime::{Builder, Runtime};
+use anyhow::{Result, ensure};
 
 use crate::alloc;
 use crate::args::ClientArgs;
 use crate::histogram::Histogram;
-use crate::load::{Until, drive};
+use crate::load::Until;
 use crate::machine;
-use crate::peers::{Peer, Work};
+use crate::peers::{Setup, Work, wrk};
 use crate::sample::Sample;
-
-/// Workers of the multi-thread runtime.
-const WORKERS: usize = 2;
 
 /// Runs what the arguments say.
 pub(crate) fn run(args: &ClientArgs) -> Result<()> {
@@ -24,75 +20,56 @@ pub(crate) fn run(args: &ClientArgs) -> Result<()> {
     if let Some(core) = args.core {
         machine::pin(core);
     }
-    let measurement = Measurement::new(args)?;
-    let sample = runtime(args)?.block_on(args.peer.measure(&measurement))?;
-    println!("{}", serde_json::to_string(&sample)?);
+    println!("{}", serde_json::to_string(&measure(args)?)?);
     Ok(())
 }
 
-fn runtime(args: &ClientArgs) -> std::io::Result<Runtime> {
-    if args.multi_thread {
-        return Builder::new_multi_thread()
-            .worker_threads(WORKERS)
-            .enable_all()
-            .build();
+fn measure(args: &ClientArgs) -> Result<Sample> {
+    let work = Work::new(&args.url, args.scenario, args.root_pem.as_deref())?;
+    let callers = args.callers.max(1);
+    if args.peer.is_external() {
+        ensure!(args.requests.is_none(), "wrk runs for a time");
+        return wrk::measure(&work, callers, args.seconds);
     }
-    Builder::new_current_thread().enable_all().build()
+    let setup = Setup {
+        work: Arc::new(work),
+        callers,
+        multi_thread: args.multi_thread,
+    };
+    let histogram = Arc::new(Histogram::new());
+    let mut load = args.peer.load(&setup)?;
+    let rss_idle = machine::memory("VmRSS");
+    let (warm_up, until) = times(args);
+    if let Some(warm_up) = warm_up {
+        load.drive(warm_up, &histogram)?;
+    }
+    histogram.clear();
+    if args.count_allocations {
+        alloc::start_counting();
+    }
+    let start = Counters::read();
+    let requests = load.drive(until, &histogram)?;
+    let mut sample = Counters::read().since(&start);
+    sample.requests = requests;
+    sample.p50_ns = histogram.quantile_ns(0.50);
+    sample.p99_ns = histogram.quantile_ns(0.99);
+    sample.rss_peak_bytes = machine::memory("VmHWM");
+    sample.rss_growth_bytes = sample.rss_peak_bytes.saturating_sub(rss_idle);
+    Ok(sample)
 }
 
-/// What a peer is to be measured at.
-pub(crate) struct Measurement {
-    work: Arc<Work>,
-    callers: usize,
-    warm_up: Option<Until>,
-    until: Until,
-    counts_allocations: bool,
-}
-
-impl Measurement {
-    fn new(args: &ClientArgs) -> Result<Measurement> {
-        let (warm_up, until) = match args.requests {
-            None => {
-                let time = Duration::from_secs_f64(args.seconds);
-                (Some(Until::Passed(time / 4)), Until::Passed(time))
-            }
-            // Exactly these, unless allocations are to be those of the steady state.
-            Some(requests) => {
-                let warm_up = args.count_allocations.then_some(Until::Made(requests));
-                (warm_up, Until::Made(requests))
-            }
-        };
-        Ok(Measurement {
-            work: Arc::new(Work::new(&args.url, args.scenario)?),
-            callers: args.callers.max(1),
-            warm_up,
-            until,
-            counts_allocations: args.count_allocations,
-        })
-    }
-
-    /// Measures one peer.
-    pub(crate) async fn run<P: Peer>(&self) -> Result<Sample> {
-        let histogram = Arc::new(Histogram::new());
-        let mut callers = P::callers(self.work.clone(), self.callers).await?;
-        let rss_before = machine::memory("VmRSS");
-        if let Some(warm_up) = self.warm_up {
-            (callers, _) = Box::pin(drive(callers, warm_up, &histogram)).await?;
+/// How long to warm up, and how long to measure.
+fn times(args: &ClientArgs) -> (Option<Until>, Until) {
+    match args.requests {
+        None => {
+            let time = Duration::from_secs_f64(args.seconds);
+            (Some(Until::Passed(time / 4)), Until::Passed(time))
         }
-        histogram.clear();
-        if self.counts_allocations {
-            alloc::start_counting();
+        // Exactly these, unless allocations are to be those of the steady state.
+        Some(requests) => {
+            let warm_up = args.count_allocations.then_some(Until::Made(requests));
+            (warm_up, Until::Made(requests))
         }
-        let start = Counters::read();
-        let (callers, requests) = Box::pin(drive(callers, self.until, &histogram)).await?;
-        let mut sample = Counters::read().since(&start);
-        drop(callers);
-        sample.requests = requests;
-        sample.p50_ns = histogram.quantile_ns(0.50);
-        sample.p99_ns = histogram.quantile_ns(0.99);
-        sample.rss_peak_bytes = machine::memory("VmHWM");
-        sample.rss_growth_bytes = sample.rss_peak_bytes.saturating_sub(rss_before);
-        Ok(sample)
     }
 }
 

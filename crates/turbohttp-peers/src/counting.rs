@@ -12,6 +12,7 @@ use crate::args::CountArgs;
 use crate::case::{self, Case};
 use crate::children::{ServerProcess, client_arguments};
 use crate::peers::PeerName;
+use crate::rounds;
 
 const REQUESTS_MORE: u64 = 6000;
 const REQUESTS_FEWER: u64 = 2000;
@@ -59,15 +60,14 @@ fn each(
     args: &CountArgs,
     mut count: impl FnMut(&ServerProcess, &Case, PeerName) -> Result<()>,
 ) -> Result<()> {
-    let peers = if args.peers.is_empty() {
-        &PeerName::ALL[..]
-    } else {
-        &args.peers
-    };
-    let server = ServerProcess::start(None)?;
+    let peers = rounds::peers(&args.peers)?;
     for case in case::select(&args.only, &CASES_BY_DEFAULT)? {
-        for &peer in peers {
-            count(&server, &case, peer)?;
+        let server = ServerProcess::start(None, case.tls)?;
+        for &peer in peers.iter().filter(|peer| case.has(**peer)) {
+            // What another program does is not counted in this one.
+            if !peer.is_external() {
+                count(&server, &case, peer)?;
+            }
         }
     }
     Ok(())
@@ -84,7 +84,7 @@ fn run(
     let output = Command::new(tool[0])
         .args(&tool[1..])
         .arg(std::env::current_exe()?)
-        .args(client_arguments(&server.url, case, peer))
+        .args(client_arguments(server, case, peer))
         .args(["--requests", &requests.to_string()])
         .stdin(Stdio::null())
         .output()

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use turbohttp::{Client, Limits, QueueOptions, RequestQueue};
 use turbohttp_loopback::{Options, Server};
 
+use crate::peers;
 use crate::sample::median;
 use crate::verdict::Verdict;
 
@@ -148,7 +149,7 @@ fn queue() -> Result<Sender> {
 }
 
 fn semaphore() -> Result<Sender> {
-    let client = reqwest::Client::builder().no_proxy().build()?;
+    let client = peers::reqwest::client(None)?;
     let permits = Arc::new(Semaphore::new(TOTAL));
     Ok(Arc::new(move |url| {
         let (client, permits) = (client.clone(), permits.clone());

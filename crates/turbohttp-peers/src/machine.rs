@@ -23,7 +23,7 @@ pub(crate) fn spin(core: usize) {
 
 #[cfg(target_os = "linux")]
 mod system {
-    use super::{Duration, NICENESS, NICENESS_LOWEST};
+    use super::{Duration, NICENESS, NICENESS_LOWEST, ticks_in};
     use rustix::process::{Signal, nice, set_parent_process_death_signal, setsid};
     use rustix::thread::{CpuSet, sched_setaffinity};
     use rustix::time::{ClockId, clock_gettime};
@@ -79,21 +79,20 @@ mod system {
 
     /// User and system time in clock ticks, too coarse but for their proportion.
     pub(crate) fn user_and_system_ticks() -> (u64, u64) {
-        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        // Fields 14 and 15; the second, in parentheses, may contain spaces.
-        let mut fields = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .skip(11);
-        let mut next = || {
-            fields
-                .next()
-                .and_then(|field| field.parse().ok())
-                .unwrap_or(0)
-        };
-        (next(), next())
+        ticks_in(&stat(), 14)
+    }
+
+    /// The same of the children that have ended.
+    pub(crate) fn ticks_of_children() -> (u64, u64) {
+        ticks_in(&stat(), 16)
+    }
+
+    pub(crate) fn ticks_per_second() -> u64 {
+        rustix::param::clock_ticks_per_second()
+    }
+
+    fn stat() -> String {
+        std::fs::read_to_string("/proc/self/stat").unwrap_or_default()
     }
 
     /// A line of /proc/self/status, in bytes.
@@ -122,6 +121,12 @@ mod system {
     pub(crate) fn user_and_system_ticks() -> (u64, u64) {
         (0, 0)
     }
+    pub(crate) fn ticks_of_children() -> (u64, u64) {
+        (0, 0)
+    }
+    pub(crate) fn ticks_per_second() -> u64 {
+        100
+    }
     pub(crate) fn memory(_name: &str) -> u64 {
         0
     }
@@ -129,5 +134,31 @@ mod system {
 
 pub(crate) use system::{
     cpu_time, end_with_parent, lower_priority, memory, pin, prefer_session, raise_priority,
-    user_and_system_ticks,
+    ticks_of_children, ticks_per_second, user_and_system_ticks,
 };
+
+/// Two numbers of a process's `stat`, the first of them at `field`, counted from 1.
+#[cfg(any(target_os = "linux", test))]
+fn ticks_in(stat: &str, field: usize) -> (u64, u64) {
+    // The second field, in parentheses, may contain spaces; the third is the first behind it.
+    let behind = stat.rsplit(')').next().unwrap_or_default();
+    let mut fields = behind.split_whitespace().skip(field - 3);
+    let mut next = || {
+        let field = fields.next();
+        field.and_then(|field| field.parse().ok()).unwrap_or(0)
+    };
+    (next(), next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ticks_in;
+
+    #[test]
+    fn times_are_found_behind_any_name() {
+        let stat = "1 (a) b (c)) S 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18";
+        assert_eq!(ticks_in(stat, 14), (14, 15));
+        assert_eq!(ticks_in(stat, 16), (16, 17));
+        assert_eq!(ticks_in("", 14), (0, 0));
+    }
+}

@@ -25,13 +25,16 @@
     reason = "a stopwatch has to ask the clock"
 )]
 
+mod aims;
 mod alloc;
 mod args;
+mod bound;
 mod case;
 mod children;
 mod client;
 mod counting;
 mod dead_host;
+mod environment;
 mod floors;
 mod histogram;
 mod limiter;
@@ -47,7 +50,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, RunArgs};
+use crate::case::{Part, Selection};
+use crate::environment::Environment;
+use crate::report::Report;
 use crate::verdict::Verdict;
 
 #[global_allocator]
@@ -56,7 +62,8 @@ static ALLOCATOR: alloc::Counting = alloc::Counting;
 /// When a floor or a demand was missed.
 const EXIT_FLOOR_MISSED: u8 = 3;
 
-/// Rounds of the parts that a gate has besides its cases.
+/// Rounds of the parts that a run has besides its cases.
+const MOCK_ROUNDS: u32 = 5;
 const LIMITER_ROUNDS: u32 = 11;
 const DEAD_HOST_ROUNDS: u32 = 5;
 const DEAD_HOST_SECONDS: f64 = 0.7;
@@ -66,7 +73,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match args.command {
         None => return run(&args.run),
         Some(Command::Client(client)) => client::run(&client)?,
-        Some(Command::Server { core }) => children::serve(core)?,
+        Some(Command::Server { core, tls }) => children::serve(core, tls)?,
         Some(Command::Spin { core }) => machine::spin(core),
         Some(Command::Instructions(count)) => counting::instructions(&count)?,
         Some(Command::Syscalls(count)) => counting::syscalls(&count)?,
@@ -79,20 +86,41 @@ fn main() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Measures, reports, and holds against the floors.
-fn run(args: &args::RunArgs) -> anyhow::Result<ExitCode> {
-    let results = rounds::measure(args)?;
-    print!("{}", report::markdown(&results));
+/// Measures and reports, and with `--gate` holds against floors and demands.
+fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let selection = Selection::read(&args.only, args.gate)?;
+    let environment = Environment::read();
+    println!("{environment}");
+    let show = |result: &_| print!("{}", report::markdown(result));
+    let cases = rounds::measure(args, &selection.cases, show)?;
+    let mock = match selection.has(Part::Mock) {
+        true => limiter::mock::run(MOCK_ROUNDS)?,
+        false => Vec::new(),
+    };
+    let mut verdict = Verdict::default();
+    if selection.has(Part::Limiter) {
+        verdict.extend(limiter::run(LIMITER_ROUNDS)?);
+    }
+    if selection.has(Part::DeadHost) {
+        verdict.extend(dead_host::run(DEAD_HOST_ROUNDS, DEAD_HOST_SECONDS)?);
+    }
+    let aims = aims::judge(&cases);
+    println!("{}", aims::markdown(&aims));
+    verdict.extend(floors::judge(&cases));
+    let report = Report {
+        environment,
+        cases,
+        mock,
+        aims,
+        verdict,
+    };
     if let Some(path) = &args.json {
-        std::fs::write(path, report::json(&results)?)?;
+        std::fs::write(path, report.json()?)?;
     }
-    if !args.gate {
-        return Ok(ExitCode::SUCCESS);
+    match args.gate {
+        true => Ok(pronounce(&report.verdict)),
+        false => Ok(ExitCode::SUCCESS),
     }
-    let mut verdict = limiter::run(LIMITER_ROUNDS)?;
-    verdict.extend(dead_host::run(DEAD_HOST_ROUNDS, DEAD_HOST_SECONDS)?);
-    verdict.extend(floors::judge(&results));
-    Ok(pronounce(&verdict))
 }
 
 /// Prints a verdict; the exit code that it means.

@@ -17,7 +17,7 @@ pub(crate) struct Sample {
     pub(crate) allocated_bytes: u64,
     /// The most memory the process held.
     pub(crate) rss_peak_bytes: u64,
-    /// How much of it came after the client was made.
+    /// How much of it came after client and callers were made: what it takes to work, over idling.
     pub(crate) rss_growth_bytes: u64,
 }
 

@@ -16,6 +16,8 @@ use load::{CROWD, MANY_KEYS, ONE};
 use table::{Contender, Cost, contender};
 use ways::{Bare, ByKey, ByLane, Semaphores, Tower};
 
+pub(crate) use table::Table;
+
 /// What acquiring and releasing may cost where nobody waits, in nanoseconds.
 const UNCONTENDED_NANOS_MAX: f64 = 40.0;
 /// The same beyond the work itself, with 10,000 tasks in flight before a limit of 64.

@@ -1,13 +1,23 @@
 //! Callers at work: for a time, or for a number of requests.
 
+mod tasks;
+mod threads;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use tokio::task::JoinSet;
 
 use crate::histogram::Histogram;
-use crate::peers::Peer;
+
+pub(crate) use tasks::{Peer, Tasks};
+pub(crate) use threads::{BlockingPeer, Threads};
+
+/// A client with its callers, of whatever kind.
+pub(crate) trait Load {
+    /// Lets every caller make requests until they are over; tells how many were made.
+    fn drive(&mut self, until: Until, histogram: &Arc<Histogram>) -> Result<u64>;
+}
 
 /// When the callers stop.
 #[derive(Clone, Copy)]
@@ -18,58 +28,37 @@ pub(crate) enum Until {
     Made(u64),
 }
 
-/// Lets every caller make requests, and gives them back with the number made.
-pub(crate) async fn drive<P: Peer>(
-    callers: Vec<P>,
-    until: Until,
-    histogram: &Arc<Histogram>,
-) -> Result<(Vec<P>, u64)> {
-    let count = callers.len() as u64;
-    let start = Instant::now();
-    let mut tasks = JoinSet::new();
-    for (number, caller) in (0..).zip(callers) {
-        match until {
-            Until::Passed(time) => {
-                tasks.spawn(for_a_time(caller, start + time, histogram.clone()));
-            }
+impl Until {
+    /// What each of so many callers is to do.
+    pub(crate) fn shares(self, callers: usize) -> impl Iterator<Item = Share> {
+        let start = Instant::now();
+        let callers = callers as u64;
+        (0..callers).map(move |number| match self {
+            Until::Passed(time) => Share::Until(start + time),
+            // The first callers make one more where it does not divide.
             Until::Made(total) => {
-                // The first callers make one more where it does not divide.
-                let share = total / count + u64::from(number < total % count);
-                tasks.spawn(for_a_number(caller, share));
+                Share::Requests(total / callers + u64::from(number < total % callers))
             }
-        }
+        })
     }
-    let (mut callers, mut requests) = (Vec::new(), 0);
-    while let Some(ended) = tasks.join_next().await {
-        let (caller, made) = ended??;
-        callers.push(caller);
-        requests += made;
-    }
-    Ok((callers, requests))
 }
 
-async fn for_a_time<P: Peer>(
-    mut caller: P,
-    deadline: Instant,
-    histogram: Arc<Histogram>,
-) -> Result<(P, u64)> {
-    let mut made = 0;
-    let mut before = Instant::now();
-    while before < deadline {
-        caller.exchange().await?;
-        made += 1;
-        // One look at the clock serves as the end of this request and the start of the next.
-        let after = Instant::now();
-        histogram.record(after - before);
-        before = after;
-    }
-    Ok((caller, made))
+/// What one caller is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// Request after request until then.
+    Until(Instant),
+    /// So many, without a clock, which would be counted with the instructions.
+    Requests(u64),
 }
 
-/// Without a clock, which would be counted with the instructions.
-async fn for_a_number<P: Peer>(mut caller: P, count: u64) -> Result<(P, u64)> {
-    for _ in 0..count {
-        caller.exchange().await?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_shared_out_without_a_rest() {
+        let shares: Vec<Share> = Until::Made(7).shares(3).collect();
+        assert_eq!(shares, [3, 2, 2].map(Share::Requests));
     }
-    Ok((caller, count))
 }

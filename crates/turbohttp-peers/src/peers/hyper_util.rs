@@ -1,33 +1,60 @@
-//! hyper-util's pooled client, with the settings its users should choose.
+//! hyper-util's pooled client, with the settings its users should choose: it keeps any number of idle
+//! connections by default, but leaves Nagle's algorithm on.
 
 use std::sync::Arc;
 
 use ::hyper_util::client::legacy::Client;
-use ::hyper_util::client::legacy::connect::HttpConnector;
+use ::hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use ::hyper_util::rt::TokioExecutor;
 use anyhow::Result;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 
-use super::{Peer, Work};
+use super::{Work, hyper_conn, tls};
+use crate::load::Peer;
+
+pub(super) type Plain = HttpConnector;
+pub(super) type Tls = HttpsConnector<HttpConnector>;
 
 /// A clone of the one client.
-pub(crate) struct HyperUtil {
-    client: Client<HttpConnector, Full<Bytes>>,
+pub(super) struct HyperUtil<C> {
+    client: Client<C, Full<Bytes>>,
     uri: Uri,
     work: Arc<Work>,
 }
 
-impl Peer for HyperUtil {
-    async fn callers(work: Arc<Work>, count: usize) -> Result<Vec<HyperUtil>> {
+/// How connections are made.
+pub(super) trait Connector: Connect + Clone + Send + Sync + 'static {
+    fn make(work: &Work) -> Result<Self>;
+}
+
+impl Connector for Plain {
+    fn make(_: &Work) -> Result<Plain> {
         let mut connector = HttpConnector::new();
-        // Off by default.
         connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(usize::MAX)
-            .build(connector);
+        Ok(connector)
+    }
+}
+
+impl Connector for Tls {
+    fn make(work: &Work) -> Result<Tls> {
+        let mut tcp = Plain::make(work)?;
+        tcp.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls::client_config(work.root_pem.as_deref())?)
+            .https_only()
+            .enable_http1()
+            .wrap_connector(tcp);
+        Ok(connector)
+    }
+}
+
+impl<C: Connector> Peer for HyperUtil<C> {
+    async fn callers(work: Arc<Work>, count: usize) -> Result<Vec<HyperUtil<C>>> {
+        let client = Client::builder(TokioExecutor::new()).build(C::make(&work)?);
         let uri: Uri = work.url.parse()?;
         let caller = || HyperUtil {
             client: client.clone(),
@@ -38,11 +65,10 @@ impl Peer for HyperUtil {
     }
 
     async fn exchange(&mut self) -> Result<()> {
-        let mut request = Request::new(Full::new(Bytes::new()));
+        let mut request = Request::new(Full::new(self.work.content()));
         *request.uri_mut() = self.uri.clone();
-        if let Some(content) = &self.work.content {
+        if self.work.content.is_some() {
             *request.method_mut() = Method::POST;
-            *request.body_mut() = Full::new(content.clone());
         }
         let response = self.client.request(request).await?;
         let content_type = response.headers().get(CONTENT_TYPE);
@@ -50,15 +76,6 @@ impl Peer for HyperUtil {
             response.status().as_u16(),
             content_type.map(|value| value.as_bytes()),
         )?;
-        let mut content = response.into_body();
-        if self.work.is_collected() {
-            let bytes = std::hint::black_box(content.collect().await?.to_bytes());
-            return self.work.check_length(bytes.len() as u64);
-        }
-        let mut length = 0;
-        while let Some(frame) = content.frame().await {
-            length += frame?.data_ref().map_or(0, |data| data.len() as u64);
-        }
-        self.work.check_length(length)
+        hyper_conn::read(response.into_body(), &self.work).await
     }
 }

@@ -1,59 +1,83 @@
 //! The practical limit: a socket per caller, prebuilt bytes, one write, one read into a fixed
 //! buffer. It parses nothing in general and has no pool.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use memchr::memmem::Finder;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Peer, Work};
+use super::answer::{self, BUFFER_BYTES, Finders};
+use super::{Work, tls};
 use crate::case::Workload;
-
-/// Large enough for every short answer in one read; for long ones the size that streams fastest.
-const BUFFER_BYTES: usize = 256 * 1024;
+use crate::load::Peer;
 
 /// One connection.
-pub(crate) struct LimitTokio {
-    stream: TcpStream,
+pub(super) struct LimitTokio<S> {
+    stream: S,
     buffer: Vec<u8>,
     request: Vec<u8>,
-    head_end: Finder<'static>,
-    content_type: Finder<'static>,
+    finders: Finders,
     work: Arc<Work>,
 }
 
-impl Peer for LimitTokio {
-    async fn callers(work: Arc<Work>, count: usize) -> Result<Vec<LimitTokio>> {
-        let mut callers = Vec::with_capacity(count);
+/// A stream that can be connected.
+pub(super) trait Connect: AsyncRead + AsyncWrite + Send + Unpin + Sized + 'static {
+    /// So many connections.
+    fn connect(work: &Work, count: usize) -> impl Future<Output = Result<Vec<Self>>>;
+}
+
+impl Connect for TcpStream {
+    async fn connect(work: &Work, count: usize) -> Result<Vec<TcpStream>> {
+        let mut streams = Vec::with_capacity(count);
         for _ in 0..count {
-            let stream = TcpStream::connect(&work.authority).await?;
-            stream.set_nodelay(true)?;
-            callers.push(LimitTokio {
-                stream,
-                buffer: vec![0; BUFFER_BYTES],
-                request: request(&work),
-                head_end: Finder::new(b"\r\n\r\n"),
-                content_type: Finder::new(b"\r\ncontent-type: "),
-                work: work.clone(),
-            });
+            streams.push(tls::connect_tcp(work).await?);
         }
-        Ok(callers)
+        Ok(streams)
+    }
+}
+
+impl Connect for tls::Stream {
+    async fn connect(work: &Work, count: usize) -> Result<Vec<tls::Stream>> {
+        let config = Arc::new(tls::client_config(work.root_pem.as_deref())?);
+        let mut streams = Vec::with_capacity(count);
+        for _ in 0..count {
+            streams.push(tls::connect_tls(work, config.clone()).await?);
+        }
+        Ok(streams)
+    }
+}
+
+impl<S: Connect> Peer for LimitTokio<S> {
+    async fn callers(work: Arc<Work>, count: usize) -> Result<Vec<LimitTokio<S>>> {
+        let streams = S::connect(&work, count).await?;
+        let caller = |stream| LimitTokio {
+            stream,
+            buffer: vec![0; BUFFER_BYTES],
+            request: answer::request(&work),
+            finders: Finders::new(),
+            work: work.clone(),
+        };
+        Ok(streams.into_iter().map(caller).collect())
     }
 
     async fn exchange(&mut self) -> Result<()> {
         self.stream.write_all(&self.request).await?;
+        // Nothing to do for a socket; TLS may hold something back.
+        self.stream.flush().await?;
         let (head, mut filled) = self.read_head().await?;
-        self.check_head(head)?;
+        self.finders.check_head(&self.work, &self.buffer[..head])?;
         if self.work.is_collected() {
             return self.collect(head, filled).await;
         }
         if self.work.workload == Workload::Chunked {
-            while !self.buffer[..filled].ends_with(b"\r\n0\r\n\r\n") {
+            loop {
+                if let Some(length) = answer::chunked_length(&self.buffer[head..filled])? {
+                    return self.work.check_length(length);
+                }
                 filled += self.read(filled).await?;
             }
-            return Ok(());
         }
         let mut length = (filled - head) as u64;
         while length < self.work.workload.content_length() {
@@ -63,28 +87,16 @@ impl Peer for LimitTokio {
     }
 }
 
-impl LimitTokio {
+impl<S: Connect> LimitTokio<S> {
     /// Length of the head, and how much was read.
     async fn read_head(&mut self) -> Result<(usize, usize)> {
         let mut filled = 0;
         loop {
             filled += self.read(filled).await?;
-            if let Some(end) = self.head_end.find(&self.buffer[..filled]) {
-                return Ok((end + 4, filled));
+            if let Some(head) = self.finders.head_length(&self.buffer[..filled]) {
+                return Ok((head, filled));
             }
         }
-    }
-
-    fn check_head(&self, head: usize) -> Result<()> {
-        let head = &self.buffer[..head];
-        let status = if head.starts_with(b"HTTP/1.1 200 ") {
-            200
-        } else {
-            0
-        };
-        let content_type = self.content_type.find(head);
-        let content_type = content_type.map(|at| &head[at + self.content_type.needle().len()..]);
-        self.work.check_head(status, content_type)
     }
 
     async fn read(&mut self, filled: usize) -> Result<usize> {
@@ -107,18 +119,5 @@ impl LimitTokio {
         }
         self.work
             .check_length(std::hint::black_box(content).len() as u64)
-    }
-}
-
-fn request(work: &Work) -> Vec<u8> {
-    let (path, host) = (work.workload.path(), &work.authority);
-    match &work.content {
-        None => format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n").into_bytes(),
-        Some(content) => {
-            let length = content.len();
-            let head =
-                format!("POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n\r\n");
-            [head.as_bytes(), content].concat()
-        }
     }
 }
