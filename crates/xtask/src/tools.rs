@@ -32,6 +32,12 @@ pub(crate) const ALL: [Tool; 4] = [
     },
 ];
 
+/// The load generator that stands among the peers.
+pub(crate) const WRK: Tool = Tool {
+    program: "wrk",
+    package: "wrk",
+};
+
 /// Whether `program` is on the path, or where only root's path leads.
 pub(crate) fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -40,11 +46,17 @@ pub(crate) fn is_there(program: &str) -> bool {
         || in_directory(Path::new("/usr/sbin"))
 }
 
-/// Installs what is missing where this is root on a system with apt-get, quietly; otherwise does
-/// nothing. What is still missing is said by those who need it.
+/// Installs what is missing of [`ALL`]: see [`install`].
 pub(crate) fn install_missing() {
-    let missing: Vec<Tool> = ALL
-        .into_iter()
+    install(&ALL);
+}
+
+/// Installs what is missing of `tools` where this is root on a system with apt-get, quietly; otherwise
+/// does nothing. What is still missing is said by those who need it.
+pub(crate) fn install(tools: &[Tool]) {
+    let missing: Vec<Tool> = tools
+        .iter()
+        .copied()
         .filter(|tool| !is_there(tool.program))
         .collect();
     if missing.is_empty() || !is_there("apt-get") || !is_root() {
