@@ -310,7 +310,7 @@ impl Reset for Context {
     }
 }
 
-#[inline]
+#[inline(always)] // Mostly there is nothing to do.
 fn clear_map(map: &mut HeaderMap) {
     if !map.is_empty() {
         map.clear();

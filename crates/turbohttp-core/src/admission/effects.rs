@@ -59,16 +59,19 @@ impl Effects {
     /// Returns how many panicked.
     #[inline]
     pub fn perform(mut self) -> u64 {
-        if self.discarded.is_some() || !self.more.is_empty() {
+        if !self.more.is_empty() {
             return self.perform_all();
         }
-        // One waker at most, by far the most frequent.
-        let first = self.first.take();
-        // Wakers are never taken out of `more`, so there is nothing to drop.
+        // One of each at most, which is by far the most frequent.
+        let (discarded, first) = (self.discarded.take(), self.first.take());
+        // The list is empty, so there is nothing to drop.
         std::mem::forget(self);
-        first.map_or(0, |waker| u64::from(!contain(|| waker.wake())))
+        let dropped = discarded.is_none_or(|waker| contain(|| drop(waker)));
+        let woken = first.is_none_or(|waker| contain(|| waker.wake()));
+        u64::from(!dropped) + u64::from(!woken)
     }
 
+    #[cold]
     fn perform_all(self) -> u64 {
         let Effects {
             first,

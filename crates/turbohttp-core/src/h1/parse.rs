@@ -25,7 +25,7 @@ pub(super) fn status_line(input: &[u8]) -> Result<(Version, StatusCode, usize), 
         (b"HTTP/1.0", b' ') => Version::HTTP_10,
         _ => return Err(ParseError::StatusLine),
     };
-    let status = StatusCode::from_bytes(&line[9..]).map_err(|_| ParseError::StatusLine)?;
+    let status = status_code([line[9], line[10], line[11]]).ok_or(ParseError::StatusLine)?;
     // A reason begins with a space; neither is needed by anybody.
     let length = match rest {
         [b' ', ..] => quick_text(rest)
@@ -35,6 +35,14 @@ pub(super) fn status_line(input: &[u8]) -> Result<(Version, StatusCode, usize), 
     };
     let fields = line_end(&rest[length..]).ok_or(ParseError::StatusLine)?;
     Ok((version, status, input.len() - fields.len()))
+}
+
+fn status_code(digits: [u8; 3]) -> Option<StatusCode> {
+    let mut code = 0;
+    for digit in digits {
+        code = code * 10 + u16::from(digit.checked_sub(b'0').filter(|digit| *digit < 10)?);
+    }
+    StatusCode::from_u16(code).ok()
 }
 
 /// Reads the field lines of `text` from `start` to their blank line, and says where that ends.

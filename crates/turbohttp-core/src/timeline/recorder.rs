@@ -46,10 +46,15 @@ impl Mailbox {
     }
 
     /// Moves what the recorders have left into the timeline, in the order it came in.
+    #[inline]
     pub fn drain_into(&mut self, timeline: &mut Timeline) {
-        if !self.is_shared {
-            return;
+        if self.is_shared {
+            self.drain(timeline);
         }
+    }
+
+    #[cold]
+    fn drain(&self, timeline: &mut Timeline) {
         let mut state = self.shared.state.lock();
         for event in state.take_events() {
             timeline.record(event.phase, event.start, event.end);
@@ -58,10 +63,15 @@ impl Mailbox {
     }
 
     /// Finishes all recorders handed out so far, and throws away what they have left.
+    #[inline]
     pub fn retire(&mut self) {
-        if !self.is_shared {
-            return;
+        if self.is_shared {
+            self.refuse_recorders();
         }
+    }
+
+    #[cold]
+    fn refuse_recorders(&mut self) {
         self.is_shared = false;
         self.generation += 1;
         let mut state = self.shared.state.lock();

@@ -1,6 +1,7 @@
 //! The client: verbs, and the way of a request into its transport.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -142,8 +143,8 @@ impl Client {
     ///
     /// Dropping the future closes the connection it was using and gives everything else back; whether
     /// the server saw the request is not known.
-    pub async fn send(&self, request: Request) -> Result<Response> {
-        ClientSend::new(&self.inner, request).await
+    pub fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
+        ClientSend::new(&self.inner, request)
     }
 
     /// Closes the client and waits for the end.

@@ -25,9 +25,11 @@ pub(crate) struct Upload {
     sent_bytes: u64,
     source_ended: bool,
     expect_continue: bool,
+    /// What made the stream take no more.
+    failure: Option<io::Error>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 enum State {
     #[default]
     Complete,
@@ -35,8 +37,8 @@ enum State {
     Sending,
     /// The head is out; the body waits for `100 Continue` since then.
     Waiting(Instant),
-    /// The stream took no more.
-    Failed(Option<io::Error>),
+    /// The stream took no more, or the body's source failed.
+    Failed,
 }
 
 impl Upload {
@@ -66,7 +68,7 @@ impl Upload {
 
     /// Whether nothing more will be sent.
     pub(crate) fn is_over(&self) -> bool {
-        matches!(self.state, State::Complete | State::Failed(_))
+        matches!(self.state, State::Complete | State::Failed)
     }
 
     /// Whether the whole request was sent.
@@ -97,10 +99,7 @@ impl Upload {
 
     /// What made the stream take no more.
     pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
-        match &mut self.state {
-            State::Failed(error) => error.take(),
-            _ => None,
-        }
+        self.failure.take()
     }
 
     /// Keeps a bounded buffer for the next request.
@@ -128,11 +127,12 @@ impl Upload {
                 Ok(Poll::Ready(()))
             }
             Poll::Ready(Err(Stop::Stream(error))) => {
-                self.state = State::Failed(Some(error));
+                self.state = State::Failed;
+                self.failure = Some(error);
                 Ok(Poll::Ready(()))
             }
             Poll::Ready(Err(Stop::Source(error))) => {
-                self.state = State::Failed(None);
+                self.state = State::Failed;
                 Err(error)
             }
         }
