@@ -1,8 +1,8 @@
 //! TurboHTTP's gates: what a request costs, counted where counting is exact and compared with budgets
 //! in a file.
 //!
-//! Allocations and instructions are the same on every machine, so they gate; wall time has only a
-//! floor that any machine passes. How fast the client is beside its peers is the business of another
+//! Allocations and instructions are the same on every machine, so they gate; wall time has only
+//! floors that any machine passes, but for aims that a person looks at on a quiet machine. How fast the client is beside its peers is the business of another
 //! binary (`cargo xtask peers`).
 //!
 //! A program that measures installs the [`Meter`](meter::Meter) as its allocator:
@@ -13,9 +13,19 @@
 //! # fn main() {}
 //! ```
 
-pub mod gates;
+mod budgets;
+mod environment;
+mod measure;
 pub mod meter;
+mod mock;
+pub mod plant;
+mod report;
+mod run;
 mod scenario;
 
-pub use gates::{Budgets, Gate, Report, run};
+pub use budgets::Budgets;
+pub use environment::Environment;
+pub use measure::Effort;
+pub use report::{Gate, Report};
+pub use run::{Measurement, run, run_planted};
 pub use scenario::Scenario;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 static FREED: AtomicU64 = AtomicU64::new(0);
+static RELEASES: AtomicU64 = AtomicU64::new(0);
 
 /// The system's allocator with counters before it.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Reading {
     pub bytes: u64,
     /// Bytes that were given back.
     pub freed: u64,
+    /// Calls that gave a block back, or its old place when it grew.
+    pub releases: u64,
 }
 
 impl Reading {
@@ -31,6 +34,7 @@ impl Reading {
             allocations: ALLOCATIONS.load(Ordering::Relaxed),
             bytes: BYTES.load(Ordering::Relaxed),
             freed: FREED.load(Ordering::Relaxed),
+            releases: RELEASES.load(Ordering::Relaxed),
         }
     }
 
@@ -40,7 +44,18 @@ impl Reading {
             allocations: self.allocations - earlier.allocations,
             bytes: self.bytes - earlier.bytes,
             freed: self.freed - earlier.freed,
+            releases: self.releases - earlier.releases,
         }
+    }
+
+    /// Bytes that are allocated and not given back; below zero if more was given back than allocated.
+    pub fn live_bytes(self) -> i64 {
+        self.bytes.wrapping_sub(self.freed).cast_signed()
+    }
+
+    /// Blocks that are allocated and not given back; below zero if more were given back.
+    pub fn live_blocks(self) -> i64 {
+        self.allocations.wrapping_sub(self.releases).cast_signed()
     }
 }
 
@@ -59,7 +74,12 @@ fn count(size: usize) {
     BYTES.fetch_add(size as u64, Ordering::Relaxed);
 }
 
-// SAFETY: every call is passed on to the system's allocator unchanged; counting touches two atomics
+fn give_back(size: usize) {
+    FREED.fetch_add(size as u64, Ordering::Relaxed);
+    RELEASES.fetch_add(1, Ordering::Relaxed);
+}
+
+// SAFETY: every call is passed on to the system's allocator unchanged; counting touches atomics
 // and neither allocates nor unwinds.
 unsafe impl GlobalAlloc for Meter {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -76,13 +96,13 @@ unsafe impl GlobalAlloc for Meter {
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(size);
-        FREED.fetch_add(layout.size() as u64, Ordering::Relaxed);
+        give_back(layout.size());
         // SAFETY: the caller keeps the contract of `realloc`, which is the same.
         unsafe { System.realloc(block, layout, size) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        FREED.fetch_add(layout.size() as u64, Ordering::Relaxed);
+        give_back(layout.size());
         // SAFETY: the caller keeps the contract of `dealloc`, which is the same.
         unsafe { System.dealloc(block, layout) }
     }

@@ -216,6 +216,14 @@ pub(crate) struct BenchArgs {
     /// Write the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Take the bounds that this file names from it, and the others as they are
+    #[arg(long, value_name = "FILE")]
+    pub(crate) gate: Option<PathBuf>,
+
+    /// A first look: fewer requests, shorter times, and no gates that need a quiet machine
+    #[arg(long)]
+    pub(crate) quick: bool,
 }
 
 /// The most requests at once: each needs a descriptor, and systems seldom grant more than this.

@@ -37,11 +37,7 @@ fn main() -> Result<()> {
             runtime.block_on(limit(callers.parse()?, operations.parse()?))
         }
         [url, scenario, callers, requests] => {
-            let known = Scenario::ALL.into_iter();
-            let scenario = known
-                .into_iter()
-                .find(|known| known.name() == scenario)
-                .ok_or(USAGE)?;
+            let scenario = Scenario::named(scenario).ok_or(USAGE)?;
             let url = format!("{}{}", url.trim_end_matches('/'), scenario.path());
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -84,7 +80,7 @@ async fn limit(callers: u64, operations: u64) -> Result<()> {
 
 async fn send(url: String, scenario: Scenario, callers: u64, requests: u64) -> Result<()> {
     let client = Client::new()?;
-    let body = Scenario::body();
+    let body = scenario.body();
     let mut tasks = JoinSet::new();
     for caller in 0..callers {
         let (client, url, body) = (client.clone(), url.clone(), body.clone());

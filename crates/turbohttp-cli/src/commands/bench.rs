@@ -1,16 +1,24 @@
 //! `turbohttp bench`: the benchmarks and their gates.
 
+use std::fs;
 use std::io::{self, Write as _};
 
 use anyhow::Context as _;
-use turbohttp_bench::{Budgets, Gate, Report};
+use turbohttp_bench::{Budgets, Effort, Gate};
 
 use crate::args::BenchArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::text::of;
 
 pub(crate) async fn run(args: BenchArgs) -> Result<Exit, Failure> {
-    let report = Box::pin(measure()).await.context("bench")?;
+    let budgets = budgets(&args)?;
+    let effort = if args.quick {
+        Effort::quick()
+    } else {
+        Effort::full()
+    };
+    // Blocks the only thread of the runtime, which has nothing else to do.
+    let report = turbohttp_bench::run(&budgets, &effort).context("bench")?;
     let text = if args.json {
         let json = serde_json::to_string_pretty(&report).context("report as JSON")?;
         format!("{json}\n")
@@ -24,20 +32,27 @@ pub(crate) async fn run(args: BenchArgs) -> Result<Exit, Failure> {
     if report.holds() {
         return Ok(Exit::Ok);
     }
-    let missed = report.gates.iter().filter(|gate| !gate.holds()).count();
-    let error = anyhow::anyhow!("{} missed: {}", of(missed as u64, "gate"), names(&report));
+    let missed = of(report.missed().count() as u64, "gate");
+    let names: Vec<String> = report.missed().map(name).collect();
     Err(Failure {
         exit: Exit::GateFailed,
-        error,
+        error: anyhow::anyhow!("{missed} missed: {}", names.join("; ")),
     })
 }
 
-async fn measure() -> turbohttp::Result<Report> {
-    Box::pin(turbohttp_bench::run(&Budgets::built_in()?)).await
+/// The bounds: built in, but those that a file names.
+fn budgets(args: &BenchArgs) -> Result<Budgets, Failure> {
+    let Some(path) = &args.gate else {
+        return Ok(Budgets::built_in().context("bench")?);
+    };
+    let read = fs::read_to_string(path);
+    let text = read
+        .with_context(|| format!("{} cannot be read", path.display()))
+        .map_err(Failure::usage)?;
+    let budgets = Budgets::replaced_by(&text, &path.display().to_string());
+    Ok(budgets.context("bounds of the gates")?)
 }
 
-fn names(report: &Report) -> String {
-    let missed = report.gates.iter().filter(|gate| !gate.holds());
-    let names: Vec<&str> = missed.map(|gate: &Gate| gate.name.as_str()).collect();
-    names.join("; ")
+fn name(gate: &Gate) -> String {
+    format!("{} ({})", gate.id, gate.name)
 }

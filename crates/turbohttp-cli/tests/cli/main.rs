@@ -5,6 +5,7 @@ mod support;
 
 mod admission;
 mod batch;
+mod bench;
 mod demo;
 mod get;
 #[cfg(unix)]

@@ -1,0 +1,161 @@
+//! Where leaks are searched for: clients, a queue and a server, and what silence among them is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use turbohttp::{Client, Error, ErrorKind, Limits, QueueOptions, RequestQueue, Response, Result};
+use turbohttp_loopback::{Options, Server};
+
+use super::mix;
+use crate::measure::join;
+use crate::plant::{Plant, lose};
+
+/// Callers at once.
+const CALLERS: u64 = 32;
+
+/// Connections that the client keeps idle: all of them, at every look.
+const IDLE: usize = 8;
+
+/// A look at what is not silent yet, and then a pause: the server has a thread of its own.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// All that takes part.
+pub(super) struct Ground {
+    pub(super) mock: Client,
+    pub(super) network: Client,
+    pub(super) queue: RequestQueue,
+    pub(super) server: Server,
+    quiet_within: Duration,
+    /// Tasks that live as long as the ground: the workers of the queue, and the janitors.
+    seen: Mutex<Seen>,
+}
+
+/// How many requests ended in which way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen(BTreeMap<&'static str, u64>);
+
+impl Seen {
+    pub(super) fn since(mut self, earlier: &Seen) -> Seen {
+        for (name, count) in &earlier.0 {
+            *self.0.entry(name).or_default() -= count;
+        }
+        self
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> = self
+            .0
+            .iter()
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        f.write_str(&texts.join(", "))
+    }
+}
+
+impl Ground {
+    pub(super) fn new(quiet_within: Duration) -> Result<Arc<Ground>> {
+        let mock = Client::builder().transport(mix::mock()).build()?;
+        let limits = Limits::default().idle_per_origin(IDLE).idle_total(IDLE);
+        let queue = RequestQueue::new(&mock, QueueOptions::default().workers(8))?;
+        queue.start()?;
+        let server = Server::start(Options::default())
+            .map_err(|error| Error::new(ErrorKind::Io, "loopback server").with_source(error))?;
+        let network = Client::builder().limits(limits).build()?;
+        Ok(Arc::new(Ground {
+            mock,
+            network,
+            queue,
+            server,
+            quiet_within,
+            seen: Mutex::default(),
+        }))
+    }
+
+    /// Sends the first so many requests of the mix, and loses with each what is planted.
+    pub(super) async fn send(self: &Arc<Self>, requests: u64, plant: Plant) -> Result<()> {
+        let next = Arc::new(AtomicU64::new(0));
+        let caller = |_| {
+            let (ground, next) = (self.clone(), next.clone());
+            async move {
+                loop {
+                    let number = next.fetch_add(1, Relaxed);
+                    if number >= requests {
+                        return Ok(());
+                    }
+                    let end = Box::pin(mix::one(&ground, number)).await?;
+                    if let Plant::LeakEach(bytes) = plant {
+                        lose(bytes);
+                    }
+                    let mut seen = ground.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    *seen.0.entry(end).or_default() += 1;
+                }
+            }
+        };
+        join((0..CALLERS).map(caller).collect()).await
+    }
+
+    /// Waits for silence, with as many idle connections as are kept; whether it came in time.
+    pub(super) async fn is_silent(self: &Arc<Self>) -> Result<bool> {
+        // As many as are kept, all at once: each has a connection of its own.
+        let caller = |_| {
+            let ground = self.clone();
+            async move {
+                ground
+                    .network
+                    .get(ground.server.url("/delay/5"))
+                    .send()
+                    .await?
+                    .bytes()
+                    .await
+                    .map(drop)
+            }
+        };
+        join((0..IDLE).map(caller).collect()).await?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "bounds a wait that has no other end"
+        )]
+        let start = Instant::now();
+        while !self.is_quiet() {
+            if start.elapsed() > self.quiet_within {
+                return Ok(false);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(true)
+    }
+
+    fn is_quiet(&self) -> bool {
+        let idle = self.network.stats().net.map_or(0, |net| net.idle);
+        let server = self.server.stats();
+        self.mock.audit().is_quiet()
+            && self.network.audit().is_quiet()
+            && self.queue.audit().is_quiet()
+            && idle == IDLE as u64
+            && server.connections_open == idle
+            && server.in_flight == 0
+    }
+
+    /// Tasks of the runtime that have not ended.
+    pub(super) fn tasks(&self) -> i64 {
+        Handle::current().metrics().num_alive_tasks() as i64
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// A response that has a permit and a context.
+    pub(super) async fn response(&self) -> Result<Response> {
+        self.mock.get("http://host0.test/ok").send().await
+    }
+}
