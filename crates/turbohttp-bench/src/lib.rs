@@ -22,6 +22,7 @@ pub mod plant;
 mod report;
 mod run;
 mod scenario;
+mod work;
 
 pub use budgets::Budgets;
 pub use environment::Environment;
@@ -29,3 +30,4 @@ pub use measure::Effort;
 pub use report::{Gate, Report};
 pub use run::{Measurement, run, run_planted};
 pub use scenario::Scenario;
+pub use work::{Carrier, Work};

@@ -154,7 +154,7 @@ const PROOFS: [Proof; 29] = [
     ),
     proof(
         Measurement::Leaks,
-        Plant::LeakPerBlock(12 * 1024),
+        Plant::LeakPerBlock(18 * 1024),
         &["leaks_max.rising_blocks"],
     ),
     proof(

@@ -20,6 +20,7 @@ use anyhow::{Result, bail};
 mod check;
 mod fuzz;
 mod gates;
+mod heap;
 mod loom;
 mod mutants;
 mod peers;
@@ -40,7 +41,9 @@ usage: cargo xtask COMMAND
   fuzz [--seconds N] [--address-sanitizer] [TARGET]
                                  each fuzz target for N seconds (5)
   mutants [--row ROW] [--list]   wrong implementations, each of which a test must catch
-  gates                          allocations, instructions and system calls against gates.toml
+  gates [--prove] [--record]     what a request costs, against gates.toml and the baseline; shows that each
+                                 gate can miss; writes the baseline
+  heap                           allocations per request by heap profilers, beside our own count
   peers [ARGUMENTS]              TurboHTTP beside reqwest and hyper-util (turbohttp-peers)";
 
 /// As the command line does: a figure passed its bound.
@@ -74,7 +77,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         ("shuttle", []) => shuttle::run(),
         ("fuzz", rest) => fuzz::run(&fuzz::Options::parse(rest)?),
         ("mutants", rest) => mutants::run(&mutants::Options::parse(rest)?),
-        ("gates", []) => gates::run(),
+        ("gates", rest) => gates::run(&gates::Options::parse(rest)?),
+        ("heap", []) => heap::run(),
         ("peers", rest) => peers::run(rest),
         ("help" | "-h" | "--help", _) => {
             println!("{USAGE}");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::{check, fuzz, gates, loom, run, shuttle, tools};
+use crate::{check, fuzz, gates, heap, loom, run, shuttle, tools};
 
 /// One part: what it is called, the command that runs it alone, and what it does.
 struct Part {
@@ -13,7 +13,7 @@ struct Part {
     run: fn() -> Result<()>,
 }
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     Part {
         name: "check",
         again: "cargo xtask check",
@@ -61,8 +61,18 @@ const PARTS: [Part; 8] = [
     },
     Part {
         name: "gates",
-        again: "cargo xtask gates",
-        run: gates::run,
+        again: "cargo xtask gates --prove",
+        run: || {
+            gates::run(&gates::Options {
+                proves: true,
+                ..gates::Options::default()
+            })
+        },
+    },
+    Part {
+        name: "heap",
+        again: "cargo xtask heap",
+        run: heap::run,
     },
 ];
 

@@ -13,7 +13,7 @@ pub(crate) struct Tool {
 }
 
 /// Real servers and clients for the tests, and what counts for the gates.
-pub(crate) const ALL: [Tool; 4] = [
+pub(crate) const ALL: [Tool; 5] = [
     Tool {
         program: "nginx",
         package: "nginx-light",
@@ -29,6 +29,10 @@ pub(crate) const ALL: [Tool; 4] = [
     Tool {
         program: "strace",
         package: "strace",
+    },
+    Tool {
+        program: "heaptrack",
+        package: "heaptrack",
     },
 ];
 

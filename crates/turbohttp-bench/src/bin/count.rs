@@ -1,51 +1,63 @@
-//! What `cargo xtask gates` counts: so many requests of one scenario, and nothing else.
+//! What `cargo xtask gates` and `cargo xtask heap` look at from outside: so many requests of one kind,
+//! and nothing else.
 //!
 //! ```text
-//! count serve                              a loopback server; prints its URL, ends with its input
-//! count URL SCENARIO CALLERS REQUESTS      sends exactly REQUESTS requests, CALLERS at a time
+//! count serve                                     a loopback server; prints its URL, ends with its input
+//! count URL WORK CALLERS REQUESTS [REGRESSION]    sends exactly REQUESTS requests, CALLERS at a time
+//! count allocations                               prints what each kind of request allocates
 //! ```
 //!
-//! The scenarios `limiter` and `limiter_crowd` send nothing: they do as many operations behind a limiter.
+//! The works `limiter` and `limiter_crowd` send nothing: they do as many operations behind a limiter.
+//! At its end it prints how much its own meter has counted, from its start.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a command: its output is its purpose")]
 
 use std::error::Error;
 use std::io::Read;
+use std::sync::Arc;
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
-use turbohttp::{Client, ConcurrencyLimiter, Limits};
-use turbohttp_bench::Scenario;
+use turbohttp::{ConcurrencyLimiter, Limits};
+use turbohttp_bench::plant::{Outside, Plant};
+use turbohttp_bench::{Budgets, Carrier, Effort, Measurement, Work, meter, run_planted};
 use turbohttp_loopback::{Options, Server};
 
-const USAGE: &str = "usage: count serve | count URL SCENARIO CALLERS REQUESTS";
+const USAGE: &str =
+    "usage: count serve | count allocations | count URL WORK CALLERS REQUESTS [REGRESSION]";
+
+#[global_allocator]
+static ALLOCATOR: meter::Meter = meter::Meter;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// How much there is to do.
+#[derive(Clone, Copy)]
+struct Load {
+    callers: u64,
+    operations: u64,
+}
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["serve"] => serve(),
-        [_, "limiter", _, operations] => {
-            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-            runtime.block_on(limit(1, operations.parse()?))
-        }
-        [_, "limiter_crowd", callers, operations] => {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .build()?;
-            runtime.block_on(limit(callers.parse()?, operations.parse()?))
-        }
-        [url, scenario, callers, requests] => {
-            let scenario = Scenario::named(scenario).ok_or(USAGE)?;
-            let url = format!("{}{}", url.trim_end_matches('/'), scenario.path());
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(send(url, scenario, callers.parse()?, requests.parse()?))
+        ["allocations"] => allocations(),
+        [url, work, callers, requests] => count(url, work, load(callers, requests)?, None),
+        [url, work, callers, requests, planted] => {
+            let planted = Outside::named(planted)?;
+            count(url, work, load(callers, requests)?, Some(planted))
         }
         _ => Err(USAGE.into()),
     }
+}
+
+fn load(callers: &str, operations: &str) -> Result<Load> {
+    Ok(Load {
+        callers: callers.parse()?,
+        operations: operations.parse()?,
+    })
 }
 
 fn serve() -> Result<()> {
@@ -55,45 +67,89 @@ fn serve() -> Result<()> {
     Ok(())
 }
 
+fn allocations() -> Result<()> {
+    let budgets = Budgets::built_in()?;
+    let wanted = [Measurement::Allocations];
+    let report = run_planted(&wanted, &budgets, &Effort::brief(), Plant::None)?;
+    for gate in report.gates {
+        println!("{}\t{}\t{}", gate.id, gate.name, gate.measured);
+    }
+    Ok(())
+}
+
+fn count(url: &str, work: &str, load: Load, planted: Option<Outside>) -> Result<()> {
+    let runtime = runtime(work)?;
+    let planted = planted.map(Arc::new);
+    match work {
+        // One operation at a time needs no task, and no clock.
+        "limiter" => runtime.block_on(limit(Load { callers: 1, ..load }, planted))?,
+        "limiter_crowd" => runtime.block_on(limit(load, planted))?,
+        work => runtime.block_on(send(url, work, load, planted))?,
+    }
+    let reading = meter::Reading::now();
+    println!(
+        "allocations {} bytes {}",
+        reading.allocations, reading.bytes
+    );
+    Ok(())
+}
+
+fn runtime(work: &str) -> std::io::Result<Runtime> {
+    let mut builder = Builder::new_current_thread();
+    match work {
+        "limiter" => builder.build(),
+        "limiter_crowd" => builder.enable_time().build(),
+        _ => builder.enable_all().build(),
+    }
+}
+
 /// Does so many operations behind a limit of 8, each of which lets others in between if there are any.
-async fn limit(callers: u64, operations: u64) -> Result<()> {
+async fn limit(load: Load, planted: Option<Arc<Outside>>) -> Result<()> {
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(8))?;
     let mut tasks = JoinSet::new();
-    for caller in 0..callers {
-        let lane = limiter.lane("http://host.test:8080")?;
-        let share = operations / callers + u64::from(caller < operations % callers);
+    for caller in 0..load.callers {
+        let (lane, planted) = (limiter.lane("http://host.test:8080")?, planted.clone());
         tasks.spawn(async move {
-            for _ in 0..share {
-                match callers {
+            for _ in 0..load.share(caller) {
+                match load.callers {
                     1 => lane.execute(std::future::ready(())).await?,
                     _ => lane.execute(tokio::task::yield_now()).await?,
                 }
+                planted.iter().for_each(|planted| planted.strike());
             }
             Ok::<(), turbohttp::Error>(())
         });
     }
+    joined(tasks).await
+}
+
+async fn send(url: &str, work: &str, load: Load, planted: Option<Arc<Outside>>) -> Result<()> {
+    let work = Arc::new(Work::new(work, Carrier::Network)?);
+    let url: Arc<str> = format!("{}{}", url.trim_end_matches('/'), work.scenario().path()).into();
+    let mut tasks = JoinSet::new();
+    for caller in 0..load.callers {
+        let (work, url, planted) = (work.clone(), url.clone(), planted.clone());
+        tasks.spawn(async move {
+            for _ in 0..load.share(caller) {
+                work.run(&url).await?;
+                planted.iter().for_each(|planted| planted.strike());
+            }
+            Ok::<(), turbohttp::Error>(())
+        });
+    }
+    joined(tasks).await
+}
+
+async fn joined(mut tasks: JoinSet<std::result::Result<(), turbohttp::Error>>) -> Result<()> {
     while let Some(done) = tasks.join_next().await {
         done??;
     }
     Ok(())
 }
 
-async fn send(url: String, scenario: Scenario, callers: u64, requests: u64) -> Result<()> {
-    let client = Client::new()?;
-    let body = scenario.body();
-    let mut tasks = JoinSet::new();
-    for caller in 0..callers {
-        let (client, url, body) = (client.clone(), url.clone(), body.clone());
-        let share = requests / callers + u64::from(caller < requests % callers);
-        tasks.spawn(async move {
-            for _ in 0..share {
-                scenario.run(&client, &url, &body).await?;
-            }
-            Ok::<(), turbohttp::Error>(())
-        });
+impl Load {
+    /// Operations of one caller.
+    fn share(self, caller: u64) -> u64 {
+        self.operations / self.callers + u64::from(caller < self.operations % self.callers)
     }
-    while let Some(done) = tasks.join_next().await {
-        done??;
-    }
-    Ok(())
 }

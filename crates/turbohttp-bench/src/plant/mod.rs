@@ -4,7 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-/// What is planted into a measurement.
+mod outside;
+
+pub use outside::{Outside, Sleeper};
+
+/// What is planted into a measurement in this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Plant {

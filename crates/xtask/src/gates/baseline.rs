@@ -1,0 +1,236 @@
+//! The baseline: the figures of the last state that was accepted, and how far they may be passed.
+//!
+//! A gate says what must never be; the baseline says what was. It catches a cost that doubles far
+//! below its gate, and it is changed by hand only, in a commit of its own (see `tidy/baseline.rs`).
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::Row;
+use super::bounds::Figures;
+
+/// Where the baseline is.
+pub(crate) const FILE: &str = "crates/turbohttp-bench/baseline.toml";
+
+const HEADER: &str = "\
+# What was measured when this state was accepted: figures per request, by `cargo xtask gates`, which misses
+# when one is passed by more than its tolerance. Written by `cargo xtask gates --record`, in a commit that
+# changes nothing else and says why. Instructions depend on the compiler: with another minor version, or on
+# another architecture, only the gates are held against them.
+";
+
+/// What was measured, where, and how far it may be passed.
+#[derive(Debug, Deserialize, PartialEq)]
+pub(super) struct Baseline {
+    pub(super) machine: Machine,
+    tolerance: BTreeMap<String, Tolerance>,
+    pub(super) figures: Figures,
+}
+
+/// The class of machines on which the instructions are the same.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub(super) struct Machine {
+    pub(super) arch: String,
+    /// The compiler's version without its patch.
+    pub(super) rustc: String,
+}
+
+/// How far a figure may be passed: a part of it, or so much, whichever is more.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+struct Tolerance {
+    percent: f64,
+    absolute: f64,
+}
+
+/// What a comparison found.
+#[derive(Debug, Default)]
+pub(super) struct Comparison {
+    pub(super) rows: Vec<Row>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Tolerance {
+    const EXACT: Tolerance = Tolerance {
+        percent: 0.0,
+        absolute: 0.0,
+    };
+
+    fn of(self, figure: f64) -> f64 {
+        (figure * self.percent / 100.0).max(self.absolute)
+    }
+}
+
+impl Machine {
+    /// This machine, and the compiler whose `--version` this is.
+    pub(super) fn here(version: &str) -> Result<Machine> {
+        let number = version
+            .split_whitespace()
+            .nth(1)
+            .context("rustc has no version")?;
+        let (minor, _) = number
+            .rsplit_once('.')
+            .context("rustc has no minor version")?;
+        Ok(Machine {
+            arch: std::env::consts::ARCH.to_owned(),
+            rustc: minor.to_owned(),
+        })
+    }
+}
+
+impl Baseline {
+    pub(super) fn read(text: &str) -> Result<Baseline> {
+        toml::from_str(text).with_context(|| format!("{FILE} cannot be read"))
+    }
+
+    /// A baseline with the tolerances of the last one, or those that a first one has.
+    pub(super) fn of(machine: Machine, figures: Figures, last: Option<Baseline>) -> Baseline {
+        let first = || {
+            [
+                ("allocations", Tolerance::EXACT),
+                (
+                    "instructions",
+                    Tolerance {
+                        percent: 3.0,
+                        absolute: 0.0,
+                    },
+                ),
+                (
+                    "system_calls",
+                    Tolerance {
+                        percent: 0.0,
+                        absolute: 0.002,
+                    },
+                ),
+            ]
+            .map(|(section, tolerance)| (section.to_owned(), tolerance))
+            .into()
+        };
+        let tolerance = last.map_or_else(first, |last| last.tolerance);
+        Baseline {
+            machine,
+            tolerance,
+            figures,
+        }
+    }
+
+    pub(super) fn write(&self) -> String {
+        let mut text = String::from(HEADER);
+        // A `String` takes whatever is written to it.
+        let _ = write!(
+            text,
+            "\n[machine]\narch = {:?}\nrustc = {:?}\n",
+            self.machine.arch, self.machine.rustc
+        );
+        for (section, Tolerance { percent, absolute }) in &self.tolerance {
+            let _ = write!(
+                text,
+                "\n[tolerance.{section}]\npercent = {percent}\nabsolute = {absolute}\n"
+            );
+        }
+        for (section, figures) in &self.figures {
+            let _ = write!(text, "\n[figures.{section}]\n");
+            for (name, figure) in figures {
+                // To the thousandth, and without a zero below zero.
+                let figure = (figure * 1_000.0).round() / 1_000.0 + 0.0;
+                let _ = writeln!(text, "{name:?} = {figure}");
+            }
+        }
+        text
+    }
+
+    /// Holds figures that were measured here against those that were accepted.
+    pub(super) fn compare(&self, machine: &Machine, measured: &Figures) -> Comparison {
+        let mut found = Comparison::default();
+        for (section, figures) in measured {
+            if section == "instructions" && *machine != self.machine {
+                let Machine { arch, rustc } = &self.machine;
+                let note =
+                    format!("instructions are those of {arch} and rustc {rustc}: not compared");
+                found.notes.push(note);
+                continue;
+            }
+            let tolerance = self
+                .tolerance
+                .get(section)
+                .copied()
+                .unwrap_or(Tolerance::EXACT);
+            let accepted = self.figures.get(section);
+            for (name, figure) in figures {
+                let Some(was) = accepted.and_then(|accepted| accepted.get(name)) else {
+                    found.notes.push(format!(
+                        "{section} of {name} is not in the baseline: record it"
+                    ));
+                    continue;
+                };
+                let allowed = tolerance.of(*was);
+                let name = format!("{section}, {name}: baseline {was}");
+                if *figure < was - allowed {
+                    let note = format!("{name}, now {figure:.3}: record the improvement");
+                    found.notes.push(note);
+                }
+                found.rows.push(Row {
+                    name,
+                    measured: *figure,
+                    most: was + allowed,
+                });
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(section: &str, figure: f64) -> Figures {
+        let of = BTreeMap::from([("get, mock".to_owned(), figure)]);
+        BTreeMap::from([(section.to_owned(), of)])
+    }
+
+    fn machine(rustc: &str) -> Machine {
+        Machine::here(&format!("rustc {rustc} (abc 2026-01-01)")).unwrap()
+    }
+
+    fn misses(section: &str, was: f64, is: f64) -> (usize, usize) {
+        let baseline = Baseline::of(machine("1.95.0"), figures(section, was), None);
+        let found = baseline.compare(&machine("1.95.1"), &figures(section, is));
+        let missed = found.rows.iter().filter(|row| !row.holds()).count();
+        (missed, found.notes.len())
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let mut all = figures("instructions", 7_504.126);
+        all.append(&mut figures("allocations", -0.0));
+        let baseline = Baseline::of(machine("1.95.0"), all, None);
+        let text = baseline.write();
+        assert_eq!(Baseline::read(&text).unwrap(), baseline, "{text}");
+        assert!(text.contains("\"get, mock\" = 0\n"), "{text}");
+        assert!(Baseline::read("[machine]\narch = 1\n").is_err());
+    }
+
+    #[test]
+    fn growth_beyond_the_tolerance_is_a_miss_and_less_is_a_hint() {
+        assert_eq!(misses("instructions", 1_000.0, 1_030.0), (0, 0));
+        assert_eq!(misses("instructions", 1_000.0, 1_031.0), (1, 0));
+        assert_eq!(misses("instructions", 1_000.0, 969.0), (0, 1));
+        assert_eq!(misses("allocations", 1.0, 1.001), (1, 0));
+        assert_eq!(misses("allocations", 0.0, 0.0), (0, 0));
+        assert_eq!(misses("system_calls", 1.0, 1.002), (0, 0));
+        assert_eq!(misses("system_calls", 1.0, 1.003), (1, 0));
+        assert_eq!(misses("instructions", 1_000.0, f64::NAN), (1, 0));
+    }
+
+    #[test]
+    fn another_compiler_makes_other_instructions_and_a_new_figure_no_miss() {
+        let baseline = Baseline::of(machine("1.95.0"), figures("instructions", 1.0), None);
+        let found = baseline.compare(&machine("1.96.0"), &figures("instructions", 9.0));
+        assert_eq!((found.rows.len(), found.notes.len()), (0, 1));
+        let found = baseline.compare(&machine("1.95.0"), &figures("allocations", 9.0));
+        assert_eq!((found.rows.len(), found.notes.len()), (0, 1));
+    }
+}
