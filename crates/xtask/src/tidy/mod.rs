@@ -1,4 +1,4 @@
-//! `tidy`: the house rules that clippy does not know, each a function over source texts.
+//! `tidy`: the house rules that clippy does not know, each a function over source texts (and one over the history).
 
 use std::fmt;
 use std::path::Path;
@@ -10,6 +10,7 @@ use source::Source;
 
 mod arrows;
 mod async_docs;
+mod baseline;
 mod claims;
 mod features;
 mod limits;
@@ -55,7 +56,7 @@ impl Violation {
 
 type Rule = fn(&[Source]) -> Vec<Violation>;
 
-const RULES: [(&str, Rule); 11] = [
+const RULES: [(&str, Rule); 12] = [
     ("imports point downward", arrows::check),
     (
         "core names no socket, clock, thread or runtime",
@@ -72,6 +73,7 @@ const RULES: [(&str, Rule); 11] = [
     ("few files spawn", spawning::check),
     ("the README shows code that compiles", quickstart::check),
     ("claims stand on tests", claims::check),
+    ("the baseline is changed by itself", baseline::check),
     ("no loose ends", words::check),
 ];
 
