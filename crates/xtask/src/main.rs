@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+mod alone;
 mod check;
 mod fuzz;
 mod gates;
@@ -78,6 +79,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         ("fuzz", rest) => fuzz::run(&fuzz::Options::parse(rest)?),
         ("mutants", rest) => mutants::run(&mutants::Options::parse(rest)?),
         ("gates", rest) => gates::run(&gates::Options::parse(rest)?),
+        // What `test` runs inside a network of its own.
+        ("alone", rest) => alone::run(rest),
         ("heap", []) => heap::run(),
         ("peers", rest) => peers::run(rest),
         ("help" | "-h" | "--help", _) => {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::{check, fuzz, gates, heap, loom, run, shuttle, tools};
+use crate::{alone, check, fuzz, gates, heap, loom, shuttle, tools};
 
 /// One part: what it is called, the command that runs it alone, and what it does.
 struct Part {
@@ -22,19 +22,18 @@ const PARTS: [Part; 9] = [
     Part {
         name: "tests",
         again: "cargo test --workspace --exclude turbohttp-peers",
-        run: || run::cargo_with(&["test", "--workspace", "--exclude", "turbohttp-peers"]),
+        run: || alone::cargo_test(&["--workspace", "--exclude", "turbohttp-peers"]),
     },
     Part {
         name: "tests without default features",
         again: "cargo test -p turbohttp --no-default-features --lib",
-        run: || run::cargo_with(&["test", "-p", "turbohttp", "--no-default-features", "--lib"]),
+        run: || alone::cargo_test(&["-p", "turbohttp", "--no-default-features", "--lib"]),
     },
     Part {
         name: "tests with tracing",
         again: "cargo test -p turbohttp --features tracing --test tracing",
         run: || {
-            run::cargo_with(&[
-                "test",
+            alone::cargo_test(&[
                 "-p",
                 "turbohttp",
                 "--features",

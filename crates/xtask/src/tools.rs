@@ -13,7 +13,7 @@ pub(crate) struct Tool {
 }
 
 /// Real servers and clients for the tests, and what counts for the gates.
-pub(crate) const ALL: [Tool; 5] = [
+pub(crate) const ALL: [Tool; 6] = [
     Tool {
         program: "nginx",
         package: "nginx-light",
@@ -33,6 +33,11 @@ pub(crate) const ALL: [Tool; 5] = [
     Tool {
         program: "heaptrack",
         package: "heaptrack",
+    },
+    // Switches loopback on in a network of the tests' own.
+    Tool {
+        program: "ip",
+        package: "iproute2",
     },
 ];
 

@@ -1,6 +1,7 @@
 //! The baseline is changed by itself: a commit that changes it changes nothing else, so that what is
 //! accepted is seen, and reviewed, as such.
 
+use std::path::Path;
 use std::process::Command;
 
 use super::Violation;
@@ -14,13 +15,13 @@ const COMMIT: &str = "commit ";
 /// Looks at the history rather than at the texts. Where there is none, as in an archive of the
 /// sources, there is nothing to see.
 pub(super) fn check(_sources: &[Source]) -> Vec<Violation> {
-    history().map_or_else(Vec::new, |history| in_company(&history))
+    history(run::root()).map_or_else(Vec::new, |history| in_company(&history))
 }
 
 /// The commits that touched the baseline, each with every file that it touched.
-fn history() -> Option<String> {
+fn history(root: &Path) -> Option<String> {
     let mut git = Command::new("git");
-    git.current_dir(run::root())
+    git.current_dir(root)
         .args(["log", "--full-diff", "--name-only", "--relative"]);
     git.args([&format!("--format={COMMIT}%h"), "--", FILE]);
     let output = git.output().ok()?;
@@ -66,11 +67,48 @@ mod tests {
         );
     }
 
+    /// The same through git itself, in a repository of its own.
     #[test]
-    fn the_history_of_this_repository_can_be_read() {
-        // A checkout has one; an archive, or a copy of the sources, does not.
-        if run::root().join(".git").exists() {
-            assert!(history().is_some_and(|history| history.is_empty() || history.contains(FILE)));
+    fn a_planted_commit_is_found_in_a_history() {
+        let root = std::env::temp_dir().join(format!("turbohttp-tidy-{}", std::process::id()));
+        let file = root.join(FILE);
+        let git = |arguments: &[&str]| {
+            let who = [
+                "-c",
+                "user.name=x",
+                "-c",
+                "user.email=x@a.test",
+                "-c",
+                "commit.gpgsign=false",
+            ];
+            let output = Command::new("git")
+                .current_dir(&root)
+                .args(who)
+                .args(arguments)
+                .output();
+            assert!(
+                output.is_ok_and(|output| output.status.success()),
+                "git {arguments:?}"
+            );
+        };
+        if Command::new("git").arg("--version").output().is_err() {
+            return;
         }
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        assert!(history(&root).is_none_or(|history| history.is_empty()));
+        git(&["init", "--quiet"]);
+        for (baseline, code, found) in [("a", "a", 1), ("b", "a", 1), ("b", "b", 1), ("c", "c", 2)]
+        {
+            std::fs::write(&file, baseline).unwrap();
+            std::fs::write(root.join("code.rs"), code).unwrap();
+            git(&["add", "."]);
+            git(&["commit", "--quiet", "-m", "x"]);
+            assert_eq!(
+                in_company(&history(&root).unwrap()).len(),
+                found,
+                "{baseline} {code}"
+            );
+        }
+        std::fs::remove_dir_all(&root).unwrap();
     }
 }

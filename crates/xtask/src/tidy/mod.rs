@@ -14,6 +14,7 @@ mod baseline;
 mod claims;
 mod features;
 mod limits;
+mod loopback;
 mod purity;
 mod quickstart;
 mod size;
@@ -56,7 +57,7 @@ impl Violation {
 
 type Rule = fn(&[Source]) -> Vec<Violation>;
 
-const RULES: [(&str, Rule); 12] = [
+const RULES: [(&str, Rule); 13] = [
     ("imports point downward", arrows::check),
     (
         "core names no socket, clock, thread or runtime",
@@ -74,6 +75,7 @@ const RULES: [(&str, Rule); 12] = [
     ("the README shows code that compiles", quickstart::check),
     ("claims stand on tests", claims::check),
     ("the baseline is changed by itself", baseline::check),
+    ("nothing reaches another machine", loopback::check),
     ("no loose ends", words::check),
 ];
 

@@ -1,0 +1,97 @@
+//! Nothing in the sources could reach another machine: addresses are loopback ones or those that are
+//! kept for documentation, and tests name no host that exists (S68).
+//!
+//! Where the system permits it, `cargo xtask test` also takes the network away ([`crate::alone`]); this
+//! holds everywhere.
+
+use std::net::Ipv4Addr;
+
+use super::Violation;
+use super::source::Source;
+
+/// Ends of names that anybody can register. Others are kept for tests (RFC 2606), or name nothing.
+const PUBLIC: [&str; 8] = [".com", ".net", ".org", ".io", ".dev", ".rs", ".de", ".eu"];
+
+/// Names below public ends that are kept for documentation (RFC 2606).
+const KEPT: [&str; 3] = ["example.com", "example.net", "example.org"];
+
+/// The rule's own planted violations.
+const OWN: &str = "crates/xtask/src/tidy/loopback.rs";
+
+pub(super) fn check(sources: &[Source]) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for source in sources
+        .iter()
+        .filter(|source| source.is_rust() && source.path != OWN)
+    {
+        for (number, line) in source.lines() {
+            let address = addresses(line).find(|address| !is_harmless(*address));
+            if let Some(address) = address {
+                let message =
+                    format!("{address} is neither a loopback address nor one for documentation");
+                violations.push(Violation::at(source, number, message));
+            }
+            let host = hosts(line).find(|host| source.is_test() && is_public(host));
+            if let Some(host) = host {
+                let message =
+                    format!("a test names {host}, which may exist; take .test or .example");
+                violations.push(Violation::at(source, number, message));
+            }
+        }
+    }
+    violations
+}
+
+/// The IPv4 addresses in a line.
+fn addresses(line: &str) -> impl Iterator<Item = Ipv4Addr> {
+    let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
+    words.filter_map(|word| word.trim_matches('.').parse().ok())
+}
+
+fn is_harmless(address: Ipv4Addr) -> bool {
+    address.is_loopback()
+        || address.is_unspecified()
+        || address.is_broadcast()
+        || address.is_documentation()
+}
+
+/// The hosts of the URLs in a line.
+fn hosts(line: &str) -> impl Iterator<Item = &str> {
+    let rests = line.split("://").skip(1);
+    rests.map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-');
+        &rest[..end.unwrap_or(rest.len())]
+    })
+}
+
+fn is_public(host: &str) -> bool {
+    let is_kept = |kept: &&str| host == *kept || host.ends_with(&format!(".{kept}"));
+    PUBLIC.iter().any(|end| host.ends_with(end)) && !KEPT.iter().any(is_kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plant;
+    use super::*;
+
+    #[test]
+    fn addresses_and_hosts_of_others_are_found() {
+        let broken = |path: &str, line: &str| check(&[plant(path, line)]).len();
+        let (test, code) = ("crates/a/tests/b.rs", "crates/a/src/b.rs");
+        for line in ["\"8.8.8.8:53\"", "[(10.0.0.1)]", "let a = \"1.1.1.1\";"] {
+            assert_eq!((broken(test, line), broken(code, line)), (1, 1), "{line}");
+        }
+        for line in [
+            "get(\"https://crates.io/x\")",
+            "\"http://www.rust-lang.org\"",
+        ] {
+            assert_eq!((broken(test, line), broken(code, line)), (1, 0), "{line}");
+        }
+        for line in [
+            "127.0.0.1:80 0.0.0.0 192.0.2.1 198.51.100.7 1.2.3 1.2.3.4.5 v1.88.0.x",
+            "http://a.test https://example.com/ http://x.example.org http://{addr}/ http://localhost:1",
+        ] {
+            assert_eq!((broken(test, line), broken(code, line)), (0, 0), "{line}");
+        }
+    }
+}
