@@ -147,6 +147,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     show(&rows)?;
     if options.proves && can_count {
         prove::instructions(&counted, &bounds)?;
+        if let Some(baseline) = committed()? {
+            prove::baseline(&counted, &baseline, &machine()?)?;
+        }
     }
     if options.proves && can_trace {
         prove::system_calls(&counted, &bounds)?;

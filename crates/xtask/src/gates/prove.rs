@@ -8,12 +8,19 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 
+use super::baseline::{Baseline, Machine};
 use super::bounds::Figures;
 use super::outside::{Counted, Lengths};
 use super::{Row, against};
 
 /// Far beyond the bound of every kind of work.
 const MANY_INSTRUCTIONS: &str = "20000_instructions";
+
+/// Far within every bound, and beyond what the baseline tolerates.
+const SOME_INSTRUCTIONS: &str = "2000_instructions";
+
+/// A kind of work that has a baseline and no bound.
+const UNBOUNDED: &str = "layered";
 
 /// What is planted for system calls, and the gates that miss because of it: a call that fails is a
 /// call.
@@ -36,6 +43,24 @@ pub(super) fn instructions(counted: &Counted, bounds: &Figures) -> Result<()> {
         let figures = BTreeMap::from([(work.clone(), measured)]);
         misses_only("instructions", &figures, bounds, &[work], MANY_INSTRUCTIONS)?;
     }
+    Ok(())
+}
+
+/// Proves that the baseline finds a growth that no gate would: this work has no bound of its own.
+pub(super) fn baseline(counted: &Counted, baseline: &Baseline, here: &Machine) -> Result<()> {
+    let measured = counted.instructions(UNBOUNDED, Some(SOME_INSTRUCTIONS), Lengths::SHORT)?;
+    let measured = BTreeMap::from([(UNBOUNDED.to_owned(), measured)]);
+    let found = baseline.compare(
+        here,
+        &BTreeMap::from([("instructions".to_owned(), measured)]),
+    );
+    let missed = found.rows.iter().filter(|row| !row.holds()).count();
+    // Another machine's baseline is not compared, which was said already.
+    ensure!(
+        missed == found.rows.len(),
+        "the baseline did not notice {SOME_INSTRUCTIONS}"
+    );
+    println!("ok   with {SOME_INSTRUCTIONS} planted: {missed} of the baseline missed");
     Ok(())
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Ground {
     pub(super) queue: RequestQueue,
     pub(super) server: Server,
     quiet_within: Duration,
-    /// Tasks that live as long as the ground: the workers of the queue, and the janitors.
+    /// How the requests ended, so that a report can show that every kind was there.
     seen: Mutex<Seen>,
 }
 
