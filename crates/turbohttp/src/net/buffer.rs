@@ -75,22 +75,13 @@ impl ReadBuffer {
             self.has_waited = true;
             return Poll::Pending;
         }
-        let has_waited = self.has_waited;
         let space = self.space(pool);
         let room = space.len();
-        let now = if has_waited {
-            stream.read_now(space)
-        } else {
-            None
-        };
-        let polled = match now {
-            Some(read) => Poll::Ready(read),
-            None => {
-                let mut read = ReadBuf::new(space);
-                let polled = Pin::new(stream).poll_read(cx, &mut read);
-                polled.map_ok(|()| read.filled().len())
-            }
-        };
+        let mut read = ReadBuf::new(space);
+        // Not `try_read`: only this notes that a short read has left nothing behind, so that the look at
+        // the connection before its next use is no system call.
+        let polled = Pin::new(stream).poll_read(cx, &mut read);
+        let length = read.filled().len();
         match polled {
             Poll::Pending => {
                 // A wait may be long: what is not needed meanwhile goes back.
@@ -100,7 +91,7 @@ impl ReadBuffer {
                 Poll::Pending
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(length)) => {
+            Poll::Ready(Ok(())) => {
                 self.has_waited = false;
                 self.end += length;
                 self.largest_read = self.largest_read.max(length);

@@ -140,17 +140,10 @@ impl Stream {
     /// its answer anyway.
     pub(crate) fn write_now(&mut self, bytes: &[u8]) -> Option<io::Result<usize>> {
         match self {
-            Stream::Plain(tcp) => unless_it_would_block(tcp.try_write(bytes)),
-            #[cfg(feature = "rustls")]
-            Stream::Tls(_) => None,
-        }
-    }
-
-    /// Reads what has come; `None` if nothing has, or this cannot be told. Costs the task nothing of its
-    /// budget either: for the first read after a wait only.
-    pub(crate) fn read_now(&mut self, space: &mut [u8]) -> Option<io::Result<usize>> {
-        match self {
-            Stream::Plain(tcp) => unless_it_would_block(tcp.try_read(space)),
+            Stream::Plain(tcp) => match tcp.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+                written => Some(written),
+            },
             #[cfg(feature = "rustls")]
             Stream::Tls(_) => None,
         }
@@ -178,13 +171,6 @@ impl Stream {
             #[cfg(feature = "rustls")]
             Stream::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
         }
-    }
-}
-
-fn unless_it_would_block(done: io::Result<usize>) -> Option<io::Result<usize>> {
-    match done {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-        done => Some(done),
     }
 }
 
