@@ -27,6 +27,7 @@ mod mutants;
 mod peers;
 mod run;
 mod shuttle;
+mod soak;
 mod test;
 mod tidy;
 mod tools;
@@ -42,6 +43,7 @@ usage: cargo xtask COMMAND
   fuzz [--seconds N] [--address-sanitizer] [TARGET]
                                  each fuzz target for N seconds (5)
   mutants [--row ROW] [--list]   wrong implementations, each of which a test must catch
+  soak [--minutes N]             a storm of real sockets for N minutes (3): ids, memory, descriptors
   gates [--prove] [--record]     what a request costs, against gates.toml and the baseline; shows that each
                                  gate can miss; writes the baseline
   heap                           allocations per request by heap profilers, beside our own count
@@ -78,6 +80,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         ("shuttle", []) => shuttle::run(),
         ("fuzz", rest) => fuzz::run(&fuzz::Options::parse(rest)?),
         ("mutants", rest) => mutants::run(&mutants::Options::parse(rest)?),
+        ("soak", rest) => soak::run(&soak::Options::parse(rest)?),
         ("gates", rest) => gates::run(&gates::Options::parse(rest)?),
         // What `test` runs inside a network of its own.
         ("alone", rest) => alone::run(rest),
