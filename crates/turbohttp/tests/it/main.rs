@@ -9,10 +9,14 @@
     reason = "tests panic, say what they skip, spawn and hold futures as their users do"
 )]
 
+mod alone;
 mod budget;
 mod cancel;
 mod client;
+mod defaults;
 mod elsewhere;
+mod flood;
+mod forgotten;
 mod lab;
 mod limits;
 #[cfg(unix)]

@@ -82,14 +82,27 @@ impl Crew {
                 })
             })
             .collect();
-        for (id, task) in tasks.into_iter().enumerate() {
-            match task.await {
-                Ok(Some(outcome)) => self.oracle.settle(id, outcome),
-                // It has complained.
-                Ok(None) => {}
-                Err(error) if error.is_panic() => self.oracle.settle(id, Outcome::Panicked),
-                Err(error) => self.oracle.complain(format!("task of order {id}: {error}")),
+        let all = async {
+            for (id, task) in tasks.into_iter().enumerate() {
+                match task.await {
+                    Ok(Some(outcome)) => self.oracle.settle(id, outcome),
+                    // It has complained.
+                    Ok(None) => {}
+                    Err(error) if error.is_panic() => self.oracle.settle(id, Outcome::Panicked),
+                    Err(error) => self.oracle.complain(format!("task of order {id}: {error}")),
+                }
             }
+        };
+        if tokio::time::timeout(self.hang(), all).await.is_err() {
+            self.oracle.complain("the storm never ends".to_owned());
+        }
+    }
+
+    /// Far longer than any storm takes; on a paused clock it is over at once when nothing moves.
+    fn hang(&self) -> Duration {
+        match self.pace {
+            Pace::Clock => Duration::from_secs(24 * 60 * 60),
+            Pace::Turns => Duration::from_secs(120),
         }
     }
 

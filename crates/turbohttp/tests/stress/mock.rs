@@ -52,10 +52,6 @@ fn storm(seed: u64, runtime: &Runtime, pace: Pace) -> Vec<Option<Outcome>> {
 /// The accounts at the end: the oracle has no complaint, the client agrees, and nothing is left.
 async fn settle(crew: &Crew, pace: Pace) {
     let seed = crew.plan.seed;
-    for queue in [&crew.queued, &crew.streamed] {
-        let stopped = queue.stop(Shutdown::default()).await;
-        assert_eq!(stopped.accepted, 0, "seed {seed}: {stopped}");
-    }
     let events = crew.oracle.events();
     println!("seed {seed}: {events:?}");
     let complaints = crew.oracle.complaints();
@@ -74,6 +70,10 @@ async fn settle(crew: &Crew, pace: Pace) {
             hit >= floor || !is_asked,
             "seed {seed}: {event} hit {hit} times: {events:?}"
         );
+    }
+    for queue in [&crew.queued, &crew.streamed] {
+        let stopped = queue.stop(Shutdown::default()).await;
+        assert_eq!(stopped.accepted, 0, "seed {seed}: {stopped}");
     }
     agree_on_counts(crew, pace);
     agree_on_queues(crew, pace);

@@ -1,7 +1,7 @@
 //! Claims in the guide stand on tests that exist: every test that a page names is a test function.
 
-use super::Violation;
 use super::source::Source;
+use super::{Violation, functions};
 
 /// Where the pages are.
 const PAGES: &str = "/docs/";
@@ -10,7 +10,10 @@ const PAGES: &str = "/docs/";
 const INTRODUCTIONS: [&str; 3] = ["(test `", "(tests `", "| **tests** |"];
 
 pub(super) fn check(sources: &[Source]) -> Vec<Violation> {
-    let tests: Vec<&str> = sources.iter().flat_map(functions).collect();
+    let tests: Vec<&str> = functions::all(sources)
+        .into_iter()
+        .map(|test| test.name)
+        .collect();
     let pages = sources.iter().filter(|source| is_page(source));
     pages.flat_map(|page| missing(page, &tests)).collect()
 }
@@ -42,22 +45,6 @@ fn names(text: &str) -> Vec<&str> {
         }
     }
     names
-}
-
-/// The functions that a source declares right behind an attribute of a test.
-fn functions(source: &Source) -> Vec<&str> {
-    let mut functions = Vec::new();
-    let mut is_test = false;
-    for line in source.text.lines().map(str::trim) {
-        if line.starts_with("#[") && line.contains("test") && !line.starts_with("#[cfg") {
-            is_test = true;
-        } else if let Some((_, rest)) = line.split_once("fn ")
-            && std::mem::take(&mut is_test)
-        {
-            functions.extend(rest.split(['(', '<']).next());
-        }
-    }
-    functions
 }
 
 #[cfg(test)]

@@ -11,8 +11,11 @@ use source::Source;
 mod arrows;
 mod async_docs;
 mod baseline;
+mod bounded;
 mod claims;
+mod coverage;
 mod features;
+mod functions;
 mod limits;
 mod loopback;
 mod purity;
@@ -57,7 +60,7 @@ impl Violation {
 
 type Rule = fn(&[Source]) -> Vec<Violation>;
 
-const RULES: [(&str, Rule); 13] = [
+const RULES: [(&str, Rule); 15] = [
     ("imports point downward", arrows::check),
     (
         "core names no socket, clock, thread or runtime",
@@ -71,11 +74,16 @@ const RULES: [(&str, Rule); 13] = [
         async_docs::check,
     ),
     ("every limit is used", limits::check),
+    ("nothing grows without a bound", bounded::check),
     ("few files spawn", spawning::check),
     ("the README shows code that compiles", quickstart::check),
     ("claims stand on tests", claims::check),
     ("the baseline is changed by itself", baseline::check),
     ("nothing reaches another machine", loopback::check),
+    (
+        "every row of the checklist is tested or deferred",
+        coverage::check,
+    ),
     ("no loose ends", words::check),
 ];
 
@@ -105,6 +113,11 @@ pub(crate) fn run() -> Result<()> {
 /// Whether `path` lies in the sources of crate `name`.
 fn is_in_crate(path: &str, name: &str) -> bool {
     Path::new(path).starts_with(Path::new("crates").join(name).join("src"))
+}
+
+/// Whether `path` lies somewhere below `folder`.
+fn is_in_folder(path: &str, folder: &str) -> bool {
+    Path::new(path).starts_with(folder)
 }
 
 #[cfg(test)]
