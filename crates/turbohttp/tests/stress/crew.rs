@@ -78,16 +78,17 @@ impl Crew {
                 let crew = self.clone();
                 tokio::spawn(async move {
                     crew.pace.patience(crew.plan.orders[id].arrives).await;
-                    crew.carry_out(id).await
+                    // None has complained. A panic is for whoever joins.
+                    if let Some(outcome) = crew.carry_out(id).await {
+                        crew.oracle.settle(id, outcome);
+                    }
                 })
             })
             .collect();
         let all = async {
             for (id, task) in tasks.into_iter().enumerate() {
                 match task.await {
-                    Ok(Some(outcome)) => self.oracle.settle(id, outcome),
-                    // It has complained.
-                    Ok(None) => {}
+                    Ok(()) => {}
                     Err(error) if error.is_panic() => self.oracle.settle(id, Outcome::Panicked),
                     Err(error) => self.oracle.complain(format!("task of order {id}: {error}")),
                 }
