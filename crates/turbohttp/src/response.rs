@@ -287,6 +287,13 @@ impl Response {
         }
     }
 
+    /// Keeps the permit of an attempt until the body has ended, or gives it back if it has.
+    pub(crate) fn keep_permit(&mut self, permit: Pass) {
+        if !self.has_ended() {
+            self.context.keep_permit(permit);
+        }
+    }
+
     /// Takes over what others have recorded for this request's timeline.
     pub(crate) fn gather_events(&mut self) {
         let Context {

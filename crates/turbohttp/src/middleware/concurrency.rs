@@ -30,9 +30,11 @@ impl<T> Limited<T> {
 
 impl<T: Transport> Transport for Limited<T> {
     async fn send(&self, mut request: Request) -> Result<Response> {
+        // Held here, and not by the request: a transport that lets go of that works on.
         let permit = admit(&self.control, &mut request.context).await?;
-        request.context.keep_permit(permit);
-        self.next.send(request).await
+        let mut response = self.next.send(request).await?;
+        response.keep_permit(permit);
+        Ok(response)
     }
 
     fn close(&self) -> Result<()> {

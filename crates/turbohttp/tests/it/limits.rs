@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use turbohttp::{
-    Client, ConcurrencyLimiter, ErrorKind, Limits, Middleware, Phase, Priority, Request, Response,
-    Result, Shutdown, Timeouts, Transport,
+    Client, ConcurrencyLimiter, Error, ErrorKind, Limits, Middleware, Phase, Priority, Request,
+    Response, Result, Shutdown, Timeouts, Transport,
 };
 use turbohttp_loopback::{Options, Server};
 
@@ -149,6 +149,42 @@ async fn holds_to_the_end(client: Result<Client>, url: &str) {
     read(&mut third).await.unwrap();
     assert_eq!(client.client_audit().admission.running, 0);
     drop((first, third));
+}
+
+/// A transport that lets go of its request at once, and works on until it fails.
+struct Careless;
+
+impl Transport for Careless {
+    async fn send(&self, request: Request) -> Result<Response> {
+        drop(request);
+        tokio::time::sleep(MS).await;
+        Err(Error::new(ErrorKind::Transport, "nothing came of it"))
+    }
+}
+
+/// Hands on what it is given.
+struct Through;
+
+impl Middleware for Through {
+    async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
+        next.send(request).await
+    }
+}
+
+/// S25: the work is over when the transport is, whatever it does with the request.
+#[tokio::test(start_paused = true)]
+async fn the_permit_is_held_while_the_transport_works() {
+    let limits = Limits::default().per_host(1);
+    let bare = Client::builder().limits(limits).transport(Careless).build();
+    let layered = Client::builder().limits(limits).with(Through);
+    for client in [bare, layered.transport(Careless).build()] {
+        let client = TestClient::from(client.unwrap());
+        let mut first = Box::pin(client.get("http://a/").send());
+        poll_pending(&mut first);
+        assert_eq!(client.client_audit().admission.running, 1);
+        assert!(first.await.is_err());
+        assert_eq!(client.client_audit().admission.running, 0);
+    }
 }
 
 /// S29: a wait is in the timeline by what caused it, to the nanosecond of the clock, and only if there
