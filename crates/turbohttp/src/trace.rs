@@ -26,7 +26,9 @@ mod imp {
             RequestSpan(tracing::debug_span!(target: "turbohttp", "request", %method, origin))
         }
 
-        pub(crate) fn around<F: Future>(self, sending: F) -> Spanned<F> {
+        /// Begins inside the span what is polled inside it: a transport may do some of its work at once.
+        pub(crate) fn around<F: Future>(self, begin: impl FnOnce() -> F) -> Spanned<F> {
+            let sending = self.0.in_scope(begin);
             sending.instrument(self.0)
         }
     }
@@ -56,8 +58,8 @@ mod imp {
         }
 
         #[inline]
-        pub(crate) fn around<F>(self, sending: F) -> Spanned<F> {
-            sending
+        pub(crate) fn around<F>(self, begin: impl FnOnce() -> F) -> Spanned<F> {
+            begin()
         }
     }
 

@@ -1,4 +1,5 @@
-//! S30: at the levels that programs show by default, nothing is said, whatever happens.
+//! S30: at the levels that programs show by default, nothing is said, whatever happens; and what
+//! transports do belongs to the request's span.
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -18,6 +19,8 @@ use turbohttp::{Client, Limits, MockReply, MockTransport, Shutdown, StatusCode};
 struct Counter {
     quiet: Arc<AtomicU64>,
     loud: Arc<AtomicU64>,
+    /// How many spans have been entered and not left.
+    depth: Arc<AtomicU64>,
 }
 
 impl Counter {
@@ -49,9 +52,13 @@ impl Subscriber for Counter {
 
     fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
 
-    fn enter(&self, _span: &Id) {}
+    fn enter(&self, _span: &Id) {
+        self.depth.fetch_add(1, Ordering::Relaxed);
+    }
 
-    fn exit(&self, _span: &Id) {}
+    fn exit(&self, _span: &Id) {
+        self.depth.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,4 +87,21 @@ async fn ten_thousand_requests_say_nothing_aloud() {
     assert_eq!(counter.loud.load(Ordering::Relaxed), 0);
     // It was listening: a span for each that was sent, an event for each that waited.
     assert!(counter.quiet.load(Ordering::Relaxed) > 10_000);
+}
+
+/// What a transport does before its future is polled is inside as well.
+#[tokio::test]
+async fn transports_work_inside_the_span() {
+    let counter = Counter::default();
+    let _guard = tracing::subscriber::set_default(counter.clone());
+    let (depth, seen) = (counter.depth.clone(), Arc::new(AtomicU64::new(u64::MAX)));
+    let sees = seen.clone();
+    let mock = MockTransport::with_handler(move |_| {
+        sees.store(depth.load(Ordering::Relaxed), Ordering::Relaxed);
+        MockReply::new(StatusCode::OK)
+    });
+    let client = Client::builder().transport(mock).build().unwrap();
+    client.get("http://a/").send().await.unwrap();
+    assert_eq!(seen.load(Ordering::Relaxed), 1);
+    assert_eq!(counter.depth.load(Ordering::Relaxed), 0, "left again");
 }

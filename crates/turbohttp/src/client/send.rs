@@ -51,7 +51,10 @@ impl<'a> ClientSend<'a> {
 
     /// Everything before the transport; most requests pass through it at once.
     fn poll_admission(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        let request = self.request.as_mut().expect("polled after it was ready");
+        let request = self
+            .request
+            .as_mut()
+            .expect("not polled after it was ready");
         match &mut self.pass {
             None => {
                 let (pass, state) = self.inner.let_in(&mut request.context, cx.waker())?;
@@ -66,11 +69,16 @@ impl<'a> ClientSend<'a> {
         Poll::Ready(Ok(()))
     }
 
+    /// Gives the request to the transport, unless a close has cut it off by now.
     #[inline]
     fn hand_over(&mut self) {
+        if self.pass.as_ref().is_some_and(Pass::is_cut) {
+            return;
+        }
         if let Some(request) = self.request.take() {
             let span = RequestSpan::new(request.method(), request.context.url.origin());
-            self.sending = Some(span.around(self.inner.transport.send(request)));
+            let transport = &self.inner.transport;
+            self.sending = Some(span.around(|| transport.send(request)));
         }
     }
 
@@ -78,6 +86,7 @@ impl<'a> ClientSend<'a> {
     #[inline]
     fn end(&mut self, sent: Result<Response>) -> Result<Response> {
         self.sending = None;
+        self.request = None;
         let pass = self.pass.take();
         match sent {
             Ok(mut response) => {
@@ -107,23 +116,22 @@ impl Future for ClientSend<'_> {
         if this.sending.is_none()
             && let Err(error) = ready!(this.poll_admission(cx))
         {
-            // Its pass knows how it ended.
+            // Its pass knows how it ended; nothing of it is left that could be polled once more.
             this.pass = None;
+            this.request = None;
             return Poll::Ready(Err(error));
         }
-        let (Some(sending), Some(pass)) = (&mut this.sending, &mut this.pass) else {
-            unreachable!("a request that is with the transport has a pass");
-        };
+        let pass = this.pass.as_mut().expect("it has come in");
         // Unless a close cuts it off.
-        let sent = match pass.is_cut() {
-            true => Err(Error::closed()),
-            false => match Pin::new(sending).poll(cx) {
+        let sent = match &mut this.sending {
+            Some(sending) if !pass.is_cut() => match Pin::new(sending).poll(cx) {
                 Poll::Ready(sent) => sent,
                 Poll::Pending => {
                     ready!(pass.poll_cut(cx));
                     Err(Error::closed())
                 }
             },
+            _ => Err(Error::closed()),
         };
         Poll::Ready(this.end(sent))
     }

@@ -168,11 +168,12 @@ impl Transport for NetTransport {
 /// may lead back to a new one.
 pub(crate) struct NetSend<'a> {
     net: &'a NetTransport,
-    /// `None` while a connection is made, which takes it along, and at the end.
-    request: Option<Request>,
-    connection: Option<Box<Connection>>,
+    // Before the request: on every way out the connection goes first.
     /// How a connection is come by where no idle one will do as it is.
     way: Option<Way<'a>>,
+    connection: Option<Box<Connection>>,
+    /// `None` while a connection is made, which takes it along, and at the end.
+    request: Option<Request>,
 }
 
 enum Way<'a> {
@@ -190,9 +191,9 @@ impl<'a> NetSend<'a> {
     pub(crate) fn new(net: &'a NetTransport, request: Request) -> NetSend<'a> {
         NetSend {
             net,
-            request: Some(request),
-            connection: None,
             way: None,
+            connection: None,
+            request: Some(request),
         }
     }
 

@@ -50,6 +50,7 @@ impl Upload {
         self.body_taken = 0;
         self.sent_bytes = 0;
         self.source_ended = false;
+        self.failure = None;
         &mut self.out
     }
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -149,6 +149,34 @@ async fn holds_to_the_end(client: Result<Client>, url: &str) {
     read(&mut third).await.unwrap();
     assert_eq!(client.client_audit().admission.running, 0);
     drop((first, third));
+}
+
+/// A send that was refused is over: it holds nothing, however long its future is kept.
+#[tokio::test(start_paused = true)]
+async fn a_refused_send_holds_nothing() {
+    let limits = Limits::default().per_host(1).waiting(1);
+    let (client, lab) = lab(limits.waiting_per_host(1));
+    let mut first = Box::pin(client.get("http://a/ms/10").send());
+    let mut second = Box::pin(client.get("http://a/ms/10").send());
+    poll_pending(&mut first);
+    poll_pending(&mut second);
+    let mut third = Box::pin(client.send(client.get("http://a/ms/10").build().unwrap()));
+    let mut cx = Context::from_waker(Waker::noop());
+    let refused = pin!(&mut third).poll(&mut cx);
+    let kind = match refused {
+        Poll::Ready(Err(error)) => error.kind(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(kind, ErrorKind::Full);
+    assert_eq!(client.stats().requests, 2, "its context is back");
+    // It would have room now; and would panic, were it asked again.
+    drop((first, second));
+    let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut cx = Context::from_waker(Waker::noop());
+        pin!(&mut third).poll(&mut cx).is_ready()
+    }));
+    assert!(again.is_err());
+    assert_eq!(lab.book().entered, 1, "the first alone was sent");
 }
 
 /// A transport that lets go of its request at once, and works on until it fails.
