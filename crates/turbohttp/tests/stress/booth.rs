@@ -35,6 +35,9 @@ const WORK_TURNS: u64 = 16;
 /// How long the first ones wait for the house to be full; far longer than it takes.
 const GATHERING_TURNS: u64 = 100_000;
 
+/// Longer than anybody's patience.
+pub(crate) const NEVER_STEPS: u64 = 1_000_000;
+
 /// Steps of patience for one turn: storms of turns are short.
 const PATIENCE_STEPS: u64 = 8;
 
@@ -77,7 +80,10 @@ impl Booth {
         pace: Pace,
     ) -> (Booth, MockTransport) {
         let orders = plan.clone();
-        let mock = MockTransport::with_handler(move |request| reply(&orders, request, pace));
+        let mock = MockTransport::with_handler(move |request| {
+            let order = &orders.orders[id_of(request)];
+            reply(order, request.headers().contains_key(FAILS), pace)
+        });
         let booth = Booth {
             plan: plan.clone(),
             oracle: oracle.clone(),
@@ -147,8 +153,8 @@ pub(crate) fn id_of(request: &Request) -> usize {
     id.parse().unwrap()
 }
 
-fn reply(plan: &Plan, request: &Request, pace: Pace) -> MockReply {
-    let order = &plan.orders[id_of(request)];
+/// What the mock says to an order; `fails` where this attempt of it is to fail.
+pub(crate) fn reply(order: &Order, fails: bool, pace: Pace) -> MockReply {
     let delay = |steps| match pace {
         Pace::Clock => Duration::from_millis(steps),
         Pace::Turns => Duration::ZERO,
@@ -159,13 +165,12 @@ fn reply(plan: &Plan, request: &Request, pace: Pace) -> MockReply {
         reply.body(order.body())
     };
     match order.act {
-        _ if request.headers().contains_key(FAILS) => failure.delay(delay(1)),
+        _ if fails => failure.delay(delay(1)),
         Act::Fail => failure,
         Act::FailLate(steps) => failure.delay(delay(steps)),
         Act::Panic => panic!("as asked"),
         Act::Slow(steps) => answer().delay(delay(steps)),
-        // Longer than anybody's patience.
-        Act::Never => answer().delay(delay(1_000_000)),
+        Act::Never => answer().delay(delay(NEVER_STEPS)),
         Act::Answer | Act::FailOnce | Act::PanicAbove => answer(),
     }
 }

@@ -7,10 +7,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use turbohttp::{
-    Client, Error, ErrorKind, Limits, MockTransport, Origin, Phase, QueueOptions, Request,
-    RequestQueue, Response, Result, Scheme, SubmitOptions, Ticket,
+    Client, ClientBuilder, Error, ErrorKind, Limits, MockTransport, Origin, Phase, QueueOptions,
+    Request, RequestQueue, Response, Result, Scheme, SubmitOptions, Ticket,
 };
 
+use crate::bare::Desk;
 use crate::booth::{Again, Booth, ID, Inspector, Pace};
 use crate::oracle::{Oracle, Outcome};
 use crate::plan::{HOSTS, Order, Plan, Way, Whim};
@@ -27,6 +28,8 @@ pub(crate) struct Crew {
     pub(crate) queued: RequestQueue,
     pub(crate) streamed: RequestQueue,
     pub(crate) mock: MockTransport,
+    /// Where the client holds the mock itself.
+    pub(crate) desk: Option<Arc<Desk>>,
     pace: Pace,
 }
 
@@ -36,11 +39,7 @@ impl Crew {
         let plan = Arc::new(plan);
         let oracle = Oracle::new(plan.clone());
         let (booth, mock) = Booth::new(&plan, &oracle, pace);
-        let limits = Limits::default().per_host(HOSTS[HOSTS.len() - 1].1);
-        let mut builder = Client::builder().limits(limits.total(plan.total));
-        for (host, limit) in &HOSTS[..HOSTS.len() - 1] {
-            builder = builder.host_limit(Origin::new(Scheme::Http, host, 80), *limit);
-        }
+        let builder = builder(&plan);
         let client = if plan.is_layered {
             let (inspected, tried) = (plan.clone(), plan.clone());
             let inspector = Inspector {
@@ -52,7 +51,27 @@ impl Crew {
         } else {
             builder.transport(booth).build()
         };
-        let client = client.unwrap();
+        Crew::start(plan, oracle, client.unwrap(), mock, None, pace)
+    }
+
+    /// A crew whose client holds the mock without a box, on a paused clock; in a runtime, too.
+    pub(crate) fn bare(plan: Plan) -> Crew {
+        assert!(!plan.is_layered, "a stack of middlewares is boxed");
+        let plan = Arc::new(plan);
+        let oracle = Oracle::new(plan.clone());
+        let (desk, mock) = Desk::new(&plan, &oracle);
+        let client = builder(&plan).transport(mock.clone()).build().unwrap();
+        Crew::start(plan, oracle, client, mock, Some(desk), Pace::Clock)
+    }
+
+    fn start(
+        plan: Arc<Plan>,
+        oracle: Arc<Oracle>,
+        client: Client,
+        mock: MockTransport,
+        desk: Option<Arc<Desk>>,
+        pace: Pace,
+    ) -> Crew {
         let options = QueueOptions::default().workers(40).per_priority(ROOM);
         let queued = RequestQueue::new(&client, options.submitters(10_000)).unwrap();
         let options = options.submitters(10_000).streamed(true);
@@ -67,6 +86,7 @@ impl Crew {
             queued,
             streamed,
             mock,
+            desk,
             pace,
         }
     }
@@ -240,6 +260,9 @@ impl Crew {
             Ok(response) => response,
             Err(error) => return self.explain(order, Err(error)),
         };
+        if let Some(desk) = &self.desk {
+            desk.is_answered(order.id);
+        }
         if order.whim == Whim::DropUnread {
             return Some(Outcome::Unread);
         }
@@ -285,6 +308,16 @@ impl Crew {
             }
         }
     }
+}
+
+/// A client with the limits of the plan.
+fn builder(plan: &Plan) -> ClientBuilder {
+    let limits = Limits::default().per_host(HOSTS[HOSTS.len() - 1].1);
+    let mut builder = Client::builder().limits(limits.total(plan.total));
+    for (host, limit) in &HOSTS[..HOSTS.len() - 1] {
+        builder = builder.host_limit(Origin::new(Scheme::Http, host, 80), *limit);
+    }
+    builder
 }
 
 async fn chunks(response: &mut Response) -> Result<Vec<u8>> {

@@ -3,7 +3,7 @@
 //! A [`plan`] of ten thousand orders is drawn from a seed: hosts with different limits, priorities,
 //! requests sent at once and through queues, answers that are slow, fail, panic or never come, and
 //! callers that read slowly, leave, cancel or lose their patience. The [`crew`] sends them, the
-//! [`booth`] answers, and the [`oracle`] counts what the booth saw and what every caller got, by means
+//! [`booth`] answers, or a [`bare`] mock, and the [`oracle`] counts what the booth saw and what every caller got, by means
 //! of its own. At the end its complaints must be none, and what the client says of itself must agree.
 //!
 //! The same against real sockets is [`field`], small as a test, and for minutes as a [`soak`].
@@ -15,6 +15,7 @@
     reason = "tests panic, say what they did, spawn and hold futures as their users do"
 )]
 
+mod bare;
 mod booth;
 mod crew;
 mod field;

@@ -6,7 +6,8 @@ use crate::booth::Pace;
 use crate::crew::Crew;
 use crate::oracle::{Oracle, Outcome};
 use crate::plan::{Act, HOSTS, Order, Plan, Way, Whim};
-use turbohttp::Priority;
+use tokio::runtime::{Builder, Runtime};
+use turbohttp::{Priority, Transport as _};
 
 /// As many orders at each host as it takes to fill it, all of them plain.
 fn plain() -> Plan {
@@ -51,6 +52,11 @@ fn settled(change: impl FnOnce(&mut Plan)) -> Arc<Oracle> {
         oracle.settle(id, Outcome::Answered);
     }
     oracle
+}
+
+fn paused() -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().start_paused(true).build().unwrap()
 }
 
 #[track_caller]
@@ -146,15 +152,40 @@ fn a_job_that_was_canceled_waiting_and_sent_all_the_same_is_noticed() {
     complains(&oracle, "Canceled(true) after 1 attempts");
 }
 
+/// What a bare mock holds is counted in its handler, until its delay is over or it is dropped.
+#[test]
+fn one_too_many_at_once_in_a_bare_mock_is_noticed() {
+    for (act, is_noticed) in [(Act::Slow(5), true), (Act::Answer, false)] {
+        let mut plan = plain();
+        plan.orders[0].act = act;
+        let twin = Order {
+            id: plan.orders.len(),
+            ..plan.orders[0]
+        };
+        plan.orders.push(twin);
+        paused().block_on(async {
+            let crew = Crew::bare(plan);
+            let [one, other] = [0, twin.id].map(|id| {
+                let request = crew.request(&crew.plan.orders[id]);
+                crew.mock.send(request)
+            });
+            let (one, other) = tokio::join!(one, other);
+            for (id, sent) in [(0, one), (twin.id, other)] {
+                let outcome = crew.receive(&crew.plan.orders[id], sent).await;
+                assert_eq!(outcome, Some(Outcome::Answered));
+            }
+            let complaints = crew.oracle.complaints();
+            let is_heard = |of: &str| complaints.iter().any(|complaint| complaint.contains(of));
+            assert_eq!(is_heard("2 at once at a, not 1"), is_noticed, "{act:?}");
+            assert!(!is_heard("are still at"), "{act:?}: {complaints:?}");
+        });
+    }
+}
+
 /// The crew notices too: an answer is what its own order asked for, or nothing.
 #[test]
 fn an_answer_that_belongs_to_another_is_noticed() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    paused().block_on(async {
         let crew = Crew::new(plain(), Pace::Clock);
         let [mine, other] = [2, 3].map(|id| crew.plan.orders[id]);
         let sent = crew.client.send(crew.request(&other)).await;

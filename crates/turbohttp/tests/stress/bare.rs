@@ -1,0 +1,129 @@
+//! The mock transport with nothing around it: what a client holds without a box.
+//!
+//! # Implementation
+//!
+//! A transport of a user's own, as the [`booth`](crate::booth) is one, sees a request come and go.
+//! Here there is only the handler, which sees it come. So the visit goes with the body of the reply:
+//! a reply that is dropped in the mock ends it, and so does its own caller who has the answer. A queue
+//! that collects has given the permit back before its caller looks; its visits end with their delay.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use turbohttp::{MockReply, MockTransport, Request};
+
+use crate::booth::{self, Pace};
+use crate::oracle::{Oracle, Visit};
+use crate::plan::{Act, HOSTS, Order, Plan, Way};
+
+/// The oracle in the handler of a mock.
+pub(crate) struct Desk {
+    plan: Arc<Plan>,
+    oracle: Arc<Oracle>,
+    /// By the number of the order: who is in the mock, or was and has not been missed yet.
+    visits: Mutex<BTreeMap<usize, Weak<Stay>>>,
+}
+
+/// A request in the mock.
+struct Stay {
+    visit: Mutex<Option<Visit>>,
+    end: Instant,
+}
+
+impl Stay {
+    fn leave(&self) {
+        if let Some(visit) = self.visit.lock().unwrap().take() {
+            visit.leave();
+        }
+    }
+}
+
+/// A body, and the visit that ends with it.
+struct Carrier {
+    bytes: Vec<u8>,
+    _stay: Arc<Stay>,
+}
+
+impl AsRef<[u8]> for Carrier {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Desk {
+    /// Returns the mock too, which the client is to hold.
+    pub(crate) fn new(plan: &Arc<Plan>, oracle: &Arc<Oracle>) -> (Arc<Desk>, MockTransport) {
+        let desk = Arc::new(Desk {
+            plan: plan.clone(),
+            oracle: oracle.clone(),
+            visits: Mutex::default(),
+        });
+        let this = desk.clone();
+        let mock = MockTransport::with_handler(move |request| this.receive(request));
+        (desk, mock)
+    }
+
+    /// The caller of this order has its answer.
+    pub(crate) fn is_answered(&self, id: usize) {
+        let stay = self.visits.lock().unwrap().remove(&id);
+        if let Some(stay) = stay.and_then(|stay| stay.upgrade()) {
+            stay.leave();
+        }
+    }
+
+    fn receive(&self, request: &Request) -> MockReply {
+        let order = &self.plan.orders[booth::id_of(request)];
+        self.see_off();
+        let visit = self.oracle.enter(order.id);
+        let host = request.origin().host();
+        if host != HOSTS[order.host].0 {
+            let complaint = format!("order {} came to {host}", order.id);
+            self.oracle.complain(complaint);
+        }
+        let delay = delay(order);
+        let reply = booth::reply(order, order.act == Act::FailOnce, Pace::Clock);
+        if delay.is_zero() {
+            visit.leave();
+            return reply;
+        }
+        let stay = Arc::new(Stay {
+            visit: Mutex::new(Some(visit)),
+            end: Instant::now() + delay,
+        });
+        let mut visits = self.visits.lock().unwrap();
+        visits.insert(order.id, Arc::downgrade(&stay));
+        let carrier = Carrier {
+            bytes: order.body(),
+            _stay: stay,
+        };
+        reply.body(Bytes::from_owner(carrier))
+    }
+
+    /// Ends the visits of collected answers whose time is up, and forgets those that are over.
+    fn see_off(&self) {
+        let now = Instant::now();
+        self.visits.lock().unwrap().retain(|id, stay| {
+            let Some(stay) = stay.upgrade() else {
+                return false;
+            };
+            let is_over = self.plan.orders[*id].way == Way::Queued && stay.end <= now;
+            if is_over {
+                stay.leave();
+            }
+            !is_over
+        });
+    }
+}
+
+/// How long the mock keeps an order, as [`booth::reply`] tells it.
+fn delay(order: &Order) -> Duration {
+    Duration::from_millis(match order.act {
+        Act::Slow(steps) | Act::FailLate(steps) => steps,
+        Act::FailOnce => 1,
+        Act::Never => booth::NEVER_STEPS,
+        Act::Answer | Act::Fail | Act::Panic | Act::PanicAbove => 0,
+    })
+}
