@@ -11,6 +11,7 @@ use turbohttp::{
     Request, RequestQueue, Response, Result, Scheme, SubmitOptions, Ticket,
 };
 
+use crate::HANG;
 use crate::bare::Desk;
 use crate::booth::{Again, Booth, ID, Inspector, Pace};
 use crate::oracle::{Oracle, Outcome};
@@ -119,11 +120,11 @@ impl Crew {
         }
     }
 
-    /// Far longer than any storm takes; on a paused clock it is over at once when nothing moves.
+    /// On a paused clock longer than any storm takes, and over at once when nothing moves.
     fn hang(&self) -> Duration {
         match self.pace {
             Pace::Clock => Duration::from_secs(24 * 60 * 60),
-            Pace::Turns => Duration::from_secs(120),
+            Pace::Turns => HANG,
         }
     }
 

@@ -27,6 +27,10 @@ mod process;
 mod soak;
 mod sockets;
 
+/// After so long by the clock of the wall a hang becomes a message; it decides nothing else. A storm takes
+/// a second or two, and a machine under load may take a minute for all of them.
+const HANG: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+
 /// Panics on purpose begin like this, and are not shown.
 const ON_PURPOSE: &str = "as asked";
 

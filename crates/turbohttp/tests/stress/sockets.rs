@@ -2,19 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use turbohttp::Shutdown;
 
+use crate::HANG;
 use crate::field::{End, Field, SLOW, TOTAL};
 
 /// Callers at once; far more than permits.
 pub(crate) const CALLERS: u64 = 96;
-
-/// Only a hang reaches it.
-const HANG: Duration = Duration::from_secs(60);
 
 const REQUESTS: u64 = 3_000;
 
