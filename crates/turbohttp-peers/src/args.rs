@@ -82,7 +82,8 @@ pub(crate) struct RunArgs {
     /// How much the run is preferred to whatever else the machine does, if permitted; -20 is most
     #[arg(long, default_value_t = -10, allow_negative_numbers = true)]
     pub(crate) niceness: i32,
-    /// Also runs `limiter` and `dead-host`, and exits with 3 when a floor or a demand is missed
+    /// Also runs `limiter` and `dead-host`, and exits with 3 when a floor or a demand is missed, or none is
+    /// held
     #[arg(long)]
     pub(crate) gate: bool,
 }

@@ -32,12 +32,17 @@ const FLOORS: [Target; 16] = [
 /// How far the rounds of the limit may lie apart before a case counts as disturbed.
 const SPREAD_MAX: f64 = 1.25;
 
-/// Holds the results against every floor.
+/// Holds the results against every floor, and that there are results against one of them at least.
 pub(crate) fn judge(results: &[CaseResult]) -> Verdict {
     let mut verdict = Verdict::default();
     for floor in &FLOORS {
         let (outcome, line) = judge_floor(floor, results);
         verdict.push(outcome, line);
+    }
+    // Demands that hold elsewhere do not make up for it: cases were measured to be judged.
+    if !results.is_empty() && verdict.is_empty_handed() {
+        let line = "floors: not one was held, so that the cases show nothing".to_owned();
+        verdict.push(Outcome::Missed, line);
     }
     for line in results.iter().filter_map(disturbance) {
         verdict.push_disturbed(line);
@@ -58,13 +63,29 @@ fn judge_floor(floor: &Target, results: &[CaseResult]) -> (Outcome, String) {
         Bound::Of(..) => of(PeerName::LimitTokio),
         Bound::OfFastest(_) | Bound::Bodies(_) | Bound::GrowthOf(..) => None,
     };
-    match limit.filter(|limit| !floor.is_held_at(*limit)) {
-        Some(limit) => {
-            let line = format!("{floor}: {figure:.3}, and limit-tokio itself {limit:.3}");
-            (Outcome::OutOfReach, line)
+    let Some(limit) = limit.filter(|limit| !floor.is_held_at(*limit)) else {
+        return (Outcome::Missed, format!("{floor}: {figure:.3}"));
+    };
+    let mut line = format!("{floor}: {figure:.3}, and limit-tokio itself {limit:.3}");
+    match behind_limit(floor, results) {
+        Some(behind) => {
+            line.push_str("; but ");
+            line.push_str(&behind);
+            (Outcome::Missed, line)
         }
-        None => (Outcome::Missed, format!("{floor}: {figure:.3}")),
+        None => (Outcome::OutOfReach, line),
     }
+}
+
+/// The floor against the limit at the same case, if there is one and it is missed: a machine on which the
+/// limit is slow excuses no client that is slower still.
+fn behind_limit(floor: &Target, results: &[CaseResult]) -> Option<String> {
+    let is_of_limit = |other: &&Target| {
+        other.case == floor.case && matches!(other.bound, Bound::Of(PeerName::LimitTokio, _))
+    };
+    let of_limit = FLOORS.iter().find(is_of_limit)?;
+    let figure = of_limit.figure(of_limit.result(results)?, PeerName::Turbohttp)?;
+    (!of_limit.is_held_at(figure)).then(|| format!("{of_limit}: {figure:.3}"))
 }
 
 /// The limit does the same in every round; when its rounds differ, the machine was busy.
@@ -123,6 +144,49 @@ mod tests {
         let line = "out of reach: small-1 at least 1.28 of reqwest: 1.190, and limit-tokio itself \
                     1.200\n";
         assert!(verdict.to_string().contains(line), "{verdict}");
+    }
+
+    #[test]
+    fn out_of_reach_is_no_excuse_for_who_is_behind_the_limit() {
+        let judged = |requests| {
+            let peers = vec![
+                peer(PeerName::Turbohttp, requests, 0),
+                peer(PeerName::LimitTokio, 120, 0),
+                peer(PeerName::Reqwest, 100, 0),
+            ];
+            judge(&[result("small-1", peers)])
+        };
+        // 0.93 of 120 is 111.6.
+        assert!(judged(112).is_passed());
+        let verdict = judged(111);
+        assert!(!verdict.is_passed());
+        let line = "MISSED: small-1 at least 1.28 of reqwest: 1.110, and limit-tokio itself 1.200; but \
+                    small-1 at least 0.93 of limit-tokio: 0.925\n";
+        let text = verdict.to_string();
+        assert!(text.contains(line), "{text}");
+        assert!(text.ends_with("verdict: 2 MISSED\n"), "{text}");
+    }
+
+    #[test]
+    fn cases_without_a_floor_that_is_held_are_a_miss() {
+        let peers = vec![
+            peer(PeerName::Turbohttp, 100, 0),
+            peer(PeerName::Reqwest, 1, 0),
+        ];
+        let mut verdict = Verdict::default();
+        verdict.add(true, "a demand".to_owned());
+        verdict.extend(judge(&[result("tls", peers)]));
+        assert!(!verdict.is_passed());
+        let text = verdict.to_string();
+        assert!(text.contains("MISSED: floors: not one was held"), "{text}");
+    }
+
+    #[test]
+    fn floors_ask_nothing_where_only_demands_were_asked_for() {
+        let mut verdict = judge(&[]);
+        assert!(!verdict.is_passed());
+        verdict.add(true, "a demand".to_owned());
+        assert!(verdict.is_passed());
     }
 
     #[test]

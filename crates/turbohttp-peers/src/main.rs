@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! turbohttp-peers                        all tables
-//! turbohttp-peers --gate                 and the demands; exit code 3 when a floor or one of them is missed
+//! turbohttp-peers --gate                 and the demands; exit code 3 when a floor or one of them is missed,
+//!                                        or none is held
 //! turbohttp-peers --only small-64 --peers limit-tokio,turbohttp
 //! turbohttp-peers instructions           user-space instructions per request, by callgrind
 //! turbohttp-peers syscalls               system calls per request, by strace
@@ -59,7 +60,7 @@ use crate::verdict::Verdict;
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
 
-/// When a floor or a demand was missed.
+/// When a floor or a demand was missed, or none was held.
 const EXIT_FLOOR_MISSED: u8 = 3;
 
 /// Rounds of the parts that a run has besides its cases.

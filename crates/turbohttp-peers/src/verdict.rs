@@ -17,7 +17,8 @@ pub(crate) struct Verdict {
 pub(crate) enum Outcome {
     Held,
     Missed,
-    /// The limit itself misses it: it tells of this machine, not of the client.
+    /// The limit itself misses it, and the client keeps up with the limit: it tells of this machine, not
+    /// of the client.
     OutOfReach,
     /// The case or a peer was left out.
     NotMeasured,
@@ -48,14 +49,20 @@ impl Verdict {
         self.disturbed.extend(other.disturbed);
     }
 
-    /// Whether nothing was missed. What was not measured, or is out of reach, was not missed.
+    /// Whether something was held and nothing missed. What was not measured, or is out of reach, was not
+    /// missed; but where there is nothing else, nothing was shown.
     pub(crate) fn is_passed(&self) -> bool {
-        self.missed() == 0
+        self.count(Outcome::Missed) == 0 && self.count(Outcome::Held) > 0
     }
 
-    fn missed(&self) -> usize {
-        let missed = |line: &&(Outcome, String)| line.0 == Outcome::Missed;
-        self.lines.iter().filter(missed).count()
+    /// Whether nothing was held and nothing missed.
+    pub(crate) fn is_empty_handed(&self) -> bool {
+        self.count(Outcome::Missed) == 0 && self.count(Outcome::Held) == 0
+    }
+
+    fn count(&self, outcome: Outcome) -> usize {
+        let lines = self.lines.iter();
+        lines.filter(|line| line.0 == outcome).count()
     }
 }
 
@@ -73,7 +80,11 @@ impl fmt::Display for Verdict {
         for line in &self.disturbed {
             writeln!(f, "disturbed: {line}")?;
         }
-        match self.missed() {
+        match self.count(Outcome::Missed) {
+            0 if self.is_empty_handed() => writeln!(
+                f,
+                "verdict: FAILED, as not one floor or demand was held: nothing was shown"
+            ),
             0 => writeln!(f, "verdict: nothing missed"),
             missed => writeln!(f, "verdict: {missed} MISSED"),
         }
@@ -99,5 +110,19 @@ mod tests {
         let text = "held: a\nnot measured: b\nout of reach: c\nMISSED: d\ndisturbed: e\n\
                     verdict: 1 MISSED\n";
         assert_eq!(verdict.to_string(), text);
+    }
+
+    #[test]
+    fn nothing_held_is_no_pass() {
+        let mut verdict = Verdict::default();
+        assert!(!verdict.is_passed());
+        verdict.push(Outcome::NotMeasured, "a".to_owned());
+        verdict.push(Outcome::OutOfReach, "b".to_owned());
+        assert!(!verdict.is_passed());
+        let text = "not measured: a\nout of reach: b\n\
+                    verdict: FAILED, as not one floor or demand was held: nothing was shown\n";
+        assert_eq!(verdict.to_string(), text);
+        verdict.add(true, "c".to_owned());
+        assert!(verdict.is_passed());
     }
 }
