@@ -1,4 +1,4 @@
-//! TurboHTTP beside reqwest, hyper-util and the practical limit, in one run.
+//! TurboHTTP beside other clients and the practical limit, in one run.
 //!
 //! Without a subcommand it measures: one server process on one core, and for every case, round and
 //! peer a client process on another. Rounds are interleaved (A B C D A B C D), so that whatever

@@ -47,7 +47,9 @@ usage: cargo xtask COMMAND
   gates [--prove] [--record]     what a request costs, against gates.toml and the baseline; shows that each
                                  gate can miss; writes the baseline
   heap                           allocations per request by heap profilers, beside our own count
-  peers [ARGUMENTS]              TurboHTTP beside reqwest and hyper-util (turbohttp-peers)";
+  peers [ARGUMENTS]              TurboHTTP beside reqwest, hyper-util, hyper, ureq, libcurl, wrk and bare loops,
+                                 on a mock beside tower (turbohttp-peers); compiles libcurl, which needs a C
+                                 compiler, and installs wrk where it may";
 
 /// As the command line does: a figure passed its bound.
 const EXIT_GATE_MISSED: u8 = 3;
