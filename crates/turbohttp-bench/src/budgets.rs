@@ -6,6 +6,8 @@ use serde::Deserialize;
 use toml::Spanned;
 use turbohttp::{Error, ErrorKind, Result};
 
+use crate::measure::Effort;
+
 const BUILT_IN: &str = include_str!("../gates.toml");
 
 /// The file that [`BUILT_IN`] is, for messages.
@@ -16,6 +18,12 @@ const MAX: &str = "_max";
 
 /// What a section's name ends in when its figures must reach their bounds.
 const MIN: &str = "_min";
+
+/// What a section's name begins with when its figures need a quiet machine.
+const BY_HAND: &str = "by_hand_";
+
+/// The sections whose figures are counted from outside the process.
+const OUTSIDE: [&str; 2] = ["instructions_max", "system_calls_max"];
 
 /// The bounds of all gates, by section and name.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,25 +42,34 @@ impl Budgets {
     /// [`ErrorKind::Config`] naming the line that is wrong.
     pub fn built_in() -> Result<Budgets> {
         let mut budgets = Budgets(BTreeMap::new());
-        budgets.read(BUILT_IN, BUILT_IN_NAME, |_, _| true)?;
+        budgets.read(BUILT_IN, BUILT_IN_NAME, |_| None, |_, _| true)?;
         Ok(budgets)
     }
 
     /// The built-in bounds, but those that `text` names, which are its own. `name` is what the text
-    /// is called in errors: its path.
+    /// is called in errors: its path. A bound that a run with this effort does not look at is refused:
+    /// whoever names it would take its silence for a gate that holds.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] naming file and line of what is no TOML, no bound, or no gate.
-    pub fn replaced_by(text: &str, name: &str) -> Result<Budgets> {
+    /// [`ErrorKind::Config`] naming file and line of what is no TOML, no bound, no gate, or not looked
+    /// at.
+    pub fn replaced_by(text: &str, name: &str, effort: &Effort) -> Result<Budgets> {
         let built_in = Budgets::built_in()?;
         let mut budgets = built_in.clone();
         let is_gate = |section: &str, gate: &str| built_in.bound(section, gate).is_some();
-        budgets.read(text, name, is_gate)?;
+        let refusal = |section: &str| unseen(section, effort);
+        budgets.read(text, name, refusal, is_gate)?;
         Ok(budgets)
     }
 
-    fn read(&mut self, text: &str, name: &str, is_gate: impl Fn(&str, &str) -> bool) -> Result<()> {
+    fn read(
+        &mut self,
+        text: &str,
+        name: &str,
+        refusal: impl Fn(&str) -> Option<&'static str>,
+        is_gate: impl Fn(&str, &str) -> bool,
+    ) -> Result<()> {
         let wrong = |at: usize, message: &str| {
             let line = text[..at.min(text.len())].lines().count().max(1);
             Error::new(ErrorKind::Config, format!("{name}:{line}: {message}"))
@@ -67,6 +84,9 @@ impl Budgets {
             let section = section.into_inner();
             if !section.ends_with(MAX) && !section.ends_with(MIN) {
                 return Err(wrong(at, "a section's name ends in _max or _min"));
+            }
+            if let Some(why) = refusal(&section) {
+                return Err(wrong(at, &format!("{section} is {why}")));
             }
             for (gate, bound) in gates {
                 let at = gate.span().start + 1;
@@ -98,6 +118,14 @@ impl Budgets {
         };
         self.0.iter().flat_map(ids).collect()
     }
+}
+
+/// Why a run with this effort would not look at a section, if it would not.
+fn unseen(section: &str, effort: &Effort) -> Option<&'static str> {
+    if OUTSIDE.contains(&section) {
+        return Some("counted by `cargo xtask gates`");
+    }
+    (section.starts_with(BY_HAND) && !effort.by_hand).then_some("not looked at with --quick")
 }
 
 /// Whether the figures of a section must stay below their bounds, or else above them.
@@ -142,7 +170,7 @@ mod tests {
     #[test]
     fn another_file_replaces_the_bounds_that_it_names() {
         let text = "[allocations_max]\nget = 7\n";
-        let budgets = Budgets::replaced_by(text, "mine.toml").unwrap();
+        let budgets = Budgets::replaced_by(text, "mine.toml", &Effort::full()).unwrap();
         assert_eq!(budgets.bound("allocations_max", "get"), Some(7.0));
         assert_eq!(budgets.bound("allocations_max", "post"), Some(0.0));
     }
@@ -162,7 +190,7 @@ mod tests {
             ("[leaks_max]\ntasks = -1\n", 2, "at least 0"),
             ("[leaks_max]\ntasks = nan\n", 2, "at least 0"),
         ] {
-            let error = Budgets::replaced_by(text, "mine.toml").unwrap_err();
+            let error = Budgets::replaced_by(text, "mine.toml", &Effort::full()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             let said = error.to_string();
             let place = format!("mine.toml:{line}: ");
@@ -171,5 +199,23 @@ mod tests {
                 "{text}: {said}"
             );
         }
+    }
+
+    #[test]
+    fn a_bound_that_would_not_be_looked_at_is_refused() {
+        let read = |text, effort| Budgets::replaced_by(text, "mine.toml", &effort);
+        for text in [
+            "[instructions_max]\nget = 1\n",
+            "[system_calls_max]\nsend = 9\n",
+        ] {
+            let said = read(text, Effort::full()).unwrap_err().to_string();
+            assert!(said.contains("mine.toml:1: "), "{said}");
+            assert!(said.contains("is counted by `cargo xtask gates`"), "{said}");
+        }
+        let by_hand = "# mine\n\n[by_hand_requests_per_second_min]\none_core = 1\n";
+        assert!(read(by_hand, Effort::full()).is_ok());
+        let said = read(by_hand, Effort::quick()).unwrap_err().to_string();
+        let expected = "mine.toml:3: by_hand_requests_per_second_min is not looked at with --quick";
+        assert!(said.contains(expected), "{said}");
     }
 }

@@ -11,12 +11,12 @@ use crate::exit::{Exit, Failure};
 use crate::output::text::of;
 
 pub(crate) async fn run(args: BenchArgs) -> Result<Exit, Failure> {
-    let budgets = budgets(&args)?;
     let effort = if args.quick {
         Effort::quick()
     } else {
         Effort::full()
     };
+    let budgets = budgets(&args, &effort)?;
     // Blocks the only thread of the runtime, which has nothing else to do.
     let report = turbohttp_bench::run(&budgets, &effort).context("bench")?;
     let text = if args.json {
@@ -41,7 +41,7 @@ pub(crate) async fn run(args: BenchArgs) -> Result<Exit, Failure> {
 }
 
 /// The bounds: built in, but those that a file names.
-fn budgets(args: &BenchArgs) -> Result<Budgets, Failure> {
+fn budgets(args: &BenchArgs, effort: &Effort) -> Result<Budgets, Failure> {
     let Some(path) = &args.gate else {
         return Ok(Budgets::built_in().context("bench")?);
     };
@@ -49,7 +49,7 @@ fn budgets(args: &BenchArgs) -> Result<Budgets, Failure> {
     let text = read
         .with_context(|| format!("{} cannot be read", path.display()))
         .map_err(Failure::usage)?;
-    let budgets = Budgets::replaced_by(&text, &path.display().to_string());
+    let budgets = Budgets::replaced_by(&text, &path.display().to_string(), effort);
     Ok(budgets.context("bounds of the gates")?)
 }
 

@@ -45,4 +45,25 @@ fn a_bad_file_of_bounds_is_a_mistake_of_who_typed_it() {
     run(&["bench", "--gate", &file])
         .fails_with(2, &["other.toml:4: there is no gate allocations_max.got"]);
     run(&["bench", "--gate", &directory.file("none")]).fails_with(2, &["none cannot be read"]);
+    let file = directory.write("counts.toml", "[instructions_max]\nget = 1\n");
+    run(&["bench", "--gate", &file]).fails_with(
+        2,
+        &["counts.toml:1: instructions_max is counted by `cargo xtask gates`"],
+    );
+    let aims = "[by_hand_requests_per_second_min]\none_core = 1\n";
+    let file = directory.write("aims.toml", aims);
+    run(&["bench", "--quick", "--gate", &file])
+        .fails_with(2, &["aims.toml:1: ", "is not looked at with --quick"]);
+}
+
+#[test]
+fn the_help_names_the_exit_code_of_a_miss_and_the_bounds_of_a_file() {
+    let run = run(&["bench", "--help"]);
+    let help = String::from_utf8_lossy(&run.stdout);
+    // Wherever the lines are broken.
+    let help: Vec<&str> = help.split_whitespace().collect();
+    let help = help.join(" ");
+    for said in ["3 if a gate was missed", "cargo xtask gates", "by_hand_"] {
+        assert!(help.contains(said), "{said}: {help}");
+    }
 }
