@@ -39,11 +39,48 @@ struct Pair {
     singles: [Mutex<Vec<f64>>; 2],
 }
 
-/// Nanoseconds per request, stack less bare.
-struct Overhead {
+/// Nanoseconds per request of one side.
+#[derive(Clone, Copy)]
+struct Times {
     p50: f64,
     p99: f64,
     single_p99: f64,
+}
+
+impl Times {
+    const NONE: Times = Times {
+        p50: f64::INFINITY,
+        p99: f64::INFINITY,
+        single_p99: f64::INFINITY,
+    };
+
+    /// The quieter of two rounds, figure by figure.
+    fn quieter(self, other: Times) -> Times {
+        Times {
+            p50: self.p50.min(other.p50),
+            p99: self.p99.min(other.p99),
+            single_p99: self.single_p99.min(other.single_p99),
+        }
+    }
+}
+
+/// What was measured so far of both sides: the bare one first, as everywhere here.
+type Sides = [Times; 2];
+
+/// The quietest of both sides. Whatever else the machine does can only add to a side's time, and what
+/// the stack adds is in every round; so the least is taken of each side before one is subtracted from
+/// the other. The least of differences would be that of a round in which the bare side was disturbed.
+fn quietest(best: Sides, next: Sides) -> Sides {
+    [0, 1].map(|side| best[side].quieter(next[side]))
+}
+
+/// Nanoseconds per request, stack less bare.
+fn overhead([bare, stack]: Sides) -> Times {
+    Times {
+        p50: stack.p50 - bare.p50,
+        p99: stack.p99 - bare.p99,
+        single_p99: stack.single_p99 - bare.single_p99,
+    }
 }
 
 pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
@@ -51,28 +88,22 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
     for (name, callers) in [("alone", 1), ("crowd", CROWD)] {
         let runtime = one_thread()?;
         let pair = Arc::new(Pair::new(bench, callers)?);
-        let mut best = Overhead {
-            p50: f64::INFINITY,
-            p99: f64::INFINITY,
-            single_p99: f64::INFINITY,
-        };
+        let mut best = [Times::NONE; 2];
         for round in 0..bench.effort.overhead_rounds.max(ROUNDS_MIN) {
-            if round >= ROUNDS_MIN && figures(bench, name, &best)?.iter().all(|gate| gate.holds) {
+            let holds = |gates: Vec<Gate>| gates.iter().all(|gate| gate.holds);
+            if round >= ROUNDS_MIN && holds(figures(bench, name, &overhead(best))?) {
                 break;
             }
-            // Whatever else the machine does can only add; what the stack adds is in every round.
             let next = runtime.block_on(Box::pin(pair.clone().round(bench.effort)))?;
-            best.p50 = best.p50.min(next.p50);
-            best.p99 = best.p99.min(next.p99);
-            best.single_p99 = best.single_p99.min(next.single_p99);
+            best = quietest(best, next);
         }
-        gates.append(&mut figures(bench, name, &best)?);
+        gates.append(&mut figures(bench, name, &overhead(best))?);
     }
     Ok(gates)
 }
 
 /// The figures of so many callers beside their bounds.
-fn figures(bench: &Bench<'_>, name: &str, best: &Overhead) -> Result<Vec<Gate>> {
+fn figures(bench: &Bench<'_>, name: &str, best: &Times) -> Result<Vec<Gate>> {
     let of = match name {
         "alone" => "one caller",
         _ => "64 callers at once",
@@ -122,26 +153,21 @@ impl Pair {
         })
     }
 
-    async fn round(self: Arc<Self>, effort: Effort) -> Result<Overhead> {
-        let mut differences = Vec::new();
+    /// Both sides in one round, the bare one first.
+    async fn round(self: Arc<Self>, effort: Effort) -> Result<Sides> {
+        let mut blocks = [Vec::new(), Vec::new()];
         for block in 0..WARM_UP + effort.overhead_blocks {
             self.block.store(block, Relaxed);
             // In turns: whoever came first might find colder caches.
             let stack_first = block.is_multiple_of(2);
-            let first = self
-                .clone()
-                .time(stack_first, effort.overhead_block, false)
-                .await?;
-            let second = self
-                .clone()
-                .time(!stack_first, effort.overhead_block, false)
-                .await?;
-            if block >= WARM_UP {
-                differences.push(if stack_first {
-                    first - second
-                } else {
-                    second - first
-                });
+            for is_stack in [stack_first, !stack_first] {
+                let time = self
+                    .clone()
+                    .time(is_stack, effort.overhead_block, false)
+                    .await?;
+                if block >= WARM_UP {
+                    blocks[usize::from(is_stack)].push(time);
+                }
             }
         }
         for block in 0..effort.overhead_blocks {
@@ -152,15 +178,16 @@ impl Pair {
                     .await?;
             }
         }
-        let [bare, stack] = [0, 1].map(|side| percentile(&mut lock(&self.singles[side]), 99));
-        self.singles
-            .iter()
-            .for_each(|singles| lock(singles).clear());
-        Ok(Overhead {
-            p50: percentile(&mut differences, 50),
-            p99: percentile(&mut differences, 99),
-            single_p99: stack - bare,
-        })
+        Ok([0, 1].map(|side| {
+            let mut singles = lock(&self.singles[side]);
+            let times = Times {
+                p50: percentile(&mut blocks[side], 50),
+                p99: percentile(&mut blocks[side], 99),
+                single_p99: percentile(&mut singles, 99),
+            };
+            singles.clear();
+            times
+        }))
     }
 
     /// Nanoseconds per request of a block of so many.
@@ -221,7 +248,26 @@ fn percentile(values: &mut [f64], percent: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::percentile;
+    use super::*;
+
+    /// A stall on the bare side must not be taken off what the stack costs.
+    #[test]
+    fn the_quietest_of_each_side_is_compared() {
+        let of = |time| Times {
+            p50: time,
+            p99: time,
+            single_p99: time,
+        };
+        let best = [[of(100.0), of(300.0)], [of(9_000.0), of(310.0)]]
+            .into_iter()
+            .fold([Times::NONE; 2], quietest);
+        let Times {
+            p50,
+            p99,
+            single_p99,
+        } = overhead(best);
+        assert_eq!([p50, p99, single_p99], [200.0; 3]);
+    }
 
     #[test]
     fn percentiles_are_values_that_were_there() {
