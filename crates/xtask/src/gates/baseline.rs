@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::Row;
@@ -141,10 +141,14 @@ impl Baseline {
         text
     }
 
-    /// Holds figures that were measured here against those that were accepted.
-    pub(super) fn compare(&self, machine: &Machine, measured: &Figures) -> Comparison {
+    /// Holds figures that were measured here against those that were accepted. Of a section that was
+    /// measured at all every accepted name must be there: a figure that is no longer counted would
+    /// never grow.
+    pub(super) fn compare(&self, machine: &Machine, measured: &Figures) -> Result<Comparison> {
         let mut found = Comparison::default();
         for (section, figures) in measured {
+            ensure!(!figures.is_empty(), "nothing was measured of {section}");
+            self.all_are_in(section, figures)?;
             if section == "instructions" && *machine != self.machine {
                 let Machine { arch, rustc } = &self.machine;
                 let note =
@@ -178,7 +182,18 @@ impl Baseline {
                 });
             }
         }
-        found
+        Ok(found)
+    }
+
+    fn all_are_in(&self, section: &str, measured: &BTreeMap<String, f64>) -> Result<()> {
+        let accepted = self.figures.get(section).into_iter();
+        let mut absent = accepted
+            .flat_map(BTreeMap::keys)
+            .filter(|name| !measured.contains_key(*name));
+        match absent.next() {
+            Some(name) => bail!("{section} of {name} is in the baseline and was not measured"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -197,7 +212,9 @@ mod tests {
 
     fn misses(section: &str, was: f64, is: f64) -> (usize, usize) {
         let baseline = Baseline::of(machine("1.95.0"), figures(section, was), None);
-        let found = baseline.compare(&machine("1.95.1"), &figures(section, is));
+        let found = baseline
+            .compare(&machine("1.95.1"), &figures(section, is))
+            .unwrap();
         let missed = found.rows.iter().filter(|row| !row.holds()).count();
         (missed, found.notes.len())
     }
@@ -228,9 +245,30 @@ mod tests {
     #[test]
     fn another_compiler_makes_other_instructions_and_a_new_figure_no_miss() {
         let baseline = Baseline::of(machine("1.95.0"), figures("instructions", 1.0), None);
-        let found = baseline.compare(&machine("1.96.0"), &figures("instructions", 9.0));
+        let found = baseline
+            .compare(&machine("1.96.0"), &figures("instructions", 9.0))
+            .unwrap();
         assert_eq!((found.rows.len(), found.notes.len()), (0, 1));
-        let found = baseline.compare(&machine("1.95.0"), &figures("allocations", 9.0));
+        let found = baseline
+            .compare(&machine("1.95.0"), &figures("allocations", 9.0))
+            .unwrap();
         assert_eq!((found.rows.len(), found.notes.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_figure_that_is_no_longer_measured_is_an_error() {
+        let mut accepted = figures("allocations", 1.0);
+        let section = accepted.get_mut("allocations").unwrap();
+        section.insert("post, mock".to_owned(), 0.0);
+        accepted.append(&mut figures("system_calls", 1.0));
+        let baseline = Baseline::of(machine("1.95.0"), accepted.clone(), None);
+        let compare = |measured: &Figures| baseline.compare(&machine("1.95.0"), measured);
+        // What could not be measured at all was said before.
+        accepted.remove("system_calls");
+        assert_eq!(compare(&accepted).unwrap().rows.len(), 2);
+        let error = compare(&figures("allocations", 1.0)).unwrap_err();
+        assert!(error.to_string().contains("post, mock"), "{error}");
+        let empty = Figures::from([("allocations".to_owned(), BTreeMap::new())]);
+        assert!(compare(&empty).is_err(), "nothing was measured");
     }
 }

@@ -147,9 +147,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     show(&rows)?;
     if options.proves && can_count {
         prove::instructions(&counted, &bounds)?;
-        if let Some(baseline) = committed()? {
-            prove::baseline(&counted, &baseline, &machine()?)?;
-        }
+        prove::baseline(&counted, &figures, committed()?)?;
     }
     if options.proves && can_trace {
         prove::system_calls(&counted, &bounds)?;
@@ -222,7 +220,7 @@ fn compared(figures: &Figures) -> Result<Vec<Row>> {
         println!("note {} is not there: record it", baseline::FILE);
         return Ok(Vec::new());
     };
-    let found = baseline.compare(&machine()?, figures);
+    let found = baseline.compare(&machine()?, figures)?;
     for note in found.notes {
         println!("note {note}");
     }

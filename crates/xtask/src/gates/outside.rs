@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::run;
 
@@ -111,14 +111,7 @@ impl Counted {
             "count allocations: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let figure = |line: &str| -> Option<(String, f64)> {
-            let mut fields = line.split('\t');
-            let (id, name) = (fields.next()?, fields.next()?);
-            id.starts_with("allocations_max.").then_some(())?;
-            Some((name.to_owned(), fields.next()?.parse().ok()?))
-        };
-        Ok(text.lines().filter_map(figure).collect())
+        allocations_in(&String::from_utf8_lossy(&output.stdout))
     }
 
     /// Runs the program under a tool.
@@ -191,6 +184,26 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The allocations in lines of `id`, `name` and figure, between tabs. A line that is none of these is an
+/// error: a figure that is dropped would be compared with nothing.
+fn allocations_in(text: &str) -> Result<BTreeMap<String, f64>> {
+    let mut figures = BTreeMap::new();
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [id, name, figure] = fields[..] else {
+            bail!("count allocations said: {line}");
+        };
+        let figure: f64 = figure
+            .parse()
+            .with_context(|| format!("count allocations said: {line}"))?;
+        if id.starts_with("allocations_max.") {
+            figures.insert(name.to_owned(), figure);
+        }
+    }
+    ensure!(!figures.is_empty(), "count allocations said nothing");
+    Ok(figures)
 }
 
 /// The number behind callgrind's `Collected :`.
@@ -278,5 +291,18 @@ mod tests {
         };
         assert_eq!(lengths.per_request(50 + 300 * 7, 50 + 100 * 7), 7.0);
         assert_eq!(lengths.per_request(49, 50), -0.005);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_an_error() {
+        let read = "allocations_max.get\tget, mock\t1\nbytes_allocated_max.primary\tworst\t20.5\n";
+        let figures = allocations_in(read).unwrap();
+        assert_eq!(figures, BTreeMap::from([("get, mock".to_owned(), 1.0)]));
+        for line in ["allocations_max.get\tget, mock\tmany", "get 1", ""] {
+            assert!(
+                allocations_in(&format!("{read}{line}\n")).is_err(),
+                "{line}"
+            );
+        }
     }
 }
