@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::literals::code_lines;
 use super::source::Source;
 
 /// A function behind an attribute that makes it a test.
@@ -34,7 +35,7 @@ pub(super) fn all(sources: &[Source]) -> Vec<TestFunction<'_>> {
 fn of(source: &Source) -> Vec<TestFunction<'_>> {
     let mut functions = Vec::new();
     let mut attributes: Vec<&str> = Vec::new();
-    for line in source.text.lines().map(str::trim) {
+    for line in code_lines(&source.text).map(str::trim) {
         if line.starts_with("#[") {
             attributes.push(line);
         } else if let Some((_, rest)) = line.split_once("fn ") {
@@ -58,8 +59,12 @@ fn of(source: &Source) -> Vec<TestFunction<'_>> {
     functions
 }
 
+/// Whether an attribute is `test`, or that of a runtime: the last word of its path is, whatever its
+/// arguments say.
 fn makes_a_test(attribute: &str) -> bool {
-    !attribute.starts_with("#[cfg") && attribute.contains("test")
+    let rest = attribute.strip_prefix("#[").unwrap_or_default();
+    let path = rest.split(['(', ']', '=', ' ']).next().unwrap_or_default();
+    path.rsplit("::").next() == Some("test")
 }
 
 /// Whether a line goes on with an attribute that is too long for one.
@@ -77,7 +82,7 @@ fn condition(line: &str) -> Option<&str> {
 
 /// The conditions of a file and of the modules that lead to it.
 fn around<'a>(source: &'a Source, sources: &'a [Source]) -> Vec<&'a str> {
-    let mut conditions: Vec<&str> = source.text.lines().filter_map(whole_file).collect();
+    let mut conditions: Vec<&str> = code_lines(&source.text).filter_map(whole_file).collect();
     let path = Path::new(&source.path);
     let mut child = match path.file_name().and_then(|name| name.to_str()) {
         Some("mod.rs") => path.parent().unwrap_or(path).to_path_buf(),
@@ -111,7 +116,7 @@ fn is_root(path: &Path) -> bool {
 /// The conditions that stand right above the declaration of a module.
 fn of_declaration<'a>(source: &'a Source, declaration: &[String]) -> Vec<&'a str> {
     let mut above = Vec::new();
-    for line in source.text.lines().map(str::trim) {
+    for line in code_lines(&source.text).map(str::trim) {
         if declaration.iter().any(|text| text == line) {
             return above;
         }
@@ -164,5 +169,50 @@ fn no_test() {}
                 ("plain", false, vec![]),
             ]
         );
+    }
+
+    #[test]
+    fn only_the_last_word_of_an_attribute_makes_a_test() {
+        for test in [
+            "#[test]",
+            "#[tokio::test]",
+            "#[tokio::test(",
+            "#[a::test(b = \"c\")]",
+        ] {
+            assert!(makes_a_test(test), "{test}");
+        }
+        for other in [
+            "#[cfg(test)]",
+            "#[expect(dead_code, reason = \"latest\")]",
+            "#[allow(unused, reason = \"a test has to begin\")]",
+            "#[test_case(1)]",
+            "#[doc = \"test\"]",
+            "#[test::not]",
+        ] {
+            assert!(!makes_a_test(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_a_literal_or_in_a_comment_is_no_test() {
+        let text = "\
+const PLANTED: &str = \"\\
+#![cfg(windows)]
+#[test]
+fn planted() {}
+\";
+/*
+#[test]
+fn left_out() {}
+*/
+#[test]
+fn real() {}
+";
+        let sources = [plant("crates/a/tests/it.rs", text)];
+        let found: Vec<_> = all(&sources)
+            .into_iter()
+            .map(|test| (test.name, test.conditions))
+            .collect();
+        assert_eq!(found, [("real", vec![])]);
     }
 }

@@ -17,6 +17,7 @@ mod coverage;
 mod features;
 mod functions;
 mod limits;
+mod literals;
 mod loopback;
 mod purity;
 mod quickstart;
