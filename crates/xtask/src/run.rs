@@ -46,7 +46,7 @@ pub(crate) fn show(command: &mut Command) -> Result<()> {
 }
 
 /// Program and arguments as one would type them.
-fn describe(command: &Command) -> String {
+pub(crate) fn describe(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name();
     let mut text = program.unwrap_or_default().to_string_lossy().into_owned();
     for argument in command.get_args() {
