@@ -125,7 +125,7 @@ let k = '\u{e4}'; let l = "ä";
                 .iter()
                 .any(|start| line.starts_with(start))
         };
-        assert!(!code.iter().any(|line| inside(line)), "{code:?}");
+        assert!(!code.iter().any(inside), "{code:?}");
         assert_eq!(code.len(), 8, "{code:?}");
         assert_eq!(code.last(), Some(&"let k = '\\u{e4}'; let l = \"ä\";"));
     }
