@@ -147,6 +147,8 @@ mod tests {
             ("requests_per_second_min", "one_core", 1_000.0),
             ("overhead_nanoseconds_max", "alone_p99", 999_999.0),
             ("leaks_max", "live_bytes", 65_536.0),
+            ("leaks_rise_max", "bytes", 10_240.0),
+            ("leaks_rise_max", "blocks", 64.0),
             ("instructions_max", "get", 8_000.0),
             ("instructions_max", "chunked", 14_000.0),
         ] {

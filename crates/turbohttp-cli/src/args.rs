@@ -58,9 +58,10 @@ pub(crate) enum Command {
     ///
     /// That file is TOML and may name any bound of the built-in ones that this command measures. The
     /// sections are allocations_max, bytes_allocated_max, pooling_saves_min, requests_per_second_min,
-    /// overhead_nanoseconds_max and leaks_max; without --quick also by_hand_requests_per_second_min
-    /// and by_hand_overhead_nanoseconds_max. Those that `cargo xtask gates` counts, instructions_max
-    /// and system_calls_max, are refused, as they would not be looked at here.
+    /// overhead_nanoseconds_max, leaks_max and leaks_rise_max; without --quick also
+    /// by_hand_requests_per_second_min and by_hand_overhead_nanoseconds_max. Those that `cargo xtask
+    /// gates` counts, instructions_max and system_calls_max, are refused, as they would not be looked
+    /// at here.
     Bench(BenchArgs),
 }
 

@@ -99,11 +99,18 @@ pub(crate) struct Bench<'a> {
 impl Bench<'_> {
     /// A figure beside the bound that its gate has.
     pub(crate) fn gate(&self, section: &str, gate: &str, measured: f64) -> Result<Gate> {
+        let bound = self.bound(section, gate)?;
         let id = format!("{section}.{gate}");
-        let Some(bound) = self.budgets.bound(section, gate) else {
-            return Err(Error::new(ErrorKind::Config, format!("no bound for {id}")));
-        };
         Ok(Gate::new(id, bound, is_max(section), measured))
+    }
+
+    /// A bound by itself, for what is counted by it.
+    pub(crate) fn bound(&self, section: &str, gate: &str) -> Result<f64> {
+        let bound = self.budgets.bound(section, gate);
+        bound.ok_or_else(|| {
+            let message = format!("no bound for {section}.{gate}");
+            Error::new(ErrorKind::Config, message)
+        })
     }
 }
 
