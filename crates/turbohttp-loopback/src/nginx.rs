@@ -23,7 +23,7 @@ use std::time::Duration;
 use crate::pattern;
 use crate::tls::TestCa;
 
-/// Bytes of `/large.bin`, which holds [`pattern`].
+/// Bytes of `/large.bin`, which holds [`pattern()`].
 pub const LARGE_BYTES: usize = 10 * 1024 * 1024;
 
 /// A running nginx with files of its own; ended and removed on drop.

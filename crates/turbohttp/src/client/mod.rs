@@ -136,7 +136,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error`] with its kind, phase, origin and the timeline so far; of a request that a
+    /// [`Error`](crate::Error) with its kind, phase, origin and the timeline so far; of a request that a
     /// close cut off, its kind alone: [`ErrorKind::Closed`](crate::ErrorKind).
     ///
     /// # Cancel safety
