@@ -51,7 +51,7 @@ impl Work {
             ));
         };
         let scenario = Scenario::named(name).unwrap_or(Scenario::Get);
-        let hooks = || Client::builder().map_request(|_| ()).map_response(|_| ());
+        let hooks = || Client::builder().on_request(|_| ()).on_response(|_| ());
         let client = match (name, carrier) {
             ("layered", Carrier::Network) => hooks().build(),
             ("layered", Carrier::Mock) => hooks().transport(scenarios()).build(),

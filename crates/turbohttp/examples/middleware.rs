@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use turbohttp::{
-    Client, Middleware, MockReply, MockTransport, Request, Response, Result, StatusCode, Transport,
-    header,
+    Client, Middleware, MockReply, MockTransport, Next, Request, Response, Result, StatusCode,
+    Transport, header,
 };
 
 /// Numbers every request.
@@ -14,12 +14,12 @@ use turbohttp::{
 struct Numbered(Arc<AtomicU64>);
 
 impl Middleware for Numbered {
-    async fn handle<T: Transport>(&self, mut request: Request, next: &T) -> Result<Response> {
+    async fn handle(&self, mut request: Request, next: Next<'_>) -> Result<Response> {
         let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
         request
             .headers_mut()
             .insert("x-request-number", number.into());
-        next.send(request).await
+        next.run(request).await
     }
 }
 
@@ -34,7 +34,7 @@ async fn main() -> Result<()> {
     let client = Client::builder()
         .transport(mock)
         .with(numbered.clone())
-        .map_request(|request| {
+        .on_request(|request| {
             let english = header::HeaderValue::from_static("en");
             request
                 .headers_mut()

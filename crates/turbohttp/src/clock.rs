@@ -10,6 +10,14 @@ pub(crate) fn after(since: Instant, limit: Duration) -> Instant {
     since + limit.min(FAR)
 }
 
+/// The earlier of two deadlines, where there is one.
+pub(crate) fn earlier(first: Option<Instant>, second: Option<Instant>) -> Option<Instant> {
+    match (first, second) {
+        (Some(first), Some(second)) => Some(first.min(second)),
+        (first, second) => first.or(second),
+    }
+}
+
 /// The time now, by the runtime's monotonic clock.
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()

@@ -300,6 +300,14 @@ impl Timeouts {
         self
     }
 
+    /// How long an attempt without a streamed body may take until the head of its response.
+    pub(crate) fn until_head(&self) -> Duration {
+        let parts = [self.dns, self.connect, self.tls, self.head];
+        parts
+            .into_iter()
+            .fold(Duration::ZERO, Duration::saturating_add)
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         let named = [
             ("timeouts.permit", self.permit),

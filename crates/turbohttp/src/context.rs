@@ -1,15 +1,18 @@
 //! The one pooled object of a request: it goes down as the request and comes up as the response.
 
+use std::cell::{Cell, RefCell};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Method};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
 use turbohttp_core::admission::{Ask, LaneKey, Outcome, Priority, Refusal, Waited};
 use turbohttp_core::head::ResponseHead;
+use turbohttp_core::origin::Origin;
 use turbohttp_core::pool::Reset;
 use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
-use crate::admission::{Entry, Pass};
+use crate::admission::CallGuard;
 use crate::body::{Body, Receipt, Received};
 use crate::clock;
 use crate::config::{Settings, Timeouts};
@@ -33,32 +36,38 @@ pub(crate) struct Context {
     /// What the request set for itself: bytes of a collected body.
     pub(crate) body_bytes_max: Option<usize>,
     pub(crate) time: RequestTime,
-    /// When `send` was called.
+    /// When the attempt that is under way began; the network's part of it begins then.
     pub(crate) began: Option<Instant>,
+    /// Calls that are under way with this request: one, and one more for each client that a transport
+    /// sends by. At zero, a call begins a timeline and a deadline of its own.
+    pub(crate) open_calls: u8,
 
     // The response.
     pub(crate) head: ResponseHead,
     pub(crate) received: Received,
-    /// The response's fields as a map, built when first asked for.
-    pub(crate) map: HeaderMap,
-    pub(crate) map_built: bool,
+    /// The response's fields as a map, built when it is first asked for.
+    pub(crate) map: OnceLock<HeaderMap>,
+    /// The map was lent out to be changed, so that the head is no longer what it says.
+    pub(crate) is_map_changed: bool,
+    /// An empty map with the room of a former one; the mutex only makes `&Response` shareable.
+    pub(crate) spare_map: Mutex<HeaderMap>,
 
     // Both.
     pub(crate) timeline: Timeline,
     pub(crate) mailbox: Mailbox,
     pub(crate) priority: Priority,
+    /// Values of the user, by type; cleared with the request.
+    pub(crate) extensions: Extensions,
     /// The body is to be in memory before the response is handed out: of a queue's request.
     pub(crate) is_collected: bool,
-    /// The visit of the request that this is an attempt of, where a middleware may make several.
-    pub(crate) attempt_of: Option<Entry>,
-    // Last, so that the connection is back before its permit is, on every way out.
-    /// The permit of this attempt, where it is not the pass's own.
-    pub(crate) permit: Option<Pass>,
-    /// The request's stay with its client; until there is a response, `Client::send` keeps it.
-    pub(crate) pass: Option<Pass>,
-    /// Passes and permits of clients that this request came through before: a transport may send by a
-    /// client of its own.
-    pub(crate) outer: Vec<Pass>,
+    // Last, so that the connection is released before its permit, on every way out.
+    /// The permit of the last attempt, where the call does not hold it itself.
+    pub(crate) permit: Option<CallGuard>,
+    /// The call: of a request from a queue, with the permit that it was started with; of a response,
+    /// while its body is on a connection. In between, the future of the call holds it.
+    pub(crate) call: Option<CallGuard>,
+    /// Calls and permits of the clients further down, where a transport sends by a client of its own.
+    pub(crate) nested: Vec<CallGuard>,
 }
 
 /// What the time of a request is bounded by.
@@ -129,10 +138,7 @@ impl Context {
             .timeouts()
             .permit
             .map(|limit| clock::after(now, limit));
-        let deadline = match (own, self.time.deadline) {
-            (Some(own), Some(request)) => Some(own.min(request)),
-            (own, request) => own.or(request),
-        };
+        let deadline = clock::earlier(own, self.time.deadline);
         Ok(Ask {
             lane: LaneKey::from(origin),
             priority: self.priority,
@@ -140,22 +146,22 @@ impl Context {
         })
     }
 
-    /// Waits until `pass` holds the permit that was asked for, and records what kept it.
+    /// Waits until `guard` holds the permit that was asked for, and records what kept it waiting.
     pub(crate) fn poll_permit(
         &mut self,
-        pass: &mut Pass,
+        guard: &mut CallGuard,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Result<()>> {
-        let permit = ready!(pass.poll_permit(cx));
+        let permit = ready!(guard.poll_permit(cx));
         let now = clock::now();
         let waited = match permit {
             Ok(waited) => waited,
-            Err(_) => pass.waited(now),
+            Err(_) => guard.waited(now),
         };
         self.record_wait(waited, now, Phase::TotalPermit);
         self.began = Some(now);
         Poll::Ready(permit.map(drop).map_err(|refusal| {
-            pass.ends(match refusal {
+            guard.ends(match refusal {
                 Refusal::Expired => Outcome::Expired,
                 Refusal::Closed => Outcome::Canceled,
                 _ => Outcome::Failed,
@@ -181,7 +187,7 @@ impl Context {
         }
     }
 
-    /// Why the scheduler did not admit this request, with what is known of it.
+    /// Why the scheduler did not give this request a permit, with what is known of it.
     #[cold]
     pub(crate) fn refused(&self, refusal: Refusal, waited: Waited) -> Error {
         let phase = if waited.lane >= waited.paused.max(waited.total) {
@@ -191,11 +197,12 @@ impl Context {
         } else {
             Phase::TotalPermit
         };
-        let error = Error::refused(refusal);
-        let error = match waited.sum() {
-            Duration::ZERO => error,
-            _ => error.in_phase(phase),
-        };
+        self.explain(Error::refused(refusal).in_phase(phase))
+    }
+
+    /// Adds origin and timeline to an error of this request.
+    #[cold]
+    pub(crate) fn explain(&self, error: Error) -> Error {
         let error = error.with_timeline(&self.timeline);
         match self.url.origin() {
             Some(origin) => error.at(origin),
@@ -203,35 +210,193 @@ impl Context {
         }
     }
 
-    /// The request is over: permit and pass go home, in this order.
-    pub(crate) fn leave(&mut self, outcome: Outcome) {
+    /// What the request is doing, as far as its timeline tells: for an error that ends it from outside.
+    #[cold]
+    fn phase(&self) -> Phase {
+        if !self.received.is_blank() {
+            return Phase::Receive;
+        }
+        match self.timeline.spans().last().map(|span| span.phase) {
+            Some(Phase::Dns) => Phase::Connect,
+            _ if self.timeline.attempts() == 0 => Phase::Wait,
+            Some(Phase::Send) => Phase::Wait,
+            _ => Phase::Send,
+        }
+    }
+
+    /// A further attempt begins: what a middleware took before it belongs to no phase.
+    pub(crate) fn begin_attempt(&mut self, now: Instant) {
+        self.began = Some(now);
+        self.timeline.end(now);
+    }
+
+    /// The call that a queue has started this request with.
+    pub(crate) fn take_call(&mut self) -> Option<CallGuard> {
+        self.call.take()
+    }
+
+    /// The request is over: the permit is released, and then the call ends.
+    pub(crate) fn release(&mut self, outcome: Outcome) {
         self.permit = None;
-        if let Some(pass) = self.pass.take() {
-            pass.leave(outcome);
+        if let Some(call) = self.call.take() {
+            call.leave(outcome);
         }
-        if !self.outer.is_empty() {
-            let passes = self.outer.drain(..);
-            passes.for_each(|pass| pass.leave(outcome));
-        }
-    }
-
-    /// Keeps the permit of an attempt in place of a former attempt's; another client's stays beside it.
-    pub(crate) fn keep_permit(&mut self, permit: Pass) {
-        if let Some(former) = self.permit.replace(permit) {
-            self.outer.push(former);
+        if !self.nested.is_empty() {
+            let guards = self.nested.drain(..);
+            guards.for_each(|guard| guard.leave(outcome));
         }
     }
 
-    /// Keeps the pass of the request, beside those of the clients below.
-    pub(crate) fn keep_pass(&mut self, pass: Pass) {
-        if let Some(inner) = self.pass.replace(pass) {
-            self.outer.push(inner);
+    /// Holds the permit of an attempt; what a client further down holds stays beside it.
+    pub(crate) fn hold_permit(&mut self, permit: CallGuard) {
+        self.nest();
+        self.permit = Some(permit);
+    }
+
+    /// Holds the call, beside the permit of its last attempt.
+    pub(crate) fn hold_call(&mut self, call: CallGuard) {
+        if self.call.is_some() {
+            self.nest();
         }
+        self.call = Some(call);
+    }
+
+    fn nest(&mut self) {
+        self.nested.extend(self.permit.take());
+        self.nested.extend(self.call.take());
     }
 
     /// Whether a close has cut this request off.
     pub(crate) fn is_cut(&self) -> bool {
-        self.pass.as_ref().is_some_and(Pass::is_cut)
+        self.call.as_ref().is_some_and(CallGuard::is_cut)
+    }
+
+    /// Drops what the context holds of a response, so that its request can be sent again.
+    pub(crate) fn forget_response(&mut self) {
+        self.received.finish(&mut self.head);
+        self.release(Outcome::Completed);
+        self.head.reset();
+        self.forget_map();
+        self.began = None;
+    }
+
+    /// The response's fields as a map.
+    pub(crate) fn map(&self) -> &HeaderMap {
+        self.map.get_or_init(|| {
+            let mut map = std::mem::take(&mut *lock(&self.spare_map));
+            self.head
+                .iter()
+                .for_each(|(name, value)| append(&mut map, name, value));
+            map
+        })
+    }
+
+    /// The response's fields as a map, to change them.
+    pub(crate) fn map_mut(&mut self) -> &mut HeaderMap {
+        self.map();
+        self.is_map_changed = true;
+        self.map.get_mut().expect("just built")
+    }
+
+    /// Appends a field to the response.
+    pub(crate) fn push_field(&mut self, name: &str, value: &[u8]) {
+        self.head.push(name, value);
+        if let Some(map) = self.map.get_mut() {
+            append(map, name, value);
+        }
+    }
+
+    fn forget_map(&mut self) {
+        self.is_map_changed = false;
+        if let Some(mut map) = self.map.take() {
+            clear_map(&mut map);
+            *self
+                .spare_map
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner) = map;
+        }
+    }
+}
+
+fn lock(map: &Mutex<HeaderMap>) -> MutexGuard<'_, HeaderMap> {
+    map.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A field that the map cannot hold stays in the head only.
+fn append(map: &mut HeaderMap, name: &str, value: &[u8]) {
+    let name = HeaderName::from_bytes(name.as_bytes());
+    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+        map.append(name, value);
+    }
+}
+
+thread_local! {
+    /// Whether a [`Salvage`] is under way on this thread.
+    static SALVAGING: Cell<bool> = const { Cell::new(false) };
+    /// What the first context left that was reset meanwhile.
+    static SALVAGED: RefCell<Option<Salvaged>> = const { RefCell::new(None) };
+}
+
+/// What is known of a request whose future was dropped from outside.
+///
+/// The context of a request is inside the futures of middlewares and transports, so that the call which
+/// drops them cannot look at it. The context itself leaves what an error needs when it is reset on the
+/// way.
+pub(crate) struct Salvage(Option<Salvaged>);
+
+struct Salvaged {
+    origin: Option<Origin>,
+    timeline: Timeline,
+    phase: Phase,
+    allowed: Duration,
+}
+
+impl Salvage {
+    /// Runs `work`, which drops the futures of one call, and keeps what its context leaves behind.
+    #[cold]
+    pub(crate) fn of(work: impl FnOnce()) -> Salvage {
+        // A drop may end another call in turn: that one has its own record.
+        let outer = SALVAGED.take();
+        let was_salvaging = SALVAGING.replace(true);
+        work();
+        SALVAGING.set(was_salvaging);
+        Salvage(SALVAGED.replace(outer))
+    }
+
+    /// What the request was doing.
+    pub(crate) fn phase(&self) -> Phase {
+        self.0.as_ref().map_or(Phase::Wait, |found| found.phase)
+    }
+
+    /// How long the whole request was allowed to take.
+    pub(crate) fn allowed(&self) -> Duration {
+        self.0
+            .as_ref()
+            .map_or(Duration::ZERO, |found| found.allowed)
+    }
+
+    /// Adds phase, origin and timeline to an error.
+    pub(crate) fn explain(self, error: Error) -> Error {
+        let Some(found) = self.0 else { return error };
+        let error = error.in_phase(found.phase).with_timeline(&found.timeline);
+        match &found.origin {
+            Some(origin) => error.at(origin),
+            None => error,
+        }
+    }
+}
+
+impl Context {
+    #[cold]
+    fn leave_record(&self) {
+        SALVAGED.with_borrow_mut(|salvaged| {
+            salvaged.get_or_insert_with(|| Salvaged {
+                origin: self.url.origin().cloned(),
+                timeline: self.timeline.clone(),
+                phase: self.phase(),
+                allowed: self.time.allowed(),
+            });
+        });
     }
 }
 
@@ -239,6 +404,9 @@ impl Reset for Context {
     // Together in one function, so that what the one has just set the other need not look at.
     #[inline]
     fn reset(&mut self) {
+        if SALVAGING.get() {
+            self.leave_record();
+        }
         // Taken apart without `..`, so that a new field cannot be forgotten here.
         let Context {
             method,
@@ -249,26 +417,31 @@ impl Reset for Context {
             body_bytes_max,
             time,
             began,
+            open_calls,
             head,
             received,
             map,
-            map_built,
+            is_map_changed,
+            spare_map,
             timeline,
             mailbox,
             priority,
+            extensions,
             is_collected,
-            attempt_of,
             permit,
-            pass,
-            outer,
+            call,
+            nested,
         } = self;
         received.finish(head);
         *permit = None;
-        *pass = None;
-        outer.clear();
+        *call = None;
+        nested.clear();
         *priority = Priority::default();
+        if !extensions.is_empty() {
+            extensions.clear();
+        }
         *is_collected = false;
-        *attempt_of = None;
+        *open_calls = 0;
         *method = Method::GET;
         url.reset();
         clear_map(headers);
@@ -278,8 +451,10 @@ impl Reset for Context {
         time.reset();
         *began = None;
         head.reset();
-        if std::mem::take(map_built) {
-            clear_map(map);
+        *is_map_changed = false;
+        if let Some(mut built) = map.take() {
+            clear_map(&mut built);
+            *spare_map.get_mut().unwrap_or_else(PoisonError::into_inner) = built;
         }
         timeline.reset();
         mailbox.retire();
@@ -297,16 +472,17 @@ impl Reset for Context {
             && self.began.is_none()
             && self.head.is_blank()
             && self.received.is_blank()
-            && self.map.is_empty()
-            && !self.map_built
+            && self.map.get().is_none()
+            && !self.is_map_changed
+            && self.extensions.is_empty()
+            && self.open_calls == 0
             && self.timeline.is_blank()
             && self.mailbox.is_blank()
             && self.priority == Priority::default()
             && !self.is_collected
-            && self.attempt_of.is_none()
             && self.permit.is_none()
-            && self.pass.is_none()
-            && self.outer.is_empty()
+            && self.call.is_none()
+            && self.nested.is_empty()
     }
 }
 

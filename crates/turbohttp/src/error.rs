@@ -5,12 +5,15 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use turbohttp_core::admission::{AdjustError, Bound, InvalidRule, Refusal, TooManyLanes};
 use turbohttp_core::h1::{EncodeError, ParseError};
 use turbohttp_core::origin::Origin;
 use turbohttp_core::timeline::{Phase, Timeline};
+
+use crate::request::Request;
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -31,6 +34,8 @@ struct Inner {
     timeline: Option<Box<Timeline>>,
     /// Nothing of a response had arrived, so that the request may be sent again if it is safe to.
     unanswered: bool,
+    /// The request, where nothing of it was sent. The mutex only makes the error shareable.
+    request: Mutex<Option<Request>>,
 }
 
 /// Whose fault an error is: the caller's, the peer's, the network's, a limit's, or ours.
@@ -134,6 +139,7 @@ impl Error {
             source: None,
             timeline: None,
             unanswered: false,
+            request: Mutex::new(None),
         }))
     }
 
@@ -172,6 +178,31 @@ impl Error {
     /// Whether nothing of a response had arrived: an idempotent request may be sent again.
     pub fn is_retryable(&self) -> bool {
         self.0.unanswered
+    }
+
+    /// The request as it was, where nothing of it was sent: of a call that was refused or got no permit
+    /// in time. `None` of every other error.
+    pub fn into_request(self) -> Option<Request> {
+        let request = self.0.request.into_inner();
+        request.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds the request that the error did not consume.
+    pub(crate) fn with_request(mut self, request: Option<Request>) -> Error {
+        *self
+            .0
+            .request
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner) = request;
+        self
+    }
+
+    /// Whether the request still waited for a permit.
+    pub(crate) fn is_permit_wait(&self) -> bool {
+        matches!(
+            self.0.phase,
+            Some(Phase::Pause | Phase::HostPermit | Phase::TotalPermit)
+        )
     }
 
     pub(crate) fn in_phase(mut self, phase: Phase) -> Error {
@@ -220,6 +251,12 @@ impl Error {
     #[cold]
     pub(crate) fn closed() -> Error {
         Error::new(ErrorKind::Closed, "closed: nothing more is sent")
+    }
+
+    /// A close of the client has ended a call that was under way.
+    #[cold]
+    pub(crate) fn closed_by_client() -> Error {
+        Error::new(ErrorKind::Closed, "cut off: the client was closed")
     }
 
     #[cold]

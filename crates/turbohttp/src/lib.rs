@@ -26,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod attempt;
 mod body;
 mod client;
 mod clock;
@@ -51,7 +52,7 @@ pub use client::{Audit, Client, ClientBuilder, RequestBuilder, Stats};
 pub use config::{Limits, Timeouts};
 pub use error::{Error, ErrorKind, Result};
 pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};
-pub use middleware::{MapRequest, MapResponse, Middleware, Stack, With};
+pub use middleware::{Handling, HookResult, Middleware, Next, Run};
 #[cfg(feature = "rustls")]
 pub use net::Tls;
 pub use net::{NetStats, NetTransport};
@@ -65,7 +66,9 @@ pub use transport::Transport;
 pub use transport::mock::{MockReply, MockStats, MockTransport};
 
 pub use bytes::Bytes;
-pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
+pub use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header,
+};
 pub use turbohttp_core::admission::{
     AdmissionAudit, AdmissionStats, LaneAudit, Priority, Reserve, UnknownPriority,
 };
@@ -76,9 +79,5 @@ pub use turbohttp_core::timeline::{Phase, Recorder, Span, Timeline};
 /// Types that appear in bounds and are no part of the interface.
 #[doc(hidden)]
 pub mod internal {
-    pub use crate::admission::Failures;
-    pub use crate::client::{IntoTransport, Network};
-    pub use crate::middleware::Limited;
     pub use crate::net::{NetOptions, NetWatch};
-    pub use crate::transport::{ErasedTransport, Held};
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{Extensions, HeaderMap, Method, StatusCode, Uri};
 use turbohttp_core::admission::Priority;
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, PoolBox};
@@ -120,6 +120,17 @@ impl Request {
         self.context.body = body.into();
     }
 
+    /// Values that go with the request, by type: from the caller to middlewares and hooks, and on to
+    /// [`Response::extensions`]. They are dropped with the request.
+    pub fn extensions(&self) -> &Extensions {
+        &self.context.extensions
+    }
+
+    /// The [`extensions`](Request::extensions), to change them.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.context.extensions
+    }
+
     /// How urgent the request is, should it have to wait.
     pub fn priority(&self) -> Priority {
         self.context.priority
@@ -152,9 +163,12 @@ impl Request {
             .clone_from(&self.context.time.settings);
         clone.context.time.deadline = self.context.time.deadline;
         clone.context.priority = self.context.priority;
-        // Its time began with the first one's, and it is admitted with its age.
+        // Within a call its time began with the first one's.
         clone.context.timeline.clone_from(&self.context.timeline);
-        clone.context.attempt_of = self.context.attempt_of;
+        clone.context.open_calls = self.context.open_calls;
+        clone.context.time.timeout = self.context.time.timeout;
+        clone.context.body_bytes_max = self.context.body_bytes_max;
+        clone.context.extensions = self.context.extensions.clone();
         Some(clone)
     }
 

@@ -5,14 +5,14 @@ use std::future::poll_fn;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use turbohttp_core::admission::Outcome;
 use turbohttp_core::origin::Origin;
 use turbohttp_core::pool::PoolBox;
-use turbohttp_core::timeline::Timeline;
+use turbohttp_core::timeline::{Phase, Timeline};
 
-use crate::admission::Pass;
+use crate::admission::CallGuard;
 use crate::body::Received;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
@@ -63,35 +63,56 @@ impl Response {
 
     /// The value of the first field called `name` as bytes.
     pub fn header_bytes(&self, name: &str) -> Option<&[u8]> {
-        if self.context.map_built {
-            return self.context.map.get(name).map(HeaderValue::as_bytes);
+        match self.context.map.get() {
+            Some(map) => map.get(name).map(HeaderValue::as_bytes),
+            None => self.context.head.get(name),
         }
-        self.context.head.get(name)
     }
 
-    /// Every field in the order of arrival, names as the server spelled them. Allocates nothing.
+    /// Every field, in the order of arrival and with the names as the server spelled them, until
+    /// [`headers_mut`](Response::headers_mut) was called; from then on the fields of the map. Allocates
+    /// nothing.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.context.head.iter()
+        let map = match self.context.is_map_changed {
+            true => self.context.map.get(),
+            false => None,
+        };
+        let head = map.is_none().then(|| self.context.head.iter());
+        let changed = map.into_iter().flat_map(HeaderMap::iter);
+        let changed = changed.map(|(name, value)| (name.as_str(), value.as_bytes()));
+        head.into_iter().flatten().chain(changed)
     }
 
-    /// The fields as a map, which is built at the first call.
-    pub fn headers(&mut self) -> &HeaderMap {
-        self.headers_mut()
+    /// The fields as a map, which is built at the first call in the memory of a former one.
+    pub fn headers(&self) -> &HeaderMap {
+        self.context.map()
     }
 
-    /// The fields as a map, to change them; [`header`](Response::header) reads the map from then on.
+    /// The fields as a map, to change them; all other accessors read the map from then on.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
-        let Context {
-            head,
-            map,
-            map_built,
-            ..
-        } = &mut *self.context;
-        if !std::mem::replace(map_built, true) {
-            head.iter()
-                .for_each(|(name, value)| append(map, name, value));
+        self.context.map_mut()
+    }
+
+    /// The values that went with the request ([`Request::extensions`]).
+    pub fn extensions(&self) -> &Extensions {
+        &self.context.extensions
+    }
+
+    /// The [`extensions`](Response::extensions), to change them.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.context.extensions
+    }
+
+    /// The request of this response, for another attempt: the body is given up, and with it the
+    /// connection and the permit.
+    ///
+    /// The request is as it was sent, timeline included. A body of bytes is whole again; one that was a
+    /// stream has been consumed, and sending it once more fails with [`ErrorKind::RequestBody`].
+    pub fn into_request(mut self) -> Request {
+        self.context.forget_response();
+        Request {
+            context: self.context,
         }
-        map
     }
 
     /// The value of a trailer field, once the body has been read (RFC 9110 section 6.5).
@@ -259,10 +280,10 @@ impl Response {
 
     /// While the body has to be waited for: whether the client is closed meanwhile.
     fn poll_cut(&mut self, cx: &mut TaskContext<'_>) -> Poll<Error> {
-        let Some(pass) = &mut self.context.pass else {
+        let Some(call) = &mut self.context.call else {
             return Poll::Pending;
         };
-        std::task::ready!(pass.poll_cut(cx));
+        std::task::ready!(call.poll_cut(cx));
         Poll::Ready(self.cut())
     }
 
@@ -270,7 +291,7 @@ impl Response {
     #[cold]
     fn cut(&mut self) -> Error {
         self.end(Some(Outcome::Aborted));
-        self.explain(Error::closed())
+        self.explain(Error::closed_by_client().in_phase(Phase::Receive))
     }
 
     /// Whether there is nothing left to read.
@@ -278,19 +299,20 @@ impl Response {
         self.context.received.is_blank()
     }
 
-    /// Keeps the pass of the request until the body has ended, or gives it back if it has.
-    pub(crate) fn keep(&mut self, pass: Pass) {
+    /// Holds the call while the body is on a connection; otherwise the call ends here.
+    pub(crate) fn hold_call(&mut self, call: CallGuard) {
+        self.context.open_calls = self.context.open_calls.saturating_sub(1);
         let has_ended = self.has_ended();
-        self.context.keep_pass(pass);
+        self.context.hold_call(call);
         if has_ended {
-            self.context.leave(Outcome::Completed);
+            self.context.release(Outcome::Completed);
         }
     }
 
-    /// Keeps the permit of an attempt until the body has ended, or gives it back if it has.
-    pub(crate) fn keep_permit(&mut self, permit: Pass) {
+    /// Holds the permit of an attempt while the body is on a connection.
+    pub(crate) fn hold_permit(&mut self, permit: CallGuard) {
         if !self.has_ended() {
-            self.context.keep_permit(permit);
+            self.context.hold_permit(permit);
         }
     }
 
@@ -309,7 +331,7 @@ impl Response {
         if failed.is_some() {
             *received = Received::Failed;
         }
-        self.context.leave(failed.unwrap_or(Outcome::Completed));
+        self.context.release(failed.unwrap_or(Outcome::Completed));
         self.gather_events();
     }
 
@@ -323,34 +345,13 @@ impl Response {
 
     /// Adds what the context knows to an error of this response.
     #[cold]
-    fn explain(&self, error: Error) -> Error {
-        let error = error.with_timeline(&self.context.timeline);
-        match self.context.url.origin() {
-            Some(origin) => error.at(origin),
-            None => error,
-        }
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        self.context.explain(error)
     }
 
     /// Appends a field: for middlewares and for transports that make their answers themselves.
     pub fn push_header(&mut self, name: &str, value: &[u8]) {
-        let Context {
-            head,
-            map,
-            map_built,
-            ..
-        } = &mut *self.context;
-        head.push(name, value);
-        if *map_built {
-            append(map, name, value);
-        }
-    }
-}
-
-/// A field that the map cannot hold stays in the head only.
-fn append(map: &mut HeaderMap, name: &str, value: &[u8]) {
-    let name = HeaderName::from_bytes(name.as_bytes());
-    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
-        map.append(name, value);
+        self.context.push_field(name, value);
     }
 }
 

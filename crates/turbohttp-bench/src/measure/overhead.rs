@@ -137,10 +137,10 @@ impl Pair {
         };
         let (seen, running) = (AtomicU64::new(0), block.clone());
         let hooks = Client::builder()
-            .map_request(move |_| {
+            .on_request(move |_| {
                 be_slow(plant.slowness(running.load(Relaxed), seen.fetch_add(1, Relaxed)));
             })
-            .map_response(|_| ());
+            .on_response(|_| ());
         let client = hooks.transport(bare.clone()).build()?;
         let singles = [(); 2].map(|()| Mutex::new(Vec::new()));
         Ok(Pair {

@@ -6,7 +6,6 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
@@ -17,22 +16,20 @@ use turbohttp_core::admission::{
     VisitId, Waited,
 };
 
+mod guard;
 mod janitor;
 mod loose;
-mod pass;
 mod shutdown;
 
+pub(crate) use guard::CallGuard;
 pub(crate) use loose::{Loose, Wait};
-pub(crate) use pass::Pass;
-pub use shutdown::{CloseFailure, Closed, Failures, Shutdown};
+pub(crate) use shutdown::Failures;
+pub use shutdown::{CloseFailure, Closed, Shutdown};
 
 use janitor::Janitor;
 
 use crate::clock;
-use crate::error::{Error, Result};
-
-/// Numbers given to schedulers.
-static NUMBERS: AtomicU64 = AtomicU64::new(0);
+use crate::error::Result;
 
 /// What a client closes when its last request has left: its middlewares and its transport.
 pub(crate) trait Components: Send + Sync {
@@ -50,15 +47,6 @@ pub(crate) struct AdmissionControl {
     ending: Mutex<Option<Ending>>,
     closed: OnceLock<Closed>,
     itself: Weak<AdmissionControl>,
-    /// Unique in the process: visits of different schedulers may have the same id.
-    number: u64,
-}
-
-/// A visit, and the scheduler it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    scheduler: u64,
-    visit: VisitId,
 }
 
 impl AdmissionControl {
@@ -71,7 +59,6 @@ impl AdmissionControl {
             ending: Mutex::new(Some(Ending::default())),
             closed: OnceLock::new(),
             itself: itself.clone(),
-            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
         }))
     }
 
@@ -82,13 +69,10 @@ impl AdmissionControl {
         });
     }
 
-    /// Comes in: a request of which nothing is asked yet.
-    pub(crate) fn enter(self: &Arc<Self>) -> Result<Pass> {
-        let entered = self.act(|scheduler, _| scheduler.enter(clock::now()));
-        match entered {
-            Ok(visit) => Ok(Pass::new(self.clone(), visit)),
-            Err(refusal) => Err(Error::refused(refusal)),
-        }
+    /// Begins a call that holds no permit itself: its attempts ask for theirs.
+    pub(crate) fn enter(self: &Arc<Self>, now: Instant) -> Result<CallGuard, Refusal> {
+        let entered = self.act(|scheduler, _| scheduler.enter(now));
+        entered.map(|call| CallGuard::new(self.clone(), call))
     }
 
     /// Comes in and asks for a permit in one step; `waker` is woken when there is one, and when a close
@@ -99,26 +83,30 @@ impl AdmissionControl {
         ask: Ask<'_>,
         waker: &Waker,
         now: Instant,
-    ) -> Result<(Pass, State), Refusal> {
+    ) -> Result<(CallGuard, State), Refusal> {
         let clone = waker.clone();
-        let watched = pass::identity(&clone);
+        let watched = guard::identity(&clone);
         let clone = Some(clone);
         self.act(|scheduler, effects| scheduler.enter_and_admit(ask, clone, now, effects))
-            .map(|(visit, state)| (Pass::watched(self.clone(), visit, watched), state))
+            .map(|(visit, state)| (CallGuard::watched(self.clone(), visit, watched), state))
     }
 
-    /// Asks for a permit for one attempt of the request that came in as `first`.
+    /// Asks for a permit for one attempt of `call`, with the age of that call. A permit that the call
+    /// holds itself, as a job of a queue does, becomes the attempt's.
     pub(crate) fn ask_for(
         self: &Arc<Self>,
-        first: Option<Entry>,
+        call: VisitId,
         ask: Ask<'_>,
         now: Instant,
-    ) -> Result<(Pass, State), Refusal> {
-        // One that came in elsewhere has no age here, and no permit to take over.
-        let own = first.filter(|first| first.scheduler == self.number);
-        let first = own.map(|first| first.visit);
-        self.act(|scheduler, effects| scheduler.admit_for(first, ask, now, effects))
-            .map(|(visit, state)| (Pass::new(self.clone(), visit), state))
+    ) -> Result<(CallGuard, State), Refusal> {
+        self.act(|scheduler, effects| scheduler.admit_for(Some(call), ask, now, effects))
+            .map(|(attempt, state)| (CallGuard::new(self.clone(), attempt), state))
+    }
+
+    /// Does what is due by `now`, as the janitor does at its time.
+    #[cold]
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.act(|scheduler, effects| scheduler.sweep(now, effects));
     }
 
     /// Whether everything inside is to stop at once. Takes no lock.

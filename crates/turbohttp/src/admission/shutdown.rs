@@ -130,23 +130,20 @@ impl fmt::Display for Closed {
 }
 
 /// Collects what goes wrong while components are closed.
-#[doc(hidden)]
 #[derive(Debug, Default)]
-pub struct Failures(Vec<CloseFailure>);
+pub(crate) struct Failures(Vec<CloseFailure>);
 
 impl Failures {
-    /// Closes one component; whatever it does, the next one is closed too.
-    pub(crate) fn close<C>(&mut self, close: impl FnOnce() -> Result<()>) {
+    /// Closes the component of this name; a failure or a panic is noted, so that the next one is closed
+    /// all the same.
+    pub(crate) fn close(&mut self, component: &'static str, close: impl FnOnce() -> Result<()>) {
         let error = match catch_unwind(AssertUnwindSafe(close)) {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error,
             Err(panic) => Error::panicked("component", panic),
         };
         if self.0.len() < CLOSE_FAILURES_MAX {
-            self.0.push(CloseFailure {
-                component: std::any::type_name::<C>(),
-                error,
-            });
+            self.0.push(CloseFailure { component, error });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Building a client: options, middlewares, transport.
 
 use std::fmt;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -10,53 +11,48 @@ use turbohttp_core::pool::ObjectPool;
 
 use super::{Client, Inner, set_host_limit};
 use crate::admission::AdmissionControl;
+use crate::attempt::Carrier;
 use crate::config::{Limits, Settings, Timeouts};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::CONTEXTS_MAX;
-use crate::middleware::{Limited, MapRequest, MapResponse, Middleware, Stack};
+use crate::middleware::{HookResult, Layer, Middleware, Next, Pipeline};
 #[cfg(feature = "rustls")]
 use crate::net::Tls;
 use crate::net::{NetOptions, NetTransport};
 use crate::request::Request;
 use crate::response::Response;
-use crate::transport::Transport;
+use crate::transport::{AnyTransport, Transport};
 
 /// Collects what a [`Client`] is made of; options are checked by [`build`](ClientBuilder::build).
-pub struct ClientBuilder<T = Network, S = ()> {
+pub struct ClientBuilder {
     limits: Limits,
     timeouts: Timeouts,
-    defaults: HeaderMap,
+    default_headers: HeaderMap,
     net: NetOptions,
     host_limits: Vec<(Origin, usize)>,
-    transport: T,
-    stack: S,
+    /// `None` for the network, which is made of the options.
+    transport: Option<AnyTransport>,
+    layers: Vec<Layer>,
 }
 
-/// Stands for the network in a [`ClientBuilder`] that was given no other transport.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Network;
-
-impl ClientBuilder<Network, ()> {
-    pub(crate) fn new() -> ClientBuilder<Network, ()> {
-        let mut defaults = HeaderMap::new();
+impl ClientBuilder {
+    pub(crate) fn new() -> ClientBuilder {
+        let mut default_headers = HeaderMap::new();
         let agent = concat!("turbohttp/", env!("CARGO_PKG_VERSION"));
-        defaults.insert(USER_AGENT, HeaderValue::from_static(agent));
-        defaults.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        default_headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+        default_headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         ClientBuilder {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
-            defaults,
+            default_headers,
             net: NetOptions::default(),
             host_limits: Vec::new(),
-            transport: Network,
-            stack: (),
+            transport: None,
+            layers: Vec::new(),
         }
     }
-}
 
-impl<T, S> ClientBuilder<T, S> {
     /// Sets how much the client may take and keep.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -83,7 +79,7 @@ impl<T, S> ClientBuilder<T, S> {
     /// By default there are `user-agent: turbohttp/VERSION` and `accept: */*`.
     #[must_use]
     pub fn default_header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
-        self.defaults.insert(name, value);
+        self.default_headers.insert(name, value);
         self
     }
 
@@ -105,51 +101,76 @@ impl<T, S> ClientBuilder<T, S> {
         self
     }
 
-    /// Adds a middleware; the first one added sees the request first.
+    /// Adds a middleware. The first one added sees the request first and the response last.
     #[must_use]
-    pub fn with<M: Middleware>(self, middleware: M) -> ClientBuilder<T, (S, M)> {
-        ClientBuilder {
-            limits: self.limits,
-            timeouts: self.timeouts,
-            defaults: self.defaults,
-            net: self.net,
-            host_limits: self.host_limits,
-            transport: self.transport,
-            stack: (self.stack, middleware),
-        }
+    pub fn with(self, middleware: impl Middleware) -> Self {
+        self.layer(Layer::middleware(middleware))
     }
 
-    /// Adds a function that changes every request on its way down.
+    /// Adds a closure as a middleware. Its future borrows nothing, so it clones what it needs of its
+    /// environment, mostly an `Arc`.
+    ///
+    /// ```
+    /// # fn main() -> turbohttp::Result<()> {
+    /// use turbohttp::Client;
+    ///
+    /// let client = Client::builder()
+    ///     .with_fn(|request, next| async move {
+    ///         let url = request.url().to_owned();
+    ///         let response = next.run(request).await?;
+    ///         eprintln!("{url}: {}", response.status());
+    ///         Ok(response)
+    ///     })
+    ///     .build()?;
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn map_request<F>(self, f: F) -> ClientBuilder<T, (S, MapRequest<F>)>
+    pub fn with_fn<F, Fut>(self, closure: F) -> Self
     where
-        F: Fn(&mut Request) + Send + Sync + 'static,
+        F: Fn(Request, Next<'static>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Response>> + Send + 'static,
     {
-        self.with(MapRequest(f))
+        self.layer(Layer::closure(closure))
     }
 
-    /// Adds a function that changes every response on its way up.
+    /// Adds a function that sees and changes every request on its way down, between the middlewares
+    /// added before and after it. It may return a `Result`, whose error ends the call. Allocates nothing
+    /// per call.
     #[must_use]
-    pub fn map_response<F>(self, f: F) -> ClientBuilder<T, (S, MapResponse<F>)>
+    pub fn on_request<F, R>(self, hook: F) -> Self
     where
-        F: Fn(&mut Response) + Send + Sync + 'static,
+        F: Fn(&mut Request) -> R + Send + Sync + 'static,
+        R: HookResult,
     {
-        self.with(MapResponse(f))
+        let hook = move |request: &mut Request| hook(request).into_result();
+        self.layer(Layer::OnRequest(Box::new(hook)))
     }
 
-    /// Replaces the network by another transport: a [`MockTransport`](crate::MockTransport), or your
-    /// own.
+    /// Adds a function that sees and changes every response on its way up, as
+    /// [`on_request`](ClientBuilder::on_request) does for requests.
     #[must_use]
-    pub fn transport<U: Transport>(self, transport: U) -> ClientBuilder<U, S> {
-        ClientBuilder {
-            limits: self.limits,
-            timeouts: self.timeouts,
-            defaults: self.defaults,
-            net: self.net,
-            host_limits: self.host_limits,
-            transport,
-            stack: self.stack,
-        }
+    pub fn on_response<F, R>(self, hook: F) -> Self
+    where
+        F: Fn(&mut Response) -> R + Send + Sync + 'static,
+        R: HookResult,
+    {
+        let hook = move |response: &mut Response| hook(response).into_result();
+        self.layer(Layer::OnResponse(Box::new(hook)))
+    }
+
+    fn layer(mut self, layer: Layer) -> Self {
+        self.layers.push(layer);
+        self
+    }
+
+    /// Replaces the network by another transport: a [`MockTransport`](crate::MockTransport), or one of
+    /// your own.
+    #[must_use]
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(AnyTransport::new(transport));
+        self
     }
 
     /// Checks the options and makes the client. Nothing is connected or loaded yet, and no runtime is
@@ -158,31 +179,40 @@ impl<T, S> ClientBuilder<T, S> {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] naming the option, its bounds and its value.
-    pub fn build(self) -> Result<Client>
-    where
-        T: IntoTransport,
-        S: Stack<Limited<T::Transport>>,
-    {
+    pub fn build(self) -> Result<Client> {
         self.limits.check()?;
         self.timeouts.check()?;
         let contexts = ObjectPool::new(CONTEXTS_MAX, Context::default)
             .map_err(|error| Error::new(ErrorKind::Config, "context pool").with_source(error))?;
-        let transport =
-            self.transport
-                .into_transport(&self.limits, &self.timeouts, self.defaults, self.net)?;
-        let net_stats = T::net_stats(&transport);
-        let control = AdmissionControl::new(self.limits.rules())?;
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => AnyTransport::Net(NetTransport::new(
+                &self.limits,
+                &self.timeouts,
+                self.default_headers.clone(),
+                self.net,
+            )?),
+        };
+        let net_stats = match &transport {
+            AnyTransport::Net(net) => Some(net.watch()),
+            _ => None,
+        };
+        let scheduler = AdmissionControl::new(self.limits.rules())?;
         for (origin, limit) in self.host_limits {
-            set_host_limit(&control, &origin, Some(limit))?;
+            set_host_limit(&scheduler, &origin, Some(limit))?;
         }
-        let limited = Limited::new(control.clone(), transport);
-        let held = Arc::new(self.stack.around(limited).into_held());
-        control.owns(held.clone());
+        let pipeline = Arc::new(Pipeline {
+            layers: self.layers.into(),
+            carrier: Carrier {
+                scheduler: scheduler.clone(),
+                transport,
+            },
+        });
+        scheduler.owns(pipeline.clone());
         Ok(Client {
             inner: Arc::new(Inner {
-                control,
-                transport: held,
-                is_layered: !S::IS_EMPTY,
+                pipeline,
+                default_headers: self.default_headers,
                 net_stats,
                 contexts,
                 origins: Origins::default(),
@@ -195,75 +225,17 @@ impl<T, S> ClientBuilder<T, S> {
     }
 }
 
-impl<T: fmt::Debug, S: fmt::Debug> fmt::Debug for ClientBuilder<T, S> {
+impl fmt::Debug for ClientBuilder {
     /// Default fields without their values, which can be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("limits", &self.limits)
             .field("timeouts", &self.timeouts)
-            .field("defaults", &self.defaults.keys().collect::<Vec<_>>())
-            .field("net", &self.net)
-            .field("transport", &self.transport)
-            .field("stack", &self.stack)
-            .finish()
-    }
-}
-
-/// What a builder can make a transport of: the options for the network, or a transport itself.
-#[doc(hidden)]
-pub trait IntoTransport {
-    /// The transport that it becomes.
-    type Transport: Transport;
-
-    /// Makes it.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`] if the options for it are out of bounds.
-    fn into_transport(
-        self,
-        limits: &Limits,
-        timeouts: &Timeouts,
-        defaults: HeaderMap,
-        net: NetOptions,
-    ) -> Result<Self::Transport>;
-
-    /// The counters of the network, where it is the network.
-    fn net_stats(transport: &Self::Transport) -> Option<crate::net::NetWatch>;
-}
-
-impl IntoTransport for Network {
-    type Transport = NetTransport;
-
-    fn into_transport(
-        self,
-        limits: &Limits,
-        timeouts: &Timeouts,
-        defaults: HeaderMap,
-        net: NetOptions,
-    ) -> Result<NetTransport> {
-        NetTransport::new(limits, timeouts, defaults, net)
-    }
-
-    fn net_stats(transport: &NetTransport) -> Option<crate::net::NetWatch> {
-        Some(transport.watch())
-    }
-}
-
-impl<T: Transport> IntoTransport for T {
-    type Transport = T;
-
-    fn into_transport(
-        self,
-        _limits: &Limits,
-        _timeouts: &Timeouts,
-        _defaults: HeaderMap,
-        _net: NetOptions,
-    ) -> Result<T> {
-        Ok(self)
-    }
-
-    fn net_stats(_transport: &T) -> Option<crate::net::NetWatch> {
-        None
+            .field(
+                "default_headers",
+                &self.default_headers.keys().collect::<Vec<_>>(),
+            )
+            .field("layers", &self.layers.len())
+            .finish_non_exhaustive()
     }
 }

@@ -3,36 +3,33 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Instant;
 
-use http::Method;
-use turbohttp_core::admission::{
-    AdmissionAudit, AdmissionStats, LaneKey, Scheduler, State, Waited,
-};
+use http::{HeaderMap, Method};
+use turbohttp_core::admission::{AdmissionAudit, AdmissionStats, LaneKey, Scheduler, Waited};
 use turbohttp_core::origin::{Origin, Origins};
-use turbohttp_core::pool::{ObjectPool, ObjectPoolStats};
+use turbohttp_core::pool::{ObjectPool, ObjectPoolStats, Reset as _};
 use turbohttp_core::timeline::Phase;
 
-use crate::admission::{AdmissionControl, Closed, Pass, Shutdown};
+use crate::admission::{AdmissionControl, CallGuard, Closed, Shutdown};
 use crate::clock;
 use crate::config::Settings;
 use crate::context::Context;
 use crate::error::Result;
 use crate::limiter::ConcurrencyLimiter;
+use crate::middleware::Pipeline;
 use crate::net::{NetStats, NetWatch};
 use crate::request::Request;
 use crate::response::Response;
-use crate::transport::Held;
 
 mod builder;
+mod call;
 mod request_builder;
-mod send;
 
-pub use builder::{ClientBuilder, IntoTransport, Network};
+pub use builder::ClientBuilder;
 pub use request_builder::RequestBuilder;
 
-use send::ClientSend;
+use call::Call;
 
 /// An HTTP client: connections, pools and options. A clone is the same client.
 ///
@@ -45,11 +42,10 @@ pub struct Client {
 }
 
 struct Inner {
-    control: Arc<AdmissionControl>,
-    transport: Arc<Held>,
-    /// Whether middlewares stand between client and transport; if not, a request is admitted as it
-    /// comes in.
-    is_layered: bool,
+    pipeline: Arc<Pipeline>,
+    /// Header fields that every request carries unless it sets them itself. The network writes them
+    /// from a template of its own.
+    default_headers: HeaderMap,
     net_stats: Option<NetWatch>,
     contexts: ObjectPool<Context>,
     origins: Origins,
@@ -136,15 +132,16 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error`](crate::Error) with its kind, phase, origin and the timeline so far; of a request that a
-    /// close cut off, its kind alone: [`ErrorKind::Closed`](crate::ErrorKind).
+    /// [`Error`](crate::Error) with its kind, phase, origin and the timeline so far. Where nothing of the
+    /// request was sent because no permit was to be had, [`Error::into_request`](crate::Error::into_request)
+    /// returns it.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future closes the connection it was using and gives everything else back; whether
     /// the server saw the request is not known.
     pub fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
-        ClientSend::new(&self.inner, request)
+        Call::new(&self.inner, request)
     }
 
     /// Closes the client and waits for the end.
@@ -165,17 +162,17 @@ impl Client {
     /// Dropping the future does not undo the close: it goes on, and another call of `close` gives the
     /// report.
     pub async fn close(&self, mode: Shutdown) -> Closed {
-        self.inner.control.close(mode).await
+        self.inner.control().close(mode).await
     }
 
     /// Closes the client at once: what waits is canceled, what runs is cut off.
     pub fn close_now(&self) {
-        self.inner.control.begin_close(Shutdown::Now);
+        self.inner.control().begin_close(Shutdown::Now);
     }
 
     /// Whether a close has begun.
     pub fn is_closed(&self) -> bool {
-        self.inner.control.is_closed()
+        self.inner.control().is_closed()
     }
 
     /// The scheduler of this client: to pause an origin, to change limits, to look. Its keys are
@@ -183,15 +180,15 @@ impl Client {
     ///
     /// [`Origin::as_str`]: crate::Origin::as_str
     pub fn limiter(&self) -> ConcurrencyLimiter {
-        ConcurrencyLimiter::of(self.inner.control.clone())
+        ConcurrencyLimiter::of(self.inner.control().clone())
     }
 
     pub(crate) fn control(&self) -> &Arc<AdmissionControl> {
-        &self.inner.control
+        &self.inner.control()
     }
 
-    /// Starts the clock of a request that goes into a queue, which is where its time begins. Returns
-    /// when that time is up.
+    /// Starts the clock of a request that goes into a queue, which is where its call begins. Returns
+    /// when its time is up.
     pub(crate) fn prepare_queued(&self, request: &mut Request) -> Option<Instant> {
         self.inner.prepare(&mut request.context);
         request.context.is_collected = true;
@@ -205,27 +202,19 @@ impl Client {
         deadline
     }
 
-    /// Gives a request that has come through a queue its permit, for [`send_queued`].
-    ///
-    /// [`send_queued`]: Client::send_queued
-    pub(crate) fn admit_queued(&self, request: &mut Request, pass: Pass, waited: Waited) {
+    /// Gives a request from a queue the call that its job was started with, permit included.
+    pub(crate) fn start_queued(&self, request: &mut Request, call: CallGuard, waited: Waited) {
         let now = clock::now();
         let context = &mut *request.context;
         context.record_wait(waited, now, Phase::Queue);
         context.began = Some(now);
-        if self.inner.is_layered {
-            context.attempt_of = Some(pass.entry());
-        }
-        context.pass = Some(pass);
+        context.call = Some(call);
     }
 
-    /// Sends a request that may have its permit already.
+    /// Sends a request from a queue, and reads its body into memory unless its caller does.
     pub(crate) async fn send_queued(&self, mut request: Request) -> Result<Response> {
         let is_collected = std::mem::take(&mut request.context.is_collected);
-        let response = match request.context.pass.take() {
-            Some(pass) => ClientSend::admitted(&self.inner, request, pass).await?,
-            None => self.send(request).await?,
-        };
+        let response = self.send(request).await?;
         match is_collected {
             true => Box::pin(response.into_memory()).await,
             false => Ok(response),
@@ -236,7 +225,7 @@ impl Client {
     pub fn audit(&self) -> Audit {
         let stats = self.stats();
         Audit {
-            admission: self.inner.control.look(Scheduler::audit),
+            admission: self.inner.control().look(Scheduler::audit),
             contexts: stats.contexts.outstanding,
             connections: stats.net.as_ref().map_or(0, |net| net.open - net.idle),
             buffers: stats.net.as_ref().map_or(0, |net| net.buffers.outstanding),
@@ -249,7 +238,7 @@ impl Client {
         Stats {
             requests: contexts.outstanding,
             contexts,
-            admission: self.inner.control.look(Scheduler::stats),
+            admission: self.inner.control().look(Scheduler::stats),
             net: self.inner.net_stats.as_ref().map(NetWatch::stats),
         }
     }
@@ -280,43 +269,60 @@ impl Audit {
 }
 
 impl Inner {
-    /// Lets a request in and, where no middleware stands before the transport, asks for its permit.
     #[inline]
-    fn let_in(&self, context: &mut Context, waker: &Waker) -> Result<(Pass, State)> {
-        let now = self.prepare(context);
-        if self.is_layered {
-            let pass = self.control.enter()?;
-            context.attempt_of = Some(pass.entry());
-            return Ok((pass, State::Idle));
-        }
-        self.control
-            .enter_and_ask(context.ask(now)?, waker, now)
-            .map_err(|refusal| context.refused(refusal, Waited::default()))
+    fn control(&self) -> &Arc<AdmissionControl> {
+        &self.pipeline.carrier.scheduler
     }
 
-    /// Starts the clock of a request and fills in what it left to the client.
+    /// Whether there are hooks or middlewares. Without any, a call asks for its permit as it begins.
+    #[inline]
+    fn is_layered(&self) -> bool {
+        !self.pipeline.layers.is_empty()
+    }
+
+    /// Whether the timer of a call ends it at its deadline: the network without layers keeps it itself.
+    #[inline]
+    fn needs_timer(&self) -> bool {
+        self.is_layered() || !self.pipeline.carrier.transport.is_network()
+    }
+
+    /// Starts the clock of a call and fills in what its request left to the client.
     fn prepare(&self, context: &mut Context) -> Instant {
         let now = clock::now();
-        // One that comes from a queue, or through another client, has begun already.
-        if !context.timeline.has_begun() {
+        if context.open_calls == 0 {
+            if context.timeline.has_begun() {
+                context.timeline.reset();
+            }
             context.timeline.begin(now);
+            context.time.deadline = None;
         }
+        // One that comes from a queue, or from a transport of another client, has begun already.
+        context.open_calls = context.open_calls.saturating_add(1);
         context.began = Some(now);
         let limit = context.time.timeout.or(self.settings.timeouts.request);
         let own = limit.and_then(|limit| now.checked_add(limit));
-        context.time.deadline = match (context.time.deadline, own) {
-            (Some(before), Some(own)) => Some(before.min(own)),
-            (before, own) => before.or(own),
-        };
+        context.time.deadline = clock::earlier(context.time.deadline, own);
         context.time.settings.get_or_insert(self.settings);
+        if self.needs_timer() {
+            self.add_default_headers(context);
+        }
         now
+    }
+
+    /// Middlewares, hooks and other transports than the network see the default fields in the request.
+    fn add_default_headers(&self, context: &mut Context) {
+        for (name, value) in &self.default_headers {
+            if !context.headers.contains_key(name) {
+                context.headers.append(name.clone(), value.clone());
+            }
+        }
     }
 }
 
 impl Drop for Inner {
     /// Nobody can send any more; what is inside goes on.
     fn drop(&mut self) {
-        self.control.close_behind();
+        self.control().close_behind();
     }
 }
 

@@ -25,7 +25,7 @@ use crate::limits::{
 };
 use crate::request::Request;
 use crate::response::Response;
-use crate::transport::{Held, Transport};
+use crate::transport::Transport;
 
 mod buffer;
 mod connect;
@@ -151,10 +151,6 @@ impl Transport for NetTransport {
     fn close(&self) -> Result<()> {
         self.shared.idle.close();
         Ok(())
-    }
-
-    fn into_held(self) -> Held {
-        Held::Net(self)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use turbohttp_core::admission::{LaneKey, Priority, VisitId, Waited};
 use turbohttp_core::origin::Origin;
 
-use crate::admission::Pass;
+use crate::admission::CallGuard;
 use crate::client::Client;
 #[cfg(doc)]
 use crate::error::ErrorKind;
@@ -143,7 +143,7 @@ pub(super) struct Hooks<E: Execute> {
 
 /// How a job is started.
 pub(super) struct Start<'a> {
-    pub(super) pass: &'a Pass,
+    pub(super) call: &'a CallGuard,
     pub(super) waited: Waited,
     pub(super) priority: Priority,
 }
@@ -167,14 +167,14 @@ impl Hooks<Client> {
                 false => Client::prepare_queued,
             },
             hand_over: |client, request, start| {
-                let control = start.pass.control();
-                let job: VisitId = start.pass.visit();
+                let control = start.call.control();
+                let job: VisitId = start.call.call();
                 // Without an heir it was cut off meanwhile: the request finds that out itself.
                 let heir = control.act(|scheduler, _| scheduler.hand_over(job));
                 if let Some(heir) = heir {
-                    let pass = Pass::new(control.clone(), heir);
+                    let call = CallGuard::new(control.clone(), heir);
                     request.set_priority(start.priority);
-                    client.admit_queued(request, pass, start.waited);
+                    client.start_queued(request, call, start.waited);
                 }
             },
         }

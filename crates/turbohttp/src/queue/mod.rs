@@ -252,10 +252,7 @@ impl<E: Execute> RequestQueue<E> {
         let own = options
             .within
             .map(|limit| clock::after(clock::now(), limit));
-        let deadline = match (own, (hooks.prepare)(executor, &mut job)) {
-            (Some(own), Some(other)) => Some(own.min(other)),
-            (own, other) => own.or(other),
-        };
+        let deadline = clock::earlier(own, (hooks.prepare)(executor, &mut job));
         let lane = executor.lane(&job);
         let priority = options.priority.unwrap_or_else(|| executor.priority(&job));
         Arc::new(Slot::new(desk.clone(), job, lane, priority, deadline))

@@ -20,7 +20,7 @@ use super::execute::{Execute, Start};
 use super::slot::{Slot, canceled, expired};
 use super::start::Life;
 use super::{Staff, contain, contained_drop};
-use crate::admission::Pass;
+use crate::admission::CallGuard;
 use crate::clock;
 use crate::error::Result;
 
@@ -75,13 +75,13 @@ impl<E: Execute> Worker<E> {
             hooks,
             desk,
         } = &*self.staff;
-        let pass = Pass::new(desk.control.clone(), picked.visit);
+        let call = CallGuard::new(desk.control.clone(), picked.visit);
         let Some(slot) = desk.unfile(picked.tag) else {
             return;
         };
         let mut stay = Stay {
             slot,
-            pass: Some(pass),
+            call: Some(call),
         };
         contained_drop(picked.waker);
         // It waits no more: there is room for another one.
@@ -94,9 +94,9 @@ impl<E: Execute> Worker<E> {
             let error = stay.slot.lane.explain(expired());
             return stay.end(Err(error), Outcome::Expired);
         }
-        if let Some(pass) = &stay.pass {
+        if let Some(call) = &stay.call {
             let start = Start {
-                pass,
+                call,
                 waited: picked.waited,
                 priority: stay.slot.priority(),
             };
@@ -173,7 +173,7 @@ impl<E: Execute> Drop for Worker<E> {
 struct Stay<J: Send + 'static, O: Send + 'static> {
     slot: Arc<Slot<J, O>>,
     /// `None` after its end.
-    pass: Option<Pass>,
+    call: Option<CallGuard>,
 }
 
 impl<J: Send + 'static, O: Send + 'static> Stay<J, O> {
@@ -188,10 +188,10 @@ impl<J: Send + 'static, O: Send + 'static> Stay<J, O> {
 
     /// Whether the job is to be dropped; if not, the task is woken when it is.
     fn poll_interrupted(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let Some(pass) = &mut self.pass else {
+        let Some(call) = &mut self.call else {
             return Poll::Ready(());
         };
-        let cut = pass.poll_cut(cx);
+        let cut = call.poll_cut(cx);
         // Looked at after the waker is known: who cancels from now on wakes it.
         match self.is_interrupted() {
             true => Poll::Ready(()),
@@ -204,15 +204,15 @@ impl<J: Send + 'static, O: Send + 'static> Stay<J, O> {
     }
 
     fn finish(&mut self, result: Result<O>, outcome: Outcome) {
-        if let Some(pass) = self.pass.take() {
-            self.slot.finish(pass.visit(), result, outcome);
+        if let Some(call) = self.call.take() {
+            self.slot.finish(call.call(), result, outcome);
         }
     }
 }
 
 impl<J: Send + 'static, O: Send + 'static> Drop for Stay<J, O> {
     fn drop(&mut self) {
-        if self.pass.is_some() {
+        if self.call.is_some() {
             // First of all, so that the report counts this job too.
             self.slot.desk.orphan();
             self.finish(Err(orphaned()), Outcome::Aborted);

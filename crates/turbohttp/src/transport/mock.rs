@@ -2,16 +2,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use turbohttp_core::timeline::Phase;
 
-use super::{Held, Transport};
+use super::{Boxed, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::SCRIPT_REPLIES_MAX;
 use crate::request::Request;
@@ -192,10 +191,6 @@ impl Transport for MockTransport {
         self.shared.closed.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
-
-    fn into_held(self) -> Held {
-        Held::Mock(self)
-    }
 }
 
 /// A request inside the mock whose reply has a delay.
@@ -206,15 +201,18 @@ pub(crate) struct Later<'a> {
 }
 
 impl<'a> Later<'a> {
-    pub(crate) fn request(&self) -> &Request {
-        &self.request
-    }
-
-    /// Waits, and answers. Boxed, as it is large and rare.
-    pub(crate) fn send(self) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>> {
+    /// Waits, and answers; at most for [`Timeouts::head`](crate::Timeouts::head), as for a server that
+    /// is late. Boxed, as it is large and rare.
+    pub(crate) fn send(self) -> Boxed<'a, Result<Response>> {
         Box::pin(async move {
-            tokio::time::sleep(self.reply.delay).await;
+            let limit = self.request.context.time.timeouts().head;
+            tokio::time::sleep(self.reply.delay.min(limit)).await;
             self.visit.leave();
+            if self.reply.delay > limit {
+                let what = "waiting for the response head";
+                let error = Error::timeout(Phase::Wait, what, limit);
+                return Err(self.request.context.explain(error));
+            }
             self.reply.give(self.request)
         })
     }
@@ -223,7 +221,7 @@ impl<'a> Later<'a> {
 impl MockReply {
     fn give(self, request: Request) -> Result<Response> {
         if let Some((kind, message)) = self.failure {
-            return Err(Error::new(kind, message).at(request.origin()));
+            return Err(request.context.explain(Error::new(kind, message)));
         }
         let mut response = request.respond(self.status, self.body);
         for (name, value) in &*self.fields {

@@ -1,15 +1,17 @@
-//! What carries a request to its answer: the network, a mock, or a stack of middlewares on one.
+//! Transports: what carries one attempt to its response.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::any::{Any, type_name};
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
-use turbohttp_core::origin::Origin;
 use turbohttp_core::timeline::Phase;
 
-use crate::admission::{Components, Failures};
+use crate::admission::Failures;
+use crate::clock;
+use crate::context::{Context, Salvage};
 use crate::error::{Error, Result};
 use crate::net::{NetSend, NetTransport};
 use crate::request::Request;
@@ -19,50 +21,46 @@ pub(crate) mod mock;
 
 use mock::MockTransport;
 
-/// Carries a request to its answer.
+/// Carries one attempt of a request to the head of its response.
 ///
-/// The client's network is one, [`MockTransport`] is one, and a middleware around a transport is one
-/// ([`With`](crate::With)).
+/// The client's network is a transport ([`NetTransport`]), and so is [`MockTransport`]. A transport of
+/// one's own answers with [`Request::respond`], fails with an [`Error`], or wraps another transport:
+///
+/// ```
+/// use turbohttp::{NetTransport, Request, Response, Result, Transport};
+///
+/// /// Counts what goes over the network.
+/// struct Counted { net: NetTransport, sent: std::sync::atomic::AtomicU64 }
+///
+/// impl Transport for Counted {
+///     async fn send(&self, request: Request) -> Result<Response> {
+///         self.sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+///         self.net.send(request).await
+///     }
+/// }
+/// ```
+///
+/// The default header fields of the client are in the request by the time `send` sees it. The client
+/// bounds `send` by the deadline of the call; where the request has no streamed body it is bounded as
+/// well by the sum of [`Timeouts`](crate::Timeouts) for `dns`, `connect`, `tls` and `head`.
 ///
 /// # Cancel safety
 ///
-/// A dropped `send` must give back all that it held; whether the server saw the request is not known.
+/// A dropped `send` must release all that it holds; whether the server saw the request is not known.
 pub trait Transport: Send + Sync + 'static {
     /// Sends `request` and waits for the head of the response.
     fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send;
 
-    /// Lets go of what the transport keeps; called once, when the client that owns it has been closed
-    /// and the last request has left it, or has been cut off.
+    /// Releases what the transport keeps. The client that owns the transport calls it once, when that
+    /// client has been closed and its last call has ended or was cut off.
     ///
-    /// A transport behind an [`Arc`] is shared: it is not closed by the client.
+    /// A transport behind an [`Arc`] is shared: the client does not close it.
     ///
     /// # Errors
     ///
-    /// What could not be closed; the client's report names it.
+    /// What could not be closed; the client's [`Closed`](crate::Closed) report names it.
     fn close(&self) -> Result<()> {
         Ok(())
-    }
-
-    /// Closes the middlewares of a stack, the one added last first.
-    #[doc(hidden)]
-    fn close_stages(&self, _failures: &mut Failures) {}
-
-    /// Closes the transport at the bottom of a stack.
-    #[doc(hidden)]
-    fn close_base(&self, failures: &mut Failures)
-    where
-        Self: Sized,
-    {
-        failures.close::<Self>(|| self.close());
-    }
-
-    /// How a client holds this transport: the two that every client may use are not boxed.
-    #[doc(hidden)]
-    fn into_held(self) -> Held
-    where
-        Self: Sized,
-    {
-        Held::erased(self)
     }
 }
 
@@ -73,122 +71,158 @@ impl<T: Transport> Transport for Arc<T> {
     }
 }
 
-/// A transport as a client holds it: concrete where that saves an allocation per request.
-#[doc(hidden)]
-#[non_exhaustive]
-#[expect(missing_debug_implementations, reason = "internal")]
-pub enum Held {
-    /// The network, no middleware.
+/// A boxed future that borrows for `'a`.
+pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A transport as a client holds it: the network and the mock as they are, so that their attempts
+/// need no box.
+pub(crate) enum AnyTransport {
+    /// Keeps the timeouts of each phase by itself, and writes the default header fields from a
+    /// template.
     Net(NetTransport),
-    /// The mock, no middleware.
     Mock(MockTransport),
-    /// Anything else.
-    Erased(Box<dyn ErasedTransport>),
+    Custom(Box<dyn DynTransport>),
 }
 
-impl Held {
-    fn erased(transport: impl Transport) -> Held {
-        Held::Erased(Box::new(transport))
+impl AnyTransport {
+    pub(crate) fn new<T: Transport>(transport: T) -> AnyTransport {
+        let boxed: Box<dyn Any> = Box::new(transport);
+        let boxed = match boxed.downcast::<NetTransport>() {
+            Ok(net) => return AnyTransport::Net(*net),
+            Err(other) => other,
+        };
+        let boxed = match boxed.downcast::<MockTransport>() {
+            Ok(mock) => return AnyTransport::Mock(*mock),
+            Err(other) => other,
+        };
+        match boxed.downcast::<T>() {
+            Ok(custom) => AnyTransport::Custom(custom),
+            Err(_) => unreachable!("the box holds a `T`"),
+        }
     }
 
-    pub(crate) fn send(&self, request: Request) -> HeldSend<'_> {
+    /// Sends an attempt that has its permit.
+    #[inline]
+    pub(crate) fn send(&self, request: Request) -> AnySend<'_> {
         match self {
-            // The network keeps the time of a request itself, phase by phase.
-            Held::Net(net) => HeldSend::Net(NetSend::new(net, request)),
-            Held::Mock(mock) => match mock.answer(request) {
-                Ok(answer) => HeldSend::Answered(Some(answer)),
-                Err(later) => HeldSend::in_time(request_time(later.request()), later.send()),
+            AnyTransport::Net(net) => AnySend::Net(NetSend::new(net, request)),
+            AnyTransport::Mock(mock) => match mock.answer(request) {
+                Ok(answer) => AnySend::Answered(Some(answer)),
+                Err(later) => AnySend::Boxed(later.send()),
             },
-            Held::Erased(transport) => {
-                HeldSend::in_time(request_time(&request), transport.send_erased(request))
+            AnyTransport::Custom(custom) => {
+                let limit = SendLimit::of(&request.context);
+                AnySend::Boxed(custom.send_boxed(request, limit))
             }
+        }
+    }
+
+    /// Whether this is the network, which keeps the deadline of a call and writes the client's default
+    /// header fields by itself.
+    #[inline]
+    pub(crate) fn is_network(&self) -> bool {
+        matches!(self, AnyTransport::Net(_))
+    }
+
+    /// Closes the transport and notes in `failures` what went wrong.
+    pub(crate) fn close(&self, failures: &mut Failures) {
+        match self {
+            AnyTransport::Net(net) => {
+                failures.close(type_name::<NetTransport>(), || Transport::close(net));
+            }
+            AnyTransport::Mock(mock) => {
+                failures.close(type_name::<MockTransport>(), || Transport::close(mock));
+            }
+            AnyTransport::Custom(custom) => failures.close(custom.name(), || custom.close()),
         }
     }
 }
 
-/// The future of [`Held::send`], in which only the network's is not boxed or over at once.
-pub(crate) enum HeldSend<'a> {
+/// The future of [`AnyTransport::send`]; only a custom transport and a delayed mock are boxed.
+pub(crate) enum AnySend<'a> {
     Net(NetSend<'a>),
     /// Taken when it is handed out.
     Answered(Option<Result<Response>>),
-    Boxed(Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>),
+    Boxed(Boxed<'a, Result<Response>>),
 }
 
-impl<'a> HeldSend<'a> {
-    /// Holds a transport that knows no deadlines to the request's own.
-    fn in_time(
-        time: Option<Bound>,
-        sending: Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>,
-    ) -> HeldSend<'a> {
-        let Some((deadline, allowed, origin)) = time else {
-            return HeldSend::Boxed(sending);
-        };
-        HeldSend::Boxed(Box::pin(async move {
-            match tokio::time::timeout_at(deadline.into(), sending).await {
-                Ok(done) => done,
-                Err(_) => Err(Error::timeout(Phase::Wait, "the request", allowed).at(&origin)),
-            }
-        }))
-    }
-}
-
-impl Future for HeldSend<'_> {
+impl Future for AnySend<'_> {
     type Output = Result<Response>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
         match self.get_mut() {
-            HeldSend::Net(sending) => Pin::new(sending).poll(cx),
-            HeldSend::Answered(answer) => {
+            AnySend::Net(sending) => Pin::new(sending).poll(cx),
+            AnySend::Answered(answer) => {
                 Poll::Ready(answer.take().expect("not polled after it was ready"))
             }
-            HeldSend::Boxed(sending) => sending.as_mut().poll(cx),
+            AnySend::Boxed(sending) => sending.as_mut().poll(cx),
         }
     }
 }
 
-impl Components for Held {
-    fn close(&self, failures: &mut Failures) {
-        match self {
-            Held::Net(net) => net.close_base(failures),
-            Held::Mock(mock) => mock.close_base(failures),
-            Held::Erased(transport) => transport.close_erased(failures),
+/// How long a custom transport may take until the head of the response.
+#[derive(Clone, Copy)]
+pub(crate) struct SendLimit {
+    until: Instant,
+    length: Duration,
+}
+
+impl SendLimit {
+    /// `None` where the transport sends a stream, which takes as long as its source, and where there is
+    /// no runtime whose timer could end the wait.
+    fn of(context: &Context) -> Option<SendLimit> {
+        if !context.body.can_be_sent_again() || tokio::runtime::Handle::try_current().is_err() {
+            return None;
         }
+        let length = context.time.timeouts().until_head();
+        Some(SendLimit {
+            until: clock::after(clock::now(), length),
+            length,
+        })
     }
 }
 
-/// When a request must be over, how long that is in all, and where it was to go.
-type Bound = (Instant, Duration, Origin);
-
-fn request_time(request: &Request) -> Option<Bound> {
-    let context = &request.context;
-    let deadline = context.time.deadline?;
-    Some((deadline, context.time.allowed(), request.origin().clone()))
+/// A custom transport behind a pointer; costs one allocation per attempt.
+pub(crate) trait DynTransport: Send + Sync {
+    fn send_boxed(&self, request: Request, limit: Option<SendLimit>)
+    -> Boxed<'_, Result<Response>>;
+    fn close(&self) -> Result<()>;
+    /// The type of the transport, for the report of a close.
+    fn name(&self) -> &'static str;
 }
 
-/// A transport behind a pointer; costs one allocation per request.
-#[doc(hidden)]
-pub trait ErasedTransport: Send + Sync {
-    /// [`Transport::send`], boxed.
-    fn send_erased(
+impl<T: Transport> DynTransport for T {
+    fn send_boxed(
         &self,
         request: Request,
-    ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + '_>>;
-
-    /// Closes the stages, and then the transport.
-    fn close_erased(&self, failures: &mut Failures);
-}
-
-impl<T: Transport> ErasedTransport for T {
-    fn send_erased(
-        &self,
-        request: Request,
-    ) -> Pin<Box<dyn Future<Output = Result<Response>> + Send + '_>> {
-        Box::pin(self.send(request))
+        limit: Option<SendLimit>,
+    ) -> Boxed<'_, Result<Response>> {
+        Box::pin(async move {
+            let Some(limit) = limit else {
+                return self.send(request).await;
+            };
+            let mut sending = pin!(Some(self.send(request)));
+            let sent = poll_fn(|cx| match sending.as_mut().as_pin_mut() {
+                Some(sending) => sending.poll(cx),
+                None => unreachable!("dropped after the last poll only"),
+            });
+            match tokio::time::timeout_at(limit.until.into(), sent).await {
+                Ok(done) => done,
+                Err(_) => {
+                    let salvage = Salvage::of(|| sending.set(None));
+                    let what = "waiting for the response head of the transport";
+                    Err(salvage.explain(Error::timeout(Phase::Wait, what, limit.length)))
+                }
+            }
+        })
     }
 
-    fn close_erased(&self, failures: &mut Failures) {
-        self.close_stages(failures);
-        self.close_base(failures);
+    fn close(&self) -> Result<()> {
+        Transport::close(self)
+    }
+
+    fn name(&self) -> &'static str {
+        type_name::<T>()
     }
 }

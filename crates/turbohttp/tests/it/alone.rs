@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use turbohttp::pool::{BufferOptions, BufferPool, ClearPolicy, ObjectPool, Reset};
 use turbohttp::{
-    Client, ConcurrencyLimiter, Execute, Limits, Middleware, MockReply, MockTransport, Priority,
-    QueueOptions, Request, RequestQueue, Response, Result, Shutdown, StatusCode, SubmitOptions,
-    Transport,
+    Client, ConcurrencyLimiter, Execute, Limits, Middleware, MockReply, MockTransport, Next,
+    Priority, QueueOptions, Request, RequestQueue, Response, Result, Shutdown, StatusCode,
+    SubmitOptions,
 };
 
 /// What a caller would pool.
@@ -62,9 +62,9 @@ fn buffers_are_pooled_without_a_client() {
 struct Turnstile(ConcurrencyLimiter);
 
 impl Middleware for Turnstile {
-    async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
+    async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
         let key = request.origin().as_str().to_owned();
-        self.0.execute(&key, next.send(request)).await?
+        self.0.execute(&key, next.run(request)).await?
     }
 }
 

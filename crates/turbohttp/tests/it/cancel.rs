@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use turbohttp::{
-    Body, Bytes, Client, ErrorKind, Middleware, Request, RequestBuilder, Response, Transport,
+    Body, Bytes, Client, ErrorKind, Middleware, Next, Request, RequestBuilder, Response,
 };
 use turbohttp_loopback::script::{Script, Signal, Step};
 use turbohttp_loopback::{Options, Server};
@@ -534,17 +534,13 @@ impl futures_core::Stream for Panicking {
 struct Faulty;
 
 impl Middleware for Faulty {
-    async fn handle<T: Transport>(
-        &self,
-        request: Request,
-        next: &T,
-    ) -> turbohttp::Result<Response> {
+    async fn handle(&self, request: Request, next: Next<'_>) -> turbohttp::Result<Response> {
         let when = request.headers().get("panic").cloned();
         assert!(
             when.as_ref().is_none_or(|when| when != "before"),
             "a panic of the user"
         );
-        let response = next.send(request).await?;
+        let response = next.run(request).await?;
         assert!(
             when.is_none_or(|when| when != "after"),
             "a panic of the user"

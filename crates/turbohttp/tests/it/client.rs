@@ -10,8 +10,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use turbohttp::{
     Body, Bytes, Client, ClientBuilder, Error, ErrorKind, HeaderMap, HeaderValue, Limits, Method,
-    Middleware, MockReply, MockStats, MockTransport, Phase, Request, RequestBuilder, Response,
-    Stats, StatusCode, Timeline, Timeouts, Transport, header,
+    Middleware, MockReply, MockStats, MockTransport, Next, Phase, Request, RequestBuilder,
+    Response, Stats, StatusCode, Timeline, Timeouts, header,
 };
 use turbohttp_loopback::script::{Script, ScriptServer, Step};
 use turbohttp_loopback::{Options, Server, pattern};
@@ -769,15 +769,11 @@ async fn longest_timeouts_are_no_timeouts() {
 struct Named(&'static str);
 
 impl Middleware for Named {
-    async fn handle<T: Transport>(
-        &self,
-        mut request: Request,
-        next: &T,
-    ) -> turbohttp::Result<Response> {
+    async fn handle(&self, mut request: Request, next: Next<'_>) -> turbohttp::Result<Response> {
         request
             .headers_mut()
             .append("x-down", HeaderValue::from_static(self.0));
-        let mut response = next.send(request).await?;
+        let mut response = next.run(request).await?;
         response.push_header("x-up", self.0.as_bytes());
         Ok(response)
     }
@@ -790,12 +786,12 @@ async fn first_middleware_added_sees_the_request_first() {
         .with(Named("first"))
         .with(Some(Named("second")))
         .with(None::<Named>)
-        .map_request(|request| {
+        .on_request(|request| {
             request
                 .headers_mut()
                 .append("x-down", HeaderValue::from_static("third"));
         })
-        .map_response(|response| response.push_header("x-up", b"fourth"))
+        .on_response(|response| response.push_header("x-up", b"fourth"))
         .build();
     let client = TestClient::from(client.unwrap());
     let response = client.get(server.url("/headers")).send().await.unwrap();
@@ -817,11 +813,7 @@ async fn first_middleware_added_sees_the_request_first() {
 struct Router(String);
 
 impl Middleware for Router {
-    async fn handle<T: Transport>(
-        &self,
-        mut request: Request,
-        next: &T,
-    ) -> turbohttp::Result<Response> {
+    async fn handle(&self, mut request: Request, next: Next<'_>) -> turbohttp::Result<Response> {
         if request.url().ends_with("/cached") {
             return Ok(request.respond(StatusCode::NOT_MODIFIED, "kept"));
         }
@@ -830,15 +822,15 @@ impl Middleware for Router {
         }
         if request.url().ends_with("/twice") {
             let again = request.try_clone().expect("the body is no stream");
-            next.send(request).await?.bytes().await?;
-            return next.send(again).await;
+            next.run(request).await?.bytes().await?;
+            return next.run(again).await;
         }
         if request.url().ends_with("/again") {
             let again = request.try_clone().expect("the body is no stream");
-            drop(next.send(request).await?);
-            return next.send(again).await;
+            drop(next.run(request).await?);
+            return next.run(again).await;
         }
-        next.send(request).await
+        next.run(request).await
     }
 }
 
@@ -940,15 +932,11 @@ async fn clone_of_a_request_keeps_its_body_limit() {
 struct Late(Duration);
 
 impl Middleware for Late {
-    async fn handle<T: Transport>(
-        &self,
-        request: Request,
-        next: &T,
-    ) -> turbohttp::Result<Response> {
+    async fn handle(&self, request: Request, next: Next<'_>) -> turbohttp::Result<Response> {
         if request.method() == Method::POST {
             tokio::time::sleep(self.0).await;
         }
-        next.send(request).await
+        next.run(request).await
     }
 }
 
@@ -1019,8 +1007,10 @@ async fn mock_plays_script_then_handler_and_counts() {
     );
     assert!(mock.script(MockReply::failure(ErrorKind::Transport, "no such luck")));
     assert!(mock.script(MockReply::new(StatusCode::OK).delay(Duration::from_secs(60))));
-    let client = Client::builder().transport(mock.clone()).build().unwrap();
-    let client = TestClient::from(client);
+    let client = Client::builder()
+        .timeouts(Timeouts::default().head(Duration::from_secs(90)))
+        .transport(mock.clone());
+    let client = TestClient::from(client.build().unwrap());
     let url = "http://a.test/x";
 
     let response = client.get(url).send().await.unwrap();

@@ -10,8 +10,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use turbohttp::{
-    Client, ConcurrencyLimiter, ErrorKind, Limits, Middleware, Request, Response, Result, Shutdown,
-    Timeouts, Transport,
+    Client, ConcurrencyLimiter, ErrorKind, Limits, Middleware, Next, Request, Response, Result,
+    Shutdown, Timeouts, Transport,
 };
 
 use crate::lab::Lab;
@@ -110,10 +110,7 @@ async fn clients_inside_clients_keep_their_limits() {
             let limits = Limits::default().per_host(limit);
             let builder = Client::builder().limits(limits);
             match is_layered {
-                true => builder
-                    .map_request(|_| ())
-                    .transport(Via(transport))
-                    .build(),
+                true => builder.on_request(|_| ()).transport(Via(transport)).build(),
                 false => builder.transport(Via(transport)).build(),
             }
         };
@@ -145,13 +142,13 @@ async fn clients_inside_clients_keep_their_limits() {
 struct Mixup(Mutex<Option<Request>>);
 
 impl Middleware for Mixup {
-    async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
+    async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
         let kept = self.0.lock().unwrap().take();
         match kept {
-            Some(kept) if request.url().ends_with("/kept") => next.send(kept).await,
+            Some(kept) if request.url().ends_with("/kept") => next.run(kept).await,
             _ => {
                 *self.0.lock().unwrap() = request.try_clone();
-                next.send(request).await
+                next.run(request).await
             }
         }
     }
@@ -191,7 +188,7 @@ async fn what_waited_too_long_is_counted_as_expired() {
             .timeouts(Timeouts::default().permit(10 * MS))
             .transport(Lab::default());
         let client = match is_layered {
-            true => builder.map_request(|_| ()).build().unwrap(),
+            true => builder.on_request(|_| ()).build().unwrap(),
             false => builder.build().unwrap(),
         };
         let running = tokio::spawn(client.get("http://a/ms/100").send());
@@ -211,8 +208,8 @@ async fn what_waited_too_long_is_counted_as_expired() {
 struct Bomb(Arc<AtomicUsize>);
 
 impl Middleware for Bomb {
-    async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
-        next.send(request).await
+    async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
+        next.run(request).await
     }
 }
 

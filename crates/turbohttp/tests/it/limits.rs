@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use turbohttp::{
-    Client, ConcurrencyLimiter, Error, ErrorKind, Limits, Middleware, Phase, Priority, Request,
-    Response, Result, Shutdown, Timeouts, Transport,
+    Client, ConcurrencyLimiter, Error, ErrorKind, Limits, Middleware, Next, Phase, Priority,
+    Request, Response, Result, Shutdown, Timeouts, Transport,
 };
 use turbohttp_loopback::{Options, Server};
 
@@ -194,8 +194,8 @@ impl Transport for Careless {
 struct Through;
 
 impl Middleware for Through {
-    async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
-        next.send(request).await
+    async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
+        next.run(request).await
     }
 }
 
@@ -406,14 +406,14 @@ struct Retry {
 }
 
 impl Middleware for Retry {
-    async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
+    async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
         let again = request.try_clone();
-        match next.send(request).await {
+        match next.run(request).await {
             Err(error) if error.kind() == ErrorKind::Transport => {
                 tokio::time::sleep(self.pause).await;
                 let mut again = again.unwrap();
                 again.set_url("http://a/again")?;
-                next.send(again).await
+                next.run(again).await
             }
             answer => answer,
         }
@@ -456,17 +456,17 @@ async fn a_further_attempt_is_admitted_anew_with_its_age() {
 struct Follow;
 
 impl Middleware for Follow {
-    async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
+    async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
         let mut second = request.try_clone().unwrap();
         let other = if request.origin().host() == "a" {
             "b"
         } else {
             "a"
         };
-        let first = next.send(request).await?;
+        let first = next.run(request).await?;
         drop(first);
         second.set_url(format!("http://{other}/ms/1"))?;
-        next.send(second).await
+        next.run(second).await
     }
 }
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use turbohttp::{
-    Client, Closed, Error, ErrorKind, Limits, Middleware, Request, Response, Result, Shutdown,
-    Transport,
+    Client, Closed, Error, ErrorKind, Limits, Middleware, Next, Request, Response, Result,
+    Shutdown, Transport,
 };
 use turbohttp_loopback::{Options, Server};
 
@@ -172,8 +172,8 @@ struct Noted {
 }
 
 impl Middleware for Noted {
-    async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
-        next.send(request).await
+    async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
+        next.run(request).await
     }
 
     fn close(&self) -> Result<()> {
@@ -311,9 +311,9 @@ async fn every_entry_answers_closed() {
 async fn a_closed_client_reaches_no_middleware() {
     struct Counting(Arc<AtomicUsize>);
     impl Middleware for Counting {
-        async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
+        async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
             self.0.fetch_add(1, Ordering::SeqCst);
-            next.send(request).await
+            next.run(request).await
         }
     }
     let count = Arc::new(AtomicUsize::new(0));
@@ -343,9 +343,9 @@ async fn ten_thousand_requests_in_every_state_are_accounted_for() {
 struct Backoff;
 
 impl Middleware for Backoff {
-    async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
+    async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
         let is_retried = request.url().contains("/fail");
-        let answer = next.send(request).await;
+        let answer = next.run(request).await;
         if is_retried {
             tokio::time::sleep(2 * SECOND).await;
         }
@@ -522,12 +522,12 @@ fn a_close_needs_no_runtime() {
 async fn a_close_from_inside_ends_with_its_time() {
     struct Suicidal(Mutex<Option<Client>>);
     impl Middleware for Suicidal {
-        async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
+        async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
             let client = self.0.lock().unwrap().take().unwrap();
             // It waits for itself, until its time is up.
             let closed = client.close(drain(3 * SECOND)).await;
             assert_eq!(counts(&closed), [1, 0, 0, 0, 0, 1]);
-            next.send(request).await
+            next.run(request).await
         }
     }
     let middleware = Arc::new(Suicidal(Mutex::new(None)));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use turbohttp::{
-    Error, ErrorKind, Middleware, MockReply, MockTransport, Request, Response, Result, StatusCode,
-    Transport,
+    Error, ErrorKind, Middleware, MockReply, MockTransport, Next, Request, Response, Result,
+    StatusCode, Transport,
 };
 
 use crate::ON_PURPOSE;
@@ -182,12 +182,12 @@ pub(crate) struct Inspector {
 }
 
 impl Middleware for Inspector {
-    async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
+    async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
         let id = id_of(&request);
         if self.plan.orders[id].act == Act::PanicAbove {
             panic!("as asked");
         }
-        let response = next.send(request).await?;
+        let response = next.run(request).await?;
         if response.header(ID) != Some(&id.to_string()) {
             let other = response.header(ID).unwrap_or("nobody").to_owned();
             self.oracle
@@ -204,13 +204,13 @@ pub(crate) struct Again {
 }
 
 impl Middleware for Again {
-    async fn handle<T: Transport>(&self, request: Request, next: &T) -> Result<Response> {
+    async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
         let is_planned = self.plan.orders[id_of(&request)].act == Act::FailOnce;
         if !is_planned {
-            return next.send(request).await;
+            return next.run(request).await;
         }
         let second = request.try_clone().unwrap();
-        let error: Error = match next.send(request).await {
+        let error: Error = match next.run(request).await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
@@ -218,6 +218,6 @@ impl Middleware for Again {
             return Err(error);
         }
         self.pace.work(3).await;
-        next.send(second).await
+        next.run(second).await
     }
 }

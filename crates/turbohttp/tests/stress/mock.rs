@@ -146,6 +146,14 @@ fn is_given_up(outcome: Outcome) -> bool {
     )
 }
 
+/// A job that was started and came to an error: its second attempt may have waited for a permit in vain.
+fn is_failed_job(outcome: Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Failed | Outcome::Late | Outcome::LateInLine | Outcome::Panicked
+    )
+}
+
 fn agree_on_queues(crew: &Crew, pace: Pace) {
     let seed = crew.plan.seed;
     for (way, queue) in [(Way::Queued, &crew.queued), (Way::Streamed, &crew.streamed)] {
@@ -154,7 +162,7 @@ fn agree_on_queues(crew: &Crew, pace: Pace) {
         let seen = [stats.completed, stats.failed, stats.canceled, stats.expired];
         let expected = [
             count(|outcome| is_unread(outcome) || outcome == Outcome::Answered),
-            count(|o| matches!(o, Outcome::Failed | Outcome::Late | Outcome::Panicked)),
+            count(is_failed_job),
             count(|outcome| matches!(outcome, Outcome::Canceled(_))),
             count(|outcome| outcome == Outcome::Expired),
         ];

@@ -297,7 +297,7 @@ impl Oracle {
                 _ => (is_layered && order.act == Act::PanicAbove, 0..=0),
             },
             Outcome::LateInLine => (matches!(order.whim, Whim::Impatient(_)), 0..=most - 1),
-            // A middleware's own wait for a permit ends together with the time of the whole.
+            // The deadline may pass while a middleware works.
             Outcome::Late => {
                 let fewest = if is_layered { 0 } else { 1 };
                 (matches!(order.whim, Whim::Impatient(_)), fewest..=most)

@@ -1,8 +1,8 @@
 //! Requests: callers and jobs share one scheduler.
 
 use turbohttp::{
-    Client, ClientBuilder, Limits, MockReply, MockTransport, Phase, Request, Shutdown, StatusCode,
-    Transport,
+    Client, ClientBuilder, Limits, MockReply, MockTransport, Next, Phase, Request, Shutdown,
+    StatusCode,
 };
 
 use super::*;
@@ -313,31 +313,23 @@ async fn a_job_that_closes_its_client_or_calls_it_ends_with_the_close() {
     let mock = MockTransport::new(reply(10));
     struct Closing(Client);
     impl turbohttp::Middleware for Closing {
-        async fn handle<T: Transport>(
-            &self,
-            request: Request,
-            next: &T,
-        ) -> Result<turbohttp::Response> {
+        async fn handle(&self, request: Request, next: Next<'_>) -> Result<turbohttp::Response> {
             if request.url().ends_with("/close") {
                 self.0.close(Shutdown::default()).await;
             }
-            next.send(request).await
+            next.run(request).await
         }
     }
     // The client that is closed is the one whose queue runs the job.
     let slot = Arc::new(Mutex::new(None::<Client>));
     struct Late(Arc<Mutex<Option<Client>>>);
     impl turbohttp::Middleware for Late {
-        async fn handle<T: Transport>(
-            &self,
-            request: Request,
-            next: &T,
-        ) -> Result<turbohttp::Response> {
+        async fn handle(&self, request: Request, next: Next<'_>) -> Result<turbohttp::Response> {
             let client = self.0.lock().unwrap().clone();
             if let Some(client) = client {
                 Closing(client).handle(request, next).await
             } else {
-                next.send(request).await
+                next.run(request).await
             }
         }
     }
@@ -366,8 +358,8 @@ async fn a_job_that_closes_its_client_or_calls_it_ends_with_the_close() {
 async fn a_request_that_is_given_up_gives_everything_back() {
     for layered in [false, true] {
         let mock = MockTransport::new(reply(1_000));
-        let build = |builder: ClientBuilder<MockTransport>| match layered {
-            true => builder.map_request(|_| {}).build(),
+        let build = |builder: ClientBuilder| match layered {
+            true => builder.on_request(|_| {}).build(),
             false => builder.build(),
         };
         let client = build(Client::builder().transport(mock.clone())).unwrap();

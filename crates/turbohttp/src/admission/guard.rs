@@ -1,4 +1,4 @@
-//! One request's stay with the scheduler, as a guard.
+//! A call in the scheduler, or one attempt of it, as a guard.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use std::time::Instant;
 
 use turbohttp_core::admission::{Outcome, Refusal, Scheduler, VisitId, Waited};
 
-use super::{AdmissionControl, Entry};
+use super::AdmissionControl;
 use crate::clock;
 
-/// A visit that leaves when this is dropped, whatever it holds: a place in line, a grant nobody has
-/// seen, a permit.
+/// A call that leaves the scheduler when this is dropped, and releases what it holds: a place in line, a
+/// grant that was not taken up, a permit. An attempt that acquires a permit of its own is one too.
 ///
-/// `mem::forget` of a pass loses its permit for good; a close with a deadline still ends.
-pub(crate) struct Pass {
+/// `mem::forget` of a guard loses its permit for good; a close with a deadline still ends.
+pub(crate) struct CallGuard {
     control: Arc<AdmissionControl>,
     visit: VisitId,
     outcome: Outcome,
@@ -23,10 +23,10 @@ pub(crate) struct Pass {
     watched: (usize, usize),
 }
 
-impl Pass {
+impl CallGuard {
     #[inline]
-    pub(crate) fn new(control: Arc<AdmissionControl>, visit: VisitId) -> Pass {
-        Pass {
+    pub(crate) fn new(control: Arc<AdmissionControl>, visit: VisitId) -> CallGuard {
+        CallGuard {
             control,
             visit,
             outcome: Outcome::Canceled,
@@ -44,8 +44,8 @@ impl Pass {
         control: Arc<AdmissionControl>,
         visit: VisitId,
         watched: (usize, usize),
-    ) -> Pass {
-        Pass {
+    ) -> CallGuard {
+        CallGuard {
             control,
             visit,
             outcome: Outcome::Canceled,
@@ -58,20 +58,8 @@ impl Pass {
         self.outcome = outcome;
     }
 
-    /// What its attempts are admitted for.
-    pub(crate) fn entry(&self) -> Entry {
-        Entry {
-            scheduler: self.control.number,
-            visit: self.visit,
-        }
-    }
-
-    /// Whether it is a visit of this scheduler.
-    pub(crate) fn is_of(&self, control: &Arc<AdmissionControl>) -> bool {
-        Arc::ptr_eq(&self.control, control)
-    }
-
-    pub(crate) fn visit(&self) -> VisitId {
+    /// The scheduler's id of the call.
+    pub(crate) fn call(&self) -> VisitId {
         self.visit
     }
 
@@ -128,7 +116,7 @@ impl Pass {
     }
 }
 
-impl Drop for Pass {
+impl Drop for CallGuard {
     #[inline]
     fn drop(&mut self) {
         let (visit, outcome) = (self.visit, self.outcome);
@@ -139,12 +127,12 @@ impl Drop for Pass {
     }
 }
 
-impl fmt::Debug for Pass {
+impl fmt::Debug for CallGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self
             .control
             .look(|scheduler: &Scheduler| scheduler.state(self.visit));
-        f.debug_struct("Pass").field("state", &state).finish()
+        f.debug_struct("CallGuard").field("state", &state).finish()
     }
 }
 

@@ -1,0 +1,244 @@
+//! One call: the way of a request through its client. **This is the file to read first.**
+//!
+//! ```text
+//! send(request)
+//!   begin         counted by the scheduler, which refuses it once a close has begun       (this file)
+//!   layers        hooks and middlewares, the first added first; each may run the rest again  (middleware.rs)
+//!   attempt       acquires a permit of the origin, hands the request to the transport     (attempt.rs)
+//!   transport     checks a connection out or makes one, writes, reads the head            (net/)
+//!   end           the response holds call and permit while its body is on a connection    (this file)
+//! ```
+//!
+//! A call has one deadline, and this future is its owner: the scheduler and the network look at the
+//! deadline in their own waits, where they can say what was waited for; in everything else (middlewares,
+//! other transports) the timer of the call ends it. Whatever ends a call, its error says the phase, the
+//! origin and the timeline.
+//!
+//! Without layers, `begin` and the acquiring of the permit are one step under the scheduler's lock
+//! ([`Call::poll_begin`]): two steps for the reader, one lock operation for the processor.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Instant;
+
+use tokio::time::Sleep;
+use turbohttp_core::admission::{Outcome, State, Waited};
+
+use super::Inner;
+use crate::admission::CallGuard;
+use crate::clock;
+use crate::context::Salvage;
+use crate::error::{Error, ErrorKind, Result};
+use crate::middleware::Run;
+use crate::request::Request;
+use crate::response::Response;
+use crate::trace::RequestSpan;
+
+/// The future of [`Client::send`](super::Client::send).
+///
+/// Written by hand, so that it stays small: it lies in the futures of all who send, and is moved as
+/// often as they are put together.
+pub(super) struct Call<'a> {
+    client: &'a Inner,
+    span: RequestSpan,
+    /// `None` once the layers have it.
+    request: Option<Request>,
+    /// Before the guard: what the layers and the transport hold is released first, on every way out.
+    run: Option<Run<'a>>,
+    timer: Option<Pin<Box<Sleep>>>,
+    guard: Option<CallGuard>,
+    deadline: Option<Instant>,
+}
+
+impl<'a> Call<'a> {
+    #[inline]
+    pub(super) fn new(client: &'a Inner, request: Request) -> Call<'a> {
+        Call {
+            client,
+            span: RequestSpan::none(),
+            request: Some(request),
+            run: None,
+            timer: None,
+            guard: None,
+            deadline: None,
+        }
+    }
+
+    /// Everything before the layers; most calls pass through it at once.
+    #[inline]
+    fn poll_begin(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        let request = self
+            .request
+            .as_mut()
+            .expect("not polled after it was ready");
+        let context = &mut *request.context;
+        let client = self.client;
+        match &mut self.guard {
+            Some(guard) => ready!(context.poll_permit(guard, cx))?,
+            None => {
+                self.span = RequestSpan::new(&context.method, context.url.origin());
+                let _inside = self.span.enter();
+                let now = client.prepare(context);
+                self.deadline = context.time.deadline;
+                if let Some(guard) = context.take_call() {
+                    // A job of a queue, which was started with its permit.
+                    self.guard = Some(guard);
+                } else if client.is_layered() {
+                    let scheduler = &client.pipeline.carrier.scheduler;
+                    let entered = scheduler.enter(now);
+                    let refused = |refusal| context.refused(refusal, Waited::default());
+                    self.guard = Some(entered.map_err(refused)?);
+                } else {
+                    let scheduler = &client.pipeline.carrier.scheduler;
+                    let asked = scheduler.enter_and_ask(context.ask(now)?, cx.waker(), now);
+                    let refused = |refusal| context.refused(refusal, Waited::default());
+                    let (guard, state) = asked.map_err(refused)?;
+                    let guard = self.guard.insert(guard);
+                    if state == State::Queued {
+                        ready!(context.poll_permit(guard, cx))?;
+                    }
+                }
+            }
+        }
+        self.start();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Starts the layers, or the one attempt of a client that has none.
+    #[inline]
+    fn start(&mut self) {
+        let (Some(guard), Some(request)) = (&self.guard, self.request.take()) else {
+            unreachable!("a call that has begun has its guard and its request");
+        };
+        let pipeline = &self.client.pipeline;
+        let _inside = self.span.enter();
+        self.run = Some(match self.client.is_layered() {
+            false => Run::bare(pipeline, request),
+            true => Run::all(pipeline, guard.call(), request),
+        });
+    }
+
+    /// While the layers wait: whether a close or the deadline ends the call.
+    fn poll_interrupt(&mut self, cx: &mut TaskContext<'_>) -> Poll<Interrupt> {
+        let guard = self.guard.as_mut().expect("it has begun");
+        if guard.poll_cut(cx).is_ready() {
+            return Poll::Ready(Interrupt::Closed);
+        }
+        let Some(deadline) = self.deadline.filter(|_| self.client.needs_timer()) else {
+            return Poll::Pending;
+        };
+        let arm = || Box::pin(tokio::time::sleep_until(deadline.into()));
+        ready!(self.timer.get_or_insert_with(arm).as_mut().poll(cx));
+        Poll::Ready(Interrupt::Deadline)
+    }
+
+    /// Drops the layers with all that they hold; the error says what is known of the request.
+    #[cold]
+    fn interrupt(&mut self, interrupt: Interrupt) -> Error {
+        let salvage = Salvage::of(|| self.run = None);
+        let error = match interrupt {
+            Interrupt::Closed => Error::closed_by_client(),
+            Interrupt::Deadline => {
+                Error::timeout(salvage.phase(), "the request", salvage.allowed())
+            }
+        };
+        salvage.explain(error)
+    }
+
+    /// The end: the response keeps the call while its body is on a connection, an error ends it.
+    #[inline]
+    fn end(&mut self, done: Result<Response>) -> Result<Response> {
+        self.run = None;
+        let guard = self.guard.take();
+        match done {
+            Ok(mut response) => {
+                response.gather_events();
+                if let Some(guard) = guard {
+                    response.hold_call(guard);
+                }
+                Ok(response)
+            }
+            Err(error) => {
+                if let Some(guard) = guard {
+                    let outcome = outcome_of(&error, guard.is_cut());
+                    guard.leave(outcome);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// A call that was refused, or whose wait for a permit has ended without one: nothing of it was
+    /// sent, so the error gives the request back.
+    #[cold]
+    fn end_unsent(&mut self, error: Error) -> Error {
+        // The guard knows how it ended.
+        self.guard = None;
+        error.with_request(self.request.take())
+    }
+}
+
+/// What ends a call from outside.
+#[derive(Clone, Copy)]
+enum Interrupt {
+    Closed,
+    Deadline,
+}
+
+impl Future for Call<'_> {
+    type Output = Result<Response>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
+        let this = &mut *self;
+        if this.run.is_none()
+            && let Err(error) = ready!(this.poll_begin(cx))
+        {
+            return Poll::Ready(Err(this.end_unsent(error)));
+        }
+        if this.guard.as_ref().is_some_and(CallGuard::is_cut) {
+            let error = this.interrupt(Interrupt::Closed);
+            return Poll::Ready(this.end(Err(error)));
+        }
+        let done = match this.poll_run(cx) {
+            Poll::Ready(done) => done,
+            Poll::Pending => match ready!(this.poll_interrupt(cx)) {
+                Interrupt::Closed => Err(this.interrupt(Interrupt::Closed)),
+                Interrupt::Deadline => this.last_word(cx),
+            },
+        };
+        Poll::Ready(this.end(done))
+    }
+}
+
+impl Call<'_> {
+    #[inline]
+    fn poll_run(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
+        let _inside = self.span.enter();
+        let run = self.run.as_mut().expect("it has begun");
+        Pin::new(run).poll(cx)
+    }
+
+    /// The deadline has passed: a wait inside that has the same deadline ends by itself now, and says
+    /// what was waited for.
+    #[cold]
+    fn last_word(&mut self, cx: &mut TaskContext<'_>) -> Result<Response> {
+        self.client.pipeline.carrier.scheduler.sweep(clock::now());
+        match self.poll_run(cx) {
+            Poll::Ready(done) => done,
+            Poll::Pending => Err(self.interrupt(Interrupt::Deadline)),
+        }
+    }
+}
+
+/// How the end of a call with `error` is counted.
+#[cold]
+fn outcome_of(error: &Error, is_cut: bool) -> Outcome {
+    match error.kind() {
+        ErrorKind::Closed if is_cut => Outcome::Aborted,
+        ErrorKind::Closed | ErrorKind::Canceled => Outcome::Canceled,
+        ErrorKind::Timeout if error.is_permit_wait() => Outcome::Expired,
+        _ => Outcome::Failed,
+    }
+}
