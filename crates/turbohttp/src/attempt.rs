@@ -6,12 +6,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, ready};
+use std::task::{Context as TaskContext, Poll};
 
 use turbohttp_core::admission::{State, VisitId, Waited};
 
 use crate::admission::{AdmissionControl, CallGuard};
 use crate::clock;
+use crate::context::Context;
 use crate::error::Result;
 use crate::request::Request;
 use crate::response::Response;
@@ -25,105 +26,90 @@ pub(crate) struct Carrier {
 
 /// The future of one attempt.
 ///
-/// Written by hand, as it lies in the futures of all who send: the permit is asked for (`request` and
-/// `call`), waited for (`request` and `permit`), and held while the transport sends (`sending`).
+/// Written by hand, as it lies in the futures of middlewares.
 pub(crate) struct Attempt<'a> {
     carrier: &'a Carrier,
-    /// Whose age the permit is asked for with; `None` where the call holds its permit itself.
-    call: Option<VisitId>,
-    /// `None` once the transport has it.
-    request: Option<Request>,
-    /// Before the permit: what the transport holds is released first, on every way out.
-    sending: Option<AnySend<'a>>,
+    /// Whose age the permit is asked for with.
+    call: VisitId,
+    // Before the permit: what the transport holds is released first, on every way out.
+    stage: Stage<'a>,
     permit: Option<CallGuard>,
+}
+
+enum Stage<'a> {
+    /// Asks for the permit, or waits for it.
+    Acquiring(Request),
+    Sending(AnySend<'a>),
+    Ended,
 }
 
 impl<'a> Attempt<'a> {
     /// An attempt that acquires a permit with the age of `call`.
-    pub(crate) fn of_call(carrier: &'a Carrier, call: VisitId, request: Request) -> Attempt<'a> {
+    pub(crate) fn new(carrier: &'a Carrier, call: VisitId, request: Request) -> Attempt<'a> {
         Attempt {
             carrier,
-            call: Some(call),
-            request: Some(request),
-            sending: None,
+            call,
+            stage: Stage::Acquiring(request),
             permit: None,
         }
     }
 
-    /// An attempt whose call holds the permit: it is sent at once.
-    #[inline]
-    pub(crate) fn with_permit(carrier: &'a Carrier, request: Request) -> Attempt<'a> {
-        Attempt {
-            carrier,
-            call: None,
-            request: None,
-            sending: Some(carrier.transport.send(request)),
-            permit: None,
+    /// Asks for the permit of `context` once, and waits for it.
+    fn poll_permit(&mut self, context: &mut Context, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        if let Some(permit) = &mut self.permit {
+            return context.poll_permit(permit, cx);
         }
-    }
-
-    /// Acquires the permit and hands the request to the transport.
-    fn poll_permit(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        let request = self
-            .request
-            .as_mut()
-            .expect("not polled after it was ready");
-        let context = &mut *request.context;
-        let outcome = match &mut self.permit {
-            Some(permit) => ready!(context.poll_permit(permit, cx)),
-            None => match self.ask() {
-                Ok(true) => Ok(()),
-                Ok(false) => return self.poll_permit(cx),
-                Err(error) => Err(error),
-            },
-        };
-        if let Err(error) = outcome {
-            self.permit = None;
-            // Nothing of it was sent: the error gives the request back.
-            let request = self.request.take();
-            return Poll::Ready(Err(error.with_request(request)));
-        }
-        if let Some(request) = self.request.take() {
-            self.sending = Some(self.carrier.transport.send(request));
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Asks the scheduler; says whether a permit was free.
-    fn ask(&mut self) -> Result<bool> {
-        let (Some(call), Some(request)) = (self.call, &mut self.request) else {
-            return Ok(true);
-        };
-        let context = &mut *request.context;
         let now = clock::now();
         context.begin_attempt(now);
-        let asked = self.carrier.scheduler.ask_for(call, context.ask(now)?, now);
+        let asked = self
+            .carrier
+            .scheduler
+            .ask_for(self.call, context.ask(now)?, now);
         let (permit, state) =
             asked.map_err(|refusal| context.refused(refusal, Waited::default()))?;
-        self.permit = Some(permit);
-        Ok(state == State::Taken)
+        let permit = self.permit.insert(permit);
+        match state {
+            State::Taken => Poll::Ready(Ok(())),
+            _ => context.poll_permit(permit, cx),
+        }
     }
 }
 
 impl Future for Attempt<'_> {
     type Output = Result<Response>;
 
-    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
         let this = &mut *self;
         loop {
-            if let Some(sending) = &mut this.sending {
-                let sent = ready!(Pin::new(sending).poll(cx));
-                this.sending = None;
-                let permit = this.permit.take();
-                return Poll::Ready(sent.map(|mut response| {
-                    if let Some(permit) = permit {
+            match std::mem::replace(&mut this.stage, Stage::Ended) {
+                Stage::Acquiring(mut request) => match this.poll_permit(&mut request.context, cx) {
+                    Poll::Pending => {
+                        this.stage = Stage::Acquiring(request);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Ok(())) => {
+                        this.stage = Stage::Sending(this.carrier.transport.send(request));
+                    }
+                    Poll::Ready(Err(error)) => {
+                        this.permit = None;
+                        // Nothing of it was sent: the error returns the request.
+                        return Poll::Ready(Err(error.with_request(Some(request))));
+                    }
+                },
+                Stage::Sending(mut sending) => {
+                    let Poll::Ready(sent) = Pin::new(&mut sending).poll(cx) else {
+                        this.stage = Stage::Sending(sending);
+                        return Poll::Pending;
+                    };
+                    drop(sending);
+                    let mut response = sent?;
+                    if let Some(permit) = this.permit.take() {
                         response.hold_permit(permit);
                     }
-                    response
-                }));
+                    return Poll::Ready(Ok(response));
+                }
+                Stage::Ended => unreachable!("not polled after it was ready"),
             }
-            ready!(this.poll_permit(cx))?;
         }
     }
 }

@@ -197,8 +197,9 @@ fn in_range(field: &str, value: usize, min: usize, max: usize) -> Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// For a permit to send, where one has to be waited for. Default none: the time of the whole
-    /// request bounds it.
+    /// For a permit to send, where one has to be waited for. Default 120 s: responses that hold their
+    /// permits unread would otherwise keep everybody waiting for ever. `None` leaves it to the time of
+    /// the whole request. The wait in a [`RequestQueue`](crate::RequestQueue) is not meant.
     pub permit: Option<Duration>,
     /// For the addresses of a name. Default 5 s.
     pub dns: Duration,
@@ -226,7 +227,7 @@ impl Default for Timeouts {
 
 impl Timeouts {
     pub(crate) const DEFAULT: Timeouts = Timeouts {
-        permit: None,
+        permit: Some(Duration::from_secs(120)),
         dns: Duration::from_secs(5),
         connect: Duration::from_secs(10),
         tls: Duration::from_secs(10),
@@ -237,10 +238,10 @@ impl Timeouts {
         lifetime: None,
     };
 
-    /// Sets [`permit`](Timeouts::permit).
+    /// Sets [`permit`](Timeouts::permit): a duration, or `None` for no bound of its own.
     #[must_use]
-    pub fn permit(mut self, limit: Duration) -> Timeouts {
-        self.permit = Some(limit);
+    pub fn permit(mut self, limit: impl Into<Option<Duration>>) -> Timeouts {
+        self.permit = limit.into();
         self
     }
 

@@ -166,7 +166,11 @@ impl Context {
                 Refusal::Closed => Outcome::Canceled,
                 _ => Outcome::Failed,
             });
-            self.refused(refusal, waited)
+            let unread = guard.control().unread_responses();
+            match refusal {
+                Refusal::Expired => self.waited_in_vain(waited, unread),
+                refusal => self.refused(refusal, waited),
+            }
         }))
     }
 
@@ -190,14 +194,24 @@ impl Context {
     /// Why the scheduler did not give this request a permit, with what is known of it.
     #[cold]
     pub(crate) fn refused(&self, refusal: Refusal, waited: Waited) -> Error {
-        let phase = if waited.lane >= waited.paused.max(waited.total) {
-            Phase::HostPermit
-        } else if waited.paused >= waited.total {
-            Phase::Pause
-        } else {
-            Phase::TotalPermit
+        self.explain(Error::refused(refusal).in_phase(permit_phase(waited)))
+    }
+
+    /// The wait for a permit has reached its bound; responses that nobody reads may be the reason.
+    #[cold]
+    fn waited_in_vain(&self, waited: Waited, unread: usize) -> Error {
+        let length = waited.sum();
+        let message = match unread {
+            0 => format!("no permit came free within {length:.1?}"),
+            1 => format!(
+                "no permit came free within {length:.1?}: 1 response holds a permit and is unread"
+            ),
+            _ => format!(
+                "no permit came free within {length:.1?}: {unread} responses hold permits and are unread"
+            ),
         };
-        self.explain(Error::refused(refusal).in_phase(phase))
+        let error = Error::new(ErrorKind::Timeout, message);
+        self.explain(error.in_phase(permit_phase(waited)))
     }
 
     /// Adds origin and timeline to an error of this request.
@@ -318,6 +332,18 @@ impl Context {
     }
 }
 
+/// What kept a call waiting for its permit for most of the time.
+#[cold]
+fn permit_phase(waited: Waited) -> Phase {
+    if waited.lane >= waited.paused.max(waited.total) {
+        Phase::HostPermit
+    } else if waited.paused >= waited.total {
+        Phase::Pause
+    } else {
+        Phase::TotalPermit
+    }
+}
+
 fn lock(map: &Mutex<HeaderMap>) -> MutexGuard<'_, HeaderMap> {
     map.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -432,32 +458,34 @@ impl Reset for Context {
             call,
             nested,
         } = self;
+        // What calls other code comes first, and plain stores after it, so that the compiler can see in
+        // `is_blank` what they have stored.
         received.finish(head);
         *permit = None;
         *call = None;
         nested.clear();
-        *priority = Priority::default();
         if !extensions.is_empty() {
             extensions.clear();
         }
-        *is_collected = false;
-        *open_calls = 0;
-        *method = Method::GET;
         url.reset();
         clear_map(headers);
         *body = Body::empty();
-        *expect_continue = false;
-        *body_bytes_max = None;
-        time.reset();
-        *began = None;
-        head.reset();
-        *is_map_changed = false;
         if let Some(mut built) = map.take() {
             clear_map(&mut built);
             *spare_map.get_mut().unwrap_or_else(PoisonError::into_inner) = built;
         }
-        timeline.reset();
         mailbox.retire();
+        *method = Method::GET;
+        head.reset();
+        time.reset();
+        timeline.reset();
+        *priority = Priority::default();
+        *is_collected = false;
+        *open_calls = 0;
+        *is_map_changed = false;
+        *expect_continue = false;
+        *body_bytes_max = None;
+        *began = None;
     }
 
     #[inline]
@@ -472,7 +500,6 @@ impl Reset for Context {
             && self.began.is_none()
             && self.head.is_blank()
             && self.received.is_blank()
-            && self.map.get().is_none()
             && !self.is_map_changed
             && self.extensions.is_empty()
             && self.open_calls == 0
@@ -483,6 +510,8 @@ impl Reset for Context {
             && self.permit.is_none()
             && self.call.is_none()
             && self.nested.is_empty()
+            // An atomic load, behind which nothing is known any more.
+            && self.map.get().is_none()
     }
 }
 

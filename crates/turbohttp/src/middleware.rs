@@ -324,22 +324,13 @@ impl<'a> Run<'a> {
         }
         Run {
             passed: layers,
-            state: RunState::Attempt(Attempt::of_call(&pipeline.carrier, call, request)),
+            state: RunState::Attempt(Attempt::new(&pipeline.carrier, call, request)),
         }
     }
 
     /// Every layer, for a call that has come in.
     pub(crate) fn all(pipeline: &'a Arc<Pipeline>, call: VisitId, request: Request) -> Run<'a> {
         Run::new(pipeline, 0, call, request)
-    }
-
-    /// Of a client without layers, for a call that holds its permit itself.
-    #[inline]
-    pub(crate) fn bare(pipeline: &'a Pipeline, request: Request) -> Run<'a> {
-        Run {
-            passed: &[],
-            state: RunState::Attempt(Attempt::with_permit(&pipeline.carrier, request)),
-        }
     }
 
     /// Calls the response hooks that were passed on the way down, the last one first.

@@ -302,17 +302,22 @@ impl Response {
     /// Holds the call while the body is on a connection; otherwise the call ends here.
     pub(crate) fn hold_call(&mut self, call: CallGuard) {
         self.context.open_calls = self.context.open_calls.saturating_sub(1);
-        let has_ended = self.has_ended();
-        self.context.hold_call(call);
-        if has_ended {
+        if self.has_ended() {
+            call.leave(Outcome::Completed);
             self.context.release(Outcome::Completed);
+        } else {
+            let holds_permit = self.context.permit.is_none();
+            self.context.hold_call(match holds_permit {
+                true => call.held_unread(),
+                false => call,
+            });
         }
     }
 
     /// Holds the permit of an attempt while the body is on a connection.
     pub(crate) fn hold_permit(&mut self, permit: CallGuard) {
         if !self.has_ended() {
-            self.context.hold_permit(permit);
+            self.context.hold_permit(permit.held_unread());
         }
     }
 

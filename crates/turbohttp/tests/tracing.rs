@@ -19,6 +19,8 @@ use turbohttp::{Client, Limits, MockReply, MockTransport, Shutdown, StatusCode};
 struct Counter {
     quiet: Arc<AtomicU64>,
     loud: Arc<AtomicU64>,
+    /// Events that came while no span was entered.
+    astray: Arc<AtomicU64>,
     /// How many spans have been entered and not left.
     depth: Arc<AtomicU64>,
 }
@@ -45,6 +47,9 @@ impl Subscriber for Counter {
     }
 
     fn event(&self, event: &Event<'_>) {
+        if self.depth.load(Ordering::Relaxed) == 0 {
+            self.astray.fetch_add(1, Ordering::Relaxed);
+        }
         self.count(event.metadata());
     }
 
@@ -104,4 +109,30 @@ async fn transports_work_inside_the_span() {
     client.get("http://a/").send().await.unwrap();
     assert_eq!(seen.load(Ordering::Relaxed), 1);
     assert_eq!(counter.depth.load(Ordering::Relaxed), 0, "left again");
+}
+
+/// The event of a wait belongs to the span of its request, with layers and without.
+#[tokio::test(start_paused = true)]
+async fn waits_lie_inside_the_span() {
+    for is_layered in [false, true] {
+        let counter = Counter::default();
+        let _guard = tracing::subscriber::set_default(counter.clone());
+        let reply = MockReply::new(StatusCode::OK).delay(Duration::from_millis(1));
+        let mut builder = Client::builder()
+            .limits(Limits::default().per_host(1))
+            .transport(MockTransport::new(reply));
+        if is_layered {
+            builder = builder.on_request(|_| ());
+        }
+        let client = builder.build().unwrap();
+        let (first, second) = tokio::join!(
+            client.get("http://a/").send(),
+            client.get("http://a/").send()
+        );
+        first.unwrap();
+        second.unwrap();
+        // Two spans, and the event of the one that waited.
+        assert_eq!(counter.quiet.load(Ordering::Relaxed), 3, "{is_layered}");
+        assert_eq!(counter.astray.load(Ordering::Relaxed), 0, "{is_layered}");
+    }
 }

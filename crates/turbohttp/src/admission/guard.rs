@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
 
@@ -21,6 +22,8 @@ pub(crate) struct CallGuard {
     /// Whom the scheduler will wake when this is cut off: data and vtable of the waker, which it keeps
     /// alive.
     watched: (usize, usize),
+    /// A response with an unread body holds this, and is counted for the error of those who wait.
+    is_unread: bool,
 }
 
 impl CallGuard {
@@ -31,6 +34,7 @@ impl CallGuard {
             visit,
             outcome: Outcome::Canceled,
             watched: (0, 0),
+            is_unread: false,
         }
     }
 
@@ -50,7 +54,16 @@ impl CallGuard {
             visit,
             outcome: Outcome::Canceled,
             watched,
+            is_unread: false,
         }
+    }
+
+    /// A response holds this guard while its body is unread.
+    #[cold]
+    pub(crate) fn held_unread(mut self) -> CallGuard {
+        self.is_unread = true;
+        self.control.unread.fetch_add(1, Ordering::Relaxed);
+        self
     }
 
     /// How it ends, should it end by being dropped.
@@ -119,6 +132,9 @@ impl CallGuard {
 impl Drop for CallGuard {
     #[inline]
     fn drop(&mut self) {
+        if self.is_unread {
+            self.control.unread.fetch_sub(1, Ordering::Relaxed);
+        }
         let (visit, outcome) = (self.visit, self.outcome);
         self.control.act(|scheduler, effects| {
             let now = time_of(scheduler);

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
@@ -47,6 +48,8 @@ pub(crate) struct AdmissionControl {
     ending: Mutex<Option<Ending>>,
     closed: OnceLock<Closed>,
     itself: Weak<AdmissionControl>,
+    /// Permits held by responses whose bodies are unread.
+    unread: AtomicUsize,
 }
 
 impl AdmissionControl {
@@ -59,6 +62,7 @@ impl AdmissionControl {
             ending: Mutex::new(Some(Ending::default())),
             closed: OnceLock::new(),
             itself: itself.clone(),
+            unread: AtomicUsize::new(0),
         }))
     }
 
@@ -127,6 +131,11 @@ impl AdmissionControl {
             self.see_to(signals);
         }
         result
+    }
+
+    /// How many permits are held by responses whose bodies are unread.
+    pub(crate) fn unread_responses(&self) -> usize {
+        self.unread.load(Ordering::Relaxed)
     }
 
     /// Looks at the scheduler.

@@ -34,6 +34,7 @@ use crate::middleware::Run;
 use crate::request::Request;
 use crate::response::Response;
 use crate::trace::RequestSpan;
+use crate::transport::AnySend;
 
 /// The future of [`Client::send`](super::Client::send).
 ///
@@ -45,10 +46,18 @@ pub(super) struct Call<'a> {
     /// `None` once the layers have it.
     request: Option<Request>,
     /// Before the guard: what the layers and the transport hold is released first, on every way out.
-    run: Option<Run<'a>>,
+    stage: Stage<'a>,
     timer: Option<Pin<Box<Sleep>>>,
     guard: Option<CallGuard>,
     deadline: Option<Instant>,
+}
+
+enum Stage<'a> {
+    /// Not begun, waiting for the permit, or ended.
+    Idle,
+    /// The one attempt of a client without layers, whose permit the call holds itself.
+    Bare(AnySend<'a>),
+    Layers(Run<'a>),
 }
 
 impl<'a> Call<'a> {
@@ -58,7 +67,7 @@ impl<'a> Call<'a> {
             client,
             span: RequestSpan::none(),
             request: Some(request),
-            run: None,
+            stage: Stage::Idle,
             timer: None,
             guard: None,
             deadline: None,
@@ -75,7 +84,10 @@ impl<'a> Call<'a> {
         let context = &mut *request.context;
         let client = self.client;
         match &mut self.guard {
-            Some(guard) => ready!(context.poll_permit(guard, cx))?,
+            Some(guard) => {
+                let _inside = self.span.enter();
+                ready!(context.poll_permit(guard, cx))?;
+            }
             None => {
                 self.span = RequestSpan::new(&context.method, context.url.origin());
                 let _inside = self.span.enter();
@@ -113,10 +125,10 @@ impl<'a> Call<'a> {
         };
         let pipeline = &self.client.pipeline;
         let _inside = self.span.enter();
-        self.run = Some(match self.client.is_layered() {
-            false => Run::bare(pipeline, request),
-            true => Run::all(pipeline, guard.call(), request),
-        });
+        self.stage = match self.client.is_layered() {
+            false => Stage::Bare(pipeline.carrier.transport.send(request)),
+            true => Stage::Layers(Run::all(pipeline, guard.call(), request)),
+        };
     }
 
     /// While the layers wait: whether a close or the deadline ends the call.
@@ -136,7 +148,7 @@ impl<'a> Call<'a> {
     /// Drops the layers with all that they hold; the error says what is known of the request.
     #[cold]
     fn interrupt(&mut self, interrupt: Interrupt) -> Error {
-        let salvage = Salvage::of(|| self.run = None);
+        let salvage = Salvage::of(|| self.stage = Stage::Idle);
         let error = match interrupt {
             Interrupt::Closed => Error::closed_by_client(),
             Interrupt::Deadline => {
@@ -149,7 +161,7 @@ impl<'a> Call<'a> {
     /// The end: the response keeps the call while its body is on a connection, an error ends it.
     #[inline]
     fn end(&mut self, done: Result<Response>) -> Result<Response> {
-        self.run = None;
+        self.stage = Stage::Idle;
         let guard = self.guard.take();
         match done {
             Ok(mut response) => {
@@ -192,7 +204,7 @@ impl Future for Call<'_> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
         let this = &mut *self;
-        if this.run.is_none()
+        if matches!(this.stage, Stage::Idle)
             && let Err(error) = ready!(this.poll_begin(cx))
         {
             return Poll::Ready(Err(this.end_unsent(error)));
@@ -216,8 +228,11 @@ impl Call<'_> {
     #[inline]
     fn poll_run(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
         let _inside = self.span.enter();
-        let run = self.run.as_mut().expect("it has begun");
-        Pin::new(run).poll(cx)
+        match &mut self.stage {
+            Stage::Bare(sending) => Pin::new(sending).poll(cx),
+            Stage::Layers(run) => Pin::new(run).poll(cx),
+            Stage::Idle => unreachable!("a call that has begun is sent"),
+        }
     }
 
     /// The deadline has passed: a wait inside that has the same deadline ends by itself now, and says

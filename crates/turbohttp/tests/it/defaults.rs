@@ -26,7 +26,10 @@ fn limits_are_these_unless_said_otherwise() {
 #[test]
 fn timeouts_are_these_unless_said_otherwise() {
     let timeouts = Timeouts::default();
-    assert_eq!((timeouts.permit, timeouts.request), (None, None));
+    assert_eq!(
+        (timeouts.permit, timeouts.request),
+        (Some(seconds(120)), None)
+    );
     let connecting = (timeouts.dns, timeouts.connect, timeouts.tls);
     assert_eq!(connecting, (seconds(5), seconds(10), seconds(10)));
     assert_eq!((timeouts.head, timeouts.body), (seconds(30), seconds(30)));

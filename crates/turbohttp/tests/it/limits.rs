@@ -34,7 +34,7 @@ async fn fetch(client: Client, url: String) -> Result<Response> {
 }
 
 /// Polls once; the future must not be ready.
-fn poll_pending<F: Future + Unpin>(future: &mut F) {
+pub(crate) fn poll_pending<F: Future + Unpin>(future: &mut F) {
     let mut cx = Context::from_waker(Waker::noop());
     assert!(pin!(future).poll(&mut cx).is_pending());
 }

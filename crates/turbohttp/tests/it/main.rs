@@ -23,6 +23,7 @@ mod limits;
 mod nginx;
 mod pool;
 mod queue;
+mod seam;
 mod shutdown;
 mod support;
 #[cfg(feature = "rustls")]
