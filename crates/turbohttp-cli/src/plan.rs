@@ -229,7 +229,7 @@ fn basic(client: &Client, user: &str) -> anyhow::Result<HeaderValue> {
     };
     let request = client
         .get("http://localhost/")
-        .basic_auth(user, password)
+        .basic_auth(user, Some(password))
         .build()?;
     request
         .headers()

@@ -128,6 +128,12 @@ impl Hash for Origin {
     }
 }
 
+impl AsRef<str> for Origin {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.text)

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use turbohttp::{
     Client, Middleware, MockReply, MockTransport, Next, Request, Response, Result, StatusCode,
-    Transport, header,
+    header,
 };
 
 /// Numbers every request.

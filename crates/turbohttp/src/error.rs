@@ -170,9 +170,55 @@ impl Error {
         self.0.timeline.as_deref()
     }
 
-    /// Whether a deadline passed.
+    /// Whether a deadline passed, in a queue or elsewhere.
     pub fn is_timeout(&self) -> bool {
-        self.0.kind == ErrorKind::Timeout
+        matches!(self.0.kind, ErrorKind::Timeout | ErrorKind::ExpiredInQueue)
+    }
+
+    /// Whether no connection could be made: the name has no address, the address refuses, the TLS
+    /// handshake fails, or one of them takes too long.
+    pub fn is_connect(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Tls => true,
+            ErrorKind::Timeout => {
+                matches!(self.0.phase, Some(Phase::Dns | Phase::Connect | Phase::Tls))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the mistake is in how client, URL or request were built: nothing was sent.
+    pub fn is_builder(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Config | ErrorKind::Url | ErrorKind::Request
+        )
+    }
+
+    /// Whether the exchange with the server failed, from the first byte sent to the end of the head.
+    pub fn is_request(&self) -> bool {
+        matches!(self.0.phase, Some(Phase::Send | Phase::Wait))
+    }
+
+    /// Whether a body failed: the request's source, or the response's bytes.
+    pub fn is_body(&self) -> bool {
+        self.0.kind == ErrorKind::RequestBody || self.0.phase == Some(Phase::Receive)
+    }
+
+    /// Whether the body is not what it was read as: text or JSON.
+    pub fn is_decode(&self) -> bool {
+        self.0.kind == ErrorKind::Decode
+    }
+
+    /// Whether it is the status of a response, made an error by
+    /// [`Response::error_for_status`](crate::Response::error_for_status).
+    pub fn is_status(&self) -> bool {
+        self.0.kind == ErrorKind::Status
+    }
+
+    /// Whether the client, the limiter or the queue was closed.
+    pub fn is_closed(&self) -> bool {
+        self.0.kind == ErrorKind::Closed
     }
 
     /// Whether nothing of a response had arrived: an idempotent request may be sent again.

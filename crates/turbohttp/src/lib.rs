@@ -57,14 +57,16 @@ pub use middleware::{Handling, HookResult, Middleware, Next, Run};
 pub use net::Tls;
 pub use net::{NetStats, NetTransport};
 pub use queue::{
-    Execute, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, Stopped,
+    Execute, IntoJob, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, Stopped,
     SubmitOptions, Ticket,
 };
 pub use request::Request;
 pub use response::Response;
 pub use transport::Transport;
 pub use transport::mock::{MockReply, MockStats, MockTransport};
+pub use url::IntoUrl;
 
+pub use ::url::Url;
 pub use bytes::Bytes;
 pub use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header,

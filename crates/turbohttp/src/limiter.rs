@@ -12,16 +12,22 @@ use turbohttp_core::admission::{
     AdmissionAudit, AdmissionStats, Ask, LaneKey, LooseId, Outcome, PinnedLane, Priority, Refusal,
     Scheduler,
 };
+use turbohttp_core::origin::Origin;
 
 use crate::admission::{AdmissionControl, Closed, Loose, Shutdown, Wait};
 use crate::clock;
 use crate::config::Limits;
 use crate::error::{Error, Result};
+use crate::url::origin_of;
 
 /// Limits how much async work runs at once: per key and in total, the urgent first.
 ///
-/// The same scheduler that a [`Client`](crate::Client) has inside, for whatever you call. A key is any
-/// text, mostly a host; work of one key never holds up work of another. A clone is the same limiter.
+/// The scheduler that a [`Client`](crate::Client) has inside, for whatever you call. A key is any text;
+/// work of one key never holds up work of another. A clone is the same limiter.
+///
+/// The limiter of a client ([`Client::limiter`](crate::Client::limiter)) has origins for keys. Its
+/// methods take an [`Origin`](crate::Origin) or any URL of it, in any spelling, and refuse other text
+/// with [`ErrorKind::Url`](crate::ErrorKind): no key is silently another one's.
 ///
 /// ```
 /// # async fn run() -> turbohttp::Result<()> {
@@ -40,6 +46,43 @@ use crate::error::{Error, Result};
 #[derive(Clone)]
 pub struct ConcurrencyLimiter {
     control: Arc<AdmissionControl>,
+    keys: Keys,
+}
+
+/// What the keys of a limiter are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    /// Any text, as it is.
+    Texts,
+    /// Origins, by their normal form.
+    Origins,
+}
+
+/// A key as the scheduler knows it.
+#[derive(Debug)]
+enum Key<'a> {
+    Text(&'a str),
+    Origin(Origin),
+}
+
+impl Key<'_> {
+    #[inline]
+    fn lane(&self) -> LaneKey<'_> {
+        match self {
+            Key::Text(text) => LaneKey::new(text),
+            Key::Origin(origin) => LaneKey::from(origin),
+        }
+    }
+}
+
+impl Keys {
+    #[inline]
+    fn read(self, text: &str) -> Result<Key<'_>> {
+        match self {
+            Keys::Texts => Ok(Key::Text(text)),
+            Keys::Origins => origin_of(text).map(Key::Origin),
+        }
+    }
 }
 
 impl ConcurrencyLimiter {
@@ -52,11 +95,24 @@ impl ConcurrencyLimiter {
     pub fn new(limits: &Limits) -> Result<ConcurrencyLimiter> {
         Ok(ConcurrencyLimiter {
             control: AdmissionControl::new(limits.rules())?,
+            keys: Keys::Texts,
         })
     }
 
-    pub(crate) fn of(control: Arc<AdmissionControl>) -> ConcurrencyLimiter {
-        ConcurrencyLimiter { control }
+    /// The limiter of an executor's queue, whose keys are any text.
+    pub(crate) fn of_texts(control: Arc<AdmissionControl>) -> ConcurrencyLimiter {
+        ConcurrencyLimiter {
+            control,
+            keys: Keys::Texts,
+        }
+    }
+
+    /// The limiter of a client, whose keys are origins.
+    pub(crate) fn of_origins(control: Arc<AdmissionControl>) -> ConcurrencyLimiter {
+        ConcurrencyLimiter {
+            control,
+            keys: Keys::Origins,
+        }
     }
 
     /// Waits for a permit of `key`. Nothing happens before the future is polled.
@@ -71,8 +127,8 @@ impl ConcurrencyLimiter {
     /// Dropping the future gives up its place in line; a permit that had been granted to it already goes
     /// to the next. A future that is not polled when its turn comes loses the grant after a while and
     /// keeps its place: nobody behind it is held up.
-    pub fn acquire<'a>(&'a self, key: &'a str) -> Acquire<'a> {
-        Acquire::new(&self.control, LaneKey::new(key))
+    pub fn acquire<'a>(&'a self, key: &'a (impl AsRef<str> + ?Sized)) -> Acquire<'a> {
+        Acquire::new(&self.control, self.keys.read(key.as_ref()))
     }
 
     /// Takes a permit of `key` if one is free.
@@ -81,8 +137,8 @@ impl ConcurrencyLimiter {
     ///
     /// [`ErrorKind::Busy`](crate::ErrorKind) if it would have to wait,
     /// [`ErrorKind::Closed`](crate::ErrorKind).
-    pub fn try_acquire(&self, key: &str) -> Result<Permit> {
-        try_take(&self.control, LaneKey::new(key))
+    pub fn try_acquire(&self, key: impl AsRef<str>) -> Result<Permit> {
+        try_take(&self.control, self.keys.read(key.as_ref())?.lane())
     }
 
     /// Runs `work` with a permit of `key`, which is given back when the work is over, however it ends.
@@ -94,13 +150,13 @@ impl ConcurrencyLimiter {
     /// # Cancel safety
     ///
     /// As [`acquire`](ConcurrencyLimiter::acquire) while it waits; afterwards, as safe as `work`.
-    pub fn execute<F: Future>(
-        &self,
-        key: &str,
-        work: F,
-    ) -> impl Future<Output = Result<F::Output>> {
-        let control = &*self.control;
-        run(Named { control, text: key }, work)
+    pub async fn execute<F: Future>(&self, key: impl AsRef<str>, work: F) -> Result<F::Output> {
+        let key = self.keys.read(key.as_ref())?;
+        let named = Named {
+            control: &self.control,
+            key: &key,
+        };
+        run(named, work).await
     }
 
     /// A handle of one key, for whoever uses it again and again: the key is looked up once, and is kept
@@ -123,9 +179,9 @@ impl ConcurrencyLimiter {
     /// # Errors
     ///
     /// [`ErrorKind::Full`](crate::ErrorKind) if there are handles of 4,096 other keys.
-    pub fn lane(&self, key: &str) -> Result<LimiterLane> {
-        let key = LaneKey::new(key);
-        let lane = self.control.act(|scheduler, _| scheduler.pin(key))?;
+    pub fn lane(&self, key: impl AsRef<str>) -> Result<LimiterLane> {
+        let key = self.keys.read(key.as_ref())?;
+        let lane = self.control.act(|scheduler, _| scheduler.pin(key.lane()))?;
         Ok(LimiterLane(Arc::new(Handle {
             control: self.control.clone(),
             lane,
@@ -138,11 +194,11 @@ impl ConcurrencyLimiter {
     /// # Errors
     ///
     /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys are paused already.
-    pub fn pause(&self, key: &str, until: Instant) -> Result<()> {
-        let key = LaneKey::new(key);
+    pub fn pause(&self, key: impl AsRef<str>, until: Instant) -> Result<()> {
+        let key = self.keys.read(key.as_ref())?;
         Ok(self
             .control
-            .act(|scheduler, effects| scheduler.pause(key, until, clock::now(), effects))?)
+            .act(|scheduler, effects| scheduler.pause(key.lane(), until, clock::now(), effects))?)
     }
 
     /// Gives `key` a limit of its own from now on, or, with `None`, that of all again. What runs is
@@ -152,10 +208,10 @@ impl ConcurrencyLimiter {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind) for 0 and for more than a limit may be,
     /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys have one of their own.
-    pub fn set_limit(&self, key: &str, limit: Option<usize>) -> Result<()> {
-        let key = LaneKey::new(key);
+    pub fn set_limit(&self, key: impl AsRef<str>, limit: Option<usize>) -> Result<()> {
+        let key = self.keys.read(key.as_ref())?;
         Ok(self.control.act(|scheduler, effects| {
-            scheduler.set_lane_limit(key, limit, clock::now(), effects)
+            scheduler.set_lane_limit(key.lane(), limit, clock::now(), effects)
         })?)
     }
 
@@ -222,7 +278,7 @@ trait Counter: Copy {
 #[derive(Clone, Copy)]
 struct Named<'a, 'k> {
     control: &'a AdmissionControl,
-    text: &'k str,
+    key: &'a Key<'k>,
 }
 
 impl Counter for Named<'_, '_> {
@@ -231,7 +287,7 @@ impl Counter for Named<'_, '_> {
     }
 
     fn key(&self) -> LaneKey<'_> {
-        LaneKey::new(self.text)
+        self.key.lane()
     }
 }
 
@@ -324,7 +380,7 @@ impl LimiterLane {
     ///
     /// As there.
     pub fn acquire(&self) -> Acquire<'_> {
-        Acquire::new(&self.0.control, self.key())
+        Acquire::of_lane(&self.0.control, self.key())
     }
 
     /// As [`ConcurrencyLimiter::try_acquire`].
@@ -403,15 +459,38 @@ impl fmt::Debug for Permit {
 #[must_use = "futures do nothing unless polled"]
 pub struct Acquire<'a> {
     control: &'a Arc<AdmissionControl>,
-    key: LaneKey<'a>,
+    key: AcquireKey<'a>,
     priority: Priority,
     within: Option<Duration>,
     /// The place in line, if it had to take one.
     wait: Option<Wait<Shared>>,
 }
 
+/// Where a permit is waited for.
+enum AcquireKey<'a> {
+    Lane(LaneKey<'a>),
+    Origin(Origin),
+    /// Text that is no key of this limiter; the error is taken when it is returned.
+    Wrong(Option<Error>),
+}
+
 impl<'a> Acquire<'a> {
-    fn new(control: &'a Arc<AdmissionControl>, key: LaneKey<'a>) -> Acquire<'a> {
+    fn of_lane(control: &'a Arc<AdmissionControl>, lane: LaneKey<'a>) -> Acquire<'a> {
+        Acquire::at(control, AcquireKey::Lane(lane))
+    }
+
+    fn new(control: &'a Arc<AdmissionControl>, key: Result<Key<'a>>) -> Acquire<'a> {
+        Acquire::at(
+            control,
+            match key {
+                Ok(Key::Text(text)) => AcquireKey::Lane(LaneKey::new(text)),
+                Ok(Key::Origin(origin)) => AcquireKey::Origin(origin),
+                Err(error) => AcquireKey::Wrong(Some(error)),
+            },
+        )
+    }
+
+    fn at(control: &'a Arc<AdmissionControl>, key: AcquireKey<'a>) -> Acquire<'a> {
         Acquire {
             control,
             key,
@@ -435,7 +514,14 @@ impl<'a> Acquire<'a> {
 
     /// Takes a permit or a place in line.
     fn ask(&mut self, cx: &TaskContext<'_>) -> Result<Option<LooseId>> {
-        let (control, lane) = (self.control, self.key);
+        let control = self.control;
+        let lane = match &mut self.key {
+            AcquireKey::Lane(lane) => *lane,
+            AcquireKey::Origin(origin) => LaneKey::from(&*origin),
+            AcquireKey::Wrong(error) => {
+                return Err(error.take().expect("not polled after it was ready"));
+            }
+        };
         // Where others wait, a free permit is not to be expected.
         if !control.seems_crowded()
             && let Some(permit) = control.try_take(lane, self.priority)
@@ -483,8 +569,6 @@ impl Future for Acquire<'_> {
 
 impl fmt::Debug for Acquire<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acquire")
-            .field("key", &self.key.text())
-            .finish()
+        f.debug_struct("Acquire").finish_non_exhaustive()
     }
 }

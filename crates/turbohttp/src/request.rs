@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, StatusCode, Uri};
@@ -16,6 +17,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::DETACHED_CONTEXTS_MAX;
 use crate::response::Response;
+use crate::url::IntoUrl;
 
 /// Contexts of requests that no client made.
 static DETACHED: LazyLock<ObjectPool<Context>> = LazyLock::new(|| {
@@ -33,7 +35,7 @@ impl Request {
     /// # Errors
     ///
     /// [`ErrorKind::Url`] if `url` is malformed or has another scheme than http and https.
-    pub fn new(method: Method, url: impl AsRef<str>) -> Result<Request> {
+    pub fn new(method: Method, url: impl IntoUrl) -> Result<Request> {
         let mut request = Request {
             context: DETACHED.take(),
         };
@@ -45,6 +47,11 @@ impl Request {
     /// The method.
     pub fn method(&self) -> &Method {
         &self.context.method
+    }
+
+    /// The method, to change it.
+    pub fn method_mut(&mut self) -> &mut Method {
+        &mut self.context.method
     }
 
     /// Changes the method.
@@ -72,8 +79,8 @@ impl Request {
     /// # Errors
     ///
     /// [`ErrorKind::Url`] if `url` is malformed or has another scheme than http and https.
-    pub fn set_url(&mut self, url: impl AsRef<str>) -> Result<()> {
-        self.read_url(url.as_ref(), None)
+    pub fn set_url(&mut self, url: impl IntoUrl) -> Result<()> {
+        self.read_url(&url.as_url(), None)
     }
 
     /// Reads the URL with the help of a client's table of origins.
@@ -113,6 +120,22 @@ impl Request {
     /// The body.
     pub fn body(&self) -> &Body {
         &self.context.body
+    }
+
+    /// The body, to change it.
+    pub fn body_mut(&mut self) -> &mut Body {
+        &mut self.context.body
+    }
+
+    /// How long the whole request may take, where it says so itself.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.context.time.timeout
+    }
+
+    /// Changes how long the whole request may take, from `send` to the end of the body; `None` leaves it
+    /// to [`Timeouts::request`](crate::Timeouts::request).
+    pub fn timeout_mut(&mut self) -> &mut Option<Duration> {
+        &mut self.context.time.timeout
     }
 
     /// Replaces the body.

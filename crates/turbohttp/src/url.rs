@@ -8,13 +8,82 @@
 //! through the `url` crate (the WHATWG standard, with IDNA), and its normal form is what goes out. A
 //! property test holds the two against each other.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderValue;
+use http::{HeaderValue, Uri};
 use turbohttp_core::origin::{Origin, Origins, Scheme};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{URL_BYTES_MAX, URL_KEPT_BYTES_MAX};
+
+/// What a URL can be given as: text, a [`Url`](url::Url) or an [`http::Uri`].
+///
+/// Whatever it is, the client reads it by the WHATWG URL standard; what is no absolute http or https URL
+/// is refused with [`ErrorKind::Url`](crate::ErrorKind) when the request is sent or built.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no URL",
+    label = "give a `&str`, a `String`, a `turbohttp::Url` or an `http::Uri`"
+)]
+pub trait IntoUrl {
+    /// The URL as text; borrowed where it is text already.
+    fn as_url(&self) -> Cow<'_, str>;
+}
+
+impl IntoUrl for str {
+    fn as_url(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl IntoUrl for String {
+    fn as_url(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl IntoUrl for Cow<'_, str> {
+    fn as_url(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl IntoUrl for url::Url {
+    fn as_url(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.as_str())
+    }
+}
+
+impl IntoUrl for Uri {
+    fn as_url(&self) -> Cow<'_, str> {
+        Cow::Owned(self.to_string())
+    }
+}
+
+impl IntoUrl for Origin {
+    fn as_url(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.as_str())
+    }
+}
+
+impl<T: IntoUrl + ?Sized> IntoUrl for &T {
+    fn as_url(&self) -> Cow<'_, str> {
+        T::as_url(self)
+    }
+}
+
+/// The origin of a URL, or of an origin's text.
+///
+/// # Errors
+///
+/// [`ErrorKind::Url`] if `url` is malformed or of another scheme than http and https.
+pub(crate) fn origin_of(url: &str) -> Result<Origin> {
+    let mut read = RequestUrl::default();
+    read.set(url, None)?;
+    read.origin
+        .ok_or_else(|| url_error(url, "URL has no origin".to_owned()))
+}
 
 /// A URL as text in normal form, without userinfo and fragment: its origin, then path and query.
 #[derive(Debug, Default)]
@@ -147,6 +216,25 @@ impl RequestUrl {
         self.origin = Some(origin);
         self.write(&url[url::Position::BeforePath..]);
         self.credentials = credentials;
+        Ok(())
+    }
+
+    /// Appends `name=value` pairs to the query, in the form coding of the WHATWG URL standard.
+    #[cfg(feature = "form")]
+    pub(crate) fn append_query(&mut self, pairs: &str) -> Result<()> {
+        if pairs.is_empty() || self.target_start == 0 {
+            return Ok(());
+        }
+        if self.text.len() + 1 + pairs.len() > URL_BYTES_MAX {
+            return Err(url_error("", format!("URL exceeds {URL_BYTES_MAX} bytes")));
+        }
+        let separator = match self.target().split_once('?') {
+            None => "?",
+            Some((_, "")) => "",
+            Some(_) => "&",
+        };
+        self.text.push_str(separator);
+        self.text.push_str(pairs);
         Ok(())
     }
 

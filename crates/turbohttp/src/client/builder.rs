@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
 use turbohttp_core::origin::{Origin, Origins};
@@ -34,6 +35,8 @@ pub struct ClientBuilder {
     /// `None` for the network, which is made of the options.
     transport: Option<AnyTransport>,
     layers: Vec<Layer>,
+    /// The first value that could not be read.
+    mistake: Option<Error>,
 }
 
 impl ClientBuilder {
@@ -50,6 +53,7 @@ impl ClientBuilder {
             host_limits: Vec::new(),
             transport: None,
             layers: Vec::new(),
+            mistake: None,
         }
     }
 
@@ -80,6 +84,69 @@ impl ClientBuilder {
     #[must_use]
     pub fn default_header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
         self.default_headers.insert(name, value);
+        self
+    }
+
+    /// Sets fields that every request carries unless it sets them itself, as
+    /// [`default_header`](ClientBuilder::default_header) does for one.
+    #[must_use]
+    pub fn default_headers(mut self, headers: HeaderMap) -> Self {
+        for name in headers.keys() {
+            self.default_headers.remove(name);
+        }
+        self.default_headers.extend(headers);
+        self
+    }
+
+    /// Sets the `User-Agent` of every request that sets none itself.
+    ///
+    /// A value that is no field value (RFC 9110 section 5.5) is an error of
+    /// [`build`](ClientBuilder::build).
+    #[must_use]
+    pub fn user_agent<V>(mut self, value: V) -> Self
+    where
+        V: TryInto<HeaderValue>,
+        V::Error: Into<Error>,
+    {
+        match value.try_into() {
+            Ok(value) => drop(self.default_headers.insert(USER_AGENT, value)),
+            Err(error) => drop(self.mistake.get_or_insert(error.into())),
+        }
+        self
+    }
+
+    /// Sets [`Timeouts::request`]: the time for a whole request, from `send` to the end of the body.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeouts.request = Some(limit);
+        self
+    }
+
+    /// Sets [`Timeouts::connect`]: the time for a TCP connection to any of the addresses.
+    #[must_use]
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.timeouts.connect = limit;
+        self
+    }
+
+    /// Sets [`Timeouts::body`]: the time between two reads of a response body.
+    #[must_use]
+    pub fn read_timeout(mut self, limit: Duration) -> Self {
+        self.timeouts.body = limit;
+        self
+    }
+
+    /// Sets [`Timeouts::idle`]: how long an idle connection is kept.
+    #[must_use]
+    pub fn pool_idle_timeout(mut self, limit: Duration) -> Self {
+        self.timeouts.idle = limit;
+        self
+    }
+
+    /// Sets [`Limits::idle_per_origin`]: how many idle connections are kept per origin.
+    #[must_use]
+    pub fn pool_max_idle_per_host(mut self, connections: usize) -> Self {
+        self.limits.idle_per_origin = connections;
         self
     }
 
@@ -180,6 +247,9 @@ impl ClientBuilder {
     ///
     /// [`ErrorKind::Config`] naming the option, its bounds and its value.
     pub fn build(self) -> Result<Client> {
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
         self.limits.check()?;
         self.timeouts.check()?;
         let contexts = ObjectPool::new(CONTEXTS_MAX, Context::default)

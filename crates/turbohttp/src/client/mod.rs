@@ -21,6 +21,7 @@ use crate::middleware::Pipeline;
 use crate::net::{NetStats, NetWatch};
 use crate::request::Request;
 use crate::response::Response;
+use crate::url::IntoUrl;
 
 mod builder;
 mod call;
@@ -82,46 +83,46 @@ impl Client {
     }
 
     /// A GET request.
-    pub fn get(&self, url: impl AsRef<str>) -> RequestBuilder {
+    pub fn get(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::GET, url)
     }
 
     /// A HEAD request.
-    pub fn head(&self, url: impl AsRef<str>) -> RequestBuilder {
+    pub fn head(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::HEAD, url)
     }
 
     /// A POST request.
-    pub fn post(&self, url: impl AsRef<str>) -> RequestBuilder {
+    pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::POST, url)
     }
 
     /// A PUT request.
-    pub fn put(&self, url: impl AsRef<str>) -> RequestBuilder {
+    pub fn put(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::PUT, url)
     }
 
     /// A PATCH request.
-    pub fn patch(&self, url: impl AsRef<str>) -> RequestBuilder {
+    pub fn patch(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::PATCH, url)
     }
 
     /// A DELETE request.
-    pub fn delete(&self, url: impl AsRef<str>) -> RequestBuilder {
+    pub fn delete(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::DELETE, url)
     }
 
     /// An OPTIONS request.
-    pub fn options(&self, url: impl AsRef<str>) -> RequestBuilder {
+    pub fn options(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::OPTIONS, url)
     }
 
     /// A request with any method.
-    pub fn request(&self, method: Method, url: impl AsRef<str>) -> RequestBuilder {
+    pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
         let request = Request {
             context: self.inner.contexts.take(),
         };
-        RequestBuilder::new(self.clone(), request, method, url.as_ref())
+        RequestBuilder::new(self.clone(), request, method, &url.as_url())
     }
 
     /// Sends a request and waits for the head of the response.
@@ -142,6 +143,19 @@ impl Client {
     /// the server saw the request is not known.
     pub fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
         Call::new(&self.inner, request)
+    }
+
+    /// Sends a request; the same as [`send`](Client::send), by the name that reqwest has for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Client::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Client::send).
+    pub fn execute(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
+        self.send(request)
     }
 
     /// Closes the client and waits for the end.
@@ -176,11 +190,9 @@ impl Client {
     }
 
     /// The scheduler of this client: to pause an origin, to change limits, to look. Its keys are
-    /// origins as they begin a URL, such as `https://example.com` ([`Origin::as_str`]).
-    ///
-    /// [`Origin::as_str`]: crate::Origin::as_str
+    /// origins: give an [`Origin`](crate::Origin) or any URL.
     pub fn limiter(&self) -> ConcurrencyLimiter {
-        ConcurrencyLimiter::of(self.inner.control().clone())
+        ConcurrencyLimiter::of_origins(self.inner.control().clone())
     }
 
     pub(crate) fn control(&self) -> &Arc<AdmissionControl> {

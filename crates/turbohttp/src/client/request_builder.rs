@@ -1,9 +1,10 @@
 //! One request being put together.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 use turbohttp_core::admission::Priority;
 
@@ -98,21 +99,68 @@ impl RequestBuilder {
         self
     }
 
-    /// Sets the fields of an HTML form as the body (`application/x-www-form-urlencoded`).
-    pub fn form(mut self, fields: &[(&str, &str)]) -> Self {
-        let mut text = url::form_urlencoded::Serializer::new(String::new());
-        text.extend_pairs(fields);
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        self.request
-            .headers_mut()
-            .entry(CONTENT_TYPE)
-            .or_insert(form);
-        self.request.set_body(text.finish());
+    /// Appends pairs to the query of the URL: a map, a struct, or a slice of pairs. Numbers and booleans
+    /// are written as text, `None` is left out.
+    ///
+    /// ```
+    /// # fn main() -> turbohttp::Result<()> {
+    /// # let client = turbohttp::Client::new()?;
+    /// let request = client
+    ///     .get("http://example.com/search?lang=en")
+    ///     .query(&[("q", "a b")])
+    ///     .query(&[("page", 2)])
+    ///     .build()?;
+    /// assert_eq!(request.url(), "http://example.com/search?lang=en&q=a+b&page=2");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "form")]
+    pub fn query<T: serde::Serialize + ?Sized>(mut self, pairs: &T) -> Self {
+        match serde_urlencoded::to_string(pairs) {
+            Ok(text) => {
+                let added = self.request.context.url.append_query(&text);
+                added.unwrap_or_else(|error| self.note(error));
+            }
+            Err(error) => self.note(not_pairs("query", error)),
+        }
+        self
+    }
+
+    /// Sets the fields of an HTML form as the body (`application/x-www-form-urlencoded`): a map, a
+    /// struct, or a slice of pairs.
+    #[cfg(feature = "form")]
+    pub fn form<T: serde::Serialize + ?Sized>(mut self, fields: &T) -> Self {
+        match serde_urlencoded::to_string(fields) {
+            Ok(text) => {
+                let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+                self.request
+                    .headers_mut()
+                    .entry(CONTENT_TYPE)
+                    .or_insert(form);
+                self.request.set_body(text);
+            }
+            Err(error) => self.note(not_pairs("form", error)),
+        }
         self
     }
 
     /// Sets user and password (RFC 7617).
-    pub fn basic_auth(mut self, user: &str, password: &str) -> Self {
+    ///
+    /// ```
+    /// # fn main() -> turbohttp::Result<()> {
+    /// # let client = turbohttp::Client::new()?;
+    /// client.get("http://example.com/").basic_auth("user", Some("password"));
+    /// client.get("http://example.com/").basic_auth("token", None::<&str>);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn basic_auth<U, P>(mut self, user: U, password: Option<P>) -> Self
+    where
+        U: Display,
+        P: Display,
+    {
+        let user = user.to_string();
+        let password = password.map_or_else(String::new, |password| password.to_string());
         if user.contains(':') {
             self.note(Error::new(
                 ErrorKind::Request,
@@ -125,7 +173,7 @@ impl RequestBuilder {
     }
 
     /// Sets a bearer token (RFC 6750).
-    pub fn bearer_auth(mut self, token: &str) -> Self {
+    pub fn bearer_auth(mut self, token: impl Display) -> Self {
         match HeaderValue::try_from(format!("Bearer {token}")) {
             Ok(mut value) => {
                 value.set_sensitive(true);
@@ -145,6 +193,36 @@ impl RequestBuilder {
         self
     }
 
+    /// Says which version of HTTP the request is to be sent with; without it the client chooses.
+    ///
+    /// HTTP/1.1 is the only one that is built; any other is an error of `send`.
+    pub fn version(mut self, version: Version) -> Self {
+        if version != Version::HTTP_11 {
+            let message = format!("{version:?} is not built: the client sends HTTP/1.1");
+            self.note(Error::new(ErrorKind::Request, message));
+        }
+        self
+    }
+
+    /// Sets a value that goes with the request ([`Request::extensions`]).
+    pub fn extension<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.request.extensions_mut().insert(value);
+        self
+    }
+
+    /// A second builder like this one; `None` if the body is a stream, or if a mistake was made, which
+    /// [`send`](RequestBuilder::send) of this one returns.
+    pub fn try_clone(&self) -> Option<RequestBuilder> {
+        if self.mistake.is_some() {
+            return None;
+        }
+        Some(RequestBuilder {
+            client: self.client.clone(),
+            request: self.request.try_clone()?,
+            mistake: None,
+        })
+    }
+
     /// Sets how urgent the request is, should it have to wait for a permit.
     pub fn priority(mut self, priority: Priority) -> Self {
         self.request.set_priority(priority);
@@ -161,6 +239,21 @@ impl RequestBuilder {
     pub fn expect_continue(mut self) -> Self {
         self.request.context.expect_continue = true;
         self
+    }
+
+    /// The client, and the request or the first mistake that was made.
+    pub fn build_split(self) -> (Client, Result<Request>) {
+        let client = self.client.clone();
+        (client, self.build())
+    }
+
+    /// A builder of a request that exists, to send it with `client`.
+    pub fn from_parts(client: Client, request: Request) -> RequestBuilder {
+        RequestBuilder {
+            client,
+            request,
+            mistake: None,
+        }
     }
 
     /// The request without sending it.
@@ -205,6 +298,15 @@ impl RequestBuilder {
     fn note(&mut self, error: Error) {
         self.mistake.get_or_insert(error);
     }
+}
+
+#[cfg(feature = "form")]
+fn not_pairs(what: &str, error: serde_urlencoded::ser::Error) -> Error {
+    Error::new(
+        ErrorKind::Request,
+        format!("value cannot be a {what} of pairs"),
+    )
+    .with_source(error)
 }
 
 fn field<N, V>(name: N, value: V) -> Result<(HeaderName, HeaderValue)>

@@ -7,7 +7,7 @@ use turbohttp_core::admission::{LaneKey, Priority, VisitId, Waited};
 use turbohttp_core::origin::Origin;
 
 use crate::admission::CallGuard;
-use crate::client::Client;
+use crate::client::{Client, RequestBuilder};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
@@ -68,6 +68,28 @@ pub trait Execute: Send + Sync + 'static {
     fn ready(&self, worker: usize) -> Result<()> {
         let _ = worker;
         Ok(())
+    }
+}
+
+/// What can be submitted as a job: the job itself, and of requests also their builder.
+pub trait IntoJob<J> {
+    /// The job.
+    ///
+    /// # Errors
+    ///
+    /// The mistake that was made while it was built.
+    fn into_job(self) -> Result<J>;
+}
+
+impl<J> IntoJob<J> for J {
+    fn into_job(self) -> Result<J> {
+        Ok(self)
+    }
+}
+
+impl IntoJob<Request> for RequestBuilder {
+    fn into_job(self) -> Result<Request> {
+        self.build()
     }
 }
 
@@ -135,6 +157,8 @@ impl Execute for Client {
 
 /// What a queue does to a job on its way, where executor and queue have the scheduler in common.
 pub(super) struct Hooks<E: Execute> {
+    /// Whether the scheduler's keys are origins, as those of a client are.
+    pub(super) keys_are_origins: bool,
     /// The job goes into the queue; says when its time is up.
     pub(super) prepare: fn(&E, &mut E::Job) -> Option<Instant>,
     /// The job is started, and its visit holds a permit.
@@ -152,6 +176,7 @@ impl<E: Execute> Hooks<E> {
     /// For an executor that knows of no scheduler: the permit stays with the job.
     pub(super) fn none() -> Hooks<E> {
         Hooks {
+            keys_are_origins: false,
             prepare: |_, _| None,
             hand_over: |_, _, _| {},
         }
@@ -162,6 +187,7 @@ impl Hooks<Client> {
     /// The permit of a job becomes that of the request, which may hold it until its body has ended.
     pub(super) fn of_client(is_streamed: bool) -> Hooks<Client> {
         Hooks {
+            keys_are_origins: true,
             prepare: match is_streamed {
                 true => Client::prepare_streamed,
                 false => Client::prepare_queued,

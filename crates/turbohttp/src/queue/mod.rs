@@ -32,7 +32,7 @@ mod table;
 mod ticket;
 mod worker;
 
-pub use execute::{Execute, Lane};
+pub use execute::{Execute, IntoJob, Lane};
 pub use options::{QueueOptions, SubmitOptions};
 pub use start::Started;
 pub use stop::{QueueStats, Stopped};
@@ -58,7 +58,7 @@ use start::Life;
 /// # let client = Client::builder().transport(MockTransport::new(MockReply::new(StatusCode::OK))).build()?;
 /// let queue = RequestQueue::new(&client, QueueOptions::default().workers(8))?;
 /// queue.start()?;
-/// let ticket = queue.try_submit(client.get("http://example.com/").build()?)?;
+/// let ticket = queue.try_submit(client.get("http://example.com/"))?;
 /// let response = ticket.await?;
 /// let stopped = queue.stop(Shutdown::default()).await;
 /// assert_eq!(stopped.canceled, 0);
@@ -167,8 +167,12 @@ impl<E: Execute> RequestQueue<E> {
     ///
     /// # Errors
     ///
-    /// [`Rejected`] with the job: [`ErrorKind::Full`] naming level and capacity, [`ErrorKind::Closed`].
-    pub fn try_submit(&self, job: E::Job) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
+    /// [`Rejected`] with the job: [`ErrorKind::Full`] naming level and capacity, [`ErrorKind::Closed`];
+    /// without it where a [`RequestBuilder`](crate::RequestBuilder) made none.
+    pub fn try_submit(
+        &self,
+        job: impl IntoJob<E::Job>,
+    ) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
         self.try_submit_with(job, SubmitOptions::default())
     }
 
@@ -179,9 +183,10 @@ impl<E: Execute> RequestQueue<E> {
     /// As [`try_submit`](RequestQueue::try_submit).
     pub fn try_submit_with(
         &self,
-        job: E::Job,
+        job: impl IntoJob<E::Job>,
         options: SubmitOptions,
     ) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
+        let job = job.into_job().map_err(Rejected::without_job)?;
         let slot = self.slot(job, options);
         match self.desk().try_put_in(&slot) {
             Ok(()) => Ok(Ticket::new(slot)),
@@ -205,7 +210,10 @@ impl<E: Execute> RequestQueue<E> {
     ///
     /// Dropping the future gives up its place, and cancels the job if it is in the queue already. It
     /// need not be polled for the job to be let in.
-    pub async fn submit(&self, job: E::Job) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
+    pub async fn submit(
+        &self,
+        job: impl IntoJob<E::Job>,
+    ) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
         self.submit_with(job, SubmitOptions::default()).await
     }
 
@@ -220,9 +228,10 @@ impl<E: Execute> RequestQueue<E> {
     /// As [`submit`](RequestQueue::submit).
     pub async fn submit_with(
         &self,
-        job: E::Job,
+        job: impl IntoJob<E::Job>,
         options: SubmitOptions,
     ) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
+        let job = job.into_job().map_err(Rejected::without_job)?;
         let desk = self.desk();
         let slot = self.slot(job, options);
         // Cancels the job should this future be dropped.
@@ -269,7 +278,10 @@ impl<E: Execute> RequestQueue<E> {
 
     /// The scheduler that the queue draws from: to pause a lane, to change limits, to look.
     pub fn limiter(&self) -> ConcurrencyLimiter {
-        ConcurrencyLimiter::of(self.desk().control.clone())
+        match self.handle.staff.hooks.keys_are_origins {
+            true => ConcurrencyLimiter::of_origins(self.desk().control.clone()),
+            false => ConcurrencyLimiter::of_texts(self.desk().control.clone()),
+        }
     }
 
     /// Stops the queue and waits for the end.

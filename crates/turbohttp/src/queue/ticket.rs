@@ -110,15 +110,24 @@ impl<O> fmt::Debug for Ticket<O> {
 /// A job that was not taken into a queue, and why.
 pub struct Rejected<J> {
     error: Error,
-    job: J,
+    job: Option<J>,
 }
 
 impl<J> Rejected<J> {
     pub(super) fn new(error: Error, job: J) -> Rejected<J> {
-        Rejected { error, job }
+        Rejected {
+            error,
+            job: Some(job),
+        }
     }
 
-    /// Why, in one word: [`ErrorKind::Full`] or [`ErrorKind::Closed`].
+    /// Of what could not be made a job.
+    pub(super) fn without_job(error: Error) -> Rejected<J> {
+        Rejected { error, job: None }
+    }
+
+    /// Why, in one word: [`ErrorKind::Full`] or [`ErrorKind::Closed`]; of a
+    /// [`RequestBuilder`](crate::RequestBuilder) also what its mistake is.
     pub fn kind(&self) -> ErrorKind {
         self.error.kind()
     }
@@ -128,8 +137,8 @@ impl<J> Rejected<J> {
         &self.error
     }
 
-    /// The job, as it was.
-    pub fn into_job(self) -> J {
+    /// The job, as it was; `None` of a [`RequestBuilder`](crate::RequestBuilder) that made no request.
+    pub fn into_job(self) -> Option<J> {
         self.job
     }
 }

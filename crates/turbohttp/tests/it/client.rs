@@ -223,7 +223,7 @@ async fn credentials_go_out_in_one_field() {
     let basic = "authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n";
     let head = seen(
         &client,
-        client.get(&url).basic_auth("Aladdin", "open sesame"),
+        client.get(&url).basic_auth("Aladdin", Some("open sesame")),
     )
     .await;
     assert!(head.contains(basic), "{head}");
@@ -245,7 +245,7 @@ async fn credentials_go_out_in_one_field() {
     assert!(!head.contains("authorization"), "{head}");
     let error = client
         .get(&url)
-        .basic_auth("a:b", "c")
+        .basic_auth("a:b", Some("c"))
         .send()
         .await
         .unwrap_err();
@@ -628,7 +628,7 @@ async fn errors_hold_no_secret() {
             .await
             .unwrap_err(),
         request()
-            .basic_auth(&format!("a:{CANARY}"), CANARY)
+            .basic_auth(format!("a:{CANARY}"), Some(CANARY))
             .send()
             .await
             .unwrap_err(),

@@ -207,7 +207,7 @@ async fn a_request_brings_its_priority_and_comes_back_when_it_is_refused() {
     assert_eq!(rejected.kind(), ErrorKind::Full);
     let message = rejected.error().to_string();
     assert_eq!(message, "1 critical requests are queued already");
-    let request = rejected.into_job();
+    let request = rejected.into_job().unwrap();
     assert_eq!(request.url(), "http://a.example/second");
     let response = client.send(request).await.unwrap();
     assert_eq!(response.text().await.unwrap(), "answer");

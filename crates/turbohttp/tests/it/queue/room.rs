@@ -69,7 +69,7 @@ async fn each_level_takes_exactly_as_many_as_it_may() {
             message.contains("1000") && message.contains(priority.name()),
             "{message}"
         );
-        assert_eq!(rejected.into_job().id, 1_000);
+        assert_eq!(rejected.into_job().unwrap().id, 1_000);
         assert_eq!(bed.queue.depth(priority), 1_000);
         // The others have room.
         for &other in Priority::ALL.iter().filter(|other| **other != priority) {
@@ -112,7 +112,7 @@ async fn those_who_wait_for_room_come_in_in_order_without_being_polled() {
     let full = submit(5).await.unwrap_err();
     assert_eq!(full.kind(), ErrorKind::Full);
     assert!(full.to_string().contains("3 wait for room"), "{full}");
-    assert_eq!(full.into_job().id, 5);
+    assert_eq!(full.into_job().unwrap().id, 5);
     assert_eq!(bed.queue.stats().submitters, 3);
     // A level of its own has room of its own.
     let high = bed.put_at(Priority::High, 6, Act::Done);
@@ -169,7 +169,7 @@ async fn submitters_are_let_in_by_workers_and_turned_away_by_a_stop() {
     let turned_away = fourth.await.unwrap().unwrap_err();
     assert_eq!(began.elapsed(), Duration::ZERO);
     assert_eq!(turned_away.kind(), ErrorKind::Closed);
-    assert_eq!(turned_away.into_job().id, 4);
+    assert_eq!(turned_away.into_job().unwrap().id, 4);
     let stopped = stopping.await;
     assert_eq!((stopped.accepted, stopped.completed), (2, 2));
     second.await.unwrap();
