@@ -139,8 +139,7 @@ impl Next<'_> {
     /// # Cancel safety
     ///
     /// Dropping the future closes the connection that it was using and releases its permit.
-    #[rustfmt::skip] // The compiler shows this line when a request is used again after its run.
-    pub fn run(&self, request: Request) -> Run<'_> { // to run it again: `response.into_request()`, or `request.try_clone()` before
+    pub fn run(&self, request: Request) -> Run<'_> {
         let pipeline = match &self.pipeline {
             PipelineRef::Borrowed(pipeline) => pipeline,
             PipelineRef::Shared(pipeline) => pipeline,

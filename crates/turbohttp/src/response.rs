@@ -108,7 +108,8 @@ impl Response {
     ///
     /// The request is as it was sent, timeline included. A body of bytes is whole again; one that was a
     /// stream has been consumed, and sending it once more fails with [`ErrorKind::RequestBody`].
-    pub fn into_request(mut self) -> Request {
+    #[rustfmt::skip] // The compiler shows this line when a response is used again after it.
+    pub fn into_request(mut self) -> Request { // copy what is still needed of the response (status, fields) before
         self.context.forget_response();
         Request {
             context: self.context,

@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::AUTHORIZATION;
+#[cfg(any(feature = "form", feature = "json"))]
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 use turbohttp_core::admission::Priority;
