@@ -55,7 +55,7 @@ pub(crate) struct Connection {
     stream: Stream,
     origin: Origin,
     /// What the heads of its requests have in common.
-    usual: Box<[u8]>,
+    head_template: Box<[u8]>,
     id: u64,
     opened_at: Instant,
     /// Whose reactor it is registered with: elsewhere nobody would wake it.
@@ -91,7 +91,7 @@ impl Connection {
     ) -> Box<Connection> {
         Box::new(Connection {
             stream,
-            usual: shared.defaults.usual(origin.authority()),
+            usual: shared.defaults.head_template(origin.authority()),
             origin,
             id: shared.counters.opened(),
             opened_at: now,
