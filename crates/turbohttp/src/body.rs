@@ -132,7 +132,7 @@ impl Stream for ReaderStream {
 }
 
 /// What a source of response bytes may see and change of the request it belongs to.
-pub(crate) struct Receipt<'a> {
+pub(crate) struct BodyContext<'a> {
     pub(crate) head: &'a mut ResponseHead,
     pub(crate) timeline: &'a mut Timeline,
     pub(crate) time: &'a RequestTime,
@@ -143,7 +143,7 @@ pub(crate) trait Incoming: Send {
     /// Makes the next slice of the body ready, or says with `false` that the body has ended.
     ///
     /// The slice before it is gone. An error ends the body.
-    fn poll_chunk(&mut self, cx: &mut TaskContext<'_>, receipt: Receipt<'_>) -> Poll<Result<bool>>;
+    fn poll_chunk(&mut self, cx: &mut TaskContext<'_>, receipt: BodyContext<'_>) -> Poll<Result<bool>>;
 
     /// The slice that is ready.
     fn chunk(&self) -> &[u8];
@@ -156,7 +156,7 @@ pub(crate) trait Incoming: Send {
     fn poll_read_into(
         &mut self,
         cx: &mut TaskContext<'_>,
-        receipt: Receipt<'_>,
+        receipt: BodyContext<'_>,
         out: &mut dyn BufMut,
         room: usize,
     ) -> Option<Poll<Result<()>>>;
@@ -184,7 +184,7 @@ impl Received {
     pub(crate) fn poll_chunk(
         &mut self,
         cx: &mut TaskContext<'_>,
-        receipt: Receipt<'_>,
+        receipt: BodyContext<'_>,
     ) -> Poll<Result<bool>> {
         match self {
             Received::Ended => Poll::Ready(Ok(false)),

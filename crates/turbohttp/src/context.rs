@@ -10,7 +10,7 @@ use turbohttp_core::pool::Reset;
 use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
 use crate::admission::{Entry, Pass};
-use crate::body::{Body, Receipt, Received};
+use crate::body::{Body, BodyContext, Received};
 use crate::clock;
 use crate::config::{Settings, Timeouts};
 use crate::error::{Error, ErrorKind, Result};
@@ -104,8 +104,8 @@ impl RequestTime {
 
 impl Context {
     /// The parts of this context that a body needs while it is read.
-    pub(crate) fn receive(&mut self) -> (&mut Received, Receipt<'_>) {
-        let receipt = Receipt {
+    pub(crate) fn receive(&mut self) -> (&mut Received, BodyContext<'_>) {
+        let receipt = BodyContext {
             head: &mut self.head,
             timeline: &mut self.timeline,
             time: &self.time,

@@ -12,7 +12,7 @@ use turbohttp_core::head::ResponseHead;
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use super::Connection;
-use crate::body::{Incoming, Receipt};
+use crate::body::{Incoming, BodyContext};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -20,7 +20,7 @@ impl Incoming for Connection {
     fn poll_chunk(
         &mut self,
         cx: &mut TaskContext<'_>,
-        mut receipt: Receipt<'_>,
+        mut receipt: BodyContext<'_>,
     ) -> Poll<Result<bool>> {
         let next = ready!(self.poll_next(cx, &mut receipt));
         Poll::Ready(match next {
@@ -44,7 +44,7 @@ impl Incoming for Connection {
     fn poll_read_into(
         &mut self,
         cx: &mut TaskContext<'_>,
-        mut receipt: Receipt<'_>,
+        mut receipt: BodyContext<'_>,
         out: &mut dyn BufMut,
         room: usize,
     ) -> Option<Poll<Result<()>>> {
@@ -105,7 +105,7 @@ impl Connection {
 
     /// Notes a read of the body, or what went wrong with it. A body that flows never waits, so the
     /// time of the request is looked at here.
-    fn body_read(&mut self, read: io::Result<usize>, receipt: &Receipt<'_>) -> Result<()> {
+    fn body_read(&mut self, read: io::Result<usize>, receipt: &BodyContext<'_>) -> Result<()> {
         match read {
             Ok(0) => Ok(self.exchange.decoder_mut().end_of_stream()?),
             Ok(_) => {
@@ -129,7 +129,7 @@ impl Connection {
         }
     }
 
-    fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, receipt: &Receipt<'_>) -> Poll<Error> {
+    fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, receipt: &BodyContext<'_>) -> Poll<Error> {
         if !std::mem::replace(&mut self.waiting, true) {
             self.timer.set(
                 clock::now(),
@@ -161,7 +161,7 @@ impl Connection {
     fn poll_next(
         &mut self,
         cx: &mut TaskContext<'_>,
-        receipt: &mut Receipt<'_>,
+        receipt: &mut BodyContext<'_>,
     ) -> Poll<Result<bool>> {
         loop {
             if let Some(ready) = self.decode(receipt.head)? {
@@ -178,7 +178,7 @@ impl Connection {
     fn poll_direct(
         &mut self,
         cx: &mut TaskContext<'_>,
-        receipt: &mut Receipt<'_>,
+        receipt: &mut BodyContext<'_>,
         out: &mut dyn BufMut,
         most: usize,
     ) -> Poll<Result<()>> {
@@ -197,6 +197,6 @@ impl Connection {
 }
 
 #[cold]
-fn request_timeout(receipt: &Receipt<'_>) -> Error {
+fn request_timeout(receipt: &BodyContext<'_>) -> Error {
     Error::timeout(Phase::Receive, "the request", receipt.time.allowed())
 }
