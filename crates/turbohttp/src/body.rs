@@ -143,7 +143,7 @@ pub(crate) trait Incoming: Send {
     /// Makes the next slice of the body ready, or says with `false` that the body has ended.
     ///
     /// The slice before it is gone. An error ends the body.
-    fn poll_chunk(&mut self, cx: &mut TaskContext<'_>, receipt: BodyContext<'_>) -> Poll<Result<bool>>;
+    fn poll_chunk(&mut self, cx: &mut TaskContext<'_>, context: BodyContext<'_>) -> Poll<Result<bool>>;
 
     /// The slice that is ready.
     fn chunk(&self) -> &[u8];
@@ -156,7 +156,7 @@ pub(crate) trait Incoming: Send {
     fn poll_read_into(
         &mut self,
         cx: &mut TaskContext<'_>,
-        receipt: BodyContext<'_>,
+        context: BodyContext<'_>,
         out: &mut dyn BufMut,
         room: usize,
     ) -> Option<Poll<Result<()>>>;
@@ -184,7 +184,7 @@ impl Received {
     pub(crate) fn poll_chunk(
         &mut self,
         cx: &mut TaskContext<'_>,
-        receipt: BodyContext<'_>,
+        context: BodyContext<'_>,
     ) -> Poll<Result<bool>> {
         match self {
             Received::Ended => Poll::Ready(Ok(false)),
@@ -192,7 +192,7 @@ impl Received {
                 let first = !std::mem::replace(given, true) && !bytes.is_empty();
                 Poll::Ready(Ok(first))
             }
-            Received::Live(incoming) => incoming.poll_chunk(cx, receipt),
+            Received::Live(incoming) => incoming.poll_chunk(cx, context),
             Received::Failed => Poll::Ready(Err(already_failed())),
         }
     }

@@ -105,12 +105,12 @@ impl RequestTime {
 impl Context {
     /// The parts of this context that a body needs while it is read.
     pub(crate) fn receive(&mut self) -> (&mut Received, BodyContext<'_>) {
-        let receipt = BodyContext {
+        let context = BodyContext {
             head: &mut self.head,
             timeline: &mut self.timeline,
             time: &self.time,
         };
-        (&mut self.received, receipt)
+        (&mut self.received, context)
     }
 
     /// The most bytes a collected body may have.

@@ -247,8 +247,8 @@ impl Response {
         if self.context.is_cut() {
             return Poll::Ready(Err(self.cut()));
         }
-        let (received, receipt) = self.context.receive();
-        let Poll::Ready(more) = received.poll_chunk(cx, receipt) else {
+        let (received, context) = self.context.receive();
+        let Poll::Ready(more) = received.poll_chunk(cx, context) else {
             return self.poll_cut(cx).map(Err);
         };
         if !matches!(more, Ok(true)) {

@@ -132,7 +132,7 @@ impl Response {
         cx: &mut TaskContext<'_>,
         body: &mut Collected,
     ) -> Poll<Result<bool>> {
-        let (received, receipt) = self.context.receive();
+        let (received, context) = self.context.receive();
         let Received::Live(incoming) = received else {
             return Poll::Ready(Ok(false));
         };
@@ -141,7 +141,7 @@ impl Response {
             _ => return Poll::Ready(Ok(false)),
         };
         let read = body.fill(remaining, |out, room| {
-            incoming.poll_read_into(cx, receipt, out, room)
+            incoming.poll_read_into(cx, context, out, room)
         });
         match read {
             None => Poll::Ready(Ok(false)),

@@ -20,16 +20,16 @@ impl Incoming for Connection {
     fn poll_chunk(
         &mut self,
         cx: &mut TaskContext<'_>,
-        mut receipt: BodyContext<'_>,
+        mut context: BodyContext<'_>,
     ) -> Poll<Result<bool>> {
-        let next = ready!(self.poll_next(cx, &mut receipt));
+        let next = ready!(self.poll_next(cx, &mut context));
         Poll::Ready(match next {
             Ok(true) => Ok(true),
             Ok(false) => {
-                self.body_ended(receipt.timeline);
+                self.body_ended(context.timeline);
                 Ok(false)
             }
-            Err(error) => Err(self.body_failed(error, receipt.timeline)),
+            Err(error) => Err(self.body_failed(error, context.timeline)),
         })
     }
 
@@ -44,7 +44,7 @@ impl Incoming for Connection {
     fn poll_read_into(
         &mut self,
         cx: &mut TaskContext<'_>,
-        mut receipt: BodyContext<'_>,
+        mut context: BodyContext<'_>,
         out: &mut dyn BufMut,
         room: usize,
     ) -> Option<Poll<Result<()>>> {
@@ -58,8 +58,8 @@ impl Incoming for Connection {
         if most == 0 {
             return None;
         }
-        let read = self.poll_direct(cx, &mut receipt, out, most);
-        Some(read.map(|read| read.map_err(|error| self.body_failed(error, receipt.timeline))))
+        let read = self.poll_direct(cx, &mut context, out, most);
+        Some(read.map(|read| read.map_err(|error| self.body_failed(error, context.timeline))))
     }
 
     fn finish(mut self: Box<Self>, head: &mut ResponseHead) {
@@ -105,14 +105,14 @@ impl Connection {
 
     /// Notes a read of the body, or what went wrong with it. A body that flows never waits, so the
     /// time of the request is looked at here.
-    fn body_read(&mut self, read: io::Result<usize>, receipt: &BodyContext<'_>) -> Result<()> {
+    fn body_read(&mut self, read: io::Result<usize>, context: &BodyContext<'_>) -> Result<()> {
         match read {
             Ok(0) => Ok(self.exchange.decoder_mut().end_of_stream()?),
             Ok(_) => {
                 self.read_since_head = true;
                 self.waiting = false;
-                match receipt.time.deadline {
-                    Some(deadline) if deadline <= clock::now() => Err(request_timeout(receipt)),
+                match context.time.deadline {
+                    Some(deadline) if deadline <= clock::now() => Err(request_timeout(context)),
                     _ => Ok(()),
                 }
             }
@@ -129,24 +129,24 @@ impl Connection {
         }
     }
 
-    fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, receipt: &BodyContext<'_>) -> Poll<Error> {
+    fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, context: &BodyContext<'_>) -> Poll<Error> {
         if !std::mem::replace(&mut self.waiting, true) {
             self.timer.set(
                 clock::now(),
-                receipt.time.timeouts().body,
-                receipt.time.deadline,
+                context.time.timeouts().body,
+                context.time.deadline,
             );
         }
         ready!(self.timer.poll_expired(cx, &self.runtime));
-        let deadline = receipt.time.deadline;
+        let deadline = context.time.deadline;
         let is_request = deadline.is_some_and(|deadline| deadline <= clock::now());
         Poll::Ready(if is_request {
-            request_timeout(receipt)
+            request_timeout(context)
         } else {
             Error::timeout(
                 Phase::Receive,
                 "waiting for more of the body",
-                receipt.time.timeouts().body,
+                context.time.timeouts().body,
             )
         })
     }
@@ -161,15 +161,15 @@ impl Connection {
     fn poll_next(
         &mut self,
         cx: &mut TaskContext<'_>,
-        receipt: &mut BodyContext<'_>,
+        context: &mut BodyContext<'_>,
     ) -> Poll<Result<bool>> {
         loop {
-            if let Some(ready) = self.decode(receipt.head)? {
+            if let Some(ready) = self.decode(context.head)? {
                 return Poll::Ready(Ok(ready));
             }
             match self.poll_fill(cx) {
-                Poll::Ready(read) => self.body_read(read, receipt)?,
-                Poll::Pending => return self.poll_body_timer(cx, receipt).map(Err),
+                Poll::Ready(read) => self.body_read(read, context)?,
+                Poll::Pending => return self.poll_body_timer(cx, context).map(Err),
             }
         }
     }
@@ -178,7 +178,7 @@ impl Connection {
     fn poll_direct(
         &mut self,
         cx: &mut TaskContext<'_>,
-        receipt: &mut BodyContext<'_>,
+        context: &mut BodyContext<'_>,
         out: &mut dyn BufMut,
         most: usize,
     ) -> Poll<Result<()>> {
@@ -189,14 +189,14 @@ impl Connection {
                 if let Ok(length) = read {
                     self.exchange.decoder_mut().take(length as u64);
                 }
-                Poll::Ready(self.body_read(read, receipt))
+                Poll::Ready(self.body_read(read, context))
             }
-            Poll::Pending => self.poll_body_timer(cx, receipt).map(Err),
+            Poll::Pending => self.poll_body_timer(cx, context).map(Err),
         }
     }
 }
 
 #[cold]
-fn request_timeout(receipt: &BodyContext<'_>) -> Error {
-    Error::timeout(Phase::Receive, "the request", receipt.time.allowed())
+fn request_timeout(context: &BodyContext<'_>) -> Error {
+    Error::timeout(Phase::Receive, "the request", context.time.allowed())
 }
