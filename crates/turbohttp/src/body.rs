@@ -139,7 +139,7 @@ pub(crate) struct BodyContext<'a> {
 }
 
 /// Where the bytes of a response come from. A connection is one, so a response needs no task.
-pub(crate) trait Incoming: Send {
+pub(crate) trait BodySource: Send {
     /// Makes the next slice of the body ready, or says with `false` that the body has ended.
     ///
     /// The slice before it is gone. An error ends the body.
@@ -174,13 +174,13 @@ pub(crate) enum Received {
     /// Whole in memory; `given` once it has been handed out.
     Bytes { bytes: Bytes, given: bool },
     /// On a connection.
-    Live(Box<dyn Incoming>),
+    Live(Box<dyn BodySource>),
     /// An error ended it; asking again must not look like the end of a body.
     Failed,
 }
 
 impl Received {
-    /// Makes the next slice ready; see [`Incoming::poll_chunk`].
+    /// Makes the next slice ready; see [`BodySource::poll_chunk`].
     pub(crate) fn poll_chunk(
         &mut self,
         cx: &mut TaskContext<'_>,

@@ -12,11 +12,11 @@ use turbohttp_core::head::ResponseHead;
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use super::Connection;
-use crate::body::{Incoming, BodyContext};
+use crate::body::{BodySource, BodyContext};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
-impl Incoming for Connection {
+impl BodySource for Connection {
     fn poll_chunk(
         &mut self,
         cx: &mut TaskContext<'_>,
