@@ -192,7 +192,7 @@ impl Received {
                 let first = !std::mem::replace(given, true) && !bytes.is_empty();
                 Poll::Ready(Ok(first))
             }
-            Received::Live(incoming) => incoming.poll_chunk(cx, context),
+            Received::Live(source) => source.poll_chunk(cx, context),
             Received::Failed => Poll::Ready(Err(already_failed())),
         }
     }
@@ -200,7 +200,7 @@ impl Received {
     pub(crate) fn chunk(&self) -> &[u8] {
         match self {
             Received::Bytes { bytes, .. } => bytes,
-            Received::Live(incoming) => incoming.chunk(),
+            Received::Live(source) => source.chunk(),
             Received::Ended | Received::Failed => &[],
         }
     }
@@ -210,14 +210,14 @@ impl Received {
             Received::Ended | Received::Failed => Some(0),
             Received::Bytes { given: true, .. } => Some(0),
             Received::Bytes { bytes, .. } => Some(bytes.len() as u64),
-            Received::Live(incoming) => incoming.remaining(),
+            Received::Live(source) => source.remaining(),
         }
     }
 
     /// Lets go of what is left.
     pub(crate) fn finish(&mut self, head: &mut ResponseHead) {
-        if let Received::Live(incoming) = std::mem::take(self) {
-            incoming.finish(head);
+        if let Received::Live(source) = std::mem::take(self) {
+            source.finish(head);
         }
     }
 

@@ -133,15 +133,15 @@ impl Response {
         body: &mut Collected,
     ) -> Poll<Result<bool>> {
         let (received, context) = self.context.receive();
-        let Received::Live(incoming) = received else {
+        let Received::Live(source) = received else {
             return Poll::Ready(Ok(false));
         };
-        let remaining = match incoming.remaining() {
+        let remaining = match source.remaining() {
             Some(remaining) if remaining > 0 => remaining as usize,
             _ => return Poll::Ready(Ok(false)),
         };
         let read = body.fill(remaining, |out, room| {
-            incoming.poll_read_into(cx, context, out, room)
+            source.poll_read_into(cx, context, out, room)
         });
         match read {
             None => Poll::Ready(Ok(false)),
