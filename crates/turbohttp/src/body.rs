@@ -167,7 +167,7 @@ pub(crate) trait BodySource: Send {
 
 /// The body of a response, as far as it has not been read.
 #[derive(Default)]
-pub(crate) enum Received {
+pub(crate) enum ResponseBody {
     /// Read to its end, or there is none.
     #[default]
     Ended,
@@ -179,7 +179,7 @@ pub(crate) enum Received {
     Failed,
 }
 
-impl Received {
+impl ResponseBody {
     /// Makes the next slice ready; see [`BodySource::poll_chunk`].
     pub(crate) fn poll_chunk(
         &mut self,
@@ -187,42 +187,42 @@ impl Received {
         context: BodyContext<'_>,
     ) -> Poll<Result<bool>> {
         match self {
-            Received::Ended => Poll::Ready(Ok(false)),
-            Received::Bytes { bytes, given } => {
+            ResponseBody::Ended => Poll::Ready(Ok(false)),
+            ResponseBody::Bytes { bytes, given } => {
                 let first = !std::mem::replace(given, true) && !bytes.is_empty();
                 Poll::Ready(Ok(first))
             }
-            Received::Live(source) => source.poll_chunk(cx, context),
-            Received::Failed => Poll::Ready(Err(already_failed())),
+            ResponseBody::Live(source) => source.poll_chunk(cx, context),
+            ResponseBody::Failed => Poll::Ready(Err(already_failed())),
         }
     }
 
     pub(crate) fn chunk(&self) -> &[u8] {
         match self {
-            Received::Bytes { bytes, .. } => bytes,
-            Received::Live(source) => source.chunk(),
-            Received::Ended | Received::Failed => &[],
+            ResponseBody::Bytes { bytes, .. } => bytes,
+            ResponseBody::Live(source) => source.chunk(),
+            ResponseBody::Ended | ResponseBody::Failed => &[],
         }
     }
 
     pub(crate) fn remaining(&self) -> Option<u64> {
         match self {
-            Received::Ended | Received::Failed => Some(0),
-            Received::Bytes { given: true, .. } => Some(0),
-            Received::Bytes { bytes, .. } => Some(bytes.len() as u64),
-            Received::Live(source) => source.remaining(),
+            ResponseBody::Ended | ResponseBody::Failed => Some(0),
+            ResponseBody::Bytes { given: true, .. } => Some(0),
+            ResponseBody::Bytes { bytes, .. } => Some(bytes.len() as u64),
+            ResponseBody::Live(source) => source.remaining(),
         }
     }
 
     /// Lets go of what is left.
     pub(crate) fn finish(&mut self, head: &mut ResponseHead) {
-        if let Received::Live(source) = std::mem::take(self) {
+        if let ResponseBody::Live(source) = std::mem::take(self) {
             source.finish(head);
         }
     }
 
     pub(crate) fn is_blank(&self) -> bool {
-        matches!(self, Received::Ended)
+        matches!(self, ResponseBody::Ended)
     }
 }
 

@@ -10,7 +10,7 @@ use turbohttp_core::pool::Reset;
 use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
 use crate::admission::{Entry, Pass};
-use crate::body::{Body, BodyContext, Received};
+use crate::body::{Body, BodyContext, ResponseBody};
 use crate::clock;
 use crate::config::{Settings, Timeouts};
 use crate::error::{Error, ErrorKind, Result};
@@ -38,7 +38,7 @@ pub(crate) struct Context {
 
     // The response.
     pub(crate) head: ResponseHead,
-    pub(crate) received: Received,
+    pub(crate) received: ResponseBody,
     /// The response's fields as a map, built when first asked for.
     pub(crate) map: HeaderMap,
     pub(crate) map_built: bool,
@@ -104,7 +104,7 @@ impl RequestTime {
 
 impl Context {
     /// The parts of this context that a body needs while it is read.
-    pub(crate) fn receive(&mut self) -> (&mut Received, BodyContext<'_>) {
+    pub(crate) fn receive(&mut self) -> (&mut ResponseBody, BodyContext<'_>) {
         let context = BodyContext {
             head: &mut self.head,
             timeline: &mut self.timeline,

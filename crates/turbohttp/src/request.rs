@@ -10,7 +10,7 @@ use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, PoolBox};
 use turbohttp_core::timeline::Recorder;
 
-use crate::body::{Body, Received};
+use crate::body::{Body, ResponseBody};
 use crate::clock;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
@@ -170,7 +170,7 @@ impl Request {
         let context = &mut *self.context;
         context.head.reset();
         context.head.set_status(status);
-        context.received = Received::Bytes {
+        context.received = ResponseBody::Bytes {
             bytes,
             given: false,
         };

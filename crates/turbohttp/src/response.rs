@@ -13,7 +13,7 @@ use turbohttp_core::pool::PoolBox;
 use turbohttp_core::timeline::Timeline;
 
 use crate::admission::Pass;
-use crate::body::Received;
+use crate::body::ResponseBody;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
@@ -155,7 +155,7 @@ impl Response {
     pub async fn bytes(mut self) -> Result<Bytes> {
         // A body that is in memory already is handed over as it is.
         let limit = self.context.collect_bytes_max();
-        if let Received::Bytes {
+        if let ResponseBody::Bytes {
             bytes,
             given: false,
         } = &mut self.context.received
@@ -171,7 +171,7 @@ impl Response {
     /// The same response with its body in memory: connection and permit have gone home.
     pub(crate) async fn into_memory(mut self) -> Result<Response> {
         let bytes = self.collect().await?.into_bytes();
-        self.context.received = Received::Bytes {
+        self.context.received = ResponseBody::Bytes {
             bytes,
             given: false,
         };
@@ -307,7 +307,7 @@ impl Response {
         let Context { received, head, .. } = &mut *self.context;
         received.finish(head);
         if failed.is_some() {
-            *received = Received::Failed;
+            *received = ResponseBody::Failed;
         }
         self.context.leave(failed.unwrap_or(Outcome::Completed));
         self.gather_events();

@@ -15,7 +15,7 @@ use turbohttp_core::h1::{EncodeError, HeadLimits};
 use turbohttp_core::origin::Origin;
 use turbohttp_core::pool::{BufferOptions, BufferPool, BufferPoolStats, ClearPolicy};
 
-use crate::body::Received;
+use crate::body::ResponseBody;
 use crate::clock;
 use crate::config::{Limits, Timeouts};
 use crate::context::Context;
@@ -320,7 +320,7 @@ impl Future for NetSend<'_> {
         let context = &mut *request.context;
         match sent {
             Ok(connection) if connection.is_done() => connection.finish_now(),
-            Ok(connection) => context.received = Received::Live(connection),
+            Ok(connection) => context.received = ResponseBody::Live(connection),
             Err(error) => {
                 let error = error.with_timeline(&context.timeline);
                 return Poll::Ready(Err(match context.url.origin() {
