@@ -1,4 +1,4 @@
-//! Bodies: what goes out with a request, and what a connection offers upward.
+//! Bodies: the content of a request, and what a connection offers of a response.
 
 use std::fmt;
 use std::io;
@@ -10,11 +10,15 @@ use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 use turbohttp_core::h1::encode::BodyLength;
 use turbohttp_core::head::ResponseHead;
-use turbohttp_core::timeline::Timeline;
+use turbohttp_core::timeline::{Phase, Timeline};
 
 use crate::context::RequestTime;
 use crate::error::Result;
 use crate::limits::UPLOAD_PIECE_BYTES;
+
+pub(crate) mod buffer;
+
+use buffer::{BufferedBody, SpareBuffer};
 
 /// The body of a request: nothing, bytes, or a stream.
 ///
@@ -131,19 +135,24 @@ impl Stream for ReaderStream {
     }
 }
 
-/// What a source of response bytes may see and change of the request it belongs to.
+/// The parts of a request's context that a source of response bytes may see and change.
 pub(crate) struct BodyContext<'a> {
     pub(crate) head: &'a mut ResponseHead,
     pub(crate) timeline: &'a mut Timeline,
     pub(crate) time: &'a RequestTime,
+    pub(crate) spare: &'a mut SpareBuffer,
 }
 
 /// Where the bytes of a response come from. A connection is one, so a response needs no task.
 pub(crate) trait BodySource: Send {
-    /// Makes the next slice of the body ready, or says with `false` that the body has ended.
+    /// Makes the next slice of the body ready; `false` says that the body has ended.
     ///
-    /// The slice before it is gone. An error ends the body.
-    fn poll_chunk(&mut self, cx: &mut TaskContext<'_>, context: BodyContext<'_>) -> Poll<Result<bool>>;
+    /// It ends the loan of the slice before it. An error ends the body.
+    fn poll_chunk(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        context: BodyContext<'_>,
+    ) -> Poll<Result<bool>>;
 
     /// The slice that is ready.
     fn chunk(&self) -> &[u8];
@@ -161,8 +170,8 @@ pub(crate) trait BodySource: Send {
         room: usize,
     ) -> Option<Poll<Result<()>>>;
 
-    /// The body has ended or nobody wants the rest: the connection is kept or closed.
-    fn finish(self: Box<Self>, head: &mut ResponseHead);
+    /// The body has ended or its rest is not wanted: the connection is kept or closed.
+    fn finish(self: Box<Self>, head: &mut ResponseHead, spare: &mut SpareBuffer);
 }
 
 /// The body of a response, as far as it has not been read.
@@ -171,9 +180,11 @@ pub(crate) enum ResponseBody {
     /// Read to its end, or there is none.
     #[default]
     Ended,
-    /// Whole in memory; `given` once it has been handed out.
+    /// Whole in memory of its own; `given` once it has been handed out.
     Bytes { bytes: Bytes, given: bool },
-    /// On a connection.
+    /// Whole in the read buffer of a connection that has gone back to its pool, or was closed.
+    Buffered(BufferedBody),
+    /// Still on a connection.
     Live(Box<dyn BodySource>),
     /// An error ended it; asking again must not look like the end of a body.
     Failed,
@@ -192,6 +203,14 @@ impl ResponseBody {
                 let first = !std::mem::replace(given, true) && !bytes.is_empty();
                 Poll::Ready(Ok(first))
             }
+            ResponseBody::Buffered(body) => {
+                let is_ready = body.give();
+                if !is_ready {
+                    // It took no time of its own: it had arrived with the head.
+                    context.timeline.touch(Phase::Receive);
+                }
+                Poll::Ready(Ok(is_ready))
+            }
             ResponseBody::Live(source) => source.poll_chunk(cx, context),
             ResponseBody::Failed => Poll::Ready(Err(already_failed())),
         }
@@ -200,6 +219,7 @@ impl ResponseBody {
     pub(crate) fn chunk(&self) -> &[u8] {
         match self {
             ResponseBody::Bytes { bytes, .. } => bytes,
+            ResponseBody::Buffered(body) => body.data(),
             ResponseBody::Live(source) => source.chunk(),
             ResponseBody::Ended | ResponseBody::Failed => &[],
         }
@@ -210,15 +230,23 @@ impl ResponseBody {
             ResponseBody::Ended | ResponseBody::Failed => Some(0),
             ResponseBody::Bytes { given: true, .. } => Some(0),
             ResponseBody::Bytes { bytes, .. } => Some(bytes.len() as u64),
+            ResponseBody::Buffered(body) => Some(body.remaining()),
             ResponseBody::Live(source) => source.remaining(),
         }
     }
 
-    /// Lets go of what is left.
-    pub(crate) fn finish(&mut self, head: &mut ResponseHead) {
-        if let ResponseBody::Live(source) = std::mem::take(self) {
-            source.finish(head);
+    /// Releases what is left: the connection to its pool, the read buffer to `spare`.
+    pub(crate) fn finish(&mut self, head: &mut ResponseHead, spare: &mut SpareBuffer) {
+        match std::mem::take(self) {
+            ResponseBody::Live(source) => source.finish(head, spare),
+            ResponseBody::Buffered(body) => body.release(spare),
+            ResponseBody::Ended | ResponseBody::Bytes { .. } | ResponseBody::Failed => {}
         }
+    }
+
+    /// Whether the body is still on a connection: until then the request holds its permit.
+    pub(crate) fn holds_connection(&self) -> bool {
+        matches!(self, ResponseBody::Live(_))
     }
 
     pub(crate) fn is_blank(&self) -> bool {

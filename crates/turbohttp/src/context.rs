@@ -1,5 +1,6 @@
 //! The one pooled object of a request: it goes down as the request and comes up as the response.
 
+use std::net::SocketAddr;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use turbohttp_core::pool::Reset;
 use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
 use crate::admission::{Entry, Pass};
+use crate::body::buffer::SpareBuffer;
 use crate::body::{Body, BodyContext, ResponseBody};
 use crate::clock;
 use crate::config::{Settings, Timeouts};
@@ -39,11 +41,15 @@ pub(crate) struct Context {
     // The response.
     pub(crate) head: ResponseHead,
     pub(crate) received: ResponseBody,
+    /// Both ends of the connection that carried the last attempt.
+    pub(crate) addresses: Option<Addresses>,
     /// The response's fields as a map, built when first asked for.
     pub(crate) map: HeaderMap,
     pub(crate) map_built: bool,
 
     // Both.
+    /// Kept when the context is reset: see [`SpareBuffer`].
+    pub(crate) spare: SpareBuffer,
     pub(crate) timeline: Timeline,
     pub(crate) mailbox: Mailbox,
     pub(crate) priority: Priority,
@@ -59,6 +65,13 @@ pub(crate) struct Context {
     /// Passes and permits of clients that this request came through before: a transport may send by a
     /// client of its own.
     pub(crate) outer: Vec<Pass>,
+}
+
+/// Both ends of a connection, asked once when it was made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) remote: SocketAddr,
+    pub(crate) local: SocketAddr,
 }
 
 /// What the time of a request is bounded by.
@@ -109,6 +122,7 @@ impl Context {
             head: &mut self.head,
             timeline: &mut self.timeline,
             time: &self.time,
+            spare: &mut self.spare,
         };
         (&mut self.received, context)
     }
@@ -251,8 +265,10 @@ impl Reset for Context {
             began,
             head,
             received,
+            addresses,
             map,
             map_built,
+            spare,
             timeline,
             mailbox,
             priority,
@@ -262,7 +278,8 @@ impl Reset for Context {
             pass,
             outer,
         } = self;
-        received.finish(head);
+        received.finish(head, spare);
+        *addresses = None;
         *permit = None;
         *pass = None;
         outer.clear();
@@ -297,6 +314,7 @@ impl Reset for Context {
             && self.began.is_none()
             && self.head.is_blank()
             && self.received.is_blank()
+            && self.addresses.is_none()
             && self.map.is_empty()
             && !self.map_built
             && self.timeline.is_blank()

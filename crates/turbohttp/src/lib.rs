@@ -54,7 +54,7 @@ pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};
 pub use middleware::{MapRequest, MapResponse, Middleware, Stack, With};
 #[cfg(feature = "rustls")]
 pub use net::Tls;
-pub use net::{NetStats, NetTransport};
+pub use net::{NetStats, NetTransport, NetTransportBuilder};
 pub use queue::{
     Execute, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, Stopped,
     SubmitOptions, Ticket,
@@ -79,6 +79,5 @@ pub mod internal {
     pub use crate::admission::Failures;
     pub use crate::client::{IntoTransport, Network};
     pub use crate::middleware::Limited;
-    pub use crate::net::{NetOptions, NetWatch};
     pub use crate::transport::{ErasedTransport, Held};
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
@@ -22,8 +23,11 @@ mod collect;
 
 /// A response whose head has arrived; the body is read from here.
 ///
-/// The response owns its connection until the body has ended. Dropping it earlier closes the
-/// connection, unless the rest of the body had already arrived.
+/// A response holds its permit while its body is still on a connection: until the body has been read,
+/// or the response is dropped. Dropping it earlier closes the connection, unless the rest of the body
+/// had already arrived. A body that arrived whole with its head (it and the head fit the read buffer,
+/// from [`READ_BYTES_MIN`](crate::limits::READ_BYTES_MIN) bytes up) holds neither: connection and permit
+/// are free when [`send`](crate::Client::send) returns, and the body may be read whenever it suits.
 pub struct Response {
     context: PoolBox<Context>,
 }
@@ -102,6 +106,18 @@ impl Response {
     /// Bytes of body still to come, where the server said.
     pub fn remaining(&self) -> Option<u64> {
         self.context.received.remaining()
+    }
+
+    /// The address of the server, or of what stands before it, that this response came from. `None`
+    /// with a transport other than the network. Costs no system call.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.context.addresses.map(|addresses| addresses.remote)
+    }
+
+    /// The address at this end of the connection that this response came on; see
+    /// [`remote_addr`](Response::remote_addr).
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.context.addresses.map(|addresses| addresses.local)
     }
 
     /// When what happened, up to now.
@@ -273,23 +289,19 @@ impl Response {
         self.explain(Error::closed())
     }
 
-    /// Whether there is nothing left to read.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.context.received.is_blank()
-    }
-
-    /// Keeps the pass of the request until the body has ended, or gives it back if it has.
+    /// Keeps the pass of the request as long as the body is on a connection; releases it at once if it
+    /// is not, be it unread.
     pub(crate) fn keep(&mut self, pass: Pass) {
-        let has_ended = self.has_ended();
+        let is_over = !self.context.received.holds_connection();
         self.context.keep_pass(pass);
-        if has_ended {
+        if is_over {
             self.context.leave(Outcome::Completed);
         }
     }
 
-    /// Keeps the permit of an attempt until the body has ended, or gives it back if it has.
+    /// Keeps the permit of an attempt as long as the body is on a connection.
     pub(crate) fn keep_permit(&mut self, permit: Pass) {
-        if !self.has_ended() {
+        if self.context.received.holds_connection() {
             self.context.keep_permit(permit);
         }
     }
@@ -304,8 +316,13 @@ impl Response {
 
     /// Lets go of connection and permit: a response kept after its body holds up nothing.
     fn end(&mut self, failed: Option<Outcome>) {
-        let Context { received, head, .. } = &mut *self.context;
-        received.finish(head);
+        let Context {
+            received,
+            head,
+            spare,
+            ..
+        } = &mut *self.context;
+        received.finish(head, spare);
         if failed.is_some() {
             *received = ResponseBody::Failed;
         }

@@ -17,7 +17,7 @@ use crate::limits::CONTEXTS_MAX;
 use crate::middleware::{Limited, MapRequest, MapResponse, Middleware, Stack};
 #[cfg(feature = "rustls")]
 use crate::net::Tls;
-use crate::net::{NetOptions, NetTransport};
+use crate::net::{NetTransport, NetTransportBuilder};
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::Transport;
@@ -27,7 +27,7 @@ pub struct ClientBuilder<T = Network, S = ()> {
     limits: Limits,
     timeouts: Timeouts,
     defaults: HeaderMap,
-    net: NetOptions,
+    net: NetTransportBuilder,
     host_limits: Vec<(Origin, usize)>,
     transport: T,
     stack: S,
@@ -48,7 +48,7 @@ impl ClientBuilder<Network, ()> {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             defaults,
-            net: NetOptions::default(),
+            net: NetTransport::builder(),
             host_limits: Vec::new(),
             transport: Network,
             stack: (),
@@ -91,9 +91,7 @@ impl<T, S> ClientBuilder<T, S> {
     /// they are, except 0, which stands for the URL's port.
     #[must_use]
     pub fn resolve(mut self, host: &str, addresses: impl Into<Vec<SocketAddr>>) -> Self {
-        self.net
-            .overrides
-            .insert(host.to_ascii_lowercase(), addresses.into());
+        self.net = self.net.resolve(host, addresses);
         self
     }
 
@@ -101,7 +99,7 @@ impl<T, S> ClientBuilder<T, S> {
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
-        self.net.tls = tls;
+        self.net = self.net.tls(tls);
         self
     }
 
@@ -170,7 +168,7 @@ impl<T, S> ClientBuilder<T, S> {
         let transport =
             self.transport
                 .into_transport(&self.limits, &self.timeouts, self.defaults, self.net)?;
-        let net_stats = T::net_stats(&transport);
+        let net_stats = T::as_net(&transport).map(NetTransport::watch);
         let control = AdmissionControl::new(self.limits.rules())?;
         for (origin, limit) in self.host_limits {
             set_host_limit(&control, &origin, Some(limit))?;
@@ -225,11 +223,11 @@ pub trait IntoTransport {
         limits: &Limits,
         timeouts: &Timeouts,
         defaults: HeaderMap,
-        net: NetOptions,
+        net: NetTransportBuilder,
     ) -> Result<Self::Transport>;
 
-    /// The counters of the network, where it is the network.
-    fn net_stats(transport: &Self::Transport) -> Option<crate::net::NetWatch>;
+    /// The transport, where it is the network.
+    fn as_net(transport: &Self::Transport) -> Option<&NetTransport>;
 }
 
 impl IntoTransport for Network {
@@ -240,13 +238,16 @@ impl IntoTransport for Network {
         limits: &Limits,
         timeouts: &Timeouts,
         defaults: HeaderMap,
-        net: NetOptions,
+        net: NetTransportBuilder,
     ) -> Result<NetTransport> {
-        NetTransport::new(limits, timeouts, defaults, net)
+        net.limits(*limits)
+            .timeouts(*timeouts)
+            .default_fields(defaults)
+            .build()
     }
 
-    fn net_stats(transport: &NetTransport) -> Option<crate::net::NetWatch> {
-        Some(transport.watch())
+    fn as_net(transport: &NetTransport) -> Option<&NetTransport> {
+        Some(transport)
     }
 }
 
@@ -258,12 +259,12 @@ impl<T: Transport> IntoTransport for T {
         _limits: &Limits,
         _timeouts: &Timeouts,
         _defaults: HeaderMap,
-        _net: NetOptions,
+        _net: NetTransportBuilder,
     ) -> Result<T> {
         Ok(self)
     }
 
-    fn net_stats(_transport: &T) -> Option<crate::net::NetWatch> {
+    fn as_net(_transport: &T) -> Option<&NetTransport> {
         None
     }
 }

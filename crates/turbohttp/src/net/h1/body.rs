@@ -1,4 +1,4 @@
-//! The body of a response: read, decoded and lent out by the connection itself.
+//! The body of a response that is still on its connection: read, decoded and lent out from its buffer.
 
 use std::io;
 use std::pin::pin;
@@ -11,8 +11,9 @@ use turbohttp_core::h1::body::Framing;
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::timeline::{Phase, Timeline};
 
-use super::Connection;
-use crate::body::{BodySource, BodyContext};
+use super::{Connection, Stage};
+use crate::body::buffer::SpareBuffer;
+use crate::body::{BodyContext, BodySource};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -62,11 +63,11 @@ impl BodySource for Connection {
         Some(read.map(|read| read.map_err(|error| self.body_failed(error, context.timeline))))
     }
 
-    fn finish(mut self: Box<Self>, head: &mut ResponseHead) {
-        // What has already arrived costs nothing to take off: a body that is whole in the buffer
-        // does not cost its connection.
+    fn finish(mut self: Box<Self>, head: &mut ResponseHead, spare: &mut SpareBuffer) {
+        // What has already arrived costs nothing to take off: a body whose rest is in the buffer does
+        // not cost its connection.
         while let Ok(Some(true)) = self.decode(head) {}
-        self.go_home();
+        self.return_to_pool(spare);
     }
 }
 
@@ -95,7 +96,7 @@ impl Connection {
     }
 
     fn body_ended(&mut self, timeline: &mut Timeline) {
-        if self.read_since_head {
+        if self.stage == Stage::BodyRead {
             self.since = clock::now();
             timeline.lap(Phase::Receive, self.since);
         } else {
@@ -109,14 +110,14 @@ impl Connection {
         match read {
             Ok(0) => Ok(self.exchange.decoder_mut().end_of_stream()?),
             Ok(_) => {
-                self.read_since_head = true;
-                self.waiting = false;
+                self.stage = Stage::BodyRead;
                 match context.time.deadline {
                     Some(deadline) if deadline <= clock::now() => Err(request_timeout(context)),
                     _ => Ok(()),
                 }
             }
-            // A TLS session that ends without its close_notify was cut by somebody.
+            // A TLS session that ends without close_notify may have been cut on the way: its end is no
+            // end of a body (RFC 8446 section 6.1).
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 let message = "connection was cut inside the body";
                 Err(Error::new(ErrorKind::Truncated, message).with_source(error))
@@ -129,8 +130,14 @@ impl Connection {
         }
     }
 
-    fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, context: &BodyContext<'_>) -> Poll<Error> {
-        if !std::mem::replace(&mut self.waiting, true) {
+    fn poll_body_timer(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        context: &BodyContext<'_>,
+    ) -> Poll<Error> {
+        // A call that is repeated goes on with the wait of the one before.
+        if self.stage != Stage::BodyAwaited {
+            self.stage = Stage::BodyAwaited;
             self.timer.set(
                 clock::now(),
                 context.time.timeouts().body,
@@ -163,11 +170,20 @@ impl Connection {
         cx: &mut TaskContext<'_>,
         context: &mut BodyContext<'_>,
     ) -> Poll<Result<bool>> {
+        if let Stage::BodyAhead(fault) = self.stage {
+            self.stage = fault.map_or(Stage::Body, Stage::BodyBroken);
+            if !self.chunk.is_empty() {
+                return Poll::Ready(Ok(true));
+            }
+        }
+        if let Stage::BodyBroken(fault) = self.stage {
+            return Poll::Ready(Err(fault.into()));
+        }
         loop {
             if let Some(ready) = self.decode(context.head)? {
                 return Poll::Ready(Ok(ready));
             }
-            match self.poll_fill(cx) {
+            match self.poll_fill(cx, context.spare) {
                 Poll::Ready(read) => self.body_read(read, context)?,
                 Poll::Pending => return self.poll_body_timer(cx, context).map(Err),
             }
