@@ -254,6 +254,46 @@ impl ResponseBody {
     }
 }
 
+/// Bytes in memory that are handed out as a connection would, so that their response holds its permit.
+pub(crate) struct StreamedBytes {
+    pub(crate) bytes: Bytes,
+    pub(crate) is_given: bool,
+}
+
+impl BodySource for StreamedBytes {
+    fn poll_chunk(
+        &mut self,
+        _cx: &mut TaskContext<'_>,
+        _context: BodyContext<'_>,
+    ) -> Poll<Result<bool>> {
+        let is_first = !std::mem::replace(&mut self.is_given, true);
+        Poll::Ready(Ok(is_first && !self.bytes.is_empty()))
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        match self.is_given {
+            true => Some(0),
+            false => Some(self.bytes.len() as u64),
+        }
+    }
+
+    fn poll_read_into(
+        &mut self,
+        _cx: &mut TaskContext<'_>,
+        _context: BodyContext<'_>,
+        _out: &mut dyn BufMut,
+        _room: usize,
+    ) -> Option<Poll<Result<()>>> {
+        None
+    }
+
+    fn finish(self: Box<Self>, _head: &mut ResponseHead, _spare: &mut SpareBuffer) {}
+}
+
 #[cold]
 fn already_failed() -> crate::Error {
     crate::Error::new(crate::ErrorKind::Io, "the body has failed before")
