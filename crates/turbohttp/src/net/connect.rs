@@ -139,10 +139,14 @@ impl Connector {
         tcp: TcpStream,
         limit: Duration,
     ) -> Result<(Stream, Protocol)> {
-        let handshake = Box::pin(self.tls.handshake(origin.host(), tcp));
-        let stream = timed(context, Phase::Tls, "the TLS handshake", limit, handshake).await?;
-        let (_, session) = stream.get_ref();
-        let protocol = Protocol::chosen(session.alpn_protocol(), origin)?;
+        let handshake = Box::pin(async {
+            let stream = self.tls.handshake(origin.host(), tcp).await?;
+            let (_, session) = stream.get_ref();
+            let protocol = Protocol::chosen(session.alpn_protocol(), origin)?;
+            Ok((stream, protocol))
+        });
+        let handshake = timed(context, Phase::Tls, "the TLS handshake", limit, handshake);
+        let (stream, protocol) = handshake.await?;
         Ok((Stream::Tls(Box::new(stream)), protocol))
     }
 
