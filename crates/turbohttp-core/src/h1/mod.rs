@@ -3,7 +3,7 @@
 //! ```text
 //!  Exchange::begin ──> SendHalf:  head ──> content, framed ──> Complete        (send.rs, encode.rs)
 //!
-//!  receive_head:   AwaitHead ──1xx──> AwaitHead                                (head.rs, parse.rs)
+//!  receive_head:   AwaitHead ──1xx──> AwaitHead                                (head.rs)
 //!                      │ final head: Framing decided                           (body.rs)
 //!                      v
 //!  decode:           Body ──data──> Body ──last byte──> Done
@@ -21,7 +21,6 @@ pub mod encode;
 mod error;
 mod exchange;
 mod head;
-mod parse;
 mod send;
 
 pub use error::{EncodeError, ParseError, SendError};

@@ -1,5 +1,5 @@
-//! HTTP/1.1 on one connection: core's exchange driven over a stream, up to the head of the response
-//! (`body.rs` goes on, `upload.rs` is the writing). The request's own future writes and reads.
+//! HTTP/1.1 on one connection: core's exchange driven over a stream. `round_trip.rs` goes to the head of
+//! the response, `body.rs` on from there. The request's own future writes and reads.
 //!
 //! There is no task and no channel per connection. A future that is dropped drops its connection,
 //! which closes it; only a connection whose exchange is over goes back to the pool.
@@ -14,22 +14,16 @@
 //!   └── the body has ended: return_to_pool
 //! ```
 
-use std::future::{Future, poll_fn};
 use std::io;
 use std::ops::Range;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, ready};
+use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
-use tokio::task::coop::unconstrained;
 use turbohttp_core::h1::encode::{self, DefaultFields, RequestHead};
-use turbohttp_core::h1::{
-    CloseReason, ContentSource, Exchange, HeadStep, ParseError, Reuse, SendStep,
-};
+use turbohttp_core::h1::{CloseReason, ContentSource, Exchange, ParseError, Reuse};
 use turbohttp_core::origin::Origin;
-use turbohttp_core::timeline::Phase;
 
 use super::Shared;
 use super::connect::Connected;
@@ -41,22 +35,17 @@ use crate::body::buffer::{ReadBuffer, SpareBuffer};
 use crate::body::{Outgoing, ResponseBody};
 use crate::clock;
 use crate::context::{Addresses, Context};
-use crate::error::{Error, Result};
-use crate::limits::{CONTINUE_WAIT_MS, INLINE_BODY_BYTES_MAX, OUTPUT_KEPT_BYTES_MAX};
+use crate::error::Result;
+use crate::limits::{INLINE_BODY_BYTES_MAX, OUTPUT_KEPT_BYTES_MAX};
 
 mod body;
-mod upload;
-
-use upload::Stop;
+mod round_trip;
 
 const CHECKED_OUT: &str = "a connection in use knows its pool";
 
 /// How long a connection may have been idle before the system is asked for its health: short beside
 /// what a server needs to close it, long beside the pause between two requests under load.
 const ASK_AFTER: Duration = Duration::from_millis(1);
-
-/// How long content waits for `100 Continue`.
-const CONTINUE_WAIT: Duration = Duration::from_millis(CONTINUE_WAIT_MS);
 
 /// What is known of an idle connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,35 +227,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends the request and receives the final head of its response: what can be sent first, then
-    /// what has arrived, as a server may answer before it has the whole request.
-    ///
-    /// An error is marked as unanswered if no byte of a response had arrived and no time was up.
-    pub(crate) fn poll_round_trip(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        context: &mut Context,
-    ) -> Poll<Result<()>> {
-        if !self.exchange.send_half().is_over()
-            && let Err(error) = self.poll_upload(cx, context)
-        {
-            return Poll::Ready(Err(self.round_trip_failed(error, context)));
-        }
-        let error = match self.poll_head(cx, context) {
-            Poll::Ready(Ok(())) => {
-                self.head_received(context);
-                return Poll::Ready(Ok(()));
-            }
-            // What stopped the upload says more than the end of the stream that followed.
-            Poll::Ready(Err(error)) => match self.write_failure.take() {
-                Some(failure) if error.is_retryable() => upload_error(failure).unanswered(),
-                _ => error,
-            },
-            Poll::Pending => ready!(self.poll_head_timer(cx, context)),
-        };
-        Poll::Ready(Err(self.round_trip_failed(error, context)))
-    }
-
     /// Makes what follows the head the body of the response. A body that has arrived whole takes the read
     /// buffer along, and the connection returns to the pool at once; so it does without a body.
     #[inline]
@@ -296,139 +256,6 @@ impl Connection {
         context.received = ResponseBody::Live(self);
     }
 
-    #[cold]
-    fn round_trip_failed(&self, error: Error, context: &mut Context) -> Error {
-        context.timeline.lap(self.phase_before_head(), clock::now());
-        error
-    }
-
-    /// Sends as much of the request as the stream takes. A failure to write is kept: the server may
-    /// have answered before it closed.
-    fn poll_upload(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Result<()> {
-        let half = self.exchange.send_half_mut();
-        let before = half.sent_bytes();
-        let sent = upload::poll_send(half, &mut self.stream, &mut context.body, cx);
-        let (time, timer) = (&context.time, &mut self.timer);
-        let over_at = match sent {
-            Poll::Ready(Ok(now)) => now,
-            Poll::Ready(Err(Stop::Stream(error))) => {
-                half.stop();
-                self.write_failure = Some(error);
-                clock::now()
-            }
-            Poll::Ready(Err(Stop::Source(error))) => {
-                half.stop();
-                return Err(error);
-            }
-            Poll::Pending => {
-                if let SendStep::AwaitContinue(since) = half.next_step() {
-                    timer.set(since, CONTINUE_WAIT, time.deadline);
-                } else if half.sent_bytes() != before {
-                    let now = clock::now();
-                    // An upload that flows never waits, so its time is looked at here.
-                    if time.deadline.is_some_and(|deadline| deadline <= now) {
-                        let allowed = time.allowed();
-                        return Err(Error::timeout(Phase::Send, "the request", allowed));
-                    }
-                    timer.set(now, time.timeouts().body, time.deadline);
-                }
-                return Ok(());
-            }
-        };
-        timer.set(over_at, time.timeouts().head, time.deadline);
-        context.timeline.lap(Phase::Send, over_at);
-        Ok(())
-    }
-
-    fn poll_head(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Result<()>> {
-        loop {
-            if !self.input.is_empty() {
-                let input = self.input.filled();
-                match self.exchange.receive_head(input, &mut context.head) {
-                    Ok(HeadStep::NeedMore) => {}
-                    Ok(HeadStep::Interim { consumed, proceed }) => {
-                        self.input.consume(consumed);
-                        context.head.reset();
-                        if proceed && self.exchange.send_half_mut().proceed() {
-                            let limit = context.time.timeouts().body;
-                            self.timer.set(clock::now(), limit, context.time.deadline);
-                            self.poll_upload(cx, context)?;
-                        }
-                        continue;
-                    }
-                    Ok(HeadStep::Final { consumed }) => {
-                        self.input.consume(consumed);
-                        return Poll::Ready(Ok(()));
-                    }
-                    Err(error) => return Poll::Ready(Err(self.failed(error.into()))),
-                }
-            }
-            match ready!(self.poll_answer(cx, &mut context.spare)) {
-                Ok(0) => return Poll::Ready(Err(self.head_truncated())),
-                Ok(_) => self.stage = Stage::Answered,
-                Err(error) => return Poll::Ready(Err(self.head_failed(error))),
-            }
-        }
-    }
-
-    #[inline]
-    fn head_received(&mut self, context: &mut Context) {
-        let now = clock::now();
-        context.timeline.lap(self.phase_before_head(), now);
-        self.since = now;
-        self.stage = Stage::Body;
-    }
-
-    /// The error if the time for sending or for the head is up.
-    fn poll_head_timer(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Error> {
-        loop {
-            ready!(self.timer.poll_expired(cx, &self.runtime));
-            let now = clock::now();
-            let deadline = context.time.deadline;
-            let is_over_time = deadline.is_some_and(|deadline| deadline <= now);
-            // A server that does not say 100 Continue gets the content anyway (RFC 9110 section 10.1.1).
-            if !is_over_time && self.exchange.send_half_mut().proceed() {
-                self.timer
-                    .set(now, context.time.timeouts().body, context.time.deadline);
-                if let Err(error) = self.poll_upload(cx, context) {
-                    return Poll::Ready(error);
-                }
-                continue;
-            }
-            let phase = self.phase_before_head();
-            let (what, limit) = match phase {
-                _ if is_over_time => ("the request", context.time.allowed()),
-                Phase::Wait => (
-                    "waiting for the response head",
-                    context.time.timeouts().head,
-                ),
-                _ => ("a write of the request", context.time.timeouts().body),
-            };
-            return Poll::Ready(Error::timeout(phase, what, limit));
-        }
-    }
-
-    /// Reads what the server says. While the request is still going out, outside the task's budget:
-    /// an upload that flows would use it up, and the answer would never be seen.
-    fn poll_answer(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        spare: &mut SpareBuffer,
-    ) -> Poll<io::Result<usize>> {
-        if self.exchange.send_half().is_over() {
-            return self.poll_fill(cx, spare);
-        }
-        pin!(unconstrained(poll_fn(|cx| self.poll_fill(cx, spare)))).poll(cx)
-    }
-
-    fn phase_before_head(&self) -> Phase {
-        if self.exchange.send_half().is_complete() {
-            Phase::Wait
-        } else {
-            Phase::Send
-        }
-    }
-
     #[inline]
     fn poll_fill(
         &mut self,
@@ -438,28 +265,6 @@ impl Connection {
         let shared = self.shared.as_ref().expect(CHECKED_OUT);
         self.stream
             .poll_fill(cx, &mut self.input, &shared.buffers, spare)
-    }
-
-    #[cold]
-    fn head_truncated(&mut self) -> Error {
-        let error = self.exchange.end_of_stream_in_head(self.input.len());
-        self.failed(error.into())
-    }
-
-    #[cold]
-    fn head_failed(&mut self, error: io::Error) -> Error {
-        let message = "connection failed before the response head";
-        self.failed(Error::io(Phase::Wait, message, error))
-    }
-
-    #[cold]
-    fn failed(&mut self, error: Error) -> Error {
-        self.exchange.close_because(CloseReason::Failed);
-        let error = error.in_phase(Phase::Wait);
-        match self.stage {
-            Stage::Unanswered => error.unanswered(),
-            _ => error,
-        }
     }
 
     /// Ends the exchange: back to the pool if the connection can serve another request, otherwise closed.
@@ -523,13 +328,4 @@ fn request_head<'a>(
         body: context.body.length(),
         expect_continue: context.expect_continue,
     }
-}
-
-#[cold]
-fn upload_error(error: io::Error) -> Error {
-    Error::io(
-        Phase::Send,
-        "connection failed while the request was sent",
-        error,
-    )
 }
