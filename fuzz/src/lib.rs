@@ -76,6 +76,41 @@ pub fn receive<'a>(
     receiver.end()
 }
 
+/// [`receive`] of a message that is all there, its body decoded in place as that of a response that has
+/// arrived whole.
+///
+/// # Errors
+///
+/// What the codec says of the bytes.
+pub fn receive_in_place(
+    to_head: bool,
+    limits: HeadLimits,
+    bytes: &[u8],
+) -> Result<Outcome, ParseError> {
+    let mut receiver = Receiver::new(to_head, limits);
+    receiver.input.extend_from_slice(bytes);
+    receiver.heads()?;
+    if receiver.final_head.is_some() {
+        let Receiver {
+            exchange,
+            input,
+            head,
+            ..
+        } = &mut receiver;
+        let all = exchange.decode_all(input, head);
+        assert!(
+            all.data.end <= all.consumed && all.consumed <= input.len(),
+            "D3: consumed more than was given"
+        );
+        receiver.body.extend_from_slice(&receiver.input[all.data]);
+        receiver.consume(all.consumed);
+        if let Some(error) = all.error {
+            return Err(error);
+        }
+    }
+    receiver.end()
+}
+
 struct Receiver {
     limits: HeadLimits,
     exchange: Exchange,

@@ -1,4 +1,4 @@
-//! Bodies: what goes out with a request, and what a connection offers upward.
+//! Bodies: the content of a request, and what a connection offers of a response.
 
 use std::fmt;
 use std::io;
@@ -10,11 +10,15 @@ use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
 use turbohttp_core::h1::encode::BodyLength;
 use turbohttp_core::head::ResponseHead;
-use turbohttp_core::timeline::Timeline;
+use turbohttp_core::timeline::{Phase, Timeline};
 
 use crate::context::RequestTime;
 use crate::error::Result;
 use crate::limits::UPLOAD_PIECE_BYTES;
+
+pub(crate) mod buffer;
+
+use buffer::{BufferedBody, SpareBuffer};
 
 /// The body of a request: nothing, bytes, or a stream.
 ///
@@ -131,19 +135,24 @@ impl Stream for ReaderStream {
     }
 }
 
-/// What a source of response bytes may see and change of the request it belongs to.
-pub(crate) struct Receipt<'a> {
+/// The parts of a request's context that a source of response bytes may see and change.
+pub(crate) struct BodyContext<'a> {
     pub(crate) head: &'a mut ResponseHead,
     pub(crate) timeline: &'a mut Timeline,
     pub(crate) time: &'a RequestTime,
+    pub(crate) spare: &'a mut SpareBuffer,
 }
 
 /// Where the bytes of a response come from. A connection is one, so a response needs no task.
-pub(crate) trait Incoming: Send {
-    /// Makes the next slice of the body ready, or says with `false` that the body has ended.
+pub(crate) trait BodySource: Send {
+    /// Makes the next slice of the body ready; `false` says that the body has ended.
     ///
-    /// The slice before it is gone. An error ends the body.
-    fn poll_chunk(&mut self, cx: &mut TaskContext<'_>, receipt: Receipt<'_>) -> Poll<Result<bool>>;
+    /// It ends the loan of the slice before it. An error ends the body.
+    fn poll_chunk(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        context: BodyContext<'_>,
+    ) -> Poll<Result<bool>>;
 
     /// The slice that is ready.
     fn chunk(&self) -> &[u8];
@@ -156,74 +165,133 @@ pub(crate) trait Incoming: Send {
     fn poll_read_into(
         &mut self,
         cx: &mut TaskContext<'_>,
-        receipt: Receipt<'_>,
+        context: BodyContext<'_>,
         out: &mut dyn BufMut,
         room: usize,
     ) -> Option<Poll<Result<()>>>;
 
-    /// The body has ended or nobody wants the rest: the connection is kept or closed.
-    fn finish(self: Box<Self>, head: &mut ResponseHead);
+    /// The body has ended or its rest is not wanted: the connection is kept or closed.
+    fn finish(self: Box<Self>, head: &mut ResponseHead, spare: &mut SpareBuffer);
 }
 
 /// The body of a response, as far as it has not been read.
 #[derive(Default)]
-pub(crate) enum Received {
+pub(crate) enum ResponseBody {
     /// Read to its end, or there is none.
     #[default]
     Ended,
-    /// Whole in memory; `given` once it has been handed out.
+    /// Whole in memory of its own; `given` once it has been handed out.
     Bytes { bytes: Bytes, given: bool },
-    /// On a connection.
-    Live(Box<dyn Incoming>),
+    /// Whole in the read buffer of a connection that has gone back to its pool, or was closed.
+    Buffered(BufferedBody),
+    /// Still on a connection.
+    Live(Box<dyn BodySource>),
     /// An error ended it; asking again must not look like the end of a body.
     Failed,
 }
 
-impl Received {
-    /// Makes the next slice ready; see [`Incoming::poll_chunk`].
+impl ResponseBody {
+    /// Makes the next slice ready; see [`BodySource::poll_chunk`].
     pub(crate) fn poll_chunk(
         &mut self,
         cx: &mut TaskContext<'_>,
-        receipt: Receipt<'_>,
+        context: BodyContext<'_>,
     ) -> Poll<Result<bool>> {
         match self {
-            Received::Ended => Poll::Ready(Ok(false)),
-            Received::Bytes { bytes, given } => {
+            ResponseBody::Ended => Poll::Ready(Ok(false)),
+            ResponseBody::Bytes { bytes, given } => {
                 let first = !std::mem::replace(given, true) && !bytes.is_empty();
                 Poll::Ready(Ok(first))
             }
-            Received::Live(incoming) => incoming.poll_chunk(cx, receipt),
-            Received::Failed => Poll::Ready(Err(already_failed())),
+            ResponseBody::Buffered(body) => {
+                let is_ready = body.give();
+                if !is_ready {
+                    // It took no time of its own: it had arrived with the head.
+                    context.timeline.touch(Phase::Receive);
+                }
+                Poll::Ready(Ok(is_ready))
+            }
+            ResponseBody::Live(source) => source.poll_chunk(cx, context),
+            ResponseBody::Failed => Poll::Ready(Err(already_failed())),
         }
     }
 
     pub(crate) fn chunk(&self) -> &[u8] {
         match self {
-            Received::Bytes { bytes, .. } => bytes,
-            Received::Live(incoming) => incoming.chunk(),
-            Received::Ended | Received::Failed => &[],
+            ResponseBody::Bytes { bytes, .. } => bytes,
+            ResponseBody::Buffered(body) => body.data(),
+            ResponseBody::Live(source) => source.chunk(),
+            ResponseBody::Ended | ResponseBody::Failed => &[],
         }
     }
 
     pub(crate) fn remaining(&self) -> Option<u64> {
         match self {
-            Received::Ended | Received::Failed => Some(0),
-            Received::Bytes { given: true, .. } => Some(0),
-            Received::Bytes { bytes, .. } => Some(bytes.len() as u64),
-            Received::Live(incoming) => incoming.remaining(),
+            ResponseBody::Ended | ResponseBody::Failed => Some(0),
+            ResponseBody::Bytes { given: true, .. } => Some(0),
+            ResponseBody::Bytes { bytes, .. } => Some(bytes.len() as u64),
+            ResponseBody::Buffered(body) => Some(body.remaining()),
+            ResponseBody::Live(source) => source.remaining(),
         }
     }
 
-    /// Lets go of what is left.
-    pub(crate) fn finish(&mut self, head: &mut ResponseHead) {
-        if let Received::Live(incoming) = std::mem::take(self) {
-            incoming.finish(head);
+    /// Releases what is left: the connection to its pool, the read buffer to `spare`.
+    pub(crate) fn finish(&mut self, head: &mut ResponseHead, spare: &mut SpareBuffer) {
+        match std::mem::take(self) {
+            ResponseBody::Live(source) => source.finish(head, spare),
+            ResponseBody::Buffered(body) => body.release(spare),
+            ResponseBody::Ended | ResponseBody::Bytes { .. } | ResponseBody::Failed => {}
         }
+    }
+
+    /// Whether the body is still on a connection: until then the request holds its permit.
+    pub(crate) fn holds_connection(&self) -> bool {
+        matches!(self, ResponseBody::Live(_))
     }
 
     pub(crate) fn is_blank(&self) -> bool {
-        matches!(self, Received::Ended)
+        matches!(self, ResponseBody::Ended)
     }
+}
+
+/// Bytes in memory that are handed out as a connection would, so that their response holds its permit.
+pub(crate) struct StreamedBytes {
+    pub(crate) bytes: Bytes,
+    pub(crate) is_given: bool,
+}
+
+impl BodySource for StreamedBytes {
+    fn poll_chunk(
+        &mut self,
+        _cx: &mut TaskContext<'_>,
+        _context: BodyContext<'_>,
+    ) -> Poll<Result<bool>> {
+        let is_first = !std::mem::replace(&mut self.is_given, true);
+        Poll::Ready(Ok(is_first && !self.bytes.is_empty()))
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        match self.is_given {
+            true => Some(0),
+            false => Some(self.bytes.len() as u64),
+        }
+    }
+
+    fn poll_read_into(
+        &mut self,
+        _cx: &mut TaskContext<'_>,
+        _context: BodyContext<'_>,
+        _out: &mut dyn BufMut,
+        _room: usize,
+    ) -> Option<Poll<Result<()>>> {
+        None
+    }
+
+    fn finish(self: Box<Self>, _head: &mut ResponseHead, _spare: &mut SpareBuffer) {}
 }
 
 #[cold]

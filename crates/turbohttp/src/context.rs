@@ -1,6 +1,7 @@
 //! The one pooled object of a request: it goes down as the request and comes up as the response.
 
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
@@ -13,7 +14,8 @@ use turbohttp_core::pool::Reset;
 use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
 use crate::admission::CallGuard;
-use crate::body::{Body, Receipt, Received};
+use crate::body::buffer::SpareBuffer;
+use crate::body::{Body, BodyContext, ResponseBody};
 use crate::clock;
 use crate::config::{Settings, Timeouts};
 use crate::error::{Error, ErrorKind, Result};
@@ -44,7 +46,9 @@ pub(crate) struct Context {
 
     // The response.
     pub(crate) head: ResponseHead,
-    pub(crate) received: Received,
+    pub(crate) received: ResponseBody,
+    /// Both ends of the connection that carried the last attempt.
+    pub(crate) addresses: Option<Addresses>,
     /// The response's fields as a map, built when it is first asked for.
     pub(crate) map: OnceLock<HeaderMap>,
     /// The map was lent out to be changed, so that the head is no longer what it says.
@@ -53,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) spare_map: Mutex<HeaderMap>,
 
     // Both.
+    /// Kept when the context is reset: see [`SpareBuffer`].
+    pub(crate) spare: SpareBuffer,
     pub(crate) timeline: Timeline,
     pub(crate) mailbox: Mailbox,
     pub(crate) priority: Priority,
@@ -68,6 +74,13 @@ pub(crate) struct Context {
     pub(crate) call: Option<CallGuard>,
     /// Calls and permits of the clients further down, where a transport sends by a client of its own.
     pub(crate) nested: Vec<CallGuard>,
+}
+
+/// Both ends of a connection, asked once when it was made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) remote: SocketAddr,
+    pub(crate) local: SocketAddr,
 }
 
 /// What the time of a request is bounded by.
@@ -113,13 +126,14 @@ impl RequestTime {
 
 impl Context {
     /// The parts of this context that a body needs while it is read.
-    pub(crate) fn receive(&mut self) -> (&mut Received, Receipt<'_>) {
-        let receipt = Receipt {
+    pub(crate) fn receive(&mut self) -> (&mut ResponseBody, BodyContext<'_>) {
+        let context = BodyContext {
             head: &mut self.head,
             timeline: &mut self.timeline,
             time: &self.time,
+            spare: &mut self.spare,
         };
-        (&mut self.received, receipt)
+        (&mut self.received, context)
     }
 
     /// The most bytes a collected body may have.
@@ -287,7 +301,8 @@ impl Context {
 
     /// Drops what the context holds of a response, so that its request can be sent again.
     pub(crate) fn forget_response(&mut self) {
-        self.received.finish(&mut self.head);
+        self.received.finish(&mut self.head, &mut self.spare);
+        self.addresses = None;
         self.release(Outcome::Completed);
         self.head.reset();
         self.forget_map();
@@ -446,9 +461,11 @@ impl Reset for Context {
             open_calls,
             head,
             received,
+            addresses,
             map,
             is_map_changed,
             spare_map,
+            spare,
             timeline,
             mailbox,
             priority,
@@ -460,7 +477,7 @@ impl Reset for Context {
         } = self;
         // What calls other code comes first, and plain stores after it, so that the compiler can see in
         // `is_blank` what they have stored.
-        received.finish(head);
+        received.finish(head, spare);
         *permit = None;
         *call = None;
         nested.clear();
@@ -477,6 +494,7 @@ impl Reset for Context {
         mailbox.retire();
         *method = Method::GET;
         head.reset();
+        *addresses = None;
         time.reset();
         timeline.reset();
         *priority = Priority::default();
@@ -500,6 +518,7 @@ impl Reset for Context {
             && self.began.is_none()
             && self.head.is_blank()
             && self.received.is_blank()
+            && self.addresses.is_none()
             && !self.is_map_changed
             && self.extensions.is_empty()
             && self.open_calls == 0

@@ -55,7 +55,7 @@ pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};
 pub use middleware::{Handling, HookResult, Middleware, Next, Run};
 #[cfg(feature = "rustls")]
 pub use net::Tls;
-pub use net::{NetStats, NetTransport};
+pub use net::{NetStats, NetTransport, NetTransportBuilder};
 pub use queue::{
     Execute, IntoJob, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, Stopped,
     SubmitOptions, Ticket,
@@ -77,9 +77,3 @@ pub use turbohttp_core::admission::{
 pub use turbohttp_core::origin::{Origin, Scheme};
 pub use turbohttp_core::pool;
 pub use turbohttp_core::timeline::{Phase, Recorder, Span, Timeline};
-
-/// Types that appear in bounds and are no part of the interface.
-#[doc(hidden)]
-pub mod internal {
-    pub use crate::net::{NetOptions, NetWatch};
-}

@@ -46,6 +46,10 @@ pub const READ_BYTES_MAX: usize = 256 * 1024;
 /// Read buffers kept for reuse per size; a buffer is held only while a response is being read.
 pub const READ_BUFFERS_PER_SIZE_MAX: usize = 64;
 
+/// Read buffers of [`READ_BYTES_MIN`] bytes that stay with the pooled contexts of one client's requests,
+/// 2 MiB in all; beyond this many, they go back to the pool of read buffers.
+pub const SPARE_BUFFERS_MAX: usize = 256;
+
 /// Bytes of all read buffers kept for reuse.
 pub const READ_BUFFERS_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -103,6 +107,7 @@ pub const QUEUE_SUBMITTERS_MAX: usize = 1 << 20;
 pub const QUEUE_KEPT_JOBS_MAX: usize = 1_024;
 
 const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX);
+const _: () = assert!(SPARE_BUFFERS_MAX <= CONTEXTS_MAX);
 const _: () = assert!(READ_BYTES_MAX <= READ_BUFFERS_BYTES_MAX);
 const _: () = assert!(INLINE_BODY_BYTES_MAX <= OUTPUT_KEPT_BYTES_MAX);
 const _: () = assert!(HEAD_BYTES_MIN <= HEAD_BYTES_MAX);

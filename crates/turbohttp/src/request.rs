@@ -11,7 +11,7 @@ use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, PoolBox};
 use turbohttp_core::timeline::Recorder;
 
-use crate::body::{Body, Received};
+use crate::body::{Body, ResponseBody, StreamedBytes};
 use crate::clock;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
@@ -201,16 +201,28 @@ impl Request {
         self.context.mailbox.recorder()
     }
 
-    /// Answers the request without sending it: for transports and middlewares that make answers.
-    pub fn respond(mut self, status: StatusCode, body: impl Into<Bytes>) -> Response {
+    /// Answers the request without sending it: for transports and middlewares that make answers. The
+    /// response holds no permit, as its body is in memory.
+    pub fn respond(self, status: StatusCode, body: impl Into<Bytes>) -> Response {
         let bytes = body.into();
+        let given = false;
+        self.respond_with(status, ResponseBody::Bytes { bytes, given })
+    }
+
+    /// [`respond`](Request::respond) with a body that counts as still on a connection: the response
+    /// holds its permit until the body has been read or the response is dropped. Costs one allocation.
+    pub fn respond_streamed(self, status: StatusCode, body: impl Into<Bytes>) -> Response {
+        let bytes = body.into();
+        let is_given = false;
+        let source = Box::new(StreamedBytes { bytes, is_given });
+        self.respond_with(status, ResponseBody::Live(source))
+    }
+
+    fn respond_with(mut self, status: StatusCode, body: ResponseBody) -> Response {
         let context = &mut *self.context;
         context.head.reset();
         context.head.set_status(status);
-        context.received = Received::Bytes {
-            bytes,
-            given: false,
-        };
+        context.received = body;
         context.timeline.end(clock::now());
         Response::new(self)
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use turbohttp_core::pool::PoolBox;
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use crate::admission::CallGuard;
-use crate::body::Received;
+use crate::body::ResponseBody;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
@@ -22,8 +23,11 @@ mod collect;
 
 /// A response whose head has arrived; the body is read from here.
 ///
-/// The response owns its connection until the body has ended. Dropping it earlier closes the
-/// connection, unless the rest of the body had already arrived.
+/// A response holds its permit while its body is still on a connection: until the body has been read,
+/// or the response is dropped. Dropping it earlier closes the connection, unless the rest of the body
+/// had already arrived. A body that arrived whole with its head (it and the head fit the read buffer,
+/// from [`READ_BYTES_MIN`](crate::limits::READ_BYTES_MIN) bytes up) holds neither: connection and permit
+/// are free when [`send`](crate::Client::send) returns, and the body may be read whenever it suits.
 pub struct Response {
     context: PoolBox<Context>,
 }
@@ -126,6 +130,18 @@ impl Response {
         self.context.received.remaining()
     }
 
+    /// The address of the server, or of what stands before it, that this response came from. `None`
+    /// with a transport other than the network. Costs no system call.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.context.addresses.map(|addresses| addresses.remote)
+    }
+
+    /// The address at this end of the connection that this response came on; see
+    /// [`remote_addr`](Response::remote_addr).
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.context.addresses.map(|addresses| addresses.local)
+    }
+
     /// When what happened, up to now.
     pub fn timeline(&self) -> &Timeline {
         &self.context.timeline
@@ -177,7 +193,7 @@ impl Response {
     pub async fn bytes(mut self) -> Result<Bytes> {
         // A body that is in memory already is handed over as it is.
         let limit = self.context.collect_bytes_max();
-        if let Received::Bytes {
+        if let ResponseBody::Bytes {
             bytes,
             given: false,
         } = &mut self.context.received
@@ -193,7 +209,7 @@ impl Response {
     /// The same response with its body in memory: connection and permit have gone home.
     pub(crate) async fn into_memory(mut self) -> Result<Response> {
         let bytes = self.collect().await?.into_bytes();
-        self.context.received = Received::Bytes {
+        self.context.received = ResponseBody::Bytes {
             bytes,
             given: false,
         };
@@ -269,8 +285,8 @@ impl Response {
         if self.context.is_cut() {
             return Poll::Ready(Err(self.cut()));
         }
-        let (received, receipt) = self.context.receive();
-        let Poll::Ready(more) = received.poll_chunk(cx, receipt) else {
+        let (received, context) = self.context.receive();
+        let Poll::Ready(more) = received.poll_chunk(cx, context) else {
             return self.poll_cut(cx).map(Err);
         };
         if !matches!(more, Ok(true)) {
@@ -295,29 +311,25 @@ impl Response {
         self.explain(Error::closed_by_client().in_phase(Phase::Receive))
     }
 
-    /// Whether there is nothing left to read.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.context.received.is_blank()
-    }
-
-    /// Holds the call while the body is on a connection; otherwise the call ends here.
+    /// Holds the call while the body is on a connection; otherwise the call ends here, be the body unread.
+    #[inline]
     pub(crate) fn hold_call(&mut self, call: CallGuard) {
         self.context.open_calls = self.context.open_calls.saturating_sub(1);
-        if self.has_ended() {
+        if !self.context.received.holds_connection() {
             call.leave(Outcome::Completed);
             self.context.release(Outcome::Completed);
-        } else {
-            let holds_permit = self.context.permit.is_none();
-            self.context.hold_call(match holds_permit {
-                true => call.held_unread(),
-                false => call,
-            });
+            return;
         }
+        let holds_permit = self.context.permit.is_none();
+        self.context.hold_call(match holds_permit {
+            true => call.held_unread(),
+            false => call,
+        });
     }
 
     /// Holds the permit of an attempt while the body is on a connection.
     pub(crate) fn hold_permit(&mut self, permit: CallGuard) {
-        if !self.has_ended() {
+        if self.context.received.holds_connection() {
             self.context.hold_permit(permit.held_unread());
         }
     }
@@ -332,10 +344,15 @@ impl Response {
 
     /// Lets go of connection and permit: a response kept after its body holds up nothing.
     fn end(&mut self, failed: Option<Outcome>) {
-        let Context { received, head, .. } = &mut *self.context;
-        received.finish(head);
+        let Context {
+            received,
+            head,
+            spare,
+            ..
+        } = &mut *self.context;
+        received.finish(head, spare);
         if failed.is_some() {
-            *received = Received::Failed;
+            *received = ResponseBody::Failed;
         }
         self.context.release(failed.unwrap_or(Outcome::Completed));
         self.gather_events();

@@ -6,7 +6,7 @@ use http::StatusCode;
 use libfuzzer_sys::fuzz_target;
 use turbohttp_core::h1::body::Framing;
 use turbohttp_core::h1::{HeadLimits, Reuse};
-use turbohttp_fuzz::{Field, Outcome, choices, pieces, receive};
+use turbohttp_fuzz::{Field, Outcome, choices, pieces, receive, receive_in_place};
 
 const FIELDS_MAX: usize = 64;
 
@@ -20,6 +20,11 @@ fuzz_target!(|input: &[u8]| {
         receive(to_head, limits, bytes.chunks(1)),
         whole,
         "D1, byte by byte"
+    );
+    assert_eq!(
+        receive_in_place(to_head, limits, bytes),
+        whole,
+        "D1, decoded in place"
     );
     let Ok(outcome) = whole else {
         return;

@@ -42,9 +42,9 @@ pub struct RequestHead<'a> {
     pub headers: &'a HeaderMap,
     /// Fields of the client that apply where the caller set none of that name.
     pub defaults: &'a DefaultFields,
-    /// What [`DefaultFields::usual`] gives for this authority: most requests have no fields of their
+    /// What [`DefaultFields::head_template`] gives for this authority: most requests have no fields of their
     /// own.
-    pub usual: &'a [u8],
+    pub head_template: &'a [u8],
     /// The length of the body.
     pub body: BodyLength,
     /// Ask for `100 Continue` before the body.
@@ -88,11 +88,11 @@ impl DefaultFields {
 
     /// What follows the target in the head of a request to `authority` that sets no field: the rest of
     /// the request line, Host, and these fields. A connection has it encoded once.
-    pub fn usual(&self, authority: &str) -> Box<[u8]> {
-        let mut usual = Vec::new();
-        push_host(&mut usual, authority.as_bytes());
-        usual.extend_from_slice(&self.encoded);
-        usual.into_boxed_slice()
+    pub fn head_template(&self, authority: &str) -> Box<[u8]> {
+        let mut template = Vec::new();
+        push_host(&mut template, authority.as_bytes());
+        template.extend_from_slice(&self.encoded);
+        template.into_boxed_slice()
     }
 
     /// Appends those that `headers` does not set; says whether one asks to close the connection.
@@ -132,14 +132,15 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(head.target.as_bytes());
+    // Most requests set no field: the rest of their head is the same for all of a connection.
     let closing = if head.headers.is_empty() {
-        out.extend_from_slice(head.usual);
+        out.extend_from_slice(head.head_template);
         head.defaults.closing
     } else {
         push_fields(out, head)?
     };
     push_framing(out, head);
-    if head.expect_continue && !matches!(head.body, BodyLength::None | BodyLength::Known(0)) {
+    if expects_continue(head) {
         out.extend_from_slice(b"expect: 100-continue\r\n");
     }
     out.extend_from_slice(b"\r\n");
@@ -149,6 +150,12 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded
         });
     }
     Ok(Encoded { closing })
+}
+
+/// Whether the content waits for `100 Continue`: there must be some (RFC 9110 section 10.1.1).
+#[inline]
+pub(super) fn expects_continue(head: &RequestHead<'_>) -> bool {
+    head.expect_continue && !matches!(head.body, BodyLength::None | BodyLength::Known(0))
 }
 
 /// Appends what follows the target where the caller set fields; says whether one of them asks to close
@@ -176,6 +183,7 @@ fn push_host(out: &mut Vec<u8>, host: &[u8]) {
 /// Appends the line that begins a chunk of `length` bytes; the chunk of 0 bytes ends the body.
 pub fn chunk_head(out: &mut Vec<u8>, length: usize) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // `| 1`: the number 0 has one digit.
     let significant = (usize::BITS - (length | 1).leading_zeros()).div_ceil(4);
     for position in (0..significant).rev() {
         out.push(DIGITS[(length >> (position * 4)) & 15]);
@@ -245,6 +253,7 @@ fn check_field(
             BodyLength::Known(length) => Some(length),
             BodyLength::Unknown => None,
         };
+        // Two lengths in one head would let two servers split the connection differently.
         if stated.is_none() || stated != real {
             return Err(EncodeError::ContentLength);
         }
@@ -282,6 +291,7 @@ fn push_content_length(out: &mut Vec<u8>, mut length: u64) {
     const DIGITS_MAX: usize = 20;
     let mut digits = [b'0'; DIGITS_MAX];
     let mut first = DIGITS_MAX;
+    // From the last digit to the first; 20 digits hold every u64.
     loop {
         first -= 1;
         digits[first] = b'0' + (length % 10) as u8;

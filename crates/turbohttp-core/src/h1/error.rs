@@ -155,3 +155,29 @@ impl fmt::Display for EncodeError {
 }
 
 impl std::error::Error for EncodeError {}
+
+/// Why the content of a request cannot be sent as it was announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The content has another length than Content-Length says.
+    Length {
+        /// Bytes that were announced.
+        announced: u64,
+        /// Bytes that the source has given so far.
+        given: u64,
+    },
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            SendError::Length { announced, given } => write!(
+                f,
+                "the request body was announced with {announced} bytes and gave {given}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for SendError {}

@@ -1,10 +1,15 @@
 //! One request and its response on one connection.
 
-use http::{StatusCode, Version};
+use std::fmt;
+use std::ops::Range;
+
+use http::{Method, StatusCode, Version};
 
 use super::body::{Decoded, Decoder, Framing, FramingFields};
+use super::encode::RequestHead;
 use super::head::HeadScanner;
-use super::{CloseReason, HeadLimits, ParseError, Reuse};
+use super::send::{ContentSource, SendHalf};
+use super::{EncodeError, HeadLimits, ParseError};
 use crate::head::ResponseHead;
 
 /// What the bytes that have arrived say about the head.
@@ -27,10 +32,13 @@ pub enum HeadStep {
     },
 }
 
-/// The state of one request and its response: which bytes are head, which are body, and whether the
-/// connection can be kept.
+/// One request and its response: what is to be sent, which bytes are head, which are body, and whether
+/// the connection can be kept.
+///
+/// The two halves are independent: a server may answer before it has the whole request.
 #[derive(Debug)]
 pub struct Exchange {
+    send: SendHalf,
     limits: HeadLimits,
     to_head: bool,
     scanner: HeadScanner,
@@ -41,11 +49,12 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// An exchange whose request is about to be sent.
+    /// An exchange whose request has been sent.
     ///
     /// `to_head`: the method is HEAD. `closing`: the request says `Connection: close`.
     pub fn new(to_head: bool, closing: bool, limits: HeadLimits) -> Exchange {
         Exchange {
+            send: SendHalf::default(),
             limits,
             to_head,
             scanner: HeadScanner::default(),
@@ -54,6 +63,39 @@ impl Exchange {
             decoder: Decoder::new(Framing::None),
             close: closing.then_some(CloseReason::ClientClose),
         }
+    }
+
+    /// Begins the next exchange of the connection: writes the head into the output buffer.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] if the request cannot be written; the former exchange is as it was.
+    #[inline]
+    pub fn begin(
+        &mut self,
+        head: &RequestHead<'_>,
+        content: ContentSource,
+    ) -> Result<(), EncodeError> {
+        let encoded = self.send.begin(head, content)?;
+        self.to_head = *head.method == Method::HEAD;
+        self.scanner = HeadScanner::default();
+        self.interim_bytes = 0;
+        self.framing = Framing::None;
+        self.decoder = Decoder::new(Framing::None);
+        self.close = encoded.closing.then_some(CloseReason::ClientClose);
+        Ok(())
+    }
+
+    /// The sending half.
+    #[inline]
+    pub fn send_half(&self) -> &SendHalf {
+        &self.send
+    }
+
+    /// The sending half, to drive it.
+    #[inline]
+    pub fn send_half_mut(&mut self) -> &mut SendHalf {
+        &mut self.send
     }
 
     /// Looks for a head at the start of `input`, which holds all that was not consumed yet.
@@ -95,6 +137,54 @@ impl Exchange {
         self.decoder.decode(input, self.limits, head)
     }
 
+    /// Whether `input` looks as if it held all the body that is still to come, so that
+    /// [`decode_all`](Exchange::decode_all) is worth its copies. `false` where only the end of the
+    /// connection ends the body.
+    #[inline]
+    pub fn may_hold_rest(&self, input: &[u8]) -> bool {
+        match self.framing {
+            Framing::None => true,
+            Framing::Length(_) => self
+                .remaining()
+                .is_some_and(|remaining| remaining <= input.len() as u64),
+            // A trailer section, empty or not, ends in a blank line (RFC 9112 section 7.1).
+            Framing::Chunked => input.ends_with(b"\r\n\r\n"),
+            Framing::CloseDelimited => false,
+        }
+    }
+
+    /// Decodes as much of the body as `input` holds, in place: the data of all chunks is moved together
+    /// behind that of the first one. Trailers go to `head`.
+    ///
+    /// An error ends the body behind the data that was found before it; the exchange must not be asked
+    /// to decode any further then.
+    pub fn decode_all(&mut self, input: &mut [u8], head: &mut ResponseHead) -> DecodedAll {
+        let mut all = DecodedAll {
+            consumed: 0,
+            data: 0..0,
+            error: None,
+        };
+        while !self.is_done() && all.consumed < input.len() {
+            let decoded = match self.decode(&input[all.consumed..], head) {
+                Ok(decoded) => decoded,
+                Err(error) => {
+                    all.error = Some(error);
+                    break;
+                }
+            };
+            let found = all.consumed + decoded.data.start..all.consumed + decoded.data.end;
+            if all.data.is_empty() {
+                all.data = found;
+            } else if !found.is_empty() {
+                let length = found.len();
+                input.copy_within(found, all.data.end);
+                all.data.end += length;
+            }
+            all.consumed += decoded.consumed;
+        }
+        all
+    }
+
     /// The decoder of the body, for a driver that reads a body of known length past it.
     pub fn decoder_mut(&mut self) -> &mut Decoder {
         &mut self.decoder
@@ -119,16 +209,20 @@ impl Exchange {
     pub fn reuse(&self, surplus: usize) -> Reuse {
         match self.close {
             Some(reason) => Reuse::Close(reason),
+            None if !self.send.is_complete() => Reuse::Close(CloseReason::RequestUnfinished),
             None if !self.is_done() => Reuse::Close(CloseReason::BodyUnread),
             None if surplus > 0 => Reuse::Close(CloseReason::SurplusBytes),
             None => Reuse::Keep,
         }
     }
 
+    /// Counts an interim head; 101 is refused, as no request of this client asks for an upgrade
+    /// (RFC 9110 section 15.2.2).
     fn interim(&mut self, consumed: usize, status: StatusCode) -> Result<HeadStep, ParseError> {
         if status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(ParseError::UnexpectedUpgrade);
         }
+        // A server may send any number of them; together they are bounded like one head.
         self.interim_bytes += consumed;
         if self.interim_bytes > self.limits.bytes {
             return Err(ParseError::TooManyInterim {
@@ -143,6 +237,7 @@ impl Exchange {
 
     fn begin_body(&mut self, head: &ResponseHead) -> Result<(), ParseError> {
         let fields = FramingFields::of(head)?;
+        // The order below is the order of precedence: the first reason to close is the one reported.
         self.framing = fields.framing(self.to_head, head.status(), head.version())?;
         self.decoder = Decoder::new(self.framing);
         if fields.close {
@@ -157,5 +252,74 @@ impl Exchange {
             self.close_because(CloseReason::CloseDelimited);
         }
         Ok(())
+    }
+}
+
+/// What [`Exchange::decode_all`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DecodedAll {
+    /// Bytes of the input that are done with; the data lies inside them.
+    pub consumed: usize,
+    /// Where in the input all the data lies now.
+    pub data: Range<usize>,
+    /// What is wrong with the bytes behind the data.
+    pub error: Option<ParseError>,
+}
+
+/// The decision at the end of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a connection is kept or closed")]
+pub enum Reuse {
+    /// The exchange is over and the connection can serve another request.
+    Keep,
+    /// The connection is to be closed.
+    Close(CloseReason),
+}
+
+/// Why a connection is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The server said `Connection: close`.
+    ServerClose,
+    /// The request said `Connection: close`.
+    ClientClose,
+    /// The server speaks HTTP/1.0 and did not say `Connection: keep-alive`.
+    Http10,
+    /// The end of the connection was the end of the body.
+    CloseDelimited,
+    /// The head had both Transfer-Encoding and Content-Length (RFC 9112 section 6.1).
+    BothFramings,
+    /// The response came before the request was sent whole.
+    RequestUnfinished,
+    /// The response was dropped before its body ended.
+    BodyUnread,
+    /// Bytes arrived that belong to no response.
+    SurplusBytes,
+    /// The exchange failed.
+    Failed,
+}
+
+impl CloseReason {
+    /// The reason in a few words.
+    pub fn explain(self) -> &'static str {
+        match self {
+            CloseReason::ServerClose => "server said Connection: close",
+            CloseReason::ClientClose => "request said Connection: close",
+            CloseReason::Http10 => "server speaks HTTP/1.0 without keep-alive",
+            CloseReason::CloseDelimited => "body ended with the connection",
+            CloseReason::BothFramings => "head had Transfer-Encoding and Content-Length",
+            CloseReason::RequestUnfinished => "response came before the request was sent whole",
+            CloseReason::BodyUnread => "response was dropped before its body ended",
+            CloseReason::SurplusBytes => "bytes arrived that belong to no response",
+            CloseReason::Failed => "exchange failed",
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.explain())
     }
 }

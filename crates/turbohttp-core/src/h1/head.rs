@@ -1,4 +1,4 @@
-//! Response heads: finding the end, then parsing once.
+//! Response heads (RFC 9112 sections 4 and 5): finding the end, then parsing once, into spans.
 //!
 //! # Implementation
 //!
@@ -9,15 +9,28 @@
 //!
 //! The text is copied into the response's own buffer, obsolete line folding is blanked there (RFC 9112
 //! section 5.2), and the fields are kept as spans of it.
+//!
+//! Nearly every line is written in the same way: a name of letters and hyphens, a colon, one space, a
+//! value without controls, CRLF. [`quick_line`] reads such a line in blocks of sixteen bytes: all bytes
+//! of a block are compared at once, which yields one bit for each, and the first byte that differs is
+//! found by counting zeros. A line that ends too close to the end of the text for whole blocks, or that
+//! is written in another way, is left to [`any_line`], which reads byte by byte and knows every rule.
+//!
+//! What is taken and what is refused is what httparse takes and refuses in its default configuration:
+//! the tests here and the fuzz target `response` hold the two against each other.
 
+use http::{StatusCode, Version};
 use memchr::memchr;
+use wide::u8x16;
 
-use super::parse::{field_lines, status_line};
 use super::{FIELDS_MAX, HeadLimits, ParseError};
-use crate::head::ResponseHead;
+use crate::head::{FieldSpan, ResponseHead};
 
 /// What every response begins with.
 const PREFIX: &[u8] = b"HTTP/1.";
+
+/// Bytes of a line that are compared at once.
+const BLOCK_BYTES: usize = 16;
 
 /// Finds a head in bytes that arrive piece by piece.
 #[derive(Debug, Default)]
@@ -151,5 +164,206 @@ fn unfold(text: &mut [u8]) -> Result<(), ParseError> {
     Ok(())
 }
 
+/// Reads the status line at the start of `input`: what it says, and where the fields begin.
+fn status_line(input: &[u8]) -> Result<(Version, StatusCode, usize), ParseError> {
+    let Some((line, rest)) = input.split_first_chunk::<12>() else {
+        return Err(ParseError::StatusLine);
+    };
+    let version = match (&line[..8], line[8]) {
+        (b"HTTP/1.1", b' ') => Version::HTTP_11,
+        (b"HTTP/1.0", b' ') => Version::HTTP_10,
+        _ => return Err(ParseError::StatusLine),
+    };
+    let status = status_code([line[9], line[10], line[11]]).ok_or(ParseError::StatusLine)?;
+    // A reason begins with a space; neither is needed by anybody.
+    let length = match rest {
+        [b' ', ..] => quick_text(rest)
+            .filter(|length| line_end(&rest[*length..]).is_some())
+            .unwrap_or_else(|| run(rest, is_text)),
+        _ => 0,
+    };
+    let fields = line_end(&rest[length..]).ok_or(ParseError::StatusLine)?;
+    Ok((version, status, input.len() - fields.len()))
+}
+
+fn status_code(digits: [u8; 3]) -> Option<StatusCode> {
+    let mut code = 0;
+    for digit in digits {
+        code = code * 10 + u16::from(digit.checked_sub(b'0').filter(|digit| *digit < 10)?);
+    }
+    StatusCode::from_u16(code).ok()
+}
+
+/// Reads the field lines of `text` from `start` to their blank line, and says where that ends.
+///
+/// On an error, `fields` may hold some of them already.
+fn field_lines(
+    text: &[u8],
+    start: usize,
+    fields_max: usize,
+    fields: &mut Vec<FieldSpan>,
+) -> Result<usize, ParseError> {
+    let most = fields.len() + fields_max;
+    let mut rest = &text[start..];
+    loop {
+        while let Some((name, value, behind)) = quick_line(rest) {
+            if fields.len() == most {
+                return Err(ParseError::TooManyFields { max: fields_max });
+            }
+            let name_start = text.len() - rest.len();
+            let value_start = name_start + name + ": ".len();
+            fields.push(FieldSpan::new(name_start, name, value_start, value));
+            rest = behind;
+        }
+        if let Some(behind) = line_end(rest) {
+            return Ok(text.len() - behind.len());
+        }
+        let (field, behind) = any_line(text, text.len() - rest.len())?;
+        if fields.len() == most {
+            return Err(ParseError::TooManyFields { max: fields_max });
+        }
+        fields.push(field);
+        rest = behind;
+    }
+}
+
+/// Reads any line of `text` but a blank one, and what stands behind it.
+#[cold]
+#[inline(never)]
+fn any_line(text: &[u8], start: usize) -> Result<(FieldSpan, &[u8]), ParseError> {
+    let line = &text[start..];
+    let Some((name, value)) = name_and_colon(line) else {
+        return Err(match line {
+            [b'\r', ..] | [] => ParseError::LineEnd,
+            _ => ParseError::FieldName,
+        });
+    };
+    let value_start = text.len() - value.len();
+    let (value, behind) = text_line(value).ok_or(ParseError::FieldValue)?;
+    let field = FieldSpan::new(start, name, value_start, trimmed_length(value));
+    Ok((field, behind))
+}
+
+/// The length of the field name that `line` begins with, and what stands behind its colon and the
+/// white space there. No space may stand before the colon (RFC 9112 section 5.1).
+fn name_and_colon(line: &[u8]) -> Option<(usize, &[u8])> {
+    let length = run(line, is_token);
+    let mut value = line[length..].strip_prefix(b":")?;
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    (length > 0).then_some((length, value))
+}
+
+/// The rest of a line that may hold any text, and what stands behind the line end.
+fn text_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (text, rest) = line.split_at(run(line, is_text));
+    Some((text, line_end(rest)?))
+}
+
+/// What stands behind the line end that `text` begins with: CRLF, or a lone LF (RFC 9112 section 2.2).
+#[inline]
+fn line_end(text: &[u8]) -> Option<&[u8]> {
+    match text {
+        [b'\r', b'\n', behind @ ..] | [b'\n', behind @ ..] => Some(behind),
+        _ => None,
+    }
+}
+
+/// The length of a value without the white space behind it.
+fn trimmed_length(value: &[u8]) -> usize {
+    let mut rest = value;
+    while let [before @ .., b' ' | b'\t'] = rest {
+        rest = before;
+    }
+    rest.len()
+}
+
+/// How many bytes at the start of `text` belong to a run.
+fn run(text: &[u8], belongs: fn(u8) -> bool) -> usize {
+    let other = text.iter().position(|byte| !belongs(*byte));
+    other.unwrap_or(text.len())
+}
+
+/// What a field name may hold (RFC 9110 section 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// What a value and a reason may hold: no controls but tabs; bytes beyond ASCII.
+fn is_text(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+/// Reads the line that `text` begins with if it is `name: value` and CRLF, with nothing about it that
+/// would need a closer look: how long both are, and what stands behind. `None` says nothing about the
+/// line.
+#[inline]
+fn quick_line(text: &[u8]) -> Option<(usize, usize, &[u8])> {
+    let mut name = others_than_letters(text.first_chunk()?).trailing_zeros() as usize;
+    if name == BLOCK_BYTES {
+        // Few names are longer than a block, and hardly any than two.
+        name += others_than_letters(text[name..].first_chunk()?).trailing_zeros() as usize;
+    }
+    let [b':', b' ', value @ ..] = text.get(name..)? else {
+        return None;
+    };
+    if name == 0 || *value.first()? <= b' ' {
+        return None;
+    }
+    let length = quick_text(value)?;
+    // The value begins with what is no space, so it has a last byte.
+    match &value[length..] {
+        [b'\r', b'\n', behind @ ..] if value[length - 1] > b' ' => Some((name, length, behind)),
+        _ => None,
+    }
+}
+
+/// How many bytes at the start of `text` a field value may hold, tabs not among them; `None` if `text`
+/// ends too soon to tell.
+#[inline(always)]
+fn quick_text(text: &[u8]) -> Option<usize> {
+    let mut rest = text;
+    loop {
+        match controls(rest.first_chunk()?) {
+            0 => rest = &rest[BLOCK_BYTES..],
+            controls => return Some(text.len() - rest.len() + controls.trailing_zeros() as usize),
+        }
+    }
+}
+
+/// Marks what is neither a letter nor a hyphen, of which nearly every name is made; 16 zeros for a
+/// block full of them.
+#[inline(always)]
+fn others_than_letters(block: &[u8; BLOCK_BYTES]) -> u16 {
+    let block = u8x16::new(*block);
+    let from_a = (block | u8x16::splat(0x20)) - u8x16::splat(b'a');
+    let letters = at_most(from_a, b'z' - b'a');
+    let hyphens = block.cmp_eq(u8x16::splat(b'-'));
+    !bits(letters | hyphens)
+}
+
+/// Marks what a value must not hold, and the tab.
+#[inline(always)]
+fn controls(block: &[u8; BLOCK_BYTES]) -> u16 {
+    let block = u8x16::new(*block);
+    let delete = block.cmp_eq(u8x16::splat(0x7f));
+    bits(at_most(block, b' ' - 1) | delete)
+}
+
+/// Marks the bytes that are no greater than `most`.
+#[inline(always)]
+fn at_most(block: u8x16, most: u8) -> u8x16 {
+    block.min(u8x16::splat(most)).cmp_eq(block)
+}
+
+/// One bit for each byte that is marked.
+#[inline(always)]
+fn bits(marks: u8x16) -> u16 {
+    marks.move_mask() as u16
+}
+
+#[cfg(test)]
+mod line_tests;
 #[cfg(test)]
 mod tests;

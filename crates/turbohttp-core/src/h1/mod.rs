@@ -1,30 +1,31 @@
-//! HTTP/1.1 as a client speaks it (RFC 9112): bytes in, decisions out, no socket.
+//! HTTP/1.1 as a client speaks it (RFC 9112): bytes and instants in, decisions out, no socket.
 //!
 //! ```text
-//!  encode::request_head ──> bytes out
+//!  Exchange::begin ──> SendHalf:  head ──> content, framed ──> Complete        (send.rs, encode.rs)
 //!
-//!  Exchange:  AwaitHead ──1xx──> AwaitHead
-//!                 │ final head: Framing decided (body.rs)
-//!                 v
-//!             Body ──decode──> Body ──last byte──> Done ──> reuse() says keep or close, and why
+//!  receive_head:   AwaitHead ──1xx──> AwaitHead                                (head.rs)
+//!                      │ final head: Framing decided                           (body.rs)
+//!                      v
+//!  decode:           Body ──data──> Body ──last byte──> Done
+//!
+//!  reuse:            both halves over: keep, or close and why                  (exchange.rs)
 //! ```
 //!
-//! An [`Exchange`] is one request and its response on one connection. The driver feeds it what has
-//! arrived from the start of what was not consumed, and is told how much to consume. Any split of the
-//! bytes gives the same result.
+//! An [`Exchange`] is one request and its response on one connection. The driver writes what the
+//! [`SendHalf`] says, feeds the exchange what has arrived from the start of what was not consumed, and
+//! is told how much to consume. Any split of the bytes gives the same result. The two halves do not wait
+//! for each other: a response may arrive while its request is still being sent.
 
 pub mod body;
 pub mod encode;
 mod error;
 mod exchange;
 mod head;
-mod parse;
-mod quick;
-mod reuse;
+mod send;
 
-pub use error::{EncodeError, ParseError};
-pub use exchange::{Exchange, HeadStep};
-pub use reuse::{CloseReason, Reuse};
+pub use error::{EncodeError, ParseError, SendError};
+pub use exchange::{CloseReason, DecodedAll, Exchange, HeadStep, Reuse};
+pub use send::{ContentSource, SendHalf, SendStep};
 
 /// What a response may take at most.
 #[derive(Clone, Copy, Debug)]

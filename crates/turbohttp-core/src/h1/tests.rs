@@ -123,6 +123,105 @@ fn bodies_end_where_their_framing_says() {
     assert_eq!(body_of(b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok"), b"ok");
 }
 
+/// Receives a response of which all is there, decoding its body in place.
+fn receive_in_place(bytes: &[u8]) -> Result<(Outcome, Option<ParseError>), ParseError> {
+    let mut exchange = Exchange::new(false, false, HeadLimits::default());
+    let (mut head, mut input) = (ResponseHead::default(), bytes.to_vec());
+    if !receive_heads(&mut exchange, &mut head, &mut input)? {
+        return Err(exchange.end_of_stream_in_head(input.len()));
+    }
+    let all = exchange.decode_all(&mut input, &mut head);
+    assert!(all.data.end <= all.consumed && all.consumed <= input.len());
+    let owned = |(name, value): (&str, &[u8])| (name.to_owned(), value.to_vec());
+    let outcome = Outcome {
+        status: head.status().as_u16(),
+        fields: head.iter().map(owned).collect(),
+        trailers: head.trailers().map(owned).collect(),
+        framing: exchange.framing(),
+        body: input[all.data].to_vec(),
+        reuse: exchange.reuse(input.len() - all.consumed),
+    };
+    Ok((outcome, all.error))
+}
+
+#[test]
+fn body_that_is_all_there_is_decoded_in_place() {
+    for (bytes, expected) in [
+        (&b"content-length: 5\r\n\r\nhello"[..], &b"hello"[..]),
+        (b"content-length: 5\r\n\r\nhello, and more", b"hello"),
+        (b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n", b""),
+        (
+            b"transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            b"hello",
+        ),
+        (
+            b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n2;x\r\nbc\r\n3\r\ndef\r\n0\r\nt: u\r\n\r\n",
+            b"abcdef",
+        ),
+    ] {
+        let bytes = [b"HTTP/1.1 200 OK\r\n", bytes].concat();
+        let (in_place, error) = receive_in_place(&bytes).unwrap();
+        assert_eq!((&in_place.body[..], error), (expected, None));
+        assert_eq!(in_place, whole(&bytes).unwrap());
+    }
+}
+
+#[test]
+fn data_before_a_fault_is_kept_when_decoded_in_place() {
+    let bytes =
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\nx\r\n\r\n";
+    let (outcome, error) = receive_in_place(bytes).unwrap();
+    assert_eq!(
+        (&outcome.body[..], error),
+        (&b"ab"[..], Some(ParseError::ChunkSize))
+    );
+    assert_eq!(outcome.reuse, Reuse::Close(CloseReason::BodyUnread));
+}
+
+/// What looks like the end of a chunked body may be data.
+#[test]
+fn blank_line_inside_a_chunk_does_not_end_the_body() {
+    let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let mut exchange = Exchange::new(false, false, HeadLimits::default());
+    let (mut head, mut input) = (ResponseHead::default(), head.to_vec());
+    receive_heads(&mut exchange, &mut head, &mut input).unwrap();
+    let mut input = b"9\r\nabcde\r\n\r\n".to_vec();
+    assert!(exchange.may_hold_rest(&input));
+    let all = exchange.decode_all(&mut input, &mut head);
+    assert_eq!(
+        (&input[all.data], all.consumed),
+        (&b"abcde\r\n\r\n"[..], input.len())
+    );
+    assert!(!exchange.is_done());
+    let mut rest = b"\r\n0\r\n\r\n".to_vec();
+    let all = exchange.decode_all(&mut rest, &mut head);
+    assert!(all.data.is_empty() && all.consumed == rest.len() && exchange.is_done());
+}
+
+#[test]
+fn response_to_a_request_that_is_not_out_costs_the_connection() {
+    let (headers, defaults) = (HeaderMap::new(), DefaultFields::default());
+    let mut exchange = Exchange::new(false, false, HeadLimits::default());
+    let request = RequestHead {
+        body: BodyLength::Known(1),
+        ..request(&headers, &defaults, "/")
+    };
+    exchange.begin(&request, ContentSource::Slice).unwrap();
+    let (mut head, answer) = (ResponseHead::default(), b"HTTP/1.1 204 No Content\r\n\r\n");
+    assert!(matches!(
+        exchange.receive_head(answer, &mut head),
+        Ok(HeadStep::Final { .. })
+    ));
+    let closes = Reuse::Close(CloseReason::RequestUnfinished);
+    assert_eq!(exchange.reuse(0), closes);
+    let (out, rest) = exchange.send_half().unsent(b"x");
+    let length = out.len() + rest.len();
+    exchange.send_half_mut().wrote(length);
+    assert_eq!(exchange.reuse(0), closes, "not flushed yet");
+    exchange.send_half_mut().flushed(std::time::Instant::now());
+    assert_eq!(exchange.reuse(0), Reuse::Keep);
+}
+
 #[test]
 fn some_responses_have_no_body_whatever_they_say() {
     let length =
@@ -396,7 +495,7 @@ fn request<'a>(
         headers,
         defaults,
         // A connection keeps it; here it is kept until the process ends.
-        usual: Box::leak(defaults.usual("example.com")),
+        head_template: Box::leak(defaults.head_template("example.com")),
         body: BodyLength::None,
         expect_continue: false,
     }
@@ -557,6 +656,21 @@ proptest! {
         let whole = receive(to_head, limits, [&bytes[..]]);
         prop_assert_eq!(&split, &whole);
         prop_assert_eq!(&bytewise, &whole);
+    }
+
+    /// Decoding in place finds the data, the trailers and the fault that decoding step by step finds.
+    #[test]
+    fn decoding_in_place_gives_the_same_result(bytes in response()) {
+        match (receive_in_place(&bytes), whole(&bytes)) {
+            (Ok((in_place, None)), Ok(stepwise)) => prop_assert_eq!(in_place, stepwise),
+            // The rest of the body is missing.
+            (Ok((_, None)), Err(error)) => {
+                let is_truncated = matches!(error, ParseError::BodyTruncated { .. });
+                prop_assert!(is_truncated, "{error}");
+            }
+            (Ok((_, Some(error))), stepwise) => prop_assert_eq!(stepwise, Err(error)),
+            (Err(error), stepwise) => prop_assert_eq!(stepwise, Err(error)),
+        }
     }
 
     /// D2: what is encoded in chunks is decoded to the same.

@@ -20,7 +20,7 @@ use crate::limits::CONTEXTS_MAX;
 use crate::middleware::{HookResult, Layer, Middleware, Next, Pipeline};
 #[cfg(feature = "rustls")]
 use crate::net::Tls;
-use crate::net::{NetOptions, NetTransport};
+use crate::net::{NetTransport, NetTransportBuilder};
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::{AnyTransport, Transport};
@@ -30,7 +30,7 @@ pub struct ClientBuilder {
     limits: Limits,
     timeouts: Timeouts,
     default_headers: HeaderMap,
-    net: NetOptions,
+    net: NetTransportBuilder,
     host_limits: Vec<(Origin, usize)>,
     /// `None` for the network, which is made of the options.
     transport: Option<AnyTransport>,
@@ -49,7 +49,7 @@ impl ClientBuilder {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             default_headers,
-            net: NetOptions::default(),
+            net: NetTransport::builder(),
             host_limits: Vec::new(),
             transport: None,
             layers: Vec::new(),
@@ -154,9 +154,7 @@ impl ClientBuilder {
     /// they are, except 0, which stands for the URL's port.
     #[must_use]
     pub fn resolve(mut self, host: &str, addresses: impl Into<Vec<SocketAddr>>) -> Self {
-        self.net
-            .overrides
-            .insert(host.to_ascii_lowercase(), addresses.into());
+        self.net = self.net.resolve(host, addresses);
         self
     }
 
@@ -164,7 +162,7 @@ impl ClientBuilder {
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
-        self.net.tls = tls;
+        self.net = self.net.tls(tls);
         self
     }
 
@@ -256,12 +254,13 @@ impl ClientBuilder {
             .map_err(|error| Error::new(ErrorKind::Config, "context pool").with_source(error))?;
         let transport = match self.transport {
             Some(transport) => transport,
-            None => AnyTransport::Net(NetTransport::new(
-                &self.limits,
-                &self.timeouts,
-                self.default_headers.clone(),
-                self.net,
-            )?),
+            None => AnyTransport::Net(
+                self.net
+                    .limits(self.limits)
+                    .timeouts(self.timeouts)
+                    .default_fields(self.default_headers.clone())
+                    .build()?,
+            ),
         };
         let net_stats = match &transport {
             AnyTransport::Net(net) => Some(net.watch()),

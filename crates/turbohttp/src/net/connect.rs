@@ -12,54 +12,98 @@ use tokio::time::Sleep;
 use turbohttp_core::origin::{Origin, Scheme};
 use turbohttp_core::timeline::Phase;
 
-use super::NetOptions;
-use super::resolve::Resolver;
+use super::connection::Route;
+use super::resolve::{Overrides, Resolver};
 use super::stream::Stream;
 use crate::clock;
-use crate::context::Context;
+use crate::context::{Addresses, Context};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::NEXT_ADDRESS_MS;
 
+/// Makes connections.
 pub(crate) struct Connector {
     resolver: Resolver,
     #[cfg(feature = "rustls")]
     tls: super::tls::TlsSetup,
 }
 
+/// A byte stream to a server, and what was agreed on it.
+pub(crate) struct Connected {
+    pub(crate) stream: Stream,
+    pub(crate) protocol: Protocol,
+    pub(crate) addresses: Addresses,
+}
+
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+}
+
+impl Protocol {
+    /// What a server has chosen by ALPN (RFC 7301); a server without ALPN speaks HTTP/1.1.
+    #[cfg(feature = "rustls")]
+    fn chosen(alpn: Option<&[u8]>, origin: &Origin) -> Result<Protocol> {
+        match alpn {
+            None | Some(b"http/1.1") => Ok(Protocol::Http1),
+            Some(other) => {
+                let name = other.escape_ascii();
+                let message = format!(
+                    "{} chose the protocol \"{name}\", which was not offered (http/1.1 was)",
+                    origin.host()
+                );
+                Err(Error::new(ErrorKind::Tls, message))
+            }
+        }
+    }
+}
+
 impl Connector {
-    pub(crate) fn new(options: NetOptions) -> Result<Connector> {
+    pub(crate) fn new(
+        overrides: Overrides,
+        #[cfg(feature = "rustls")] tls: super::tls::Tls,
+    ) -> Result<Connector> {
         Ok(Connector {
-            resolver: Resolver::new(options.overrides),
+            resolver: Resolver::new(overrides),
             #[cfg(feature = "rustls")]
-            tls: super::tls::TlsSetup::new(options.tls)?,
+            tls: super::tls::TlsSetup::new(tls)?,
         })
     }
 
-    /// A connection to `origin`, its phases recorded in the timeline.
+    /// A connection by `route`, its phases recorded in the timeline.
     ///
     /// Cancel safe: dropping the future closes what was half made.
-    pub(crate) async fn connect(&self, context: &mut Context, origin: &Origin) -> Result<Stream> {
+    pub(crate) async fn connect(&self, context: &mut Context, route: &Route) -> Result<Connected> {
         if tokio::runtime::Handle::try_current().is_err() {
             let message = "no tokio runtime: send requests from inside one";
             return Err(Error::new(ErrorKind::Runtime, message));
         }
+        let origin = &route.origin;
         let timeouts = *context.time.timeouts();
-        let addresses = self.resolve(context, origin, timeouts.dns).await?;
-        let tcp = timed(
-            context,
-            Phase::Connect,
-            "connecting",
-            timeouts.connect,
-            async {
-                race(&addresses)
-                    .await
-                    .map_err(|error| connect_error(error, &addresses))
-            },
-        );
-        let tcp = tcp.await?;
+        let resolved = self.resolve(context, origin, timeouts.dns).await?;
+        let connecting = async {
+            let connected = race(&resolved).await;
+            connected.map_err(|error| connect_error(error, &resolved))
+        };
+        let limit = timeouts.connect;
+        let (tcp, addresses) =
+            timed(context, Phase::Connect, "connecting", limit, connecting).await?;
         match origin.scheme() {
-            Scheme::Http => Ok(Stream::Plain(tcp)),
-            Scheme::Https => Box::pin(self.secure(context, origin, tcp, timeouts.tls)).await,
+            Scheme::Http => Ok(Connected {
+                stream: Stream::Plain(tcp),
+                protocol: Protocol::Http1,
+                addresses,
+            }),
+            // Boxed: a handshake is large, and plain connections should not carry room for it.
+            Scheme::Https => {
+                let securing = self.secure(context, origin, tcp, timeouts.tls);
+                let (stream, protocol) = Box::pin(securing).await?;
+                Ok(Connected {
+                    stream,
+                    protocol,
+                    addresses,
+                })
+            }
         }
     }
 
@@ -94,10 +138,16 @@ impl Connector {
         origin: &Origin,
         tcp: TcpStream,
         limit: Duration,
-    ) -> Result<Stream> {
-        let handshake = Box::pin(self.tls.handshake(origin.host(), tcp));
-        let stream = timed(context, Phase::Tls, "the TLS handshake", limit, handshake).await?;
-        Ok(Stream::Tls(Box::new(stream)))
+    ) -> Result<(Stream, Protocol)> {
+        let handshake = Box::pin(async {
+            let stream = self.tls.handshake(origin.host(), tcp).await?;
+            let (_, session) = stream.get_ref();
+            let protocol = Protocol::chosen(session.alpn_protocol(), origin)?;
+            Ok((stream, protocol))
+        });
+        let handshake = timed(context, Phase::Tls, "the TLS handshake", limit, handshake);
+        let (stream, protocol) = handshake.await?;
+        Ok((Stream::Tls(Box::new(stream)), protocol))
     }
 
     #[cfg(not(feature = "rustls"))]
@@ -107,7 +157,7 @@ impl Connector {
         _origin: &Origin,
         _tcp: TcpStream,
         _limit: Duration,
-    ) -> Result<Stream> {
+    ) -> Result<(Stream, Protocol)> {
         Err(Error::new(
             ErrorKind::Tls,
             "this build has no TLS (feature \"rustls\")",
@@ -151,8 +201,8 @@ fn connect_error(error: io::Error, addresses: &[SocketAddr]) -> Error {
 }
 
 /// Connects to the first address that answers: each gets a head start over the next, and a refusal
-/// passes the turn at once (RFC 8305 section 5). Losers are closed.
-async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+/// starts the next at once (RFC 8305 section 5). Connections that come second are closed.
+async fn race(addresses: &[SocketAddr]) -> io::Result<(TcpStream, Addresses)> {
     let mut race = Race {
         waiting: addresses.iter(),
         running: Vec::new(),
@@ -162,18 +212,18 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     poll_fn(|cx| race.poll(cx)).await
 }
 
-type Attempt = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+type Attempt = Pin<Box<dyn Future<Output = io::Result<(TcpStream, Addresses)>> + Send>>;
 
 struct Race<'a> {
     waiting: std::slice::Iter<'a, SocketAddr>,
-    /// At most as many as there are addresses, which are bounded.
+    /// At most as many as there are addresses: `ADDRESSES_MAX`.
     running: Vec<Attempt>,
     head_start: Pin<Box<Sleep>>,
     last_error: Option<io::Error>,
 }
 
 impl Race<'_> {
-    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<TcpStream>> {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<(TcpStream, Addresses)>> {
         if self.running.is_empty() && self.last_error.is_none() {
             self.start_next();
         }
@@ -182,7 +232,7 @@ impl Race<'_> {
             while index < self.running.len() {
                 match self.running[index].as_mut().poll(cx) {
                     Poll::Pending => index += 1,
-                    Poll::Ready(Ok(stream)) => return Poll::Ready(Ok(stream)),
+                    Poll::Ready(Ok(connected)) => return Poll::Ready(Ok(connected)),
                     Poll::Ready(Err(error)) => {
                         self.last_error = Some(error);
                         drop(self.running.swap_remove(index));
@@ -209,7 +259,12 @@ impl Race<'_> {
                 let stream = TcpStream::connect(address).await?;
                 // A request leaves in one write: waiting for more would only delay it.
                 stream.set_nodelay(true)?;
-                Ok(stream)
+                // Asked once, so that a response can tell them without a system call.
+                let addresses = Addresses {
+                    remote: stream.peer_addr()?,
+                    local: stream.local_addr()?,
+                };
+                Ok((stream, addresses))
             }));
             let next = tokio::time::Instant::now() + Duration::from_millis(NEXT_ADDRESS_MS);
             self.head_start.as_mut().reset(next);
@@ -225,20 +280,48 @@ mod tests {
     use crate::limits::DNS_LOOKUPS_MAX;
     use crate::request::Request;
 
-    /// A resolver that does not answer, as all its places are taken, costs the DNS limit and no more.
+    fn connector() -> Connector {
+        Connector::new(
+            Overrides::default(),
+            #[cfg(feature = "rustls")]
+            super::super::tls::Tls::default(),
+        )
+        .unwrap()
+    }
+
+    #[cfg(feature = "rustls")]
+    #[test]
+    fn protocol_that_was_not_offered_is_refused_by_name() {
+        let origin = Origin::new(Scheme::Https, "a.test", 443);
+        for alpn in [None, Some(&b"http/1.1"[..])] {
+            assert_eq!(Protocol::chosen(alpn, &origin).unwrap(), Protocol::Http1);
+        }
+        let error = Protocol::chosen(Some(b"h2"), &origin).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tls);
+        let message = error.to_string();
+        assert!(
+            message.contains("\"h2\"") && message.contains("a.test"),
+            "{message}"
+        );
+    }
+
+    /// All places of the resolver are taken, so that it does not answer: the request waits for the limit
+    /// of DNS and no longer.
     #[tokio::test(start_paused = true)]
     async fn a_lookup_that_does_not_come_ends_at_its_own_limit() {
-        let connector = Connector::new(NetOptions::default()).unwrap();
+        let connector = connector();
         let places = connector.resolver.lookups.clone();
         let taken = places
             .acquire_many_owned(DNS_LOOKUPS_MAX as u32)
             .await
             .unwrap();
         let mut request = Request::new(Method::GET, "http://name.test/").unwrap();
-        let origin = request.origin().clone();
+        let route = Route {
+            origin: request.origin().clone(),
+        };
         let start = clock::now();
-        let outcome = connector.connect(&mut request.context, &origin).await;
-        let error = outcome.err().expect("nobody answers");
+        let outcome = connector.connect(&mut request.context, &route).await;
+        let error = outcome.err().expect("no answer comes");
         assert_eq!(
             (error.kind(), error.phase()),
             (ErrorKind::Timeout, Some(Phase::Dns))

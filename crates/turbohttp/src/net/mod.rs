@@ -1,115 +1,220 @@
-//! The network: check a connection out or make one, drive one exchange on it, hand it up.
+//! The network: a transport that speaks HTTP over TCP and TLS.
 //!
-//! This is the loop one reads first: [`NetTransport::send`].
+//! `send.rs` is the loop to read first.
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Instant;
 
-use http::{HeaderMap, Method};
-use turbohttp_core::h1::encode::{self, DefaultFields};
+use http::HeaderMap;
+use turbohttp_core::h1::encode::DefaultFields;
 use turbohttp_core::h1::{EncodeError, HeadLimits};
-use turbohttp_core::origin::Origin;
-use turbohttp_core::pool::{BufferOptions, BufferPool, BufferPoolStats, ClearPolicy};
 
-use crate::body::Received;
-use crate::clock;
-use crate::config::{Limits, Timeouts};
-use crate::context::Context;
+use crate::body::buffer::ReadPool;
+use crate::config::{Limits, Settings, Timeouts};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{
-    READ_BUFFERS_BYTES_MAX, READ_BUFFERS_PER_SIZE_MAX, READ_BYTES_MAX, READ_BYTES_MIN,
-};
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::Transport;
 
-mod buffer;
 mod connect;
+mod connection;
 mod counters;
 mod h1;
-mod idle;
+mod pool;
 mod resolve;
+mod send;
 mod stream;
 mod timer;
 #[cfg(feature = "rustls")]
 mod tls;
-mod upload;
 
 pub use counters::NetStats;
+pub(crate) use send::NetSend;
 #[cfg(feature = "rustls")]
 pub use tls::Tls;
 
 use connect::Connector;
 use counters::Counters;
-use h1::{Connection, Quiet};
-use idle::Idle;
+use pool::Pool;
 use resolve::Overrides;
 
-/// Options of the network that are not numbers.
-#[doc(hidden)]
-#[derive(Default)]
-pub struct NetOptions {
-    pub(crate) overrides: Overrides,
-    #[cfg(feature = "rustls")]
-    pub(crate) tls: Tls,
-}
-
-impl fmt::Debug for NetOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NetOptions")
-            .field("overrides", &self.overrides)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The transport that speaks HTTP over the network.
+/// The transport that speaks HTTP over the network: HTTP/1.1, over TCP or TLS.
+///
+/// A [`Client`](crate::Client) makes one of its own. Made by hand, it can be wrapped by a transport of
+/// one's own, and it works without a client: connections, the resolver and TLS are all its own. Without a
+/// client there are no limits on requests at once, and the [`Timeouts`] it was made with hold; sent by a
+/// client, a request has that client's.
+///
+/// # Examples
+///
+/// A transport that wraps the network:
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use turbohttp::{Client, NetTransport, Request, Response, Result, Transport};
+///
+/// struct Counted {
+///     network: NetTransport,
+///     sent: AtomicU64,
+/// }
+///
+/// impl Transport for Counted {
+///     async fn send(&self, request: Request) -> Result<Response> {
+///         self.sent.fetch_add(1, Ordering::Relaxed);
+///         self.network.send(request).await
+///     }
+///
+///     fn close(&self) -> Result<()> {
+///         self.network.close()
+///     }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let network = NetTransport::builder()
+///     .resolve("api.test", [([127, 0, 0, 1], 8080).into()])
+///     .build()?;
+/// let client = Client::builder()
+///     .transport(Counted { network, sent: AtomicU64::new(0) })
+///     .build()?;
+/// # drop(client);
+/// # Ok(())
+/// # }
+/// ```
 pub struct NetTransport {
     shared: Arc<Shared>,
 }
 
 /// What the transport shares with its connections.
 pub(crate) struct Shared {
-    idle: Idle,
-    buffers: BufferPool,
+    pool: Pool,
+    buffers: ReadPool,
     counters: Arc<Counters>,
     connector: Connector,
     defaults: DefaultFields,
     head_limits: HeadLimits,
+    /// For requests that no client has sent.
+    settings: Settings,
 }
 
-impl NetTransport {
-    pub(crate) fn new(
-        limits: &Limits,
-        timeouts: &Timeouts,
-        defaults: HeaderMap,
-        options: NetOptions,
-    ) -> Result<NetTransport> {
-        let buffers = BufferPool::new(
-            BufferOptions::default()
-                .smallest(READ_BYTES_MIN)
-                .largest(READ_BYTES_MAX)
-                .per_bucket(READ_BUFFERS_PER_SIZE_MAX)
-                .total_bytes(READ_BUFFERS_BYTES_MAX)
-                // Read buffers never leave this crate: only bytes that a read put there for this
-                // very response are shown, so there is nothing to clear.
-                .clear(ClearPolicy::None),
-        );
-        let buffers = buffers
+/// Collects the options of a [`NetTransport`]; they are checked by [`build`](NetTransportBuilder::build).
+#[derive(Clone, Default)]
+#[must_use = "a builder makes nothing until `build`"]
+pub struct NetTransportBuilder {
+    limits: Limits,
+    timeouts: Timeouts,
+    /// Fields of every request that does not set them itself.
+    defaults: HeaderMap,
+    overrides: Overrides,
+    #[cfg(feature = "rustls")]
+    tls: Tls,
+}
+
+impl NetTransportBuilder {
+    /// Sets how much a response may take, and how many connections are kept idle. The limits on requests
+    /// at once and on collected bodies are a client's, but for a request that no client sends.
+    pub fn limits(mut self, limits: Limits) -> NetTransportBuilder {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how long idle connections are kept, and how long a request that no client sends may take.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> NetTransportBuilder {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Connects to these addresses for `host` instead of asking DNS; their ports are used as they are,
+    /// except 0, which stands for the URL's port.
+    pub fn resolve(
+        mut self,
+        host: &str,
+        addresses: impl Into<Vec<SocketAddr>>,
+    ) -> NetTransportBuilder {
+        self.overrides
+            .insert(host.to_ascii_lowercase(), addresses.into());
+        self
+    }
+
+    /// Sets how TLS connections are made and checked.
+    #[cfg(feature = "rustls")]
+    pub fn tls(mut self, tls: Tls) -> NetTransportBuilder {
+        self.tls = tls;
+        self
+    }
+
+    pub(crate) fn default_fields(mut self, defaults: HeaderMap) -> NetTransportBuilder {
+        self.defaults = defaults;
+        self
+    }
+
+    /// Checks the options and makes the transport. Nothing is connected or loaded yet, and no runtime is
+    /// needed.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] naming the option, its bounds and its value.
+    pub fn build(self) -> Result<NetTransport> {
+        self.limits.check()?;
+        self.timeouts.check()?;
+        let buffers = ReadPool::new()
             .map_err(|error| Error::new(ErrorKind::Config, "read buffers").with_source(error))?;
         Ok(NetTransport {
             shared: Arc::new(Shared {
-                idle: Idle::new(limits, timeouts),
+                pool: Pool::new(&self.limits, &self.timeouts),
                 buffers,
                 counters: Arc::new(Counters::default()),
-                connector: Connector::new(options)?,
-                defaults: DefaultFields::new(defaults).map_err(default_field_error)?,
-                head_limits: limits.head(),
+                connector: Connector::new(
+                    self.overrides,
+                    #[cfg(feature = "rustls")]
+                    self.tls,
+                )?,
+                defaults: DefaultFields::new(self.defaults).map_err(default_field_error)?,
+                head_limits: self.limits.head(),
+                settings: Settings {
+                    timeouts: self.timeouts,
+                    body_bytes_max: self.limits.body_bytes,
+                },
             }),
         })
+    }
+}
+
+impl fmt::Debug for NetTransportBuilder {
+    /// Default fields without their values, which can be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetTransportBuilder")
+            .field("limits", &self.limits)
+            .field("timeouts", &self.timeouts)
+            .field("defaults", &self.defaults.keys().collect::<Vec<_>>())
+            .field("overrides", &self.overrides)
+            .finish_non_exhaustive()
+    }
+}
+
+impl NetTransport {
+    /// A transport with these limits and timeouts, and default options otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`NetTransportBuilder::build`].
+    pub fn new(limits: &Limits, timeouts: &Timeouts) -> Result<NetTransport> {
+        NetTransport::builder()
+            .limits(*limits)
+            .timeouts(*timeouts)
+            .build()
+    }
+
+    /// A builder with default options.
+    pub fn builder() -> NetTransportBuilder {
+        NetTransportBuilder::default()
+    }
+
+    /// The transport's connections and buffers right now: one snapshot.
+    pub fn stats(&self) -> NetStats {
+        self.watch().stats()
     }
 
     pub(crate) fn watch(&self) -> NetWatch {
@@ -117,238 +222,28 @@ impl NetTransport {
             shared: self.shared.clone(),
         }
     }
-
-    /// Whether the request can be written at all, before a connection is made for it.
-    fn check(&self, context: &Context, origin: &Origin) -> Result<()> {
-        let defaults = &self.shared.defaults;
-        let usual = defaults.usual(origin.authority());
-        let head = h1::request_head(context, origin, defaults, &usual);
-        encode::request_head(&mut Vec::new(), &head)?;
-        Ok(())
-    }
-
-    /// Makes a connection to the origin of `request`, which travels along.
-    async fn connect(&self, mut request: Request) -> (Request, Result<Box<Connection>>) {
-        let origin = request.origin().clone();
-        let connected = self.connect_to(&mut request.context, &origin).await;
-        (request, connected)
-    }
-
-    async fn connect_to(&self, context: &mut Context, origin: &Origin) -> Result<Box<Connection>> {
-        self.check(context, origin)?;
-        let stream = self.shared.connector.connect(context, origin).await?;
-        let now = clock::now();
-        context.began = Some(now);
-        Ok(Connection::new(stream, origin.clone(), now, &self.shared))
-    }
 }
 
 impl Transport for NetTransport {
+    /// Sends `request` on an idle connection of its origin, or on a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] with its kind, phase, origin and the timeline so far.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection it was using; whether the server saw the request is not
+    /// known.
     fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
         NetSend::new(self, request)
     }
 
+    /// Closes the idle connections; those in use are closed when their responses end.
     fn close(&self) -> Result<()> {
-        self.shared.idle.close();
+        self.shared.pool.close();
         Ok(())
     }
-}
-
-/// The future of [`NetTransport::send`].
-///
-/// Written by hand, as every request carries it through the futures around it: what only some requests
-/// need is boxed, and all the rest is kept in the context and in the connection.
-///
-/// A request waits for one of two things: for its round trip, if it has a connection, or for its
-/// connection. They follow one another, except that a round trip on a connection that was used before
-/// may lead back to a new one.
-pub(crate) struct NetSend<'a> {
-    net: &'a NetTransport,
-    // Before the request: on every way out the connection goes first.
-    /// How a connection is come by where no idle one will do as it is.
-    way: Option<Way<'a>>,
-    connection: Option<Box<Connection>>,
-    /// `None` while a connection is made, which takes it along, and at the end.
-    request: Option<Request>,
-}
-
-enum Way<'a> {
-    /// A connection that rested has records to take in: only then is it known whether it is quiet.
-    Records(Boxed<'a, Option<Box<Connection>>>),
-    Connect(Boxed<'a, (Request, Result<Box<Connection>>)>),
-}
-
-type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-const HELD: &str = "a request is here unless its connection is being made";
-
-impl<'a> NetSend<'a> {
-    #[inline]
-    pub(crate) fn new(net: &'a NetTransport, request: Request) -> NetSend<'a> {
-        NetSend {
-            net,
-            way: None,
-            connection: None,
-            request: Some(request),
-        }
-    }
-
-    /// Comes by a connection, and puts the request into it.
-    fn poll_connection(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        loop {
-            match &mut self.way {
-                None => {
-                    if let Some(connection) = self.check_out(cx)? {
-                        return Poll::Ready(self.begin_again(connection));
-                    }
-                }
-                Some(Way::Records(records)) => {
-                    let connection = ready!(records.as_mut().poll(cx));
-                    self.way = None;
-                    if let Some(connection) = connection {
-                        return Poll::Ready(self.begin_again(connection));
-                    }
-                }
-                Some(Way::Connect(connecting)) => {
-                    let (request, connected) = ready!(connecting.as_mut().poll(cx));
-                    self.way = None;
-                    self.request = Some(request);
-                    return Poll::Ready(self.begin(connected?, false));
-                }
-            }
-        }
-    }
-
-    /// The newest idle connection on which nothing has happened since it was put aside; where there is
-    /// none, the way to one.
-    #[inline]
-    fn check_out(&mut self, cx: &mut TaskContext<'_>) -> Result<Option<Box<Connection>>> {
-        let net = self.net;
-        let context = &mut *self.request.as_mut().expect(HELD).context;
-        let began = began(context);
-        let Some(origin) = context.url.origin() else {
-            return Err(Error::new(ErrorKind::Url, "request has no URL"));
-        };
-        // A socket says nothing where nobody drives its runtime.
-        if let Ok(here) = tokio::runtime::Handle::try_current() {
-            let here = here.id();
-            while let Some(mut connection) = net.shared.idle.check_out(origin, here, began) {
-                match connection.quiet(cx, began) {
-                    Quiet::Yes => return Ok(Some(connection)),
-                    Quiet::No => {}
-                    Quiet::AfterRecords => {
-                        self.way = Some(Way::Records(Box::pin(connection.after_records())));
-                        return Ok(None);
-                    }
-                }
-            }
-        }
-        self.connect();
-        Ok(None)
-    }
-
-    /// Making a connection is the cold path.
-    #[cold]
-    fn connect(&mut self) {
-        let request = self.request.take().expect(HELD);
-        self.way = Some(Way::Connect(Box::pin(self.net.connect(request))));
-    }
-
-    #[inline]
-    fn begin_again(&mut self, mut connection: Box<Connection>) -> Result<()> {
-        connection.leave_home(&self.net.shared);
-        self.begin(connection, true)
-    }
-
-    /// Puts the request into the connection. One that cannot be written leaves the connection as it
-    /// was.
-    fn begin(&mut self, mut connection: Box<Connection>, is_reused: bool) -> Result<()> {
-        let context = &mut *self.request.as_mut().expect(HELD).context;
-        if let Err(error) = connection.begin(context) {
-            connection.finish_now();
-            return Err(error);
-        }
-        context.timeline.set_connection(connection.id(), is_reused);
-        context.timeline.count_attempt();
-        self.connection = Some(connection);
-        Ok(())
-    }
-
-    /// What is to become of a request whose round trip has failed: sent once more, or over.
-    #[cold]
-    fn failed(&mut self, connection: Box<Connection>, error: Error) -> Result<()> {
-        let context = &mut *self.request.as_mut().expect(HELD).context;
-        let may_be_sent_again = context.timeline.is_connection_reused()
-            && error.is_retryable()
-            && can_be_sent_again(context, &connection);
-        if !may_be_sent_again {
-            return Err(error);
-        }
-        drop(connection);
-        self.net.shared.counters.replayed();
-        context.head.reset();
-        context.began = Some(clock::now());
-        self.connect();
-        Ok(())
-    }
-
-    fn poll_round_trip(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Box<Connection>>> {
-        loop {
-            if let (Some(connection), Some(request)) = (&mut self.connection, &mut self.request) {
-                let done = ready!(connection.poll_round_trip(cx, &mut request.context));
-                let connection = self.connection.take().expect("just looked at");
-                match done {
-                    Ok(()) => return Poll::Ready(Ok(connection)),
-                    Err(error) => self.failed(connection, error)?,
-                }
-            }
-            ready!(self.poll_connection(cx))?;
-        }
-    }
-}
-
-impl Future for NetSend<'_> {
-    type Output = Result<Response>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
-        let sent = ready!(self.poll_round_trip(cx));
-        let mut request = self.request.take().expect(HELD);
-        let context = &mut *request.context;
-        match sent {
-            Ok(connection) if connection.is_done() => connection.finish_now(),
-            Ok(connection) => context.received = Received::Live(connection),
-            Err(error) => {
-                let error = error.with_timeline(&context.timeline);
-                return Poll::Ready(Err(match context.url.origin() {
-                    Some(origin) => error.at(origin),
-                    None => error,
-                }));
-            }
-        }
-        Poll::Ready(Ok(Response::new(request)))
-    }
-}
-
-/// When the network's part of a request begins: with the request, unless a middleware came first.
-fn began(context: &mut Context) -> Instant {
-    if let Some(began) = context.began {
-        return began;
-    }
-    let now = clock::now();
-    context.began = Some(now);
-    // What the middleware took belongs to no phase.
-    context.timeline.end(now);
-    now
-}
-
-/// Whether a request that got no answer may be sent again: if nothing of it was sent, or if its method
-/// has the same effect when it is done twice (RFC 9110 section 9.2.2).
-fn can_be_sent_again(context: &Context, connection: &Connection) -> bool {
-    let idempotent = matches!(
-        context.method,
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
-    );
-    (idempotent || connection.sent_nothing()) && context.body.can_be_sent_again()
 }
 
 #[cold]
@@ -357,35 +252,29 @@ fn default_field_error(error: EncodeError) -> Error {
 }
 
 /// A view of the network's counters that keeps no client alive.
-#[doc(hidden)]
-pub struct NetWatch {
+pub(crate) struct NetWatch {
     shared: Arc<Shared>,
 }
 
 impl NetWatch {
     pub(crate) fn stats(&self) -> NetStats {
-        let buffers: BufferPoolStats = self.shared.buffers.stats();
-        self.shared.counters.stats(self.shared.idle.len(), buffers)
-    }
-}
-
-impl fmt::Debug for NetWatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NetWatch")
+        let shared = &self.shared;
+        let idle = shared.pool.idle_count();
+        shared.counters.stats(idle, shared.buffers.stats())
     }
 }
 
 impl Drop for NetTransport {
-    /// The client is gone: responses still being read close their connections at their end.
+    /// Responses that are still being read close their connections when they end.
     fn drop(&mut self) {
-        self.shared.idle.close();
+        self.shared.pool.close();
     }
 }
 
 impl fmt::Debug for NetTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NetTransport")
-            .field("idle", &self.shared.idle.len())
+            .field("idle", &self.shared.pool.idle_count())
             .finish()
     }
 }

@@ -1,4 +1,4 @@
-//! A connection's byte stream: plain or TLS, as one type.
+//! A connection's byte stream: plain or TLS, as one type, and reading it into a rented buffer.
 
 #[cfg(feature = "rustls")]
 use std::future::Future;
@@ -18,7 +18,9 @@ use tokio::net::TcpStream;
 #[cfg(feature = "rustls")]
 use tokio::task::coop::unconstrained;
 
-/// How long records that are known to have come may take to be read.
+use crate::body::buffer::{ReadBuffer, ReadPool, SpareBuffer};
+
+/// How long TLS records that the socket has may take to reach the session.
 const RECORD_WAIT: Duration = Duration::from_millis(100);
 
 #[cfg(feature = "rustls")]
@@ -41,9 +43,45 @@ pub(crate) enum Peeked {
 }
 
 impl Stream {
-    /// Waits until a read can find something, where that can be told without a buffer: so that a
-    /// connection that waits for its response holds none.
-    pub(crate) fn poll_readable(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+    /// Reads once into the free space of `input`; 0 bytes mean the end of the stream.
+    ///
+    /// The first read of an exchange waits without a buffer, where that can be told: a connection that
+    /// waits for its response holds none.
+    #[inline]
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        input: &mut ReadBuffer,
+        pool: &ReadPool,
+        spare: &mut SpareBuffer,
+    ) -> Poll<io::Result<usize>> {
+        // Once: woken again, the stream mostly has something, and the read itself says so for less.
+        if input.is_unrented() && !input.was_awaited && self.poll_readable(cx)?.is_pending() {
+            input.was_awaited = true;
+            return Poll::Pending;
+        }
+        let space = input.space(pool, spare);
+        let room = space.len();
+        let mut read = ReadBuf::new(space);
+        // Not `try_read`: only this notes that a short read has left nothing behind, so that the look at
+        // the connection before its next use is no system call.
+        let polled = Pin::new(self).poll_read(cx, &mut read);
+        let length = read.filled().len();
+        match polled {
+            Poll::Pending => {
+                input.release_if_empty(spare);
+                Poll::Pending
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(())) => {
+                input.fill(length, room);
+                Poll::Ready(Ok(length))
+            }
+        }
+    }
+
+    /// Waits until a read can find something, where that can be told without a buffer.
+    fn poll_readable(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         match self {
             Stream::Plain(tcp) => tcp.poll_read_ready(cx),
             // Decrypted bytes may wait inside the session while the socket is silent.
@@ -52,22 +90,22 @@ impl Stream {
         }
     }
 
-    /// Whether nothing has happened on an idle connection, as far as the reactor has told: no byte, no
-    /// end, no error. Without a system call on a plain socket.
+    /// Whether nothing has happened on an idle connection, as far as the reactor has reported: no byte,
+    /// no end, no error. Without a system call on a plain socket.
     ///
     /// TLS records that are no data (session tickets) are taken in and do not count.
     #[cfg_attr(
         not(feature = "rustls"),
         expect(unused_variables, reason = "plain needs none")
     )]
-    pub(crate) fn is_quiet_so_far(&mut self, cx: &mut TaskContext<'_>) -> bool {
+    pub(crate) fn is_idle_so_far(&mut self, cx: &mut TaskContext<'_>) -> bool {
         let mut byte = [0];
         match self {
             Stream::Plain(tcp) => {
                 let read = tcp.try_read(&mut byte);
                 read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
             }
-            // Outside the task's budget, which would only claim that nothing is there.
+            // Outside the task's budget: used up, it reports Pending whatever the session holds.
             #[cfg(feature = "rustls")]
             Stream::Tls(tls) => {
                 let mut buffer = ReadBuf::new(&mut byte);
@@ -77,13 +115,13 @@ impl Stream {
         }
     }
 
-    /// What has happened on an idle connection, asking the system: a task that has not waited for
-    /// anything since has not given the reactor the time to tell.
+    /// What has happened on an idle connection, asking the system: the reactor reports an event only
+    /// when it was polled since, and on a current-thread runtime that is when no task is ready.
     pub(crate) fn peek(&self) -> Peeked {
         let mut byte = [MaybeUninit::uninit()];
         match SockRef::from(self.tcp()).peek(&mut byte) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Peeked::Nothing,
-            Ok(1..) if self.takes_records() => Peeked::Records,
+            Ok(1..) if self.carries_tls() => Peeked::Records,
             _ => Peeked::Something,
         }
     }
@@ -91,16 +129,16 @@ impl Stream {
     /// Takes in records that have come, and says whether they were no data and no end.
     ///
     /// Cancel safe.
-    pub(crate) async fn take_records(&mut self) -> bool {
+    pub(crate) async fn drain_tls(&mut self) -> bool {
         loop {
             match self.peek() {
                 Peeked::Nothing => return true,
                 Peeked::Something => return false,
-                // Once the reactor knows of them too, the session takes them in.
+                // The session reads only what the reactor has reported, so that is waited for first.
                 Peeked::Records => {
                     let known = tokio::time::timeout(RECORD_WAIT, self.tcp().readable()).await;
                     let is_known = matches!(known, Ok(Ok(())));
-                    if !is_known || !poll_fn(|cx| Poll::Ready(self.is_quiet_so_far(cx))).await {
+                    if !is_known || !poll_fn(|cx| Poll::Ready(self.is_idle_so_far(cx))).await {
                         return false;
                     }
                 }
@@ -117,7 +155,7 @@ impl Stream {
     }
 
     /// Whether bytes on the socket need not be data.
-    fn takes_records(&self) -> bool {
+    fn carries_tls(&self) -> bool {
         !matches!(self, Stream::Plain(_))
     }
 
@@ -136,8 +174,8 @@ impl Stream {
 
     /// Writes what the socket takes at once; `None` if it takes nothing now, or this cannot be told.
     ///
-    /// It costs the task nothing of its budget: for the first write of a request only, which waits for
-    /// its answer anyway.
+    /// It takes nothing from the task's budget: for the first write of a request only, whose task goes
+    /// on to wait for the response.
     pub(crate) fn write_now(&mut self, bytes: &[u8]) -> Option<io::Result<usize>> {
         match self {
             Stream::Plain(tcp) => match tcp.try_write(bytes) {

@@ -1,4 +1,4 @@
-//! TLS by rustls: whom to trust, who we are, and the handshake.
+//! TLS by rustls: which roots are trusted, which certificate is shown, and the handshake.
 
 use std::fmt;
 use std::io;
@@ -8,7 +8,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    AlertDescription, ClientConfig, DigitallySignedStruct, PeerMisbehaved, RootCertStore,
+    SignatureScheme,
+};
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
@@ -54,7 +57,8 @@ impl Tls {
         self
     }
 
-    /// Accepts any certificate, so that anybody on the way can read and change everything. For tests.
+    /// Accepts any certificate, so that anything between here and the server can read and change all that
+    /// is sent. For tests.
     #[must_use]
     pub fn danger_accept_any_certificate(mut self) -> Tls {
         self.accept_any = true;
@@ -131,6 +135,12 @@ fn handshake_error(host: &str, error: io::Error) -> Error {
         Some(rustls::Error::InvalidCertificate(reason)) => {
             format!("certificate of {host} was refused: {}", explain(reason))
         }
+        Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
+            format!("{host} speaks none of the protocols offered by ALPN: http/1.1")
+        }
+        Some(rustls::Error::PeerMisbehaved(
+            PeerMisbehaved::SelectedUnofferedApplicationProtocol,
+        )) => format!("{host} chose a protocol by ALPN that was not offered: http/1.1 was"),
         _ => format!("TLS handshake with {host} failed"),
     };
     Error::new(ErrorKind::Tls, reason).with_source(error)
@@ -185,6 +195,7 @@ fn build(options: &Tls) -> Result<Arc<ClientConfig>> {
                 .map_err(|error| config_error("client certificate", error))?
         }
     };
+    // HTTP/2 joins the list when there is a connection that speaks it: what is offered must be spoken.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
@@ -192,7 +203,7 @@ fn build(options: &Tls) -> Result<Arc<ClientConfig>> {
 fn roots(options: &Tls) -> Result<RootCertStore> {
     let mut store = RootCertStore::empty();
     if !options.only_these_roots {
-        // Single platform roots that cannot be read are the platform's affair.
+        // A platform root that cannot be parsed is skipped: those of others may still be used.
         store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     }
     for pem in &options.roots_pem {
@@ -231,7 +242,8 @@ fn config_error(what: &str, source: impl std::error::Error + Send + Sync + 'stat
     Error::new(ErrorKind::Config, format!("{what} cannot be used")).with_source(source)
 }
 
-/// Takes every certificate; the server must still own the key of the one it shows.
+/// Accepts every certificate; the signatures of the handshake are still checked, so the server must own
+/// the key of the certificate it shows.
 #[derive(Debug)]
 struct AcceptAny {
     algorithms: WebPkiSupportedAlgorithms,

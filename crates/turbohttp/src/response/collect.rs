@@ -15,7 +15,7 @@ use memmap2::MmapMut;
 use turbohttp_core::admission::Outcome;
 
 use super::Response;
-use crate::body::Received;
+use crate::body::ResponseBody;
 use crate::error::Result;
 use crate::limits::{COLLECT_FIRST_BYTES_MAX, COLLECT_PAGES_BYTES_MIN};
 
@@ -132,16 +132,16 @@ impl Response {
         cx: &mut TaskContext<'_>,
         body: &mut Collected,
     ) -> Poll<Result<bool>> {
-        let (received, receipt) = self.context.receive();
-        let Received::Live(incoming) = received else {
+        let (received, context) = self.context.receive();
+        let ResponseBody::Live(source) = received else {
             return Poll::Ready(Ok(false));
         };
-        let remaining = match incoming.remaining() {
+        let remaining = match source.remaining() {
             Some(remaining) if remaining > 0 => remaining as usize,
             _ => return Poll::Ready(Ok(false)),
         };
         let read = body.fill(remaining, |out, room| {
-            incoming.poll_read_into(cx, receipt, out, room)
+            source.poll_read_into(cx, context, out, room)
         });
         match read {
             None => Poll::Ready(Ok(false)),

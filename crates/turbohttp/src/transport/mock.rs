@@ -58,6 +58,7 @@ pub struct MockReply {
     status: StatusCode,
     fields: Arc<[(String, Vec<u8>)]>,
     body: Bytes,
+    is_streamed: bool,
     delay: Duration,
     failure: Option<(ErrorKind, &'static str)>,
 }
@@ -69,6 +70,7 @@ impl MockReply {
             status,
             fields: Arc::new([]),
             body: Bytes::new(),
+            is_streamed: false,
             delay: Duration::ZERO,
             failure: None,
         }
@@ -94,6 +96,14 @@ impl MockReply {
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> MockReply {
         self.body = body.into();
+        self
+    }
+
+    /// Makes the body count as still on a connection: the response holds its permit until the body has
+    /// been read or the response is dropped.
+    #[must_use]
+    pub fn streamed(mut self) -> MockReply {
+        self.is_streamed = true;
         self
     }
 
@@ -223,7 +233,10 @@ impl MockReply {
         if let Some((kind, message)) = self.failure {
             return Err(request.context.explain(Error::new(kind, message)));
         }
-        let mut response = request.respond(self.status, self.body);
+        let mut response = match self.is_streamed {
+            false => request.respond(self.status, self.body),
+            true => request.respond_streamed(self.status, self.body),
+        };
         for (name, value) in &*self.fields {
             response.push_header(name, value);
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use turbohttp::{Error, ErrorKind, Request, Response, Result, StatusCode, Transport};
 
 /// `/ms/N` answers after N milliseconds, `/never` never, `/fail` fails, `/panic` panics; everything
-/// else answers at once. The body is the path.
+/// else answers at once. The body is the path, and holds its permit until it has been read.
 #[derive(Clone, Default)]
 pub(crate) struct Lab {
     book: Arc<Mutex<Book>>,
@@ -85,7 +85,7 @@ impl Transport for Lab {
             Some("panic") => panic!("as asked"),
             _ => {}
         }
-        Ok(request.respond(StatusCode::OK, inside.path.clone()))
+        Ok(request.respond_streamed(StatusCode::OK, inside.path.clone()))
     }
 
     fn close(&self) -> Result<()> {

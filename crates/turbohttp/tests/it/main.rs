@@ -14,6 +14,7 @@ mod budget;
 mod cancel;
 mod client;
 mod defaults;
+mod delivery;
 mod elsewhere;
 mod flood;
 mod forgotten;

@@ -55,7 +55,7 @@ async fn open_at(server: &Server, count: u64) {
 async fn newest_idle_connection_is_used_first() {
     let server = server();
     let client = TestClient::new();
-    let url = server.url("/bytes/1000");
+    let url = server.url("/bytes/300000");
     let held = hold(&client, &url, 4).await;
     assert_eq!(held.iter().map(id).collect::<HashSet<_>>().len(), 4, "K1");
     let mut ids = release(held).await;
@@ -77,7 +77,7 @@ async fn newest_idle_connection_is_used_first() {
 async fn idle_connections_of_an_origin_are_capped() {
     let server = server();
     let client = TestClient::with(|it| it.limits(Limits::default().idle_per_origin(2)));
-    let url = server.url("/bytes/1000");
+    let url = server.url("/bytes/300000");
     let ids = release(hold(&client, &url, 5).await).await;
     assert_eq!((client.net().idle, client.net().closed), (2, 3));
     open_at(&server, 2).await;
@@ -92,7 +92,7 @@ async fn idle_connections_are_capped_in_total() {
     let client = TestClient::with(|it| it.limits(Limits::default().idle_total(4)));
     let mut held = Vec::new();
     for server in &servers {
-        held.extend(hold(&client, &server.url("/bytes/1000"), 2).await);
+        held.extend(hold(&client, &server.url("/bytes/300000"), 2).await);
     }
     release(held).await;
     assert_eq!((client.net().idle, client.net().closed), (4, 2));

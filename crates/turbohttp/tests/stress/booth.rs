@@ -162,7 +162,8 @@ pub(crate) fn reply(order: &Order, fails: bool, pace: Pace) -> MockReply {
     let failure = MockReply::failure(ErrorKind::Transport, ON_PURPOSE);
     let answer = || {
         let reply = MockReply::new(StatusCode::OK).header(ID, order.id.to_string());
-        reply.body(order.body())
+        // Streamed, as an unread answer is to hold its permit.
+        reply.body(order.body()).streamed()
     };
     match order.act {
         _ if fails => failure.delay(delay(1)),

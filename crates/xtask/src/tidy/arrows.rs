@@ -272,7 +272,7 @@ mod tests {
                 "pub use client::{Client, Stats};\npub use error::Error;\n",
             ),
             plant(
-                "crates/turbohttp/src/net/h1.rs",
+                "crates/turbohttp/src/net/h1/mod.rs",
                 "use crate::error::Error;\nuse crate::middleware::Stack;\n",
             ),
             plant(
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                "crates/turbohttp/src/net/h1.rs:2: net names middleware::Stack, a layer above",
+                "crates/turbohttp/src/net/h1/mod.rs:2: net names middleware::Stack, a layer above",
                 "crates/turbohttp/src/body.rs:1: body names client::Client, a layer above",
                 "crates/turbohttp/src/url.rs:1: url names net::Tls, a layer above",
                 "crates/turbohttp/src/url.rs:1: url names net::NetStats, a layer above",

@@ -1,4 +1,4 @@
-//! The body of a response: read, decoded and lent out by the connection itself.
+//! The body of a response that is still on its connection: read, decoded and lent out from its buffer.
 
 use std::io;
 use std::pin::pin;
@@ -11,25 +11,26 @@ use turbohttp_core::h1::body::Framing;
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::timeline::{Phase, Timeline};
 
-use super::Connection;
-use crate::body::{Incoming, Receipt};
+use super::{Connection, Stage};
+use crate::body::buffer::SpareBuffer;
+use crate::body::{BodyContext, BodySource};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
-impl Incoming for Connection {
+impl BodySource for Connection {
     fn poll_chunk(
         &mut self,
         cx: &mut TaskContext<'_>,
-        mut receipt: Receipt<'_>,
+        mut context: BodyContext<'_>,
     ) -> Poll<Result<bool>> {
-        let next = ready!(self.poll_next(cx, &mut receipt));
+        let next = ready!(self.poll_next(cx, &mut context));
         Poll::Ready(match next {
             Ok(true) => Ok(true),
             Ok(false) => {
-                self.body_ended(receipt.timeline);
+                self.body_ended(context.timeline);
                 Ok(false)
             }
-            Err(error) => Err(self.body_failed(error, receipt.timeline)),
+            Err(error) => Err(self.body_failed(error, context.timeline)),
         })
     }
 
@@ -44,7 +45,7 @@ impl Incoming for Connection {
     fn poll_read_into(
         &mut self,
         cx: &mut TaskContext<'_>,
-        mut receipt: Receipt<'_>,
+        mut context: BodyContext<'_>,
         out: &mut dyn BufMut,
         room: usize,
     ) -> Option<Poll<Result<()>>> {
@@ -58,15 +59,15 @@ impl Incoming for Connection {
         if most == 0 {
             return None;
         }
-        let read = self.poll_direct(cx, &mut receipt, out, most);
-        Some(read.map(|read| read.map_err(|error| self.body_failed(error, receipt.timeline))))
+        let read = self.poll_direct(cx, &mut context, out, most);
+        Some(read.map(|read| read.map_err(|error| self.body_failed(error, context.timeline))))
     }
 
-    fn finish(mut self: Box<Self>, head: &mut ResponseHead) {
-        // What has already arrived costs nothing to take off: a body that is whole in the buffer
-        // does not cost its connection.
+    fn finish(mut self: Box<Self>, head: &mut ResponseHead, spare: &mut SpareBuffer) {
+        // What has already arrived costs nothing to take off: a body whose rest is in the buffer does
+        // not cost its connection.
         while let Ok(Some(true)) = self.decode(head) {}
-        self.go_home();
+        self.return_to_pool(spare);
     }
 }
 
@@ -95,7 +96,7 @@ impl Connection {
     }
 
     fn body_ended(&mut self, timeline: &mut Timeline) {
-        if self.read_since_head {
+        if self.stage == Stage::BodyRead {
             self.since = clock::now();
             timeline.lap(Phase::Receive, self.since);
         } else {
@@ -105,18 +106,18 @@ impl Connection {
 
     /// Notes a read of the body, or what went wrong with it. A body that flows never waits, so the
     /// time of the request is looked at here.
-    fn body_read(&mut self, read: io::Result<usize>, receipt: &Receipt<'_>) -> Result<()> {
+    fn body_read(&mut self, read: io::Result<usize>, context: &BodyContext<'_>) -> Result<()> {
         match read {
             Ok(0) => Ok(self.exchange.decoder_mut().end_of_stream()?),
             Ok(_) => {
-                self.read_since_head = true;
-                self.waiting = false;
-                match receipt.time.deadline {
-                    Some(deadline) if deadline <= clock::now() => Err(request_timeout(receipt)),
+                self.stage = Stage::BodyRead;
+                match context.time.deadline {
+                    Some(deadline) if deadline <= clock::now() => Err(request_timeout(context)),
                     _ => Ok(()),
                 }
             }
-            // A TLS session that ends without its close_notify was cut by somebody.
+            // A TLS session that ends without close_notify may have been cut on the way: its end is no
+            // end of a body (RFC 8446 section 6.1).
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 let message = "connection was cut inside the body";
                 Err(Error::new(ErrorKind::Truncated, message).with_source(error))
@@ -129,24 +130,30 @@ impl Connection {
         }
     }
 
-    fn poll_body_timer(&mut self, cx: &mut TaskContext<'_>, receipt: &Receipt<'_>) -> Poll<Error> {
-        if !std::mem::replace(&mut self.waiting, true) {
+    fn poll_body_timer(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        context: &BodyContext<'_>,
+    ) -> Poll<Error> {
+        // A call that is repeated goes on with the wait of the one before.
+        if self.stage != Stage::BodyAwaited {
+            self.stage = Stage::BodyAwaited;
             self.timer.set(
                 clock::now(),
-                receipt.time.timeouts().body,
-                receipt.time.deadline,
+                context.time.timeouts().body,
+                context.time.deadline,
             );
         }
         ready!(self.timer.poll_expired(cx, &self.runtime));
-        let deadline = receipt.time.deadline;
+        let deadline = context.time.deadline;
         let is_request = deadline.is_some_and(|deadline| deadline <= clock::now());
         Poll::Ready(if is_request {
-            request_timeout(receipt)
+            request_timeout(context)
         } else {
             Error::timeout(
                 Phase::Receive,
                 "waiting for more of the body",
-                receipt.time.timeouts().body,
+                context.time.timeouts().body,
             )
         })
     }
@@ -161,15 +168,24 @@ impl Connection {
     fn poll_next(
         &mut self,
         cx: &mut TaskContext<'_>,
-        receipt: &mut Receipt<'_>,
+        context: &mut BodyContext<'_>,
     ) -> Poll<Result<bool>> {
+        if let Stage::BodyAhead(fault) = self.stage {
+            self.stage = fault.map_or(Stage::Body, Stage::BodyBroken);
+            if !self.chunk.is_empty() {
+                return Poll::Ready(Ok(true));
+            }
+        }
+        if let Stage::BodyBroken(fault) = self.stage {
+            return Poll::Ready(Err(fault.into()));
+        }
         loop {
-            if let Some(ready) = self.decode(receipt.head)? {
+            if let Some(ready) = self.decode(context.head)? {
                 return Poll::Ready(Ok(ready));
             }
-            match self.poll_fill(cx) {
-                Poll::Ready(read) => self.body_read(read, receipt)?,
-                Poll::Pending => return self.poll_body_timer(cx, receipt).map(Err),
+            match self.poll_fill(cx, context.spare) {
+                Poll::Ready(read) => self.body_read(read, context)?,
+                Poll::Pending => return self.poll_body_timer(cx, context).map(Err),
             }
         }
     }
@@ -178,7 +194,7 @@ impl Connection {
     fn poll_direct(
         &mut self,
         cx: &mut TaskContext<'_>,
-        receipt: &mut Receipt<'_>,
+        context: &mut BodyContext<'_>,
         out: &mut dyn BufMut,
         most: usize,
     ) -> Poll<Result<()>> {
@@ -189,14 +205,14 @@ impl Connection {
                 if let Ok(length) = read {
                     self.exchange.decoder_mut().take(length as u64);
                 }
-                Poll::Ready(self.body_read(read, receipt))
+                Poll::Ready(self.body_read(read, context))
             }
-            Poll::Pending => self.poll_body_timer(cx, receipt).map(Err),
+            Poll::Pending => self.poll_body_timer(cx, context).map(Err),
         }
     }
 }
 
 #[cold]
-fn request_timeout(receipt: &Receipt<'_>) -> Error {
-    Error::timeout(Phase::Receive, "the request", receipt.time.allowed())
+fn request_timeout(context: &BodyContext<'_>) -> Error {
+    Error::timeout(Phase::Receive, "the request", context.time.allowed())
 }

@@ -62,7 +62,7 @@ async fn callers_and_jobs_share_the_limits_of_a_host() {
 
 #[tokio::test(start_paused = true)]
 async fn a_permit_lives_until_the_body_has_ended_and_the_worker_does_not() {
-    let mock = MockTransport::new(reply(0));
+    let mock = MockTransport::new(reply(0).streamed());
     let client = client(&mock, Limits::default().per_host(1));
     let options = QueueOptions::default().workers(1).streamed(true);
     let queue = RequestQueue::new(&client, options).unwrap();

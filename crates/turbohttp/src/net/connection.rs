@@ -1,0 +1,128 @@
+//! One connection to a server, whatever protocol it speaks, and the route that it was made for.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Instant;
+
+use hashbrown::Equivalent;
+use turbohttp_core::origin::Origin;
+
+use super::Shared;
+use super::connect::{Connected, Protocol};
+use super::h1;
+use crate::context::Context;
+use crate::error::Result;
+
+/// How requests reach an origin: the key of connections. Two requests share connections if and only if
+/// their routes are equal.
+///
+/// Today the origin alone decides. What else comes to decide, such as a proxy or a choice of TLS
+/// settings, is a further field here and in [`RouteKey`], and takes part in both `Hash` and equality.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) origin: Origin,
+}
+
+/// A [`Route`] as a request has it: borrowed, so that a lookup in the pool allocates nothing and counts
+/// no reference.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RouteKey<'a> {
+    pub(crate) origin: &'a Origin,
+}
+
+impl RouteKey<'_> {
+    pub(crate) fn to_route(self) -> Route {
+        Route {
+            origin: self.origin.clone(),
+        }
+    }
+}
+
+// An origin was hashed when it was made, and gives that hash as its only write; the two impls must agree.
+impl Hash for Route {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.origin.hash(state);
+    }
+}
+
+impl Hash for RouteKey<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.origin.hash(state);
+    }
+}
+
+impl Equivalent<Route> for RouteKey<'_> {
+    fn equivalent(&self, route: &Route) -> bool {
+        *self.origin == route.origin
+    }
+}
+
+/// A connection that a request has checked out.
+///
+/// A protocol is a variant, with one arm in each of the operations below. Those of a protocol that
+/// carries many requests at once act on its one request: [`begin`](Connection::begin) opens a stream,
+/// dropping the value resets that stream, and the connection itself stays in the pool.
+pub(crate) enum Connection {
+    H1(Box<h1::Connection>),
+}
+
+impl Connection {
+    /// A connection that was just made, checked out.
+    pub(crate) fn new(
+        connected: Connected,
+        route: Route,
+        now: Instant,
+        shared: &Arc<Shared>,
+    ) -> Connection {
+        match connected.protocol {
+            Protocol::Http1 => Connection::H1(h1::Connection::new(connected, route, now, shared)),
+        }
+    }
+
+    /// Puts a request into the connection, and the connection's number and addresses into the context.
+    ///
+    /// # Errors
+    ///
+    /// A request that cannot be written; the connection is in its pool again then.
+    #[inline]
+    pub(crate) fn begin(self, context: &mut Context, is_reused: bool) -> Result<Connection> {
+        let Connection::H1(mut connection) = self;
+        if let Err(error) = connection.begin(context) {
+            connection.return_to_pool(&mut context.spare);
+            return Err(error);
+        }
+        context.addresses = Some(connection.addresses());
+        context.timeline.set_connection(connection.id(), is_reused);
+        context.timeline.count_attempt();
+        Ok(Connection::H1(connection))
+    }
+
+    /// Sends the request and receives the final head of its response.
+    #[inline]
+    pub(crate) fn poll_round_trip(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        context: &mut Context,
+    ) -> Poll<Result<()>> {
+        match self {
+            Connection::H1(connection) => connection.poll_round_trip(cx, context),
+        }
+    }
+
+    /// Makes what follows the head the body of the response in `context`. The connection goes along,
+    /// unless the body has already arrived whole.
+    #[inline]
+    pub(crate) fn deliver(self, context: &mut Context) {
+        match self {
+            Connection::H1(connection) => connection.deliver(context),
+        }
+    }
+
+    /// Whether not one byte of the request left, so that it can be sent again whatever it is.
+    pub(crate) fn sent_nothing(&self) -> bool {
+        match self {
+            Connection::H1(connection) => connection.sent_nothing(),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! HTTP/1.1 on one connection: core's exchange driven over a stream. `round_trip.rs` goes to the head of
+//! the response, `body.rs` on from there. The request's own future writes and reads.
+//!
+//! There is no task and no channel per connection. A future that is dropped drops its connection,
+//! which closes it; only a connection whose exchange is over goes back to the pool.
+//!
+//! ```text
+//!            begin                first byte              final head
+//!  Idle ──────────────> Unanswered ────────> Answered ──────────────┬─────> Body <──────┐
+//!   ^                                                               │        │ wait     │ read
+//!   │                                                               │        v          │
+//!   ├── the whole body had arrived: deliver ────────────────────────┤   BodyAwaited ──> BodyRead
+//!   │                                                               └─> BodyAhead ──> Body, BodyBroken
+//!   └── the body has ended: return_to_pool
+//! ```
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::runtime;
+use turbohttp_core::h1::encode::{self, DefaultFields, RequestHead};
+use turbohttp_core::h1::{CloseReason, ContentSource, Exchange, ParseError, Reuse};
+use turbohttp_core::origin::Origin;
+
+use super::Shared;
+use super::connect::Connected;
+use super::connection::Route;
+use super::counters::Counters;
+use super::stream::{Peeked, Stream};
+use super::timer::Timer;
+use crate::body::buffer::{ReadBuffer, SpareBuffer};
+use crate::body::{Outgoing, ResponseBody};
+use crate::clock;
+use crate::context::{Addresses, Context};
+use crate::error::Result;
+use crate::limits::{INLINE_BODY_BYTES_MAX, OUTPUT_KEPT_BYTES_MAX};
+
+mod body;
+mod round_trip;
+
+const CHECKED_OUT: &str = "a connection in use knows its pool";
+
+/// How long a connection may have been idle before the system is asked for its health: short beside
+/// what a server needs to close it, long beside the pause between two requests under load.
+const ASK_AFTER: Duration = Duration::from_millis(1);
+
+/// What is known of an idle connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// Nothing has happened on it: no byte, no end, no error.
+    Idle,
+    /// It was closed, has failed, or has sent what belongs to no response.
+    Unusable,
+    /// TLS records have arrived, which need not be data: [`Connection::drain_tls`] tells.
+    TlsRecords,
+}
+
+/// How far the response of the exchange has got. The request has stages of its own, in core's sending
+/// half: a response may be at any of these while its request is still being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// There is no exchange.
+    Idle,
+    /// No byte of a response has arrived: a failure now may be answered by sending the request again.
+    Unanswered,
+    /// Some byte has arrived, possibly of an interim response only.
+    Answered,
+    /// The final head has arrived, and nothing was read since: what the body has was read with the head.
+    Body,
+    /// As `Body`, and what was decoded together with the head has not been handed out; then comes the
+    /// fault, if there is one.
+    BodyAhead(Option<ParseError>),
+    /// What was decoded together with the head has been handed out, and this is wrong with the bytes
+    /// behind it.
+    BodyBroken(ParseError),
+    /// A read of the body is awaited, and the timer runs. In all other stages of the body the caller
+    /// takes its time, which is not the server's.
+    BodyAwaited,
+    /// Bytes were read after those of the head, so the end of the body has an instant of its own.
+    BodyRead,
+}
+
+/// A connection that speaks HTTP/1.1, and the exchange that is going on.
+pub(crate) struct Connection {
+    stream: Stream,
+    route: Route,
+    addresses: Addresses,
+    /// What the heads of its requests have in common.
+    head_template: Box<[u8]>,
+    id: u64,
+    opened_at: Instant,
+    /// The runtime whose reactor the socket is registered with: only there do events wake a task.
+    runtime: runtime::Handle,
+    /// The transport whose pool it returns to; `None` in the pool, which would keep itself alive.
+    shared: Option<Arc<Shared>>,
+    counters: Arc<Counters>,
+
+    exchange: Exchange,
+    stage: Stage,
+    input: ReadBuffer,
+    timer: Timer,
+    /// The slice of the body that is lent out, and what is consumed when the next one is asked for.
+    chunk: Range<usize>,
+    chunk_consumed: usize,
+    /// What made the stream take no more of the request.
+    write_failure: Option<io::Error>,
+    /// The last moment that is known: when the request began, its head arrived, or its body ended.
+    since: Instant,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        connected: Connected,
+        route: Route,
+        now: Instant,
+        shared: &Arc<Shared>,
+    ) -> Box<Connection> {
+        Box::new(Connection {
+            stream: connected.stream,
+            addresses: connected.addresses,
+            head_template: shared.defaults.head_template(route.origin.authority()),
+            route,
+            id: shared.counters.opened(),
+            opened_at: now,
+            runtime: runtime::Handle::current(),
+            shared: Some(shared.clone()),
+            counters: shared.counters.clone(),
+            exchange: Exchange::new(false, false, shared.head_limits),
+            stage: Stage::Idle,
+            input: ReadBuffer::new(),
+            timer: Timer::default(),
+            chunk: 0..0,
+            chunk_consumed: 0,
+            write_failure: None,
+            since: now,
+        })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
+    }
+
+    pub(crate) fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Notes that it was checked out of the pool of `shared`.
+    #[inline]
+    pub(crate) fn checked_out(&mut self, shared: &Arc<Shared>) {
+        self.shared = Some(shared.clone());
+    }
+
+    /// Since when it has been idle, if it is.
+    pub(crate) fn since(&self) -> Instant {
+        self.since
+    }
+
+    pub(crate) fn opened_at(&self) -> Instant {
+        self.opened_at
+    }
+
+    pub(crate) fn runtime(&self) -> runtime::Id {
+        self.runtime.id()
+    }
+
+    /// Whether it can be used again, as far as is known at this end.
+    ///
+    /// A connection that was used a moment ago is judged by what the reactor has reported, which costs no
+    /// system call; for one that has been idle for longer the system is asked.
+    #[inline]
+    pub(crate) fn health(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Health {
+        if !self.stream.is_idle_so_far(cx) {
+            return Health::Unusable;
+        }
+        if now < self.since + ASK_AFTER {
+            return Health::Idle;
+        }
+        match self.stream.peek() {
+            Peeked::Nothing => Health::Idle,
+            Peeked::Something => Health::Unusable,
+            Peeked::Records => Health::TlsRecords,
+        }
+    }
+
+    /// Takes in the TLS records that have arrived; gives the connection back if they were no data and no
+    /// end.
+    pub(crate) async fn drain_tls(mut self: Box<Self>) -> Option<Box<Self>> {
+        self.stream.drain_tls().await.then_some(self)
+    }
+
+    /// Whether not one byte of the request left, so that it can be sent again whatever it is.
+    pub(crate) fn sent_nothing(&self) -> bool {
+        self.exchange.send_half().sent_bytes() == 0
+    }
+
+    /// Begins an exchange: writes the head into the output buffer. A request that cannot be written
+    /// leaves the connection as it was.
+    #[inline]
+    pub(crate) fn begin(&mut self, context: &mut Context) -> Result<()> {
+        let shared = self.shared.as_ref().expect(CHECKED_OUT);
+        let (origin, template) = (&self.route.origin, &self.head_template);
+        let head = request_head(context, origin, &shared.defaults, template);
+        let content = match &context.body.0 {
+            Outgoing::Empty | Outgoing::Bytes(_) => ContentSource::Slice,
+            Outgoing::Stream { .. } => ContentSource::Pieces,
+        };
+        self.exchange.begin(&head, content)?;
+        if let Outgoing::Bytes(bytes) = &context.body.0
+            && bytes.len() <= INLINE_BODY_BYTES_MAX
+        {
+            self.exchange.send_half_mut().inline(bytes);
+        }
+        self.stage = Stage::Unanswered;
+        self.since = context.began.unwrap_or_else(clock::now);
+        self.timer.set(
+            self.since,
+            context.time.timeouts().body,
+            context.time.deadline,
+        );
+        Ok(())
+    }
+
+    /// Makes what follows the head the body of the response. A body that has arrived whole takes the read
+    /// buffer along, and the connection returns to the pool at once; so it does without a body.
+    #[inline]
+    pub(crate) fn deliver(mut self: Box<Self>, context: &mut Context) {
+        if self.exchange.is_done() {
+            return self.return_to_pool(&mut context.spare);
+        }
+        if self.exchange.may_hold_rest(self.input.filled()) {
+            let input = self.input.filled_mut();
+            let all = self.exchange.decode_all(input, &mut context.head);
+            let surplus = self.input.len() - all.consumed;
+            if all.error.is_none() && self.exchange.is_done() {
+                if let Some(body) = self.input.take_body(all.data) {
+                    context.received = ResponseBody::Buffered(body);
+                }
+                return self.end_exchange(surplus);
+            }
+            // Not whole after all: the caller gets what there is, and then the rest or the error.
+            self.chunk = all.data;
+            self.chunk_consumed = all.consumed;
+            self.stage = Stage::BodyAhead(all.error);
+            if all.error.is_some() {
+                // The decoder stopped inside the fault: whatever it would make of the rest is no message.
+                self.exchange.close_because(CloseReason::Failed);
+            }
+        }
+        context.received = ResponseBody::Live(self);
+    }
+
+    #[inline]
+    fn poll_fill(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        spare: &mut SpareBuffer,
+    ) -> Poll<io::Result<usize>> {
+        let shared = self.shared.as_ref().expect(CHECKED_OUT);
+        self.stream
+            .poll_fill(cx, &mut self.input, &shared.buffers, spare)
+    }
+
+    /// Ends the exchange: back to the pool if the connection can serve another request, otherwise closed.
+    #[inline]
+    pub(crate) fn return_to_pool(mut self: Box<Self>, spare: &mut SpareBuffer) {
+        let surplus = self.input.len();
+        self.input.release(spare);
+        self.end_exchange(surplus);
+    }
+
+    /// [`return_to_pool`](Connection::return_to_pool) without its read buffer, which had `surplus` bytes
+    /// that belong to no response.
+    #[inline]
+    fn end_exchange(mut self: Box<Self>, surplus: usize) {
+        let reuse = self.exchange.reuse(surplus);
+        self.exchange.send_half_mut().release(OUTPUT_KEPT_BYTES_MAX);
+        self.stage = Stage::Idle;
+        self.chunk = 0..0;
+        self.chunk_consumed = 0;
+        if reuse == Reuse::Keep
+            && let Some(shared) = self.shared.take()
+        {
+            shared.pool.return_exclusive(&shared, self);
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.counters.closed();
+    }
+}
+
+/// Whether the request can be written at all, before a connection is made for it.
+pub(super) fn check_head(
+    context: &Context,
+    origin: &Origin,
+    defaults: &DefaultFields,
+) -> Result<()> {
+    let template = defaults.head_template(origin.authority());
+    let head = request_head(context, origin, defaults, &template);
+    encode::request_head(&mut Vec::new(), &head)?;
+    Ok(())
+}
+
+/// The parts of a request that go into its head.
+#[inline]
+fn request_head<'a>(
+    context: &'a Context,
+    origin: &'a Origin,
+    defaults: &'a DefaultFields,
+    head_template: &'a [u8],
+) -> RequestHead<'a> {
+    RequestHead {
+        method: &context.method,
+        target: context.url.target(),
+        authority: origin.authority(),
+        headers: &context.headers,
+        defaults,
+        head_template,
+        body: context.body.length(),
+        expect_continue: context.expect_continue,
+    }
+}

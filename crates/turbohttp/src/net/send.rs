@@ -1,0 +1,245 @@
+//! Sending one request: check a connection out or make one, drive one exchange on it, deliver the body.
+//!
+//! This is the loop of the network: [`NetSend::poll`](Future::poll).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Instant;
+
+use http::Method;
+use tokio::runtime;
+
+use super::NetTransport;
+use super::connection::{Connection, RouteKey};
+use super::h1;
+use super::pool::CheckedOut;
+use crate::clock;
+use crate::config::Settings;
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::request::Request;
+use crate::response::Response;
+
+/// The future of [`NetTransport::send`](crate::Transport::send).
+///
+/// Written by hand, as every request carries it through the futures around it: what only some requests
+/// need is boxed, and all the rest is kept in the context and in the connection.
+///
+/// A request waits for one of two things: for its round trip, if it has a connection, or for its
+/// connection. They follow one another, except that a round trip on a connection that was used before
+/// may lead back to a new one.
+pub(crate) struct NetSend<'a> {
+    net: &'a NetTransport,
+    // Before the request: fields are dropped in this order, and the connection is to be closed before
+    // the context is in its pool again.
+    acquire: Option<Acquire<'a>>,
+    connection: Option<Connection>,
+    /// `None` while a connection is made, which takes it along, and at the end.
+    request: Option<Request>,
+}
+
+/// How a connection is obtained where the pool has none that can be used as it is.
+enum Acquire<'a> {
+    /// An idle connection has TLS records to take in: only then is its health known.
+    DrainTls(Boxed<'a, Option<Box<h1::Connection>>>),
+    Connect(Boxed<'a, (Request, Result<Connection>)>),
+}
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+const REQUEST_HELD: &str = "a request is here unless its connection is being made";
+
+impl<'a> NetSend<'a> {
+    #[inline]
+    pub(crate) fn new(net: &'a NetTransport, request: Request) -> NetSend<'a> {
+        NetSend {
+            net,
+            acquire: None,
+            connection: None,
+            request: Some(request),
+        }
+    }
+
+    /// Obtains a connection, and puts the request into it.
+    fn poll_connection(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+        loop {
+            match &mut self.acquire {
+                None => {
+                    if let Some(connection) = self.check_out(cx)? {
+                        return Poll::Ready(self.begin(connection, true));
+                    }
+                }
+                Some(Acquire::DrainTls(draining)) => {
+                    let connection = ready!(draining.as_mut().poll(cx));
+                    self.acquire = None;
+                    if let Some(connection) = connection {
+                        return Poll::Ready(self.begin(Connection::H1(connection), true));
+                    }
+                }
+                Some(Acquire::Connect(connecting)) => {
+                    let (request, connected) = ready!(connecting.as_mut().poll(cx));
+                    self.acquire = None;
+                    self.request = Some(request);
+                    return Poll::Ready(self.begin(connected?, false));
+                }
+            }
+        }
+    }
+
+    /// The newest idle connection of the route that is healthy; without one, `acquire` is set.
+    #[inline]
+    fn check_out(&mut self, cx: &mut TaskContext<'_>) -> Result<Option<Connection>> {
+        let net = self.net;
+        let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
+        let now = began(context, &net.shared.settings);
+        let Some(origin) = context.url.origin() else {
+            return Err(Error::new(ErrorKind::Url, "request has no URL"));
+        };
+        // Outside a runtime no socket would report an event; connecting says so in its error.
+        if let Ok(here) = runtime::Handle::try_current() {
+            let route = RouteKey { origin };
+            match net
+                .shared
+                .pool
+                .check_out(&net.shared, route, here.id(), cx, now)
+            {
+                Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
+                Some(CheckedOut::TlsRecords(connection)) => {
+                    self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
+                    return Ok(None);
+                }
+                None => {}
+            }
+        }
+        self.connect();
+        Ok(None)
+    }
+
+    /// Making a connection is the cold path.
+    #[cold]
+    fn connect(&mut self) {
+        let request = self.request.take().expect(REQUEST_HELD);
+        self.acquire = Some(Acquire::Connect(Box::pin(connect(self.net, request))));
+    }
+
+    #[inline]
+    fn begin(&mut self, connection: Connection, is_reused: bool) -> Result<()> {
+        let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
+        self.connection = Some(connection.begin(context, is_reused)?);
+        Ok(())
+    }
+
+    /// Decides what follows a round trip that failed: the request is sent once more, or the error is
+    /// returned.
+    #[cold]
+    fn failed(&mut self, connection: Connection, error: Error) -> Result<()> {
+        let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
+        let may_be_sent_again = context.timeline.is_connection_reused()
+            && error.is_retryable()
+            && can_be_sent_again(context, &connection);
+        if !may_be_sent_again {
+            return Err(error);
+        }
+        drop(connection);
+        self.net.shared.counters.replayed();
+        context.head.reset();
+        context.began = Some(clock::now());
+        // Not the pool again: its other idle connections may have died in the same moment.
+        self.connect();
+        Ok(())
+    }
+
+    fn poll_round_trip(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Connection>> {
+        loop {
+            if let (Some(connection), Some(request)) = (&mut self.connection, &mut self.request) {
+                let done = ready!(connection.poll_round_trip(cx, &mut request.context));
+                let connection = self.connection.take().expect("just looked at");
+                match done {
+                    Ok(()) => return Poll::Ready(Ok(connection)),
+                    Err(error) => self.failed(connection, error)?,
+                }
+            }
+            ready!(self.poll_connection(cx))?;
+        }
+    }
+}
+
+impl Future for NetSend<'_> {
+    type Output = Result<Response>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
+        let sent = ready!(self.poll_round_trip(cx));
+        let mut request = self.request.take().expect(REQUEST_HELD);
+        let context = &mut *request.context;
+        match sent {
+            Ok(connection) => connection.deliver(context),
+            Err(error) => {
+                let error = error.with_timeline(&context.timeline);
+                return Poll::Ready(Err(match context.url.origin() {
+                    Some(origin) => error.at(origin),
+                    None => error,
+                }));
+            }
+        }
+        Poll::Ready(Ok(Response::new(request)))
+    }
+}
+
+/// Makes a connection for `request`, which travels along.
+async fn connect(net: &NetTransport, mut request: Request) -> (Request, Result<Connection>) {
+    let origin = request.origin().clone();
+    let route = RouteKey { origin: &origin }.to_route();
+    let context = &mut *request.context;
+    // A request that cannot be written is refused before a connection is made for it.
+    let connected = match h1::check_head(context, &origin, &net.shared.defaults) {
+        Ok(()) => net.shared.connector.connect(context, &route).await,
+        Err(error) => Err(error),
+    };
+    let connection = connected.map(|connected| {
+        let now = clock::now();
+        context.began = Some(now);
+        Connection::new(connected, route, now, &net.shared)
+    });
+    (request, connection)
+}
+
+/// When the network's part of a request begins: with the request, unless a middleware came first or
+/// there is no client.
+#[inline]
+fn began(context: &mut Context, settings: &Settings) -> Instant {
+    match context.began {
+        Some(began) => began,
+        None => begin_here(context, settings),
+    }
+}
+
+#[cold]
+fn begin_here(context: &mut Context, settings: &Settings) -> Instant {
+    let now = clock::now();
+    context.began = Some(now);
+    if context.time.settings.is_some() {
+        // The time in a middleware belongs to no phase.
+        context.timeline.end(now);
+        return now;
+    }
+    // No client has sent it: the transport's own options hold.
+    if !context.timeline.has_begun() {
+        context.timeline.begin(now);
+    }
+    context.time.settings = Some(*settings);
+    let limit = context.time.timeout.or(settings.timeouts.request);
+    let own = limit.and_then(|limit| now.checked_add(limit));
+    context.time.deadline = context.time.deadline.or(own);
+    now
+}
+
+/// Whether a request that got no answer may be sent again: if nothing of it was sent, or if its method
+/// has the same effect when it is done twice (RFC 9110 section 9.2.2).
+fn can_be_sent_again(context: &Context, connection: &Connection) -> bool {
+    let is_idempotent = matches!(
+        context.method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
+    );
+    (is_idempotent || connection.sent_nothing()) && context.body.can_be_sent_again()
+}
