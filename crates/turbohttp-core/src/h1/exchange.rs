@@ -158,7 +158,23 @@ impl Exchange {
     ///
     /// An error ends the body behind the data that was found before it; the exchange must not be asked
     /// to decode any further then.
+    #[inline]
     pub fn decode_all(&mut self, input: &mut [u8], head: &mut ResponseHead) -> DecodedAll {
+        let Framing::Length(_) = self.framing else {
+            return self.decode_all_steps(input, head);
+        };
+        let remaining = self.remaining().unwrap_or_default();
+        // The smaller of the two fits a usize.
+        let length = remaining.min(input.len() as u64) as usize;
+        self.decoder.take(length as u64);
+        DecodedAll {
+            consumed: length,
+            data: 0..length,
+            error: None,
+        }
+    }
+
+    fn decode_all_steps(&mut self, input: &mut [u8], head: &mut ResponseHead) -> DecodedAll {
         let mut all = DecodedAll {
             consumed: 0,
             data: 0..0,

@@ -199,6 +199,7 @@ fn blank_line_inside_a_chunk_does_not_end_the_body() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a test has to begin somewhere")]
 fn response_to_a_request_that_is_not_out_costs_the_connection() {
     let (headers, defaults) = (HeaderMap::new(), DefaultFields::default());
     let mut exchange = Exchange::new(false, false, HeadLimits::default());

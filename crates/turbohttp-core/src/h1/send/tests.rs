@@ -6,6 +6,11 @@ use proptest::prelude::*;
 use super::super::encode::DefaultFields;
 use super::*;
 
+#[allow(clippy::disallowed_methods, reason = "a test has to begin somewhere")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 /// A half whose request has this content, announced with this length.
 fn begun(body: BodyLength, content: ContentSource, expect_continue: bool) -> SendHalf {
     let (headers, defaults) = (HeaderMap::new(), DefaultFields::default());
@@ -42,16 +47,16 @@ fn write_out(half: &mut SendHalf, slice: &[u8], most: usize, now: Instant) -> Ve
 
 /// All bytes of a request, one written at a time: pieces are given as they are asked for.
 fn wire_of(half: &mut SendHalf, pieces: &[&[u8]]) -> Result<Vec<u8>, SendError> {
-    let now = Instant::now();
+    let start = now();
     let mut pieces = pieces.iter();
-    let mut wire = write_out(half, &[], 1, now);
+    let mut wire = write_out(half, &[], 1, start);
     while half.next_step() == SendStep::NeedContent {
         match pieces.next() {
             Some(piece) => half.push(piece)?,
             None => half.finish()?,
         }
         if half.next_step() == SendStep::Write {
-            wire.extend(write_out(half, &[], 1, now));
+            wire.extend(write_out(half, &[], 1, start));
         }
     }
     Ok(wire)
@@ -65,7 +70,7 @@ fn content_of(wire: &[u8]) -> &[u8] {
 #[test]
 fn request_without_content_is_over_with_its_head() {
     let mut half = begun(BodyLength::None, ContentSource::Slice, true);
-    let wire = write_out(&mut half, &[], 1, Instant::now());
+    let wire = write_out(&mut half, &[], 1, now());
     assert!(wire.ends_with(b"\r\n\r\n") && half.is_complete());
     assert_eq!(half.sent_bytes(), wire.len() as u64);
     assert_eq!(half.next_step(), SendStep::Over);
@@ -76,7 +81,7 @@ fn slice_is_lent_to_each_write_from_where_the_last_one_ended() {
     let content: Vec<u8> = (0..=255).collect();
     for most in [1, 7, 100, usize::MAX] {
         let mut half = begun(BodyLength::Known(256), ContentSource::Slice, false);
-        let wire = write_out(&mut half, &content, most, Instant::now());
+        let wire = write_out(&mut half, &content, most, now());
         assert_eq!(content_of(&wire), content, "{most} bytes at a time");
         assert!(half.is_complete());
     }
@@ -92,15 +97,15 @@ fn inlined_content_leaves_with_the_head() {
 
 #[test]
 fn content_waits_for_100_continue_whatever_its_source() {
-    let now = Instant::now();
+    let start = now();
     for source in [ContentSource::Slice, ContentSource::Pieces] {
         let mut half = begun(BodyLength::Known(5), source, true);
         if source == ContentSource::Slice {
             half.inline(b"hello");
         }
-        let head = write_out(&mut half, b"hello", 1, now);
+        let head = write_out(&mut half, b"hello", 1, start);
         assert!(head.ends_with(b"expect: 100-continue\r\n\r\n"));
-        assert_eq!(half.next_step(), SendStep::AwaitContinue(now));
+        assert_eq!(half.next_step(), SendStep::AwaitContinue(start));
         assert!(!half.is_over());
         assert!(half.proceed());
         assert!(!half.proceed(), "a second 100 Continue changes nothing");
@@ -108,7 +113,7 @@ fn content_waits_for_100_continue_whatever_its_source() {
             assert_eq!(half.next_step(), SendStep::NeedContent);
             half.push(b"hello").unwrap();
         }
-        let content = write_out(&mut half, b"hello", 1, now + Duration::from_secs(1));
+        let content = write_out(&mut half, b"hello", 1, start + Duration::from_secs(1));
         assert_eq!(content, b"hello");
     }
 }
@@ -180,7 +185,7 @@ proptest! {
     ) {
         let length = BodyLength::Known(content.len() as u64);
         let mut half = begun(length, ContentSource::Slice, false);
-        let wire = write_out(&mut half, &content, most, Instant::now());
+        let wire = write_out(&mut half, &content, most, now());
         prop_assert_eq!(content_of(&wire), &content[..]);
     }
 }
