@@ -1,28 +1,40 @@
-//! Bodies: the content of a request, and what a connection offers of a response.
+//! Bodies: the content of a request (here), and of a response (`response.rs`, `buffer.rs`).
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-use bytes::{BufMut, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
+use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
 use turbohttp_core::h1::encode::BodyLength;
-use turbohttp_core::head::ResponseHead;
-use turbohttp_core::timeline::{Phase, Timeline};
 
-use crate::context::RequestTime;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind};
 use crate::limits::UPLOAD_PIECE_BYTES;
 
 pub(crate) mod buffer;
+mod response;
 
-use buffer::{BufferedBody, SpareBuffer};
+pub use response::{BodyContext, BodySource, ResponseBody};
+pub(crate) use response::{ConnectionBody, Content};
 
 /// The body of a request: nothing, bytes, or a stream.
 ///
-/// Bytes can be sent again when a connection turns out to be dead; a stream cannot.
+/// Bytes can be sent again, when a connection turns out to be dead or a middleware tries once more; a
+/// stream is sent once. A custom transport reads it as an [`http_body::Body`], after
+/// [`Request::take_body`](crate::Request::take_body).
+///
+/// ```
+/// use turbohttp::Body;
+///
+/// let text = Body::from("content");
+/// assert_eq!(text.as_bytes(), Some(&b"content"[..]));
+/// let reader = Body::from_reader(std::io::Cursor::new(vec![0; 9]), Some(9));
+/// assert_eq!(reader.as_bytes(), None);
+/// ```
 #[derive(Default)]
 pub struct Body(pub(crate) Outgoing);
 
@@ -34,9 +46,13 @@ pub(crate) enum Outgoing {
     Stream {
         /// Bytes in all, where they are known: Content-Length; otherwise the chunked coding.
         length: Option<u64>,
-        source: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
+        source: Source,
+        /// A piece was asked for, so that the stream cannot be sent from its beginning any more.
+        is_begun: bool,
     },
 }
+
+type Source = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 impl Body {
     /// No body.
@@ -56,6 +72,7 @@ impl Body {
         Body(Outgoing::Stream {
             length,
             source: Box::pin(stream),
+            is_begun: false,
         })
     }
 
@@ -69,9 +86,35 @@ impl Body {
         )
     }
 
+    /// A body of another crate's type. Its exact size, where it says one, is the Content-Length; its
+    /// trailers are left out.
+    pub fn wrap<B>(body: B) -> Body
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let length = body.size_hint().exact();
+        Body::from_stream(
+            WrappedStream {
+                body: Box::pin(body),
+            },
+            length,
+        )
+    }
+
     /// Whether there is no body.
     pub fn is_empty(&self) -> bool {
         matches!(self.0, Outgoing::Empty)
+    }
+
+    /// The bytes, unless the body is a stream.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Outgoing::Empty => Some(&[]),
+            Outgoing::Bytes(bytes) => Some(bytes),
+            Outgoing::Stream { .. } => None,
+        }
     }
 
     pub(crate) fn length(&self) -> BodyLength {
@@ -86,8 +129,8 @@ impl Body {
         }
     }
 
-    /// A second body of the same bytes, if there can be one.
-    pub(crate) fn try_clone(&self) -> Option<Body> {
+    /// A second body of the same bytes; `None` of a stream.
+    pub fn try_clone(&self) -> Option<Body> {
         match &self.0 {
             Outgoing::Empty => Some(Body::empty()),
             Outgoing::Bytes(bytes) => Some(Body(Outgoing::Bytes(bytes.clone()))),
@@ -95,9 +138,25 @@ impl Body {
         }
     }
 
+    #[inline]
     pub(crate) fn can_be_sent_again(&self) -> bool {
         !matches!(self.0, Outgoing::Stream { .. })
     }
+
+    /// Why the body cannot be sent: it is a stream of which a part is gone.
+    #[inline]
+    pub(crate) fn check_unspent(&self) -> Result<(), Error> {
+        match self.0 {
+            Outgoing::Stream { is_begun: true, .. } => Err(spent()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cold]
+fn spent() -> Error {
+    let message = "the request body is a stream and was sent before: a stream is sent once";
+    Error::new(ErrorKind::RequestBody, message)
 }
 
 impl fmt::Debug for Body {
@@ -106,9 +165,137 @@ impl fmt::Debug for Body {
     }
 }
 
-impl<T: Into<Bytes>> From<T> for Body {
-    fn from(bytes: T) -> Body {
-        Body(Outgoing::Bytes(bytes.into()))
+macro_rules! from_bytes {
+    ($($type:ty),*) => {
+        $(impl From<$type> for Body {
+            fn from(bytes: $type) -> Body {
+                Body(Outgoing::Bytes(Bytes::from(bytes)))
+            }
+        })*
+    };
+}
+
+from_bytes!(
+    Bytes,
+    BytesMut,
+    Vec<u8>,
+    Box<[u8]>,
+    String,
+    &'static str,
+    &'static [u8]
+);
+
+impl<const N: usize> From<&'static [u8; N]> for Body {
+    fn from(bytes: &'static [u8; N]) -> Body {
+        Body(Outgoing::Bytes(Bytes::from_static(bytes)))
+    }
+}
+
+impl From<std::fs::File> for Body {
+    /// The rest of the file, from where it stands. A regular file has a Content-Length; anything else,
+    /// and a file whose length cannot be told, goes out in the chunked coding.
+    fn from(mut file: std::fs::File) -> Body {
+        let at = io::Seek::stream_position(&mut file).ok();
+        let whole = file.metadata().ok().filter(std::fs::Metadata::is_file);
+        let length = at
+            .zip(whole)
+            .map(|(at, whole)| whole.len().saturating_sub(at));
+        Body::from_reader(tokio::fs::File::from_std(file), length)
+    }
+}
+
+impl From<tokio::fs::File> for Body {
+    /// The rest of the file in the chunked coding, as its length cannot be told without waiting. For a
+    /// Content-Length, give a [`std::fs::File`], or the length to [`Body::from_reader`].
+    fn from(file: tokio::fs::File) -> Body {
+        Body::from_reader(file, None)
+    }
+}
+
+/// What the body of a request can be given as.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no request body",
+    label = "give bytes, text, a `File` or a `Body`",
+    note = "of what can be read or streamed make one with `Body::from_reader(reader, length)`, `Body::from_stream(stream, length)` or `Body::wrap(body)`",
+    note = "borrowed data is copied with `to_owned()` or `to_vec()`"
+)]
+pub trait IntoBody {
+    /// The body.
+    fn into_body(self) -> Body;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Into<Body>> IntoBody for T {
+    fn into_body(self) -> Body {
+        self.into()
+    }
+}
+
+/// For transports that read the body themselves, and for whatever takes an [`http_body::Body`].
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut self.0 {
+            Outgoing::Empty => Poll::Ready(None),
+            Outgoing::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.0 = Outgoing::Empty;
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Outgoing::Stream { .. } => {
+                let piece = std::task::ready!(poll_piece(&mut self, cx));
+                Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.as_bytes().is_some_and(<[u8]>::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.length() {
+            BodyLength::None => SizeHint::with_exact(0),
+            BodyLength::Known(length) => SizeHint::with_exact(length),
+            _ => SizeHint::default(),
+        }
+    }
+}
+
+/// An [`http_body::Body`] as a stream of its data.
+struct WrappedStream<B> {
+    body: Pin<Box<B>>,
+}
+
+impl<B> Stream for WrappedStream<B>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<io::Result<Bytes>>> {
+        loop {
+            let Some(frame) = std::task::ready!(self.body.as_mut().poll_frame(cx)) else {
+                return Poll::Ready(None);
+            };
+            match frame.map_err(io::Error::other)?.into_data() {
+                Ok(mut data) => {
+                    let length = data.remaining();
+                    return Poll::Ready(Some(Ok(data.copy_to_bytes(length))));
+                }
+                // Trailers: the client sends none.
+                Err(_) => continue,
+            }
+        }
     }
 }
 
@@ -135,174 +322,18 @@ impl Stream for ReaderStream {
     }
 }
 
-/// The parts of a request's context that a source of response bytes may see and change.
-pub(crate) struct BodyContext<'a> {
-    pub(crate) head: &'a mut ResponseHead,
-    pub(crate) timeline: &'a mut Timeline,
-    pub(crate) time: &'a RequestTime,
-    pub(crate) spare: &'a mut SpareBuffer,
-}
-
-/// Where the bytes of a response come from. A connection is one, so a response needs no task.
-pub(crate) trait BodySource: Send {
-    /// Makes the next slice of the body ready; `false` says that the body has ended.
-    ///
-    /// It ends the loan of the slice before it. An error ends the body.
-    fn poll_chunk(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        context: BodyContext<'_>,
-    ) -> Poll<Result<bool>>;
-
-    /// The slice that is ready.
-    fn chunk(&self) -> &[u8];
-
-    /// Bytes still to come behind the slice that is ready, where the framing tells.
-    fn remaining(&self) -> Option<u64>;
-
-    /// Reads at most `room` bytes of what is still to come of a body of known length straight into
-    /// `out`; `None` where that is not possible now.
-    fn poll_read_into(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        context: BodyContext<'_>,
-        out: &mut dyn BufMut,
-        room: usize,
-    ) -> Option<Poll<Result<()>>>;
-
-    /// The body has ended or its rest is not wanted: the connection is kept or closed.
-    fn finish(self: Box<Self>, head: &mut ResponseHead, spare: &mut SpareBuffer);
-}
-
-/// The body of a response, as far as it has not been read.
-#[derive(Default)]
-pub(crate) enum ResponseBody {
-    /// Read to its end, or there is none.
-    #[default]
-    Ended,
-    /// Whole in memory of its own; `given` once it has been handed out.
-    Bytes { bytes: Bytes, given: bool },
-    /// Whole in the read buffer of a connection that has gone back to its pool, or was closed.
-    Buffered(BufferedBody),
-    /// Still on a connection.
-    Live(Box<dyn BodySource>),
-    /// An error ended it; asking again must not look like the end of a body.
-    Failed,
-}
-
-impl ResponseBody {
-    /// Makes the next slice ready; see [`BodySource::poll_chunk`].
-    pub(crate) fn poll_chunk(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        context: BodyContext<'_>,
-    ) -> Poll<Result<bool>> {
-        match self {
-            ResponseBody::Ended => Poll::Ready(Ok(false)),
-            ResponseBody::Bytes { bytes, given } => {
-                let first = !std::mem::replace(given, true) && !bytes.is_empty();
-                Poll::Ready(Ok(first))
-            }
-            ResponseBody::Buffered(body) => {
-                let is_ready = body.give();
-                if !is_ready {
-                    // It took no time of its own: it had arrived with the head.
-                    context.timeline.touch(Phase::Receive);
-                }
-                Poll::Ready(Ok(is_ready))
-            }
-            ResponseBody::Live(source) => source.poll_chunk(cx, context),
-            ResponseBody::Failed => Poll::Ready(Err(already_failed())),
-        }
-    }
-
-    pub(crate) fn chunk(&self) -> &[u8] {
-        match self {
-            ResponseBody::Bytes { bytes, .. } => bytes,
-            ResponseBody::Buffered(body) => body.data(),
-            ResponseBody::Live(source) => source.chunk(),
-            ResponseBody::Ended | ResponseBody::Failed => &[],
-        }
-    }
-
-    pub(crate) fn remaining(&self) -> Option<u64> {
-        match self {
-            ResponseBody::Ended | ResponseBody::Failed => Some(0),
-            ResponseBody::Bytes { given: true, .. } => Some(0),
-            ResponseBody::Bytes { bytes, .. } => Some(bytes.len() as u64),
-            ResponseBody::Buffered(body) => Some(body.remaining()),
-            ResponseBody::Live(source) => source.remaining(),
-        }
-    }
-
-    /// Releases what is left: the connection to its pool, the read buffer to `spare`.
-    pub(crate) fn finish(&mut self, head: &mut ResponseHead, spare: &mut SpareBuffer) {
-        match std::mem::take(self) {
-            ResponseBody::Live(source) => source.finish(head, spare),
-            ResponseBody::Buffered(body) => body.release(spare),
-            ResponseBody::Ended | ResponseBody::Bytes { .. } | ResponseBody::Failed => {}
-        }
-    }
-
-    /// Whether the body is still on a connection: until then the request holds its permit.
-    pub(crate) fn holds_connection(&self) -> bool {
-        matches!(self, ResponseBody::Live(_))
-    }
-
-    pub(crate) fn is_blank(&self) -> bool {
-        matches!(self, ResponseBody::Ended)
-    }
-}
-
-/// Bytes in memory that are handed out as a connection would, so that their response holds its permit.
-pub(crate) struct StreamedBytes {
-    pub(crate) bytes: Bytes,
-    pub(crate) is_given: bool,
-}
-
-impl BodySource for StreamedBytes {
-    fn poll_chunk(
-        &mut self,
-        _cx: &mut TaskContext<'_>,
-        _context: BodyContext<'_>,
-    ) -> Poll<Result<bool>> {
-        let is_first = !std::mem::replace(&mut self.is_given, true);
-        Poll::Ready(Ok(is_first && !self.bytes.is_empty()))
-    }
-
-    fn chunk(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    fn remaining(&self) -> Option<u64> {
-        match self.is_given {
-            true => Some(0),
-            false => Some(self.bytes.len() as u64),
-        }
-    }
-
-    fn poll_read_into(
-        &mut self,
-        _cx: &mut TaskContext<'_>,
-        _context: BodyContext<'_>,
-        _out: &mut dyn BufMut,
-        _room: usize,
-    ) -> Option<Poll<Result<()>>> {
-        None
-    }
-
-    fn finish(self: Box<Self>, _head: &mut ResponseHead, _spare: &mut SpareBuffer) {}
-}
-
-#[cold]
-fn already_failed() -> crate::Error {
-    crate::Error::new(crate::ErrorKind::Io, "the body has failed before")
-}
-
-/// The next piece of a streamed body; `None` at its end.
+/// The next piece of a streamed body; `None` at its end, and of a body that is no stream.
 pub(crate) fn poll_piece(
-    source: &mut Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
+    body: &mut Body,
     cx: &mut TaskContext<'_>,
 ) -> Poll<Option<io::Result<Bytes>>> {
-    source.as_mut().poll_next(cx)
+    match &mut body.0 {
+        Outgoing::Stream {
+            source, is_begun, ..
+        } => {
+            *is_begun = true;
+            source.as_mut().poll_next(cx)
+        }
+        Outgoing::Empty | Outgoing::Bytes(_) => Poll::Ready(None),
+    }
 }

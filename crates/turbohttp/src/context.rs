@@ -241,7 +241,7 @@ impl Context {
     /// What the request is doing, as far as its timeline tells: for an error that ends it from outside.
     #[cold]
     fn phase(&self) -> Phase {
-        if !self.received.is_blank() {
+        if !self.received.has_ended() {
             return Phase::Receive;
         }
         match self.timeline.spans().last().map(|span| span.phase) {
@@ -364,7 +364,7 @@ fn lock(map: &Mutex<HeaderMap>) -> MutexGuard<'_, HeaderMap> {
 }
 
 /// A field that the map cannot hold stays in the head only.
-fn append(map: &mut HeaderMap, name: &str, value: &[u8]) {
+pub(crate) fn append(map: &mut HeaderMap, name: &str, value: &[u8]) {
     let name = HeaderName::from_bytes(name.as_bytes());
     if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
         map.append(name, value);
@@ -517,7 +517,7 @@ impl Reset for Context {
             && self.time.is_blank()
             && self.began.is_none()
             && self.head.is_blank()
-            && self.received.is_blank()
+            && self.received.has_ended()
             && self.addresses.is_none()
             && !self.is_map_changed
             && self.extensions.is_empty()

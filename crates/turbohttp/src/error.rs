@@ -13,7 +13,7 @@ use turbohttp_core::h1::{EncodeError, ParseError};
 use turbohttp_core::origin::Origin;
 use turbohttp_core::timeline::{Phase, Timeline};
 
-use crate::request::Request;
+use http::StatusCode;
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -34,8 +34,10 @@ struct Inner {
     timeline: Option<Box<Timeline>>,
     /// Nothing of a response had arrived, so that the request may be sent again if it is safe to.
     unanswered: bool,
-    /// The request, where nothing of it was sent. The mutex only makes the error shareable.
-    request: Mutex<Option<Request>>,
+    status: Option<StatusCode>,
+    /// The request that was not sent, or the response whose status is the error. Of no type here, as
+    /// those modules use this one; the mutex only makes the error shareable.
+    kept: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 /// Whose fault an error is: the caller's, the peer's, the network's, a limit's, or ours.
@@ -139,7 +141,8 @@ impl Error {
             source: None,
             timeline: None,
             unanswered: false,
-            request: Mutex::new(None),
+            status: None,
+            kept: Mutex::new(None),
         }))
     }
 
@@ -226,21 +229,27 @@ impl Error {
         self.0.unanswered
     }
 
-    /// The request as it was, where nothing of it was sent: of a call that was refused or got no permit
-    /// in time. `None` of every other error.
-    pub fn into_request(self) -> Option<Request> {
-        let request = self.0.request.into_inner();
-        request.unwrap_or_else(PoisonError::into_inner)
+    /// The status of the response, if that is the error.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
     }
 
-    /// Adds the request that the error did not consume.
-    pub(crate) fn with_request(mut self, request: Option<Request>) -> Error {
-        *self
-            .0
-            .request
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner) = request;
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Error {
+        self.0.status = Some(status);
         self
+    }
+
+    /// Keeps the request or the response that belongs to the error.
+    pub(crate) fn keep<T: Send + 'static>(mut self, value: T) -> Error {
+        self.0.kept = Mutex::new(Some(Box::new(value)));
+        self
+    }
+
+    /// What [`keep`](Error::keep) was given, if it is of this type.
+    pub(crate) fn into_kept<T: 'static>(self) -> Option<T> {
+        let kept = self.0.kept.into_inner();
+        let kept = kept.unwrap_or_else(PoisonError::into_inner)?;
+        kept.downcast().ok().map(|value| *value)
     }
 
     /// Whether the request still waited for a permit.

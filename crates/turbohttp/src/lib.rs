@@ -47,7 +47,7 @@ mod transport;
 mod url;
 
 pub use admission::{CloseFailure, Closed, Shutdown};
-pub use body::Body;
+pub use body::{Body, BodyContext, BodySource, IntoBody, ResponseBody};
 pub use client::{Audit, Client, ClientBuilder, RequestBuilder, Stats};
 pub use config::{Limits, Timeouts};
 pub use error::{Error, ErrorKind, Result};
@@ -61,7 +61,7 @@ pub use queue::{
     SubmitOptions, Ticket,
 };
 pub use request::Request;
-pub use response::Response;
+pub use response::{Response, ResponseStream};
 pub use transport::Transport;
 pub use transport::mock::{MockReply, MockStats, MockTransport};
 pub use url::IntoUrl;

@@ -4,14 +4,13 @@ use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, StatusCode, Uri};
 use turbohttp_core::admission::Priority;
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, PoolBox};
 use turbohttp_core::timeline::Recorder;
 
-use crate::body::{Body, ResponseBody, StreamedBytes};
+use crate::body::{Body, IntoBody, ResponseBody};
 use crate::clock;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
@@ -139,8 +138,13 @@ impl Request {
     }
 
     /// Replaces the body.
-    pub fn set_body(&mut self, body: impl Into<Body>) {
-        self.context.body = body.into();
+    pub fn set_body(&mut self, body: impl IntoBody) {
+        self.context.body = body.into_body();
+    }
+
+    /// Takes the body out, and leaves none: for transports that send it themselves.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::take(&mut self.context.body)
     }
 
     /// Values that go with the request, by type: from the caller to middlewares and hooks, and on to
@@ -202,29 +206,32 @@ impl Request {
     }
 
     /// Answers the request without sending it: for transports and middlewares that make answers. The
-    /// response holds no permit, as its body is in memory.
-    pub fn respond(self, status: StatusCode, body: impl Into<Bytes>) -> Response {
-        let bytes = body.into();
-        let given = false;
-        self.respond_with(status, ResponseBody::Bytes { bytes, given })
-    }
-
-    /// [`respond`](Request::respond) with a body that counts as still on a connection: the response
-    /// holds its permit until the body has been read or the response is dropped. Costs one allocation.
-    pub fn respond_streamed(self, status: StatusCode, body: impl Into<Bytes>) -> Response {
-        let bytes = body.into();
-        let is_given = false;
-        let source = Box::new(StreamedBytes { bytes, is_given });
-        self.respond_with(status, ResponseBody::Live(source))
-    }
-
-    fn respond_with(mut self, status: StatusCode, body: ResponseBody) -> Response {
+    /// body is bytes, or a [`ResponseBody`] that streams.
+    ///
+    /// A response whose body is in memory holds no permit.
+    pub fn respond(mut self, status: StatusCode, body: impl Into<ResponseBody>) -> Response {
         let context = &mut *self.context;
         context.head.reset();
         context.head.set_status(status);
-        context.received = body;
+        context.received = body.into();
         context.timeline.end(clock::now());
         Response::new(self)
+    }
+}
+
+impl Error {
+    /// The request as it was, where nothing of it was sent: of a call that was refused or got no permit
+    /// in time. `None` of every other error.
+    pub fn into_request(self) -> Option<Request> {
+        self.into_kept()
+    }
+
+    /// Keeps the request that the error did not consume.
+    pub(crate) fn with_request(self, request: Option<Request>) -> Error {
+        match request {
+            Some(request) => self.keep(request),
+            None => self,
+        }
     }
 }
 

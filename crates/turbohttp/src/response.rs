@@ -14,12 +14,15 @@ use turbohttp_core::pool::PoolBox;
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use crate::admission::CallGuard;
-use crate::body::ResponseBody;
-use crate::context::Context;
+use crate::body::{BodySource, Content, ResponseBody};
+use crate::context::{self, Context};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 
 mod collect;
+mod stream;
+
+pub use stream::ResponseStream;
 
 /// A response whose head has arrived; the body is read from here.
 ///
@@ -125,6 +128,22 @@ impl Response {
         str::from_utf8(self.context.head.trailer(name)?).ok()
     }
 
+    /// The fields of the trailer section, once the body has been read; `None` if there are none.
+    pub fn trailers(&self) -> Option<HeaderMap> {
+        let mut map = HeaderMap::new();
+        for (name, value) in self.context.head.trailers() {
+            context::append(&mut map, name, value);
+        }
+        (!map.is_empty()).then_some(map)
+    }
+
+    /// Bytes of the whole body, where the server said: while nothing of it has been read, the same as
+    /// [`remaining`](Response::remaining). Of a HEAD request, what a GET would have brought.
+    pub fn content_length(&self) -> Option<u64> {
+        let field = self.header("content-length");
+        field.map_or_else(|| self.remaining(), |value| value.parse().ok())
+    }
+
     /// Bytes of body still to come, where the server said.
     pub fn remaining(&self) -> Option<u64> {
         self.context.received.remaining()
@@ -151,14 +170,32 @@ impl Response {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Status`] with the status in the message.
+    /// [`ErrorKind::Status`] with the status in [`Error::status`] and in the message. The error keeps the
+    /// response, so that its body can be read: [`Error::into_response`]. Until the error is dropped, the
+    /// response holds what it held.
     pub fn error_for_status(self) -> Result<Response> {
-        let status = self.status();
-        if status.is_client_error() || status.is_server_error() {
-            let error = Error::new(ErrorKind::Status, format!("server answered {status}"));
-            return Err(self.explain(error));
+        match self.status_error() {
+            None => Ok(self),
+            Some(error) => Err(error.keep(self)),
         }
-        Ok(self)
+    }
+
+    /// This response if its status is below 400, an error otherwise, which does not keep the response.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Status`], as [`error_for_status`](Response::error_for_status).
+    pub fn error_for_status_ref(&self) -> Result<&Response> {
+        self.status_error().map_or(Ok(self), Err)
+    }
+
+    fn status_error(&self) -> Option<Error> {
+        let status = self.status();
+        let is_error = status.is_client_error() || status.is_server_error();
+        is_error.then(|| {
+            let error = Error::new(ErrorKind::Status, format!("server answered {status}"));
+            self.explain(error.with_status(status))
+        })
     }
 
     /// The next slice of the body, `None` at its end. Allocates nothing.
@@ -181,6 +218,93 @@ impl Response {
         }
     }
 
+    /// The next piece of the body as bytes of its own, `None` at its end. Copies the piece, where
+    /// [`chunk`](Response::chunk) lends it.
+    ///
+    /// # Errors
+    ///
+    /// As [`chunk`](Response::chunk).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a dropped call has taken nothing from the body.
+    pub async fn chunk_owned(&mut self) -> Result<Option<Bytes>> {
+        Ok(self.chunk().await?.map(Bytes::copy_from_slice))
+    }
+
+    /// The body as a [`Stream`](futures_core::Stream) of bytes, an [`AsyncRead`](tokio::io::AsyncRead)
+    /// and an [`http_body::Body`].
+    pub fn into_stream(self) -> ResponseStream {
+        ResponseStream::new(self)
+    }
+
+    /// The same as [`into_stream`](Response::into_stream), by the name that reqwest has for it.
+    pub fn bytes_stream(self) -> ResponseStream {
+        self.into_stream()
+    }
+
+    /// The response as the type of the `http` crate: status, version, fields and extensions are moved,
+    /// the body is read from the [`ResponseStream`].
+    pub fn into_http(mut self) -> http::Response<ResponseStream> {
+        let (status, version) = (self.status(), self.version());
+        let headers = std::mem::take(self.context.map_mut());
+        let extensions = std::mem::take(&mut self.context.extensions);
+        let mut response = http::Response::new(self.into_stream());
+        *response.status_mut() = status;
+        *response.version_mut() = version;
+        *response.headers_mut() = headers;
+        *response.extensions_mut() = extensions;
+        response
+    }
+
+    /// Puts something around the body: `map` is given the body as it is and returns what is read from
+    /// now on.
+    ///
+    /// A body that was in memory still holds no permit; one on a connection holds it until what was put
+    /// around it has ended. Fields such as Content-Length are left as they are: change them where the
+    /// new body has another length.
+    ///
+    /// ```
+    /// # use std::task::{Context, Poll, ready};
+    /// # use turbohttp::{BodyContext, BodySource, ResponseBody, Result};
+    /// struct Counted { body: ResponseBody, bytes: u64 }
+    ///
+    /// impl BodySource for Counted {
+    ///     fn poll_chunk(&mut self, cx: &mut Context<'_>, context: BodyContext<'_>) -> Poll<Result<bool>> {
+    ///         let more = ready!(self.body.poll_chunk(cx, context))?;
+    ///         self.bytes += self.body.chunk().len() as u64;
+    ///         Poll::Ready(Ok(more))
+    ///     }
+    ///
+    ///     fn chunk(&self) -> &[u8] {
+    ///         self.body.chunk()
+    ///     }
+    /// }
+    ///
+    /// # fn count(response: turbohttp::Response) -> turbohttp::Response {
+    /// response.map_body(|body| Counted { body, bytes: 0 })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn map_body<S: BodySource + 'static>(
+        mut self,
+        map: impl FnOnce(ResponseBody) -> S,
+    ) -> Response {
+        self.replace_body(|body| body.map(map));
+        self
+    }
+
+    /// Replaces the body by what `replace` makes of it: for hooks, which have the response by reference.
+    pub fn replace_body(&mut self, replace: impl FnOnce(ResponseBody) -> ResponseBody) {
+        let body = std::mem::take(&mut self.context.received);
+        self.context.received = replace(body);
+    }
+
+    /// The slice that the last poll has made ready.
+    fn slice(&self) -> &[u8] {
+        self.context.received.chunk()
+    }
+
     /// The whole body in one buffer of at most [`Limits::body_bytes`](crate::Limits) bytes.
     ///
     /// # Errors
@@ -193,10 +317,10 @@ impl Response {
     pub async fn bytes(mut self) -> Result<Bytes> {
         // A body that is in memory already is handed over as it is.
         let limit = self.context.collect_bytes_max();
-        if let ResponseBody::Bytes {
+        if let Content::Bytes {
             bytes,
             given: false,
-        } = &mut self.context.received
+        } = &mut self.context.received.0
             && bytes.len() <= limit
         {
             let bytes = std::mem::take(bytes);
@@ -209,10 +333,7 @@ impl Response {
     /// The same response with its body in memory: connection and permit have gone home.
     pub(crate) async fn into_memory(mut self) -> Result<Response> {
         let bytes = self.collect().await?.into_bytes();
-        self.context.received = ResponseBody::Bytes {
-            bytes,
-            given: false,
-        };
+        self.context.received = ResponseBody::from(bytes);
         Ok(self)
     }
 
@@ -352,7 +473,7 @@ impl Response {
         } = &mut *self.context;
         received.finish(head, spare);
         if failed.is_some() {
-            *received = ResponseBody::Failed;
+            received.0 = Content::Failed;
         }
         self.context.release(failed.unwrap_or(Outcome::Completed));
         self.gather_events();
@@ -375,6 +496,14 @@ impl Response {
     /// Appends a field: for middlewares and for transports that make their answers themselves.
     pub fn push_header(&mut self, name: &str, value: &[u8]) {
         self.context.push_field(name, value);
+    }
+}
+
+impl Error {
+    /// The response whose status is the error, to read its body; see
+    /// [`Response::error_for_status`].
+    pub fn into_response(self) -> Option<Response> {
+        self.into_kept()
     }
 }
 

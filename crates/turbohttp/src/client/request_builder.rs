@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use turbohttp_core::admission::Priority;
 
 use super::Client;
-use crate::body::Body;
+use crate::body::IntoBody;
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 use crate::response::Response;
@@ -76,8 +76,8 @@ impl RequestBuilder {
         self
     }
 
-    /// Sets the body.
-    pub fn body(mut self, body: impl Into<Body>) -> Self {
+    /// Sets the body: bytes, text, a file, or a [`Body`](crate::Body).
+    pub fn body(mut self, body: impl IntoBody) -> Self {
         self.request.set_body(body);
         self
     }

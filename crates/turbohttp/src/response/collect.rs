@@ -15,7 +15,7 @@ use memmap2::MmapMut;
 use turbohttp_core::admission::Outcome;
 
 use super::Response;
-use crate::body::ResponseBody;
+use crate::body::Content;
 use crate::error::Result;
 use crate::limits::{COLLECT_FIRST_BYTES_MAX, COLLECT_PAGES_BYTES_MIN};
 
@@ -133,7 +133,7 @@ impl Response {
         body: &mut Collected,
     ) -> Poll<Result<bool>> {
         let (received, context) = self.context.receive();
-        let ResponseBody::Live(source) = received else {
+        let Content::Connection(source) = &mut received.0 else {
             return Poll::Ready(Ok(false));
         };
         let remaining = match source.remaining() {

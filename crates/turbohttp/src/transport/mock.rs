@@ -11,6 +11,7 @@ use http::StatusCode;
 use turbohttp_core::timeline::Phase;
 
 use super::{Boxed, Transport};
+use crate::body::ResponseBody;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::SCRIPT_REPLIES_MAX;
 use crate::request::Request;
@@ -235,7 +236,12 @@ impl MockReply {
         }
         let mut response = match self.is_streamed {
             false => request.respond(self.status, self.body),
-            true => request.respond_streamed(self.status, self.body),
+            true => {
+                let length = self.body.len() as u64;
+                let body = std::io::Cursor::new(self.body);
+                let body = ResponseBody::from_reader(body, Some(length));
+                request.respond(self.status, body)
+            }
         };
         for (name, value) in &*self.fields {
             response.push_header(name, value);

@@ -104,6 +104,9 @@ impl AnyTransport {
     /// Sends an attempt that has its permit.
     #[inline]
     pub(crate) fn send(&self, request: Request) -> AnySend<'_> {
+        if let Err(error) = request.context.body.check_unspent() {
+            return AnySend::Answered(Some(Err(request.context.explain(error))));
+        }
         match self {
             AnyTransport::Net(net) => AnySend::Net(NetSend::new(net, request)),
             AnyTransport::Mock(mock) => match mock.answer(request) {

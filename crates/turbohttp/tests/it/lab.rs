@@ -6,7 +6,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use turbohttp::{Error, ErrorKind, Request, Response, Result, StatusCode, Transport};
+use turbohttp::{Error, ErrorKind, Request, Response, ResponseBody, Result, StatusCode, Transport};
 
 /// `/ms/N` answers after N milliseconds, `/never` never, `/fail` fails, `/panic` panics; everything
 /// else answers at once. The body is the path, and holds its permit until it has been read.
@@ -85,7 +85,10 @@ impl Transport for Lab {
             Some("panic") => panic!("as asked"),
             _ => {}
         }
-        Ok(request.respond_streamed(StatusCode::OK, inside.path.clone()))
+        Ok(request.respond(
+            StatusCode::OK,
+            ResponseBody::from_reader(std::io::Cursor::new(inside.path.clone()), None),
+        ))
     }
 
     fn close(&self) -> Result<()> {

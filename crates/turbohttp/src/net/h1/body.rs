@@ -13,11 +13,11 @@ use turbohttp_core::timeline::{Phase, Timeline};
 
 use super::{Connection, Stage};
 use crate::body::buffer::SpareBuffer;
-use crate::body::{BodyContext, BodySource};
+use crate::body::{BodyContext, ConnectionBody};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
-impl BodySource for Connection {
+impl ConnectionBody for Connection {
     fn poll_chunk(
         &mut self,
         cx: &mut TaskContext<'_>,

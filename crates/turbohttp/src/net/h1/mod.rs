@@ -32,7 +32,7 @@ use super::counters::Counters;
 use super::stream::{Peeked, Stream};
 use super::timer::Timer;
 use crate::body::buffer::{ReadBuffer, SpareBuffer};
-use crate::body::{Outgoing, ResponseBody};
+use crate::body::{Content, Outgoing};
 use crate::clock;
 use crate::context::{Addresses, Context};
 use crate::error::Result;
@@ -240,7 +240,7 @@ impl Connection {
             let surplus = self.input.len() - all.consumed;
             if all.error.is_none() && self.exchange.is_done() {
                 if let Some(body) = self.input.take_body(all.data) {
-                    context.received = ResponseBody::Buffered(body);
+                    context.received.0 = Content::Buffered(body);
                 }
                 return self.end_exchange(surplus);
             }
@@ -253,7 +253,7 @@ impl Connection {
                 self.exchange.close_because(CloseReason::Failed);
             }
         }
-        context.received = ResponseBody::Live(self);
+        context.received.0 = Content::Connection(self);
     }
 
     #[inline]

@@ -293,10 +293,7 @@ fn poll_content(
     body: &mut Body,
     cx: &mut TaskContext<'_>,
 ) -> Poll<Result<(), Stop>> {
-    let Outgoing::Stream { source, .. } = &mut body.0 else {
-        unreachable!("only a stream gives its content in pieces");
-    };
-    let taken = match ready!(poll_piece(source, cx)) {
+    let taken = match ready!(poll_piece(body, cx)) {
         Some(Ok(piece)) => half.push(&piece),
         Some(Err(error)) => {
             let message = "the source of the request body failed";
