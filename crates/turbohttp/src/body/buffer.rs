@@ -212,6 +212,7 @@ impl ReadBuffer {
     /// unconsumed.
     #[inline]
     pub(crate) fn space(&mut self, pool: &ReadPool, spare: &mut SpareBuffer) -> &mut [u8] {
+        // A connection whose responses are larger rents from the pool at once, and grows no spare buffer.
         if self.memory.is_none() && self.size == READ_BYTES_MIN {
             self.memory = spare.take();
         }
@@ -258,6 +259,7 @@ impl ReadBuffer {
     /// Moves the memory out as a body of which `data` is a range of the filled part.
     #[inline]
     pub(crate) fn take_body(&mut self, data: Range<usize>) -> Option<BufferedBody> {
+        // `data` is relative to the filled part, the body's range to the memory.
         let data = self.start + data.start..self.start + data.end;
         let memory = self.memory.take()?;
         self.reset();
@@ -283,7 +285,7 @@ impl ReadBuffer {
     #[cold]
     fn make_room(&mut self, pool: &ReadPool, spare: &mut SpareBuffer, length: usize) {
         if self.start > 0 {
-            // Consumed bytes in front make way before anything larger is rented.
+            // Room in front is used before anything larger is rented.
             let (start, end) = (self.start, self.end);
             if let Some(memory) = &mut self.memory {
                 memory.copy_within(start..end, 0);

@@ -44,6 +44,7 @@ impl Counters {
     }
 
     pub(crate) fn stats(&self, idle: usize, buffers: BufferPoolStats) -> NetStats {
+        // Closed first: a connection between the two loads then counts as open, not as closed twice.
         let closed = self.closed.load(Ordering::Relaxed);
         let opened = self.opened.load(Ordering::Relaxed);
         NetStats {

@@ -165,6 +165,7 @@ impl NetTransportBuilder {
             shared: Arc::new(Shared {
                 pool: Pool::new(&self.limits, &self.timeouts),
                 buffers,
+                // Apart from `Shared`: an idle connection counts its end without keeping the pool alive.
                 counters: Arc::new(Counters::default()),
                 connector: Connector::new(
                     self.overrides,
