@@ -52,9 +52,13 @@ impl ReadPool {
         let mut stats = self.buffers.stats();
         // The two counts are not taken at the same moment, so the difference may be off by those that
         // moved in between, but never below zero.
-        let spare = self.spares.0.load(Ordering::Relaxed) as u64;
-        stats.outstanding = stats.outstanding.saturating_sub(spare);
+        stats.outstanding = stats.outstanding.saturating_sub(self.spare_count());
         stats
+    }
+
+    /// Buffers that are kept spare with contexts.
+    pub(crate) fn spare_count(&self) -> u64 {
+        self.spares.0.load(Ordering::Relaxed) as u64
     }
 
     #[cold]
@@ -360,6 +364,7 @@ mod tests {
         assert_eq!(pool.stats().outstanding, 1);
         buffer.release(&mut spare);
         assert_eq!((pool.stats().outstanding, pool.stats().taken), (0, 1));
+        assert_eq!(pool.spare_count(), 1);
         let body = filled(&pool, &mut spare).take_body(1..4).unwrap();
         assert_eq!(body.data(), b"ell");
         assert_eq!((pool.stats().outstanding, pool.stats().taken), (1, 1));
@@ -384,7 +389,7 @@ mod tests {
             buffer.release(&mut spare);
             spares.push(spare);
         }
-        assert_eq!(pool.spares.0.load(Ordering::Relaxed), SPARE_BUFFERS_MAX);
+        assert_eq!(pool.spare_count(), SPARE_BUFFERS_MAX as u64);
         assert_eq!(pool.stats().outstanding, 0);
         assert_eq!(pool.stats().retained_bytes, READ_BYTES_MIN);
     }

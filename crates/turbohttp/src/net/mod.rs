@@ -265,7 +265,7 @@ impl NetWatch {
     pub(crate) fn stats(&self) -> NetStats {
         let shared = &self.shared;
         let idle = shared.pool.idle_count();
-        shared.counters.stats(idle, shared.buffers.stats())
+        shared.counters.stats(idle, &shared.buffers)
     }
 }
 
