@@ -180,8 +180,14 @@ pub(crate) enum ResponseBody {
     /// Read to its end, or there is none.
     #[default]
     Ended,
-    /// Whole in memory of its own; `given` once it has been handed out.
-    Bytes { bytes: Bytes, given: bool },
+    /// Whole in memory of its own.
+    Bytes {
+        bytes: Bytes,
+        /// It has been handed out.
+        given: bool,
+        /// It is to hold the permit as a body on a connection does.
+        streamed: bool,
+    },
     /// Whole in the read buffer of a connection that has gone back to its pool, or was closed.
     Buffered(BufferedBody),
     /// Still on a connection.
@@ -199,7 +205,7 @@ impl ResponseBody {
     ) -> Poll<Result<bool>> {
         match self {
             ResponseBody::Ended => Poll::Ready(Ok(false)),
-            ResponseBody::Bytes { bytes, given } => {
+            ResponseBody::Bytes { bytes, given, .. } => {
                 let first = !std::mem::replace(given, true) && !bytes.is_empty();
                 Poll::Ready(Ok(first))
             }
@@ -244,54 +250,18 @@ impl ResponseBody {
         }
     }
 
-    /// Whether the body is still on a connection: until then the request holds its permit.
-    pub(crate) fn holds_connection(&self) -> bool {
-        matches!(self, ResponseBody::Live(_))
+    /// Whether the request holds its permit: as long as its body is on a connection, or counts as such.
+    #[inline]
+    pub(crate) fn holds_permit(&self) -> bool {
+        matches!(
+            self,
+            ResponseBody::Live(_) | ResponseBody::Bytes { streamed: true, .. }
+        )
     }
 
     pub(crate) fn is_blank(&self) -> bool {
         matches!(self, ResponseBody::Ended)
     }
-}
-
-/// Bytes in memory that are handed out as a connection would, so that their response holds its permit.
-pub(crate) struct StreamedBytes {
-    pub(crate) bytes: Bytes,
-    pub(crate) is_given: bool,
-}
-
-impl BodySource for StreamedBytes {
-    fn poll_chunk(
-        &mut self,
-        _cx: &mut TaskContext<'_>,
-        _context: BodyContext<'_>,
-    ) -> Poll<Result<bool>> {
-        let is_first = !std::mem::replace(&mut self.is_given, true);
-        Poll::Ready(Ok(is_first && !self.bytes.is_empty()))
-    }
-
-    fn chunk(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    fn remaining(&self) -> Option<u64> {
-        match self.is_given {
-            true => Some(0),
-            false => Some(self.bytes.len() as u64),
-        }
-    }
-
-    fn poll_read_into(
-        &mut self,
-        _cx: &mut TaskContext<'_>,
-        _context: BodyContext<'_>,
-        _out: &mut dyn BufMut,
-        _room: usize,
-    ) -> Option<Poll<Result<()>>> {
-        None
-    }
-
-    fn finish(self: Box<Self>, _head: &mut ResponseHead, _spare: &mut SpareBuffer) {}
 }
 
 #[cold]

@@ -10,7 +10,7 @@ use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, PoolBox};
 use turbohttp_core::timeline::Recorder;
 
-use crate::body::{Body, ResponseBody, StreamedBytes};
+use crate::body::{Body, ResponseBody};
 use crate::clock;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
@@ -167,25 +167,24 @@ impl Request {
     /// Answers the request without sending it: for transports and middlewares that make answers. The
     /// response holds no permit, as its body is in memory.
     pub fn respond(self, status: StatusCode, body: impl Into<Bytes>) -> Response {
-        let bytes = body.into();
-        let given = false;
-        self.respond_with(status, ResponseBody::Bytes { bytes, given })
+        self.respond_with(status, body.into(), false)
     }
 
     /// [`respond`](Request::respond) with a body that counts as still on a connection: the response
-    /// holds its permit until the body has been read or the response is dropped. Costs one allocation.
+    /// holds its permit until the body has been read or the response is dropped.
     pub fn respond_streamed(self, status: StatusCode, body: impl Into<Bytes>) -> Response {
-        let bytes = body.into();
-        let is_given = false;
-        let source = Box::new(StreamedBytes { bytes, is_given });
-        self.respond_with(status, ResponseBody::Live(source))
+        self.respond_with(status, body.into(), true)
     }
 
-    fn respond_with(mut self, status: StatusCode, body: ResponseBody) -> Response {
+    fn respond_with(mut self, status: StatusCode, bytes: Bytes, streamed: bool) -> Response {
         let context = &mut *self.context;
         context.head.reset();
         context.head.set_status(status);
-        context.received = body;
+        context.received = ResponseBody::Bytes {
+            bytes,
+            given: false,
+            streamed,
+        };
         context.timeline.end(clock::now());
         Response::new(self)
     }

@@ -174,6 +174,7 @@ impl Response {
         if let ResponseBody::Bytes {
             bytes,
             given: false,
+            ..
         } = &mut self.context.received
             && bytes.len() <= limit
         {
@@ -190,6 +191,7 @@ impl Response {
         self.context.received = ResponseBody::Bytes {
             bytes,
             given: false,
+            streamed: false,
         };
         Ok(self)
     }
@@ -292,7 +294,7 @@ impl Response {
     /// Keeps the pass of the request as long as the body is on a connection; releases it at once if it
     /// is not, be it unread.
     pub(crate) fn keep(&mut self, pass: Pass) {
-        let is_over = !self.context.received.holds_connection();
+        let is_over = !self.context.received.holds_permit();
         self.context.keep_pass(pass);
         if is_over {
             self.context.leave(Outcome::Completed);
@@ -301,7 +303,7 @@ impl Response {
 
     /// Keeps the permit of an attempt as long as the body is on a connection.
     pub(crate) fn keep_permit(&mut self, permit: Pass) {
-        if self.context.received.holds_connection() {
+        if self.context.received.holds_permit() {
             self.context.keep_permit(permit);
         }
     }
