@@ -41,7 +41,8 @@ pub(crate) struct FramingFields {
 impl FramingFields {
     pub(crate) fn of(head: &ResponseHead) -> Result<FramingFields, ParseError> {
         let mut fields = FramingFields::default();
-        // Most fields are passed over by the length of their name alone.
+        // Most fields are passed over by the length of their name alone: connection, content-length and
+        // transfer-encoding have 10, 14 and 17 letters.
         for (name, value) in head.iter_of_lengths([10, 14, 17]) {
             match name.len() {
                 10 if eq_ignore_case(name, b"connection") => fields.add_connection(value),
@@ -66,6 +67,7 @@ impl FramingFields {
         version: Version,
     ) -> Result<Framing, ParseError> {
         let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        // Whatever the fields say: they describe the response that a GET would get (section 6.3, rule 1).
         if to_head || bodiless || status.is_informational() {
             return Ok(Framing::None);
         }
@@ -76,6 +78,7 @@ impl FramingFields {
             }
             return Ok(Framing::Chunked);
         }
+        // Transfer-Encoding has overridden Content-Length above (section 6.3, rule 3).
         Ok(match self.content_length {
             Some(0) => Framing::None,
             Some(length) => Framing::Length(length),
@@ -84,6 +87,7 @@ impl FramingFields {
     }
 
     fn add_connection(&mut self, value: &[u8]) {
+        // The field is a list, and may be there several times (RFC 9110 section 7.6.1).
         for token in value.split(|byte| *byte == b',') {
             let token = token.trim_ascii();
             self.close |= token.eq_ignore_ascii_case(b"close");
@@ -91,7 +95,8 @@ impl FramingFields {
         }
     }
 
-    /// A second Content-Length is refused even if it says the same: nobody sends it for a reason.
+    /// A second Content-Length is refused even if it says the same, which RFC 9112 section 6.3 permits:
+    /// two lengths are how request and response smuggling begins, and no server needs them.
     fn add_length(&mut self, value: &[u8]) -> Result<(), ParseError> {
         let length = parse_decimal(value).ok_or(ParseError::ContentLength)?;
         match self.content_length.replace(length) {
@@ -115,6 +120,7 @@ fn parse_decimal(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
     }
+    // Each step is checked: a length that wraps would let the rest of the body pass for a response.
     value.iter().try_fold(0u64, |sum, byte| {
         let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
         sum.checked_mul(10)?.checked_add(u64::from(digit))
@@ -203,6 +209,7 @@ impl Decoder {
         head: &mut ResponseHead,
     ) -> Result<Decoded, ParseError> {
         match &mut self.kind {
+            // What follows the body belongs to no response, and is not consumed.
             Kind::Done => Ok(Decoded::nothing(0)),
             Kind::CloseDelimited => Ok(Decoded::data(0..input.len())),
             Kind::Length(left) => {
@@ -213,6 +220,7 @@ impl Decoder {
             }
             Kind::Chunked(chunked) => {
                 let decoded = chunked.decode(input, limits, head)?;
+                // The memory of the trailer section is freed with the state.
                 if chunked.state == ChunkState::End {
                     self.kind = Kind::Done;
                 }
@@ -284,6 +292,7 @@ impl Chunked {
         limits: HeadLimits,
         head: &mut ResponseHead,
     ) -> Result<Decoded, ParseError> {
+        // One slice of data for each call, so that the caller can lend it out without copying.
         let mut at = self.plain_border(input);
         while at < input.len() {
             match self.state {
@@ -334,6 +343,7 @@ impl Chunked {
                 self.add_digit(byte)?;
                 ChunkState::Size
             }
+            // Anything else before the first digit: a size that is empty means 0 to some parsers.
             (ChunkState::Size | ChunkState::SizeSpace, _) if self.digits == 0 => {
                 return Err(ParseError::ChunkSize);
             }
@@ -356,6 +366,7 @@ impl Chunked {
             (ChunkState::SizeLf, b'\n') => self.end_of_size_line(),
             (ChunkState::DataCr, b'\r') => ChunkState::DataLf,
             (ChunkState::DataLf, b'\n') => ChunkState::Size,
+            // A lone LF is refused: a proxy that takes it for data would see other chunks than this.
             (ChunkState::DataCr | ChunkState::DataLf, _) => return Err(ParseError::ChunkEnd),
             _ => return Err(ParseError::ChunkSize),
         };
@@ -428,6 +439,7 @@ impl Chunked {
 /// one: its size and length. All others are read byte by byte.
 fn plain_size_line(input: &[u8]) -> Option<(u64, usize)> {
     const DIGITS_MAX: usize = 8;
+    // One more than the digits, for the CR behind them; eight digits cannot overflow.
     let mut size = 0;
     for (index, byte) in input.iter().take(DIGITS_MAX + 1).enumerate() {
         let digit = DIGITS[usize::from(*byte)];
@@ -458,6 +470,7 @@ const DIGITS: [u8; 256] = {
 /// Whether the line that just ended is blank; lines must end in CRLF, as a lone LF is read
 /// differently by different parsers.
 fn is_section_end(section: &[u8]) -> Result<bool, ParseError> {
+    // The caller asks at each LF, so only the byte before it is open.
     if !section.ends_with(b"\r\n") {
         return Err(ParseError::Trailers);
     }

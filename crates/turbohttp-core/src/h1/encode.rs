@@ -69,6 +69,7 @@ impl DefaultFields {
         let mut encoded = Vec::new();
         let mut closing = false;
         for (name, value) in &fields {
+            // Refused once, here: a request then needs to check its own fields only.
             match *name {
                 TRANSFER_ENCODING => return Err(EncodeError::TransferEncoding),
                 CONTENT_LENGTH => return Err(EncodeError::ContentLength),
@@ -98,6 +99,7 @@ impl DefaultFields {
     /// Appends those that `headers` does not set; says whether one asks to close the connection.
     fn push(&self, out: &mut Vec<u8>, headers: &HeaderMap) -> bool {
         let mut closing = false;
+        // The client's field is left out as a whole, also where the caller's has another value.
         for (name, value) in &self.fields {
             if !headers.contains_key(name) {
                 push_field(out, name, value);
@@ -144,6 +146,7 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded
         out.extend_from_slice(b"expect: 100-continue\r\n");
     }
     out.extend_from_slice(b"\r\n");
+    // After the fact: the fields are in memory already, so that this copy is bounded by them.
     if out.len() - start > REQUEST_HEAD_BYTES_MAX {
         return Err(EncodeError::HeadTooLarge {
             max: REQUEST_HEAD_BYTES_MAX,
@@ -217,6 +220,7 @@ fn check_target(target: &str) -> Result<(), EncodeError> {
 }
 
 fn host<'a>(head: &RequestHead<'a>) -> Result<&'a [u8], EncodeError> {
+    // Two Host fields would let two servers see two requests (RFC 9112 section 3.2).
     let mut hosts = head.headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => Ok(head.authority.as_bytes()),

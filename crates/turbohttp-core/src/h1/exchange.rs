@@ -108,6 +108,7 @@ impl Exchange {
         input: &[u8],
         head: &mut ResponseHead,
     ) -> Result<HeadStep, ParseError> {
+        // Nothing is consumed before the head is whole, so that `input` always begins with it.
         let Some(consumed) = self.scanner.receive(input, self.limits, head)? else {
             return Ok(HeadStep::NeedMore);
         };
@@ -189,6 +190,7 @@ impl Exchange {
                 }
             };
             let found = all.consumed + decoded.data.start..all.consumed + decoded.data.end;
+            // The data of the first chunk stays where it is; mostly there is no other.
             if all.data.is_empty() {
                 all.data = found;
             } else if !found.is_empty() {
@@ -256,11 +258,14 @@ impl Exchange {
         // The order below is the order of precedence: the first reason to close is the one reported.
         self.framing = fields.framing(self.to_head, head.status(), head.version())?;
         self.decoder = Decoder::new(self.framing);
+        // RFC 9112 section 9.3: HTTP/1.1 persists unless one side says close, HTTP/1.0 does not unless both
+        // agree to keep it alive.
         if fields.close {
             self.close_because(CloseReason::ServerClose);
         } else if head.version() == Version::HTTP_10 && !fields.keep_alive {
             self.close_because(CloseReason::Http10);
         }
+        // RFC 9112 section 6.1: after such a message the connection must be closed.
         if fields.has_both() {
             self.close_because(CloseReason::BothFramings);
         }

@@ -51,9 +51,11 @@ impl HeadScanner {
         limits: HeadLimits,
         head: &mut ResponseHead,
     ) -> Result<Option<usize>, ParseError> {
+        // Refused at the first wrong byte: a server of another protocol may never send a whole head.
         if !input.starts_with(PREFIX) && !PREFIX.starts_with(input) {
             return Err(ParseError::NotHttp);
         }
+        // The quick way, once for each head; asked again for each read it would cost quadratic work.
         if !std::mem::replace(&mut self.asked, true)
             && let Ok(length) = parse(input, limits, head)
             && length <= limits.bytes
@@ -68,6 +70,7 @@ impl HeadScanner {
         let Some(end) = end else {
             return Ok(None);
         };
+        // Folding is obsolete and rare, so that the copy does not matter.
         if self.folded {
             let mut text = input[..end].to_vec();
             unfold(&mut text)?;
@@ -85,7 +88,7 @@ impl HeadScanner {
             match &input[next..] {
                 [b'\n', ..] => return Some(next + 1),
                 [b'\r', b'\n', ..] => return Some(next + 2),
-                // The line end is looked at again when more has come.
+                // What follows this LF has not arrived: the scan begins here again.
                 [] | [b'\r'] => {
                     self.scanned = next - 1;
                     return None;
@@ -133,6 +136,7 @@ pub(crate) fn parse_trailers(
         head.fields.truncate(first);
         return Err(ParseError::Trailers);
     }
+    // Spans are offsets into the text of the whole head, behind which the section is appended.
     for span in &mut head.fields[first..] {
         span.name_start += start;
         span.value_start += start;
@@ -153,6 +157,7 @@ fn unfold(text: &mut [u8]) -> Result<(), ParseError> {
             if first_line {
                 return Err(ParseError::FieldName);
             }
+            // Both bytes of the line end become spaces, so that all offsets stay as they are.
             text[at] = b' ';
             if text[at - 1] == b'\r' {
                 text[at - 1] = b' ';
@@ -175,7 +180,7 @@ fn status_line(input: &[u8]) -> Result<(Version, StatusCode, usize), ParseError>
         _ => return Err(ParseError::StatusLine),
     };
     let status = status_code([line[9], line[10], line[11]]).ok_or(ParseError::StatusLine)?;
-    // A reason begins with a space; neither is needed by anybody.
+    // The reason phrase is optional and without meaning (RFC 9112 section 4).
     let length = match rest {
         [b' ', ..] => quick_text(rest)
             .filter(|length| line_end(&rest[*length..]).is_some())
@@ -203,6 +208,7 @@ fn field_lines(
     fields_max: usize,
     fields: &mut Vec<FieldSpan>,
 ) -> Result<usize, ParseError> {
+    // Trailers are counted apart from the fields that are there already.
     let most = fields.len() + fields_max;
     let mut rest = &text[start..];
     loop {
@@ -300,6 +306,7 @@ fn is_text(byte: u8) -> bool {
 /// line.
 #[inline]
 fn quick_line(text: &[u8]) -> Option<(usize, usize, &[u8])> {
+    // A short line yields `None` here, as the text ends before a whole block.
     let mut name = others_than_letters(text.first_chunk()?).trailing_zeros() as usize;
     if name == BLOCK_BYTES {
         // Few names are longer than a block, and hardly any than two.
@@ -337,6 +344,7 @@ fn quick_text(text: &[u8]) -> Option<usize> {
 #[inline(always)]
 fn others_than_letters(block: &[u8; BLOCK_BYTES]) -> u16 {
     let block = u8x16::new(*block);
+    // With bit 5 set, capital letters are small ones; the subtraction wraps for all that lies below.
     let from_a = (block | u8x16::splat(0x20)) - u8x16::splat(b'a');
     let letters = at_most(from_a, b'z' - b'a');
     let hyphens = block.cmp_eq(u8x16::splat(b'-'));

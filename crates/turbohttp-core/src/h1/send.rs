@@ -101,6 +101,7 @@ impl SendHalf {
         head: &RequestHead<'_>,
         content: ContentSource,
     ) -> Result<Encoded, EncodeError> {
+        // Complete until the head is whole: a request that is refused leaves nothing to send.
         self.state = State::Complete;
         self.out.clear();
         self.out_sent = 0;
@@ -161,6 +162,7 @@ impl SendHalf {
     /// Notes that the stream took `length` bytes of [`unsent`](SendHalf::unsent).
     #[inline]
     pub fn wrote(&mut self, length: usize) {
+        // A vectored write takes the output buffer first, and the slice only when that is out.
         let of_out = length.min(self.out.len() - self.out_sent);
         self.out_sent += of_out;
         self.slice_left -= (length - of_out) as u64;
@@ -174,6 +176,7 @@ impl SendHalf {
     #[inline]
     pub fn flushed(&mut self, now: Instant) {
         self.state = match self.pieces {
+            // From the flush: a head in a buffer of the stream asks for nothing yet.
             _ if self.holds_back => State::AwaitContinue(now),
             Some(Pieces { ended: false, .. }) => State::AwaitContent,
             _ => State::Complete,
@@ -187,6 +190,7 @@ impl SendHalf {
             return false;
         }
         self.holds_back = false;
+        // Not Writing for pieces: a write of no bytes would look like a stream that takes no more.
         self.state = match self.pieces {
             Some(_) => State::AwaitContent,
             None => State::Writing,

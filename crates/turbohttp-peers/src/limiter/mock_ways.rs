@@ -149,7 +149,8 @@ impl Way for LimitedInTime {
 
 fn mock() -> MockTransport {
     let reply = MockReply::new(StatusCode::OK).header("content-type", CONTENT_TYPE);
-    MockTransport::new(reply.body(Bytes::from_static(CONTENT)))
+    // Streamed, so that a response holds its permit during the work, as one on a connection does.
+    MockTransport::new(reply.body(Bytes::from_static(CONTENT)).streamed())
 }
 
 fn client(permits: usize) -> Result<Client> {

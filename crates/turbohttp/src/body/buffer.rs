@@ -52,9 +52,13 @@ impl ReadPool {
         let mut stats = self.buffers.stats();
         // The two counts are not taken at the same moment, so the difference may be off by those that
         // moved in between, but never below zero.
-        let spare = self.spares.0.load(Ordering::Relaxed) as u64;
-        stats.outstanding = stats.outstanding.saturating_sub(spare);
+        stats.outstanding = stats.outstanding.saturating_sub(self.spare_count());
         stats
+    }
+
+    /// Buffers that are kept spare with contexts.
+    pub(crate) fn spare_count(&self) -> u64 {
+        self.spares.0.load(Ordering::Relaxed) as u64
     }
 
     #[cold]
@@ -212,6 +216,7 @@ impl ReadBuffer {
     /// unconsumed.
     #[inline]
     pub(crate) fn space(&mut self, pool: &ReadPool, spare: &mut SpareBuffer) -> &mut [u8] {
+        // A connection whose responses are larger rents from the pool at once, and grows no spare buffer.
         if self.memory.is_none() && self.size == READ_BYTES_MIN {
             self.memory = spare.take();
         }
@@ -258,6 +263,7 @@ impl ReadBuffer {
     /// Moves the memory out as a body of which `data` is a range of the filled part.
     #[inline]
     pub(crate) fn take_body(&mut self, data: Range<usize>) -> Option<BufferedBody> {
+        // `data` is relative to the filled part, the body's range to the memory.
         let data = self.start + data.start..self.start + data.end;
         let memory = self.memory.take()?;
         self.reset();
@@ -283,7 +289,7 @@ impl ReadBuffer {
     #[cold]
     fn make_room(&mut self, pool: &ReadPool, spare: &mut SpareBuffer, length: usize) {
         if self.start > 0 {
-            // Consumed bytes in front make way before anything larger is rented.
+            // Room in front is used before anything larger is rented.
             let (start, end) = (self.start, self.end);
             if let Some(memory) = &mut self.memory {
                 memory.copy_within(start..end, 0);
@@ -358,6 +364,7 @@ mod tests {
         assert_eq!(pool.stats().outstanding, 1);
         buffer.release(&mut spare);
         assert_eq!((pool.stats().outstanding, pool.stats().taken), (0, 1));
+        assert_eq!(pool.spare_count(), 1);
         let body = filled(&pool, &mut spare).take_body(1..4).unwrap();
         assert_eq!(body.data(), b"ell");
         assert_eq!((pool.stats().outstanding, pool.stats().taken), (1, 1));
@@ -382,7 +389,7 @@ mod tests {
             buffer.release(&mut spare);
             spares.push(spare);
         }
-        assert_eq!(pool.spares.0.load(Ordering::Relaxed), SPARE_BUFFERS_MAX);
+        assert_eq!(pool.spare_count(), SPARE_BUFFERS_MAX as u64);
         assert_eq!(pool.stats().outstanding, 0);
         assert_eq!(pool.stats().retained_bytes, READ_BYTES_MIN);
     }

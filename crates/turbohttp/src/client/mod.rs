@@ -168,8 +168,9 @@ impl Client {
     ///
     /// It needs no runtime, and works when the one the client was used in is gone.
     ///
-    /// A request counts until its body has ended or its [`Response`] is dropped: a close that is
-    /// awaited by the owner of an unread response takes its whole time.
+    /// A request counts until its body has ended or its [`Response`] is dropped, unless the body had
+    /// arrived whole with its head: a close that is awaited by the owner of a response whose body is still
+    /// on a connection takes its whole time.
     ///
     /// # Cancel safety
     ///

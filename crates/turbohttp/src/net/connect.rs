@@ -94,7 +94,7 @@ impl Connector {
                 protocol: Protocol::Http1,
                 addresses,
             }),
-            // Boxed: a handshake is large, and plain connections should not carry room for it.
+            // Boxed, so that the future of a plain connection has no room for a handshake.
             Scheme::Https => {
                 let securing = self.secure(context, origin, tcp, timeouts.tls);
                 let (stream, protocol) = Box::pin(securing).await?;
@@ -113,6 +113,7 @@ impl Connector {
         origin: &Origin,
         limit: Duration,
     ) -> Result<Vec<SocketAddr>> {
+        // A literal address, an override or a remembered name takes no time, and is no phase.
         if let Some(known) = self.resolver.known(origin.host(), origin.port()) {
             return Ok(known);
         }
@@ -124,6 +125,7 @@ impl Connector {
             })
         });
         let addresses = lookup.await?;
+        // A resolver may answer without addresses, which is not an error of its own.
         if addresses.is_empty() {
             let message = format!("no address for {}", origin.host());
             return Err(Error::new(ErrorKind::Dns, message).in_phase(Phase::Dns));
@@ -139,6 +141,7 @@ impl Connector {
         tcp: TcpStream,
         limit: Duration,
     ) -> Result<(Stream, Protocol)> {
+        // Boxed, as the session is large and would lie in the future of every new connection.
         let handshake = Box::pin(async {
             let stream = self.tls.handshake(origin.host(), tcp).await?;
             let (_, session) = stream.get_ref();
@@ -174,6 +177,7 @@ async fn timed<T>(
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let start = clock::now();
+    // The earlier of the two decides, and which one it was decides what the error says.
     let own = clock::after(start, limit);
     let (until, is_own) = match context.time.deadline {
         Some(deadline) if deadline < own => (deadline, false),
@@ -201,7 +205,7 @@ fn connect_error(error: io::Error, addresses: &[SocketAddr]) -> Error {
 }
 
 /// Connects to the first address that answers: each gets a head start over the next, and a refusal
-/// starts the next at once (RFC 8305 section 5). Connections that come second are closed.
+/// starts the next at once (RFC 8305 section 5). The others are closed when the race is dropped.
 async fn race(addresses: &[SocketAddr]) -> io::Result<(TcpStream, Addresses)> {
     let mut race = Race {
         waiting: addresses.iter(),
@@ -240,6 +244,7 @@ impl Race<'_> {
                     }
                 }
             }
+            // Each failure has started the next attempt, so that there is no address left.
             if self.running.is_empty() {
                 let none = || io::Error::new(io::ErrorKind::NotFound, "no address");
                 return Poll::Ready(Err(self.last_error.take().unwrap_or_else(none)));
@@ -321,7 +326,7 @@ mod tests {
         };
         let start = clock::now();
         let outcome = connector.connect(&mut request.context, &route).await;
-        let error = outcome.err().expect("no answer comes");
+        let error = outcome.err().expect("the resolver does not answer");
         assert_eq!(
             (error.kind(), error.phase()),
             (ErrorKind::Timeout, Some(Phase::Dns))

@@ -17,8 +17,8 @@ use crate::error::Result;
 /// How requests reach an origin: the key of connections. Two requests share connections if and only if
 /// their routes are equal.
 ///
-/// Today the origin alone decides. What else comes to decide, such as a proxy or a choice of TLS
-/// settings, is a further field here and in [`RouteKey`], and takes part in both `Hash` and equality.
+/// Today the origin alone decides. What else is to decide, such as a proxy or a choice of TLS
+/// settings, is a further field here and in [`RouteKey`], and takes part in `Hash` and equality of both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) origin: Origin,
@@ -87,11 +87,13 @@ impl Connection {
     /// A request that cannot be written; the connection is in its pool again then.
     #[inline]
     pub(crate) fn begin(self, context: &mut Context, is_reused: bool) -> Result<Connection> {
+        // A `let` while there is one protocol; the compiler asks for a `match` at the second.
         let Connection::H1(mut connection) = self;
         if let Err(error) = connection.begin(context) {
             connection.return_to_pool(&mut context.spare);
             return Err(error);
         }
+        // Copies: the connection may be in use by another request when the response is asked for them.
         context.addresses = Some(connection.addresses());
         context.timeline.set_connection(connection.id(), is_reused);
         context.timeline.count_attempt();

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use turbohttp_core::pool::BufferPoolStats;
 
+use crate::body::buffer::ReadPool;
+
 #[derive(Default)]
 pub(crate) struct Counters {
     opened: AtomicU64,
@@ -25,8 +27,11 @@ pub struct NetStats {
     pub idle: u64,
     /// Requests sent a second time because their connection had died unused.
     pub replayed: u64,
-    /// The pool of read buffers.
+    /// The pool of read buffers. Spare ones are neither out nor among its idle ones.
     pub buffers: BufferPoolStats,
+    /// Read buffers that stay with the pooled contexts of requests, for their next response; at most
+    /// [`SPARE_BUFFERS_MAX`](crate::limits::SPARE_BUFFERS_MAX).
+    pub spare_buffers: u64,
 }
 
 impl Counters {
@@ -43,7 +48,8 @@ impl Counters {
         self.replayed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn stats(&self, idle: usize, buffers: BufferPoolStats) -> NetStats {
+    pub(crate) fn stats(&self, idle: usize, buffers: &ReadPool) -> NetStats {
+        // Closed first: a connection between the two loads then counts as open, not as closed twice.
         let closed = self.closed.load(Ordering::Relaxed);
         let opened = self.opened.load(Ordering::Relaxed);
         NetStats {
@@ -52,7 +58,8 @@ impl Counters {
             open: opened.saturating_sub(closed),
             idle: idle as u64,
             replayed: self.replayed.load(Ordering::Relaxed),
-            buffers,
+            buffers: buffers.stats(),
+            spare_buffers: buffers.spare_count(),
         }
     }
 }

@@ -165,6 +165,7 @@ impl NetTransportBuilder {
             shared: Arc::new(Shared {
                 pool: Pool::new(&self.limits, &self.timeouts),
                 buffers,
+                // Apart from `Shared`: an idle connection counts its end without keeping the pool alive.
                 counters: Arc::new(Counters::default()),
                 connector: Connector::new(
                     self.overrides,
@@ -260,7 +261,7 @@ impl NetWatch {
     pub(crate) fn stats(&self) -> NetStats {
         let shared = &self.shared;
         let idle = shared.pool.idle_count();
-        shared.counters.stats(idle, shared.buffers.stats())
+        shared.counters.stats(idle, &shared.buffers)
     }
 }
 

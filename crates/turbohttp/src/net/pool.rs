@@ -57,7 +57,7 @@ pub(crate) enum CheckedOut {
 
 #[derive(Default)]
 struct State {
-    /// In each queue the entry that has been idle longest comes first.
+    /// In each queue the entry that has been idle longest is in front.
     queues: HashMap<Route, Queue, BuildHasherDefault<Precomputed>>,
     /// Invariant: the sum of the lengths of the queues.
     count: usize,
@@ -136,6 +136,7 @@ impl Pool {
     /// Removes the newest entry of `route` that was made in the runtime `here` and has not aged.
     fn take(&self, route: RouteKey<'_>, here: runtime::Id, now: Instant) -> Option<Entry> {
         let mut state = self.lock();
+        // An empty queue is kept for its room: the next return of this route allocates nothing.
         let queue = state.queues.get_mut(&route)?;
         let newest = queue.back()?;
         // Few programs use a client from more than one runtime, and what is used does not age.
@@ -158,6 +159,7 @@ impl Pool {
     ) -> Option<Entry> {
         let queue = state.queues.get_mut(&route)?;
         let mut aged = Closing::new();
+        // From the newest on, until one is fresh; those of other runtimes are left where they are.
         let found = loop {
             let runtimes = queue.iter().map(Entry::runtime);
             let at = runtimes.rev().position(|runtime| runtime == here);
@@ -182,7 +184,7 @@ impl Pool {
         }
         let mut state = self.lock();
         if state.is_closed {
-            // The connection is closed by its drop, which is to come after the lock's.
+            // In this order: the drop of the entry closes a socket, which is a system call.
             drop(state);
             drop(entry);
             return;
@@ -205,6 +207,7 @@ impl Pool {
         let janitor = state.janitor.take();
         drop(state);
         drop(queues);
+        // Aborted after unlocking: its drop may free the last reference of the transport.
         if let Some(janitor) = janitor {
             janitor.abort();
         }
@@ -214,6 +217,7 @@ impl Pool {
     #[inline]
     fn put(&self, state: &mut State, entry: Entry) -> Option<Entry> {
         let Entry::Exclusive(connection) = &entry;
+        // The common case: the route is known and both limits leave room.
         if state.count < self.total
             && let Some(queue) = state.queues.get_mut(connection.route())
             && queue.len() < self.per_route
@@ -234,6 +238,7 @@ impl Pool {
         let evicted = if at_route >= self.per_route {
             state.queues.get_mut(route).and_then(VecDeque::pop_front)
         } else if state.count >= self.total {
+            // Linear in the routes, of which there are at most IDLE_ORIGINS_MAX.
             let oldest = state.queues.values_mut().filter(|queue| !queue.is_empty());
             let oldest = oldest.min_by_key(|queue| queue.front().map(Entry::since));
             oldest.and_then(VecDeque::pop_front)
@@ -287,6 +292,7 @@ impl Pool {
             let first = self
                 .lifetime
                 .map_or(self.age_max, |lifetime| lifetime.min(self.age_max));
+            // Under the lock, so that two returns cannot start two. Spawning wakes the runtime only.
             let task = runtime.spawn(clean(Arc::downgrade(shared), first));
             state.janitor = Some(task.abort_handle());
         }
@@ -345,6 +351,7 @@ impl std::hash::Hasher for Precomputed {
     }
 
     fn write(&mut self, _bytes: &[u8]) {
+        // A field that is added to `Route` must be mixed into the hash of its origin.
         unreachable!("a route writes one u64");
     }
 

@@ -70,6 +70,7 @@ impl Resolver {
     ///
     /// Cancel safe: the lookup itself goes on in its thread, and occupies its place until it ends.
     pub(crate) async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        // The permit moves into the thread: a lookup that is given up still occupies it.
         let place = self
             .lookups
             .clone()
@@ -92,6 +93,7 @@ impl Resolver {
     fn remember(&self, host: &str, addresses: &[SocketAddr]) {
         let now = clock::now();
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        // Expired names are removed only when room is needed: a lookup passes over them.
         if cache.len() >= DNS_NAMES_MAX {
             cache.retain(|_, remembered| remembered.until > now);
         }
@@ -108,6 +110,7 @@ impl Resolver {
 /// Families in turn, the resolver's first choice first (RFC 8305 section 4); at most
 /// [`ADDRESSES_MAX`].
 fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    // The system has sorted by RFC 6724; that order is kept within each family.
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) = addresses
         .into_iter()

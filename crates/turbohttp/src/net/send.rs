@@ -66,6 +66,7 @@ impl<'a> NetSend<'a> {
         loop {
             match &mut self.acquire {
                 None => {
+                    // `None` has set `acquire`, which the next turn of this loop polls.
                     if let Some(connection) = self.check_out(cx)? {
                         return Poll::Ready(self.begin(connection, true));
                     }
@@ -141,6 +142,7 @@ impl<'a> NetSend<'a> {
         if !may_be_sent_again {
             return Err(error);
         }
+        // The dead connection is closed before its replacement is opened: it is a descriptor.
         drop(connection);
         self.net.shared.counters.replayed();
         context.head.reset();
@@ -154,6 +156,7 @@ impl<'a> NetSend<'a> {
         loop {
             if let (Some(connection), Some(request)) = (&mut self.connection, &mut self.request) {
                 let done = ready!(connection.poll_round_trip(cx, &mut request.context));
+                // Taken only now: a future that is dropped while it waits drops the connection.
                 let connection = self.connection.take().expect("just looked at");
                 match done {
                     Ok(()) => return Poll::Ready(Ok(connection)),
@@ -241,5 +244,6 @@ fn can_be_sent_again(context: &Context, connection: &Connection) -> bool {
         context.method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
     );
+    // A stream that was read from cannot be read again, whatever the method.
     (is_idempotent || connection.sent_nothing()) && context.body.can_be_sent_again()
 }

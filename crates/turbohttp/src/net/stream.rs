@@ -102,6 +102,7 @@ impl Stream {
         let mut byte = [0];
         match self {
             Stream::Plain(tcp) => {
+                // `try_read` asks the system only if the reactor has reported an event.
                 let read = tcp.try_read(&mut byte);
                 read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
             }
@@ -126,7 +127,7 @@ impl Stream {
         }
     }
 
-    /// Takes in records that have come, and says whether they were no data and no end.
+    /// Takes in the TLS records that have arrived, and says whether they were no data and no end.
     ///
     /// Cancel safe.
     pub(crate) async fn drain_tls(&mut self) -> bool {

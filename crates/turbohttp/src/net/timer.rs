@@ -40,6 +40,7 @@ impl Timer {
     ///
     /// The sleep is made in `runtime`, wherever this is polled.
     pub(crate) fn poll_expired(&mut self, cx: &mut TaskContext<'_>, runtime: &Handle) -> Poll<()> {
+        // Both limits lie beyond what the clock can say.
         let Some(deadline) = self.deadline() else {
             return Poll::Pending;
         };
@@ -48,6 +49,7 @@ impl Timer {
             Box::pin(tokio::time::sleep_until(deadline))
         };
         let sleep = self.sleep.get_or_insert_with(arm);
+        // An earlier deadline must be told at once; a later one is told when the sleep has fired.
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         } else if let Some(waker) = &self.waker

@@ -108,10 +108,12 @@ impl TlsSetup {
         host: &str,
         tcp: TcpStream,
     ) -> Result<TlsStream<TcpStream>> {
+        // Loaded by the first handshake; those that begin meanwhile wait for the same load.
         let config = self
             .config
             .get_or_try_init(|| load(self.options.clone()))
             .await?;
+        // rustls takes an IPv6 address without the brackets of a URL.
         let name = host
             .trim_start_matches('[')
             .trim_end_matches(']')
@@ -172,6 +174,7 @@ async fn load(options: Tls) -> Result<Arc<ClientConfig>> {
 }
 
 fn build(options: &Tls) -> Result<Arc<ClientConfig>> {
+    // Named, and not the process-wide default, which another library may have set.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let algorithms = provider.signature_verification_algorithms;
     let builder = ClientConfig::builder_with_provider(provider)

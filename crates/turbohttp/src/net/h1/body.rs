@@ -51,6 +51,7 @@ impl ConnectionBody for Connection {
     ) -> Option<Poll<Result<()>>> {
         self.input.consume(std::mem::take(&mut self.chunk_consumed));
         self.chunk = 0..0;
+        // Bytes in the buffer go first; a chunked body must pass the decoder.
         let remaining = match self.exchange.framing() {
             Framing::Length(_) if self.input.is_empty() => self.exchange.remaining()?,
             _ => return None,
@@ -85,6 +86,7 @@ impl Connection {
             if self.input.is_empty() {
                 return Ok(None);
             }
+            // A step without data has consumed framing, of which there is bounded progress each time.
             let decoded = self.exchange.decode(self.input.filled(), head)?;
             if !decoded.data.is_empty() {
                 self.chunk = decoded.data;
@@ -116,8 +118,8 @@ impl Connection {
                     _ => Ok(()),
                 }
             }
-            // A TLS session that ends without close_notify may have been cut on the way: its end is no
-            // end of a body (RFC 8446 section 6.1).
+            // A TLS session that ends without close_notify may have been cut by an attacker: its end is
+            // no end of a body (RFC 8446 section 6.1).
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 let message = "connection was cut inside the body";
                 Err(Error::new(ErrorKind::Truncated, message).with_source(error))
@@ -145,6 +147,7 @@ impl Connection {
             );
         }
         ready!(self.timer.poll_expired(cx, &self.runtime));
+        // The timer has one instant for both limits; which one it was decides what the error says.
         let deadline = context.time.deadline;
         let is_request = deadline.is_some_and(|deadline| deadline <= clock::now());
         Poll::Ready(if is_request {
@@ -202,6 +205,7 @@ impl Connection {
         let read = pin!(self.stream.read_buf(&mut room)).poll(cx);
         match read {
             Poll::Ready(read) => {
+                // Past the decoder: it only counts down what is left of the body.
                 if let Ok(length) = read {
                     self.exchange.decoder_mut().take(length as u64);
                 }

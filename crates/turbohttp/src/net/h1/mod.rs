@@ -70,8 +70,8 @@ enum Stage {
     Answered,
     /// The final head has arrived, and nothing was read since: what the body has was read with the head.
     Body,
-    /// As `Body`, and what was decoded together with the head has not been handed out; then comes the
-    /// fault, if there is one.
+    /// As `Body`, and what was decoded together with the head has not been handed out; the fault
+    /// follows it, if there is one.
     BodyAhead(Option<ParseError>),
     /// What was decoded together with the head has been handed out, and this is wrong with the bytes
     /// behind it.
@@ -211,12 +211,14 @@ impl Connection {
             Outgoing::Empty | Outgoing::Bytes(_) => ContentSource::Slice,
             Outgoing::Stream { .. } => ContentSource::Pieces,
         };
+        // The only step that can fail, and the first: the connection is as it was if it does.
         self.exchange.begin(&head, content)?;
         if let Outgoing::Bytes(bytes) = &context.body.0
             && bytes.len() <= INLINE_BODY_BYTES_MAX
         {
             self.exchange.send_half_mut().inline(bytes);
         }
+        // The first write is bounded like any other; the time for the head begins when all is sent.
         self.stage = Stage::Unanswered;
         self.since = context.began.unwrap_or_else(clock::now);
         self.timer.set(
@@ -237,6 +239,7 @@ impl Connection {
         if self.exchange.may_hold_rest(self.input.filled()) {
             let input = self.input.filled_mut();
             let all = self.exchange.decode_all(input, &mut context.head);
+            // Before the buffer is taken: bytes behind the body cost the connection.
             let surplus = self.input.len() - all.consumed;
             if all.error.is_none() && self.exchange.is_done() {
                 if let Some(body) = self.input.take_body(all.data) {
@@ -284,6 +287,7 @@ impl Connection {
         self.stage = Stage::Idle;
         self.chunk = 0..0;
         self.chunk_consumed = 0;
+        // Otherwise the drop at the end of this function closes the socket.
         if reuse == Reuse::Keep
             && let Some(shared) = self.shared.take()
         {

@@ -64,6 +64,7 @@ impl Connection {
     /// Sends as much of the request as the stream takes. A failure to write is kept: the server may
     /// have answered before it closed.
     fn poll_upload(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Result<()> {
+        // Progress restarts the timer of a write: a slow server is not a stalled one.
         let half = self.exchange.send_half_mut();
         let before = half.sent_bytes();
         let sent = poll_send(half, &mut self.stream, &mut context.body, cx);
@@ -71,6 +72,7 @@ impl Connection {
         let over_at = match sent {
             Poll::Ready(Ok(now)) => now,
             Poll::Ready(Err(Stop::Stream(error))) => {
+                // The response is still read: a server may answer 413 and close its receiving side.
                 half.stop();
                 self.write_failure = Some(error);
                 clock::now()
@@ -107,6 +109,7 @@ impl Connection {
                     Ok(HeadStep::NeedMore) => {}
                     Ok(HeadStep::Interim { consumed, proceed }) => {
                         self.input.consume(consumed);
+                        // Fields of an interim response are not those of the final one.
                         context.head.reset();
                         if proceed && self.exchange.send_half_mut().proceed() {
                             let limit = context.time.timeouts().body;
@@ -249,6 +252,7 @@ fn poll_send(
                 half.flushed(now);
                 flushed_at = Some(now);
             }
+            // After a flush, so that the piece before it does not wait for this one.
             SendStep::NeedContent => ready!(poll_content(half, body, cx))?,
             SendStep::AwaitContinue(_) => return Poll::Pending,
             SendStep::Over => return Poll::Ready(Ok(flushed_at.unwrap_or_else(clock::now))),
