@@ -32,12 +32,21 @@ struct Inner {
     origin: Option<Origin>,
     source: Option<Source>,
     timeline: Option<Box<Timeline>>,
-    /// Nothing of a response had arrived, so that the request may be sent again if it is safe to.
-    unanswered: bool,
+    repeat: Repeat,
     status: Option<StatusCode>,
     /// The request that was not sent, or the response whose status is the error. Of no type here, as
     /// those modules use this one; the mutex only makes the error shareable.
     kept: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+/// Whether the request of an error may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeat {
+    No,
+    /// No byte of a response had arrived.
+    Unanswered,
+    /// No byte of the request was sent.
+    Unsent,
 }
 
 /// Whose fault an error is: the caller's, the peer's, the network's, a limit's, or ours.
@@ -140,7 +149,7 @@ impl Error {
             origin: None,
             source: None,
             timeline: None,
-            unanswered: false,
+            repeat: Repeat::No,
             status: None,
             kept: Mutex::new(None),
         }))
@@ -224,9 +233,15 @@ impl Error {
         self.0.kind == ErrorKind::Closed
     }
 
-    /// Whether nothing of a response had arrived: an idempotent request may be sent again.
+    /// Whether the request may be sent again without being done twice: nothing of it was sent, or its
+    /// method is idempotent (RFC 9110 section 9.2.2) and nothing of a response had arrived. Of a POST or
+    /// a PATCH that was sent, and of a body that was a stream and was read from, this is never said.
     pub fn is_retryable(&self) -> bool {
-        self.0.unanswered
+        self.0.repeat != Repeat::No
+    }
+
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.0.repeat == Repeat::Unsent
     }
 
     /// The status of the response, if that is the error.
@@ -270,8 +285,22 @@ impl Error {
         self
     }
 
-    pub(crate) fn unanswered(mut self) -> Error {
-        self.0.unanswered = true;
+    /// Nothing of a response had arrived, so that an idempotent request may be sent again.
+    pub(crate) fn unanswered(self) -> Error {
+        self.repeat(Repeat::Unanswered)
+    }
+
+    /// Nothing of the request was sent.
+    pub(crate) fn unsent(self) -> Error {
+        self.repeat(Repeat::Unsent)
+    }
+
+    pub(crate) fn not_retryable(self) -> Error {
+        self.repeat(Repeat::No)
+    }
+
+    fn repeat(mut self, repeat: Repeat) -> Error {
+        self.0.repeat = repeat;
         self
     }
 

@@ -220,8 +220,8 @@ impl Request {
 }
 
 impl Error {
-    /// The request as it was, where nothing of it was sent: of a call that was refused or got no permit
-    /// in time. `None` of every other error.
+    /// The request as it was, where nothing of it was sent: of a call that was refused, got no permit in
+    /// time, or no connection. `None` of every other error.
     pub fn into_request(self) -> Option<Request> {
         self.into_kept()
     }
@@ -229,7 +229,7 @@ impl Error {
     /// Keeps the request that the error did not consume.
     pub(crate) fn with_request(self, request: Option<Request>) -> Error {
         match request {
-            Some(request) => self.keep(request),
+            Some(request) => self.unsent().keep(request),
             None => self,
         }
     }

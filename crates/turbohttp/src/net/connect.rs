@@ -188,8 +188,8 @@ async fn timed<T>(
     context.timeline.record(phase, start, end);
     match outcome {
         // Nothing was sent yet, so any request may be sent again.
-        Ok(done) => done.map_err(|error| error.in_phase(phase).unanswered()),
-        Err(_) if is_own => Err(Error::timeout(phase, what, limit).unanswered()),
+        Ok(done) => done.map_err(|error| error.in_phase(phase).unsent()),
+        Err(_) if is_own => Err(Error::timeout(phase, what, limit).unsent()),
         Err(_) => Err(Error::timeout(phase, "the request", context.time.allowed())),
     }
 }

@@ -136,11 +136,15 @@ impl<'a> NetSend<'a> {
     #[cold]
     fn failed(&mut self, connection: Connection, error: Error) -> Result<()> {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
-        let may_be_sent_again = context.timeline.is_connection_reused()
-            && error.is_retryable()
-            && can_be_sent_again(context, &connection);
+        let may_be_sent_again = error.is_retryable() && can_be_sent_again(context, &connection);
         if !may_be_sent_again {
-            return Err(error);
+            return Err(error.not_retryable());
+        }
+        if !context.timeline.is_connection_reused() {
+            return Err(match connection.sent_nothing() {
+                true => error.unsent(),
+                false => error,
+            });
         }
         // The dead connection is closed before its replacement is opened: it is a descriptor.
         drop(connection);
@@ -178,10 +182,10 @@ impl Future for NetSend<'_> {
         match sent {
             Ok(connection) => connection.deliver(context),
             Err(error) => {
-                let error = error.with_timeline(&context.timeline);
-                return Poll::Ready(Err(match context.url.origin() {
-                    Some(origin) => error.at(origin),
-                    None => error,
+                let error = context.explain(error);
+                return Poll::Ready(Err(match error.is_unsent() {
+                    true => error.with_request(Some(request)),
+                    false => error,
                 }));
             }
         }
