@@ -9,18 +9,13 @@
 //! Out of scope: sockets, TLS, timers, tasks, DNS, URLs with non-ASCII hosts.
 #![forbid(unsafe_code)]
 
-// Before all that knows of levels.
-#[macro_use]
-mod levels;
-
 pub mod admission;
 mod ascii;
-mod contain;
-#[cfg(test)]
-mod five_levels;
+pub mod contain;
+pub mod earlier;
 pub mod h1;
 pub mod head;
 pub mod origin;
 pub mod pool;
-mod sync;
+pub mod sync;
 pub mod timeline;

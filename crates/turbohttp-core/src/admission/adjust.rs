@@ -1,14 +1,15 @@
-//! Changing limits and pausing lanes while everything goes on.
+//! Changing limits and pausing lanes while requests run.
 
 use std::time::Instant;
 
-use super::heap::NONE;
-use super::rules::{self, InvalidRule, PAUSED_LANES_MAX, PERMITS_MAX};
-use super::{Effects, LaneKey, Scheduler, TooManyLanes};
+use super::effects::Effects;
+use super::lanes::{LaneKey, TooManyLanes};
+use super::machine::Scheduler;
+use super::rules::{InvalidRule, PAUSED_LANES_MAX, PERMITS_MAX, Rules};
 
 impl Scheduler {
-    /// Changes the total limit. Nothing that runs is interrupted: with a lower limit, permits that
-    /// come home are kept until it holds.
+    /// Changes the total limit. Nothing that runs is interrupted: with a lower limit, permits that are released are kept
+    /// until it holds.
     ///
     /// # Errors
     ///
@@ -19,14 +20,14 @@ impl Scheduler {
         now: Instant,
         effects: &mut Effects,
     ) -> Result<(), InvalidRule> {
-        let rules = rules::Rules {
+        let rules = Rules {
             total: limit,
             ..self.rules.clone()
         };
         rules.check()?;
-        self.ceilings = rules::ceilings(limit, &rules.reserve.total);
+        self.capacity.set_limit(limit, &rules.reserve.total);
         self.rules = rules;
-        self.start_ready(self.moment(now), effects);
+        self.start_ready(self.timers.moment(now), effects);
         Ok(())
     }
 
@@ -41,25 +42,25 @@ impl Scheduler {
         now: Instant,
         effects: &mut Effects,
     ) -> Result<(), InvalidRule> {
-        let rules = rules::Rules {
+        let rules = Rules {
             per_lane: limit,
             ..self.rules.clone()
         };
         rules.check()?;
         self.rules = rules;
-        let now = self.moment(now);
-        self.lanes.set_per_lane(limit);
-        for lane in 0..self.lanes.end() {
-            if self.lanes[lane].waiting > 0 {
-                self.settle(lane, now);
+        let now = self.timers.moment(now);
+        self.queues.lanes.set_per_lane(limit);
+        for lane in 0..self.queues.lanes.end() {
+            if self.queues.lanes[lane].waiting > 0 {
+                self.refresh(lane, now);
             }
         }
         self.start_ready(now, effects);
         Ok(())
     }
 
-    /// Gives one lane a limit of its own, for good: it is kept when the lane is forgotten. `None`
-    /// gives it the limit of all again.
+    /// Sets the limit of one lane for good: it is kept when the lane is forgotten. `None` makes the limit of all lanes
+    /// hold again.
     ///
     /// # Errors
     ///
@@ -78,16 +79,16 @@ impl Scheduler {
                 value,
             }));
         }
-        if let Some(lane) = self.lanes.set_limit(lane, limit)? {
-            let now = self.moment(now);
-            self.settle(lane, now);
+        if let Some(lane) = self.queues.lanes.set_limit(lane, limit)? {
+            let now = self.timers.moment(now);
+            self.refresh(lane, now);
             self.start_ready(now, effects);
         }
         Ok(())
     }
 
-    /// Starts nothing in this lane before `until`; a later call replaces an earlier one. What runs
-    /// goes on, and what waits holds no permit.
+    /// Grants no permit of this lane before `until`; a later call replaces an earlier one. What runs goes on, and what
+    /// waits holds no permit of the total either.
     ///
     /// # Errors
     ///
@@ -103,47 +104,35 @@ impl Scheduler {
             self.resume(lane, now, effects);
             return Ok(());
         }
-        let known = self.lanes.find(lane);
-        let is_paused = known.is_some_and(|slot| self.lanes[slot].paused_until.is_some());
-        if !is_paused && self.pauses.len() >= PAUSED_LANES_MAX {
+        let known = self.queues.lanes.find(lane);
+        let is_paused = known.is_some_and(|slot| self.queues.lanes[slot].paused_until.is_some());
+        if !is_paused && self.timers.pauses() >= PAUSED_LANES_MAX {
             return Err(TooManyLanes {
                 limit: PAUSED_LANES_MAX,
             });
         }
-        let slot = self.lanes.find_or_make(lane);
-        self.lanes.wake(slot);
-        self.end_pause(slot);
-        let (until, now) = (self.moment(until), self.moment(now));
-        self.lanes[slot].paused_until = Some(until);
-        let Self { pauses, lanes, .. } = self;
-        pauses.push(until, slot, |slot, place| lanes[slot].pause_at = place);
-        self.settle(slot, now);
-        self.due_at(until, effects);
+        let (until, now) = (self.timers.moment(until), self.timers.moment(now));
+        let lanes = &mut self.queues.lanes;
+        let slot = lanes.find_or_make(lane);
+        lanes.wake(slot);
+        self.timers.end_pause(slot, lanes);
+        self.timers.begin_pause(slot, until, lanes, effects);
+        self.refresh(slot, now);
         Ok(())
     }
 
-    /// Ends a pause before its time. Says whether there was one.
+    /// Ends a pause before its time. Returns `false` if the lane is not paused.
     pub fn resume(&mut self, lane: LaneKey<'_>, now: Instant, effects: &mut Effects) -> bool {
-        let Some(slot) = self.lanes.find(lane) else {
+        let lanes = &mut self.queues.lanes;
+        let Some(slot) = lanes.find(lane) else {
             return false;
         };
-        let was_paused = self.end_pause(slot);
-        let now = self.moment(now);
-        self.settle(slot, now);
+        let was_paused = self.timers.end_pause(slot, lanes);
+        let now = self.timers.moment(now);
+        self.refresh(slot, now);
         self.start_ready(now, effects);
-        self.lanes.rest(slot);
+        self.queues.lanes.rest(slot);
         was_paused
-    }
-
-    /// The lane is as before its pause, but nobody has been started.
-    pub(super) fn end_pause(&mut self, lane: u32) -> bool {
-        if self.lanes[lane].paused_until.take().is_none() {
-            return false;
-        }
-        let place = std::mem::replace(&mut self.lanes[lane].pause_at, NONE);
-        let Self { pauses, lanes, .. } = self;
-        pauses.remove(place, |slot, place| lanes[slot].pause_at = place);
-        true
     }
 }
 

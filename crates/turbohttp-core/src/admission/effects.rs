@@ -1,15 +1,15 @@
-//! What is left to do once the lock of a scheduler has been given back.
+//! What an operation leaves to be done after the scheduler's lock is released.
 
 use std::task::Waker;
 
 use crate::contain::contain;
 
-/// Wakers to wake and wakers to drop. Both are foreign code, and foreign code runs under no lock of
-/// ours: it may panic, take its time, or call back.
+/// Wakers to wake and wakers to drop. Both run foreign code, which may panic, take long, or call the scheduler: it never
+/// runs under the lock.
 #[derive(Debug, Default)]
 #[must_use = "wakers that are not woken leave their tasks asleep"]
 pub struct Effects {
-    /// Mostly there is one at most, which needs no allocation.
+    /// The first waker to wake: most operations wake one at most, which needs no allocation.
     first: Option<Waker>,
     more: Vec<Waker>,
     discarded: Option<Waker>,
@@ -18,12 +18,12 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Whether the last visit has left a closed scheduler: true once in its life.
+    /// Whether a gate has closed by this operation: that of the scheduler or of a group, each once in its life.
     pub fn closed(&self) -> bool {
         self.closed
     }
 
-    /// Whether [`sweep`](super::Scheduler::sweep) is due earlier than its caller has been told.
+    /// Whether [`sweep`](super::Scheduler::sweep) is due earlier than it said last.
     pub fn alarm(&self) -> bool {
         self.alarm
     }
@@ -42,29 +42,28 @@ impl Effects {
         }
     }
 
-    /// Keeps `waker` until the lock is free, only to drop it then.
+    /// Keeps `waker` until the lock is released, to drop it then.
     #[inline]
     pub(super) fn discard(&mut self, waker: Option<Waker>) {
         let Some(waker) = waker else { return };
         match &self.discarded {
             None => self.discarded = Some(waker),
-            // Waking a task once too often is allowed, and rare enough here.
+            // A second one is woken instead of dropped: a spurious wake is allowed, and this is rare.
             Some(_) => self.wake(Some(waker)),
         }
     }
 
-    /// Wakes and drops, in the order of grants. Call it without any lock held.
+    /// Wakes and drops, in the order of grants. The caller holds no lock.
     ///
-    /// A waker that panics is contained: the others are woken all the same, as they belong to others.
-    /// Returns how many panicked.
+    /// A panic of a waker is contained, so that the tasks of the other wakers are woken. Returns how many panicked.
     #[inline]
     pub fn perform(mut self) -> u64 {
         if !self.more.is_empty() {
             return self.perform_all();
         }
-        // One of each at most, which is by far the most frequent.
+        // One of each at most: nearly every operation ends here.
         let (discarded, first) = (self.discarded.take(), self.first.take());
-        // The list is empty, so there is nothing to drop.
+        // Nothing is left in `self`; without the drop glue this is a few instructions.
         std::mem::forget(self);
         let dropped = discarded.is_none_or(|waker| contain(|| drop(waker)));
         let woken = first.is_none_or(|waker| contain(|| waker.wake()));

@@ -1,34 +1,35 @@
-//! Open, closing, closed: what a gate lets in, what it waits for, and what it reports.
+//! A gate: what it lets in, what its close waits for, and what the close reports.
 
 use std::time::Duration;
 
 use super::moment::Moment;
 use super::visit::Outcome;
+use crate::earlier::earlier;
 use crate::sync::{Arc, AtomicBool, Ordering};
 
-/// How a gate is closed; the later one is the stronger.
+/// How a gate is closed, the mildest way first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::exhaustive_enums, reason = "these are all the ways")]
 pub enum CloseMode {
-    /// What is inside goes on, what waits included.
+    /// Everything inside goes on, what waits included.
     Drain,
-    /// What waits is refused, what runs goes on.
+    /// What waits is refused, what holds a permit goes on.
     CancelPending,
-    /// What waits is refused, what runs is cut off.
+    /// What waits is refused, what holds a permit is cut off.
     Now,
 }
 
-/// How far a gate is closed.
+/// How far a gate is closed. A gate never goes back to an earlier stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::exhaustive_enums, reason = "the states are the concept")]
 pub enum Stage {
-    /// Lets everybody in.
+    /// New visits may enter.
     Open,
-    /// Lets nobody in; those inside go on.
+    /// No visit enters; what is inside goes on, and is still admitted.
     Draining,
-    /// Lets nobody in; nobody inside is admitted to anything new.
+    /// No visit enters, and nothing inside is admitted any more; what holds a permit goes on.
     Canceling,
-    /// Nobody is inside any more, or what was has been told to stop.
+    /// Nothing is inside, or what was inside has been cut off.
     Closed,
 }
 
@@ -36,26 +37,27 @@ pub enum Stage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Did what they came for.
+    /// See [`Outcome::Completed`].
     pub completed: u64,
-    /// Came to an error of their own.
+    /// See [`Outcome::Failed`].
     pub failed: u64,
-    /// Were given up by their owners, or refused because of the close.
+    /// See [`Outcome::Canceled`].
     pub canceled: u64,
-    /// Waited longer than they were willing to.
+    /// See [`Outcome::Expired`].
     pub expired: u64,
-    /// Were cut off by the close.
+    /// See [`Outcome::Aborted`].
     pub aborted: u64,
 }
 
 impl Counts {
-    /// All of them.
+    /// How many visits ended in all.
     pub fn sum(&self) -> u64 {
         self.completed + self.failed + self.canceled + self.expired + self.aborted
     }
 
+    /// Counts one more that ended like this. The one place where an outcome becomes a counter.
     #[inline]
-    pub(super) fn count(&mut self, outcome: Outcome) {
+    pub fn count(&mut self, outcome: Outcome) {
         let count = match outcome {
             Outcome::Completed => &mut self.completed,
             Outcome::Failed => &mut self.failed,
@@ -66,6 +68,7 @@ impl Counts {
         *count += 1;
     }
 
+    /// What was counted after `before`.
     fn since(&self, before: &Counts) -> Counts {
         Counts {
             completed: self.completed - before.completed,
@@ -77,21 +80,23 @@ impl Counts {
     }
 }
 
-/// What became of everything that was inside when a gate began to close.
+/// How everything ended that was inside when a gate began to close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// How many were inside.
+    /// How many visits were inside.
     pub accepted: u64,
     /// How they ended; the sum is `accepted`.
     pub counts: Counts,
-    /// From the first call that closed to the end.
+    /// From the call that began the close to the moment when nothing was inside any more.
     pub elapsed: Duration,
 }
 
+/// A close that has begun.
 #[derive(Debug)]
 struct Closing {
     began: Moment,
+    /// Visits inside at that moment, and what had been counted before it.
     accepted: u64,
     before: Counts,
     /// When what is still inside is cut off.
@@ -101,12 +106,12 @@ struct Closing {
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) stage: Stage,
-    /// Visits inside.
+    /// Visits inside, and permits without a visit. Invariant: each of them [departs](Gate::depart) once.
     pub(super) present: u64,
     pub(super) counts: Counts,
     closing: Option<Closing>,
     report: Option<Report>,
-    /// Read by those inside without a lock: stop at once.
+    /// Set when everything inside is to stop at once. Futures read it without the scheduler's lock.
     cut: Arc<AtomicBool>,
 }
 
@@ -130,6 +135,7 @@ impl Gate {
         self.report
     }
 
+    /// When the close cuts off what is inside, while it has not done so.
     pub(super) fn deadline(&self) -> Option<Moment> {
         match self.stage {
             Stage::Draining | Stage::Canceling => self.closing.as_ref()?.deadline,
@@ -137,7 +143,8 @@ impl Gate {
         }
     }
 
-    /// A visit is over. Says whether it was the last one of a gate that closes.
+    /// Counts a visit as over. Returns `true` if it was the last one inside of a gate that is closing, which is closed
+    /// by this.
     #[inline]
     pub(super) fn depart(&mut self, outcome: Outcome, now: Moment) -> bool {
         self.present -= 1;
@@ -145,7 +152,7 @@ impl Gate {
         self.stage != Stage::Open && self.end_if_empty(now)
     }
 
-    /// Goes on to close, never back: a weaker mode joins, a stronger one and an earlier deadline win.
+    /// Begins to close, or goes on closing: of two modes the stronger one holds, of two deadlines the earlier one.
     pub(super) fn begin(&mut self, mode: CloseMode, deadline: Option<Moment>, now: Moment) {
         let closing = self.closing.get_or_insert(Closing {
             began: now,
@@ -153,10 +160,7 @@ impl Gate {
             before: self.counts,
             deadline: None,
         });
-        closing.deadline = match (closing.deadline, deadline) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        closing.deadline = earlier(closing.deadline, deadline);
         let stage = match mode {
             CloseMode::Drain => Stage::Draining,
             CloseMode::CancelPending | CloseMode::Now => Stage::Canceling,
@@ -164,7 +168,8 @@ impl Gate {
         self.stage = self.stage.max(stage);
     }
 
-    /// Tells everyone inside to stop; those who look see it before anybody is woken.
+    /// Sets the flag that tells everything inside to stop. `Release`: a future that is woken after this, by the same
+    /// thread, reads the flag as set.
     pub(super) fn cut(&mut self) {
         self.cut.store(true, Ordering::Release);
     }
@@ -173,7 +178,7 @@ impl Gate {
         self.cut.load(Ordering::Relaxed)
     }
 
-    /// The end, if it has come. True once.
+    /// Closes a gate that is closing if nothing is inside. Returns `true` once, when it does so.
     pub(super) fn end_if_empty(&mut self, now: Moment) -> bool {
         if self.present > 0 || !matches!(self.stage, Stage::Draining | Stage::Canceling) {
             return false;

@@ -1,12 +1,12 @@
-//! A binary heap whose entries know where they are, so that any of them can be removed.
+//! A binary heap from which any entry can be removed.
 
-/// Stands for "in no place" wherever a place or a slot is a number.
+/// The place or slot of what has none.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// The least key first; equal keys in an order that the same calls always give.
+/// The least key first. Equal keys stand in an order that the same sequence of calls always gives.
 ///
-/// Every method that moves an entry tells its owner the new place through `moved(id, place)`. An owner
-/// whose entry is removed forgets the place itself.
+/// Every method that moves an entry reports the new place through `moved(id, place)`; the caller stores it and passes it
+/// to [`remove`](Heap::remove). The caller resets the place of an entry that it removes.
 #[derive(Debug)]
 pub(super) struct Heap<K> {
     entries: Vec<(K, u32)>,
@@ -42,7 +42,7 @@ impl<K: Ord + Copy> Heap<K> {
     pub(super) fn remove(&mut self, place: u32, mut moved: impl FnMut(u32, u32)) -> u32 {
         let place = place as usize;
         let (_, id) = self.entries.swap_remove(place);
-        // The last entry has taken the place: it may belong above or below.
+        // `swap_remove` has put the last entry here: it may belong above or below.
         if place < self.entries.len() {
             let place = self.rise(place, &mut moved);
             self.sink(place, &mut moved);
@@ -50,7 +50,7 @@ impl<K: Ord + Copy> Heap<K> {
         id
     }
 
-    /// Gives memory back that a burst has left behind.
+    /// Frees the memory of an empty heap with room for more than `kept` entries, which a burst has left behind.
     pub(super) fn trim(&mut self, kept: usize) {
         if self.entries.is_empty() && self.entries.capacity() > kept {
             self.entries = Vec::new();
@@ -93,7 +93,7 @@ impl<K: Ord + Copy> Heap<K> {
 
     fn put(&mut self, place: usize, entry: (K, u32), moved: &mut impl FnMut(u32, u32)) {
         self.entries[place] = entry;
-        // A place fits: there are fewer entries than slots, and a slot is a u32.
+        // The cast is exact: a heap has no more entries than there are slots, whose numbers are `u32`.
         moved(entry.1, place as u32);
     }
 }

@@ -1,13 +1,13 @@
-//! One lane: its limit, what runs in it, who waits at each level, and until when it is paused.
+//! One lane: its permits, its lines, and its pause.
 
-use super::Priority;
+use super::capacity::Capacity;
 use super::heap::NONE;
+use super::ids::GroupId;
 use super::line::Line;
 use super::moment::Moment;
-use super::rules::ceilings;
-use super::workers::GroupId;
+use super::priority::Priority;
 
-/// What keeps the visits of a lane from starting, as far as the lane itself is concerned.
+/// What of the lane itself keeps its visits from starting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Obstacle {
     None,
@@ -19,7 +19,7 @@ pub(super) enum Obstacle {
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) lines: [Line; Priority::COUNT],
-    /// Where this lane stands among those of the group that could start at each level.
+    /// The place of this lane in the group's heap of ready lanes at each level; [`NONE`] where it is in none.
     pub(super) ready_at: [u32; Priority::COUNT],
 }
 
@@ -36,34 +36,33 @@ impl Default for Desk {
 pub(super) struct Lane {
     pub(super) text: Box<str>,
     pub(super) hash: u64,
-    pub(super) limit: usize,
-    /// How many permits each level may see in use and still take one.
-    pub(super) ceilings: [usize; Priority::COUNT],
-    /// Permits given out, those not yet taken up included.
-    pub(super) running: usize,
-    /// Visits in its lines.
+    pub(super) capacity: Capacity,
+    /// Invariant: the visits in all lines of `desks`.
     pub(super) waiting: usize,
-    /// Those among them that are no jobs of a group.
+    /// Invariant: the visits in the lines of the callers, who are the first of `desks`.
     pub(super) callers_waiting: usize,
-    /// Visits that lost a grant here and may claim their place back: the lane is kept for them.
+    /// Visits that lost a grant here and may claim their place back. The lane is kept for them.
     pub(super) parked: usize,
-    /// Handles of it that are out: the lane is kept for them, too.
+    /// [`PinnedLane`](super::lanes::PinnedLane)s of it that are out. The lane is kept for them.
     pub(super) pins: usize,
     pub(super) paused_until: Option<Moment>,
-    /// Its place among the pauses.
+    /// Its place in the heap of pauses. Invariant: other than [`NONE`] while `paused_until` is set.
     pub(super) pause_at: u32,
-    /// One for each group that has had a job here; the callers' is the first.
+    /// One for each group that has had a job here, by the group's number.
     pub(super) desks: Vec<Desk>,
-    /// In how many heaps of ready lanes it is.
+    /// Invariant: how many `ready_at` of `desks` are other than [`NONE`].
     pub(super) ready: usize,
-    /// Neighbours in the list of lanes by when they became idle.
+    /// Neighbours in the list of lanes in the order in which they became idle.
     pub(super) older: u32,
     pub(super) newer: u32,
     pub(super) is_listed: bool,
+    /// Invariant: the lane counts as idle in [`Lanes`](super::lanes::Lanes), so it is in its list.
     pub(super) is_idle: bool,
+    /// What has stood in the way since when, while visits wait.
     obstacle: Obstacle,
     since: Moment,
-    /// Nanoseconds lost to pauses and to the limit while anybody waited, ever.
+    /// Nanoseconds lost to pauses and to the limit while visits waited, up to `since`. Both only grow: a visit takes the
+    /// difference between the beginning and the end of its wait.
     paused_for: u64,
     full_for: u64,
 }
@@ -78,9 +77,7 @@ impl Lane {
         Lane {
             text: text.into(),
             hash,
-            limit,
-            ceilings: ceilings(limit, reserve),
-            running: 0,
+            capacity: Capacity::new(limit, reserve),
             waiting: 0,
             callers_waiting: 0,
             parked: 0,
@@ -100,29 +97,26 @@ impl Lane {
         }
     }
 
-    pub(super) fn set_limit(&mut self, limit: usize, reserve: &[usize; Priority::COUNT]) {
-        self.limit = limit;
-        self.ceilings = ceilings(limit, reserve);
-    }
-
     /// Whether the lane itself lets a visit of this level start.
     #[inline]
     pub(super) fn is_open(&self, level: usize) -> bool {
-        self.paused_until.is_none() && self.running < self.ceilings[level]
+        self.paused_until.is_none() && self.capacity.allows(level)
     }
 
-    /// Whether nothing happens here.
+    /// Whether nothing runs, waits, is parked or paused here.
     #[inline]
     pub(super) fn is_quiet(&self) -> bool {
-        self.running == 0 && self.waiting == 0 && self.parked == 0 && self.paused_until.is_none()
+        let is_free = self.capacity.running() == 0 && self.waiting == 0;
+        is_free && self.parked == 0 && self.paused_until.is_none()
     }
 
-    /// Whether nothing happens here and nobody has a handle of it, so that the lane may be forgotten.
+    /// Whether the lane may be forgotten: it is idle and not pinned.
     #[inline]
     pub(super) fn is_unused(&self) -> bool {
         self.pins == 0 && self.is_quiet()
     }
 
+    /// The lines of a group, made where it has its first job in this lane.
     #[inline]
     pub(super) fn desk(&mut self, group: GroupId) -> &mut Desk {
         let index = group.index();
@@ -132,13 +126,14 @@ impl Lane {
         &mut self.desks[index]
     }
 
-    /// Adds up the time since the last look under what stood in the way.
+    /// Looks anew what stands in the way of the visits here, and files the time up to now under what stood there
+    /// before. Called after every change of what runs or waits in the lane, of its limit and of its pause.
     #[inline]
     pub(super) fn account(&mut self, now: Moment) {
         let obstacle = match self.paused_until {
             _ if self.waiting == 0 => Obstacle::None,
             Some(_) => Obstacle::Paused,
-            None if self.running >= self.limit => Obstacle::Full,
+            None if self.capacity.is_full() => Obstacle::Full,
             None => Obstacle::None,
         };
         if obstacle == self.obstacle {

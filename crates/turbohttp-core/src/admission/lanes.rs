@@ -1,32 +1,32 @@
-//! The lanes by key: bounded, and those that have been idle longest are forgotten first.
+//! The lanes by key: a bounded map that forgets the lane first that has been idle longest.
 //!
 //! # Implementation
 //!
-//! A table of slots, and a list through the idle lanes in the order in which they became idle. A lane
-//! is only forgotten here, under the lock that also admits into it, so nobody can hold a permit of a
-//! lane that is gone.
+//! A hash table of slots, and a list through the idle lanes in the order in which they became idle. A lane is forgotten
+//! only here, under the lock that also admits into it, and only while it is unused: no permit names a lane that is gone.
 
 use std::fmt;
 
 use hashbrown::HashTable;
 
-use super::Priority;
 use super::heap::NONE;
 use super::lane::Lane;
+use super::priority::Priority;
 use super::rules::{OVERRIDES_MAX, PINNED_LANES_MAX};
+use super::slab::Slab;
 use crate::origin::{Origin, hash_of};
 
-/// The key of a lane: any text, with its hash.
+/// The key of a lane: any text, with its hash. Clients use the text of an [`Origin`].
 #[derive(Clone, Copy, Debug)]
 pub struct LaneKey<'a> {
     pub(super) text: &'a str,
     pub(super) hash: u64,
-    /// Where the lane is, if it is pinned.
+    /// The slot of the lane if it is pinned, which spares looking the text up; [`NONE`] otherwise.
     slot: u32,
 }
 
 impl<'a> LaneKey<'a> {
-    /// The lane of this text, taken as it stands.
+    /// The lane of this text, compared byte by byte.
     pub fn new(text: &'a str) -> Self {
         Self {
             text,
@@ -34,9 +34,7 @@ impl<'a> LaneKey<'a> {
             slot: NONE,
         }
     }
-}
 
-impl<'a> LaneKey<'a> {
     /// The text.
     pub fn text(&self) -> &'a str {
         self.text
@@ -44,7 +42,7 @@ impl<'a> LaneKey<'a> {
 }
 
 impl<'a> From<&'a Origin> for LaneKey<'a> {
-    /// The lane of an origin, whose hash is known.
+    /// The lane of an origin. Computes no hash: the origin has it.
     fn from(origin: &'a Origin) -> Self {
         Self {
             text: origin.as_str(),
@@ -54,8 +52,8 @@ impl<'a> From<&'a Origin> for LaneKey<'a> {
     }
 }
 
-/// A lane that is not forgotten, and that is found without its text, until
-/// [`unpin`](super::Scheduler::unpin). Whoever pinned it unpins it once, and uses it no more.
+/// A lane that is kept, and found without a lookup of its text, until [`unpin`](super::Scheduler::unpin) is called with
+/// this handle, once.
 #[derive(Debug)]
 #[must_use = "a lane that is not unpinned is kept for good"]
 pub struct PinnedLane {
@@ -65,7 +63,7 @@ pub struct PinnedLane {
 }
 
 impl PinnedLane {
-    /// Its key, for the scheduler that it came from.
+    /// Its key, valid for the scheduler that pinned it.
     #[inline]
     pub fn key(&self) -> LaneKey<'_> {
         LaneKey {
@@ -76,11 +74,11 @@ impl PinnedLane {
     }
 }
 
-/// More lanes are to be treated apart than can be kept in mind.
+/// Too many lanes have a rule of their own: a limit, a pause, or a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TooManyLanes {
-    /// How many can.
+    /// How many may have one of that kind.
     pub limit: usize,
 }
 
@@ -94,25 +92,26 @@ impl std::error::Error for TooManyLanes {}
 
 #[derive(Debug)]
 pub(super) struct Lanes {
+    /// The slots of all lanes that are known, by their text.
     table: HashTable<u32>,
-    slots: Vec<Lane>,
-    free: Vec<u32>,
+    slab: Slab<Lane>,
     idle_max: usize,
+    /// Invariant: the lanes whose `is_idle` is set, at most `idle_max`.
     idle_count: usize,
-    /// The list of lanes in the order in which they last became idle.
+    /// Ends of the list of lanes in the order in which they last became idle.
+    ///
+    /// Invariant: every idle lane is listed. A listed lane that is in use again stays until it is idle anew.
     oldest: u32,
     newest: u32,
-    /// Limits set for single lanes: kept when a lane is forgotten.
+    /// Limits of single lanes, with text and hash of their keys: kept when the lane is forgotten. Invariant: at most
+    /// [`OVERRIDES_MAX`].
     overrides: HashTable<(Box<str>, u64, usize)>,
-    pub(super) per_lane: usize,
+    per_lane: usize,
     reserve: [usize; Priority::COUNT],
-    /// Lanes of which there are handles.
-    pub(super) pinned: usize,
+    /// Invariant: the lanes with `pins > 0`, at most [`PINNED_LANES_MAX`].
+    pinned: usize,
     /// Lanes forgotten so far.
-    pub(super) evicted: u64,
-    /// As in the visits.
-    #[cfg(test)]
-    pub(super) looks: std::cell::Cell<u64>,
+    evicted: u64,
 }
 
 impl Lanes {
@@ -123,8 +122,7 @@ impl Lanes {
     ) -> Lanes {
         Lanes {
             table: HashTable::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
+            slab: Slab::default(),
             idle_max,
             idle_count: 0,
             oldest: NONE,
@@ -134,8 +132,6 @@ impl Lanes {
             reserve,
             pinned: 0,
             evicted: 0,
-            #[cfg(test)]
-            looks: std::cell::Cell::default(),
         }
     }
 
@@ -148,8 +144,8 @@ impl Lanes {
         self.table.find(key.hash, is_it).copied()
     }
 
-    /// The lane of this key, made if there is none. The caller puts it to use or calls
-    /// [`rest`](Self::rest).
+    /// The lane of this key, made if there is none. The caller calls [`wake`](Self::wake) where it uses the lane, and
+    /// [`rest`](Self::rest) where it does not: a lane that is in neither state would never be forgotten.
     #[inline]
     pub(super) fn find_or_make(&mut self, key: LaneKey<'_>) -> u32 {
         match self.find(key) {
@@ -162,43 +158,36 @@ impl Lanes {
     fn make(&mut self, key: LaneKey<'_>) -> u32 {
         let limit = self.limit_of(key);
         let lane = Lane::new(key.text, key.hash, limit, &self.reserve);
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = lane;
-                slot
-            }
-            None => {
-                self.slots.push(lane);
-                (self.slots.len() - 1) as u32
-            }
-        };
-        let slots = &self.slots;
-        self.table
-            .insert_unique(key.hash, slot, |slot| slots[*slot as usize].hash);
+        let slot = self.slab.insert(lane);
+        let slab = &self.slab;
+        // Growing the table looks at every lane, which is paid for by the lanes made since it grew last.
+        let hash = |slot: &u32| slab.get(*slot).map_or(0, |lane| lane.hash);
+        self.table.insert_unique(key.hash, slot, hash);
         slot
     }
 
-    /// Puts the lane to use. It stays in the list, where it is passed over while it is in use: a lane
-    /// that is busy and idle by turns is not moved about for nothing.
+    /// Notes that the lane is in use. It stays in the list of idle lanes, which skips it: a lane that is busy and idle by
+    /// turns is not moved each time.
     #[inline]
     pub(super) fn wake(&mut self, slot: u32) {
-        let lane = &mut self.slots[slot as usize];
+        let lane = &mut self.slab[slot];
         if lane.is_idle {
             lane.is_idle = false;
             self.idle_count -= 1;
         }
     }
 
-    /// Files an unused lane as idle, and forgets the one that has been so longest if there are too
+    /// Notes that the lane is idle, if it is unused, and forgets the lane that has been idle longest if there are too
     /// many.
     #[inline]
     pub(super) fn rest(&mut self, slot: u32) {
-        let lane = &mut self.slots[slot as usize];
+        let lane = &mut self.slab[slot];
         if lane.is_idle || !lane.is_unused() {
             return;
         }
         lane.is_idle = true;
         self.idle_count += 1;
+        // A lane that became idle last before as well is where it belongs already.
         if self.newest != slot {
             self.move_to_end(slot);
         }
@@ -207,7 +196,7 @@ impl Lanes {
         }
     }
 
-    /// Keeps the lane of this key until it has been unpinned as often.
+    /// Keeps the lane of this key until it has been unpinned as often as pinned.
     pub(super) fn pin(&mut self, key: LaneKey<'_>) -> Result<PinnedLane, TooManyLanes> {
         let known = self.find(key);
         let is_first = known.is_none_or(|slot| self[slot].pins == 0);
@@ -264,7 +253,8 @@ impl Lanes {
 
     #[cold]
     fn forget_oldest(&mut self) {
-        // One lane is idle at least, so this ends.
+        // Ends at the latest with the lane that has just become idle. Lanes in use that are passed on the way leave the
+        // list; each of them was put there once, so the cost is constant per lane that becomes idle.
         while !self[self.oldest].is_idle {
             self.unlink(self.oldest);
         }
@@ -278,20 +268,21 @@ impl Lanes {
         if let Ok(entry) = self.table.find_entry(hash, |found| *found == slot) {
             entry.remove();
         }
-        self.slots[slot as usize].text = Box::default();
-        self.slots[slot as usize].desks = Vec::new();
-        self.free.push(slot);
+        self.slab[slot].text = Box::default();
+        self.slab[slot].desks = Vec::new();
+        self.slab.release(slot);
         self.evicted += 1;
     }
 
-    /// The limit of a lane: its own, or that of all.
+    /// The limit of a lane: its own, or the limit of all lanes.
     pub(super) fn limit_of(&self, key: LaneKey<'_>) -> usize {
         self.overrides
             .find(key.hash, |(text, _, _)| **text == *key.text)
             .map_or(self.per_lane, |(_, _, limit)| *limit)
     }
 
-    /// Sets the limit of one lane for good, or gives it back to that of all.
+    /// Sets the limit of one lane for good; `None` makes the limit of all lanes hold again. Returns the slot of the lane
+    /// if it is known.
     pub(super) fn set_limit(
         &mut self,
         key: LaneKey<'_>,
@@ -318,16 +309,16 @@ impl Lanes {
         if let Some(slot) = found {
             let limit = limit.unwrap_or(self.per_lane);
             let reserve = self.reserve;
-            self[slot].set_limit(limit, &reserve);
+            self[slot].capacity.set_limit(limit, &reserve);
         }
         Ok(found)
     }
 
-    /// Sets the limit of every lane that has none of its own.
+    /// Sets the limit of every lane that has none of its own. Costs a look at every lane.
     pub(super) fn set_per_lane(&mut self, limit: usize) {
         self.per_lane = limit;
         for slot in 0..self.end() {
-            let lane = &self.slots[slot as usize];
+            let lane = &self.slab[slot];
             let key = LaneKey {
                 text: &lane.text,
                 hash: lane.hash,
@@ -335,7 +326,7 @@ impl Lanes {
             };
             let limit = self.limit_of(key);
             let reserve = self.reserve;
-            self[slot].set_limit(limit, &reserve);
+            self[slot].capacity.set_limit(limit, &reserve);
         }
     }
 
@@ -348,20 +339,35 @@ impl Lanes {
         self.idle_count
     }
 
-    /// The idle lanes, the one that has been so longest first.
+    /// Lanes that are pinned.
+    pub(super) fn pinned(&self) -> usize {
+        self.pinned
+    }
+
+    /// Lanes that were forgotten so far.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// The idle lanes, the one that has been idle longest first.
     pub(super) fn idle(&self) -> impl Iterator<Item = &Lane> {
         let lane = |slot: u32| (slot != NONE).then(|| &self[slot]);
-        // Those that were woken stay in the list until they rest again.
+        // Lanes in use stay in the list until they are idle again.
         let listed = std::iter::successors(lane(self.oldest), move |listed| lane(listed.newer));
         listed.filter(|lane| lane.is_idle)
     }
 
-    /// One past the largest slot.
+    /// One past the largest slot, in use or free.
     pub(super) fn end(&self) -> u32 {
-        self.slots.len() as u32
+        self.slab.end()
     }
 
-    /// Every lane that is known.
+    #[cfg(test)]
+    pub(super) fn looks(&self) -> u64 {
+        self.slab.looks.get()
+    }
+
+    /// Every lane that is known, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Lane> {
         self.table.iter().map(|slot| &self[*slot])
     }
@@ -372,17 +378,13 @@ impl std::ops::Index<u32> for Lanes {
 
     #[inline]
     fn index(&self, slot: u32) -> &Lane {
-        #[cfg(test)]
-        self.looks.set(self.looks.get() + 1);
-        &self.slots[slot as usize]
+        &self.slab[slot]
     }
 }
 
 impl std::ops::IndexMut<u32> for Lanes {
     #[inline]
     fn index_mut(&mut self, slot: u32) -> &mut Lane {
-        #[cfg(test)]
-        self.looks.set(self.looks.get() + 1);
-        &mut self.slots[slot as usize]
+        &mut self.slab[slot]
     }
 }

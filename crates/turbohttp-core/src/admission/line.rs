@@ -2,20 +2,23 @@
 //!
 //! # Implementation
 //!
-//! Who comes is younger than all who wait, so a linked list in the order of arrival has the right
-//! order for nothing. Who comes back, such as a further attempt that keeps its age or a visit whose
-//! priority was changed, belongs somewhere in the middle: those go into a heap beside the list. The
-//! first of the line is the older of the two firsts.
+//! A new visit is younger than all that wait, so appending to a linked list keeps it in order at no cost. A visit that
+//! comes back, such as a further attempt with the age of the first or one whose priority was changed, belongs somewhere
+//! in the middle: it goes into a heap beside the list. The first of the line is the older one of the list's head and the
+//! heap's top.
 
 use super::heap::{Heap, NONE};
-use super::visit::{Key, Place, Visits};
+use super::visits::{Key, Place, Visits};
 
-/// Returned visits that a line keeps room for.
+/// Entries of the heap whose memory a line keeps.
 const KEPT_RETURNED_MAX: usize = 64;
 
+/// The visits of one group that wait in one lane at one level.
 #[derive(Debug, Default)]
 pub(super) struct Line {
+    /// Invariant: in ascending order of keys.
     list: List,
+    /// Visits whose key was less than that of the list's tail when they came.
     returned: Heap<Key>,
 }
 
@@ -48,7 +51,7 @@ impl Line {
     #[inline]
     pub(super) fn remove(&mut self, slot: u32, visits: &mut Visits) {
         match visits[slot].place {
-            // By far the most frequent.
+            // The branch that nearly every visit takes.
             Place::Listed => self.list.remove(slot, visits),
             Place::Heaped => {
                 let place = visits[slot].next;
@@ -62,13 +65,14 @@ impl Line {
     }
 }
 
+/// Notes in the visit where it is in the heap; its link field serves as the place, as it has no neighbours there.
 fn put_at(visits: &mut Visits, slot: u32, at: u32) {
     let visit = &mut visits[slot];
     visit.place = Place::Heaped;
     visit.next = at;
 }
 
-/// A doubly linked list through the places of visits.
+/// A doubly linked list through the link fields of visits. A visit is in one list at most.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct List {
     head: u32,

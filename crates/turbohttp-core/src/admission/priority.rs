@@ -1,45 +1,66 @@
-//! How urgent a request is; every size that depends on the number of levels derives from here.
+//! How urgent a request is.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Declares the levels once: the enum, the order in which they are served, their number and names.
-macro_rules! priorities {
-    ($($(#[$meta:meta])* $level:ident = $name:literal),+ $(,)?) => {
-        /// How urgent a request is. Served strictly in this order: while a more urgent request may
-        /// start, no less urgent one does.
-        ///
-        /// A request that runs is never interrupted by a more urgent one; see
-        /// [`Reserve`](super::Reserve) for permits that only urgent ones may take.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[expect(clippy::exhaustive_enums, reason = "users match on all levels")]
-        pub enum Priority {
-            $($(#[$meta])* $level),+
-        }
-
-        impl Priority {
-            /// Every level, the most urgent first.
-            pub const ALL: &'static [Priority] = &[$(Priority::$level),+];
-
-            /// The name in lower case.
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Priority::$level => $name),+
-                }
-            }
-        }
-    };
+/// How urgent a request is. Served strictly in this order: while a more urgent request may start, no less urgent one
+/// does.
+///
+/// A request that runs is never interrupted by a more urgent one; see [`Reserve`](super::Reserve) for permits that only
+/// urgent ones may take.
+///
+/// No size anywhere depends on there being four levels: arrays that have an entry per level are
+/// `[T; Priority::COUNT]`, indexed by [`Priority::index`], and everything that goes through the levels uses
+/// [`Priority::ALL`].
+///
+/// # Examples
+///
+/// ```
+/// use turbohttp_core::admission::Priority;
+///
+/// assert!(Priority::Critical < Priority::Low, "the most urgent level is the least");
+/// assert_eq!("high".parse(), Ok(Priority::High));
+/// assert_eq!(Priority::default(), Priority::Normal);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "users match on all levels")]
+pub enum Priority {
+    /// Served before everything else.
+    Critical,
+    /// Served before what is normal.
+    High,
+    /// The default.
+    #[default]
+    Normal,
+    /// Served when nothing else may start.
+    Low,
 }
 
-with_levels!(priorities);
-
 impl Priority {
+    /// Every level, the most urgent first.
+    pub const ALL: &'static [Priority] = &[
+        Priority::Critical,
+        Priority::High,
+        Priority::Normal,
+        Priority::Low,
+    ];
+
     /// How many levels there are.
     pub const COUNT: usize = Priority::ALL.len();
 
-    /// The place of this level in [`ALL`](Priority::ALL).
+    /// The place of this level in [`ALL`](Priority::ALL), from 0 for the most urgent one.
     pub const fn index(self) -> usize {
         self as usize
+    }
+
+    /// The name in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Priority::Critical => "critical",
+            Priority::High => "high",
+            Priority::Normal => "normal",
+            Priority::Low => "low",
+        }
     }
 }
 
@@ -70,7 +91,7 @@ impl std::error::Error for UnknownPriority {}
 impl FromStr for Priority {
     type Err = UnknownPriority;
 
-    /// Reads a name in any case of letters.
+    /// Reads a [name](Priority::name) in any case of letters.
     fn from_str(text: &str) -> Result<Priority, UnknownPriority> {
         let named = |level: &&Priority| level.name().eq_ignore_ascii_case(text);
         Priority::ALL
@@ -81,7 +102,8 @@ impl FromStr for Priority {
     }
 }
 
-// `index` and `ALL` say the same, and the least urgent level comes last.
+// `ALL` lists every level in the order of `index`: a level that is added to the enum alone does not compile, as `name`
+// and the last assertion refuse it.
 const _: () = {
     let mut index = 0;
     while index < Priority::COUNT {

@@ -1,34 +1,35 @@
-//! How much a scheduler admits, and by which rules.
+//! The rules of a scheduler: its limits, their bounds, and what is reserved.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::Priority;
+use super::priority::Priority;
 
-/// The most permits that any limit may give: a slot of the scheduler is a `u32`, and no machine has as
-/// many sockets.
+/// The most permits that any limit may give: 1,048,576. The scheduler numbers its slots with 32 bits, and a process has
+/// fewer sockets.
 pub const PERMITS_MAX: usize = 1 << 20;
 
-/// The most visits that may be told to wait.
+/// The greatest bound on visits that wait: 16,777,216.
 pub const WAITING_MAX: usize = 1 << 24;
 
-/// The most lanes with a limit of their own.
+/// The most lanes with a limit of their own. One more is refused with [`TooManyLanes`](super::TooManyLanes).
 pub const OVERRIDES_MAX: usize = 4_096;
 
-/// The most lanes that are paused at the same time.
+/// The most lanes that are paused at the same time. One more is refused with [`TooManyLanes`](super::TooManyLanes).
 pub const PAUSED_LANES_MAX: usize = 4_096;
 
-/// The most lanes that are kept because there are handles of them.
+/// The most lanes that are kept because there are handles of them. One more is refused with
+/// [`TooManyLanes`](super::TooManyLanes).
 pub const PINNED_LANES_MAX: usize = 4_096;
 
-/// The most groups of workers on one scheduler.
+/// The most groups of workers on one scheduler. One more is refused with [`TooManyGroups`](super::TooManyGroups).
 pub const GROUPS_MAX: usize = 16;
 
-/// How long a grant waits for its owner to take it up, in milliseconds, before it is passed on; it may
-/// take twice as long.
+/// How long a grant waits for its owner to take it up, in milliseconds, before its permit goes to another visit. It may
+/// take twice as long, as time is counted in periods of this length.
 pub const GRANT_MS: u64 = 100;
 
-/// The longest step of ageing: longer ones are no ageing, and would leave ranks no room.
+/// The longest step of [`Rules::ageing`]: a year. Ranks are nanoseconds in 64 bits, which four such steps fit into.
 pub(super) const AGEING_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// The rules of a [`Scheduler`](super::Scheduler).
@@ -43,26 +44,39 @@ pub struct Rules {
     pub waiting: usize,
     /// Visits that may wait in one lane, not counting jobs of groups. Default 10,000.
     pub waiting_per_lane: usize,
-    /// Lanes that are kept although nothing runs or waits in them. Default 128.
+    /// Lanes that are kept although nothing runs or waits in them; beyond that the one that has been idle longest is
+    /// forgotten. Default 128.
     pub idle_lanes: usize,
-    /// After so long in line a visit counts as one level more urgent, after twice as long as two.
-    /// Default none: strict priority, under which endless urgent work starves the rest.
+    /// After so long in line a visit counts as one level more urgent, after twice as long as two levels. Default none:
+    /// strict priority, under which more urgent work without end starves the rest.
     pub ageing: Option<Duration>,
     /// Permits that less urgent visits leave free. Default none.
     pub reserve: Reserve,
 }
 
-/// Permits that are kept free for urgent visits.
+/// Permits that are kept free for urgent requests.
 ///
-/// What runs is never interrupted, so a less urgent request can hold the last permit of a host while
-/// the urgent one waits. A reserve for a level is left free by every level below it. At least one
-/// permit of each lane stays open to all levels.
+/// A request that runs is never interrupted, so a less urgent one can hold the last permit of an origin while an urgent
+/// one waits. A reserve for a level is left free by every level below it. One permit of each origin, at least, stays open
+/// to all levels.
+///
+/// # Examples
+///
+/// Two permits of the total are for `Critical` alone, one more for `High` and above:
+///
+/// ```
+/// use turbohttp_core::admission::{Priority, Reserve};
+///
+/// let mut reserve = Reserve::NONE;
+/// reserve.total[Priority::Critical.index()] = 2;
+/// reserve.total[Priority::High.index()] = 1;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reserve {
-    /// Permits of every lane that each level keeps from those below it.
+    /// Permits of every origin that each level keeps from those below it, by [`Priority::index`].
     pub per_lane: [usize; Priority::COUNT],
-    /// Permits of the total that each level keeps from those below it.
+    /// Permits of the total that each level keeps from those below it, by [`Priority::index`].
     pub total: [usize; Priority::COUNT],
 }
 
@@ -88,15 +102,15 @@ impl Default for Rules {
     }
 }
 
-/// A rule that cannot be kept: which one, what is allowed, and what was asked for.
+/// A rule out of its bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidRule {
-    /// The field of [`Rules`].
+    /// The name of the field of [`Rules`], or of the limit that was to be set.
     pub field: &'static str,
-    /// What it may be.
+    /// The values that are allowed, in words.
     pub bound: String,
-    /// What it was to be.
+    /// The value that was refused.
     pub value: usize,
 }
 
@@ -114,13 +128,13 @@ impl fmt::Display for InvalidRule {
 impl std::error::Error for InvalidRule {}
 
 impl Rules {
-    /// Whether these rules can be kept.
+    /// Checks every rule against its bound.
     ///
     /// # Errors
     ///
-    /// [`InvalidRule`] for a limit of 0 or beyond its bound, for a reserve that leaves nothing to the
-    /// least urgent level, and for ageing together with a reserve: what has aged would stand in front
-    /// of permits that it may not take.
+    /// [`InvalidRule`] for a limit of 0 or beyond its bound, for a reserve that leaves nothing to the least urgent level,
+    /// and for ageing together with a reserve: under ageing all levels share one line, whose first would have to wait for
+    /// a permit that is free but reserved.
     pub fn check(&self) -> Result<(), InvalidRule> {
         in_range("per_lane", self.per_lane, 1, PERMITS_MAX)?;
         in_range("total", self.total, 1, PERMITS_MAX)?;
@@ -170,15 +184,4 @@ fn reserved(
         .iter()
         .fold(0usize, |sum, kept| sum.saturating_add(*kept));
     in_range(field, sum, 0, limit - 1)
-}
-
-/// How many permits each level may see in use and still start.
-pub(super) fn ceilings(limit: usize, kept: &[usize; Priority::COUNT]) -> [usize; Priority::COUNT] {
-    let mut left = limit;
-    let mut ceilings = [0; Priority::COUNT];
-    for (ceiling, kept) in ceilings.iter_mut().zip(kept) {
-        *ceiling = left.max(1);
-        left = left.saturating_sub(*kept);
-    }
-    ceilings
 }

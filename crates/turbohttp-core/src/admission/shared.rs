@@ -3,28 +3,32 @@
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
+use super::effects::Effects;
 use super::gate::{CloseMode, Report, Stage};
-use super::{
-    Ask, Effects, InvalidRule, Outcome, Refusal, Rules, Scheduler, State, Turn, VisitId, Waited,
-};
+use super::ids::VisitId;
+use super::machine::{Ask, Scheduler, Turn};
+use super::rules::{InvalidRule, Rules};
+use super::visit::{Outcome, Refusal, State, Waited};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 
-/// The scheduler behind one short lock. Wakers are woken and dropped after it has been given back.
+/// The scheduler behind one lock, held for one operation. Wakers are woken and dropped after it is released.
 pub struct Admission {
     scheduler: Mutex<Scheduler>,
+    /// The flag of the scheduler's gate, to be read without the lock.
     cut: Arc<AtomicBool>,
-    /// Whether anybody was in line when the lock was given back last: a hint, read without it.
+    /// Whether visits were in line when the lock was released last. A hint: readers do not take the lock, and decide
+    /// nothing by it that must be right.
     crowded: AtomicBool,
 }
 
-/// What the caller of [`Admission`] has to see to.
+/// What the caller of [`Admission`] has to do after an operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use = "somebody may be waiting for this"]
+#[must_use = "tasks may be waiting for a report, or for a sweep"]
 #[non_exhaustive]
 pub struct Signals {
-    /// A gate has closed: whoever waits for reports is to look. True once for each gate.
+    /// A gate has closed: tasks that wait for its report are to be woken. `true` once for each gate.
     pub closed: bool,
-    /// [`Scheduler::sweep`] is due earlier than was said.
+    /// [`Scheduler::sweep`] is due earlier than it said last.
     pub alarm: bool,
 }
 
@@ -49,7 +53,7 @@ impl Admission {
         self.cut.load(Ordering::Acquire)
     }
 
-    /// Does something under the lock, and what it leaves to be done after the lock.
+    /// Runs `act` under the lock, and performs the effects that it leaves after the lock is released.
     #[inline]
     pub fn with<R>(&self, act: impl FnOnce(&mut Scheduler, &mut Effects) -> R) -> (R, Signals) {
         let mut effects = Effects::default();
@@ -68,20 +72,19 @@ impl Admission {
         (result, signals)
     }
 
-    /// Does something under the lock that leaves nothing to be done, wakes nobody, and puts nobody in
-    /// line or out of it.
+    /// Runs `alter` under the lock, which leaves no effects and changes nothing about who is in line.
     #[inline]
     pub fn alter<R>(&self, alter: impl FnOnce(&mut Scheduler) -> R) -> R {
         alter(&mut self.scheduler.lock())
     }
 
-    /// Whether somebody is probably in line. Takes no lock.
+    /// Whether visits are probably in line. Takes no lock.
     #[inline]
     pub fn seems_crowded(&self) -> bool {
         self.crowded.load(Ordering::Relaxed)
     }
 
-    /// Looks at something under the lock.
+    /// Runs `look` under the lock.
     pub fn look<R>(&self, look: impl FnOnce(&Scheduler) -> R) -> R {
         look(&self.scheduler.lock())
     }
@@ -100,7 +103,8 @@ impl Admission {
             Turn::Refused(refusal) => (Poll::Ready(Err(refusal)), signals),
             Turn::Wait => (Poll::Pending, signals),
             Turn::NeedsWaker => {
-                // Cloning a waker is foreign code: not under the lock.
+                // Cloning a waker runs foreign code, which is not done under the lock. If the turn has come meanwhile,
+                // `set_waker` refuses the clone and the second look finds it.
                 let clone = waker.clone();
                 let (is_kept, more) =
                     self.with(|scheduler, effects| scheduler.set_waker(visit, clone, effects));
@@ -117,12 +121,6 @@ impl Admission {
     /// See [`Scheduler::leave`].
     pub fn leave(&self, visit: VisitId, outcome: Outcome, now: Instant) -> Signals {
         self.with(|scheduler, effects| scheduler.leave(visit, outcome, now, effects))
-            .1
-    }
-
-    /// See [`Scheduler::release`].
-    pub fn release(&self, visit: VisitId, now: Instant) -> Signals {
-        self.with(|scheduler, effects| scheduler.release(visit, now, effects))
             .1
     }
 
@@ -158,7 +156,7 @@ impl Admission {
 }
 
 impl Signals {
-    /// Both.
+    /// What has to be done after either of two operations.
     pub fn and(self, other: Signals) -> Signals {
         Signals {
             closed: self.closed | other.closed,

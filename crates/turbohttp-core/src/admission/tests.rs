@@ -91,7 +91,7 @@ impl Bench {
 
     /// Makes the group that [`submit`](Self::submit) and [`work`](Self::work) are about.
     fn open(&mut self) {
-        if self.scheduler.groups.ids().count() == 0 {
+        if self.scheduler.workers.ids().count() == 0 {
             self.act(|scheduler, _, _| scheduler.open_group([8; Priority::COUNT]).unwrap());
         }
     }

@@ -30,7 +30,7 @@ fn a_hundred_thousand_lanes_go_through_128_and_hot_ones_keep_their_limits() {
     for index in 0..100_000 {
         let cold = bench.ask(&format!("cold {index}"), Priority::Normal);
         bench.leave(cold);
-        let lanes = &bench.scheduler.lanes;
+        let lanes = &bench.scheduler.queues.lanes;
         assert!(lanes.idle_count() <= 128 && lanes.len() <= 128 + 64);
         let lane = &hot[index % 64];
         let waiting = bench.ask(lane, Priority::Normal);
@@ -41,7 +41,7 @@ fn a_hundred_thousand_lanes_go_through_128_and_hot_ones_keep_their_limits() {
         held[index % 64] = [second, waiting];
     }
     assert_eq!(bench.scheduler.stats().lanes_forgotten, 100_000 - 128);
-    let slots = bench.scheduler.lanes.end();
+    let slots = bench.scheduler.queues.lanes.end();
     assert!(slots <= 128 + 64 + 1, "{slots} places for lanes");
 }
 
@@ -213,8 +213,8 @@ fn a_pinned_lane_is_kept_until_it_is_unpinned_as_often() {
     };
     for pin in &pins {
         churn(&mut bench);
-        let found = bench.scheduler.lanes.find(key);
-        assert_eq!(found, bench.scheduler.lanes.find(pin.key()));
+        let found = bench.scheduler.queues.lanes.find(key);
+        assert_eq!(found, bench.scheduler.queues.lanes.find(pin.key()));
         assert!(found.is_some());
         assert!(bench.scheduler.audit().busy.is_empty());
         assert_eq!(bench.scheduler.audit().pinned_lanes, 1);
@@ -222,7 +222,7 @@ fn a_pinned_lane_is_kept_until_it_is_unpinned_as_often() {
     }
     assert_eq!(bench.scheduler.audit().pinned_lanes, 0);
     churn(&mut bench);
-    assert_eq!(bench.scheduler.lanes.find(key), None);
+    assert_eq!(bench.scheduler.queues.lanes.find(key), None);
 }
 
 #[test]

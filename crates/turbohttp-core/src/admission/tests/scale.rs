@@ -69,9 +69,9 @@ impl Crowd {
         let (now, effects) = (self.now, &mut self.effects);
         self.scheduler
             .leave(self.running, Outcome::Completed, now, effects);
-        let next = self.scheduler.granted.first().unwrap();
-        let number = self.scheduler.visits[next].number;
-        self.running = VisitId { slot: next, number };
+        let next = self.scheduler.timers.first_grant().unwrap();
+        let id = self.scheduler.visits[next].id(next);
+        self.running = id;
         self.scheduler
             .turn(self.running, Waker::noop(), now, effects);
     }
@@ -89,7 +89,7 @@ impl Crowd {
 
     fn looks(&mut self, act: impl FnOnce(&mut Crowd)) -> u64 {
         let read =
-            |crowd: &Crowd| crowd.scheduler.visits.looks.get() + crowd.scheduler.lanes.looks.get();
+            |crowd: &Crowd| crowd.scheduler.visits.looks() + crowd.scheduler.queues.lanes.looks();
         let before = read(self);
         act(self);
         read(self) - before

@@ -19,7 +19,7 @@ struct Odd {
 impl Odd {
     fn look(&self) {
         if let Some(admission) = self.admission.upgrade() {
-            let _ = admission.look(|scheduler| scheduler.running);
+            let _ = admission.look(|scheduler| scheduler.capacity.running());
         }
     }
 }
@@ -156,7 +156,9 @@ fn a_waker_is_dropped_where_its_visit_leaves_is_granted_or_has_another() {
     let [left, released, granted, changed] = [(); 4].map(|()| hall.wait(false));
     hall.leave(left);
     assert_eq!(hall.counts(), (0, 1));
-    let _ = hall.admission.release(released, hall.now);
+    let ((), _) = hall
+        .admission
+        .with(|scheduler, effects| scheduler.release(released, hall.now, effects));
     assert_eq!(hall.counts(), (0, 2));
     let (is_kept, _) = hall
         .admission

@@ -1,0 +1,219 @@
+//! The steps that all operations share: granting permits, releasing them, and keeping the scheduler work-conserving.
+//!
+//! # Implementation
+//!
+//! Invariant between two operations: no visit waits that may start. An operation therefore does three things: it changes
+//! something, [refreshes](super::queues::WaitQueues::refresh) the lane that it changed, and calls
+//! [`start_ready`](Scheduler::start_ready).
+
+use std::time::Instant;
+
+use super::effects::Effects;
+use super::ids::GroupId;
+use super::machine::Scheduler;
+use super::moment::Moment;
+use super::priority::Priority;
+use super::visit::Outcome;
+use super::visits::{CallState, Ended};
+
+impl Scheduler {
+    /// Whether a visit of this level may start in this lane right now.
+    #[inline]
+    pub(super) fn may_start(&self, lane: u32, priority: Priority) -> bool {
+        let level = priority.index();
+        self.capacity.allows(level) && self.queues.lanes[lane].is_open(level)
+    }
+
+    /// Takes a permit for which [`may_start`](Self::may_start) holds.
+    #[inline]
+    pub(super) fn take_permit(&mut self, lane: u32, now: Instant) {
+        self.queues.lanes.wake(lane);
+        let here = &mut self.queues.lanes[lane];
+        here.capacity.take();
+        // Visits wait here although this one may start: jobs without a worker, or levels before a reserve. The lane may
+        // be closed to them from now on.
+        if here.waiting > 0 {
+            self.refresh_taken(lane, now);
+        }
+        self.capacity.take();
+        self.stats.note_running(self.capacity.running());
+    }
+
+    #[cold]
+    fn refresh_taken(&mut self, lane: u32, now: Instant) {
+        self.refresh(lane, self.timers.moment(now));
+    }
+
+    /// See [`WaitQueues::refresh`](super::queues::WaitQueues::refresh).
+    #[inline]
+    pub(super) fn refresh(&mut self, lane: u32, now: Moment) {
+        self.queues.refresh(lane, &self.visits, now);
+    }
+
+    /// Grants permits until no visit may start: the most urgent level first, and the oldest visit of it.
+    #[inline]
+    pub(super) fn start_ready(&mut self, now: Moment, effects: &mut Effects) {
+        if !self.queues.is_empty() {
+            self.start_some(now, effects);
+        }
+    }
+
+    fn start_some(&mut self, now: Moment, effects: &mut Effects) {
+        for level in 0..Priority::COUNT {
+            // A start only takes permits away, so no level above can become startable by one: one pass is enough.
+            while self.capacity.allows(level) {
+                let Some(slot) = self.queues.next(level, &self.visits, &self.workers) else {
+                    break;
+                };
+                self.grant(slot, effects, now);
+                self.refresh(self.visits[slot].lane, now);
+            }
+        }
+    }
+
+    /// Grants a permit to a visit in line. The caller refreshes the lane where its heaps may change by that.
+    #[inline(always)] // Under load before one origin this is a part of every release.
+    fn grant(&mut self, slot: u32, effects: &mut Effects, now: Moment) {
+        self.end_wait(slot, now);
+        self.queues.remove(slot, &mut self.visits);
+        self.timers.forget_deadline(slot, &mut self.visits);
+        let visit = &mut self.visits[slot];
+        self.queues.lanes[visit.lane].capacity.take();
+        self.capacity.take();
+        self.stats.note_running(self.capacity.running());
+        visit.state = CallState::Granted;
+        if visit.group == GroupId::CALLERS {
+            effects.wake(visit.waker.take());
+            self.timers
+                .watch_grant(slot, now, &mut self.visits, effects);
+        } else {
+            self.workers[visit.group].assign(slot, effects);
+        }
+    }
+
+    /// Releases a permit of this lane; it goes to the visit that is next.
+    #[inline]
+    pub(super) fn release_permit(&mut self, lane: u32, now: Moment, effects: &mut Effects) {
+        self.capacity.release();
+        self.queues.lanes[lane].capacity.release();
+        if self.queues.lanes[lane].waiting > 0 {
+            if let Some((level, slot)) = self.queues.next_in_full_lane(lane, &self.visits)
+                && self.capacity.allows(level)
+            {
+                // The lane is full again, so it stays in no heap.
+                self.grant(slot, effects, now);
+                return;
+            }
+            self.refresh(lane, now);
+        }
+        self.start_ready(now, effects);
+        self.queues.lanes.rest(lane);
+    }
+
+    /// Releases whatever a visit holds: its permit, its grant, or its place in line. It is idle afterwards.
+    pub(super) fn release_visit(&mut self, slot: u32, now: Moment, effects: &mut Effects) {
+        let visit = &mut self.visits[slot];
+        let lane = visit.lane;
+        let state = std::mem::replace(&mut visit.state, CallState::Idle);
+        effects.discard(visit.waker.take());
+        match state {
+            // The branch that nearly every visit takes.
+            CallState::Taken => self.release_permit(lane, now, effects),
+            CallState::Idle | CallState::Refused(_) => {}
+            CallState::Parked => {
+                self.queues.lanes[lane].parked -= 1;
+                self.timers.forget_deadline(slot, &mut self.visits);
+                self.queues.lanes.rest(lane);
+            }
+            CallState::Queued => {
+                self.queues.remove(slot, &mut self.visits);
+                self.timers.forget_deadline(slot, &mut self.visits);
+                self.refresh(lane, now);
+                self.queues.lanes.rest(lane);
+                // It may have stood before another visit that may start at once.
+                self.start_ready(now, effects);
+            }
+            CallState::Granted => {
+                self.stats.passed_on += 1;
+                self.take_back_grant(slot);
+                self.release_permit(lane, now, effects);
+            }
+        }
+    }
+
+    /// Takes the grant of a visit out of the lists of grants; the permit is the caller's to release.
+    fn take_back_grant(&mut self, slot: u32) {
+        match self.visits[slot].group {
+            GroupId::CALLERS => self.timers.forget_grant(slot, &mut self.visits),
+            group => self.workers[group].remove_assigned(slot),
+        }
+    }
+
+    /// Notes in a visit that its wait is over.
+    #[inline]
+    fn end_wait(&mut self, slot: u32, now: Moment) {
+        let visit = &mut self.visits[slot];
+        if visit.keeps_times {
+            visit.end_wait(now, self.queues.lanes[visit.lane].lost(now));
+        }
+    }
+
+    /// A visit that lost its grant claims its place back.
+    pub(super) fn requeue(&mut self, slot: u32, now: Moment, effects: &mut Effects) {
+        let lane = self.visits[slot].lane;
+        self.queues.lanes[lane].parked -= 1;
+        self.queues.insert(slot, lane, &mut self.visits);
+        // It has waited since the same moment as before. What it had lost by then is its own share, which counting it
+        // once more turns back into the lane's counters at the beginning.
+        self.queues.lanes[lane].account(now);
+        self.end_wait(slot, now);
+        self.refresh(lane, now);
+        self.start_ready(now, effects);
+    }
+
+    /// Ends the wait of a visit without a permit, and wakes its owner.
+    pub(super) fn refuse(&mut self, slot: u32, reason: Ended, now: Moment, effects: &mut Effects) {
+        effects.wake(self.visits[slot].waker.take());
+        if self.visits[slot].state == CallState::Queued {
+            self.end_wait(slot, now);
+        }
+        self.release_visit(slot, now, effects);
+        self.visits[slot].state = CallState::Refused(reason);
+        if reason == Ended::Expired && self.visits[slot].is_job {
+            // The owner of a job does not ask for its turn, so it is counted here.
+            self.depart(slot, Outcome::Expired, now, effects);
+        }
+    }
+
+    /// Counts a visit as over at every gate that counts it. Its owner may still have to be told.
+    #[inline]
+    pub(super) fn depart(
+        &mut self,
+        slot: u32,
+        outcome: Outcome,
+        now: Moment,
+        effects: &mut Effects,
+    ) {
+        self.depart_job(slot, outcome, now, effects);
+        if std::mem::take(&mut self.visits[slot].is_counted) {
+            effects.closed |= self.gate.depart(outcome, now);
+        }
+    }
+
+    /// Counts a job as over at the gate of its group. Returns `false` for what is no job, or no job any more.
+    #[inline]
+    pub(super) fn depart_job(
+        &mut self,
+        slot: u32,
+        outcome: Outcome,
+        now: Moment,
+        effects: &mut Effects,
+    ) -> bool {
+        let visit = &mut self.visits[slot];
+        let was_job = std::mem::take(&mut visit.is_job);
+        if was_job {
+            effects.closed |= self.workers[visit.group].gate.depart(outcome, now);
+        }
+        was_job
+    }
+}

@@ -1,0 +1,487 @@
+//! The scheduler and what a visit does in it: enter, ask for a permit, wait for its turn, leave.
+
+use std::task::Waker;
+use std::time::Instant;
+
+use super::capacity::Capacity;
+use super::effects::Effects;
+use super::gate::{Gate, Stage};
+use super::ids::{GroupId, VisitId};
+use super::lanes::LaneKey;
+use super::moment::Moment;
+use super::priority::Priority;
+use super::queues::WaitQueues;
+use super::rules::{InvalidRule, Rules};
+use super::stats::AdmissionStats;
+use super::timers::Timers;
+use super::visit::{Outcome, Refusal, State, Waited};
+use super::visits::{CallState, Ended, Visits};
+use super::workers::Workers;
+
+/// What a visit asks for: a permit of a lane.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "callers put it together")]
+pub struct Ask<'a> {
+    /// The lane.
+    pub lane: LaneKey<'a>,
+    /// The level at which it is served.
+    pub priority: Priority,
+    /// Until when it may wait; without one, until it is granted or given up.
+    pub deadline: Option<Instant>,
+}
+
+/// The answer to a visit that asks for its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "these are all the answers")]
+pub enum Turn {
+    /// It holds a permit.
+    Taken(Waited),
+    /// It waits, and the waker that it passed is the one that will be woken.
+    Wait,
+    /// It waits; the caller clones its waker and passes it to [`Scheduler::set_waker`].
+    NeedsWaker,
+    /// It will not be admitted.
+    Refused(Refusal),
+}
+
+/// The state machine. See the [module](super).
+///
+/// Each part keeps one invariant, which stands at its fields; the operations are steps over the parts. An instant that is
+/// passed as `now` may lie in the past where [`heeds_time`](Scheduler::heeds_time) is `false`.
+#[derive(Debug)]
+pub struct Scheduler {
+    pub(super) rules: Rules,
+    /// The total. Invariant: as many permits run in it as in all lanes together.
+    pub(super) capacity: Capacity,
+    pub(super) queues: WaitQueues,
+    pub(super) timers: Timers,
+    /// Everything that is inside: visits that are counted, and permits without a visit.
+    pub(super) gate: Gate,
+    pub(super) visits: Visits,
+    pub(super) workers: Workers,
+    /// Permits that are out without a visit. Invariant: each is one of `present` of the gate. 0 after a cut, which counts
+    /// them as gone although their holders still release them.
+    pub(super) loose: u64,
+    pub(super) stats: AdmissionStats,
+}
+
+impl Scheduler {
+    /// A scheduler in which nothing runs or waits.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRule`], see [`Rules::check`].
+    pub fn new(rules: Rules, now: Instant) -> Result<Self, InvalidRule> {
+        rules.check()?;
+        Ok(Self {
+            capacity: Capacity::new(rules.total, &rules.reserve.total),
+            queues: WaitQueues::new(&rules, now),
+            rules,
+            timers: Timers::new(now),
+            gate: Gate::new(),
+            visits: Visits::default(),
+            workers: Workers::new(),
+            loose: 0,
+            stats: AdmissionStats::default(),
+        })
+    }
+
+    /// Enters without asking for a permit. The visit is inside, where a close waits for it, until it leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Closed`] once a close has begun.
+    pub fn enter(&mut self, now: Instant) -> Result<VisitId, Refusal> {
+        if self.gate.stage != Stage::Open {
+            return Err(Refusal::Closed);
+        }
+        self.gate.present += 1;
+        Ok(self.visits.insert(now, true, None))
+    }
+
+    /// Asks for a permit, now or in its turn; [`turn`](Self::turn) tells how that goes on.
+    ///
+    /// A visit that holds a permit of that lane keeps it. One that holds a permit of another lane releases it first: no
+    /// visit ever holds two.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`]; the visit stays inside and may ask again.
+    pub fn admit(
+        &mut self,
+        id: VisitId,
+        ask: Ask<'_>,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<State, Refusal> {
+        let Some(slot) = self.prepare(id, ask, now, effects)? else {
+            return Ok(State::Taken);
+        };
+        let lane = self.queues.lanes.find_or_make(ask.lane);
+        if self.may_start(lane, ask.priority) {
+            self.take(slot, lane, ask.priority, now);
+            return Ok(State::Taken);
+        }
+        if let Err(refusal) = self.queues.check_room(lane) {
+            self.queues.lanes.rest(lane);
+            return Err(refusal);
+        }
+        self.line_up(slot, lane, ask, self.timers.moment(now), effects);
+        Ok(State::Queued)
+    }
+
+    /// Enters and asks for a permit in one step. With a `waker` there is no need to set one.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`]; the visit has not entered then.
+    #[inline]
+    pub fn enter_and_admit(
+        &mut self,
+        ask: Ask<'_>,
+        waker: Option<Waker>,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<(VisitId, State), Refusal> {
+        if self.gate.stage != Stage::Open {
+            effects.discard(waker);
+            return Err(Refusal::Closed);
+        }
+        let lane = self.queues.lanes.find_or_make(ask.lane);
+        let starts = self.may_start(lane, ask.priority);
+        if !starts && let Err(refusal) = self.queues.check_room(lane) {
+            self.queues.lanes.rest(lane);
+            effects.discard(waker);
+            return Err(refusal);
+        }
+        self.gate.present += 1;
+        let id = self.visits.insert(now, true, None);
+        self.visits[id.slot].waker = waker;
+        if starts {
+            self.take(id.slot, lane, ask.priority, now);
+            return Ok((id, State::Taken));
+        }
+        self.line_up(id.slot, lane, ask, self.timers.moment(now), effects);
+        Ok((id, State::Queued))
+    }
+
+    /// Asks for a permit for one attempt of the request that `first` stands for. The attempt is a visit of its own with
+    /// the age of `first`, and is not counted itself. A permit that `first` holds goes over to the attempt if it is of
+    /// the lane asked for, and is released otherwise.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`]; the attempt has not entered then.
+    pub fn admit_for(
+        &mut self,
+        first: Option<VisitId>,
+        ask: Ask<'_>,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<(VisitId, State), Refusal> {
+        let id = self.insert_attempt(first, now);
+        if let Some(parent) = first.and_then(|first| self.visits.find(first))
+            && self.visits[parent].state == CallState::Taken
+        {
+            let (lane, priority) = (self.visits[parent].lane, self.visits[parent].priority);
+            self.visits[parent].state = CallState::Idle;
+            if self.is_lane(lane, ask.lane) {
+                let attempt = &mut self.visits[id.slot];
+                attempt.state = CallState::Taken;
+                attempt.lane = lane;
+                attempt.priority = priority;
+                return Ok((id, State::Taken));
+            }
+            self.release_permit(lane, self.timers.moment(now), effects);
+        }
+        match self.admit(id, ask, now, effects) {
+            Ok(state) => Ok((id, state)),
+            Err(refusal) => {
+                self.leave(id, Outcome::Failed, now, effects);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Where a visit stands. A grant is taken up by this; a visit that lost its grant, because it did not take it up in
+    /// time, gets back into line.
+    pub fn turn(
+        &mut self,
+        id: VisitId,
+        waker: &Waker,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Turn {
+        let Some(slot) = self.visits.find(id) else {
+            return Turn::Refused(Refusal::Closed);
+        };
+        let now = self.timers.moment(now);
+        if self.visits[slot].state == CallState::Parked {
+            self.requeue(slot, now, effects);
+        }
+        let visit = &mut self.visits[slot];
+        match visit.state {
+            CallState::Granted if visit.group == GroupId::CALLERS => {
+                visit.state = CallState::Taken;
+                self.timers.forget_grant(slot, &mut self.visits);
+                Turn::Taken(self.visits[slot].waited(now))
+            }
+            CallState::Taken => Turn::Taken(visit.waited(now)),
+            CallState::Refused(ended) => {
+                // After a cut the refusal stays, so that the visit cannot ask again.
+                visit.state = match self.gate.stage {
+                    Stage::Open | Stage::Draining => CallState::Idle,
+                    Stage::Canceling | Stage::Closed => visit.state,
+                };
+                Turn::Refused(ended.into())
+            }
+            CallState::Idle => Turn::Refused(Refusal::Closed),
+            CallState::Queued | CallState::Parked | CallState::Granted => match &visit.waker {
+                Some(known) if known.will_wake(waker) => Turn::Wait,
+                _ => Turn::NeedsWaker,
+            },
+        }
+    }
+
+    /// Sets the waker that is woken when the visit is granted a permit, is refused, or is cut off by a close. Returns
+    /// `false`, and keeps nothing, if one of these has happened already.
+    pub fn set_waker(&mut self, id: VisitId, waker: Waker, effects: &mut Effects) -> bool {
+        let Some(slot) = self.visits.find(id) else {
+            effects.discard(Some(waker));
+            return false;
+        };
+        let is_cut = self.is_cut(slot);
+        let visit = &mut self.visits[slot];
+        let has_news = match visit.state {
+            // The waker of a granted job is that of its ticket, which waits for the end of the job.
+            CallState::Granted => visit.group == GroupId::CALLERS,
+            CallState::Parked | CallState::Refused(_) => true,
+            CallState::Idle | CallState::Taken => is_cut,
+            CallState::Queued => false,
+        };
+        let replaced = match has_news {
+            true => Some(waker),
+            false => visit.waker.replace(waker),
+        };
+        effects.discard(replaced);
+        !has_news
+    }
+
+    /// Wakes the waker of a visit, so that its owner looks again.
+    pub fn nudge(&mut self, id: VisitId, effects: &mut Effects) {
+        if let Some(slot) = self.visits.find(id) {
+            effects.wake(self.visits[slot].waker.take());
+        }
+    }
+
+    /// Leaves: whatever the visit holds is released, and its outcome is counted.
+    pub fn leave(&mut self, id: VisitId, outcome: Outcome, now: Instant, effects: &mut Effects) {
+        let Some(slot) = self.visits.find(id) else {
+            return;
+        };
+        let now = self.timers.moment(now);
+        self.release_visit(slot, now, effects);
+        self.depart(slot, outcome, now, effects);
+        self.visits.remove(slot);
+    }
+
+    /// Changes the level of a visit that waits; it keeps its age. Returns `false` if it does not wait.
+    pub fn set_priority(
+        &mut self,
+        id: VisitId,
+        priority: Priority,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> bool {
+        let Some(slot) = self.visits.find(id) else {
+            return false;
+        };
+        match self.visits[slot].state {
+            CallState::Parked => self.visits[slot].priority = priority,
+            CallState::Queued => {
+                let now = self.timers.moment(now);
+                let lane = self.visits[slot].lane;
+                self.queues.remove(slot, &mut self.visits);
+                self.visits[slot].priority = priority;
+                self.queues.insert(slot, lane, &mut self.visits);
+                self.refresh(lane, now);
+                self.start_ready(now, effects);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Does what is due at `now`, and returns when to call it next; `None` if nothing is due by itself.
+    ///
+    /// The caller calls it again at that time, or earlier where [`Effects::alarm`] is raised.
+    pub fn sweep(&mut self, now: Instant, effects: &mut Effects) -> Option<Instant> {
+        let now = self.timers.advance(now);
+        self.end_pauses(now, effects);
+        self.park_stale_grants(now, effects);
+        self.expire(now, effects);
+        self.cut_late(now, effects);
+        let close = self.close_deadline();
+        self.timers.arm(close)
+    }
+
+    /// Whether anything is due by itself, sooner or later.
+    pub fn has_due(&self) -> bool {
+        self.timers.due(self.close_deadline()).is_some()
+    }
+
+    /// How long a visit has waited up to now, if it had to; until its grant if it has one.
+    pub fn waited(&self, id: VisitId, now: Instant) -> Waited {
+        let Some(slot) = self.visits.find(id) else {
+            return Waited::default();
+        };
+        let now = self.timers.moment(now);
+        let visit = &self.visits[slot];
+        match visit.state {
+            CallState::Queued => visit.waits(now, self.queues.lanes[visit.lane].lost(now)),
+            _ => visit.waited(now),
+        }
+    }
+
+    /// What a visit is doing; `None` if it has left.
+    pub fn state(&self, id: VisitId) -> Option<State> {
+        let slot = self.visits.find(id)?;
+        Some(self.visits[slot].state.into())
+    }
+
+    /// Whether the time matters right now: a visit waits, a close has begun, or ageing is on. Otherwise any instant of
+    /// the past serves as `now`, which spares reading a clock.
+    #[inline]
+    pub fn heeds_time(&self) -> bool {
+        self.is_crowded() || self.gate.stage != Stage::Open || self.ranks_by_time()
+    }
+
+    /// Whether the time of arrival decides the order: [`Rules::ageing`].
+    #[inline]
+    pub fn ranks_by_time(&self) -> bool {
+        self.queues.has_ageing()
+    }
+
+    /// Whether any visit is in line.
+    #[inline]
+    pub(super) fn is_crowded(&self) -> bool {
+        !self.queues.is_empty()
+    }
+
+    /// The time of the last sweep, or that when the scheduler was made.
+    #[inline]
+    pub fn last_sweep(&self) -> Instant {
+        self.timers.last_sweep()
+    }
+
+    /// Puts a visit in for one more attempt of the same request; `first` that has left, or is not there, gives it an age
+    /// of its own.
+    pub(super) fn insert_attempt(&mut self, first: Option<VisitId>, now: Instant) -> VisitId {
+        let parent = first.and_then(|id| self.visits.find(id));
+        let age = parent.map(|slot| self.visits[slot].key.age);
+        let timed = parent.filter(|slot| self.visits[*slot].keeps_times);
+        let arrived = timed.map_or(now, |slot| self.visits[slot].cold.arrived);
+        self.visits.insert(arrived, false, age)
+    }
+
+    /// Checks that the visit may ask, and releases what it holds. `None` if it holds what it asks for.
+    pub(super) fn prepare(
+        &mut self,
+        id: VisitId,
+        ask: Ask<'_>,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<Option<u32>, Refusal> {
+        let slot = self.visits.find(id).ok_or(Refusal::Closed)?;
+        let visit = &self.visits[slot];
+        if visit.state == CallState::Taken && self.is_lane(visit.lane, ask.lane) {
+            return Ok(None);
+        }
+        if self.gate.stage >= Stage::Canceling {
+            return Err(Refusal::Closed);
+        }
+        if visit.state != CallState::Idle {
+            self.release_visit(slot, self.timers.moment(now), effects);
+        }
+        self.visits[slot].keep_times(now);
+        Ok(Some(slot))
+    }
+
+    fn is_lane(&self, lane: u32, key: LaneKey<'_>) -> bool {
+        *self.queues.lanes[lane].text == *key.text
+    }
+
+    /// Takes a permit that is free.
+    #[inline]
+    pub(super) fn take(&mut self, slot: u32, lane: u32, priority: Priority, now: Instant) {
+        self.take_permit(lane, now);
+        self.visits[slot].take(lane, priority);
+    }
+
+    /// Puts a visit in line.
+    #[inline]
+    pub(super) fn line_up(
+        &mut self,
+        slot: u32,
+        lane: u32,
+        ask: Ask<'_>,
+        now: Moment,
+        effects: &mut Effects,
+    ) {
+        self.queues.lanes.wake(lane);
+        self.visits[slot].priority = ask.priority;
+        self.queues.insert(slot, lane, &mut self.visits);
+        if self.visits[slot].keeps_times {
+            self.begin_wait(slot, ask.deadline, now, effects);
+        }
+        self.stats.note_waiting(self.queues.callers());
+        self.refresh(lane, now);
+    }
+
+    /// Notes in a visit when it began to wait, and watches its deadline.
+    fn begin_wait(
+        &mut self,
+        slot: u32,
+        deadline: Option<Instant>,
+        now: Moment,
+        effects: &mut Effects,
+    ) {
+        let deadline = deadline.map(|deadline| self.timers.moment(deadline));
+        let visit = &mut self.visits[slot];
+        let lane = &mut self.queues.lanes[visit.lane];
+        lane.account(now);
+        visit.begin_wait(deadline, now, lane.lost(now));
+        self.timers.watch_deadline(slot, &mut self.visits, effects);
+    }
+
+    fn end_pauses(&mut self, now: Moment, effects: &mut Effects) {
+        while let Some(lane) = self.timers.take_ended_pause(now, &mut self.queues.lanes) {
+            self.refresh(lane, now);
+            self.queues.lanes.rest(lane);
+        }
+        // After all of them, as the most urgent visit may wait in the lane whose pause ended last.
+        self.start_ready(now, effects);
+    }
+
+    /// Gives the permits of grants that were not taken up in time to others. Their visits keep their places for when they
+    /// ask again.
+    fn park_stale_grants(&mut self, now: Moment, effects: &mut Effects) {
+        self.timers.advance_epoch(now);
+        while let Some(slot) = self.timers.take_stale_grant(&mut self.visits) {
+            self.stats.parked += 1;
+            let visit = &mut self.visits[slot];
+            visit.state = CallState::Parked;
+            let lane = visit.lane;
+            self.queues.lanes[lane].parked += 1;
+            // Its deadline holds again, as it waits again.
+            self.timers.watch_deadline(slot, &mut self.visits, effects);
+            self.release_permit(lane, now, effects);
+        }
+    }
+
+    fn expire(&mut self, now: Moment, effects: &mut Effects) {
+        while let Some(slot) = self.timers.expired(now) {
+            self.refuse(slot, Ended::Expired, now, effects);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Operations that only tests use: of this crate's own tests, and of others with the feature `testing`.
+
+use std::time::Instant;
+
+use super::effects::Effects;
+use super::ids::VisitId;
+use super::machine::{Ask, Scheduler};
+use super::visit::Refusal;
+
+impl Scheduler {
+    /// The first step of [`admit_for`](Self::admit_for): enters for one more attempt of the same request.
+    pub fn enter_for(&mut self, first: Option<VisitId>, now: Instant) -> VisitId {
+        self.insert_attempt(first, now)
+    }
+
+    /// Asks for a permit at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Busy`] if it would have to wait, or another [`Refusal`].
+    pub fn try_admit(
+        &mut self,
+        id: VisitId,
+        ask: Ask<'_>,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let Some(slot) = self.prepare(id, ask, now, effects)? else {
+            return Ok(());
+        };
+        let lane = self.queues.lanes.find_or_make(ask.lane);
+        if !self.may_start(lane, ask.priority) {
+            self.queues.lanes.rest(lane);
+            return Err(Refusal::Busy);
+        }
+        self.take(slot, lane, ask.priority, now);
+        Ok(())
+    }
+
+    /// Releases whatever a visit holds without letting it leave: its permit, its place in line, or its grant.
+    pub fn release(&mut self, id: VisitId, now: Instant, effects: &mut Effects) {
+        if let Some(slot) = self.visits.find(id) {
+            self.release_visit(slot, self.timers.moment(now), effects);
+        }
+    }
+
+    /// The lanes that are kept although nothing happens in them, in the order in which they will be forgotten.
+    pub fn idle_lanes(&self) -> impl Iterator<Item = &str> {
+        self.queues.lanes.idle().map(|lane| &*lane.text)
+    }
+}
