@@ -186,7 +186,7 @@ impl Scheduler {
     }
 
     /// Counts a visit as over at every gate that counts it. Its owner may still have to be told.
-    #[inline]
+    #[inline(always)] // Every request ends with it.
     pub(super) fn depart(
         &mut self,
         slot: u32,
@@ -194,14 +194,15 @@ impl Scheduler {
         now: Moment,
         effects: &mut Effects,
     ) {
-        self.depart_job(slot, outcome, now, effects);
+        if self.visits[slot].is_job {
+            self.depart_job(slot, outcome, now, effects);
+        }
         if std::mem::take(&mut self.visits[slot].is_counted) {
             effects.closed |= self.gate.depart(outcome, now);
         }
     }
 
     /// Counts a job as over at the gate of its group. Returns `false` for what is no job, or no job any more.
-    #[inline]
     pub(super) fn depart_job(
         &mut self,
         slot: u32,

@@ -162,6 +162,25 @@ fn order_is_priority_then_age() {
     }
 }
 
+/// Goes through `Priority::ALL`, so a level that is added is served in its place or fails this test.
+#[test]
+fn every_level_is_served_in_its_place() {
+    let mut bench = Bench::new(1, 1);
+    let mut last = bench.ask("a", Priority::Normal);
+    let levels = Priority::ALL.iter().rev();
+    let mut waiting: Vec<_> = levels.map(|level| bench.ask("a", *level)).collect();
+    assert_eq!(waiting.len(), Priority::COUNT);
+    while let Some(next) = waiting.pop() {
+        bench.leave(last);
+        assert!(matches!(bench.turn(next), Turn::Taken(_)));
+        last = next;
+    }
+    for level in Priority::ALL {
+        assert_eq!(level.to_string().parse(), Ok(*level));
+    }
+    assert_eq!("urgent".parse::<Priority>(), Err(UnknownPriority));
+}
+
 #[test]
 fn a_grant_that_nobody_takes_up_is_passed_on_and_the_place_is_kept() {
     let mut bench = Bench::new(1, 8);

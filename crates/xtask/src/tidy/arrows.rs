@@ -46,7 +46,7 @@ const EXCEPTIONS: [Exception; 2] = [
 ];
 
 /// What every module of core may name: leaves that name nothing themselves.
-const CORE_LEAVES: [&str; 3] = ["ascii", "contain", "sync"];
+const CORE_LEAVES: [&str; 4] = ["ascii", "contain", "earlier", "sync"];
 
 /// What the modules of core may name besides themselves and the leaves.
 const CORE_ARROWS: [(&str, &str); 3] = [

@@ -239,6 +239,35 @@ fn so_many_lanes_may_be_pinned_and_no_more() {
     bench.scheduler.unpin(&again);
 }
 
+/// A place in line that keeps no times is in a slot whose former visit had a deadline.
+#[test]
+fn a_place_in_line_without_a_visit_has_no_deadline_of_a_former_one() {
+    let mut bench = Bench::new(1, 1);
+    let first = bench.ask("a", Priority::Normal);
+    let deadline = bench.now + MS;
+    let former = bench.ask_until("a", Priority::Normal, Some(deadline));
+    bench.leave(former);
+    let ask = Ask {
+        lane: LaneKey::new("a"),
+        priority: Priority::Normal,
+        deadline: None,
+    };
+    let asked = bench.act(|scheduler, now, effects| {
+        scheduler.ask_loose(ask, Waker::noop().clone(), now, effects)
+    });
+    let Ok(Asked::Queued(asleep)) = asked else {
+        panic!("the permit is out");
+    };
+    assert_eq!(asleep.slot, former.slot);
+    bench.leave(first);
+    for _ in 0..4 {
+        bench.now += 100 * MS;
+        bench.sweep();
+    }
+    assert_eq!(bench.state(asleep), Some(State::Parked));
+    assert!(matches!(bench.turn(asleep), Turn::Taken(_)));
+}
+
 #[test]
 fn a_place_in_line_without_a_visit_turns_into_a_permit() {
     let mut bench = Bench::new(1, 1);
