@@ -4,12 +4,11 @@
 //! runtime: bytes and instants come in as parameters, decisions and counts go out. Depend on the
 //! `turbohttp` crate; this one changes freely.
 //!
-//! In scope: the scheduler that admits everything ([`admission`]), bounded pools ([`pool`]), the timeline of a request ([`timeline`]), the HTTP/1.1 client
+//! In scope: the scheduler that admits everything ([`scheduler`]), bounded pools ([`pool`]), the timeline of a request ([`timeline`]), the HTTP/1.1 client
 //! codec ([`h1`]), the key of connections and limits ([`origin`]), the response head ([`head`]).
 //! Out of scope: sockets, TLS, timers, tasks, DNS, URLs with non-ASCII hosts.
 #![forbid(unsafe_code)]
 
-pub mod admission;
 mod ascii;
 pub mod contain;
 pub mod earlier;
@@ -17,5 +16,6 @@ pub mod h1;
 pub mod head;
 pub mod origin;
 pub mod pool;
+pub mod scheduler;
 pub mod sync;
 pub mod timeline;

@@ -15,7 +15,7 @@ use std::task::{Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
-use turbohttp_core::admission::{
+use turbohttp_core::scheduler::{
     Admission, Ask, LaneKey, Outcome, Priority, Rules, State, VisitId,
 };
 

@@ -22,8 +22,8 @@ use turbohttp_core::pool::{
 };
 use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
-#[path = "loom/admission.rs"]
-mod admission;
+#[path = "loom/scheduler.rs"]
+mod scheduler;
 
 const PREEMPTIONS_MAX: usize = 3;
 

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use shuttle::rand::Rng;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler as Schedules};
 use shuttle::thread::{self, Thread};
-use turbohttp_core::admission::{
+use turbohttp_core::scheduler::{
     Admission, Ask, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules, Signals, Stage,
     State, VisitId,
 };

@@ -7,9 +7,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use turbohttp_core::admission::{AdjustError, Bound, InvalidRule, Refusal, TooManyLanes};
 use turbohttp_core::h1::{EncodeError, ParseError};
 use turbohttp_core::origin::Origin;
+use turbohttp_core::scheduler::{AdjustError, Bound, InvalidRule, Refusal, TooManyLanes};
 use turbohttp_core::timeline::{Phase, Timeline};
 
 /// The result of this crate's functions.

@@ -66,11 +66,11 @@ pub use transport::mock::{MockReply, MockStats, MockTransport};
 
 pub use bytes::Bytes;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
-pub use turbohttp_core::admission::{
-    AdmissionAudit, AdmissionStats, LaneAudit, Priority, Reserve, UnknownPriority,
-};
 pub use turbohttp_core::origin::{Origin, Scheme};
 pub use turbohttp_core::pool;
+pub use turbohttp_core::scheduler::{
+    AdmissionAudit, AdmissionStats, LaneAudit, Priority, Reserve, UnknownPriority,
+};
 pub use turbohttp_core::timeline::{Phase, Recorder, Span, Timeline};
 
 /// Types that appear in bounds and are no part of the interface.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
-use turbohttp_core::admission::{
+use turbohttp_core::scheduler::{
     AdmissionAudit, AdmissionStats, Ask, LaneKey, LooseId, Outcome, PinnedLane, Priority, Refusal,
     Scheduler,
 };

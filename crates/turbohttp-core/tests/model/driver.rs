@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use turbohttp_core::admission::{
+use turbohttp_core::scheduler::{
     Ask, CloseMode, Effects, LaneKey, LooseId, Outcome, Priority, Refusal, Rules, Scheduler, Stage,
     State, Turn, VisitId, Waited,
 };
-use turbohttp_core::admission::{GroupId, Reserve};
+use turbohttp_core::scheduler::{GroupId, Reserve};
 
 use super::coverage::Coverage;
 use super::reference::{Event, Micros, Plan, Reference};
@@ -534,7 +534,7 @@ impl Driver {
             visit.group == Some(group) && visit.priority == priority && visit.state == State::Queued
         });
         if in_line.count() >= limit {
-            let bound = turbohttp_core::admission::Bound::Group(priority);
+            let bound = turbohttp_core::scheduler::Bound::Group(priority);
             return Err(Refusal::Full { bound, limit });
         }
         model.insert(name, None, true);

@@ -1,6 +1,6 @@
 //! The reference's closing, and what happens to it by itself.
 
-use turbohttp_core::admission::{CloseMode, Outcome, Refusal, Stage, State};
+use turbohttp_core::scheduler::{CloseMode, Outcome, Refusal, Stage, State};
 
 use super::reference::{GRANT, Micros, Reference, Visit};
 

@@ -1,6 +1,6 @@
 //! Turning random words into rules and operations.
 
-use turbohttp_core::admission::{CloseMode, Outcome, Priority, State};
+use turbohttp_core::scheduler::{CloseMode, Outcome, Priority, State};
 
 use super::coverage::Coverage;
 use super::driver::{Driver, LANES};

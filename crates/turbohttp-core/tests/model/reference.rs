@@ -1,7 +1,7 @@
 //! The scheduler once more, as slow and as plain as can be: one list of visits, looked through from
 //! the beginning at every step; nothing is remembered that can be counted.
 
-use turbohttp_core::admission::{Bound, GRANT_MS, Outcome, Priority, Refusal, State};
+use turbohttp_core::scheduler::{Bound, GRANT_MS, Outcome, Priority, Refusal, State};
 
 use super::gates::Gate;
 

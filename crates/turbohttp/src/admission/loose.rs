@@ -9,7 +9,7 @@ use std::ops::Deref;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
-use turbohttp_core::admission::{
+use turbohttp_core::scheduler::{
     Ask, Asked, LaneKey, LooseId, Outcome, Priority, Refusal, Scheduler, Turn, VisitId,
 };
 

@@ -12,7 +12,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
 
 use tokio::sync::Notify;
-use turbohttp_core::admission::{
+use turbohttp_core::scheduler::{
     Admission, Ask, CloseMode, Effects, Refusal, Report, Rules, Scheduler, Signals, Stage, State,
     VisitId, Waited,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
 
-use turbohttp_core::admission::{Outcome, Refusal, Scheduler, VisitId, Waited};
+use turbohttp_core::scheduler::{Outcome, Refusal, Scheduler, VisitId, Waited};
 
 use super::{AdmissionControl, Entry};
 use crate::clock;

@@ -7,11 +7,11 @@ use std::task::Waker;
 use std::time::Instant;
 
 use http::Method;
-use turbohttp_core::admission::{
-    AdmissionAudit, AdmissionStats, LaneKey, Scheduler, State, Waited,
-};
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, ObjectPoolStats};
+use turbohttp_core::scheduler::{
+    AdmissionAudit, AdmissionStats, LaneKey, Scheduler, State, Waited,
+};
 use turbohttp_core::timeline::Phase;
 
 use crate::admission::{AdmissionControl, Closed, Pass, Shutdown};

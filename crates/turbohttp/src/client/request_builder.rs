@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use turbohttp_core::admission::Priority;
+use turbohttp_core::scheduler::Priority;
 
 use super::Client;
 use crate::body::Body;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use turbohttp_core::admission::{Outcome, State};
+use turbohttp_core::scheduler::{Outcome, State};
 use turbohttp_core::timeline::Phase;
 
 use super::Inner;

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use turbohttp_core::admission::{State, Waited};
+use turbohttp_core::scheduler::{State, Waited};
 
 use crate::admission::{AdmissionControl, Failures, Pass};
 use crate::clock;

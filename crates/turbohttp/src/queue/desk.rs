@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use turbohttp_core::admission::{Ask, Bound, GroupId, Priority, Refusal, Stage};
+use turbohttp_core::scheduler::{Ask, Bound, GroupId, Priority, Refusal, Stage};
 
 use super::lobby::Lobby;
 use super::options::QueueOptions;

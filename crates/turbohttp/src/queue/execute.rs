@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::Instant;
 
-use turbohttp_core::admission::{LaneKey, Priority, VisitId, Waited};
 use turbohttp_core::origin::Origin;
+use turbohttp_core::scheduler::{LaneKey, Priority, VisitId, Waited};
 
 use crate::admission::Pass;
 use crate::client::Client;

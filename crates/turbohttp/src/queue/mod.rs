@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use turbohttp_core::admission::{AdmissionAudit, Priority, Scheduler};
+use turbohttp_core::scheduler::{AdmissionAudit, Priority, Scheduler};
 
 use crate::admission::{AdmissionControl, Shutdown};
 use crate::client::Client;
@@ -320,7 +320,7 @@ impl<E: Execute> RequestQueue<E> {
         let is_open = desk
             .control
             .look(|scheduler| scheduler.group_stage(desk.group))
-            == turbohttp_core::admission::Stage::Open;
+            == turbohttp_core::scheduler::Stage::Open;
         is_open && *desk.lock_life() == Life::Running
     }
 

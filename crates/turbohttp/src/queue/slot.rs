@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::Instant;
 
-use turbohttp_core::admission::{Effects, Outcome, Priority, Refusal, Scheduler, State, VisitId};
+use turbohttp_core::scheduler::{Effects, Outcome, Priority, Refusal, Scheduler, State, VisitId};
 
 use turbohttp_core::timeline::Phase;
 

@@ -50,7 +50,7 @@ const CORE_LEAVES: [&str; 4] = ["ascii", "contain", "earlier", "sync"];
 
 /// What the modules of core may name besides themselves and the leaves.
 const CORE_ARROWS: [(&str, &str); 3] = [
-    ("admission", "origin"),
+    ("scheduler", "origin"),
     ("h1", "head"),
     ("timeline", "pool"),
 ];

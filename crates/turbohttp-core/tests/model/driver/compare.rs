@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use turbohttp_core::admission::{Counts, LaneKey, Report, Stage, State};
+use turbohttp_core::scheduler::{Counts, LaneKey, Report, Stage, State};
 
 use super::super::gates::Gate;
 use super::super::reference::Visit;

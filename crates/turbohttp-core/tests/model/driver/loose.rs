@@ -1,6 +1,6 @@
 //! Permits that are out without a visit.
 
-use turbohttp_core::admission::{LaneKey, LooseId, Outcome, Priority, Refusal, Stage, State};
+use turbohttp_core::scheduler::{LaneKey, LooseId, Outcome, Priority, Refusal, Stage, State};
 
 use super::super::reference::Event;
 use super::{Driver, LANES};

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll};
 
-use turbohttp_core::admission::{Priority, State};
+use turbohttp_core::scheduler::{Priority, State};
 
 use super::{Seat, Slot, Stage, canceled};
 use crate::clock;

@@ -16,7 +16,7 @@ use std::str::FromStr;
 /// # Examples
 ///
 /// ```
-/// use turbohttp_core::admission::Priority;
+/// use turbohttp_core::scheduler::Priority;
 ///
 /// assert!(Priority::Critical < Priority::Low, "the most urgent level is the least");
 /// assert_eq!("high".parse(), Ok(Priority::High));

@@ -1,6 +1,6 @@
 //! What each operation of the scheduler takes with 10³, 10⁵ and 10⁶ waiting in up to 10,000 lanes (X26).
 //!
-//! `cargo run --release -p turbohttp-core --example admission_scale`
+//! `cargo run --release -p turbohttp-core --example scheduler_scale`
 //!
 //! The test that no operation looks at more because more wait needs no clock and lies with the
 //! scheduler; this is to see what that means in time.
@@ -13,7 +13,7 @@
 
 use std::time::{Duration, Instant};
 
-use turbohttp_core::admission::{
+use turbohttp_core::scheduler::{
     Ask, Effects, LaneKey, Outcome, Priority, Rules, Scheduler, State, VisitId, WAITING_MAX,
 };
 

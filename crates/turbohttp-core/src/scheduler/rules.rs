@@ -65,7 +65,7 @@ pub struct Rules {
 /// Two permits of the total are for `Critical` alone, one more for `High` and above:
 ///
 /// ```
-/// use turbohttp_core::admission::{Priority, Reserve};
+/// use turbohttp_core::scheduler::{Priority, Reserve};
 ///
 /// let mut reserve = Reserve::NONE;
 /// reserve.total[Priority::Critical.index()] = 2;

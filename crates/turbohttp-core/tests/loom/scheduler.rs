@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use loom::sync::Notify;
 use loom::thread;
-use turbohttp_core::admission::{
+use turbohttp_core::scheduler::{
     Admission, AdmissionAudit, Ask, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules,
     Stage, State, VisitId, Waited,
 };
