@@ -16,7 +16,7 @@ use std::thread::{self, Thread};
 use std::time::Instant;
 
 use turbohttp_core::scheduler::{
-    Admission, Ask, LaneKey, Outcome, Priority, Rules, State, VisitId,
+    Ask, LaneKey, Outcome, Priority, Rules, SharedScheduler, State, VisitId,
 };
 
 const THREADS: u64 = 8;
@@ -54,7 +54,7 @@ struct Tally {
 }
 
 struct Stage {
-    admission: Admission,
+    shared: SharedScheduler,
     tally: Tally,
     now: Instant,
     limit: u64,
@@ -66,7 +66,7 @@ impl Stage {
         let mut rules = Rules::default();
         (rules.total, rules.per_lane) = (limit, limit.div_ceil(2));
         Stage {
-            admission: Admission::new(rules, now).unwrap(),
+            shared: SharedScheduler::new(rules, now).unwrap(),
             tally: Tally::default(),
             now,
             limit: limit as u64,
@@ -79,22 +79,20 @@ impl Stage {
             priority: Priority::ALL[dice.below(Priority::COUNT as u64) as usize],
             deadline: None,
         };
-        let (entered, _) = self
-            .admission
-            .with(|scheduler, _| scheduler.enter(self.now));
+        let (entered, _) = self.shared.with(|scheduler, _| scheduler.enter(self.now));
         let id = entered.unwrap();
-        let (state, _) = self.admission.admit(id, ask, self.now);
+        let (state, _) = self.shared.admit(id, ask, self.now);
         (id, state.unwrap())
     }
 
     fn is_mine(&self, id: VisitId, waker: &Waker) -> bool {
-        let (poll, _) = self.admission.poll_turn(id, waker, self.now);
+        let (poll, _) = self.shared.poll_turn(id, waker, self.now);
         matches!(poll, Poll::Ready(Ok(_)))
     }
 
     /// Gives up, and counts in which state: decided under the same lock.
     fn give_up(&self, id: VisitId) {
-        let ((), _) = self.admission.with(|scheduler, effects| {
+        let ((), _) = self.shared.with(|scheduler, effects| {
             let count = match scheduler.state(id) {
                 Some(State::Granted) => &self.tally.left_with_grant,
                 Some(State::Queued | State::Parked) => &self.tally.left_in_line,
@@ -113,7 +111,7 @@ impl Stage {
             thread::yield_now();
         }
         self.tally.inside.fetch_sub(1, SeqCst);
-        let _ = self.admission.leave(id, Outcome::Completed, self.now);
+        let _ = self.shared.leave(id, Outcome::Completed, self.now);
     }
 
     fn visit(&self, waker: &Waker, dice: &mut Dice) {
@@ -167,9 +165,9 @@ fn churn(limit: usize, visits: u64) -> u64 {
         count(&tally.taken)
     );
     assert_eq!(count(&tally.taken) + line + grant, visits);
-    let audit = stage.admission.look(|scheduler| scheduler.audit());
+    let audit = stage.shared.look(|scheduler| scheduler.audit());
     assert!(audit.is_quiet(), "{audit:?}");
-    let stats = stage.admission.look(|scheduler| scheduler.stats());
+    let stats = stage.shared.look(|scheduler| scheduler.stats());
     assert_eq!(stats.ended.completed, count(&tally.taken));
     assert_eq!(stats.ended.sum(), visits);
     // The whole limit can be had at once, and not one more: V2.

@@ -22,8 +22,8 @@ use shuttle::rand::Rng;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler as Schedules};
 use shuttle::thread::{self, Thread};
 use turbohttp_core::scheduler::{
-    Admission, Ask, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules, Signals, Stage,
-    State, VisitId,
+    Ask, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules, SharedScheduler, Signals,
+    Stage, State, VisitId,
 };
 
 const ITERATIONS: usize = 20_000;
@@ -73,7 +73,7 @@ struct Fate {
 }
 
 struct Hall {
-    admission: Admission,
+    shared: SharedScheduler,
     group: GroupId,
     now: Instant,
     /// The limit is 2 at most.
@@ -88,13 +88,13 @@ impl Hall {
         let now = Instant::now();
         let mut rules = Rules::default();
         (rules.total, rules.per_lane, rules.idle_lanes) = (2, 1, 1);
-        let admission = Admission::new(rules, now).unwrap();
-        let (group, _) = admission.with(|scheduler, _| {
+        let shared = SharedScheduler::new(rules, now).unwrap();
+        let (group, _) = shared.with(|scheduler, _| {
             let capacity = [JOBS; Priority::COUNT];
             scheduler.open_group(capacity).unwrap()
         });
         Arc::new(Hall {
-            admission,
+            shared,
             group,
             now,
             inside: AtomicUsize::new(0),
@@ -116,7 +116,7 @@ impl Hall {
     }
 
     fn leave(&self, id: VisitId, outcome: Outcome) {
-        self.heed(self.admission.leave(id, outcome, self.now));
+        self.heed(self.shared.leave(id, outcome, self.now));
     }
 
     fn run(&self, id: VisitId) {
@@ -128,7 +128,7 @@ impl Hall {
     }
 
     fn give_up(&self, id: VisitId) {
-        let ((), signals) = self.admission.with(|scheduler, effects| {
+        let ((), signals) = self.shared.with(|scheduler, effects| {
             if scheduler.state(id) == Some(State::Granted) {
                 hit(2);
             }
@@ -140,13 +140,11 @@ impl Hall {
     fn caller(&self) {
         let waker = own_waker();
         for _ in 0..2 {
-            let (entered, _) = self
-                .admission
-                .with(|scheduler, _| scheduler.enter(self.now));
+            let (entered, _) = self.shared.with(|scheduler, _| scheduler.enter(self.now));
             let Ok(id) = entered else {
                 return hit(1);
             };
-            let (state, signals) = self.admission.admit(id, ask(), self.now);
+            let (state, signals) = self.shared.admit(id, ask(), self.now);
             self.heed(signals);
             if let Err(refusal) = state {
                 assert_eq!(refusal, Refusal::Closed);
@@ -160,7 +158,7 @@ impl Hall {
     fn await_turn(&self, id: VisitId, waker: &Waker) {
         let is_patient = dice(2) == 0;
         loop {
-            let (poll, signals) = self.admission.poll_turn(id, waker, self.now);
+            let (poll, signals) = self.shared.poll_turn(id, waker, self.now);
             self.heed(signals);
             match poll {
                 Poll::Ready(Ok(_)) => {
@@ -184,7 +182,7 @@ impl Hall {
     /// Submits jobs and cancels some of them.
     fn submitter(&self) {
         for (index, job) in self.jobs.iter().enumerate() {
-            let (submitted, signals) = self.admission.with(|scheduler, effects| {
+            let (submitted, signals) = self.shared.with(|scheduler, effects| {
                 let submitted =
                     scheduler.submit(self.group, ask(), index as u64, self.now, effects);
                 *job.visit.lock().unwrap() = submitted.ok();
@@ -201,7 +199,7 @@ impl Hall {
 
     fn cancel(&self, id: VisitId, job: &Fate) {
         thread::yield_now();
-        let ((), signals) = self.admission.with(|scheduler, effects| {
+        let ((), signals) = self.shared.with(|scheduler, effects| {
             match scheduler.state(id) {
                 Some(State::Queued) => hit(4),
                 Some(State::Granted) => hit(5),
@@ -218,7 +216,7 @@ impl Hall {
         *self.workers[number as usize].lock().unwrap() = Some(waker.clone());
         loop {
             let clone = waker.clone();
-            let (poll, signals) = self.admission.with(|scheduler, effects| {
+            let (poll, signals) = self.shared.with(|scheduler, effects| {
                 scheduler.poll_worker(self.group, number, clone, self.now, effects)
             });
             self.heed(signals);
@@ -232,14 +230,14 @@ impl Hall {
                 Poll::Pending => thread::park(),
             }
         }
-        let ((), signals) = self.admission.with(|scheduler, effects| {
+        let ((), signals) = self.shared.with(|scheduler, effects| {
             scheduler.forget_worker(self.group, number, effects);
         });
         self.heed(signals);
     }
 
     fn is_over(&self) -> bool {
-        self.admission
+        self.shared
             .look(|scheduler| scheduler.group_stage(self.group) == Stage::Closed)
     }
 
@@ -247,7 +245,7 @@ impl Hall {
     fn keeper(&self) {
         for _ in 0..dice(4) {
             let kind = dice(4);
-            let ((), signals) = self.admission.with(|scheduler, effects| {
+            let ((), signals) = self.shared.with(|scheduler, effects| {
                 let now = self.now;
                 match kind {
                     0 => scheduler.set_total(1 + dice(2), now, effects).unwrap(),
@@ -264,7 +262,7 @@ impl Hall {
             thread::yield_now();
         }
         let mode = [CloseMode::Drain, CloseMode::CancelPending][dice(2)];
-        self.heed(self.admission.close(mode, None, self.now));
+        self.heed(self.shared.close(mode, None, self.now));
     }
 
     /// A job was run, or canceled by its owner, or refused by the close. Says how often it was run.
@@ -274,7 +272,7 @@ impl Hall {
             assert_eq!(runs + cancels, 0, "what was not accepted ends in no way");
             return 0;
         };
-        let state = self.admission.look(|scheduler| scheduler.state(id));
+        let state = self.shared.look(|scheduler| scheduler.state(id));
         let is_refused = state == Some(State::Refused(Refusal::Closed));
         assert_eq!(runs + cancels + usize::from(is_refused), 1, "{state:?}");
         if is_refused {
@@ -286,9 +284,9 @@ impl Hall {
 
     /// Every job has ended once, and all is there in the end.
     fn check(&self) {
-        let report = self.admission.report().unwrap();
+        let report = self.shared.report().unwrap();
         assert_eq!(report.accepted, report.counts.sum());
-        let stats = self.admission.look(|scheduler| scheduler.stats());
+        let stats = self.shared.look(|scheduler| scheduler.stats());
         let runs: usize = self.jobs.iter().map(|job| self.end_of(job)).sum();
         assert!(stats.ended.completed as usize >= runs);
         // One look may see both.
@@ -297,7 +295,7 @@ impl Hall {
             (1..=2).contains(&ends),
             "the group's end and the end: {ends}"
         );
-        let audit = self.admission.look(|scheduler| scheduler.audit());
+        let audit = self.shared.look(|scheduler| scheduler.audit());
         assert!(audit.is_quiet(), "{audit:?}");
         assert!(audit.busy.is_empty(), "{audit:?}");
     }

@@ -8,7 +8,7 @@
 //! *permit* of a lane is also one of the total; a visit that runs holds exactly one.
 //!
 //! [`Scheduler`] is the machine: instants go in, decisions come out, and what is left to be done without the lock is
-//! collected in [`Effects`]. [`Admission`] is the machine behind its lock.
+//! collected in [`Effects`]. [`SharedScheduler`] is the machine behind its lock.
 //!
 //! # Implementation
 //!
@@ -73,7 +73,7 @@ pub use rules::{
     GRANT_MS, GROUPS_MAX, InvalidRule, OVERRIDES_MAX, PAUSED_LANES_MAX, PERMITS_MAX,
     PINNED_LANES_MAX, Reserve, Rules, WAITING_MAX,
 };
-pub use shared::{Admission, Signals};
+pub use shared::{SharedScheduler, Signals};
 pub use stats::AdmissionStats;
 pub use visit::{Bound, Outcome, Refusal, State, Waited};
 pub use workers::TooManyGroups;

@@ -12,7 +12,7 @@ use super::visit::{Outcome, Refusal, State, Waited};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 
 /// The scheduler behind one lock, held for one operation. Wakers are woken and dropped after it is released.
-pub struct Admission {
+pub struct SharedScheduler {
     scheduler: Mutex<Scheduler>,
     /// The flag of the scheduler's gate, to be read without the lock.
     cut: Arc<AtomicBool>,
@@ -21,7 +21,7 @@ pub struct Admission {
     crowded: AtomicBool,
 }
 
-/// What the caller of [`Admission`] has to do after an operation.
+/// What the caller of [`SharedScheduler`] has to do after an operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "tasks may be waiting for a report, or for a sweep"]
 #[non_exhaustive]
@@ -32,7 +32,7 @@ pub struct Signals {
     pub alarm: bool,
 }
 
-impl Admission {
+impl SharedScheduler {
     /// See [`Scheduler::new`].
     ///
     /// # Errors
@@ -165,9 +165,9 @@ impl Signals {
     }
 }
 
-impl std::fmt::Debug for Admission {
+impl std::fmt::Debug for SharedScheduler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Admission")
+        f.debug_struct("SharedScheduler")
             .field("audit", &self.look(Scheduler::audit))
             .finish()
     }

@@ -1,6 +1,6 @@
 //! The scheduler's races: who gets the permit, who is told, and whether all is there in the end.
 //!
-//! Two threads and the main one, as polls of futures do it: by [`Admission::poll_turn`].
+//! Two threads and the main one, as polls of futures do it: by [`SharedScheduler::poll_turn`].
 
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use loom::sync::Notify;
 use loom::thread;
 use turbohttp_core::scheduler::{
-    Admission, AdmissionAudit, Ask, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules,
-    Stage, State, VisitId, Waited,
+    AdmissionAudit, Ask, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules,
+    SharedScheduler, Stage, State, VisitId, Waited,
 };
 
 use super::model;
@@ -43,7 +43,7 @@ impl Flag {
 }
 
 struct Hall {
-    admission: Admission,
+    shared: SharedScheduler,
     now: Instant,
 }
 
@@ -57,15 +57,13 @@ impl Hall {
         let mut rules = Rules::default();
         change(&mut rules);
         Arc::new(Hall {
-            admission: Admission::new(rules, now).unwrap(),
+            shared: SharedScheduler::new(rules, now).unwrap(),
             now,
         })
     }
 
     fn enter(&self) -> Result<VisitId, Refusal> {
-        let (entered, _) = self
-            .admission
-            .with(|scheduler, _| scheduler.enter(self.now));
+        let (entered, _) = self.shared.with(|scheduler, _| scheduler.enter(self.now));
         entered
     }
 
@@ -80,11 +78,11 @@ impl Hall {
         lane: &str,
         deadline: Option<Instant>,
     ) -> Result<State, Refusal> {
-        self.admission.admit(id, ask(lane, deadline), self.now).0
+        self.shared.admit(id, ask(lane, deadline), self.now).0
     }
 
     fn poll(&self, id: VisitId, waker: &Waker) -> Poll<Result<Waited, Refusal>> {
-        self.admission.poll_turn(id, waker, self.now).0
+        self.shared.poll_turn(id, waker, self.now).0
     }
 
     /// Polls as a task does: again whenever it is woken, and not before.
@@ -99,17 +97,15 @@ impl Hall {
     }
 
     fn leave(&self, id: VisitId) -> bool {
-        self.admission
-            .leave(id, Outcome::Completed, self.now)
-            .closed
+        self.shared.leave(id, Outcome::Completed, self.now).closed
     }
 
     fn close(&self, mode: CloseMode) -> bool {
-        self.admission.close(mode, None, self.now).closed
+        self.shared.close(mode, None, self.now).closed
     }
 
     fn audit(&self) -> AdmissionAudit {
-        self.admission.look(|scheduler| scheduler.audit())
+        self.shared.look(|scheduler| scheduler.audit())
     }
 
     /// Nothing is out, and all permits can be had.
@@ -117,7 +113,7 @@ impl Hall {
         let audit = self.audit();
         assert!(audit.is_quiet(), "{audit:?}");
         assert_eq!(audit.total, limit);
-        if self.admission.stage() == Stage::Open {
+        if self.shared.stage() == Stage::Open {
             let visits: Vec<_> = (0..=limit)
                 .map(|lane| self.admit(["x", "y", "z"][lane], None))
                 .collect();
@@ -195,7 +191,7 @@ fn a_grant_is_passed_on_when_its_waiter_goes() {
         let (next, _) = hall.admit("a", None);
         let goer = thread::spawn({
             let hall = Arc::clone(&hall);
-            move || hall.admission.leave(gone, Outcome::Canceled, hall.now)
+            move || hall.shared.leave(gone, Outcome::Canceled, hall.now)
         });
         let waiter = thread::spawn({
             let hall = Arc::clone(&hall);
@@ -264,7 +260,7 @@ fn a_close_and_one_who_asks_agree() {
                 let hall = Arc::clone(&hall);
                 move || {
                     let Ok(id) = hall.enter() else {
-                        assert_ne!(hall.admission.stage(), Stage::Open);
+                        assert_ne!(hall.shared.stage(), Stage::Open);
                         return (0, false);
                     };
                     let state = hall.admit_as(id, "a", None);
@@ -276,7 +272,7 @@ fn a_close_and_one_who_asks_agree() {
             assert_eq!(after, Err(Refusal::Closed), "after the close");
             let (entered, was_last) = asker.join().unwrap();
             closed += usize::from(was_last);
-            let report = hall.admission.report().unwrap();
+            let report = hall.shared.report().unwrap();
             assert_eq!(report.accepted, report.counts.sum());
             assert!(report.accepted <= entered);
             assert!(closed <= 1, "the end is told once");
@@ -305,7 +301,7 @@ fn who_waits_is_refused_by_a_close() {
         let by_waiter = waiter.join().unwrap();
         let ends = [at_close, at_leave, by_waiter];
         assert_eq!(ends.iter().filter(|end| **end).count(), 1, "{ends:?}");
-        let report = hall.admission.report().unwrap();
+        let report = hall.shared.report().unwrap();
         assert_eq!((report.counts.canceled, report.counts.completed), (1, 1));
         hall.assert_whole(1);
     });
@@ -327,7 +323,7 @@ fn the_end_is_told_once() {
             ends += leaver.join().unwrap();
         }
         assert_eq!(ends, 1);
-        let report = hall.admission.report().unwrap();
+        let report = hall.shared.report().unwrap();
         assert_eq!(report.accepted, report.counts.completed);
         hall.assert_whole(2);
     });
@@ -345,7 +341,7 @@ fn a_deadline_beside_a_grant_loses_no_permit() {
             move || {
                 let late = hall.now + MINUTE;
                 let _ = hall
-                    .admission
+                    .shared
                     .with(|scheduler, effects| scheduler.sweep(late, effects));
             }
         });
@@ -381,7 +377,7 @@ fn a_stale_grant_beside_its_owner_is_had_once() {
                 for time in [MINUTE, 2 * MINUTE] {
                     let at = hall.now + time;
                     let _ = hall
-                        .admission
+                        .shared
                         .with(|scheduler, effects| scheduler.sweep(at, effects));
                 }
             }
@@ -426,14 +422,14 @@ fn the_latest_waker_is_woken() {
 
 fn open_group(hall: &Hall) -> GroupId {
     let (group, _) = hall
-        .admission
+        .shared
         .with(|scheduler, _| scheduler.open_group([8; Priority::COUNT]).unwrap());
     group
 }
 
 fn submit(hall: &Hall, group: GroupId, tag: u64) -> VisitId {
     let (job, _) = hall
-        .admission
+        .shared
         .with(|scheduler, effects| scheduler.submit(group, ask("a", None), tag, hall.now, effects));
     job.unwrap()
 }
@@ -442,7 +438,7 @@ fn submit(hall: &Hall, group: GroupId, tag: u64) -> VisitId {
 fn look(hall: &Hall, group: GroupId, worker: u32, waker: &Waker) -> Option<VisitId> {
     let clone = waker.clone();
     let (poll, _) = hall
-        .admission
+        .shared
         .with(|scheduler, effects| scheduler.poll_worker(group, worker, clone, hall.now, effects));
     match poll {
         Poll::Ready(job) => Some(job.visit),
@@ -494,7 +490,7 @@ fn a_job_is_run_or_canceled() {
         let canceler = thread::spawn({
             let hall = Arc::clone(&hall);
             move || {
-                let (is_canceled, _) = hall.admission.with(|scheduler, effects| {
+                let (is_canceled, _) = hall.shared.with(|scheduler, effects| {
                     let waits = scheduler
                         .state(job)
                         .is_some_and(|state| state != State::Taken);
@@ -515,7 +511,7 @@ fn a_job_is_run_or_canceled() {
         }
         let forget = |hall: &Hall| {
             let _ = hall
-                .admission
+                .shared
                 .with(|scheduler, effects| scheduler.forget_worker(group, 0, effects));
         };
         forget(&hall);
@@ -546,7 +542,7 @@ fn a_job_of_a_worker_that_goes_is_left_to_another() {
             }
             None => {
                 let _ = hall
-                    .admission
+                    .shared
                     .with(|scheduler, effects| scheduler.forget_worker(group, 1, effects));
             }
         }

@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 use turbohttp_core::scheduler::{
-    Admission, Ask, CloseMode, Effects, Refusal, Report, Rules, Scheduler, Signals, Stage, State,
-    VisitId, Waited,
+    Ask, CloseMode, Effects, Refusal, Report, Rules, Scheduler, SharedScheduler, Signals, Stage,
+    State, VisitId, Waited,
 };
 
 mod janitor;
@@ -42,7 +42,7 @@ pub(crate) trait Components: Send + Sync {
 
 /// A scheduler with a clock, a janitor and an end.
 pub(crate) struct AdmissionControl {
-    admission: Admission,
+    admission: SharedScheduler,
     janitor: Janitor,
     /// Somebody's end has come: whoever waits for a report looks.
     ended: Notify,
@@ -63,7 +63,7 @@ pub(crate) struct Entry {
 
 impl AdmissionControl {
     pub(crate) fn new(rules: Rules) -> Result<Arc<AdmissionControl>> {
-        let admission = Admission::new(rules, clock::now())?;
+        let admission = SharedScheduler::new(rules, clock::now())?;
         Ok(Arc::new_cyclic(|itself| AdmissionControl {
             admission,
             janitor: Janitor::default(),

@@ -10,7 +10,7 @@ use crate::sync::Arc;
 /// A waker that looks at the scheduler when it is woken or dropped, and may panic then. That it comes
 /// through says that the lock is free.
 struct Odd {
-    admission: Weak<Admission>,
+    shared: Weak<SharedScheduler>,
     wakes: Arc<AtomicUsize>,
     drops: Arc<AtomicUsize>,
     panics: bool,
@@ -18,8 +18,8 @@ struct Odd {
 
 impl Odd {
     fn look(&self) {
-        if let Some(admission) = self.admission.upgrade() {
-            let _ = admission.look(|scheduler| scheduler.capacity.running());
+        if let Some(shared) = self.shared.upgrade() {
+            let _ = shared.look(|scheduler| scheduler.capacity.running());
         }
     }
 }
@@ -44,7 +44,7 @@ impl Drop for Odd {
 }
 
 struct Hall {
-    admission: Arc<Admission>,
+    shared: Arc<SharedScheduler>,
     now: Instant,
     wakes: Arc<AtomicUsize>,
     drops: Arc<AtomicUsize>,
@@ -58,7 +58,7 @@ impl Hall {
             ..Rules::default()
         };
         Hall {
-            admission: Arc::new(Admission::new(rules, now).unwrap()),
+            shared: Arc::new(SharedScheduler::new(rules, now).unwrap()),
             now,
             wakes: Arc::default(),
             drops: Arc::default(),
@@ -67,7 +67,7 @@ impl Hall {
 
     fn odd(&self, panics: bool) -> Waker {
         Waker::from(Arc::new(Odd {
-            admission: Arc::downgrade(&self.admission),
+            shared: Arc::downgrade(&self.shared),
             wakes: Arc::clone(&self.wakes),
             drops: Arc::clone(&self.drops),
             panics,
@@ -76,7 +76,7 @@ impl Hall {
 
     fn ask(&self) -> VisitId {
         let id = self
-            .admission
+            .shared
             .with(|scheduler, _| scheduler.enter(self.now))
             .0
             .unwrap();
@@ -85,7 +85,7 @@ impl Hall {
             priority: Priority::Normal,
             deadline: None,
         };
-        self.admission.admit(id, ask, self.now).0.unwrap();
+        self.shared.admit(id, ask, self.now).0.unwrap();
         id
     }
 
@@ -93,14 +93,14 @@ impl Hall {
     fn wait(&self, panics: bool) -> VisitId {
         let (id, waker) = (self.ask(), self.odd(panics));
         let (is_kept, _) = self
-            .admission
+            .shared
             .with(|scheduler, effects| scheduler.set_waker(id, waker, effects));
         assert!(is_kept);
         id
     }
 
     fn leave(&self, id: VisitId) {
-        let _ = self.admission.leave(id, Outcome::Completed, self.now);
+        let _ = self.shared.leave(id, Outcome::Completed, self.now);
     }
 
     fn counts(&self) -> (usize, usize) {
@@ -113,17 +113,15 @@ fn ten_thousand_are_refused_by_a_close_and_woken_without_the_lock() {
     let hall = Hall::new(1);
     let running = hall.ask();
     let waiting: Vec<_> = (0..10_000).map(|_| hall.wait(false)).collect();
-    let _ = hall
-        .admission
-        .close(CloseMode::CancelPending, None, hall.now);
+    let _ = hall.shared.close(CloseMode::CancelPending, None, hall.now);
     assert_eq!(hall.counts(), (10_000, 10_000));
     for id in waiting {
-        let (poll, _) = hall.admission.poll_turn(id, Waker::noop(), hall.now);
+        let (poll, _) = hall.shared.poll_turn(id, Waker::noop(), hall.now);
         assert_eq!(poll, Poll::Ready(Err(Refusal::Closed)));
         hall.leave(id);
     }
     hall.leave(running);
-    assert_eq!(hall.admission.report().unwrap().counts.canceled, 10_000);
+    assert_eq!(hall.shared.report().unwrap().counts.canceled, 10_000);
 }
 
 #[test]
@@ -134,19 +132,19 @@ fn a_waker_that_panics_keeps_nobody_from_being_woken() {
     // Their messages are no news.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let ((), _) = hall.admission.with(|scheduler, effects| {
+    let ((), _) = hall.shared.with(|scheduler, effects| {
         for id in running {
             scheduler.leave(id, Outcome::Completed, hall.now, effects);
         }
     });
     assert_eq!(hall.counts(), (3, 3), "two of them panicked");
-    let _ = hall.admission.close(CloseMode::Now, None, hall.now);
+    let _ = hall.shared.close(CloseMode::Now, None, hall.now);
     std::panic::set_hook(hook);
     assert_eq!(hall.counts(), (5, 5), "one more did");
     for id in waiting {
         hall.leave(id);
     }
-    assert!(hall.admission.look(Scheduler::audit).is_quiet());
+    assert!(hall.shared.look(Scheduler::audit).is_quiet());
 }
 
 #[test]
@@ -157,18 +155,18 @@ fn a_waker_is_dropped_where_its_visit_leaves_is_granted_or_has_another() {
     hall.leave(left);
     assert_eq!(hall.counts(), (0, 1));
     let ((), _) = hall
-        .admission
+        .shared
         .with(|scheduler, effects| scheduler.release(released, hall.now, effects));
     assert_eq!(hall.counts(), (0, 2));
     let (is_kept, _) = hall
-        .admission
+        .shared
         .with(|scheduler, effects| scheduler.set_waker(changed, hall.odd(false), effects));
     assert!(is_kept);
     assert_eq!(hall.counts(), (0, 3));
     hall.leave(running);
     assert_eq!(hall.counts(), (1, 4), "the grant");
     let (is_kept, _) = hall
-        .admission
+        .shared
         .with(|scheduler, effects| scheduler.set_waker(granted, hall.odd(false), effects));
     assert!(!is_kept, "it has its grant already");
     assert_eq!(hall.counts(), (1, 5));
@@ -182,12 +180,12 @@ fn a_waker_is_dropped_where_its_visit_leaves_is_granted_or_has_another() {
 /// A waker that asks the scheduler for its turn while it is woken, and wakes the next one by it.
 #[test]
 fn a_waker_may_act_on_the_scheduler() {
-    struct Leaver(Weak<Admission>, VisitId, Instant);
+    struct Leaver(Weak<SharedScheduler>, VisitId, Instant);
 
     impl Wake for Leaver {
         fn wake(self: Arc<Self>) {
-            let admission = self.0.upgrade().expect("the test holds it");
-            let _ = admission.leave(self.1, Outcome::Completed, self.2);
+            let shared = self.0.upgrade().expect("the test holds it");
+            let _ = shared.leave(self.1, Outcome::Completed, self.2);
         }
     }
 
@@ -195,15 +193,15 @@ fn a_waker_may_act_on_the_scheduler() {
     let running = hall.ask();
     for _ in 0..100 {
         let id = hall.ask();
-        let leaver = Leaver(Arc::downgrade(&hall.admission), id, hall.now);
+        let leaver = Leaver(Arc::downgrade(&hall.shared), id, hall.now);
         let waker = Waker::from(Arc::new(leaver));
-        let (poll, _) = hall.admission.poll_turn(id, &waker, hall.now);
+        let (poll, _) = hall.shared.poll_turn(id, &waker, hall.now);
         assert!(poll.is_pending());
     }
     hall.leave(running);
-    let audit = hall.admission.look(Scheduler::audit);
+    let audit = hall.shared.look(Scheduler::audit);
     assert!(audit.is_quiet(), "{audit:?}");
-    let stats = hall.admission.look(Scheduler::stats);
+    let stats = hall.shared.look(Scheduler::stats);
     assert_eq!((stats.ended.completed, stats.passed_on), (101, 100));
 }
 
