@@ -69,7 +69,7 @@ pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Vers
 pub use turbohttp_core::origin::{Origin, Scheme};
 pub use turbohttp_core::pool;
 pub use turbohttp_core::scheduler::{
-    AdmissionAudit, AdmissionStats, LaneAudit, Priority, Reserve, UnknownPriority,
+    LaneAudit, Priority, Reserve, SchedulerAudit, SchedulerStats, UnknownPriority,
 };
 pub use turbohttp_core::timeline::{Phase, Recorder, Span, Timeline};
 

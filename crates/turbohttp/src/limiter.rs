@@ -9,8 +9,8 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use turbohttp_core::scheduler::{
-    AdmissionAudit, AdmissionStats, Ask, LaneKey, LooseId, Outcome, PinnedLane, Priority, Refusal,
-    Scheduler,
+    Ask, LaneKey, LooseId, Outcome, PinnedLane, Priority, Refusal, Scheduler, SchedulerAudit,
+    SchedulerStats,
 };
 
 use crate::admission::{AdmissionControl, Closed, Loose, Shutdown, Wait};
@@ -182,12 +182,12 @@ impl ConcurrencyLimiter {
     }
 
     /// What is out right now.
-    pub fn audit(&self) -> AdmissionAudit {
+    pub fn audit(&self) -> SchedulerAudit {
         self.control.look(Scheduler::audit)
     }
 
     /// What has happened so far.
-    pub fn stats(&self) -> AdmissionStats {
+    pub fn stats(&self) -> SchedulerStats {
         self.control.look(Scheduler::stats)
     }
 

@@ -1,7 +1,7 @@
 //! Looking at a scheduler: what is out right now.
 
 use super::machine::Scheduler;
-use super::stats::AdmissionStats;
+use super::stats::SchedulerStats;
 use super::visits::CallState;
 
 /// What is out and what waits in a scheduler, at one moment.
@@ -9,7 +9,7 @@ use super::visits::CallState;
 /// A test that has dropped everything asserts [`is_quiet`](Self::is_quiet).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct AdmissionAudit {
+pub struct SchedulerAudit {
     /// Requests inside, waiting or not, as a close would count them.
     pub present: u64,
     /// Records that are kept of them: one for each request, one more for each of its attempts that asks for a permit by
@@ -55,7 +55,7 @@ pub struct LaneAudit {
     pub is_paused: bool,
 }
 
-impl AdmissionAudit {
+impl SchedulerAudit {
     /// Whether nothing is out and nothing waits: no permit, no visit, no request inside. Pauses and known lanes may
     /// be there.
     pub fn is_quiet(&self) -> bool {
@@ -71,9 +71,9 @@ impl AdmissionAudit {
 
 impl Scheduler {
     /// What is out right now. Costs a look at every visit and every lane.
-    pub fn audit(&self) -> AdmissionAudit {
+    pub fn audit(&self) -> SchedulerAudit {
         let lanes = &self.queues.lanes;
-        let mut audit = AdmissionAudit {
+        let mut audit = SchedulerAudit {
             present: self.gate.present,
             // Permits without a visit count too. After a cut they do not, but are still out in `running`.
             visits: self.visits.len() + usize::try_from(self.loose).unwrap_or(usize::MAX),
@@ -84,7 +84,7 @@ impl Scheduler {
             lanes: lanes.len(),
             idle_lanes: lanes.idle_count(),
             pinned_lanes: lanes.pinned(),
-            ..AdmissionAudit::default()
+            ..SchedulerAudit::default()
         };
         for (_, visit) in self.visits.iter() {
             match visit.state {
@@ -109,8 +109,8 @@ impl Scheduler {
     }
 
     /// What has happened since the scheduler was made.
-    pub fn stats(&self) -> AdmissionStats {
-        AdmissionStats {
+    pub fn stats(&self) -> SchedulerStats {
+        SchedulerStats {
             ended: self.gate.counts,
             lanes_forgotten: self.queues.lanes.evicted(),
             ..self.stats

@@ -12,7 +12,7 @@ use super::moment::Moment;
 use super::priority::Priority;
 use super::queues::WaitQueues;
 use super::rules::{InvalidRule, Rules};
-use super::stats::AdmissionStats;
+use super::stats::SchedulerStats;
 use super::timers::Timers;
 use super::visit::{Outcome, Refusal, State, Waited};
 use super::visits::{CallState, Ended, Visits};
@@ -62,7 +62,7 @@ pub struct Scheduler {
     /// Permits that are out without a visit. Invariant: each is one of `present` of the gate. 0 after a cut, which counts
     /// them as gone although their holders still release them.
     pub(super) loose: u64,
-    pub(super) stats: AdmissionStats,
+    pub(super) stats: SchedulerStats,
 }
 
 impl Scheduler {
@@ -82,7 +82,7 @@ impl Scheduler {
             visits: Visits::default(),
             workers: Workers::new(),
             loose: 0,
-            stats: AdmissionStats::default(),
+            stats: SchedulerStats::default(),
         })
     }
 

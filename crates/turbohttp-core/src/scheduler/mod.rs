@@ -63,7 +63,7 @@ pub use adjust::AdjustError;
 pub use effects::Effects;
 pub use gate::{CloseMode, Counts, Report, Stage};
 pub use ids::{GroupId, LooseId, VisitId};
-pub use inspect::{AdmissionAudit, LaneAudit};
+pub use inspect::{LaneAudit, SchedulerAudit};
 pub use jobs::{GroupLoad, Picked};
 pub use lanes::{LaneKey, PinnedLane, TooManyLanes};
 pub use machine::{Ask, Scheduler, Turn};
@@ -74,7 +74,7 @@ pub use rules::{
     PINNED_LANES_MAX, Reserve, Rules, WAITING_MAX,
 };
 pub use shared::{SharedScheduler, Signals};
-pub use stats::AdmissionStats;
+pub use stats::SchedulerStats;
 pub use visit::{Bound, Outcome, Refusal, State, Waited};
 pub use workers::TooManyGroups;
 

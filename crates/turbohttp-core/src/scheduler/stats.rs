@@ -5,7 +5,7 @@ use super::gate::Counts;
 /// What has happened in a scheduler since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct AdmissionStats {
+pub struct SchedulerStats {
     /// How visits ended.
     pub ended: Counts,
     /// The most permits that were out at once.
@@ -21,7 +21,7 @@ pub struct AdmissionStats {
     pub lanes_forgotten: u64,
 }
 
-impl AdmissionStats {
+impl SchedulerStats {
     #[inline]
     pub(super) fn note_running(&mut self, running: usize) {
         self.running_peak = self.running_peak.max(running);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use loom::sync::Notify;
 use loom::thread;
 use turbohttp_core::scheduler::{
-    AdmissionAudit, Ask, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules,
+    Ask, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules, SchedulerAudit,
     SharedScheduler, Stage, State, VisitId, Waited,
 };
 
@@ -104,7 +104,7 @@ impl Hall {
         self.shared.close(mode, None, self.now).closed
     }
 
-    fn audit(&self) -> AdmissionAudit {
+    fn audit(&self) -> SchedulerAudit {
         self.shared.look(|scheduler| scheduler.audit())
     }
 

@@ -10,7 +10,7 @@ use http::Method;
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, ObjectPoolStats};
 use turbohttp_core::scheduler::{
-    AdmissionAudit, AdmissionStats, LaneKey, Scheduler, State, Waited,
+    LaneKey, Scheduler, SchedulerAudit, SchedulerStats, State, Waited,
 };
 use turbohttp_core::timeline::Phase;
 
@@ -65,7 +65,7 @@ pub struct Stats {
     /// The pool of request contexts.
     pub contexts: ObjectPoolStats,
     /// What the scheduler has done so far.
-    pub admission: AdmissionStats,
+    pub admission: SchedulerStats,
     /// The network's connections and buffers; `None` with another transport.
     pub net: Option<NetStats>,
 }
@@ -260,7 +260,7 @@ impl Client {
 #[non_exhaustive]
 pub struct Audit {
     /// Requests inside, permits, waiting requests, lanes.
-    pub admission: AdmissionAudit,
+    pub admission: SchedulerAudit,
     /// Requests and responses that exist.
     pub contexts: u64,
     /// Connections in use.
