@@ -14,7 +14,7 @@
 use std::time::{Duration, Instant};
 
 use turbohttp_core::scheduler::{
-    Ask, Effects, LaneKey, Outcome, Priority, Rules, Scheduler, State, VisitId, WAITING_MAX,
+    Ask, CallId, Effects, LaneKey, Outcome, Priority, Rules, Scheduler, State, WAITING_MAX,
 };
 
 const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
@@ -27,8 +27,8 @@ struct Crowd {
     scheduler: Scheduler,
     now: Instant,
     lanes: Vec<String>,
-    waiting: Vec<VisitId>,
-    running: Vec<VisitId>,
+    waiting: Vec<CallId>,
+    running: Vec<CallId>,
     dice: u64,
 }
 
@@ -67,7 +67,7 @@ impl Crowd {
         (self.dice >> 16) as usize % bound
     }
 
-    fn admit(&mut self, id: VisitId, lane: usize, priority: Priority) -> State {
+    fn admit(&mut self, id: CallId, lane: usize, priority: Priority) -> State {
         let ask = Ask {
             lane: LaneKey::new(&self.lanes[lane]),
             priority,
@@ -87,7 +87,7 @@ impl Crowd {
     }
 
     /// Somebody who waits, anywhere in line.
-    fn some(&mut self) -> VisitId {
+    fn some(&mut self) -> CallId {
         loop {
             let index = self.below(self.waiting.len());
             let id = self.waiting.swap_remove(index);
@@ -97,13 +97,13 @@ impl Crowd {
         }
     }
 
-    fn leave(&mut self, id: VisitId, outcome: Outcome) {
+    fn leave(&mut self, id: CallId, outcome: Outcome) {
         let mut effects = Effects::default();
         self.scheduler.leave(id, outcome, self.now, &mut effects);
         effects.perform();
     }
 
-    fn reprioritise(&mut self, id: VisitId, level: usize) {
+    fn reprioritise(&mut self, id: CallId, level: usize) {
         let mut effects = Effects::default();
         let level = Priority::ALL[level];
         self.scheduler
@@ -118,7 +118,7 @@ impl Crowd {
         let rounds = STEPS.div_ceil(self.waiting.len() / 2);
         let each = STEPS / rounds;
         for _ in 0..rounds {
-            let chosen: Vec<VisitId> = (0..each).map(|_| self.some()).collect();
+            let chosen: Vec<CallId> = (0..each).map(|_| self.some()).collect();
             let start = Instant::now();
             for id in &chosen {
                 self.leave(*id, Outcome::Canceled);
@@ -129,7 +129,7 @@ impl Crowd {
                 self.enqueue();
             }
             times[0] += start.elapsed();
-            let chosen: Vec<(VisitId, usize)> = (0..each)
+            let chosen: Vec<(CallId, usize)> = (0..each)
                 .map(|_| (self.some(), self.below(Priority::COUNT)))
                 .collect();
             let start = Instant::now();

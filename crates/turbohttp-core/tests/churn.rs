@@ -16,7 +16,7 @@ use std::thread::{self, Thread};
 use std::time::Instant;
 
 use turbohttp_core::scheduler::{
-    Ask, LaneKey, Outcome, Priority, Rules, SharedScheduler, State, VisitId,
+    Ask, CallId, LaneKey, Outcome, Priority, Rules, SharedScheduler, State,
 };
 
 const THREADS: u64 = 8;
@@ -73,7 +73,7 @@ impl Stage {
         }
     }
 
-    fn ask(&self, dice: &mut Dice) -> (VisitId, State) {
+    fn ask(&self, dice: &mut Dice) -> (CallId, State) {
         let ask = Ask {
             lane: LaneKey::new(LANES[dice.below(3) as usize]),
             priority: Priority::ALL[dice.below(Priority::COUNT as u64) as usize],
@@ -85,13 +85,13 @@ impl Stage {
         (id, state.unwrap())
     }
 
-    fn is_mine(&self, id: VisitId, waker: &Waker) -> bool {
+    fn is_mine(&self, id: CallId, waker: &Waker) -> bool {
         let (poll, _) = self.shared.poll_turn(id, waker, self.now);
         matches!(poll, Poll::Ready(Ok(_)))
     }
 
     /// Gives up, and counts in which state: decided under the same lock.
-    fn give_up(&self, id: VisitId) {
+    fn give_up(&self, id: CallId) {
         let ((), _) = self.shared.with(|scheduler, effects| {
             let count = match scheduler.state(id) {
                 Some(State::Granted) => &self.tally.left_with_grant,
@@ -103,7 +103,7 @@ impl Stage {
         });
     }
 
-    fn run(&self, id: VisitId, dice: &mut Dice) {
+    fn run(&self, id: CallId, dice: &mut Dice) {
         let inside = self.tally.inside.fetch_add(1, SeqCst);
         assert!(inside < self.limit, "{inside} are inside already");
         self.tally.taken.fetch_add(1, SeqCst);
@@ -114,7 +114,7 @@ impl Stage {
         let _ = self.shared.leave(id, Outcome::Completed, self.now);
     }
 
-    fn visit(&self, waker: &Waker, dice: &mut Dice) {
+    fn call(&self, waker: &Waker, dice: &mut Dice) {
         let (id, state) = self.ask(dice);
         if state == State::Taken {
             return self.run(id, dice);
@@ -142,8 +142,8 @@ impl Stage {
     }
 }
 
-/// So many visits by all threads together. Says how many went with a grant in their hands.
-fn churn(limit: usize, visits: u64) -> u64 {
+/// So many calls by all threads together. Says how many went with a grant in their hands.
+fn churn(limit: usize, calls: u64) -> u64 {
     let stage = Stage::new(limit);
     thread::scope(|scope| {
         for number in 0..THREADS {
@@ -151,8 +151,8 @@ fn churn(limit: usize, visits: u64) -> u64 {
             scope.spawn(move || {
                 let waker = Waker::from(Arc::new(Unpark(thread::current())));
                 let mut dice = Dice(0x9E37_79B9_7F4A_7C15 ^ (number * 64 + limit as u64));
-                for _ in 0..visits / THREADS {
-                    stage.visit(&waker, &mut dice);
+                for _ in 0..calls / THREADS {
+                    stage.call(&waker, &mut dice);
                 }
             });
         }
@@ -164,12 +164,12 @@ fn churn(limit: usize, visits: u64) -> u64 {
         "limit {limit}: {} ran, {line} left the line, {grant} left with a grant",
         count(&tally.taken)
     );
-    assert_eq!(count(&tally.taken) + line + grant, visits);
+    assert_eq!(count(&tally.taken) + line + grant, calls);
     let audit = stage.shared.look(|scheduler| scheduler.audit());
     assert!(audit.is_quiet(), "{audit:?}");
     let stats = stage.shared.look(|scheduler| scheduler.stats());
     assert_eq!(stats.ended.completed, count(&tally.taken));
-    assert_eq!(stats.ended.sum(), visits);
+    assert_eq!(stats.ended.sum(), calls);
     // The whole limit can be had at once, and not one more: V2.
     let mut dice = Dice(7);
     let lanes: Vec<_> = (0..limit * 8).map(|_| stage.ask(&mut dice).1).collect();
@@ -181,6 +181,6 @@ fn churn(limit: usize, visits: u64) -> u64 {
 #[test]
 fn no_permit_is_lost_where_waiters_leave_at_random() {
     let hits: u64 = (1..=8).map(|limit| churn(limit, ASKS / 8)).sum();
-    println!("{ASKS} visits, {hits} left with a grant in their hands");
+    println!("{ASKS} calls, {hits} left with a grant in their hands");
     assert!(hits > HITS_MIN, "the race was hit {hits} times only");
 }

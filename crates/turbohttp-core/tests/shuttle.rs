@@ -22,8 +22,8 @@ use shuttle::rand::Rng;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler as Schedules};
 use shuttle::thread::{self, Thread};
 use turbohttp_core::scheduler::{
-    Ask, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules, SharedScheduler, Signals,
-    Stage, State, VisitId,
+    Ask, CallId, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules, SharedScheduler,
+    Signals, Stage, State,
 };
 
 const ITERATIONS: usize = 20_000;
@@ -67,7 +67,7 @@ fn dice(below: usize) -> usize {
 /// What became of one job.
 #[derive(Default)]
 struct Fate {
-    visit: shuttle::sync::Mutex<Option<VisitId>>,
+    call: shuttle::sync::Mutex<Option<CallId>>,
     runs: AtomicUsize,
     cancels: AtomicUsize,
 }
@@ -115,11 +115,11 @@ impl Hall {
         }
     }
 
-    fn leave(&self, id: VisitId, outcome: Outcome) {
+    fn leave(&self, id: CallId, outcome: Outcome) {
         self.heed(self.shared.leave(id, outcome, self.now));
     }
 
-    fn run(&self, id: VisitId) {
+    fn run(&self, id: CallId) {
         let inside = self.inside.fetch_add(1, SeqCst);
         assert!(inside < 2, "{inside} are inside already");
         thread::yield_now();
@@ -127,7 +127,7 @@ impl Hall {
         self.leave(id, Outcome::Completed);
     }
 
-    fn give_up(&self, id: VisitId) {
+    fn give_up(&self, id: CallId) {
         let ((), signals) = self.shared.with(|scheduler, effects| {
             if scheduler.state(id) == Some(State::Granted) {
                 hit(2);
@@ -155,7 +155,7 @@ impl Hall {
         }
     }
 
-    fn await_turn(&self, id: VisitId, waker: &Waker) {
+    fn await_turn(&self, id: CallId, waker: &Waker) {
         let is_patient = dice(2) == 0;
         loop {
             let (poll, signals) = self.shared.poll_turn(id, waker, self.now);
@@ -185,7 +185,7 @@ impl Hall {
             let (submitted, signals) = self.shared.with(|scheduler, effects| {
                 let submitted =
                     scheduler.submit(self.group, ask(), index as u64, self.now, effects);
-                *job.visit.lock().unwrap() = submitted.ok();
+                *job.call.lock().unwrap() = submitted.ok();
                 submitted
             });
             self.heed(signals);
@@ -197,7 +197,7 @@ impl Hall {
         }
     }
 
-    fn cancel(&self, id: VisitId, job: &Fate) {
+    fn cancel(&self, id: CallId, job: &Fate) {
         thread::yield_now();
         let ((), signals) = self.shared.with(|scheduler, effects| {
             match scheduler.state(id) {
@@ -224,7 +224,7 @@ impl Hall {
                 Poll::Ready(job) => {
                     hit(3);
                     self.jobs[job.tag as usize].runs.fetch_add(1, SeqCst);
-                    self.run(job.visit);
+                    self.run(job.call);
                 }
                 Poll::Pending if self.is_over() => break,
                 Poll::Pending => thread::park(),
@@ -268,7 +268,7 @@ impl Hall {
     /// A job was run, or canceled by its owner, or refused by the close. Says how often it was run.
     fn end_of(&self, job: &Fate) -> usize {
         let (runs, cancels) = (job.runs.load(SeqCst), job.cancels.load(SeqCst));
-        let Some(id) = *job.visit.lock().unwrap() else {
+        let Some(id) = *job.call.lock().unwrap() else {
             assert_eq!(runs + cancels, 0, "what was not accepted ends in no way");
             return 0;
         };

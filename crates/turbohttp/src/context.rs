@@ -49,7 +49,7 @@ pub(crate) struct Context {
     pub(crate) priority: Priority,
     /// The body is to be in memory before the response is handed out: of a queue's request.
     pub(crate) is_collected: bool,
-    /// The visit of the request that this is an attempt of, where a middleware may make several.
+    /// The call of the request that this is an attempt of, where a middleware may make several.
     pub(crate) attempt_of: Option<Entry>,
     // Last, so that the connection is back before its permit is, on every way out.
     /// The permit of this attempt, where it is not the pass's own.

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
+use super::call::Outcome;
+use super::calls::{CallState, Ended};
 use super::effects::Effects;
 use super::gate::{CloseMode, Gate, Report, Stage};
 use super::ids::GroupId;
 use super::machine::Scheduler;
 use super::moment::Moment;
-use super::visit::Outcome;
-use super::visits::{CallState, Ended};
 use crate::earlier::earlier;
 use crate::sync::{Arc, AtomicBool};
 
@@ -99,9 +99,9 @@ impl Scheduler {
         self.workers[group].gate.cut_flag()
     }
 
-    /// Whether a close has told the visit to stop.
+    /// Whether a close has told the call to stop.
     pub(super) fn is_cut(&self, slot: u32) -> bool {
-        let group = self.visits[slot].group;
+        let group = self.calls[slot].group;
         let is_group_cut = || self.workers[group].gate.is_cut();
         self.gate.is_cut() || (group != GroupId::CALLERS && is_group_cut())
     }
@@ -150,13 +150,13 @@ impl Scheduler {
     }
 
     /// Refuses everything that waits or has a grant that its owner has not seen, in the order of slots. What has no grant
-    /// comes first: a permit taken back from a grant must not go to a visit that is refused next.
+    /// comes first: a permit taken back from a grant must not go to a call that is refused next.
     fn refuse_waiting(&mut self, group: Option<GroupId>, now: Moment, effects: &mut Effects) {
         let slots = self.slots_of(group);
-        let is_granted = |slot: &u32| self.visits[*slot].state == CallState::Granted;
+        let is_granted = |slot: &u32| self.calls[*slot].state == CallState::Granted;
         let (granted, others): (Vec<u32>, Vec<u32>) = slots.into_iter().partition(is_granted);
         for slot in others.into_iter().chain(granted) {
-            let state = self.visits[slot].state;
+            let state = self.calls[slot].state;
             if matches!(
                 state,
                 CallState::Queued | CallState::Parked | CallState::Granted
@@ -167,7 +167,7 @@ impl Scheduler {
         }
     }
 
-    /// Tells everything that is still inside to stop, and counts it as gone. A visit with a permit releases it when its
+    /// Tells everything that is still inside to stop, and counts it as gone. A call with a permit releases it when its
     /// owner lets it leave, but the close does not wait for that.
     fn cut(&mut self, group: Option<GroupId>, now: Moment, effects: &mut Effects) {
         match group {
@@ -183,19 +183,19 @@ impl Scheduler {
             }
         }
         for slot in self.slots_of(group) {
-            let visit = &mut self.visits[slot];
-            effects.wake(visit.waker.take());
-            if visit.state == CallState::Idle {
-                visit.state = CallState::Refused(Ended::Closed);
+            let call = &mut self.calls[slot];
+            effects.wake(call.waker.take());
+            if call.state == CallState::Idle {
+                call.state = CallState::Refused(Ended::Closed);
             }
             self.depart(slot, Outcome::Aborted, now, effects);
         }
     }
 
-    /// The slots of all visits, or of those of one group; further attempts are among them.
+    /// The slots of all calls, or of those of one group; further attempts are among them.
     fn slots_of(&self, group: Option<GroupId>) -> Vec<u32> {
-        let visits = self.visits.iter();
-        let inside = visits.filter(|(_, visit)| group.is_none_or(|group| visit.group == group));
+        let calls = self.calls.iter();
+        let inside = calls.filter(|(_, call)| group.is_none_or(|group| call.group == group));
         inside.map(|(slot, _)| slot).collect()
     }
 }

@@ -2,22 +2,22 @@
 //!
 //! # Implementation
 //!
-//! Invariant between two operations: no visit waits that may start. An operation therefore does three things: it changes
+//! Invariant between two operations: no call waits that may start. An operation therefore does three things: it changes
 //! something, [refreshes](super::queues::WaitQueues::refresh) the lane that it changed, and calls
 //! [`start_ready`](Scheduler::start_ready).
 
 use std::time::Instant;
 
+use super::call::Outcome;
+use super::calls::{CallState, Ended};
 use super::effects::Effects;
 use super::ids::GroupId;
 use super::machine::Scheduler;
 use super::moment::Moment;
 use super::priority::Priority;
-use super::visit::Outcome;
-use super::visits::{CallState, Ended};
 
 impl Scheduler {
-    /// Whether a visit of this level may start in this lane right now.
+    /// Whether a call of this level may start in this lane right now.
     #[inline]
     pub(super) fn may_start(&self, lane: u32, priority: Priority) -> bool {
         let level = priority.index();
@@ -30,7 +30,7 @@ impl Scheduler {
         self.queues.lanes.wake(lane);
         let here = &mut self.queues.lanes[lane];
         here.capacity.take();
-        // Visits wait here although this one may start: jobs without a worker, or levels before a reserve. The lane may
+        // Calls wait here although this one may start: jobs without a worker, or levels before a reserve. The lane may
         // be closed to them from now on.
         if here.waiting > 0 {
             self.refresh_taken(lane, now);
@@ -47,10 +47,10 @@ impl Scheduler {
     /// See [`WaitQueues::refresh`](super::queues::WaitQueues::refresh).
     #[inline]
     pub(super) fn refresh(&mut self, lane: u32, now: Moment) {
-        self.queues.refresh(lane, &self.visits, now);
+        self.queues.refresh(lane, &self.calls, now);
     }
 
-    /// Grants permits until no visit may start: the most urgent level first, and the oldest visit of it.
+    /// Grants permits until no call may start: the most urgent level first, and the oldest call of it.
     #[inline]
     pub(super) fn start_ready(&mut self, now: Moment, effects: &mut Effects) {
         if !self.queues.is_empty() {
@@ -62,42 +62,41 @@ impl Scheduler {
         for level in 0..Priority::COUNT {
             // A start only takes permits away, so no level above can become startable by one: one pass is enough.
             while self.capacity.allows(level) {
-                let Some(slot) = self.queues.next(level, &self.visits, &self.workers) else {
+                let Some(slot) = self.queues.next(level, &self.calls, &self.workers) else {
                     break;
                 };
                 self.grant(slot, effects, now);
-                self.refresh(self.visits[slot].lane, now);
+                self.refresh(self.calls[slot].lane, now);
             }
         }
     }
 
-    /// Grants a permit to a visit in line. The caller refreshes the lane where its heaps may change by that.
+    /// Grants a permit to a call in line. The caller refreshes the lane where its heaps may change by that.
     #[inline(always)] // Under load before one origin this is a part of every release.
     fn grant(&mut self, slot: u32, effects: &mut Effects, now: Moment) {
         self.end_wait(slot, now);
-        self.queues.remove(slot, &mut self.visits);
-        self.timers.forget_deadline(slot, &mut self.visits);
-        let visit = &mut self.visits[slot];
-        self.queues.lanes[visit.lane].capacity.take();
+        self.queues.remove(slot, &mut self.calls);
+        self.timers.forget_deadline(slot, &mut self.calls);
+        let call = &mut self.calls[slot];
+        self.queues.lanes[call.lane].capacity.take();
         self.capacity.take();
         self.stats.note_running(self.capacity.running());
-        visit.state = CallState::Granted;
-        if visit.group == GroupId::CALLERS {
-            effects.wake(visit.waker.take());
-            self.timers
-                .watch_grant(slot, now, &mut self.visits, effects);
+        call.state = CallState::Granted;
+        if call.group == GroupId::CALLERS {
+            effects.wake(call.waker.take());
+            self.timers.watch_grant(slot, now, &mut self.calls, effects);
         } else {
-            self.workers[visit.group].assign(slot, effects);
+            self.workers[call.group].assign(slot, effects);
         }
     }
 
-    /// Releases a permit of this lane; it goes to the visit that is next.
+    /// Releases a permit of this lane; it goes to the call that is next.
     #[inline]
     pub(super) fn release_permit(&mut self, lane: u32, now: Moment, effects: &mut Effects) {
         self.capacity.release();
         self.queues.lanes[lane].capacity.release();
         if self.queues.lanes[lane].waiting > 0 {
-            if let Some((level, slot)) = self.queues.next_in_full_lane(lane, &self.visits)
+            if let Some((level, slot)) = self.queues.next_in_full_lane(lane, &self.calls)
                 && self.capacity.allows(level)
             {
                 // The lane is full again, so it stays in no heap.
@@ -110,27 +109,27 @@ impl Scheduler {
         self.queues.lanes.rest(lane);
     }
 
-    /// Releases whatever a visit holds: its permit, its grant, or its place in line. It is idle afterwards.
-    pub(super) fn release_visit(&mut self, slot: u32, now: Moment, effects: &mut Effects) {
-        let visit = &mut self.visits[slot];
-        let lane = visit.lane;
-        let state = std::mem::replace(&mut visit.state, CallState::Idle);
-        effects.discard(visit.waker.take());
+    /// Releases whatever a call holds: its permit, its grant, or its place in line. It is idle afterwards.
+    pub(super) fn release_call(&mut self, slot: u32, now: Moment, effects: &mut Effects) {
+        let call = &mut self.calls[slot];
+        let lane = call.lane;
+        let state = std::mem::replace(&mut call.state, CallState::Idle);
+        effects.discard(call.waker.take());
         match state {
-            // The branch that nearly every visit takes.
+            // The branch that nearly every call takes.
             CallState::Taken => self.release_permit(lane, now, effects),
             CallState::Idle | CallState::Refused(_) => {}
             CallState::Parked => {
                 self.queues.lanes[lane].parked -= 1;
-                self.timers.forget_deadline(slot, &mut self.visits);
+                self.timers.forget_deadline(slot, &mut self.calls);
                 self.queues.lanes.rest(lane);
             }
             CallState::Queued => {
-                self.queues.remove(slot, &mut self.visits);
-                self.timers.forget_deadline(slot, &mut self.visits);
+                self.queues.remove(slot, &mut self.calls);
+                self.timers.forget_deadline(slot, &mut self.calls);
                 self.refresh(lane, now);
                 self.queues.lanes.rest(lane);
-                // It may have stood before another visit that may start at once.
+                // It may have stood before another call that may start at once.
                 self.start_ready(now, effects);
             }
             CallState::Granted => {
@@ -141,28 +140,28 @@ impl Scheduler {
         }
     }
 
-    /// Takes the grant of a visit out of the lists of grants; the permit is the caller's to release.
+    /// Takes the grant of a call out of the lists of grants; the permit is the caller's to release.
     fn take_back_grant(&mut self, slot: u32) {
-        match self.visits[slot].group {
-            GroupId::CALLERS => self.timers.forget_grant(slot, &mut self.visits),
+        match self.calls[slot].group {
+            GroupId::CALLERS => self.timers.forget_grant(slot, &mut self.calls),
             group => self.workers[group].remove_assigned(slot),
         }
     }
 
-    /// Notes in a visit that its wait is over.
+    /// Notes in a call that its wait is over.
     #[inline]
     fn end_wait(&mut self, slot: u32, now: Moment) {
-        let visit = &mut self.visits[slot];
-        if visit.keeps_times {
-            visit.end_wait(now, self.queues.lanes[visit.lane].lost(now));
+        let call = &mut self.calls[slot];
+        if call.keeps_times {
+            call.end_wait(now, self.queues.lanes[call.lane].lost(now));
         }
     }
 
-    /// A visit that lost its grant claims its place back.
+    /// A call that lost its grant claims its place back.
     pub(super) fn requeue(&mut self, slot: u32, now: Moment, effects: &mut Effects) {
-        let lane = self.visits[slot].lane;
+        let lane = self.calls[slot].lane;
         self.queues.lanes[lane].parked -= 1;
-        self.queues.insert(slot, lane, &mut self.visits);
+        self.queues.insert(slot, lane, &mut self.calls);
         // It has waited since the same moment as before. What it had lost by then is its own share, which counting it
         // once more turns back into the lane's counters at the beginning.
         self.queues.lanes[lane].account(now);
@@ -171,21 +170,21 @@ impl Scheduler {
         self.start_ready(now, effects);
     }
 
-    /// Ends the wait of a visit without a permit, and wakes its owner.
+    /// Ends the wait of a call without a permit, and wakes its owner.
     pub(super) fn refuse(&mut self, slot: u32, reason: Ended, now: Moment, effects: &mut Effects) {
-        effects.wake(self.visits[slot].waker.take());
-        if self.visits[slot].state == CallState::Queued {
+        effects.wake(self.calls[slot].waker.take());
+        if self.calls[slot].state == CallState::Queued {
             self.end_wait(slot, now);
         }
-        self.release_visit(slot, now, effects);
-        self.visits[slot].state = CallState::Refused(reason);
-        if reason == Ended::Expired && self.visits[slot].is_job {
+        self.release_call(slot, now, effects);
+        self.calls[slot].state = CallState::Refused(reason);
+        if reason == Ended::Expired && self.calls[slot].is_job {
             // The owner of a job does not ask for its turn, so it is counted here.
             self.depart(slot, Outcome::Expired, now, effects);
         }
     }
 
-    /// Counts a visit as over at every gate that counts it. Its owner may still have to be told.
+    /// Counts a call as over at every gate that counts it. Its owner may still have to be told.
     #[inline(always)] // Every request ends with it.
     pub(super) fn depart(
         &mut self,
@@ -194,10 +193,10 @@ impl Scheduler {
         now: Moment,
         effects: &mut Effects,
     ) {
-        if self.visits[slot].is_job {
+        if self.calls[slot].is_job {
             self.depart_job(slot, outcome, now, effects);
         }
-        if std::mem::take(&mut self.visits[slot].is_counted) {
+        if std::mem::take(&mut self.calls[slot].is_counted) {
             effects.closed |= self.gate.depart(outcome, now);
         }
     }
@@ -210,10 +209,10 @@ impl Scheduler {
         now: Moment,
         effects: &mut Effects,
     ) -> bool {
-        let visit = &mut self.visits[slot];
-        let was_job = std::mem::take(&mut visit.is_job);
+        let call = &mut self.calls[slot];
+        let was_job = std::mem::take(&mut call.is_job);
         if was_job {
-            effects.closed |= self.workers[visit.group].gate.depart(outcome, now);
+            effects.closed |= self.workers[call.group].gate.depart(outcome, now);
         }
         was_job
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::call::Outcome;
 use super::moment::Moment;
-use super::visit::Outcome;
 use crate::earlier::earlier;
 use crate::sync::{Arc, AtomicBool, Ordering};
 
@@ -23,17 +23,17 @@ pub enum CloseMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::exhaustive_enums, reason = "the states are the concept")]
 pub enum Stage {
-    /// New visits may enter.
+    /// New calls may enter.
     Open,
-    /// No visit enters; what is inside goes on, and is still admitted.
+    /// No call enters; what is inside goes on, and is still admitted.
     Draining,
-    /// No visit enters, and nothing inside is admitted any more; what holds a permit goes on.
+    /// No call enters, and nothing inside is admitted any more; what holds a permit goes on.
     Canceling,
     /// Nothing is inside, or what was inside has been cut off.
     Closed,
 }
 
-/// How many visits ended in which way.
+/// How many calls ended in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -50,7 +50,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// How many visits ended in all.
+    /// How many calls ended in all.
     pub fn sum(&self) -> u64 {
         self.completed + self.failed + self.canceled + self.expired + self.aborted
     }
@@ -84,7 +84,7 @@ impl Counts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// How many visits were inside.
+    /// How many calls were inside.
     pub accepted: u64,
     /// How they ended; the sum is `accepted`.
     pub counts: Counts,
@@ -96,7 +96,7 @@ pub struct Report {
 #[derive(Debug)]
 struct Closing {
     began: Moment,
-    /// Visits inside at that moment, and what had been counted before it.
+    /// Calls inside at that moment, and what had been counted before it.
     accepted: u64,
     before: Counts,
     /// When what is still inside is cut off.
@@ -106,7 +106,7 @@ struct Closing {
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) stage: Stage,
-    /// Visits inside, and permits without a visit. Invariant: each of them [departs](Gate::depart) once.
+    /// Calls inside, and permits without a call. Invariant: each of them [departs](Gate::depart) once.
     pub(super) present: u64,
     pub(super) counts: Counts,
     closing: Option<Closing>,
@@ -143,7 +143,7 @@ impl Gate {
         }
     }
 
-    /// Counts a visit as over. Returns `true` if it was the last one inside of a gate that is closing, which is closed
+    /// Counts a call as over. Returns `true` if it was the last one inside of a gate that is closing, which is closed
     /// by this.
     #[inline]
     pub(super) fn depart(&mut self, outcome: Outcome, now: Moment) -> bool {

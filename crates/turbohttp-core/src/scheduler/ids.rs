@@ -1,14 +1,14 @@
 //! The names that a scheduler gives out.
 
-/// Names a visit. Once the visit has left, its id names none, although its slot is used again.
+/// Names a call. Once the call has left, its id names none, although its slot is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct VisitId {
+pub struct CallId {
     pub(super) slot: u32,
-    /// Unique among all visits of a scheduler, so that an id of the past is told from the slot's present user.
+    /// Unique among all calls of a scheduler, so that an id of the past is told from the slot's present user.
     pub(super) number: u64,
 }
 
-/// A permit that is out without a visit. Its holder releases it once, with
+/// A permit that is out without a call. Its holder releases it once, with
 /// [`put_back`](super::Scheduler::put_back); it is neither `Clone` nor `Copy`.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a permit that is not released is lost"]
@@ -22,7 +22,7 @@ pub struct LooseId {
 pub struct GroupId(pub(super) u8);
 
 impl GroupId {
-    /// The group of all visits that are no jobs: callers run their own requests, so it needs no workers.
+    /// The group of all calls that are no jobs: callers run their own requests, so it needs no workers.
     pub(super) const CALLERS: GroupId = GroupId(0);
 
     pub(super) fn index(self) -> usize {

@@ -1,8 +1,8 @@
 //! Looking at a scheduler: what is out right now.
 
+use super::calls::CallState;
 use super::machine::Scheduler;
 use super::stats::SchedulerStats;
-use super::visits::CallState;
 
 /// What is out and what waits in a scheduler, at one moment.
 ///
@@ -14,18 +14,18 @@ pub struct SchedulerAudit {
     pub present: u64,
     /// Records that are kept of them: one for each request, one more for each of its attempts that asks for a permit by
     /// itself, and those that a close has cut off while their owners still hold them.
-    pub visits: usize,
+    pub calls: usize,
     /// Permits that are out, in total.
     pub running: usize,
     /// The total limit, in permits.
     pub total: usize,
-    /// Visits in line.
+    /// Calls in line.
     pub waiting: usize,
     /// Permits that are out and that their owners have not seen yet.
     pub granted: usize,
-    /// Visits that lost a grant, because they did not take it up in time, and have not asked again.
+    /// Calls that lost a grant, because they did not take it up in time, and have not asked again.
     pub parked: usize,
-    /// Visits whose deadline is watched.
+    /// Calls whose deadline is watched.
     pub deadlines: usize,
     /// Origins or keys that are paused.
     pub paused: usize,
@@ -49,18 +49,18 @@ pub struct LaneAudit {
     pub limit: usize,
     /// Its permits that are out.
     pub running: usize,
-    /// Visits in line.
+    /// Calls in line.
     pub waiting: usize,
     /// Whether it is paused.
     pub is_paused: bool,
 }
 
 impl SchedulerAudit {
-    /// Whether nothing is out and nothing waits: no permit, no visit, no request inside. Pauses and known lanes may
+    /// Whether nothing is out and nothing waits: no permit, no call, no request inside. Pauses and known lanes may
     /// be there.
     pub fn is_quiet(&self) -> bool {
         self.present == 0
-            && self.visits == 0
+            && self.calls == 0
             && self.running == 0
             && self.waiting == 0
             && self.granted == 0
@@ -70,13 +70,13 @@ impl SchedulerAudit {
 }
 
 impl Scheduler {
-    /// What is out right now. Costs a look at every visit and every lane.
+    /// What is out right now. Costs a look at every call and every lane.
     pub fn audit(&self) -> SchedulerAudit {
         let lanes = &self.queues.lanes;
         let mut audit = SchedulerAudit {
             present: self.gate.present,
-            // Permits without a visit count too. After a cut they do not, but are still out in `running`.
-            visits: self.visits.len() + usize::try_from(self.loose).unwrap_or(usize::MAX),
+            // Permits without a call count too. After a cut they do not, but are still out in `running`.
+            calls: self.calls.len() + usize::try_from(self.loose).unwrap_or(usize::MAX),
             running: self.capacity.running(),
             total: self.capacity.limit(),
             deadlines: self.timers.deadlines(),
@@ -86,8 +86,8 @@ impl Scheduler {
             pinned_lanes: lanes.pinned(),
             ..SchedulerAudit::default()
         };
-        for (_, visit) in self.visits.iter() {
-            match visit.state {
+        for (_, call) in self.calls.iter() {
+            match call.state {
                 CallState::Queued => audit.waiting += 1,
                 CallState::Granted => audit.granted += 1,
                 CallState::Parked => audit.parked += 1,

@@ -1,16 +1,16 @@
-//! Jobs: visits that a worker of a group runs for their owner.
+//! Jobs: calls that a worker of a group runs for their owner.
 
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
+use super::call::{Outcome, Refusal, Waited};
+use super::calls::{Call, CallState};
 use super::effects::Effects;
 use super::gate::{Counts, Stage};
-use super::ids::{GroupId, VisitId};
+use super::ids::{CallId, GroupId};
 use super::machine::{Ask, Scheduler};
 use super::moment::Moment;
 use super::priority::Priority;
-use super::visit::{Outcome, Refusal, Waited};
-use super::visits::{CallState, Visit};
 use super::workers::TooManyGroups;
 
 /// A job that a worker has picked up; it holds its permit.
@@ -18,7 +18,7 @@ use super::workers::TooManyGroups;
 #[non_exhaustive]
 pub struct Picked {
     /// The job.
-    pub visit: VisitId,
+    pub call: CallId,
     /// The name that its owner gave it.
     pub tag: u64,
     /// How long it waited.
@@ -58,7 +58,7 @@ impl Scheduler {
 
     /// Lets the number of a group be used again, if all its jobs have left.
     pub fn forget_group(&mut self, group: GroupId) {
-        let is_left = !self.visits.iter().any(|(_, visit)| visit.group == group);
+        let is_left = !self.calls.iter().any(|(_, call)| call.group == group);
         if is_left && group != GroupId::CALLERS {
             self.workers.forget(group);
         }
@@ -76,18 +76,18 @@ impl Scheduler {
         tag: u64,
         now: Instant,
         effects: &mut Effects,
-    ) -> Result<VisitId, Refusal> {
+    ) -> Result<CallId, Refusal> {
         if self.gate.stage != Stage::Open || self.workers[group].gate.stage != Stage::Open {
             return Err(Refusal::Closed);
         }
         self.queues.check_job_room(group, ask.priority)?;
         self.gate.present += 1;
         self.workers[group].gate.present += 1;
-        let id = self.visits.insert(now, true, None);
-        let visit = &mut self.visits[id.slot];
-        visit.group = group;
-        visit.is_job = true;
-        visit.cold.tag = tag;
+        let id = self.calls.insert(now, true, None);
+        let call = &mut self.calls[id.slot];
+        call.group = group;
+        call.is_job = true;
+        call.cold.tag = tag;
         let lane = self.queues.lanes.find_or_make(ask.lane);
         let now = self.timers.moment(now);
         self.line_up(id.slot, lane, ask, now, effects);
@@ -122,13 +122,13 @@ impl Scheduler {
     }
 
     fn pick(&mut self, slot: u32, now: Moment) -> Picked {
-        let visit = &mut self.visits[slot];
-        visit.state = CallState::Taken;
+        let call = &mut self.calls[slot];
+        call.state = CallState::Taken;
         Picked {
-            visit: visit.id(slot),
-            tag: visit.cold.tag,
-            waited: visit.waited(now),
-            waker: visit.waker.take(),
+            call: call.id(slot),
+            tag: call.cold.tag,
+            waited: call.waited(now),
+            waker: call.waker.take(),
         }
     }
 
@@ -150,26 +150,26 @@ impl Scheduler {
         }
     }
 
-    /// Counts a job as done in its group; the visit may go on holding its permit. Returns `false` if it has been counted
+    /// Counts a job as done in its group; the call may go on holding its permit. Returns `false` if it has been counted
     /// before, as a job is that a close cut off.
     pub fn finish_job(
         &mut self,
-        id: VisitId,
+        id: CallId,
         outcome: Outcome,
         now: Instant,
         effects: &mut Effects,
     ) -> bool {
-        let Some(slot) = self.visits.find(id) else {
+        let Some(slot) = self.calls.find(id) else {
             return false;
         };
         self.depart_job(slot, outcome, self.timers.moment(now), effects)
     }
 
-    /// Moves the permit of a job to a visit of its own, which may outlive the job: the scheduler's close waits for that
-    /// visit from now on, the group's close for the job. `None` if the job holds no permit.
-    pub fn hand_over(&mut self, id: VisitId) -> Option<VisitId> {
-        let slot = self.visits.find(id)?;
-        let job = &mut self.visits[slot];
+    /// Moves the permit of a job to a call of its own, which may outlive the job: the scheduler's close waits for that
+    /// call from now on, the group's close for the job. `None` if the job holds no permit.
+    pub fn hand_over(&mut self, id: CallId) -> Option<CallId> {
+        let slot = self.calls.find(id)?;
+        let job = &mut self.calls[slot];
         if job.state != CallState::Taken {
             return None;
         }
@@ -177,8 +177,8 @@ impl Scheduler {
         let is_counted = std::mem::take(&mut job.is_counted);
         let (priority, lane, age) = (job.priority, job.lane, job.key.age);
         let arrived = job.cold.arrived;
-        let heir = self.visits.insert(arrived, is_counted, Some(age));
-        self.visits[heir.slot].take(lane, priority);
+        let heir = self.calls.insert(arrived, is_counted, Some(age));
+        self.calls[heir.slot].take(lane, priority);
         Some(heir)
     }
 
@@ -194,19 +194,19 @@ impl Scheduler {
     }
 
     /// How many jobs of the group would start before this one if nothing changed and every lane were open; `None` if it
-    /// does not wait. Costs a look at every visit.
-    pub fn position(&self, id: VisitId) -> Option<usize> {
-        let slot = self.visits.find(id)?;
-        let this = &self.visits[slot];
-        let order = |visit: &Visit| match self.ranks_by_time() {
-            false => (visit.priority.index(), visit.key),
-            true => (0, visit.key),
+    /// does not wait. Costs a look at every call.
+    pub fn position(&self, id: CallId) -> Option<usize> {
+        let slot = self.calls.find(id)?;
+        let this = &self.calls[slot];
+        let order = |call: &Call| match self.ranks_by_time() {
+            false => (call.priority.index(), call.key),
+            true => (0, call.key),
         };
-        let is_before = |other: &Visit| {
+        let is_before = |other: &Call| {
             let waits = other.state == CallState::Queued && other.group == this.group;
             waits && order(other) < order(this)
         };
-        let others = || self.visits.iter().filter(|(_, other)| is_before(other));
+        let others = || self.calls.iter().filter(|(_, other)| is_before(other));
         (this.state == CallState::Queued).then(|| others().count())
     }
 }

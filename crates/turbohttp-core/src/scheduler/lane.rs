@@ -7,7 +7,7 @@ use super::line::Line;
 use super::moment::Moment;
 use super::priority::Priority;
 
-/// What of the lane itself keeps its visits from starting.
+/// What of the lane itself keeps its calls from starting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Obstacle {
     None,
@@ -37,11 +37,11 @@ pub(super) struct Lane {
     pub(super) text: Box<str>,
     pub(super) hash: u64,
     pub(super) capacity: Capacity,
-    /// Invariant: the visits in all lines of `desks`.
+    /// Invariant: the calls in all lines of `desks`.
     pub(super) waiting: usize,
-    /// Invariant: the visits in the lines of the callers, who are the first of `desks`.
+    /// Invariant: the calls in the lines of the callers, who are the first of `desks`.
     pub(super) callers_waiting: usize,
-    /// Visits that lost a grant here and may claim their place back. The lane is kept for them.
+    /// Calls that lost a grant here and may claim their place back. The lane is kept for them.
     pub(super) parked: usize,
     /// [`PinnedLane`](super::lanes::PinnedLane)s of it that are out. The lane is kept for them.
     pub(super) pins: usize,
@@ -58,10 +58,10 @@ pub(super) struct Lane {
     pub(super) is_listed: bool,
     /// Invariant: the lane counts as idle in [`Lanes`](super::lanes::Lanes), so it is in its list.
     pub(super) is_idle: bool,
-    /// What has stood in the way since when, while visits wait.
+    /// What has stood in the way since when, while calls wait.
     obstacle: Obstacle,
     since: Moment,
-    /// Nanoseconds lost to pauses and to the limit while visits waited, up to `since`. Both only grow: a visit takes the
+    /// Nanoseconds lost to pauses and to the limit while calls waited, up to `since`. Both only grow: a call takes the
     /// difference between the beginning and the end of its wait.
     paused_for: u64,
     full_for: u64,
@@ -97,7 +97,7 @@ impl Lane {
         }
     }
 
-    /// Whether the lane itself lets a visit of this level start.
+    /// Whether the lane itself lets a call of this level start.
     #[inline]
     pub(super) fn is_open(&self, level: usize) -> bool {
         self.paused_until.is_none() && self.capacity.allows(level)
@@ -126,7 +126,7 @@ impl Lane {
         &mut self.desks[index]
     }
 
-    /// Looks anew what stands in the way of the visits here, and files the time up to now under what stood there
+    /// Looks anew what stands in the way of the calls here, and files the time up to now under what stood there
     /// before. Called after every change of what runs or waits in the lane, of its limit and of its pause.
     #[inline]
     pub(super) fn account(&mut self, now: Moment) {

@@ -1,12 +1,14 @@
-//! The scheduler and what a visit does in it: enter, ask for a permit, wait for its turn, leave.
+//! The scheduler and what a call does in it: enter, ask for a permit, wait for its turn, leave.
 
 use std::task::Waker;
 use std::time::Instant;
 
+use super::call::{Outcome, Refusal, State, Waited};
+use super::calls::{CallState, Calls, Ended};
 use super::capacity::Capacity;
 use super::effects::Effects;
 use super::gate::{Gate, Stage};
-use super::ids::{GroupId, VisitId};
+use super::ids::{CallId, GroupId};
 use super::lanes::LaneKey;
 use super::moment::Moment;
 use super::priority::Priority;
@@ -14,11 +16,9 @@ use super::queues::WaitQueues;
 use super::rules::{InvalidRule, Rules};
 use super::stats::SchedulerStats;
 use super::timers::Timers;
-use super::visit::{Outcome, Refusal, State, Waited};
-use super::visits::{CallState, Ended, Visits};
 use super::workers::Workers;
 
-/// What a visit asks for: a permit of a lane.
+/// What a call asks for: a permit of a lane.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "callers put it together")]
 pub struct Ask<'a> {
@@ -30,7 +30,7 @@ pub struct Ask<'a> {
     pub deadline: Option<Instant>,
 }
 
-/// The answer to a visit that asks for its turn.
+/// The answer to a call that asks for its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "these are all the answers")]
 pub enum Turn {
@@ -55,11 +55,11 @@ pub struct Scheduler {
     pub(super) capacity: Capacity,
     pub(super) queues: WaitQueues,
     pub(super) timers: Timers,
-    /// Everything that is inside: visits that are counted, and permits without a visit.
+    /// Everything that is inside: calls that are counted, and permits without a call.
     pub(super) gate: Gate,
-    pub(super) visits: Visits,
+    pub(super) calls: Calls,
     pub(super) workers: Workers,
-    /// Permits that are out without a visit. Invariant: each is one of `present` of the gate. 0 after a cut, which counts
+    /// Permits that are out without a call. Invariant: each is one of `present` of the gate. 0 after a cut, which counts
     /// them as gone although their holders still release them.
     pub(super) loose: u64,
     pub(super) stats: SchedulerStats,
@@ -79,37 +79,37 @@ impl Scheduler {
             rules,
             timers: Timers::new(now),
             gate: Gate::new(),
-            visits: Visits::default(),
+            calls: Calls::default(),
             workers: Workers::new(),
             loose: 0,
             stats: SchedulerStats::default(),
         })
     }
 
-    /// Enters without asking for a permit. The visit is inside, where a close waits for it, until it leaves.
+    /// Enters without asking for a permit. The call is inside, where a close waits for it, until it leaves.
     ///
     /// # Errors
     ///
     /// [`Refusal::Closed`] once a close has begun.
-    pub fn enter(&mut self, now: Instant) -> Result<VisitId, Refusal> {
+    pub fn enter(&mut self, now: Instant) -> Result<CallId, Refusal> {
         if self.gate.stage != Stage::Open {
             return Err(Refusal::Closed);
         }
         self.gate.present += 1;
-        Ok(self.visits.insert(now, true, None))
+        Ok(self.calls.insert(now, true, None))
     }
 
     /// Asks for a permit, now or in its turn; [`turn`](Self::turn) tells how that goes on.
     ///
-    /// A visit that holds a permit of that lane keeps it. One that holds a permit of another lane releases it first: no
-    /// visit ever holds two.
+    /// A call that holds a permit of that lane keeps it. One that holds a permit of another lane releases it first: no
+    /// call ever holds two.
     ///
     /// # Errors
     ///
-    /// The [`Refusal`]; the visit stays inside and may ask again.
+    /// The [`Refusal`]; the call stays inside and may ask again.
     pub fn admit(
         &mut self,
-        id: VisitId,
+        id: CallId,
         ask: Ask<'_>,
         now: Instant,
         effects: &mut Effects,
@@ -134,7 +134,7 @@ impl Scheduler {
     ///
     /// # Errors
     ///
-    /// The [`Refusal`]; the visit has not entered then.
+    /// The [`Refusal`]; the call has not entered then.
     #[inline]
     pub fn enter_and_admit(
         &mut self,
@@ -142,7 +142,7 @@ impl Scheduler {
         waker: Option<Waker>,
         now: Instant,
         effects: &mut Effects,
-    ) -> Result<(VisitId, State), Refusal> {
+    ) -> Result<(CallId, State), Refusal> {
         if self.gate.stage != Stage::Open {
             effects.discard(waker);
             return Err(Refusal::Closed);
@@ -155,8 +155,8 @@ impl Scheduler {
             return Err(refusal);
         }
         self.gate.present += 1;
-        let id = self.visits.insert(now, true, None);
-        self.visits[id.slot].waker = waker;
+        let id = self.calls.insert(now, true, None);
+        self.calls[id.slot].waker = waker;
         if starts {
             self.take(id.slot, lane, ask.priority, now);
             return Ok((id, State::Taken));
@@ -165,7 +165,7 @@ impl Scheduler {
         Ok((id, State::Queued))
     }
 
-    /// Asks for a permit for one attempt of the request that `first` stands for. The attempt is a visit of its own with
+    /// Asks for a permit for one attempt of the request that `first` stands for. The attempt is a call of its own with
     /// the age of `first`, and is not counted itself. A permit that `first` holds goes over to the attempt if it is of
     /// the lane asked for, and is released otherwise.
     ///
@@ -174,19 +174,19 @@ impl Scheduler {
     /// The [`Refusal`]; the attempt has not entered then.
     pub fn admit_for(
         &mut self,
-        first: Option<VisitId>,
+        first: Option<CallId>,
         ask: Ask<'_>,
         now: Instant,
         effects: &mut Effects,
-    ) -> Result<(VisitId, State), Refusal> {
+    ) -> Result<(CallId, State), Refusal> {
         let id = self.insert_attempt(first, now);
-        if let Some(parent) = first.and_then(|first| self.visits.find(first))
-            && self.visits[parent].state == CallState::Taken
+        if let Some(parent) = first.and_then(|first| self.calls.find(first))
+            && self.calls[parent].state == CallState::Taken
         {
-            let (lane, priority) = (self.visits[parent].lane, self.visits[parent].priority);
-            self.visits[parent].state = CallState::Idle;
+            let (lane, priority) = (self.calls[parent].lane, self.calls[parent].priority);
+            self.calls[parent].state = CallState::Idle;
             if self.is_lane(lane, ask.lane) {
-                let attempt = &mut self.visits[id.slot];
+                let attempt = &mut self.calls[id.slot];
                 attempt.state = CallState::Taken;
                 attempt.lane = lane;
                 attempt.priority = priority;
@@ -203,107 +203,101 @@ impl Scheduler {
         }
     }
 
-    /// Where a visit stands. A grant is taken up by this; a visit that lost its grant, because it did not take it up in
+    /// Where a call stands. A grant is taken up by this; a call that lost its grant, because it did not take it up in
     /// time, gets back into line.
-    pub fn turn(
-        &mut self,
-        id: VisitId,
-        waker: &Waker,
-        now: Instant,
-        effects: &mut Effects,
-    ) -> Turn {
-        let Some(slot) = self.visits.find(id) else {
+    pub fn turn(&mut self, id: CallId, waker: &Waker, now: Instant, effects: &mut Effects) -> Turn {
+        let Some(slot) = self.calls.find(id) else {
             return Turn::Refused(Refusal::Closed);
         };
         let now = self.timers.moment(now);
-        if self.visits[slot].state == CallState::Parked {
+        if self.calls[slot].state == CallState::Parked {
             self.requeue(slot, now, effects);
         }
-        let visit = &mut self.visits[slot];
-        match visit.state {
-            CallState::Granted if visit.group == GroupId::CALLERS => {
-                visit.state = CallState::Taken;
-                self.timers.forget_grant(slot, &mut self.visits);
-                Turn::Taken(self.visits[slot].waited(now))
+        let call = &mut self.calls[slot];
+        match call.state {
+            CallState::Granted if call.group == GroupId::CALLERS => {
+                call.state = CallState::Taken;
+                self.timers.forget_grant(slot, &mut self.calls);
+                Turn::Taken(self.calls[slot].waited(now))
             }
-            CallState::Taken => Turn::Taken(visit.waited(now)),
+            CallState::Taken => Turn::Taken(call.waited(now)),
             CallState::Refused(ended) => {
-                // After a cut the refusal stays, so that the visit cannot ask again.
-                visit.state = match self.gate.stage {
+                // After a cut the refusal stays, so that the call cannot ask again.
+                call.state = match self.gate.stage {
                     Stage::Open | Stage::Draining => CallState::Idle,
-                    Stage::Canceling | Stage::Closed => visit.state,
+                    Stage::Canceling | Stage::Closed => call.state,
                 };
                 Turn::Refused(ended.into())
             }
             CallState::Idle => Turn::Refused(Refusal::Closed),
-            CallState::Queued | CallState::Parked | CallState::Granted => match &visit.waker {
+            CallState::Queued | CallState::Parked | CallState::Granted => match &call.waker {
                 Some(known) if known.will_wake(waker) => Turn::Wait,
                 _ => Turn::NeedsWaker,
             },
         }
     }
 
-    /// Sets the waker that is woken when the visit is granted a permit, is refused, or is cut off by a close. Returns
+    /// Sets the waker that is woken when the call is granted a permit, is refused, or is cut off by a close. Returns
     /// `false`, and keeps nothing, if one of these has happened already.
-    pub fn set_waker(&mut self, id: VisitId, waker: Waker, effects: &mut Effects) -> bool {
-        let Some(slot) = self.visits.find(id) else {
+    pub fn set_waker(&mut self, id: CallId, waker: Waker, effects: &mut Effects) -> bool {
+        let Some(slot) = self.calls.find(id) else {
             effects.discard(Some(waker));
             return false;
         };
         let is_cut = self.is_cut(slot);
-        let visit = &mut self.visits[slot];
-        let has_news = match visit.state {
+        let call = &mut self.calls[slot];
+        let has_news = match call.state {
             // The waker of a granted job is that of its ticket, which waits for the end of the job.
-            CallState::Granted => visit.group == GroupId::CALLERS,
+            CallState::Granted => call.group == GroupId::CALLERS,
             CallState::Parked | CallState::Refused(_) => true,
             CallState::Idle | CallState::Taken => is_cut,
             CallState::Queued => false,
         };
         let replaced = match has_news {
             true => Some(waker),
-            false => visit.waker.replace(waker),
+            false => call.waker.replace(waker),
         };
         effects.discard(replaced);
         !has_news
     }
 
-    /// Wakes the waker of a visit, so that its owner looks again.
-    pub fn nudge(&mut self, id: VisitId, effects: &mut Effects) {
-        if let Some(slot) = self.visits.find(id) {
-            effects.wake(self.visits[slot].waker.take());
+    /// Wakes the waker of a call, so that its owner looks again.
+    pub fn nudge(&mut self, id: CallId, effects: &mut Effects) {
+        if let Some(slot) = self.calls.find(id) {
+            effects.wake(self.calls[slot].waker.take());
         }
     }
 
-    /// Leaves: whatever the visit holds is released, and its outcome is counted.
-    pub fn leave(&mut self, id: VisitId, outcome: Outcome, now: Instant, effects: &mut Effects) {
-        let Some(slot) = self.visits.find(id) else {
+    /// Leaves: whatever the call holds is released, and its outcome is counted.
+    pub fn leave(&mut self, id: CallId, outcome: Outcome, now: Instant, effects: &mut Effects) {
+        let Some(slot) = self.calls.find(id) else {
             return;
         };
         let now = self.timers.moment(now);
-        self.release_visit(slot, now, effects);
+        self.release_call(slot, now, effects);
         self.depart(slot, outcome, now, effects);
-        self.visits.remove(slot);
+        self.calls.remove(slot);
     }
 
-    /// Changes the level of a visit that waits; it keeps its age. Returns `false` if it does not wait.
+    /// Changes the level of a call that waits; it keeps its age. Returns `false` if it does not wait.
     pub fn set_priority(
         &mut self,
-        id: VisitId,
+        id: CallId,
         priority: Priority,
         now: Instant,
         effects: &mut Effects,
     ) -> bool {
-        let Some(slot) = self.visits.find(id) else {
+        let Some(slot) = self.calls.find(id) else {
             return false;
         };
-        match self.visits[slot].state {
-            CallState::Parked => self.visits[slot].priority = priority,
+        match self.calls[slot].state {
+            CallState::Parked => self.calls[slot].priority = priority,
             CallState::Queued => {
                 let now = self.timers.moment(now);
-                let lane = self.visits[slot].lane;
-                self.queues.remove(slot, &mut self.visits);
-                self.visits[slot].priority = priority;
-                self.queues.insert(slot, lane, &mut self.visits);
+                let lane = self.calls[slot].lane;
+                self.queues.remove(slot, &mut self.calls);
+                self.calls[slot].priority = priority;
+                self.queues.insert(slot, lane, &mut self.calls);
                 self.refresh(lane, now);
                 self.start_ready(now, effects);
             }
@@ -330,26 +324,26 @@ impl Scheduler {
         self.timers.due(self.close_deadline()).is_some()
     }
 
-    /// How long a visit has waited up to now, if it had to; until its grant if it has one.
-    pub fn waited(&self, id: VisitId, now: Instant) -> Waited {
-        let Some(slot) = self.visits.find(id) else {
+    /// How long a call has waited up to now, if it had to; until its grant if it has one.
+    pub fn waited(&self, id: CallId, now: Instant) -> Waited {
+        let Some(slot) = self.calls.find(id) else {
             return Waited::default();
         };
         let now = self.timers.moment(now);
-        let visit = &self.visits[slot];
-        match visit.state {
-            CallState::Queued => visit.waits(now, self.queues.lanes[visit.lane].lost(now)),
-            _ => visit.waited(now),
+        let call = &self.calls[slot];
+        match call.state {
+            CallState::Queued => call.waits(now, self.queues.lanes[call.lane].lost(now)),
+            _ => call.waited(now),
         }
     }
 
-    /// What a visit is doing; `None` if it has left.
-    pub fn state(&self, id: VisitId) -> Option<State> {
-        let slot = self.visits.find(id)?;
-        Some(self.visits[slot].state.into())
+    /// What a call is doing; `None` if it has left.
+    pub fn state(&self, id: CallId) -> Option<State> {
+        let slot = self.calls.find(id)?;
+        Some(self.calls[slot].state.into())
     }
 
-    /// Whether the time matters right now: a visit waits, a close has begun, or ageing is on. Otherwise any instant of
+    /// Whether the time matters right now: a call waits, a close has begun, or ageing is on. Otherwise any instant of
     /// the past serves as `now`, which spares reading a clock.
     #[inline]
     pub fn heeds_time(&self) -> bool {
@@ -362,7 +356,7 @@ impl Scheduler {
         self.queues.has_ageing()
     }
 
-    /// Whether any visit is in line.
+    /// Whether any call is in line.
     #[inline]
     pub(super) fn is_crowded(&self) -> bool {
         !self.queues.is_empty()
@@ -374,36 +368,36 @@ impl Scheduler {
         self.timers.last_sweep()
     }
 
-    /// Puts a visit in for one more attempt of the same request; `first` that has left, or is not there, gives it an age
+    /// Puts a call in for one more attempt of the same request; `first` that has left, or is not there, gives it an age
     /// of its own.
-    pub(super) fn insert_attempt(&mut self, first: Option<VisitId>, now: Instant) -> VisitId {
-        let parent = first.and_then(|id| self.visits.find(id));
-        let age = parent.map(|slot| self.visits[slot].key.age);
-        let timed = parent.filter(|slot| self.visits[*slot].keeps_times);
-        let arrived = timed.map_or(now, |slot| self.visits[slot].cold.arrived);
-        self.visits.insert(arrived, false, age)
+    pub(super) fn insert_attempt(&mut self, first: Option<CallId>, now: Instant) -> CallId {
+        let parent = first.and_then(|id| self.calls.find(id));
+        let age = parent.map(|slot| self.calls[slot].key.age);
+        let timed = parent.filter(|slot| self.calls[*slot].keeps_times);
+        let arrived = timed.map_or(now, |slot| self.calls[slot].cold.arrived);
+        self.calls.insert(arrived, false, age)
     }
 
-    /// Checks that the visit may ask, and releases what it holds. `None` if it holds what it asks for.
+    /// Checks that the call may ask, and releases what it holds. `None` if it holds what it asks for.
     pub(super) fn prepare(
         &mut self,
-        id: VisitId,
+        id: CallId,
         ask: Ask<'_>,
         now: Instant,
         effects: &mut Effects,
     ) -> Result<Option<u32>, Refusal> {
-        let slot = self.visits.find(id).ok_or(Refusal::Closed)?;
-        let visit = &self.visits[slot];
-        if visit.state == CallState::Taken && self.is_lane(visit.lane, ask.lane) {
+        let slot = self.calls.find(id).ok_or(Refusal::Closed)?;
+        let call = &self.calls[slot];
+        if call.state == CallState::Taken && self.is_lane(call.lane, ask.lane) {
             return Ok(None);
         }
         if self.gate.stage >= Stage::Canceling {
             return Err(Refusal::Closed);
         }
-        if visit.state != CallState::Idle {
-            self.release_visit(slot, self.timers.moment(now), effects);
+        if call.state != CallState::Idle {
+            self.release_call(slot, self.timers.moment(now), effects);
         }
-        self.visits[slot].keep_times(now);
+        self.calls[slot].keep_times(now);
         Ok(Some(slot))
     }
 
@@ -415,10 +409,10 @@ impl Scheduler {
     #[inline]
     pub(super) fn take(&mut self, slot: u32, lane: u32, priority: Priority, now: Instant) {
         self.take_permit(lane, now);
-        self.visits[slot].take(lane, priority);
+        self.calls[slot].take(lane, priority);
     }
 
-    /// Puts a visit in line.
+    /// Puts a call in line.
     #[inline]
     pub(super) fn line_up(
         &mut self,
@@ -429,16 +423,16 @@ impl Scheduler {
         effects: &mut Effects,
     ) {
         self.queues.lanes.wake(lane);
-        self.visits[slot].priority = ask.priority;
-        self.queues.insert(slot, lane, &mut self.visits);
-        if self.visits[slot].keeps_times {
+        self.calls[slot].priority = ask.priority;
+        self.queues.insert(slot, lane, &mut self.calls);
+        if self.calls[slot].keeps_times {
             self.begin_wait(slot, ask.deadline, now, effects);
         }
         self.stats.note_waiting(self.queues.callers());
         self.refresh(lane, now);
     }
 
-    /// Notes in a visit when it began to wait, and watches its deadline.
+    /// Notes in a call when it began to wait, and watches its deadline.
     fn begin_wait(
         &mut self,
         slot: u32,
@@ -447,11 +441,11 @@ impl Scheduler {
         effects: &mut Effects,
     ) {
         let deadline = deadline.map(|deadline| self.timers.moment(deadline));
-        let visit = &mut self.visits[slot];
-        let lane = &mut self.queues.lanes[visit.lane];
+        let call = &mut self.calls[slot];
+        let lane = &mut self.queues.lanes[call.lane];
         lane.account(now);
-        visit.begin_wait(deadline, now, lane.lost(now));
-        self.timers.watch_deadline(slot, &mut self.visits, effects);
+        call.begin_wait(deadline, now, lane.lost(now));
+        self.timers.watch_deadline(slot, &mut self.calls, effects);
     }
 
     fn end_pauses(&mut self, now: Moment, effects: &mut Effects) {
@@ -459,22 +453,22 @@ impl Scheduler {
             self.refresh(lane, now);
             self.queues.lanes.rest(lane);
         }
-        // After all of them, as the most urgent visit may wait in the lane whose pause ended last.
+        // After all of them, as the most urgent call may wait in the lane whose pause ended last.
         self.start_ready(now, effects);
     }
 
-    /// Gives the permits of grants that were not taken up in time to others. Their visits keep their places for when they
+    /// Gives the permits of grants that were not taken up in time to others. Their calls keep their places for when they
     /// ask again.
     fn park_stale_grants(&mut self, now: Moment, effects: &mut Effects) {
         self.timers.advance_epoch(now);
-        while let Some(slot) = self.timers.take_stale_grant(&mut self.visits) {
+        while let Some(slot) = self.timers.take_stale_grant(&mut self.calls) {
             self.stats.parked += 1;
-            let visit = &mut self.visits[slot];
-            visit.state = CallState::Parked;
-            let lane = visit.lane;
+            let call = &mut self.calls[slot];
+            call.state = CallState::Parked;
+            let lane = call.lane;
             self.queues.lanes[lane].parked += 1;
             // Its deadline holds again, as it waits again.
-            self.timers.watch_deadline(slot, &mut self.visits, effects);
+            self.timers.watch_deadline(slot, &mut self.calls, effects);
             self.release_permit(lane, now, effects);
         }
     }

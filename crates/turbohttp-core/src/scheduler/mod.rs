@@ -2,10 +2,10 @@
 //!
 //! Strict priority, a limit per lane, a limit in total, pauses and deadlines are decided by one state machine under one
 //! lock. There is no seam between two mechanisms at which a permit could be lost, or at which a lane that is full could
-//! hold up the others. The scheduler is work-conserving: between two operations, no visit waits that may start.
+//! hold up the others. The scheduler is work-conserving: between two operations, no call waits that may start.
 //!
-//! A *lane* is the line of one origin, or of one key of a limiter. A *visit* is one request from entering to leaving. A
-//! *permit* of a lane is also one of the total; a visit that runs holds exactly one.
+//! A *lane* is the line of one origin, or of one key of a limiter. A *call* is one request from entering to leaving. A
+//! *permit* of a lane is also one of the total; a call that runs holds exactly one.
 //!
 //! [`Scheduler`] is the machine: instants go in, decisions come out, and what is left to be done without the lock is
 //! collected in [`Effects`]. [`SharedScheduler`] is the machine behind its lock.
@@ -16,21 +16,23 @@
 //!
 //! | File | Part | Invariant |
 //! | --- | --- | --- |
-//! | `machine.rs` | [`Scheduler`] | what a visit does: enter, ask, wait, leave |
-//! | `visit.rs`, `visits.rs` | `Visits` | an id names the visit that it was given to, or none |
+//! | `machine.rs` | [`Scheduler`] | what a call does: enter, ask, wait, leave |
+//! | `call.rs`, `calls.rs` | `Calls` | an id names the call that it was given to, or none |
 //! | `capacity.rs` | `Capacity` | no more permits are out than a limit gives |
-//! | `queues.rs` | `WaitQueues` | a lane is in a heap of ready lanes exactly while its first visit could start |
+//! | `queues.rs` | `WaitQueues` | a lane is in a heap of ready lanes exactly while its first call could start |
 //! | `lane.rs`, `line.rs`, `lanes.rs` | `Lanes` | known lanes are bounded; a lane in use is not forgotten |
 //! | `timers.rs`, `moment.rs` | `Timers` | what is due by itself has been announced |
 //! | `gate.rs` | `Gate` | what entered departs once; a gate closes once |
 //! | `workers.rs` | `Workers` | a granted job is assigned to its group until a worker picks it up |
-//! | `dispatch.rs` | | no visit waits that may start |
+//! | `dispatch.rs` | | no call waits that may start |
 //!
-//! The other files are operations over these parts: `permits.rs` (permits without a visit), `jobs.rs` (what workers run),
+//! The other files are operations over these parts: `permits.rs` (permits without a call), `jobs.rs` (what workers run),
 //! `adjust.rs` (limits and pauses that change), `close.rs` (the end and its reports), `inspect.rs` (audits), and
 //! `shared.rs` (the lock).
 
 mod adjust;
+mod call;
+mod calls;
 mod capacity;
 mod close;
 mod dispatch;
@@ -55,14 +57,13 @@ mod stats;
 #[cfg(any(test, feature = "testing"))]
 mod testing;
 mod timers;
-mod visit;
-mod visits;
 mod workers;
 
 pub use adjust::AdjustError;
+pub use call::{Bound, Outcome, Refusal, State, Waited};
 pub use effects::Effects;
 pub use gate::{CloseMode, Counts, Report, Stage};
-pub use ids::{GroupId, LooseId, VisitId};
+pub use ids::{CallId, GroupId, LooseId};
 pub use inspect::{LaneAudit, SchedulerAudit};
 pub use jobs::{GroupLoad, Picked};
 pub use lanes::{LaneKey, PinnedLane, TooManyLanes};
@@ -75,7 +76,6 @@ pub use rules::{
 };
 pub use shared::{SharedScheduler, Signals};
 pub use stats::SchedulerStats;
-pub use visit::{Bound, Outcome, Refusal, State, Waited};
 pub use workers::TooManyGroups;
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
-//! Permits without a visit.
+//! Permits without a call.
 //!
-//! A visit can be cut off, and tells how long it waited. Work that needs neither takes a permit alone, which is a count
-//! in its lane. Where it has to wait, a visit keeps its place in line and is removed when the grant is taken up.
+//! A call can be cut off, and tells how long it waited. Work that needs neither takes a permit alone, which is a count
+//! in its lane. Where it has to wait, a call keeps its place in line and is removed when the grant is taken up.
 
 use std::task::Waker;
 use std::time::Instant;
 
+use super::call::{Outcome, Refusal};
+use super::calls::CallState;
 use super::effects::Effects;
 use super::gate::Stage;
-use super::ids::{GroupId, LooseId, VisitId};
+use super::ids::{CallId, GroupId, LooseId};
 use super::lanes::{LaneKey, PinnedLane, TooManyLanes};
 use super::machine::{Ask, Scheduler};
 use super::priority::Priority;
-use super::visit::{Outcome, Refusal};
-use super::visits::CallState;
 
-/// The answer to a request for a permit without a visit.
+/// The answer to a request for a permit without a call.
 #[derive(Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -25,7 +25,7 @@ pub enum Asked {
     /// The permit.
     Taken(LooseId),
     /// A place in line, to be taken up with [`Scheduler::take_up`].
-    Queued(VisitId),
+    Queued(CallId),
 }
 
 impl Scheduler {
@@ -43,7 +43,7 @@ impl Scheduler {
         self.queues.lanes.unpin(lane);
     }
 
-    /// Takes a permit if one is free, without a visit; [`put_back`](Self::put_back) releases it. `None` if the caller
+    /// Takes a permit if one is free, without a call; [`put_back`](Self::put_back) releases it. `None` if the caller
     /// would have to wait.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Scheduler {
         LooseId { lane }
     }
 
-    /// Asks for a permit without a visit, now or in its turn. How long it waits is not measured.
+    /// Asks for a permit without a call, now or in its turn. How long it waits is not measured.
     ///
     /// # Errors
     ///
@@ -104,51 +104,51 @@ impl Scheduler {
             return Err(refusal);
         }
         self.gate.present += 1;
-        // Ageing and a deadline need the times of a visit.
+        // Ageing and a deadline need the times of a call.
         let id = match ask.deadline.is_some() || self.ranks_by_time() {
-            true => self.visits.insert(now, true, None),
-            false => self.visits.insert_bare(now, true, None),
+            true => self.calls.insert(now, true, None),
+            false => self.calls.insert_bare(now, true, None),
         };
-        self.visits[id.slot].waker = Some(waker);
+        self.calls[id.slot].waker = Some(waker);
         self.line_up(id.slot, lane, ask, self.timers.moment(now), effects);
         Ok(Asked::Queued(id))
     }
 
-    /// Takes up the grant of a place in line: the visit leaves, the permit stays with the caller. Does the same as
+    /// Takes up the grant of a place in line: the call leaves, the permit stays with the caller. Does the same as
     /// [`turn`](Self::turn) followed by [`loosen`](Self::loosen), but leaves no [`Effects`]. `None`, and nothing has
     /// changed, if there is no grant; `turn` tells why.
     #[inline]
-    pub fn take_up(&mut self, id: VisitId) -> Option<LooseId> {
-        let slot = self.visits.find(id)?;
-        let visit = &self.visits[slot];
-        let is_granted = visit.state == CallState::Granted && visit.group == GroupId::CALLERS;
+    pub fn take_up(&mut self, id: CallId) -> Option<LooseId> {
+        let slot = self.calls.find(id)?;
+        let call = &self.calls[slot];
+        let is_granted = call.state == CallState::Granted && call.group == GroupId::CALLERS;
         // The grant has taken the waker, so that none would have to be dropped under the lock.
-        if !is_granted || !visit.is_counted || visit.waker.is_some() {
+        if !is_granted || !call.is_counted || call.waker.is_some() {
             return None;
         }
-        let lane = visit.lane;
-        self.timers.forget_grant(slot, &mut self.visits);
-        self.visits.remove(slot);
+        let lane = call.lane;
+        self.timers.forget_grant(slot, &mut self.calls);
+        self.calls.remove(slot);
         self.loose += 1;
         Some(LooseId { lane })
     }
 
-    /// Removes a visit that holds a permit, and leaves the permit with the caller. `None`, and nothing has changed, if it
+    /// Removes a call that holds a permit, and leaves the permit with the caller. `None`, and nothing has changed, if it
     /// holds none, is a job, or is not counted itself.
-    pub fn loosen(&mut self, id: VisitId, effects: &mut Effects) -> Option<LooseId> {
-        let slot = self.visits.find(id)?;
-        let visit = &mut self.visits[slot];
-        if visit.state != CallState::Taken || !visit.is_counted || visit.is_job {
+    pub fn loosen(&mut self, id: CallId, effects: &mut Effects) -> Option<LooseId> {
+        let slot = self.calls.find(id)?;
+        let call = &mut self.calls[slot];
+        if call.state != CallState::Taken || !call.is_counted || call.is_job {
             return None;
         }
-        effects.discard(visit.waker.take());
-        let lane = visit.lane;
-        self.visits.remove(slot);
+        effects.discard(call.waker.take());
+        let lane = call.lane;
+        self.calls.remove(slot);
         self.loose += 1;
         Some(LooseId { lane })
     }
 
-    /// Releases a permit if nothing follows from that: no visit waits, and the scheduler is not closing. Leaves no
+    /// Releases a permit if nothing follows from that: no call waits, and the scheduler is not closing. Leaves no
     /// [`Effects`] and reads no time.
     ///
     /// # Errors
@@ -168,7 +168,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Releases a permit without a visit; it goes to the visit that is next.
+    /// Releases a permit without a call; it goes to the call that is next.
     #[inline]
     pub fn put_back(
         &mut self,

@@ -1,34 +1,34 @@
-//! Everything that waits: lanes, their lines, and which of them could start a visit.
+//! Everything that waits: lanes, their lines, and which of them could start a call.
 //!
 //! # Implementation
 //!
-//! Every lane has one line per level and group. The lanes that could start a visit stand in one heap per level and group,
-//! by the key of the first in line, so that picking the next visit is a look at the top. A lane is in a heap only while
-//! total permits, or workers, are what is missing: otherwise the visit would have been started. Each operation costs
-//! O(log n) of the lanes in a heap, or of the visits of a line that came back out of order.
+//! Every lane has one line per level and group. The lanes that could start a call stand in one heap per level and group,
+//! by the key of the first in line, so that picking the next call is a look at the top. A lane is in a heap only while
+//! total permits, or workers, are what is missing: otherwise the call would have been started. Each operation costs
+//! O(log n) of the lanes in a heap, or of the calls of a line that came back out of order.
 
 use std::time::{Duration, Instant};
 
+use super::call::{Bound, Refusal};
+use super::calls::{CallState, Calls, Key};
 use super::heap::{Heap, NONE};
 use super::ids::GroupId;
 use super::lanes::Lanes;
 use super::moment::Moment;
 use super::priority::Priority;
 use super::rules::Rules;
-use super::visit::{Bound, Refusal};
-use super::visits::{CallState, Key, Visits};
 use super::workers::Workers;
 
-/// The visits that wait, by lane, group and level.
+/// The calls that wait, by lane, group and level.
 #[derive(Debug)]
 pub(super) struct WaitQueues {
     pub(super) lanes: Lanes,
     /// By the number of the group; the callers are the first.
     groups: Vec<GroupQueues>,
-    /// Visits in all lines. Invariant: the sum of `waiting` of all lanes.
+    /// Calls in all lines. Invariant: the sum of `waiting` of all lanes.
     in_line: usize,
-    /// Visits in line that are no jobs. Invariant: the sum of `callers_waiting` of all lanes, at most `callers_max` and
-    /// in no lane more than `callers_per_lane_max`, but for visits that were parked and came back.
+    /// Calls in line that are no jobs. Invariant: the sum of `callers_waiting` of all lanes, at most `callers_max` and
+    /// in no lane more than `callers_per_lane_max`, but for calls that were parked and came back.
     callers: usize,
     callers_max: usize,
     callers_per_lane_max: usize,
@@ -43,7 +43,7 @@ pub(super) struct WaitQueues {
 /// What waits of one group.
 #[derive(Debug)]
 struct GroupQueues {
-    /// The lanes that could start a visit of this group, by the first in line at each level.
+    /// The lanes that could start a call of this group, by the first in line at each level.
     ///
     /// Invariant: a lane is in the heap of a level if and only if it [is open](super::lane::Lane::is_open) to the level
     /// and its line is not empty; its key there is that of the first in line. [`WaitQueues::refresh`] restores this.
@@ -94,7 +94,7 @@ impl WaitQueues {
         self.in_line == 0
     }
 
-    /// Visits in line that are no jobs.
+    /// Calls in line that are no jobs.
     #[inline]
     pub(super) fn callers(&self) -> usize {
         self.callers
@@ -135,23 +135,23 @@ impl WaitQueues {
         Ok(())
     }
 
-    /// Puts a visit into the line of its level and lane, where its key belongs.
+    /// Puts a call into the line of its level and lane, where its key belongs.
     #[inline]
-    pub(super) fn insert(&mut self, slot: u32, lane: u32, visits: &mut Visits) {
-        let visit = &mut visits[slot];
-        visit.state = CallState::Queued;
-        visit.lane = lane;
+    pub(super) fn insert(&mut self, slot: u32, lane: u32, calls: &mut Calls) {
+        let call = &mut calls[slot];
+        call.state = CallState::Queued;
+        call.lane = lane;
         let level = match self.ageing {
-            None => visit.priority.index(),
+            None => call.priority.index(),
             Some(step) => {
-                let arrived = visit.cold.arrived.saturating_duration_since(self.base);
-                let handicap = step.as_nanos() * visit.priority.index() as u128;
+                let arrived = call.cold.arrived.saturating_duration_since(self.base);
+                let handicap = step.as_nanos() * call.priority.index() as u128;
                 let rank = arrived.as_nanos() + handicap;
-                visit.key.rank = u64::try_from(rank).unwrap_or(u64::MAX);
+                call.key.rank = u64::try_from(rank).unwrap_or(u64::MAX);
                 0
             }
         };
-        let (group, priority) = (visit.group, visit.priority);
+        let (group, priority) = (call.group, call.priority);
         let lane = &mut self.lanes[lane];
         lane.waiting += 1;
         self.in_line += 1;
@@ -162,19 +162,19 @@ impl WaitQueues {
             }
             group => self.groups[group.index()].waiting[priority.index()] += 1,
         }
-        lane.desk(group).lines[level].insert(slot, visits);
+        lane.desk(group).lines[level].insert(slot, calls);
     }
 
-    /// Takes a visit out of its line. The caller sets its state, and [refreshes](Self::refresh) the lane.
+    /// Takes a call out of its line. The caller sets its state, and [refreshes](Self::refresh) the lane.
     #[inline(always)] // Under load before one origin this is a part of every grant.
-    pub(super) fn remove(&mut self, slot: u32, visits: &mut Visits) {
-        let visit = &visits[slot];
-        let (group, priority) = (visit.group, visit.priority);
+    pub(super) fn remove(&mut self, slot: u32, calls: &mut Calls) {
+        let call = &calls[slot];
+        let (group, priority) = (call.group, call.priority);
         let level = match self.ageing {
             None => priority.index(),
             Some(_) => 0,
         };
-        let lane = &mut self.lanes[visit.lane];
+        let lane = &mut self.lanes[call.lane];
         lane.waiting -= 1;
         self.in_line -= 1;
         match group {
@@ -184,22 +184,22 @@ impl WaitQueues {
             }
             group => self.groups[group.index()].waiting[priority.index()] -= 1,
         }
-        lane.desk(group).lines[level].remove(slot, visits);
+        lane.desk(group).lines[level].remove(slot, calls);
     }
 
     /// Restores the invariant of the heaps of ready lanes for one lane. Called after every change of the first in one of
     /// its lines, of what runs in it, of its limit and of its pause.
     #[inline]
-    pub(super) fn refresh(&mut self, lane: u32, visits: &Visits, now: Moment) {
+    pub(super) fn refresh(&mut self, lane: u32, calls: &Calls, now: Moment) {
         let here = &mut self.lanes[lane];
         here.account(now);
         // A lane that is closed to the most urgent level is closed to all, and one that is in no heap may stay so.
         if here.ready > 0 || here.is_open(0) {
-            self.refresh_heaps(lane, visits);
+            self.refresh_heaps(lane, calls);
         }
     }
 
-    fn refresh_heaps(&mut self, lane: u32, visits: &Visits) {
+    fn refresh_heaps(&mut self, lane: u32, calls: &Calls) {
         let Self {
             lanes,
             groups,
@@ -211,7 +211,7 @@ impl WaitQueues {
                 let here = &lanes[lane];
                 let desk = &here.desks[group];
                 let place = desk.ready_at[level];
-                let first = desk.lines[level].first(visits);
+                let first = desk.lines[level].first(calls);
                 let wanted = first.filter(|_| here.is_open(level));
                 let heap = &mut groups[group].ready[level];
                 let key = match (wanted, place) {
@@ -236,10 +236,10 @@ impl WaitQueues {
         }
     }
 
-    /// The visit that is to start next at this level, if a total permit is free for it: the one with the least key among
+    /// The call that is to start next at this level, if a total permit is free for it: the one with the least key among
     /// the first in line of all ready lanes, of callers and of groups with an idle worker.
     #[inline]
-    pub(super) fn next(&self, level: usize, visits: &Visits, workers: &Workers) -> Option<u32> {
+    pub(super) fn next(&self, level: usize, calls: &Calls, workers: &Workers) -> Option<u32> {
         let mut best: Option<(Key, GroupId, u32)> = None;
         for (number, group) in (0u8..).zip(&self.groups) {
             let id = GroupId(number);
@@ -252,24 +252,24 @@ impl WaitQueues {
         }
         let (_, group, lane) = best?;
         let line = &self.lanes[lane].desks[group.index()].lines[level];
-        let Some((_, slot)) = line.first(visits) else {
+        let Some((_, slot)) = line.first(calls) else {
             unreachable!("a lane is in a heap only while its line is not empty");
         };
         Some(slot)
     }
 
-    /// The visit of this lane that a permit released there may go to at once, without a look at the other lanes: no other
-    /// lane could start a visit, and this one was full, so that its heaps stay as they are. That is the case for every
+    /// The call of this lane that a permit released there may go to at once, without a look at the other lanes: no other
+    /// lane could start a call, and this one was full, so that its heaps stay as they are. That is the case for every
     /// release under load before one origin.
     #[inline]
-    pub(super) fn next_in_full_lane(&self, lane: u32, visits: &Visits) -> Option<(usize, u32)> {
+    pub(super) fn next_in_full_lane(&self, lane: u32, calls: &Calls) -> Option<(usize, u32)> {
         let here = &self.lanes[lane];
         let is_plain = self.ready == 0 && here.desks.len() == 1 && here.capacity.has_one_left();
         if !is_plain || here.paused_until.is_some() {
             return None;
         }
         let mut lines = here.desks[0].lines.iter().enumerate();
-        let (level, slot) = lines.find_map(|(level, line)| Some((level, line.first(visits)?.1)))?;
+        let (level, slot) = lines.find_map(|(level, line)| Some((level, line.first(calls)?.1)))?;
         here.is_open(level).then_some((level, slot))
     }
 }

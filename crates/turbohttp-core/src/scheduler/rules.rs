@@ -9,7 +9,7 @@ use super::priority::Priority;
 /// fewer sockets.
 pub const PERMITS_MAX: usize = 1 << 20;
 
-/// The greatest bound on visits that wait: 16,777,216.
+/// The greatest bound on calls that wait: 16,777,216.
 pub const WAITING_MAX: usize = 1 << 24;
 
 /// The most lanes with a limit of their own. One more is refused with [`TooManyLanes`](super::TooManyLanes).
@@ -25,7 +25,7 @@ pub const PINNED_LANES_MAX: usize = 4_096;
 /// The most groups of workers on one scheduler. One more is refused with [`TooManyGroups`](super::TooManyGroups).
 pub const GROUPS_MAX: usize = 16;
 
-/// How long a grant waits for its owner to take it up, in milliseconds, before its permit goes to another visit. It may
+/// How long a grant waits for its owner to take it up, in milliseconds, before its permit goes to another call. It may
 /// take twice as long, as time is counted in periods of this length.
 pub const GRANT_MS: u64 = 100;
 
@@ -40,17 +40,17 @@ pub struct Rules {
     pub per_lane: usize,
     /// Permits in total. Default 256.
     pub total: usize,
-    /// Visits that may wait in total, not counting jobs of groups. Default 65,536.
+    /// Calls that may wait in total, not counting jobs of groups. Default 65,536.
     pub waiting: usize,
-    /// Visits that may wait in one lane, not counting jobs of groups. Default 10,000.
+    /// Calls that may wait in one lane, not counting jobs of groups. Default 10,000.
     pub waiting_per_lane: usize,
     /// Lanes that are kept although nothing runs or waits in them; beyond that the one that has been idle longest is
     /// forgotten. Default 128.
     pub idle_lanes: usize,
-    /// After so long in line a visit counts as one level more urgent, after twice as long as two levels. Default none:
+    /// After so long in line a call counts as one level more urgent, after twice as long as two levels. Default none:
     /// strict priority, under which more urgent work without end starves the rest.
     pub ageing: Option<Duration>,
-    /// Permits that less urgent visits leave free. Default none.
+    /// Permits that less urgent calls leave free. Default none.
     pub reserve: Reserve,
 }
 

@@ -3,12 +3,12 @@
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
+use super::call::{Outcome, Refusal, State, Waited};
 use super::effects::Effects;
 use super::gate::{CloseMode, Report, Stage};
-use super::ids::VisitId;
+use super::ids::CallId;
 use super::machine::{Ask, Scheduler, Turn};
 use super::rules::{InvalidRule, Rules};
-use super::visit::{Outcome, Refusal, State, Waited};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 
 /// The scheduler behind one lock, held for one operation. Wakers are woken and dropped after it is released.
@@ -16,7 +16,7 @@ pub struct SharedScheduler {
     scheduler: Mutex<Scheduler>,
     /// The flag of the scheduler's gate, to be read without the lock.
     cut: Arc<AtomicBool>,
-    /// Whether visits were in line when the lock was released last. A hint: readers do not take the lock, and decide
+    /// Whether calls were in line when the lock was released last. A hint: readers do not take the lock, and decide
     /// nothing by it that must be right.
     crowded: AtomicBool,
 }
@@ -78,7 +78,7 @@ impl SharedScheduler {
         alter(&mut self.scheduler.lock())
     }
 
-    /// Whether visits are probably in line. Takes no lock.
+    /// Whether calls are probably in line. Takes no lock.
     #[inline]
     pub fn seems_crowded(&self) -> bool {
         self.crowded.load(Ordering::Relaxed)
@@ -89,15 +89,15 @@ impl SharedScheduler {
         look(&self.scheduler.lock())
     }
 
-    /// Where a visit stands; if it waits, `waker` will be woken. See [`Scheduler::turn`].
+    /// Where a call stands; if it waits, `waker` will be woken. See [`Scheduler::turn`].
     pub fn poll_turn(
         &self,
-        visit: VisitId,
+        call: CallId,
         waker: &Waker,
         now: Instant,
     ) -> (Poll<Result<Waited, Refusal>>, Signals) {
         let (turn, signals) =
-            self.with(|scheduler, effects| scheduler.turn(visit, waker, now, effects));
+            self.with(|scheduler, effects| scheduler.turn(call, waker, now, effects));
         match turn {
             Turn::Taken(waited) => (Poll::Ready(Ok(waited)), signals),
             Turn::Refused(refusal) => (Poll::Ready(Err(refusal)), signals),
@@ -107,20 +107,20 @@ impl SharedScheduler {
                 // `set_waker` refuses the clone and the second look finds it.
                 let clone = waker.clone();
                 let (is_kept, more) =
-                    self.with(|scheduler, effects| scheduler.set_waker(visit, clone, effects));
+                    self.with(|scheduler, effects| scheduler.set_waker(call, clone, effects));
                 let signals = signals.and(more);
                 if is_kept {
                     return (Poll::Pending, signals);
                 }
-                let (poll, more) = self.poll_turn(visit, waker, now);
+                let (poll, more) = self.poll_turn(call, waker, now);
                 (poll, signals.and(more))
             }
         }
     }
 
     /// See [`Scheduler::leave`].
-    pub fn leave(&self, visit: VisitId, outcome: Outcome, now: Instant) -> Signals {
-        self.with(|scheduler, effects| scheduler.leave(visit, outcome, now, effects))
+    pub fn leave(&self, call: CallId, outcome: Outcome, now: Instant) -> Signals {
+        self.with(|scheduler, effects| scheduler.leave(call, outcome, now, effects))
             .1
     }
 
@@ -131,11 +131,11 @@ impl SharedScheduler {
     /// The [`Refusal`].
     pub fn admit(
         &self,
-        visit: VisitId,
+        call: CallId,
         ask: Ask<'_>,
         now: Instant,
     ) -> (Result<State, Refusal>, Signals) {
-        self.with(|scheduler, effects| scheduler.admit(visit, ask, now, effects))
+        self.with(|scheduler, effects| scheduler.admit(call, ask, now, effects))
     }
 
     /// See [`Scheduler::close`].

@@ -6,15 +6,15 @@ use super::gate::Counts;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SchedulerStats {
-    /// How visits ended.
+    /// How calls ended.
     pub ended: Counts,
     /// The most permits that were out at once.
     pub running_peak: usize,
-    /// The most visits that waited at once, jobs of queues excluded.
+    /// The most calls that waited at once, jobs of queues excluded.
     pub waiting_peak: usize,
-    /// Grants whose permit went to another visit because their owner had gone.
+    /// Grants whose permit went to another call because their owner had gone.
     pub passed_on: u64,
-    /// Grants whose permit went to another visit because their owner did not take them up in time, which is between
+    /// Grants whose permit went to another call because their owner did not take them up in time, which is between
     /// [`GRANT_MS`](super::GRANT_MS) milliseconds and twice as long.
     pub parked: u64,
     /// Idle origins or keys that were forgotten, so that the number of those that are kept stays bounded.

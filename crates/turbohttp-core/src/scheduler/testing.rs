@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
+use super::call::Refusal;
 use super::effects::Effects;
-use super::ids::VisitId;
+use super::ids::CallId;
 use super::machine::{Ask, Scheduler};
-use super::visit::Refusal;
 
 impl Scheduler {
     /// The first step of [`admit_for`](Self::admit_for): enters for one more attempt of the same request.
-    pub fn enter_for(&mut self, first: Option<VisitId>, now: Instant) -> VisitId {
+    pub fn enter_for(&mut self, first: Option<CallId>, now: Instant) -> CallId {
         self.insert_attempt(first, now)
     }
 
@@ -20,7 +20,7 @@ impl Scheduler {
     /// [`Refusal::Busy`] if it would have to wait, or another [`Refusal`].
     pub fn try_admit(
         &mut self,
-        id: VisitId,
+        id: CallId,
         ask: Ask<'_>,
         now: Instant,
         effects: &mut Effects,
@@ -37,10 +37,10 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Releases whatever a visit holds without letting it leave: its permit, its place in line, or its grant.
-    pub fn release(&mut self, id: VisitId, now: Instant, effects: &mut Effects) {
-        if let Some(slot) = self.visits.find(id) {
-            self.release_visit(slot, self.timers.moment(now), effects);
+    /// Releases whatever a call holds without letting it leave: its permit, its place in line, or its grant.
+    pub fn release(&mut self, id: CallId, now: Instant, effects: &mut Effects) {
+        if let Some(slot) = self.calls.find(id) {
+            self.release_call(slot, self.timers.moment(now), effects);
         }
     }
 

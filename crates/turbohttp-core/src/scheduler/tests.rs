@@ -36,11 +36,11 @@ impl Bench {
         result
     }
 
-    fn ask(&mut self, lane: &str, priority: Priority) -> VisitId {
+    fn ask(&mut self, lane: &str, priority: Priority) -> CallId {
         self.ask_until(lane, priority, None)
     }
 
-    fn ask_until(&mut self, lane: &str, priority: Priority, deadline: Option<Instant>) -> VisitId {
+    fn ask_until(&mut self, lane: &str, priority: Priority, deadline: Option<Instant>) -> CallId {
         self.act(|scheduler, now, effects| {
             let id = scheduler.enter(now).unwrap();
             let ask = Ask {
@@ -53,26 +53,26 @@ impl Bench {
         })
     }
 
-    fn state(&self, id: VisitId) -> Option<State> {
+    fn state(&self, id: CallId) -> Option<State> {
         self.scheduler.state(id)
     }
 
-    fn turn(&mut self, id: VisitId) -> Turn {
+    fn turn(&mut self, id: CallId) -> Turn {
         self.act(|scheduler, now, effects| scheduler.turn(id, Waker::noop(), now, effects))
     }
 
-    fn leave(&mut self, id: VisitId) {
+    fn leave(&mut self, id: CallId) {
         self.act(|scheduler, now, effects| {
             scheduler.leave(id, Outcome::Completed, now, effects);
         });
     }
 
-    fn turn_with(&mut self, id: VisitId, waker: &Waker) {
+    fn turn_with(&mut self, id: CallId, waker: &Waker) {
         let waker = waker.clone();
         self.act(|scheduler, _, effects| scheduler.set_waker(id, waker, effects));
     }
 
-    fn admit(&mut self, id: VisitId, lane: &str) -> Result<State, Refusal> {
+    fn admit(&mut self, id: CallId, lane: &str) -> Result<State, Refusal> {
         let ask = Ask {
             lane: LaneKey::new(lane),
             priority: Priority::Normal,
@@ -81,7 +81,7 @@ impl Bench {
         self.act(|scheduler, now, effects| scheduler.admit(id, ask, now, effects))
     }
 
-    fn release(&mut self, id: VisitId) {
+    fn release(&mut self, id: CallId) {
         self.act(|scheduler, now, effects| scheduler.release(id, now, effects));
     }
 
@@ -96,7 +96,7 @@ impl Bench {
         }
     }
 
-    fn submit(&mut self, lane: &str, priority: Priority) -> VisitId {
+    fn submit(&mut self, lane: &str, priority: Priority) -> CallId {
         self.open();
         let ask = Ask {
             lane: LaneKey::new(lane),
@@ -108,13 +108,13 @@ impl Bench {
         })
     }
 
-    fn work(&mut self, worker: u32) -> Option<VisitId> {
+    fn work(&mut self, worker: u32) -> Option<CallId> {
         let poll = self.act(|scheduler, now, effects| {
             let waker = Waker::noop().clone();
             scheduler.poll_worker(GroupId(1), worker, waker, now, effects)
         });
         match poll {
-            Poll::Ready(picked) => Some(picked.visit),
+            Poll::Ready(picked) => Some(picked.call),
             Poll::Pending => None,
         }
     }

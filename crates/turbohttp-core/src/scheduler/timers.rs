@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
+use super::calls::Calls;
 use super::effects::Effects;
 use super::heap::{Heap, NONE};
 use super::lanes::Lanes;
 use super::line::List;
 use super::moment::{Clock, Moment};
 use super::rules::GRANT_MS;
-use super::visits::Visits;
 
 const GRANT_NANOS: u64 = GRANT_MS * 1_000_000;
 
@@ -16,12 +16,12 @@ const GRANT_NANOS: u64 = GRANT_MS * 1_000_000;
 #[derive(Debug)]
 pub(super) struct Timers {
     clock: Clock,
-    /// Invariant: the visits with `deadline_at` set, which are those in state `Queued` or `Parked` that keep times and
+    /// Invariant: the calls with `deadline_at` set, which are those in state `Queued` or `Parked` that keep times and
     /// have a deadline.
     deadlines: Heap<Moment>,
     /// Invariant: the lanes with `paused_until` set.
     pauses: Heap<Moment>,
-    /// Callers' grants that were not taken up, oldest first. Invariant: the visits of the callers' group in state
+    /// Callers' grants that were not taken up, oldest first. Invariant: the calls of the callers' group in state
     /// `Granted`.
     granted: List,
     /// Counts periods of [`GRANT_MS`] while there are such grants, modulo 256.
@@ -85,31 +85,31 @@ impl Timers {
         effects.alarm |= self.armed.is_none_or(|armed| at < armed);
     }
 
-    /// Watches the deadline of a visit, if it has one.
-    pub(super) fn watch_deadline(&mut self, slot: u32, visits: &mut Visits, effects: &mut Effects) {
-        let visit = &visits[slot];
-        // Without `keeps_times` the field is what the slot's former visit left in it.
-        let Some(deadline) = visit.cold.deadline.filter(|_| visit.keeps_times) else {
+    /// Watches the deadline of a call, if it has one.
+    pub(super) fn watch_deadline(&mut self, slot: u32, calls: &mut Calls, effects: &mut Effects) {
+        let call = &calls[slot];
+        // Without `keeps_times` the field is what the slot's former call left in it.
+        let Some(deadline) = call.cold.deadline.filter(|_| call.keeps_times) else {
             return;
         };
         self.deadlines.push(deadline, slot, |slot, place| {
-            visits[slot].deadline_at = place;
+            calls[slot].deadline_at = place;
         });
         self.announce(deadline, effects);
     }
 
     #[inline]
-    pub(super) fn forget_deadline(&mut self, slot: u32, visits: &mut Visits) {
-        let place = visits[slot].deadline_at;
+    pub(super) fn forget_deadline(&mut self, slot: u32, calls: &mut Calls) {
+        let place = calls[slot].deadline_at;
         if place == NONE {
             return;
         }
-        let moved = |slot: u32, place| visits[slot].deadline_at = place;
+        let moved = |slot: u32, place| calls[slot].deadline_at = place;
         self.deadlines.remove(place, moved);
-        visits[slot].deadline_at = NONE;
+        calls[slot].deadline_at = NONE;
     }
 
-    /// A visit whose deadline has come.
+    /// A call whose deadline has come.
     pub(super) fn expired(&self, now: Moment) -> Option<u32> {
         let (deadline, slot) = self.deadlines.first()?;
         (deadline <= now).then_some(slot)
@@ -125,7 +125,7 @@ impl Timers {
         &mut self,
         slot: u32,
         now: Moment,
-        visits: &mut Visits,
+        calls: &mut Calls,
         effects: &mut Effects,
     ) {
         if self.granted.first().is_none() {
@@ -135,15 +135,15 @@ impl Timers {
             let latest = self.clock.latest_moment();
             self.epoch_began = now.max(self.epoch_began).max(latest);
         }
-        visits[slot].granted_in = self.epoch;
-        self.granted.push(slot, visits);
+        calls[slot].granted_in = self.epoch;
+        self.granted.push(slot, calls);
         self.announce(self.epoch_ends(), effects);
     }
 
     /// The grant of a caller was taken up, or is taken back.
     #[inline]
-    pub(super) fn forget_grant(&mut self, slot: u32, visits: &mut Visits) {
-        self.granted.remove(slot, visits);
+    pub(super) fn forget_grant(&mut self, slot: u32, calls: &mut Calls) {
+        self.granted.remove(slot, calls);
     }
 
     /// Begins the next epoch if this one is over.
@@ -155,12 +155,12 @@ impl Timers {
     }
 
     /// Takes out a grant that was not taken up in the whole epoch after that of the grant.
-    pub(super) fn take_stale_grant(&mut self, visits: &mut Visits) -> Option<u32> {
+    pub(super) fn take_stale_grant(&mut self, calls: &mut Calls) -> Option<u32> {
         let slot = self.granted.first()?;
-        if self.epoch.wrapping_sub(visits[slot].granted_in) <= 1 {
+        if self.epoch.wrapping_sub(calls[slot].granted_in) <= 1 {
             return None;
         }
-        self.granted.remove(slot, visits);
+        self.granted.remove(slot, calls);
         Some(slot)
     }
 

@@ -149,7 +149,7 @@ impl Workers {
         self[group].is_gone = true;
     }
 
-    /// Whether a visit of this group would have somebody to run it: callers always have.
+    /// Whether a call of this group would have somebody to run it: callers always have.
     #[inline]
     pub(super) fn has_idle(&self, group: GroupId) -> bool {
         group == GroupId::CALLERS || !self[group].idle.is_empty()

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use loom::sync::Notify;
 use loom::thread;
 use turbohttp_core::scheduler::{
-    Ask, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules, SchedulerAudit,
-    SharedScheduler, Stage, State, VisitId, Waited,
+    Ask, CallId, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules, SchedulerAudit,
+    SharedScheduler, Stage, State, Waited,
 };
 
 use super::model;
@@ -62,31 +62,31 @@ impl Hall {
         })
     }
 
-    fn enter(&self) -> Result<VisitId, Refusal> {
+    fn enter(&self) -> Result<CallId, Refusal> {
         let (entered, _) = self.shared.with(|scheduler, _| scheduler.enter(self.now));
         entered
     }
 
-    fn admit(&self, lane: &str, deadline: Option<Instant>) -> (VisitId, Result<State, Refusal>) {
+    fn admit(&self, lane: &str, deadline: Option<Instant>) -> (CallId, Result<State, Refusal>) {
         let id = self.enter().unwrap();
         (id, self.admit_as(id, lane, deadline))
     }
 
     fn admit_as(
         &self,
-        id: VisitId,
+        id: CallId,
         lane: &str,
         deadline: Option<Instant>,
     ) -> Result<State, Refusal> {
         self.shared.admit(id, ask(lane, deadline), self.now).0
     }
 
-    fn poll(&self, id: VisitId, waker: &Waker) -> Poll<Result<Waited, Refusal>> {
+    fn poll(&self, id: CallId, waker: &Waker) -> Poll<Result<Waited, Refusal>> {
         self.shared.poll_turn(id, waker, self.now).0
     }
 
     /// Polls as a task does: again whenever it is woken, and not before.
-    fn wait(&self, id: VisitId) -> Result<Waited, Refusal> {
+    fn wait(&self, id: CallId) -> Result<Waited, Refusal> {
         let (flag, waker) = Flag::new();
         loop {
             if let Poll::Ready(turn) = self.poll(id, &waker) {
@@ -96,7 +96,7 @@ impl Hall {
         }
     }
 
-    fn leave(&self, id: VisitId) -> bool {
+    fn leave(&self, id: CallId) -> bool {
         self.shared.leave(id, Outcome::Completed, self.now).closed
     }
 
@@ -114,14 +114,12 @@ impl Hall {
         assert!(audit.is_quiet(), "{audit:?}");
         assert_eq!(audit.total, limit);
         if self.shared.stage() == Stage::Open {
-            let visits: Vec<_> = (0..=limit)
+            let calls: Vec<_> = (0..=limit)
                 .map(|lane| self.admit(["x", "y", "z"][lane], None))
                 .collect();
-            let taken = visits
-                .iter()
-                .filter(|(_, state)| *state == Ok(State::Taken));
+            let taken = calls.iter().filter(|(_, state)| *state == Ok(State::Taken));
             assert_eq!(taken.count(), limit);
-            for (id, _) in visits.into_iter().rev() {
+            for (id, _) in calls.into_iter().rev() {
                 self.leave(id);
             }
         }
@@ -396,7 +394,7 @@ fn a_stale_grant_beside_its_owner_is_had_once() {
     });
 }
 
-/// X5: another task polls the visit, with another waker, just as the grant comes: the one that polled
+/// X5: another task polls the call, with another waker, just as the grant comes: the one that polled
 /// last is woken, or has its turn already.
 #[test]
 fn the_latest_waker_is_woken() {
@@ -427,7 +425,7 @@ fn open_group(hall: &Hall) -> GroupId {
     group
 }
 
-fn submit(hall: &Hall, group: GroupId, tag: u64) -> VisitId {
+fn submit(hall: &Hall, group: GroupId, tag: u64) -> CallId {
     let (job, _) = hall
         .shared
         .with(|scheduler, effects| scheduler.submit(group, ask("a", None), tag, hall.now, effects));
@@ -435,18 +433,18 @@ fn submit(hall: &Hall, group: GroupId, tag: u64) -> VisitId {
 }
 
 /// One look of a worker for a job.
-fn look(hall: &Hall, group: GroupId, worker: u32, waker: &Waker) -> Option<VisitId> {
+fn look(hall: &Hall, group: GroupId, worker: u32, waker: &Waker) -> Option<CallId> {
     let clone = waker.clone();
     let (poll, _) = hall
         .shared
         .with(|scheduler, effects| scheduler.poll_worker(group, worker, clone, hall.now, effects));
     match poll {
-        Poll::Ready(job) => Some(job.visit),
+        Poll::Ready(job) => Some(job.call),
         Poll::Pending => None,
     }
 }
 
-fn work(hall: &Hall, group: GroupId, worker: u32) -> VisitId {
+fn work(hall: &Hall, group: GroupId, worker: u32) -> CallId {
     let (flag, waker) = Flag::new();
     loop {
         if let Some(job) = look(hall, group, worker, &waker) {

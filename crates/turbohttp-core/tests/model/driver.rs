@@ -5,8 +5,8 @@ use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use turbohttp_core::scheduler::{
-    Ask, CloseMode, Effects, LaneKey, LooseId, Outcome, Priority, Refusal, Rules, Scheduler, Stage,
-    State, Turn, VisitId, Waited,
+    Ask, CallId, CloseMode, Effects, LaneKey, LooseId, Outcome, Priority, Refusal, Rules,
+    Scheduler, Stage, State, Turn, Waited,
 };
 use turbohttp_core::scheduler::{GroupId, Reserve};
 
@@ -30,10 +30,10 @@ impl Wake for Bell {
 
 pub(crate) const LANES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// A visit and what names it on the side of the scheduler.
+/// A call and what names it on the side of the scheduler.
 struct Guest {
     name: usize,
-    id: VisitId,
+    id: CallId,
     waker: Waker,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Driver {
     pub(crate) model: Reference,
     groups: Vec<GroupId>,
     guests: Vec<Guest>,
-    /// Permits without a visit.
+    /// Permits without a call.
     loose: Vec<(usize, LooseId)>,
     names: usize,
     log: Log,
@@ -120,7 +120,7 @@ impl Driver {
 
     fn guest(&self, name: usize) -> &Guest {
         let found = self.guests.iter().find(|guest| guest.name == name);
-        found.expect("the driver names visits that are inside")
+        found.expect("the driver names calls that are inside")
     }
 
     fn bell(&self, event: Event) -> Waker {
@@ -130,10 +130,10 @@ impl Driver {
         }))
     }
 
-    fn welcome(&mut self, id: VisitId) -> usize {
+    fn welcome(&mut self, id: CallId) -> usize {
         let name = self.names;
         self.names += 1;
-        let waker = self.bell(Event::Visit(name));
+        let waker = self.bell(Event::Call(name));
         self.guests.push(Guest { name, id, waker });
         name
     }
@@ -165,7 +165,7 @@ impl Driver {
         entered.ok().map(|id| self.welcome(id))
     }
 
-    /// A visit for another one.
+    /// A call for another one.
     pub(crate) fn enter_for(&mut self, first: Option<usize>) -> usize {
         let id = first.map(|first| self.guest(first).id);
         let now = self.at(self.model.now);
@@ -183,7 +183,7 @@ impl Driver {
         patience: Option<Micros>,
     ) {
         let deadline = patience.map(|patience| self.free_instant(patience));
-        self.subject = Some(Event::Visit(name));
+        self.subject = Some(Event::Call(name));
         let expected = self.model.admit(name, lane, priority, deadline);
         let until = deadline.map(|deadline| self.at(deadline));
         let id = self.guest(name).id;
@@ -213,7 +213,7 @@ impl Driver {
         let expected = match self.model.gate.stage {
             Stage::Open => {
                 self.model.insert(name, None, true);
-                self.model.visit(name).has_waker = true;
+                self.model.call(name).has_waker = true;
                 self.model.admit(name, lane, priority, deadline)
             }
             _ => Err(Refusal::Closed),
@@ -222,7 +222,7 @@ impl Driver {
             self.model.remove(name);
         }
         let until = deadline.map(|deadline| self.at(deadline));
-        let waker = self.bell(Event::Visit(name));
+        let waker = self.bell(Event::Call(name));
         let result = self.act(|scheduler, now, effects| {
             scheduler.enter_and_admit(ask(lane, priority, until), Some(waker), now, effects)
         });
@@ -238,20 +238,20 @@ impl Driver {
     pub(crate) fn admit_for(&mut self, first: usize, lane: usize, priority: Priority) {
         let name = self.names;
         self.model.insert(name, Some(first), false);
-        self.subject = Some(Event::Visit(first));
-        let parent = self.model.visit(first).clone();
+        self.subject = Some(Event::Call(first));
+        let parent = self.model.call(first).clone();
         let is_handed_over = parent.state == State::Taken && parent.lane == lane;
         let expected = if is_handed_over {
-            let child = self.model.visit(name);
+            let child = self.model.call(name);
             (child.state, child.lane) = (State::Taken, lane);
             child.priority = parent.priority;
-            self.model.visit(first).state = State::Idle;
+            self.model.call(first).state = State::Idle;
             Ok(State::Taken)
         } else {
             if parent.state == State::Taken {
                 let has_waker = parent.has_waker;
                 self.model.let_go(first);
-                self.model.visit(first).has_waker = has_waker;
+                self.model.call(first).has_waker = has_waker;
             }
             self.model.admit(name, lane, priority, None)
         };
@@ -274,7 +274,7 @@ impl Driver {
     }
 
     pub(crate) fn try_admit(&mut self, name: usize, lane: usize, priority: Priority) {
-        self.subject = Some(Event::Visit(name));
+        self.subject = Some(Event::Call(name));
         let expected = self.model.try_admit(name, lane, priority);
         let id = self.guest(name).id;
         let result = self.act(|scheduler, now, effects| {
@@ -286,36 +286,36 @@ impl Driver {
 
     /// What a future does when it is polled.
     pub(crate) fn poll(&mut self, name: usize) {
-        self.subject = Some(Event::Visit(name));
-        if self.model.visit(name).state == State::Parked {
+        self.subject = Some(Event::Call(name));
+        if self.model.call(name).state == State::Parked {
             self.coverage.came_back += 1;
-            self.model.visit(name).state = State::Queued;
+            self.model.call(name).state = State::Queued;
             self.model.start_all();
         }
         let now = self.model.now;
         let stays_refused = self.model.gate.admits_nothing();
-        let visit = self.model.visit(name);
-        let expected = match visit.state {
-            State::Granted | State::Taken if visit.group.is_none() => {
-                visit.state = State::Taken;
+        let call = self.model.call(name);
+        let expected = match call.state {
+            State::Granted | State::Taken if call.group.is_none() => {
+                call.state = State::Taken;
                 self.model.granted.retain(|other| *other != name);
                 Some(Ok(()))
             }
             State::Taken => Some(Ok(())),
             State::Refused(refusal) => {
                 if !stays_refused {
-                    visit.state = State::Idle;
+                    call.state = State::Idle;
                 }
                 Some(Err(refusal))
             }
             State::Idle => Some(Err(Refusal::Closed)),
             State::Granted | State::Queued | State::Parked => None,
         };
-        let visit = visit_wait(self.model.visit(name), now);
+        let call = call_wait(self.model.call(name), now);
         let (id, waker) = (self.guest(name).id, self.guest(name).waker.clone());
         let turn = self.act(|scheduler, now, effects| scheduler.turn(id, &waker, now, effects));
         match (turn, expected) {
-            (Turn::Taken(waited), Some(Ok(()))) => check_wait(waited, visit),
+            (Turn::Taken(waited), Some(Ok(()))) => check_wait(waited, call),
             (Turn::Refused(refusal), Some(Err(expected))) => assert_eq!(refusal, expected),
             (Turn::Wait, None) => {}
             (Turn::NeedsWaker, None) => self.register(name),
@@ -325,29 +325,29 @@ impl Driver {
 
     /// Tells whom to wake.
     fn register(&mut self, name: usize) {
-        let visit = self.model.visit(name).clone();
-        let has_news = match visit.state {
-            State::Granted => visit.group.is_none(),
+        let call = self.model.call(name).clone();
+        let has_news = match call.state {
+            State::Granted => call.group.is_none(),
             State::Parked | State::Refused(_) => true,
-            State::Idle | State::Taken => self.model.is_cut(&visit),
+            State::Idle | State::Taken => self.model.is_cut(&call),
             State::Queued => false,
         };
         if !has_news {
-            self.model.visit(name).has_waker = true;
+            self.model.call(name).has_waker = true;
         }
         let (id, waker) = (self.guest(name).id, self.guest(name).waker.clone());
         let is_kept = self.act(|scheduler, _, effects| scheduler.set_waker(id, waker, effects));
         assert_eq!(is_kept, !has_news, "set_waker");
     }
 
-    /// Tells whom to wake, whatever the visit is doing.
+    /// Tells whom to wake, whatever the call is doing.
     pub(crate) fn attach(&mut self, name: usize) {
-        self.subject = Some(Event::Visit(name));
+        self.subject = Some(Event::Call(name));
         self.register(name);
     }
 
     pub(crate) fn release(&mut self, name: usize) {
-        self.subject = Some(Event::Visit(name));
+        self.subject = Some(Event::Call(name));
         self.note_cancel(name);
         self.model.let_go(name);
         let id = self.guest(name).id;
@@ -355,7 +355,7 @@ impl Driver {
     }
 
     pub(crate) fn leave(&mut self, name: usize, outcome: Outcome) {
-        self.subject = Some(Event::Visit(name));
+        self.subject = Some(Event::Call(name));
         self.note_cancel(name);
         self.model.leave(name, outcome);
         let id = self.guest(name).id;
@@ -365,8 +365,8 @@ impl Driver {
     }
 
     fn note_cancel(&mut self, name: usize) {
-        let visit = self.model.visit(name);
-        let (state, is_job) = (visit.state, visit.group.is_some());
+        let call = self.model.call(name);
+        let (state, is_job) = (call.state, call.group.is_some());
         self.coverage.canceled_in_line += u64::from(state == State::Queued);
         self.coverage.canceled_granted += u64::from(state == State::Granted && !is_job);
         self.coverage.canceled_assigned += u64::from(state == State::Granted && is_job);
@@ -374,10 +374,10 @@ impl Driver {
     }
 
     pub(crate) fn set_priority(&mut self, name: usize, priority: Priority) {
-        self.subject = Some(Event::Visit(name));
-        let waits = self.model.visit(name).waits();
+        self.subject = Some(Event::Call(name));
+        let waits = self.model.call(name).waits();
         if waits {
-            self.model.visit(name).priority = priority;
+            self.model.call(name).priority = priority;
             self.model.start_all();
         }
         let id = self.guest(name).id;
@@ -460,7 +460,7 @@ impl Driver {
     pub(crate) fn sweep(&mut self) {
         let refused = |model: &Reference| {
             let expired = |state| state == State::Refused(Refusal::Expired);
-            model.visits.iter().filter(|v| expired(v.state)).count() as u64
+            model.calls.iter().filter(|v| expired(v.state)).count() as u64
         };
         let before = refused(&self.model);
         let expected = self.model.sweep();
@@ -510,7 +510,7 @@ impl Driver {
         if let Ok(id) = result {
             self.coverage.submitted += 1;
             self.welcome(id);
-            self.subject = Some(Event::Visit(name));
+            self.subject = Some(Event::Call(name));
             self.compare();
             self.register(name);
         }
@@ -530,16 +530,16 @@ impl Driver {
             return Err(Refusal::Closed);
         }
         let limit = its.capacity[priority.index()];
-        let in_line = model.visits.iter().filter(|visit| {
-            visit.group == Some(group) && visit.priority == priority && visit.state == State::Queued
+        let in_line = model.calls.iter().filter(|call| {
+            call.group == Some(group) && call.priority == priority && call.state == State::Queued
         });
         if in_line.count() >= limit {
             let bound = turbohttp_core::scheduler::Bound::Group(priority);
             return Err(Refusal::Full { bound, limit });
         }
         model.insert(name, None, true);
-        let visit = model.visit(name);
-        (visit.group, visit.is_job) = (Some(group), true);
+        let call = model.call(name);
+        (call.group, call.is_job) = (Some(group), true);
         model.line_up(name, lane, priority, deadline);
         model.start_all();
         Ok(())
@@ -557,8 +557,8 @@ impl Driver {
         let expected = (!its.assigned.is_empty()).then(|| its.assigned.remove(0));
         match expected {
             Some(name) => {
-                self.model.visit(name).state = State::Taken;
-                self.model.visit(name).has_waker = false;
+                self.model.call(name).state = State::Taken;
+                self.model.call(name).has_waker = false;
             }
             None => its.idle.last_mut().unwrap().1 = true,
         }
@@ -569,9 +569,9 @@ impl Driver {
         match (poll, expected) {
             (Poll::Pending, None) => {}
             (Poll::Ready(job), Some(name)) => {
-                assert_eq!((job.visit, job.tag), (self.guest(name).id, name as u64));
+                assert_eq!((job.call, job.tag), (self.guest(name).id, name as u64));
                 let now = self.model.now;
-                check_wait(job.waited, visit_wait(self.model.visit(name), now));
+                check_wait(job.waited, call_wait(self.model.call(name), now));
                 self.coverage.picked += 1;
             }
             (poll, expected) => panic!("worker: {poll:?}, expected {expected:?}"),
@@ -610,9 +610,9 @@ fn ask(lane: usize, priority: Priority, deadline: Option<Instant>) -> Ask<'stati
 }
 
 /// Paused, full, and in all.
-fn visit_wait(visit: &super::reference::Visit, now: Micros) -> [Micros; 3] {
-    match visit.since {
-        Some(since) => [visit.paused, visit.full, now - since],
+fn call_wait(call: &super::reference::Call, now: Micros) -> [Micros; 3] {
+    match call.since {
+        Some(since) => [call.paused, call.full, now - since],
         None => [0; 3],
     }
 }

@@ -1,6 +1,6 @@
 //! V3, Q1, D29, X25: the scheduler beside a reference, on the same random operations.
 //!
-//! After every operation the states of all visits, who was woken and in which order, the counts, the
+//! After every operation the states of all calls, who was woken and in which order, the counts, the
 //! audit, the idle lanes, the reports and the times of waiting are the same on both sides.
 //! `TURBOHTTP_MODEL_CASES` sets the number of cases of each test; a case has some 150 operations.
 #![cfg(not(any(loom, shuttle)))]

@@ -110,7 +110,7 @@ struct Case {
 impl Case {
     fn step(&mut self, mut word: Word, may_close: bool) {
         match word.below(100) {
-            0..20 => self.visit(word),
+            0..20 => self.call(word),
             20..40 => self.with_guest(word),
             40..52 => self.part(word),
             52..66 => self.time(word),
@@ -129,24 +129,19 @@ impl Case {
     /// A caller: jobs are admitted by workers only.
     fn caller(&mut self, word: &mut Word) -> Option<usize> {
         let name = self.some(word)?;
-        self.driver
-            .model
-            .visit(name)
-            .group
-            .is_none()
-            .then_some(name)
+        self.driver.model.call(name).group.is_none().then_some(name)
     }
 
     /// Whether another attempt of the same request is on its way: the order of two such is open.
     fn has_twin(&mut self, name: usize) -> bool {
-        let age = self.driver.model.visit(name).age;
-        self.driver.model.visits.iter().any(|other| {
+        let age = self.driver.model.call(name).age;
+        self.driver.model.calls.iter().any(|other| {
             let is_under_way = other.waits() || other.state == State::Granted;
             other.name != name && other.age == age && is_under_way
         })
     }
 
-    fn visit(&mut self, mut word: Word) {
+    fn call(&mut self, mut word: Word) {
         if self.driver.names().len() >= GUESTS_MAX {
             return self.part(word);
         }
@@ -156,10 +151,10 @@ impl Case {
                 let Some(first) = self.caller(&mut word) else {
                     return;
                 };
-                if self.has_twin(first) || self.driver.model.visit(first).waits() {
+                if self.has_twin(first) || self.driver.model.call(first).waits() {
                     return;
                 }
-                if self.driver.model.visit(first).state == State::Granted {
+                if self.driver.model.call(first).state == State::Granted {
                     return;
                 }
                 return self.driver.admit_for(first, lane, priority);
@@ -202,7 +197,7 @@ impl Case {
         let Some(name) = self.some(&mut word) else {
             return;
         };
-        let is_caller = self.driver.model.visit(name).group.is_none();
+        let is_caller = self.driver.model.call(name).group.is_none();
         match kind {
             0..3 if is_caller && !self.has_twin(name) => {
                 let lane = word.lane();

@@ -1,7 +1,7 @@
 //! Permits alone, for work that the scheduler knows nothing else of.
 //!
 //! A request is inside from the first call to the end of its body, can be cut off, and tells how long
-//! it waited; that takes a visit. Work behind a [`ConcurrencyLimiter`](crate::ConcurrencyLimiter) only
+//! it waited; that takes a call. Work behind a [`ConcurrencyLimiter`](crate::ConcurrencyLimiter) only
 //! holds a permit, which is a count in its lane, and is inside while it does. No clock is looked at
 //! either, unless the order depends on it.
 
@@ -10,7 +10,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
 use turbohttp_core::scheduler::{
-    Ask, Asked, LaneKey, LooseId, Outcome, Priority, Refusal, Scheduler, Turn, VisitId,
+    Ask, Asked, CallId, LaneKey, LooseId, Outcome, Priority, Refusal, Scheduler, Turn,
 };
 
 use super::AdmissionControl;
@@ -55,7 +55,7 @@ impl<C: Deref<Target = AdmissionControl>> Drop for Loose<C> {
 /// A place in line for a permit; left when this is dropped.
 pub(crate) struct Wait<C: Deref<Target = AdmissionControl>> {
     control: C,
-    visit: VisitId,
+    call: CallId,
     is_over: bool,
     outcome: Outcome,
 }
@@ -110,9 +110,9 @@ impl AdmissionControl {
         });
         Ok(match asked? {
             Asked::Taken(permit) => Ok(permit),
-            Asked::Queued(visit) => Err(Wait {
+            Asked::Queued(call) => Err(Wait {
                 control,
-                visit,
+                call,
                 is_over: false,
                 outcome: Outcome::Canceled,
             }),
@@ -125,11 +125,11 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
     #[inline]
     pub(crate) fn poll(&mut self, cx: &TaskContext<'_>) -> Poll<Result<LooseId, Error>> {
         // Whoever is woken mostly has been granted it.
-        let visit = self.visit;
+        let call = self.call;
         match self
             .control
             .admission
-            .alter(|scheduler| scheduler.take_up(visit))
+            .alter(|scheduler| scheduler.take_up(call))
         {
             Some(permit) => {
                 self.is_over = true;
@@ -142,12 +142,12 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
     /// What else there may be than a grant.
     #[cold]
     fn look_around(&mut self, cx: &TaskContext<'_>) -> Poll<Result<LooseId, Error>> {
-        let visit = self.visit;
+        let call = self.call;
         loop {
             let turn = self.control.act(|scheduler, effects| {
                 let now = scheduler.last_sweep();
-                match scheduler.turn(visit, cx.waker(), now, effects) {
-                    Turn::Taken(_) => Ok(scheduler.loosen(visit, effects)),
+                match scheduler.turn(call, cx.waker(), now, effects) {
+                    Turn::Taken(_) => Ok(scheduler.loosen(call, effects)),
                     turn => Err(turn),
                 }
             });
@@ -167,7 +167,7 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
                     let clone = cx.waker().clone();
                     let is_kept = self
                         .control
-                        .act(|scheduler, effects| scheduler.set_waker(visit, clone, effects));
+                        .act(|scheduler, effects| scheduler.set_waker(call, clone, effects));
                     if is_kept {
                         break;
                     }
@@ -186,7 +186,7 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
     fn leave(&self) {
         self.control.act(|scheduler, effects| {
             let now = scheduler.last_sweep();
-            scheduler.leave(self.visit, self.outcome, now, effects);
+            scheduler.leave(self.call, self.outcome, now, effects);
         });
     }
 }

@@ -1,7 +1,7 @@
 //! Admission: the one scheduler of a client or a limiter, with what it needs of the world.
 //!
 //! The decisions are core's [`Scheduler`]; here are the clock, the janitor that calls it when
-//! something is due, and the end: what is told and closed when the last visit has left.
+//! something is due, and the end: what is told and closed when the last call has left.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 use turbohttp_core::scheduler::{
-    Ask, CloseMode, Effects, Refusal, Report, Rules, Scheduler, SharedScheduler, Signals, Stage,
-    State, VisitId, Waited,
+    Ask, CallId, CloseMode, Effects, Refusal, Report, Rules, Scheduler, SharedScheduler, Signals,
+    Stage, State, Waited,
 };
 
 mod janitor;
@@ -50,15 +50,15 @@ pub(crate) struct AdmissionControl {
     ending: Mutex<Option<Ending>>,
     closed: OnceLock<Closed>,
     itself: Weak<AdmissionControl>,
-    /// Unique in the process: visits of different schedulers may have the same id.
+    /// Unique in the process: calls of different schedulers may have the same id.
     number: u64,
 }
 
-/// A visit, and the scheduler it belongs to.
+/// A call, and the scheduler it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     scheduler: u64,
-    visit: VisitId,
+    call: CallId,
 }
 
 impl AdmissionControl {
@@ -86,7 +86,7 @@ impl AdmissionControl {
     pub(crate) fn enter(self: &Arc<Self>) -> Result<Pass> {
         let entered = self.act(|scheduler, _| scheduler.enter(clock::now()));
         match entered {
-            Ok(visit) => Ok(Pass::new(self.clone(), visit)),
+            Ok(call) => Ok(Pass::new(self.clone(), call)),
             Err(refusal) => Err(Error::refused(refusal)),
         }
     }
@@ -104,7 +104,7 @@ impl AdmissionControl {
         let watched = pass::identity(&clone);
         let clone = Some(clone);
         self.act(|scheduler, effects| scheduler.enter_and_admit(ask, clone, now, effects))
-            .map(|(visit, state)| (Pass::watched(self.clone(), visit, watched), state))
+            .map(|(call, state)| (Pass::watched(self.clone(), call, watched), state))
     }
 
     /// Asks for a permit for one attempt of the request that came in as `first`.
@@ -116,9 +116,9 @@ impl AdmissionControl {
     ) -> Result<(Pass, State), Refusal> {
         // One that came in elsewhere has no age here, and no permit to take over.
         let own = first.filter(|first| first.scheduler == self.number);
-        let first = own.map(|first| first.visit);
+        let first = own.map(|first| first.call);
         self.act(|scheduler, effects| scheduler.admit_for(first, ask, now, effects))
-            .map(|(visit, state)| (Pass::new(self.clone(), visit), state))
+            .map(|(call, state)| (Pass::new(self.clone(), call), state))
     }
 
     /// Whether everything inside is to stop at once. Takes no lock.
@@ -146,13 +146,13 @@ impl AdmissionControl {
         self.admission.look(look)
     }
 
-    /// Where a waiting visit stands.
+    /// Where a waiting call stands.
     pub(crate) fn poll_turn(
         &self,
-        visit: VisitId,
+        call: CallId,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Result<Waited, Refusal>> {
-        let (poll, signals) = self.admission.poll_turn(visit, cx.waker(), clock::now());
+        let (poll, signals) = self.admission.poll_turn(call, cx.waker(), clock::now());
         if signals != Signals::default() {
             self.see_to(signals);
         }

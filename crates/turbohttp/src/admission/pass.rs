@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
 
-use turbohttp_core::scheduler::{Outcome, Refusal, Scheduler, VisitId, Waited};
+use turbohttp_core::scheduler::{CallId, Outcome, Refusal, Scheduler, Waited};
 
 use super::{AdmissionControl, Entry};
 use crate::clock;
 
-/// A visit that leaves when this is dropped, whatever it holds: a place in line, a grant nobody has
+/// A call that leaves when this is dropped, whatever it holds: a place in line, a grant nobody has
 /// seen, a permit.
 ///
 /// `mem::forget` of a pass loses its permit for good; a close with a deadline still ends.
 pub(crate) struct Pass {
     control: Arc<AdmissionControl>,
-    visit: VisitId,
+    call: CallId,
     outcome: Outcome,
     /// Whom the scheduler will wake when this is cut off: data and vtable of the waker, which it keeps
     /// alive.
@@ -25,10 +25,10 @@ pub(crate) struct Pass {
 
 impl Pass {
     #[inline]
-    pub(crate) fn new(control: Arc<AdmissionControl>, visit: VisitId) -> Pass {
+    pub(crate) fn new(control: Arc<AdmissionControl>, call: CallId) -> Pass {
         Pass {
             control,
-            visit,
+            call,
             outcome: Outcome::Canceled,
             watched: (0, 0),
         }
@@ -38,16 +38,16 @@ impl Pass {
         &self.control
     }
 
-    /// A visit whose waker the scheduler knows.
+    /// A call whose waker the scheduler knows.
     #[inline]
     pub(super) fn watched(
         control: Arc<AdmissionControl>,
-        visit: VisitId,
+        call: CallId,
         watched: (usize, usize),
     ) -> Pass {
         Pass {
             control,
-            visit,
+            call,
             outcome: Outcome::Canceled,
             watched,
         }
@@ -62,34 +62,34 @@ impl Pass {
     pub(crate) fn entry(&self) -> Entry {
         Entry {
             scheduler: self.control.number,
-            visit: self.visit,
+            call: self.call,
         }
     }
 
-    /// Whether it is a visit of this scheduler.
+    /// Whether it is a call of this scheduler.
     pub(crate) fn is_of(&self, control: &Arc<AdmissionControl>) -> bool {
         Arc::ptr_eq(&self.control, control)
     }
 
-    pub(crate) fn visit(&self) -> VisitId {
-        self.visit
+    pub(crate) fn call(&self) -> CallId {
+        self.call
     }
 
     /// Waits for the permit that was asked for. A call that is not repeated has changed nothing: the
-    /// visit is still in line.
+    /// call is still in line.
     pub(crate) fn poll_permit(
         &mut self,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Result<Waited, Refusal>> {
         // The grant uses the waker up.
         self.watched = (0, 0);
-        self.control.poll_turn(self.visit, cx)
+        self.control.poll_turn(self.call, cx)
     }
 
     /// How long it has waited so far, if it had to.
     pub(crate) fn waited(&self, now: Instant) -> Waited {
         self.control
-            .look(|scheduler| scheduler.waited(self.visit, now))
+            .look(|scheduler| scheduler.waited(self.call, now))
     }
 
     /// Says how it went and leaves.
@@ -119,7 +119,7 @@ impl Pass {
         self.watched = identity(&clone);
         let is_kept = self
             .control
-            .act(|scheduler, effects| scheduler.set_waker(self.visit, clone, effects));
+            .act(|scheduler, effects| scheduler.set_waker(self.call, clone, effects));
         if is_kept {
             Poll::Pending
         } else {
@@ -131,10 +131,10 @@ impl Pass {
 impl Drop for Pass {
     #[inline]
     fn drop(&mut self) {
-        let (visit, outcome) = (self.visit, self.outcome);
+        let (call, outcome) = (self.call, self.outcome);
         self.control.act(|scheduler, effects| {
             let now = time_of(scheduler);
-            scheduler.leave(visit, outcome, now, effects);
+            scheduler.leave(call, outcome, now, effects);
         });
     }
 }
@@ -143,7 +143,7 @@ impl fmt::Debug for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self
             .control
-            .look(|scheduler: &Scheduler| scheduler.state(self.visit));
+            .look(|scheduler: &Scheduler| scheduler.state(self.call));
         f.debug_struct("Pass").field("state", &state).finish()
     }
 }

@@ -137,7 +137,7 @@ impl Future for ClientSend<'_> {
     }
 }
 
-/// How the visit of a request that ended in `error` is counted.
+/// How the call of a request that ended in `error` is counted.
 #[cold]
 fn outcome_of(error: &Error, is_cut: bool) -> Outcome {
     let is_wait = matches!(

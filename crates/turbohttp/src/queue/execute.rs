@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Instant;
 
 use turbohttp_core::origin::Origin;
-use turbohttp_core::scheduler::{LaneKey, Priority, VisitId, Waited};
+use turbohttp_core::scheduler::{CallId, LaneKey, Priority, Waited};
 
 use crate::admission::Pass;
 use crate::client::Client;
@@ -137,7 +137,7 @@ impl Execute for Client {
 pub(super) struct Hooks<E: Execute> {
     /// The job goes into the queue; says when its time is up.
     pub(super) prepare: fn(&E, &mut E::Job) -> Option<Instant>,
-    /// The job is started, and its visit holds a permit.
+    /// The job is started, and its call holds a permit.
     pub(super) hand_over: fn(&E, &mut E::Job, Start<'_>),
 }
 
@@ -168,7 +168,7 @@ impl Hooks<Client> {
             },
             hand_over: |client, request, start| {
                 let control = start.pass.control();
-                let job: VisitId = start.pass.visit();
+                let job: CallId = start.pass.call();
                 // Without an heir it was cut off meanwhile: the request finds that out itself.
                 let heir = control.act(|scheduler, _| scheduler.hand_over(job));
                 if let Some(heir) = heir {

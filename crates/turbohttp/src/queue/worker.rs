@@ -75,7 +75,7 @@ impl<E: Execute> Worker<E> {
             hooks,
             desk,
         } = &*self.staff;
-        let pass = Pass::new(desk.control.clone(), picked.visit);
+        let pass = Pass::new(desk.control.clone(), picked.call);
         let Some(slot) = desk.unfile(picked.tag) else {
             return;
         };
@@ -205,7 +205,7 @@ impl<J: Send + 'static, O: Send + 'static> Stay<J, O> {
 
     fn finish(&mut self, result: Result<O>, outcome: Outcome) {
         if let Some(pass) = self.pass.take() {
-            self.slot.finish(pass.visit(), result, outcome);
+            self.slot.finish(pass.call(), result, outcome);
         }
     }
 }

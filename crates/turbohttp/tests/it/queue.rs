@@ -219,7 +219,7 @@ impl Bed {
     }
 }
 
-/// Nothing is out: no permit, no visit, no deadline.
+/// Nothing is out: no permit, no call, no deadline.
 #[track_caller]
 pub(crate) fn assert_quiet(limiter: &ConcurrencyLimiter) {
     let audit = limiter.audit();

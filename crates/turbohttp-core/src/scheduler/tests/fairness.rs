@@ -1,8 +1,8 @@
-//! X24, Q7: how long a visit can be made to wait.
+//! X24, Q7: how long a call can be made to wait.
 
 use super::*;
 
-/// With equal levels nobody is overtaken: a visit waits for those before it and for no others.
+/// With equal levels nobody is overtaken: a call waits for those before it and for no others.
 #[test]
 fn among_equals_nobody_is_overtaken() {
     const LIMIT: usize = 4;

@@ -162,7 +162,7 @@ fn lanes_with_rules_of_their_own_are_bounded() {
     assert_eq!((audit.paused, audit.lanes), (0, 128));
 }
 
-/// A visit that lost its grant comes back to the lane it left, though 1,000 others came meanwhile.
+/// A call that lost its grant comes back to the lane it left, though 1,000 others came meanwhile.
 #[test]
 fn a_place_that_is_kept_keeps_its_lane() {
     let mut bench = Bench::with(Rules {
@@ -239,9 +239,9 @@ fn so_many_lanes_may_be_pinned_and_no_more() {
     bench.scheduler.unpin(&again);
 }
 
-/// A place in line that keeps no times is in a slot whose former visit had a deadline.
+/// A place in line that keeps no times is in a slot whose former call had a deadline.
 #[test]
-fn a_place_in_line_without_a_visit_has_no_deadline_of_a_former_one() {
+fn a_place_in_line_without_a_call_has_no_deadline_of_a_former_one() {
     let mut bench = Bench::new(1, 1);
     let first = bench.ask("a", Priority::Normal);
     let deadline = bench.now + MS;
@@ -269,7 +269,7 @@ fn a_place_in_line_without_a_visit_has_no_deadline_of_a_former_one() {
 }
 
 #[test]
-fn a_place_in_line_without_a_visit_turns_into_a_permit() {
+fn a_place_in_line_without_a_call_turns_into_a_permit() {
     let mut bench = Bench::new(1, 1);
     let pin = bench.scheduler.pin(LaneKey::new("a")).unwrap();
     let ask = |bench: &mut Bench, deadline| {

@@ -1,4 +1,4 @@
-//! X26 without a clock: how many visits and lanes an operation looks at, with many waiting.
+//! X26 without a clock: how many calls and lanes an operation looks at, with many waiting.
 
 use super::*;
 
@@ -6,8 +6,8 @@ struct Crowd {
     scheduler: Scheduler,
     effects: Effects,
     now: Instant,
-    waiting: Vec<VisitId>,
-    running: VisitId,
+    waiting: Vec<CallId>,
+    running: CallId,
     group: GroupId,
 }
 
@@ -70,13 +70,13 @@ impl Crowd {
         self.scheduler
             .leave(self.running, Outcome::Completed, now, effects);
         let next = self.scheduler.timers.first_grant().unwrap();
-        let id = self.scheduler.visits[next].id(next);
+        let id = self.scheduler.calls[next].id(next);
         self.running = id;
         self.scheduler
             .turn(self.running, Waker::noop(), now, effects);
     }
 
-    fn some(&mut self, step: usize) -> VisitId {
+    fn some(&mut self, step: usize) -> CallId {
         for turn in 0.. {
             let index = (step * 7_919 + turn) % self.waiting.len();
             let id = self.waiting.swap_remove(index);
@@ -89,7 +89,7 @@ impl Crowd {
 
     fn looks(&mut self, act: impl FnOnce(&mut Crowd)) -> u64 {
         let read =
-            |crowd: &Crowd| crowd.scheduler.visits.looks() + crowd.scheduler.queues.lanes.looks();
+            |crowd: &Crowd| crowd.scheduler.calls.looks() + crowd.scheduler.queues.lanes.looks();
         let before = read(self);
         act(self);
         read(self) - before

@@ -1,11 +1,11 @@
-//! S32: every operation on a visit in every state.
+//! S32: every operation on a call in every state.
 
 use super::*;
 
 const AWAY: Duration = Duration::from_secs(3_600);
 
-/// A visit that is in `state`, beside one that is in its way.
-fn visit_in(state: State) -> (Bench, VisitId, VisitId) {
+/// A call that is in `state`, beside one that is in its way.
+fn call_in(state: State) -> (Bench, CallId, CallId) {
     let mut bench = Bench::new(1, 8);
     let other = bench.ask("a", Priority::Normal);
     let id = match state {
@@ -37,9 +37,9 @@ fn visit_in(state: State) -> (Bench, VisitId, VisitId) {
     (bench, id, other)
 }
 
-type Operation = fn(&mut Bench, VisitId, VisitId);
+type Operation = fn(&mut Bench, CallId, CallId);
 
-/// What can happen to a visit, in the order of the columns below.
+/// What can happen to a call, in the order of the columns below.
 const OPERATIONS: [(&str, Operation); 11] = [
     ("admit", |bench, id, _| {
         _ = bench.admit(id, "a");
@@ -127,7 +127,7 @@ fn every_operation_in_every_state_leads_where_the_table_says() {
     ];
     for (from, row) in table {
         for ((name, operation), to) in OPERATIONS.into_iter().zip(row) {
-            let (mut bench, id, other) = visit_in(from);
+            let (mut bench, id, other) = call_in(from);
             operation(&mut bench, id, other);
             assert_eq!(bench.state(id), Some(to), "{from:?}: {name}");
             bench.leave(id);
@@ -138,7 +138,7 @@ fn every_operation_in_every_state_leads_where_the_table_says() {
     }
 }
 
-/// A visit that has left is no visit, even when its place has another guest.
+/// A call that has left is no call, even when its place has another guest.
 #[test]
 fn an_id_of_the_past_names_nobody() {
     let mut bench = Bench::new(1, 1);

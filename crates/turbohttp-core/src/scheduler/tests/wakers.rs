@@ -1,4 +1,4 @@
-//! X5: wakers are woken and dropped outside the lock, and none is kept beyond its visit.
+//! X5: wakers are woken and dropped outside the lock, and none is kept beyond its call.
 
 use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -74,7 +74,7 @@ impl Hall {
         }))
     }
 
-    fn ask(&self) -> VisitId {
+    fn ask(&self) -> CallId {
         let id = self
             .shared
             .with(|scheduler, _| scheduler.enter(self.now))
@@ -90,7 +90,7 @@ impl Hall {
     }
 
     /// Waits with a waker of its own, of which the scheduler has the only one.
-    fn wait(&self, panics: bool) -> VisitId {
+    fn wait(&self, panics: bool) -> CallId {
         let (id, waker) = (self.ask(), self.odd(panics));
         let (is_kept, _) = self
             .shared
@@ -99,7 +99,7 @@ impl Hall {
         id
     }
 
-    fn leave(&self, id: VisitId) {
+    fn leave(&self, id: CallId) {
         let _ = self.shared.leave(id, Outcome::Completed, self.now);
     }
 
@@ -148,7 +148,7 @@ fn a_waker_that_panics_keeps_nobody_from_being_woken() {
 }
 
 #[test]
-fn a_waker_is_dropped_where_its_visit_leaves_is_granted_or_has_another() {
+fn a_waker_is_dropped_where_its_call_leaves_is_granted_or_has_another() {
     let hall = Hall::new(1);
     let running = hall.ask();
     let [left, released, granted, changed] = [(); 4].map(|()| hall.wait(false));
@@ -180,7 +180,7 @@ fn a_waker_is_dropped_where_its_visit_leaves_is_granted_or_has_another() {
 /// A waker that asks the scheduler for its turn while it is woken, and wakes the next one by it.
 #[test]
 fn a_waker_may_act_on_the_scheduler() {
-    struct Leaver(Weak<SharedScheduler>, VisitId, Instant);
+    struct Leaver(Weak<SharedScheduler>, CallId, Instant);
 
     impl Wake for Leaver {
         fn wake(self: Arc<Self>) {
@@ -213,6 +213,6 @@ fn a_worker_is_not_woken_for_what_it_gets_at_once() {
         let poll = scheduler.poll_worker(GroupId(1), 0, Waker::noop().clone(), now, effects);
         (poll, effects.wakes())
     });
-    assert!(matches!(poll, Poll::Ready(picked) if picked.visit == job));
+    assert!(matches!(poll, Poll::Ready(picked) if picked.call == job));
     assert_eq!(wakes, 0);
 }

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use turbohttp_core::scheduler::{Counts, LaneKey, Report, Stage, State};
 
 use super::super::gates::Gate;
-use super::super::reference::Visit;
+use super::super::reference::Call;
 use super::{Driver, LANES};
 
 impl Driver {
@@ -13,7 +13,7 @@ impl Driver {
     pub(super) fn compare(&mut self) {
         self.coverage.steps += 1;
         self.compare_wakes();
-        self.compare_visits();
+        self.compare_calls();
         self.compare_audit();
         self.compare_lanes();
         self.compare_gates();
@@ -43,24 +43,24 @@ impl Driver {
         );
     }
 
-    fn compare_visits(&self) {
-        for visit in &self.model.visits {
-            let Some(guest) = self.guests.iter().find(|guest| guest.name == visit.name) else {
+    fn compare_calls(&self) {
+        for call in &self.model.calls {
+            let Some(guest) = self.guests.iter().find(|guest| guest.name == call.name) else {
                 // It has come in within this very step, and is compared in the next one.
                 continue;
             };
             let state = self.scheduler.state(guest.id);
-            assert_eq!(state, Some(visit.state), "visit {}", visit.name);
+            assert_eq!(state, Some(call.state), "call {}", call.name);
         }
     }
 
     fn compare_audit(&self) {
         let (audit, model) = (self.scheduler.audit(), &self.model);
-        let count = |is_it: fn(&Visit) -> bool| model.visits.iter().filter(|v| is_it(v)).count();
-        // A permit without a visit that was cut off is counted as gone.
-        let is_gone = |visit: &&Visit| visit.seat == usize::MAX && !visit.is_counted;
-        let gone = model.visits.iter().filter(is_gone).count();
-        assert_eq!(audit.visits, model.visits.len() - gone);
+        let count = |is_it: fn(&Call) -> bool| model.calls.iter().filter(|v| is_it(v)).count();
+        // A permit without a call that was cut off is counted as gone.
+        let is_gone = |call: &&Call| call.seat == usize::MAX && !call.is_counted;
+        let gone = model.calls.iter().filter(is_gone).count();
+        assert_eq!(audit.calls, model.calls.len() - gone);
         assert_eq!(audit.running, model.running());
         assert_eq!(audit.total, model.plan.total);
         assert_eq!(audit.waiting, count(|v| v.state == State::Queued));
@@ -99,7 +99,7 @@ impl Driver {
     fn compare_gates(&self) {
         let stats = self.scheduler.stats();
         let model = &self.model;
-        assert_eq!(in_order(stats.ended), model.gate.counts, "how visits ended");
+        assert_eq!(in_order(stats.ended), model.gate.counts, "how calls ended");
         assert_eq!(stats.passed_on, model.passed_on);
         assert_eq!(stats.parked, model.parked);
         assert_eq!(stats.lanes_forgotten, model.forgotten);

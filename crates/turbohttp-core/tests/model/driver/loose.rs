@@ -1,4 +1,4 @@
-//! Permits that are out without a visit.
+//! Permits that are out without a call.
 
 use turbohttp_core::scheduler::{LaneKey, LooseId, Outcome, Priority, Refusal, Stage, State};
 
@@ -38,11 +38,11 @@ impl Driver {
         }
     }
 
-    /// A visit goes and leaves its permit with its owner.
+    /// A call goes and leaves its permit with its owner.
     pub(crate) fn loosen(&mut self, name: usize) {
-        self.subject = Some(Event::Visit(name));
-        let visit = self.model.visit(name);
-        let can = visit.state == State::Taken && visit.is_counted && !visit.is_job;
+        self.subject = Some(Event::Call(name));
+        let call = self.model.call(name);
+        let can = call.state == State::Taken && call.is_counted && !call.is_job;
         let id = self.guest(name).id;
         if can {
             self.model.loosen(name);
@@ -65,9 +65,9 @@ impl Driver {
         let (_, permit) = self.loose.swap_remove(index.expect("it is loose"));
         let in_line = self
             .model
-            .visits
+            .calls
             .iter()
-            .any(|visit| visit.state == State::Queued);
+            .any(|call| call.state == State::Queued);
         let can = !in_line && self.model.gate.stage == Stage::Open;
         if is_quiet && !can {
             let permit = self.act(|scheduler, _, _| scheduler.put_back_quietly(permit, outcome));

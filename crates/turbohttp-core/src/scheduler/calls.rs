@@ -1,14 +1,14 @@
-//! What the scheduler keeps of each visit.
+//! What the scheduler keeps of each call.
 
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use super::call::{Refusal, State, Waited};
 use super::heap::NONE;
-use super::ids::{GroupId, VisitId};
+use super::ids::{CallId, GroupId};
 use super::moment::Moment;
 use super::priority::Priority;
 use super::slab::Slab;
-use super::visit::{Refusal, State, Waited};
 
 /// [`State`] in one byte: of the refusals only those that end a wait are kept, the others are returned at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(super) struct Key {
     pub(super) age: u64,
 }
 
-/// Where the links of a visit lead.
+/// Where the links of a call lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Nowhere,
@@ -68,16 +68,16 @@ pub(super) enum Place {
     Heaped,
 }
 
-/// The fields that every step of a wait touches come first and fill one cache line: with thousands of visits in line,
+/// The fields that every step of a wait touches come first and fill one cache line: with thousands of calls in line,
 /// the cost of a step is the memory that it touches.
 #[derive(Debug)]
 #[repr(C, align(64))]
-pub(super) struct Visit {
-    /// Unique among all visits ever; 0 marks a free slot.
+pub(super) struct Call {
+    /// Unique among all calls ever; 0 marks a free slot.
     pub(super) number: u64,
-    /// Its age is the number of the first visit of the same request, which further attempts keep.
+    /// Its age is the number of the first call of the same request, which further attempts keep.
     pub(super) key: Key,
-    /// Woken when the visit is granted a permit, is refused, or is cut off.
+    /// Woken when the call is granted a permit, is refused, or is cut off.
     pub(super) waker: Option<Waker>,
     /// Neighbours in a list.
     pub(super) previous: u32,
@@ -92,11 +92,11 @@ pub(super) struct Visit {
     pub(super) deadline_at: u32,
     /// The epoch of [`Timers`](super::timers::Timers) in which it was granted its permit.
     pub(super) granted_in: u8,
-    /// Invariant: set for exactly those visits that `present` of the scheduler's gate counts.
+    /// Invariant: set for exactly those calls that `present` of the scheduler's gate counts.
     pub(super) is_counted: bool,
-    /// Invariant: set for exactly those visits that `present` of their group's gate counts.
+    /// Invariant: set for exactly those calls that `present` of their group's gate counts.
     pub(super) is_job: bool,
-    /// Whether `cold` is kept. Without it a visit waits for a permit alone: no deadline, no ageing, no [`Waited`].
+    /// Whether `cold` is kept. Without it a call waits for a permit alone: no deadline, no ageing, no [`Waited`].
     pub(super) keeps_times: bool,
     pub(super) cold: Cold,
 }
@@ -118,13 +118,13 @@ pub(super) struct Cold {
     pub(super) tag: u64,
 }
 
-// Loom's and shuttle's visits are no different, but pointers are smaller elsewhere.
-const _: () = assert!(std::mem::offset_of!(Visit, cold) <= 64);
+// Loom's and shuttle's calls are no different, but pointers are smaller elsewhere.
+const _: () = assert!(std::mem::offset_of!(Call, cold) <= 64);
 
-impl Visit {
-    /// A slot that no visit has used.
-    fn vacant(now: Instant) -> Visit {
-        Visit {
+impl Call {
+    /// A slot that no call has used.
+    fn vacant(now: Instant) -> Call {
+        Call {
             number: 0,
             key: Key { rank: 0, age: 0 },
             waker: None,
@@ -152,8 +152,8 @@ impl Visit {
         }
     }
 
-    pub(super) fn id(&self, slot: u32) -> VisitId {
-        VisitId {
+    pub(super) fn id(&self, slot: u32) -> CallId {
+        CallId {
             slot,
             number: self.number,
         }
@@ -193,7 +193,7 @@ impl Visit {
         self.cold.full = full;
     }
 
-    /// Turns the lane's counters at the beginning of the wait into the visit's own share of them.
+    /// Turns the lane's counters at the beginning of the wait into the call's own share of them.
     #[inline]
     pub(super) fn end_wait(&mut self, now: Moment, (paused, full): (u64, u64)) {
         self.cold.paused = paused.saturating_sub(self.cold.paused);
@@ -201,7 +201,7 @@ impl Visit {
         self.cold.waited_until = Some(now);
     }
 
-    /// How long a visit in line has waited up to now.
+    /// How long a call in line has waited up to now.
     pub(super) fn waits(&self, now: Moment, (paused, full): (u64, u64)) -> Waited {
         let Some(since) = self.cold.waits_since.filter(|_| self.keeps_times) else {
             return Waited::default();
@@ -211,7 +211,7 @@ impl Visit {
         Waited::divide(now.since(since), paused, full)
     }
 
-    /// How long a visit waited that is in line no more.
+    /// How long a call waited that is in line no more.
     pub(super) fn waited(&self, now: Moment) -> Waited {
         let Some(since) = self.cold.waits_since.filter(|_| self.keeps_times) else {
             return Waited::default();
@@ -224,46 +224,46 @@ impl Visit {
     }
 }
 
-/// The visits, in slots that are used again.
+/// The calls, in slots that are used again.
 #[derive(Debug, Default)]
-pub(super) struct Visits {
-    slab: Slab<Visit>,
+pub(super) struct Calls {
+    slab: Slab<Call>,
     /// Numbers given out.
     last: u64,
 }
 
-/// Slots that are kept when the last visit has left.
+/// Slots that are kept when the last call has left.
 const KEPT_SLOTS_MAX: usize = 4_096;
 
-impl Visits {
+impl Calls {
     #[inline]
-    pub(super) fn insert(&mut self, now: Instant, is_counted: bool, age: Option<u64>) -> VisitId {
+    pub(super) fn insert(&mut self, now: Instant, is_counted: bool, age: Option<u64>) -> CallId {
         let id = self.insert_bare(now, is_counted, age);
         self[id.slot].keep_times(now);
         id
     }
 
-    /// A visit that keeps no times; the memory for them is not touched.
+    /// A call that keeps no times; the memory for them is not touched.
     #[inline]
     pub(super) fn insert_bare(
         &mut self,
         now: Instant,
         is_counted: bool,
         age: Option<u64>,
-    ) -> VisitId {
+    ) -> CallId {
         self.last += 1;
         let number = self.last;
-        let slot = self.slab.claim(|| Visit::vacant(now));
+        let slot = self.slab.claim(|| Call::vacant(now));
         // Written in place. A field that is not named here is set before it is read, or `remove` left it as new.
-        let visit = &mut self.slab[slot];
-        visit.number = number;
-        visit.state = CallState::Idle;
-        visit.group = GroupId::CALLERS;
-        visit.key.age = age.unwrap_or(number);
-        visit.is_counted = is_counted;
-        visit.is_job = false;
-        visit.keeps_times = false;
-        VisitId { slot, number }
+        let call = &mut self.slab[slot];
+        call.number = number;
+        call.state = CallState::Idle;
+        call.group = GroupId::CALLERS;
+        call.key.age = age.unwrap_or(number);
+        call.is_counted = is_counted;
+        call.is_job = false;
+        call.keeps_times = false;
+        CallId { slot, number }
     }
 
     /// Frees the slot; the caller has taken its waker out, which must not be dropped under the lock.
@@ -274,20 +274,20 @@ impl Visits {
         self.slab.shrink_if_unused(KEPT_SLOTS_MAX);
     }
 
-    /// The slot of a visit that has not left.
+    /// The slot of a call that has not left.
     #[inline]
-    pub(super) fn find(&self, id: VisitId) -> Option<u32> {
-        let visit = self.slab.get(id.slot)?;
-        (visit.number == id.number).then_some(id.slot)
+    pub(super) fn find(&self, id: CallId) -> Option<u32> {
+        let call = self.slab.get(id.slot)?;
+        (call.number == id.number).then_some(id.slot)
     }
 
     pub(super) fn len(&self) -> usize {
         self.slab.len()
     }
 
-    /// Every visit there is, by slot. Costs a look at every slot.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Visit)> {
-        self.slab.iter().filter(|(_, visit)| visit.number != 0)
+    /// Every call there is, by slot. Costs a look at every slot.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Call)> {
+        self.slab.iter().filter(|(_, call)| call.number != 0)
     }
 
     #[cfg(test)]
@@ -296,18 +296,18 @@ impl Visits {
     }
 }
 
-impl std::ops::Index<u32> for Visits {
-    type Output = Visit;
+impl std::ops::Index<u32> for Calls {
+    type Output = Call;
 
     #[inline]
-    fn index(&self, slot: u32) -> &Visit {
+    fn index(&self, slot: u32) -> &Call {
         &self.slab[slot]
     }
 }
 
-impl std::ops::IndexMut<u32> for Visits {
+impl std::ops::IndexMut<u32> for Calls {
     #[inline]
-    fn index_mut(&mut self, slot: u32) -> &mut Visit {
+    fn index_mut(&mut self, slot: u32) -> &mut Call {
         &mut self.slab[slot]
     }
 }

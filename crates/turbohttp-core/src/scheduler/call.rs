@@ -1,11 +1,11 @@
-//! One request in the scheduler, from entering to leaving: its states, and how it ends.
+//! A call: one request in the scheduler, from entering to leaving: its states, and how it ends.
 
 use std::time::Duration;
 
 use super::priority::Priority;
 
-/// What a visit is doing. Every transition happens under the scheduler's lock. Only `Taken` holds a permit that its
-/// owner releases; the permit of `Granted` is still the scheduler's, which may grant it to another visit.
+/// What a call is doing. Every transition happens under the scheduler's lock. Only `Taken` holds a permit that its
+/// owner releases; the permit of `Granted` is still the scheduler's, which may grant it to another call.
 ///
 /// ```text
 ///          admit                grant             turn
@@ -33,7 +33,7 @@ pub enum State {
     Refused(Refusal),
 }
 
-/// Why a visit is not admitted.
+/// Why a call is not admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -43,7 +43,7 @@ pub enum Refusal {
     Full {
         /// Which line.
         bound: Bound,
-        /// How many visits may wait in it.
+        /// How many calls may wait in it.
         limit: usize,
     },
     /// Its deadline passed while it waited.
@@ -64,7 +64,7 @@ pub enum Bound {
     Group(Priority),
 }
 
-/// How a visit ended.
+/// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "what ends, ends in one of these")]
 pub enum Outcome {
@@ -80,7 +80,7 @@ pub enum Outcome {
     Aborted,
 }
 
-/// How long a visit waited, by what kept it waiting. The three add up to the whole wait.
+/// How long a call waited, by what kept it waiting. The three add up to the whole wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Waited {
@@ -88,7 +88,7 @@ pub struct Waited {
     pub paused: Duration,
     /// While its lane had no permit free.
     pub lane: Duration,
-    /// While no permit was free in total, no worker was idle, or other visits were before it.
+    /// While no permit was free in total, no worker was idle, or other calls were before it.
     pub total: Duration,
 }
 
