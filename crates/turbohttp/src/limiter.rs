@@ -9,7 +9,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use turbohttp_core::scheduler::{
-    Ask, LaneKey, LooseId, Outcome, PinnedLane, Priority, Refusal, Scheduler, SchedulerAudit,
+    Ask, LaneKey, Outcome, PermitId, PinnedLane, Priority, Refusal, Scheduler, SchedulerAudit,
     SchedulerStats,
 };
 
@@ -275,7 +275,7 @@ fn poll_line<'a>(
     counter: &'a impl Counter,
     wait: &mut Option<Wait<&'a AdmissionControl>>,
     cx: &TaskContext<'_>,
-) -> Poll<Result<LooseId>> {
+) -> Poll<Result<PermitId>> {
     if let Some(wait) = wait {
         return wait.poll(cx);
     }
@@ -434,7 +434,7 @@ impl<'a> Acquire<'a> {
     }
 
     /// Takes a permit or a place in line.
-    fn ask(&mut self, cx: &TaskContext<'_>) -> Result<Option<LooseId>> {
+    fn ask(&mut self, cx: &TaskContext<'_>) -> Result<Option<PermitId>> {
         let (control, lane) = (self.control, self.key);
         // Where others wait, a free permit is not to be expected.
         if !control.seems_crowded()

@@ -177,7 +177,7 @@ impl Scheduler {
                 for group in self.workers.ids() {
                     self.workers[group].gate.cut();
                 }
-                for _ in 0..std::mem::take(&mut self.loose) {
+                for _ in 0..std::mem::take(&mut self.permits) {
                     effects.closed |= self.gate.depart(Outcome::Aborted, now);
                 }
             }

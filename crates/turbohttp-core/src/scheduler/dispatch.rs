@@ -92,7 +92,7 @@ impl Scheduler {
 
     /// Releases a permit of this lane; it goes to the call that is next.
     #[inline]
-    pub(super) fn release_permit(&mut self, lane: u32, now: Moment, effects: &mut Effects) {
+    pub(super) fn release_in_lane(&mut self, lane: u32, now: Moment, effects: &mut Effects) {
         self.capacity.release();
         self.queues.lanes[lane].capacity.release();
         if self.queues.lanes[lane].waiting > 0 {
@@ -117,7 +117,7 @@ impl Scheduler {
         effects.discard(call.waker.take());
         match state {
             // The branch that nearly every call takes.
-            CallState::Taken => self.release_permit(lane, now, effects),
+            CallState::Taken => self.release_in_lane(lane, now, effects),
             CallState::Idle | CallState::Refused(_) => {}
             CallState::Parked => {
                 self.queues.lanes[lane].parked -= 1;
@@ -135,7 +135,7 @@ impl Scheduler {
             CallState::Granted => {
                 self.stats.passed_on += 1;
                 self.take_back_grant(slot);
-                self.release_permit(lane, now, effects);
+                self.release_in_lane(lane, now, effects);
             }
         }
     }

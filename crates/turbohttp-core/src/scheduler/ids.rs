@@ -9,10 +9,10 @@ pub struct CallId {
 }
 
 /// A permit that is out without a call. Its holder releases it once, with
-/// [`put_back`](super::Scheduler::put_back); it is neither `Clone` nor `Copy`.
+/// [`release_permit`](super::Scheduler::release_permit); it is neither `Clone` nor `Copy`.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a permit that is not released is lost"]
-pub struct LooseId {
+pub struct PermitId {
     /// The slot of its lane, which is kept while one of its permits is out.
     pub(super) lane: u32,
 }

@@ -76,7 +76,7 @@ impl Scheduler {
         let mut audit = SchedulerAudit {
             present: self.gate.present,
             // Permits without a call count too. After a cut they do not, but are still out in `running`.
-            calls: self.calls.len() + usize::try_from(self.loose).unwrap_or(usize::MAX),
+            calls: self.calls.len() + usize::try_from(self.permits).unwrap_or(usize::MAX),
             running: self.capacity.running(),
             total: self.capacity.limit(),
             deadlines: self.timers.deadlines(),

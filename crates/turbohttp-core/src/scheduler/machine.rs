@@ -61,7 +61,7 @@ pub struct Scheduler {
     pub(super) workers: Workers,
     /// Permits that are out without a call. Invariant: each is one of `present` of the gate. 0 after a cut, which counts
     /// them as gone although their holders still release them.
-    pub(super) loose: u64,
+    pub(super) permits: u64,
     pub(super) stats: SchedulerStats,
 }
 
@@ -81,7 +81,7 @@ impl Scheduler {
             gate: Gate::new(),
             calls: Calls::default(),
             workers: Workers::new(),
-            loose: 0,
+            permits: 0,
             stats: SchedulerStats::default(),
         })
     }
@@ -192,7 +192,7 @@ impl Scheduler {
                 attempt.priority = priority;
                 return Ok((id, State::Taken));
             }
-            self.release_permit(lane, self.timers.moment(now), effects);
+            self.release_in_lane(lane, self.timers.moment(now), effects);
         }
         match self.admit(id, ask, now, effects) {
             Ok(state) => Ok((id, state)),
@@ -469,7 +469,7 @@ impl Scheduler {
             self.queues.lanes[lane].parked += 1;
             // Its deadline holds again, as it waits again.
             self.timers.watch_deadline(slot, &mut self.calls, effects);
-            self.release_permit(lane, now, effects);
+            self.release_in_lane(lane, now, effects);
         }
     }
 

@@ -63,12 +63,12 @@ pub use adjust::AdjustError;
 pub use call::{Bound, Outcome, Refusal, State, Waited};
 pub use effects::Effects;
 pub use gate::{CloseMode, Counts, Report, Stage};
-pub use ids::{CallId, GroupId, LooseId};
+pub use ids::{CallId, GroupId, PermitId};
 pub use inspect::{LaneAudit, SchedulerAudit};
 pub use jobs::{GroupLoad, Picked};
 pub use lanes::{LaneKey, PinnedLane, TooManyLanes};
 pub use machine::{Ask, Scheduler, Turn};
-pub use permits::Asked;
+pub use permits::PermitRequest;
 pub use priority::{Priority, UnknownPriority};
 pub use rules::{
     GRANT_MS, GROUPS_MAX, InvalidRule, OVERRIDES_MAX, PAUSED_LANES_MAX, PERMITS_MAX,

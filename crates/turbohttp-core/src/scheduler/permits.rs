@@ -10,7 +10,7 @@ use super::call::{Outcome, Refusal};
 use super::calls::CallState;
 use super::effects::Effects;
 use super::gate::Stage;
-use super::ids::{CallId, GroupId, LooseId};
+use super::ids::{CallId, GroupId, PermitId};
 use super::lanes::{LaneKey, PinnedLane, TooManyLanes};
 use super::machine::{Ask, Scheduler};
 use super::priority::Priority;
@@ -21,10 +21,10 @@ use super::priority::Priority;
     clippy::exhaustive_enums,
     reason = "there is a permit or there is none"
 )]
-pub enum Asked {
+pub enum PermitRequest {
     /// The permit.
-    Taken(LooseId),
-    /// A place in line, to be taken up with [`Scheduler::take_up`].
+    Taken(PermitId),
+    /// A place in line, to be taken up with [`Scheduler::claim_permit`].
     Queued(CallId),
 }
 
@@ -43,19 +43,19 @@ impl Scheduler {
         self.queues.lanes.unpin(lane);
     }
 
-    /// Takes a permit if one is free, without a call; [`put_back`](Self::put_back) releases it. `None` if the caller
+    /// Takes a permit if one is free, without a call; [`release_permit`](Self::release_permit) releases it. `None` if the caller
     /// would have to wait.
     ///
     /// # Errors
     ///
     /// [`Refusal::Closed`] once a close has begun.
     #[inline]
-    pub fn take_loose(
+    pub fn try_take_permit(
         &mut self,
         lane: LaneKey<'_>,
         priority: Priority,
         now: Instant,
-    ) -> Result<Option<LooseId>, Refusal> {
+    ) -> Result<Option<PermitId>, Refusal> {
         if self.gate.stage != Stage::Open {
             return Err(Refusal::Closed);
         }
@@ -69,11 +69,11 @@ impl Scheduler {
 
     /// Takes a permit that is free, and counts it as inside.
     #[inline]
-    fn take_alone(&mut self, lane: u32, now: Instant) -> LooseId {
+    fn take_alone(&mut self, lane: u32, now: Instant) -> PermitId {
         self.take_permit(lane, now);
         self.gate.present += 1;
-        self.loose += 1;
-        LooseId { lane }
+        self.permits += 1;
+        PermitId { lane }
     }
 
     /// Asks for a permit without a call, now or in its turn. How long it waits is not measured.
@@ -82,13 +82,13 @@ impl Scheduler {
     ///
     /// The [`Refusal`]; nothing has entered then.
     #[inline]
-    pub fn ask_loose(
+    pub fn request_permit(
         &mut self,
         ask: Ask<'_>,
         waker: Waker,
         now: Instant,
         effects: &mut Effects,
-    ) -> Result<Asked, Refusal> {
+    ) -> Result<PermitRequest, Refusal> {
         if self.gate.stage != Stage::Open {
             effects.discard(Some(waker));
             return Err(Refusal::Closed);
@@ -96,7 +96,7 @@ impl Scheduler {
         let lane = self.queues.lanes.find_or_make(ask.lane);
         if self.may_start(lane, ask.priority) {
             effects.discard(Some(waker));
-            return Ok(Asked::Taken(self.take_alone(lane, now)));
+            return Ok(PermitRequest::Taken(self.take_alone(lane, now)));
         }
         if let Err(refusal) = self.queues.check_room(lane) {
             self.queues.lanes.rest(lane);
@@ -111,14 +111,14 @@ impl Scheduler {
         };
         self.calls[id.slot].waker = Some(waker);
         self.line_up(id.slot, lane, ask, self.timers.moment(now), effects);
-        Ok(Asked::Queued(id))
+        Ok(PermitRequest::Queued(id))
     }
 
     /// Takes up the grant of a place in line: the call leaves, the permit stays with the caller. Does the same as
-    /// [`turn`](Self::turn) followed by [`loosen`](Self::loosen), but leaves no [`Effects`]. `None`, and nothing has
+    /// [`turn`](Self::turn) followed by [`detach_permit`](Self::detach_permit), but leaves no [`Effects`]. `None`, and nothing has
     /// changed, if there is no grant; `turn` tells why.
     #[inline]
-    pub fn take_up(&mut self, id: CallId) -> Option<LooseId> {
+    pub fn claim_permit(&mut self, id: CallId) -> Option<PermitId> {
         let slot = self.calls.find(id)?;
         let call = &self.calls[slot];
         let is_granted = call.state == CallState::Granted && call.group == GroupId::CALLERS;
@@ -129,13 +129,13 @@ impl Scheduler {
         let lane = call.lane;
         self.timers.forget_grant(slot, &mut self.calls);
         self.calls.remove(slot);
-        self.loose += 1;
-        Some(LooseId { lane })
+        self.permits += 1;
+        Some(PermitId { lane })
     }
 
     /// Removes a call that holds a permit, and leaves the permit with the caller. `None`, and nothing has changed, if it
     /// holds none, is a job, or is not counted itself.
-    pub fn loosen(&mut self, id: CallId, effects: &mut Effects) -> Option<LooseId> {
+    pub fn detach_permit(&mut self, id: CallId, effects: &mut Effects) -> Option<PermitId> {
         let slot = self.calls.find(id)?;
         let call = &mut self.calls[slot];
         if call.state != CallState::Taken || !call.is_counted || call.is_job {
@@ -144,8 +144,8 @@ impl Scheduler {
         effects.discard(call.waker.take());
         let lane = call.lane;
         self.calls.remove(slot);
-        self.loose += 1;
-        Some(LooseId { lane })
+        self.permits += 1;
+        Some(PermitId { lane })
     }
 
     /// Releases a permit if nothing follows from that: no call waits, and the scheduler is not closing. Leaves no
@@ -153,16 +153,20 @@ impl Scheduler {
     ///
     /// # Errors
     ///
-    /// The permit, if something would follow; the caller calls [`put_back`](Self::put_back) then.
+    /// The permit, if something would follow; the caller calls [`release_permit`](Self::release_permit) then.
     #[inline]
-    pub fn put_back_quietly(&mut self, permit: LooseId, outcome: Outcome) -> Result<(), LooseId> {
+    pub fn try_release_permit(
+        &mut self,
+        permit: PermitId,
+        outcome: Outcome,
+    ) -> Result<(), PermitId> {
         if self.is_crowded() || self.gate.stage != Stage::Open {
             return Err(permit);
         }
         self.capacity.release();
         self.queues.lanes[permit.lane].capacity.release();
         self.queues.lanes.rest(permit.lane);
-        self.loose -= 1;
+        self.permits -= 1;
         self.gate.present -= 1;
         self.gate.counts.count(outcome);
         Ok(())
@@ -170,18 +174,18 @@ impl Scheduler {
 
     /// Releases a permit without a call; it goes to the call that is next.
     #[inline]
-    pub fn put_back(
+    pub fn release_permit(
         &mut self,
-        permit: LooseId,
+        permit: PermitId,
         outcome: Outcome,
         now: Instant,
         effects: &mut Effects,
     ) {
         let now = self.timers.moment(now);
-        self.release_permit(permit.lane, now, effects);
+        self.release_in_lane(permit.lane, now, effects);
         // A cut has counted all of them as gone.
-        if self.loose > 0 {
-            self.loose -= 1;
+        if self.permits > 0 {
+            self.permits -= 1;
             effects.closed |= self.gate.depart(outcome, now);
         }
     }

@@ -5,7 +5,7 @@ use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use turbohttp_core::scheduler::{
-    Ask, CallId, CloseMode, Effects, LaneKey, LooseId, Outcome, Priority, Refusal, Rules,
+    Ask, CallId, CloseMode, Effects, LaneKey, Outcome, PermitId, Priority, Refusal, Rules,
     Scheduler, Stage, State, Turn, Waited,
 };
 use turbohttp_core::scheduler::{GroupId, Reserve};
@@ -44,7 +44,7 @@ pub(crate) struct Driver {
     groups: Vec<GroupId>,
     guests: Vec<Guest>,
     /// Permits without a call.
-    loose: Vec<(usize, LooseId)>,
+    permits: Vec<(usize, PermitId)>,
     names: usize,
     log: Log,
     /// Whom the operation is about: it may be woken once too often.
@@ -86,7 +86,7 @@ impl Driver {
             model: Reference::new(plan, capacities),
             groups,
             guests: Vec::new(),
-            loose: Vec::new(),
+            permits: Vec::new(),
             names: 0,
             log: Log::default(),
             subject: None,
@@ -629,7 +629,7 @@ fn check_wait(waited: Waited, [paused, full, sum]: [Micros; 3]) {
 }
 
 mod compare;
-mod loose;
+mod permits;
 
 impl Driver {
     /// Nothing is out any more, and only lanes that are idle or paused are known.

@@ -163,7 +163,7 @@ impl Case {
                 let patience = word.patience();
                 return self.driver.enter_and_admit(lane, priority, patience);
             }
-            2 => return self.loose(word, lane, priority),
+            2 => return self.permits(word, lane, priority),
             3 => {
                 let first = self.some(&mut word);
                 self.driver.coverage.children += u64::from(first.is_some());
@@ -182,14 +182,14 @@ impl Case {
         }
     }
 
-    fn loose(&mut self, mut word: Word, lane: usize, priority: Priority) {
-        let loose = self.driver.loose();
-        if loose.is_empty() || (loose.len() < 4 && word.below(2) == 0) {
-            return self.driver.take_loose(lane, priority);
+    fn permits(&mut self, mut word: Word, lane: usize, priority: Priority) {
+        let permits = self.driver.permits();
+        if permits.is_empty() || (permits.len() < 4 && word.below(2) == 0) {
+            return self.driver.try_take_permit(lane, priority);
         }
-        let name = loose[word.size(loose.len())];
+        let name = permits[word.size(permits.len())];
         self.driver
-            .put_back(name, word.outcome(), word.below(2) == 0);
+            .release_permit(name, word.outcome(), word.below(2) == 0);
     }
 
     fn with_guest(&mut self, mut word: Word) {
@@ -225,7 +225,7 @@ impl Case {
         };
         match kind {
             0 => self.driver.release(name),
-            1 => self.driver.loosen(name),
+            1 => self.driver.detach_permit(name),
             _ => self.driver.leave(name, word.outcome()),
         }
     }
@@ -289,8 +289,8 @@ impl Case {
 
     /// Everybody goes, and nothing is left.
     fn end(&mut self) {
-        for name in self.driver.loose() {
-            self.driver.put_back(name, Outcome::Completed, false);
+        for name in self.driver.permits() {
+            self.driver.release_permit(name, Outcome::Completed, false);
         }
         for name in self.driver.names() {
             self.driver.leave(name, Outcome::Completed);

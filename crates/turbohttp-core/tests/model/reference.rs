@@ -301,7 +301,7 @@ impl Reference {
     }
 
     /// A permit without a call stands for itself, and needs no seat.
-    pub(crate) fn loosen(&mut self, name: usize) {
+    pub(crate) fn detach_permit(&mut self, name: usize) {
         let call = self.call(name);
         (call.has_waker, call.group) = (false, None);
         let seat = std::mem::replace(&mut call.seat, usize::MAX);

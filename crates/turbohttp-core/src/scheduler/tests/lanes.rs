@@ -253,9 +253,9 @@ fn a_place_in_line_without_a_call_has_no_deadline_of_a_former_one() {
         deadline: None,
     };
     let asked = bench.act(|scheduler, now, effects| {
-        scheduler.ask_loose(ask, Waker::noop().clone(), now, effects)
+        scheduler.request_permit(ask, Waker::noop().clone(), now, effects)
     });
-    let Ok(Asked::Queued(asleep)) = asked else {
+    let Ok(PermitRequest::Queued(asleep)) = asked else {
         panic!("the permit is out");
     };
     assert_eq!(asleep.slot, former.slot);
@@ -279,33 +279,33 @@ fn a_place_in_line_without_a_call_turns_into_a_permit() {
             deadline,
         };
         bench.act(|scheduler, now, effects| {
-            scheduler.ask_loose(ask, Waker::noop().clone(), now, effects)
+            scheduler.request_permit(ask, Waker::noop().clone(), now, effects)
         })
     };
-    let Ok(Asked::Taken(first)) = ask(&mut bench, None) else {
+    let Ok(PermitRequest::Taken(first)) = ask(&mut bench, None) else {
         panic!("nobody else is there");
     };
-    let Ok(Asked::Queued(second)) = ask(&mut bench, None) else {
+    let Ok(PermitRequest::Queued(second)) = ask(&mut bench, None) else {
         panic!("the permit is out");
     };
     let late = bench.now + MS;
-    let Ok(Asked::Queued(third)) = ask(&mut bench, Some(late)) else {
+    let Ok(PermitRequest::Queued(third)) = ask(&mut bench, Some(late)) else {
         panic!("the permit is out");
     };
-    assert_eq!(bench.scheduler.take_up(second), None);
+    assert_eq!(bench.scheduler.claim_permit(second), None);
     assert_eq!(bench.scheduler.waited(second, late), Waited::default());
     bench.act(|scheduler, now, effects| {
-        scheduler.put_back(first, Outcome::Completed, now, effects);
+        scheduler.release_permit(first, Outcome::Completed, now, effects);
     });
     assert_eq!(bench.state(second), Some(State::Granted));
-    let permit = bench.scheduler.take_up(second).unwrap();
+    let permit = bench.scheduler.claim_permit(second).unwrap();
     assert_eq!(bench.state(second), None);
     bench.now = late;
     bench.sweep();
     assert_eq!(bench.turn(third), Turn::Refused(Refusal::Expired));
     bench.leave(third);
     bench.act(|scheduler, now, effects| {
-        scheduler.put_back(permit, Outcome::Completed, now, effects);
+        scheduler.release_permit(permit, Outcome::Completed, now, effects);
     });
     assert!(bench.scheduler.audit().is_quiet());
 }

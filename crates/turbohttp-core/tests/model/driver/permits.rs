@@ -1,16 +1,16 @@
 //! Permits that are out without a call.
 
-use turbohttp_core::scheduler::{LaneKey, LooseId, Outcome, Priority, Refusal, Stage, State};
+use turbohttp_core::scheduler::{LaneKey, Outcome, PermitId, Priority, Refusal, Stage, State};
 
 use super::super::reference::Event;
 use super::{Driver, LANES};
 
 impl Driver {
-    pub(crate) fn loose(&self) -> Vec<usize> {
-        self.loose.iter().map(|(name, _)| *name).collect()
+    pub(crate) fn permits(&self) -> Vec<usize> {
+        self.permits.iter().map(|(name, _)| *name).collect()
     }
 
-    pub(crate) fn take_loose(&mut self, lane: usize, priority: Priority) {
+    pub(crate) fn try_take_permit(&mut self, lane: usize, priority: Priority) {
         let name = self.names;
         let expected = match self.model.gate.stage {
             Stage::Open => Ok(self.model.may_start(lane, priority)),
@@ -19,14 +19,14 @@ impl Driver {
         match expected {
             Ok(true) => {
                 self.model.insert(name, None, true);
-                self.model.loosen(name);
+                self.model.detach_permit(name);
                 self.model.take(name, lane, priority);
             }
             Ok(false) => self.model.rest(lane),
             Err(_) => {}
         }
         let result = self.act(|scheduler, now, _| {
-            scheduler.take_loose(LaneKey::new(LANES[lane]), priority, now)
+            scheduler.try_take_permit(LaneKey::new(LANES[lane]), priority, now)
         });
         assert_eq!(
             result.as_ref().map(Option::is_some),
@@ -39,30 +39,30 @@ impl Driver {
     }
 
     /// A call goes and leaves its permit with its owner.
-    pub(crate) fn loosen(&mut self, name: usize) {
+    pub(crate) fn detach_permit(&mut self, name: usize) {
         self.subject = Some(Event::Call(name));
         let call = self.model.call(name);
         let can = call.state == State::Taken && call.is_counted && !call.is_job;
         let id = self.guest(name).id;
         if can {
-            self.model.loosen(name);
+            self.model.detach_permit(name);
             self.guests.retain(|guest| guest.name != name);
         }
-        let permit = self.act(|scheduler, _, effects| scheduler.loosen(id, effects));
-        assert_eq!(permit.is_some(), can, "loosen");
+        let permit = self.act(|scheduler, _, effects| scheduler.detach_permit(id, effects));
+        assert_eq!(permit.is_some(), can, "detach_permit");
         if let Some(permit) = permit {
             self.keep(name, permit);
         }
     }
 
-    fn keep(&mut self, name: usize, permit: LooseId) {
-        self.loose.push((name, permit));
-        self.coverage.loose += 1;
+    fn keep(&mut self, name: usize, permit: PermitId) {
+        self.permits.push((name, permit));
+        self.coverage.permits += 1;
     }
 
-    pub(crate) fn put_back(&mut self, name: usize, outcome: Outcome, is_quiet: bool) {
-        let index = self.loose.iter().position(|(known, _)| *known == name);
-        let (_, permit) = self.loose.swap_remove(index.expect("it is loose"));
+    pub(crate) fn release_permit(&mut self, name: usize, outcome: Outcome, is_quiet: bool) {
+        let index = self.permits.iter().position(|(known, _)| *known == name);
+        let (_, permit) = self.permits.swap_remove(index.expect("it is permits"));
         let in_line = self
             .model
             .calls
@@ -70,8 +70,8 @@ impl Driver {
             .any(|call| call.state == State::Queued);
         let can = !in_line && self.model.gate.stage == Stage::Open;
         if is_quiet && !can {
-            let permit = self.act(|scheduler, _, _| scheduler.put_back_quietly(permit, outcome));
-            self.loose
+            let permit = self.act(|scheduler, _, _| scheduler.try_release_permit(permit, outcome));
+            self.permits
                 .push((name, permit.expect_err("something follows")));
             return;
         }
@@ -79,11 +79,11 @@ impl Driver {
         self.model.depart(name, outcome);
         self.model.remove(name);
         if is_quiet {
-            let done = self.act(|scheduler, _, _| scheduler.put_back_quietly(permit, outcome));
+            let done = self.act(|scheduler, _, _| scheduler.try_release_permit(permit, outcome));
             assert!(done.is_ok(), "nothing follows");
-            self.coverage.put_back_quietly += 1;
+            self.coverage.try_release_permit += 1;
             return;
         }
-        self.act(|scheduler, now, effects| scheduler.put_back(permit, outcome, now, effects));
+        self.act(|scheduler, now, effects| scheduler.release_permit(permit, outcome, now, effects));
     }
 }
