@@ -17,13 +17,13 @@ pub(super) enum Obstacle {
 
 /// The lines of one group in one lane.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct LaneQueues {
     pub(super) lines: [Line; Priority::COUNT],
     /// The place of this lane in the group's heap of ready lanes at each level; [`NONE`] where it is in none.
     pub(super) ready_at: [u32; Priority::COUNT],
 }
 
-impl Default for Desk {
+impl Default for LaneQueues {
     fn default() -> Self {
         Self {
             lines: Default::default(),
@@ -37,9 +37,9 @@ pub(super) struct Lane {
     pub(super) text: Box<str>,
     pub(super) hash: u64,
     pub(super) capacity: Capacity,
-    /// Invariant: the calls in all lines of `desks`.
+    /// Invariant: the calls in all lines of `groups`.
     pub(super) waiting: usize,
-    /// Invariant: the calls in the lines of the callers, who are the first of `desks`.
+    /// Invariant: the calls in the lines of the callers, who are the first of `groups`.
     pub(super) callers_waiting: usize,
     /// Calls that lost a grant here and may claim their place back. The lane is kept for them.
     pub(super) parked: usize,
@@ -49,8 +49,8 @@ pub(super) struct Lane {
     /// Its place in the heap of pauses. Invariant: other than [`NONE`] while `paused_until` is set.
     pub(super) pause_at: u32,
     /// One for each group that has had a job here, by the group's number.
-    pub(super) desks: Vec<Desk>,
-    /// Invariant: how many `ready_at` of `desks` are other than [`NONE`].
+    pub(super) groups: Vec<LaneQueues>,
+    /// Invariant: how many `ready_at` of `groups` are other than [`NONE`].
     pub(super) ready: usize,
     /// Neighbours in the list of lanes in the order in which they became idle.
     pub(super) older: u32,
@@ -84,7 +84,7 @@ impl Lane {
             pins: 0,
             paused_until: None,
             pause_at: NONE,
-            desks: vec![Desk::default()],
+            groups: vec![LaneQueues::default()],
             ready: 0,
             older: NONE,
             newer: NONE,
@@ -118,12 +118,12 @@ impl Lane {
 
     /// The lines of a group, made where it has its first job in this lane.
     #[inline]
-    pub(super) fn desk(&mut self, group: GroupId) -> &mut Desk {
+    pub(super) fn queues_of(&mut self, group: GroupId) -> &mut LaneQueues {
         let index = group.index();
-        if self.desks.len() <= index {
-            self.desks.resize_with(index + 1, Desk::default);
+        if self.groups.len() <= index {
+            self.groups.resize_with(index + 1, LaneQueues::default);
         }
-        &mut self.desks[index]
+        &mut self.groups[index]
     }
 
     /// Looks anew what stands in the way of the calls here, and files the time up to now under what stood there

@@ -269,7 +269,7 @@ impl Lanes {
             entry.remove();
         }
         self.slab[slot].text = Box::default();
-        self.slab[slot].desks = Vec::new();
+        self.slab[slot].groups = Vec::new();
         self.slab.release(slot);
         self.evicted += 1;
     }

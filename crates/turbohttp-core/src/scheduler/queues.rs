@@ -162,7 +162,7 @@ impl WaitQueues {
             }
             group => self.groups[group.index()].waiting[priority.index()] += 1,
         }
-        lane.desk(group).lines[level].insert(slot, calls);
+        lane.queues_of(group).lines[level].insert(slot, calls);
     }
 
     /// Takes a call out of its line. The caller sets its state, and [refreshes](Self::refresh) the lane.
@@ -184,7 +184,7 @@ impl WaitQueues {
             }
             group => self.groups[group.index()].waiting[priority.index()] -= 1,
         }
-        lane.desk(group).lines[level].remove(slot, calls);
+        lane.queues_of(group).lines[level].remove(slot, calls);
     }
 
     /// Restores the invariant of the heaps of ready lanes for one lane. Called after every change of the first in one of
@@ -206,12 +206,12 @@ impl WaitQueues {
             ready,
             ..
         } = self;
-        for group in 0..lanes[lane].desks.len() {
+        for group in 0..lanes[lane].groups.len() {
             for level in 0..Priority::COUNT {
                 let here = &lanes[lane];
-                let desk = &here.desks[group];
-                let place = desk.ready_at[level];
-                let first = desk.lines[level].first(calls);
+                let queues = &here.groups[group];
+                let place = queues.ready_at[level];
+                let first = queues.lines[level].first(calls);
                 let wanted = first.filter(|_| here.is_open(level));
                 let heap = &mut groups[group].ready[level];
                 let key = match (wanted, place) {
@@ -219,14 +219,14 @@ impl WaitQueues {
                     (Some((key, _)), place) if place != NONE && heap.key(place) == key => continue,
                     (wanted, _) => wanted.map(|(key, _)| key),
                 };
-                let mut moved = |id: u32, place| lanes[id].desks[group].ready_at[level] = place;
+                let mut moved = |id: u32, place| lanes[id].groups[group].ready_at[level] = place;
                 if place != NONE {
                     heap.remove(place, &mut moved);
                     moved(lane, NONE);
                     lanes[lane].ready -= 1;
                     *ready -= 1;
                 }
-                let mut moved = |id: u32, place| lanes[id].desks[group].ready_at[level] = place;
+                let mut moved = |id: u32, place| lanes[id].groups[group].ready_at[level] = place;
                 if let Some(key) = key {
                     heap.push(key, lane, &mut moved);
                     lanes[lane].ready += 1;
@@ -251,7 +251,7 @@ impl WaitQueues {
             }
         }
         let (_, group, lane) = best?;
-        let line = &self.lanes[lane].desks[group.index()].lines[level];
+        let line = &self.lanes[lane].groups[group.index()].lines[level];
         let Some((_, slot)) = line.first(calls) else {
             unreachable!("a lane is in a heap only while its line is not empty");
         };
@@ -264,11 +264,11 @@ impl WaitQueues {
     #[inline]
     pub(super) fn next_in_full_lane(&self, lane: u32, calls: &Calls) -> Option<(usize, u32)> {
         let here = &self.lanes[lane];
-        let is_plain = self.ready == 0 && here.desks.len() == 1 && here.capacity.has_one_left();
+        let is_plain = self.ready == 0 && here.groups.len() == 1 && here.capacity.has_one_left();
         if !is_plain || here.paused_until.is_some() {
             return None;
         }
-        let mut lines = here.desks[0].lines.iter().enumerate();
+        let mut lines = here.groups[0].lines.iter().enumerate();
         let (level, slot) = lines.find_map(|(level, line)| Some((level, line.first(calls)?.1)))?;
         here.is_open(level).then_some((level, slot))
     }

@@ -60,7 +60,7 @@ pub trait Execute: Send + Sync + 'static {
         Priority::default()
     }
 
-    /// PermitRequest once for each worker before any of them is started.
+    /// Asked once for each worker before any of them is started.
     ///
     /// # Errors
     ///
