@@ -114,7 +114,7 @@ impl Scheduler {
         let (until, now) = (self.timers.moment(until), self.timers.moment(now));
         let lanes = &mut self.queues.lanes;
         let slot = lanes.find_or_make(lane);
-        lanes.wake(slot);
+        lanes.mark_busy(slot);
         self.timers.end_pause(slot, lanes);
         self.timers.begin_pause(slot, until, lanes, effects);
         self.refresh(slot, now);
@@ -131,7 +131,7 @@ impl Scheduler {
         let now = self.timers.moment(now);
         self.refresh(slot, now);
         self.start_ready(now, effects);
-        self.queues.lanes.rest(slot);
+        self.queues.lanes.mark_idle_if_unused(slot);
         was_paused
     }
 }

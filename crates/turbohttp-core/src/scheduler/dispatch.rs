@@ -27,7 +27,7 @@ impl Scheduler {
     /// Takes a permit for which [`may_start`](Self::may_start) holds.
     #[inline]
     pub(super) fn take_permit(&mut self, lane: u32, now: Instant) {
-        self.queues.lanes.wake(lane);
+        self.queues.lanes.mark_busy(lane);
         let here = &mut self.queues.lanes[lane];
         here.capacity.take();
         // Calls wait here although this one may start: jobs without a worker, or levels before a reserve. The lane may
@@ -106,7 +106,7 @@ impl Scheduler {
             self.refresh(lane, now);
         }
         self.start_ready(now, effects);
-        self.queues.lanes.rest(lane);
+        self.queues.lanes.mark_idle_if_unused(lane);
     }
 
     /// Releases whatever a call holds: its permit, its grant, or its place in line. It is idle afterwards.
@@ -122,13 +122,13 @@ impl Scheduler {
             CallState::Parked => {
                 self.queues.lanes[lane].parked -= 1;
                 self.timers.forget_deadline(slot, &mut self.calls);
-                self.queues.lanes.rest(lane);
+                self.queues.lanes.mark_idle_if_unused(lane);
             }
             CallState::Queued => {
                 self.queues.remove(slot, &mut self.calls);
                 self.timers.forget_deadline(slot, &mut self.calls);
                 self.refresh(lane, now);
-                self.queues.lanes.rest(lane);
+                self.queues.lanes.mark_idle_if_unused(lane);
                 // It may have stood before another call that may start at once.
                 self.start_ready(now, effects);
             }

@@ -144,8 +144,8 @@ impl Lanes {
         self.table.find(key.hash, is_it).copied()
     }
 
-    /// The lane of this key, made if there is none. The caller calls [`wake`](Self::wake) where it uses the lane, and
-    /// [`rest`](Self::rest) where it does not: a lane that is in neither state would never be forgotten.
+    /// The lane of this key, made if there is none. The caller calls [`mark_busy`](Self::mark_busy) where it uses the lane, and
+    /// [`mark_idle_if_unused`](Self::mark_idle_if_unused) where it does not: a lane that is in neither state would never be forgotten.
     #[inline]
     pub(super) fn find_or_make(&mut self, key: LaneKey<'_>) -> u32 {
         match self.find(key) {
@@ -169,7 +169,7 @@ impl Lanes {
     /// Notes that the lane is in use. It stays in the list of idle lanes, which skips it: a lane that is busy and idle by
     /// turns is not moved each time.
     #[inline]
-    pub(super) fn wake(&mut self, slot: u32) {
+    pub(super) fn mark_busy(&mut self, slot: u32) {
         let lane = &mut self.slab[slot];
         if lane.is_idle {
             lane.is_idle = false;
@@ -180,7 +180,7 @@ impl Lanes {
     /// Notes that the lane is idle, if it is unused, and forgets the lane that has been idle longest if there are too
     /// many.
     #[inline]
-    pub(super) fn rest(&mut self, slot: u32) {
+    pub(super) fn mark_idle_if_unused(&mut self, slot: u32) {
         let lane = &mut self.slab[slot];
         if lane.is_idle || !lane.is_unused() {
             return;
@@ -206,7 +206,7 @@ impl Lanes {
             });
         }
         let slot = self.find_or_make(key);
-        self.wake(slot);
+        self.mark_busy(slot);
         self[slot].pins += 1;
         self.pinned += usize::from(is_first);
         Ok(PinnedLane {
@@ -219,7 +219,7 @@ impl Lanes {
     pub(super) fn unpin(&mut self, lane: &PinnedLane) {
         self[lane.slot].pins -= 1;
         self.pinned -= usize::from(self[lane.slot].pins == 0);
-        self.rest(lane.slot);
+        self.mark_idle_if_unused(lane.slot);
     }
 
     fn move_to_end(&mut self, slot: u32) {
@@ -263,7 +263,7 @@ impl Lanes {
 
     fn forget(&mut self, slot: u32) {
         self.unlink(slot);
-        self.wake(slot);
+        self.mark_busy(slot);
         let hash = self[slot].hash;
         if let Ok(entry) = self.table.find_entry(hash, |found| *found == slot) {
             entry.remove();

@@ -123,7 +123,7 @@ impl Scheduler {
             return Ok(State::Taken);
         }
         if let Err(refusal) = self.queues.check_room(lane) {
-            self.queues.lanes.rest(lane);
+            self.queues.lanes.mark_idle_if_unused(lane);
             return Err(refusal);
         }
         self.line_up(slot, lane, ask, self.timers.moment(now), effects);
@@ -150,7 +150,7 @@ impl Scheduler {
         let lane = self.queues.lanes.find_or_make(ask.lane);
         let starts = self.may_start(lane, ask.priority);
         if !starts && let Err(refusal) = self.queues.check_room(lane) {
-            self.queues.lanes.rest(lane);
+            self.queues.lanes.mark_idle_if_unused(lane);
             effects.discard(waker);
             return Err(refusal);
         }
@@ -422,7 +422,7 @@ impl Scheduler {
         now: Moment,
         effects: &mut Effects,
     ) {
-        self.queues.lanes.wake(lane);
+        self.queues.lanes.mark_busy(lane);
         self.calls[slot].priority = ask.priority;
         self.queues.insert(slot, lane, &mut self.calls);
         if self.calls[slot].keeps_times {
@@ -451,7 +451,7 @@ impl Scheduler {
     fn end_pauses(&mut self, now: Moment, effects: &mut Effects) {
         while let Some(lane) = self.timers.take_ended_pause(now, &mut self.queues.lanes) {
             self.refresh(lane, now);
-            self.queues.lanes.rest(lane);
+            self.queues.lanes.mark_idle_if_unused(lane);
         }
         // After all of them, as the most urgent call may wait in the lane whose pause ended last.
         self.start_ready(now, effects);

@@ -61,7 +61,7 @@ impl Scheduler {
         }
         let lane = self.queues.lanes.find_or_make(lane);
         if !self.may_start(lane, priority) {
-            self.queues.lanes.rest(lane);
+            self.queues.lanes.mark_idle_if_unused(lane);
             return Ok(None);
         }
         Ok(Some(self.take_alone(lane, now)))
@@ -99,7 +99,7 @@ impl Scheduler {
             return Ok(PermitRequest::Taken(self.take_alone(lane, now)));
         }
         if let Err(refusal) = self.queues.check_room(lane) {
-            self.queues.lanes.rest(lane);
+            self.queues.lanes.mark_idle_if_unused(lane);
             effects.discard(Some(waker));
             return Err(refusal);
         }
@@ -165,7 +165,7 @@ impl Scheduler {
         }
         self.capacity.release();
         self.queues.lanes[permit.lane].capacity.release();
-        self.queues.lanes.rest(permit.lane);
+        self.queues.lanes.mark_idle_if_unused(permit.lane);
         self.permits -= 1;
         self.gate.present -= 1;
         self.gate.counts.count(outcome);

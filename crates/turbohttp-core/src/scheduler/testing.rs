@@ -30,7 +30,7 @@ impl Scheduler {
         };
         let lane = self.queues.lanes.find_or_make(ask.lane);
         if !self.may_start(lane, ask.priority) {
-            self.queues.lanes.rest(lane);
+            self.queues.lanes.mark_idle_if_unused(lane);
             return Err(Refusal::Busy);
         }
         self.take(slot, lane, ask.priority, now);

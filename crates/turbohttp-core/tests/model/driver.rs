@@ -405,7 +405,7 @@ impl Driver {
         if was_paused {
             self.model.pauses.retain(|(paused, _)| *paused != lane);
             self.model.start_all();
-            self.model.rest(lane);
+            self.model.mark_idle_if_unused(lane);
         }
         let result = self.act(|scheduler, now, effects| {
             scheduler.resume(LaneKey::new(LANES[lane]), now, effects)

@@ -216,7 +216,7 @@ impl Reference {
         let over = self.pauses.iter().filter(|(_, until)| *until <= now);
         for (lane, _) in over.copied().collect::<Vec<_>>() {
             self.pauses.retain(|(paused, _)| *paused != lane);
-            self.rest(lane);
+            self.mark_idle_if_unused(lane);
         }
         self.start_all();
         self.pass_on_stale();
@@ -257,7 +257,7 @@ impl Reference {
             self.call(name).state = State::Parked;
             let lane = self.call(name).lane;
             self.start_all();
-            self.rest(lane);
+            self.mark_idle_if_unused(lane);
         }
     }
 

@@ -250,7 +250,7 @@ impl Reference {
     }
 
     /// Files a lane as idle if nothing happens there; the one idle longest goes if there are too many.
-    pub(crate) fn rest(&mut self, lane: usize) {
+    pub(crate) fn mark_idle_if_unused(&mut self, lane: usize) {
         if self.is_used(lane) || self.idle.contains(&lane) {
             return;
         }
@@ -380,7 +380,7 @@ impl Reference {
         ];
         for (bound, count, limit) in limits {
             if count >= limit {
-                self.rest(lane);
+                self.mark_idle_if_unused(lane);
                 return Err(Refusal::Full { bound, limit });
             }
         }
@@ -401,7 +401,7 @@ impl Reference {
             self.take(name, lane, priority);
             return Ok(());
         }
-        self.rest(lane);
+        self.mark_idle_if_unused(lane);
         Err(Refusal::Busy)
     }
 
@@ -420,7 +420,7 @@ impl Reference {
         }
         if !matches!(state, State::Idle | State::Refused(_)) {
             self.start_all();
-            self.rest(lane);
+            self.mark_idle_if_unused(lane);
         }
     }
 

@@ -22,7 +22,7 @@ impl Driver {
                 self.model.detach_permit(name);
                 self.model.take(name, lane, priority);
             }
-            Ok(false) => self.model.rest(lane),
+            Ok(false) => self.model.mark_idle_if_unused(lane),
             Err(_) => {}
         }
         let result = self.act(|scheduler, now, _| {
