@@ -166,7 +166,7 @@ fn churn(limit: usize, calls: u64) -> u64 {
     );
     assert_eq!(count(&tally.taken) + line + grant, calls);
     let audit = stage.shared.look(|scheduler| scheduler.audit());
-    assert!(audit.is_quiet(), "{audit:?}");
+    assert!(audit.is_idle(), "{audit:?}");
     let stats = stage.shared.look(|scheduler| scheduler.stats());
     assert_eq!(stats.ended.completed, count(&tally.taken));
     assert_eq!(stats.ended.sum(), calls);

@@ -296,7 +296,7 @@ impl Hall {
             "the group's end and the end: {ends}"
         );
         let audit = self.shared.look(|scheduler| scheduler.audit());
-        assert!(audit.is_quiet(), "{audit:?}");
+        assert!(audit.is_idle(), "{audit:?}");
         assert!(audit.busy.is_empty(), "{audit:?}");
     }
 }

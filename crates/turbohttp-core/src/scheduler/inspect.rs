@@ -6,7 +6,7 @@ use super::stats::SchedulerStats;
 
 /// What is out and what waits in a scheduler, at one moment.
 ///
-/// A test that has dropped everything asserts [`is_quiet`](Self::is_quiet).
+/// A test that has dropped everything asserts [`is_idle`](Self::is_idle).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SchedulerAudit {
@@ -58,7 +58,7 @@ pub struct LaneAudit {
 impl SchedulerAudit {
     /// Whether nothing is out and nothing waits: no permit, no call, no request inside. Pauses and known lanes may
     /// be there.
-    pub fn is_quiet(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.present == 0
             && self.calls == 0
             && self.running == 0
@@ -94,7 +94,7 @@ impl Scheduler {
                 CallState::Idle | CallState::Taken | CallState::Refused(_) => {}
             }
         }
-        let busy = lanes.iter().filter(|lane| !lane.is_quiet());
+        let busy = lanes.iter().filter(|lane| !lane.is_vacant());
         audit.busy = busy
             .map(|lane| LaneAudit {
                 lane: lane.text.to_string(),

@@ -105,7 +105,7 @@ impl Lane {
 
     /// Whether nothing runs, waits, is parked or paused here.
     #[inline]
-    pub(super) fn is_quiet(&self) -> bool {
+    pub(super) fn is_vacant(&self) -> bool {
         let is_free = self.capacity.running() == 0 && self.waiting == 0;
         is_free && self.parked == 0 && self.paused_until.is_none()
     }
@@ -113,7 +113,7 @@ impl Lane {
     /// Whether the lane may be forgotten: it is idle and not pinned.
     #[inline]
     pub(super) fn is_unused(&self) -> bool {
-        self.pins == 0 && self.is_quiet()
+        self.pins == 0 && self.is_vacant()
     }
 
     /// The lines of a group, made where it has its first job in this lane.

@@ -142,7 +142,7 @@ fn a_full_lane_holds_up_itself_only() {
     assert!(matches!(bench.turn(second), Turn::Taken(_)));
     bench.leave(second);
     bench.leave(other);
-    assert!(bench.scheduler.audit().is_quiet());
+    assert!(bench.scheduler.audit().is_idle());
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn closing_refuses_what_waits_and_reports_all() {
     );
     bench.leave(running);
     bench.leave(waiting);
-    assert!(bench.scheduler.audit().is_quiet());
+    assert!(bench.scheduler.audit().is_idle());
 }
 
 #[test]

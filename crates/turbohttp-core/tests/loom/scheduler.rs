@@ -111,7 +111,7 @@ impl Hall {
     /// Nothing is out, and all permits can be had.
     fn assert_whole(&self, limit: usize) {
         let audit = self.audit();
-        assert!(audit.is_quiet(), "{audit:?}");
+        assert!(audit.is_idle(), "{audit:?}");
         assert_eq!(audit.total, limit);
         if self.shared.stage() == Stage::Open {
             let calls: Vec<_> = (0..=limit)

@@ -635,7 +635,7 @@ impl Driver {
     /// Nothing is out any more, and only lanes that are idle or paused are known.
     pub(crate) fn assert_quiet(&mut self) {
         let audit = self.scheduler.audit();
-        assert!(audit.is_quiet(), "{audit:?}");
+        assert!(audit.is_idle(), "{audit:?}");
         assert_eq!(audit.lanes, audit.idle_lanes + audit.paused);
     }
 }

@@ -271,11 +271,8 @@ pub struct Audit {
 
 impl Audit {
     /// Whether nothing is out.
-    pub fn is_quiet(&self) -> bool {
-        self.admission.is_quiet()
-            && self.contexts == 0
-            && self.connections == 0
-            && self.buffers == 0
+    pub fn is_idle(&self) -> bool {
+        self.admission.is_idle() && self.contexts == 0 && self.connections == 0 && self.buffers == 0
     }
 }
 

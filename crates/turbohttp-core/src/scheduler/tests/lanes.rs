@@ -193,7 +193,7 @@ fn a_place_that_is_kept_keeps_its_lane() {
     for id in [asleep, next, busy] {
         bench.leave(id);
     }
-    assert!(bench.scheduler.audit().is_quiet());
+    assert!(bench.scheduler.audit().is_idle());
     assert_eq!(bench.scheduler.audit().lanes, 1);
 }
 
@@ -307,5 +307,5 @@ fn a_place_in_line_without_a_call_turns_into_a_permit() {
     bench.act(|scheduler, now, effects| {
         scheduler.release_permit(permit, Outcome::Completed, now, effects);
     });
-    assert!(bench.scheduler.audit().is_quiet());
+    assert!(bench.scheduler.audit().is_idle());
 }

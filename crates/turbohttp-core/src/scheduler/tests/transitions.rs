@@ -133,7 +133,7 @@ fn every_operation_in_every_state_leads_where_the_table_says() {
             bench.leave(id);
             assert_eq!(bench.state(id), None);
             bench.leave(other);
-            assert!(bench.scheduler.audit().is_quiet(), "{from:?}: {name}");
+            assert!(bench.scheduler.audit().is_idle(), "{from:?}: {name}");
         }
     }
 }
@@ -214,5 +214,5 @@ fn a_deadline_that_passes_after_the_grant_takes_nothing_away() {
     assert!(matches!(bench.turn(second), Turn::Taken(_)));
     assert_eq!(bench.scheduler.audit().running, 1);
     bench.leave(second);
-    assert!(bench.scheduler.audit().is_quiet());
+    assert!(bench.scheduler.audit().is_idle());
 }

@@ -144,7 +144,7 @@ fn a_waker_that_panics_keeps_nobody_from_being_woken() {
     for id in waiting {
         hall.leave(id);
     }
-    assert!(hall.shared.look(Scheduler::audit).is_quiet());
+    assert!(hall.shared.look(Scheduler::audit).is_idle());
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_waker_may_act_on_the_scheduler() {
     }
     hall.leave(running);
     let audit = hall.shared.look(Scheduler::audit);
-    assert!(audit.is_quiet(), "{audit:?}");
+    assert!(audit.is_idle(), "{audit:?}");
     let stats = hall.shared.look(Scheduler::stats);
     assert_eq!((stats.ended.completed, stats.passed_on), (101, 100));
 }

@@ -60,7 +60,7 @@ impl Driver {
         self.coverage.permits += 1;
     }
 
-    pub(crate) fn release_permit(&mut self, name: usize, outcome: Outcome, is_quiet: bool) {
+    pub(crate) fn release_permit(&mut self, name: usize, outcome: Outcome, at_once: bool) {
         let index = self.permits.iter().position(|(known, _)| *known == name);
         let (_, permit) = self.permits.swap_remove(index.expect("it is permits"));
         let in_line = self
@@ -69,7 +69,7 @@ impl Driver {
             .iter()
             .any(|call| call.state == State::Queued);
         let can = !in_line && self.model.gate.stage == Stage::Open;
-        if is_quiet && !can {
+        if at_once && !can {
             let permit = self.act(|scheduler, _, _| scheduler.try_release_permit(permit, outcome));
             self.permits
                 .push((name, permit.expect_err("something follows")));
@@ -78,7 +78,7 @@ impl Driver {
         self.model.let_go(name);
         self.model.depart(name, outcome);
         self.model.remove(name);
-        if is_quiet {
+        if at_once {
             let done = self.act(|scheduler, _, _| scheduler.try_release_permit(permit, outcome));
             assert!(done.is_ok(), "nothing follows");
             self.coverage.try_release_permit += 1;
