@@ -249,7 +249,7 @@ impl Counter for &Handle {
 async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::Output> {
     let control = counter.control();
     // Where others wait, a free permit is not to be expected.
-    let free = match control.seems_crowded() {
+    let free = match control.seems_contended() {
         true => None,
         false => control.try_take(counter.key(), Priority::default()),
     };
@@ -437,7 +437,7 @@ impl<'a> Acquire<'a> {
     fn ask(&mut self, cx: &TaskContext<'_>) -> Result<Option<PermitId>> {
         let (control, lane) = (self.control, self.key);
         // Where others wait, a free permit is not to be expected.
-        if !control.seems_crowded()
+        if !control.seems_contended()
             && let Some(permit) = control.try_take(lane, self.priority)
         {
             return Ok(Some(permit));

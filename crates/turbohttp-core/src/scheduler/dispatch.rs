@@ -133,7 +133,7 @@ impl Scheduler {
                 self.start_ready(now, effects);
             }
             CallState::Granted => {
-                self.stats.passed_on += 1;
+                self.stats.grants_released += 1;
                 self.take_back_grant(slot);
                 self.release_in_lane(lane, now, effects);
             }

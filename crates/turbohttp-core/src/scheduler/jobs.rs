@@ -167,7 +167,7 @@ impl Scheduler {
 
     /// Moves the permit of a job to a call of its own, which may outlive the job: the scheduler's close waits for that
     /// call from now on, the group's close for the job. `None` if the job holds no permit.
-    pub fn hand_over(&mut self, id: CallId) -> Option<CallId> {
+    pub fn transfer_permit(&mut self, id: CallId) -> Option<CallId> {
         let slot = self.calls.find(id)?;
         let job = &mut self.calls[slot];
         if job.state != CallState::Taken {
@@ -198,7 +198,7 @@ impl Scheduler {
     pub fn position(&self, id: CallId) -> Option<usize> {
         let slot = self.calls.find(id)?;
         let this = &self.calls[slot];
-        let order = |call: &Call| match self.ranks_by_time() {
+        let order = |call: &Call| match self.has_ageing() {
             false => (call.priority.index(), call.key),
             true => (0, call.key),
         };

@@ -47,7 +47,7 @@ pub enum Turn {
 /// The state machine. See the [module](super).
 ///
 /// Each part keeps one invariant, which stands at its fields; the operations are steps over the parts. An instant that is
-/// passed as `now` may lie in the past where [`heeds_time`](Scheduler::heeds_time) is `false`.
+/// passed as `now` may lie in the past where [`needs_time`](Scheduler::needs_time) is `false`.
 #[derive(Debug)]
 pub struct Scheduler {
     pub(super) rules: Rules,
@@ -262,7 +262,7 @@ impl Scheduler {
     }
 
     /// Wakes the waker of a call, so that its owner looks again.
-    pub fn nudge(&mut self, id: CallId, effects: &mut Effects) {
+    pub fn wake_owner(&mut self, id: CallId, effects: &mut Effects) {
         if let Some(slot) = self.calls.find(id) {
             effects.wake(self.calls[slot].waker.take());
         }
@@ -346,19 +346,19 @@ impl Scheduler {
     /// Whether the time matters right now: a call waits, a close has begun, or ageing is on. Otherwise any instant of
     /// the past serves as `now`, which spares reading a clock.
     #[inline]
-    pub fn heeds_time(&self) -> bool {
-        self.is_crowded() || self.gate.stage != Stage::Open || self.ranks_by_time()
+    pub fn needs_time(&self) -> bool {
+        self.is_contended() || self.gate.stage != Stage::Open || self.has_ageing()
     }
 
     /// Whether the time of arrival decides the order: [`Rules::ageing`].
     #[inline]
-    pub fn ranks_by_time(&self) -> bool {
+    pub fn has_ageing(&self) -> bool {
         self.queues.has_ageing()
     }
 
     /// Whether any call is in line.
     #[inline]
-    pub(super) fn is_crowded(&self) -> bool {
+    pub(super) fn is_contended(&self) -> bool {
         !self.queues.is_empty()
     }
 
@@ -462,7 +462,7 @@ impl Scheduler {
     fn park_stale_grants(&mut self, now: Moment, effects: &mut Effects) {
         self.timers.advance_epoch(now);
         while let Some(slot) = self.timers.take_stale_grant(&mut self.calls) {
-            self.stats.parked += 1;
+            self.stats.grants_parked += 1;
             let call = &mut self.calls[slot];
             call.state = CallState::Parked;
             let lane = call.lane;

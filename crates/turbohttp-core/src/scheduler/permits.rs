@@ -105,7 +105,7 @@ impl Scheduler {
         }
         self.gate.present += 1;
         // Ageing and a deadline need the times of a call.
-        let id = match ask.deadline.is_some() || self.ranks_by_time() {
+        let id = match ask.deadline.is_some() || self.has_ageing() {
             true => self.calls.insert(now, true, None),
             false => self.calls.insert_bare(now, true, None),
         };
@@ -160,7 +160,7 @@ impl Scheduler {
         permit: PermitId,
         outcome: Outcome,
     ) -> Result<(), PermitId> {
-        if self.is_crowded() || self.gate.stage != Stage::Open {
+        if self.is_contended() || self.gate.stage != Stage::Open {
             return Err(permit);
         }
         self.capacity.release();

@@ -18,7 +18,7 @@ pub struct SharedScheduler {
     cut: Arc<AtomicBool>,
     /// Whether calls were in line when the lock was released last. A hint: readers do not take the lock, and decide
     /// nothing by it that must be right.
-    crowded: AtomicBool,
+    contended: AtomicBool,
 }
 
 /// What the caller of [`SharedScheduler`] has to do after an operation.
@@ -43,7 +43,7 @@ impl SharedScheduler {
         Ok(Self {
             cut: scheduler.cut_flag(),
             scheduler: Mutex::new(scheduler),
-            crowded: AtomicBool::new(false),
+            contended: AtomicBool::new(false),
         })
     }
 
@@ -59,9 +59,9 @@ impl SharedScheduler {
         let mut effects = Effects::default();
         let mut scheduler = self.scheduler.lock();
         let result = act(&mut scheduler, &mut effects);
-        let is_crowded = scheduler.is_crowded();
-        if is_crowded != self.crowded.load(Ordering::Relaxed) {
-            self.crowded.store(is_crowded, Ordering::Relaxed);
+        let is_contended = scheduler.is_contended();
+        if is_contended != self.contended.load(Ordering::Relaxed) {
+            self.contended.store(is_contended, Ordering::Relaxed);
         }
         drop(scheduler);
         let signals = Signals {
@@ -80,8 +80,8 @@ impl SharedScheduler {
 
     /// Whether calls are probably in line. Takes no lock.
     #[inline]
-    pub fn seems_crowded(&self) -> bool {
-        self.crowded.load(Ordering::Relaxed)
+    pub fn seems_contended(&self) -> bool {
+        self.contended.load(Ordering::Relaxed)
     }
 
     /// Runs `look` under the lock.

@@ -89,7 +89,7 @@ pub(crate) struct Reference {
     pub(crate) events: Vec<Event>,
     pub(crate) closed: bool,
     pub(crate) starts: u64,
-    pub(crate) passed_on: u64,
+    pub(crate) grants_released: u64,
     pub(crate) parked: u64,
     pub(crate) forgotten: u64,
     pub(crate) running_peak: usize,
@@ -122,7 +122,7 @@ impl Reference {
             events: Vec::new(),
             closed: false,
             starts: 0,
-            passed_on: 0,
+            grants_released: 0,
             parked: 0,
             forgotten: 0,
             running_peak: 0,
@@ -412,7 +412,7 @@ impl Reference {
         let lane = call.lane;
         let state = std::mem::replace(&mut call.state, State::Idle);
         if state == State::Granted {
-            self.passed_on += 1;
+            self.grants_released += 1;
             self.granted.retain(|other| *other != name);
             for group in &mut self.groups {
                 group.assigned.retain(|other| *other != name);

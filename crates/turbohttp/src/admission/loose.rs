@@ -75,7 +75,7 @@ impl AdmissionControl {
     #[inline(always)] // As above.
     fn release_permit(&self, permit: PermitId, outcome: Outcome) {
         // Where nobody waits nothing follows, and there is nothing to be prepared for it.
-        if self.seems_crowded() {
+        if self.seems_contended() {
             return self.pass_back(permit, outcome);
         }
         let put = |scheduler: &mut Scheduler| scheduler.try_release_permit(permit, outcome);
@@ -94,8 +94,8 @@ impl AdmissionControl {
 
     /// Whether somebody is probably in line already.
     #[inline]
-    pub(crate) fn seems_crowded(&self) -> bool {
-        self.admission.seems_crowded()
+    pub(crate) fn seems_contended(&self) -> bool {
+        self.admission.seems_contended()
     }
 
     /// Takes a permit or a place in line.
@@ -209,7 +209,7 @@ fn refused<T>(refusal: Refusal) -> Poll<Result<T, Error>> {
 /// The time, where the order depends on it.
 #[inline]
 fn time_of(scheduler: &Scheduler) -> Instant {
-    if scheduler.ranks_by_time() {
+    if scheduler.has_ageing() {
         clock::now()
     } else {
         scheduler.last_sweep()

@@ -158,7 +158,7 @@ pub(super) fn identity(waker: &Waker) -> (usize, usize) {
 /// The time, where it matters to the scheduler: a look at the clock costs more than all the rest.
 #[inline]
 fn time_of(scheduler: &Scheduler) -> Instant {
-    if scheduler.heeds_time() {
+    if scheduler.needs_time() {
         clock::now()
     } else {
         scheduler.last_sweep()

@@ -170,7 +170,7 @@ impl Hooks<Client> {
                 let control = start.pass.control();
                 let job: CallId = start.pass.call();
                 // Without an heir it was cut off meanwhile: the request finds that out itself.
-                let heir = control.act(|scheduler, _| scheduler.hand_over(job));
+                let heir = control.act(|scheduler, _| scheduler.transfer_permit(job));
                 if let Some(heir) = heir {
                     let pass = Pass::new(control.clone(), heir);
                     request.set_priority(start.priority);

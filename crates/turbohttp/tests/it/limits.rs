@@ -509,7 +509,7 @@ async fn a_grant_nobody_takes_up_goes_to_the_next() {
         .unwrap();
     running.await.unwrap().unwrap();
     let stats = client.limiter().stats();
-    assert_eq!(stats.parked, 1);
+    assert_eq!(stats.grants_parked, 1);
     // It kept its place.
     unpolled.await.unwrap();
 }

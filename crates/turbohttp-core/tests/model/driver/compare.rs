@@ -100,8 +100,8 @@ impl Driver {
         let stats = self.scheduler.stats();
         let model = &self.model;
         assert_eq!(in_order(stats.ended), model.gate.counts, "how calls ended");
-        assert_eq!(stats.passed_on, model.passed_on);
-        assert_eq!(stats.parked, model.parked);
+        assert_eq!(stats.grants_released, model.grants_released);
+        assert_eq!(stats.grants_parked, model.parked);
         assert_eq!(stats.lanes_forgotten, model.forgotten);
         assert_eq!(stats.running_peak, model.running_peak);
         assert_eq!(stats.waiting_peak, model.waiting_peak);

@@ -69,7 +69,7 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Slot<J, O> {
             {
                 // The worker is told, and drops the job itself.
                 self.is_canceled.store(true, Ordering::Release);
-                scheduler.nudge(call, effects);
+                scheduler.wake_owner(call, effects);
             }
             Some(leftover)
         });
