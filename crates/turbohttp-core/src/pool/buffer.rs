@@ -72,7 +72,7 @@ impl BufferPool {
         };
         Ok(PoolBuffer {
             bytes,
-            home: Arc::clone(shared),
+            pool: Arc::clone(shared),
         })
     }
 
@@ -118,13 +118,13 @@ impl fmt::Debug for BufferPool {
 #[must_use = "the buffer goes back at once"]
 pub struct PoolBuffer {
     bytes: Box<[u8]>,
-    home: Arc<Shared>,
+    pool: Arc<Shared>,
 }
 
 impl PoolBuffer {
     /// Whether the buffer has one of the pool's sizes, so that it may be kept after its use.
     pub fn is_pooled(&self) -> bool {
-        self.home.ladder.bucket_of(self.bytes.len()).is_some()
+        self.pool.ladder.bucket_of(self.bytes.len()).is_some()
     }
 }
 
@@ -168,7 +168,7 @@ impl fmt::Debug for PoolBuffer {
 impl Drop for PoolBuffer {
     #[inline]
     fn drop(&mut self) {
-        self.home.accept(mem::take(&mut self.bytes), Source::Rented);
+        self.pool.accept(mem::take(&mut self.bytes), Source::Rented);
     }
 }
 

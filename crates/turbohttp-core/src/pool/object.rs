@@ -85,7 +85,7 @@ impl<T: Reset> ObjectPool<T> {
     pub fn take(&self) -> PoolBox<T> {
         let shared = &self.handle.shared;
         let mut slot = shared.reuse().unwrap_or_else(|| shared.make());
-        slot.home = Some(Arc::clone(shared));
+        slot.pool = Some(Arc::clone(shared));
         PoolBox { slot: Some(slot) }
     }
 
@@ -95,7 +95,7 @@ impl<T: Reset> ObjectPool<T> {
     ///
     /// In debug builds, if the object is not blank after its reset.
     pub fn put(&self, value: T) {
-        let slot = Box::new(Slot { value, home: None });
+        let slot = Box::new(Slot { value, pool: None });
         self.handle.shared.accept(slot, Source::Adopted);
     }
 
@@ -159,7 +159,7 @@ impl<T: Reset> fmt::Debug for ObjectPool<T> {
 /// Dropping panics in debug builds only, if the object is not blank after its reset.
 #[must_use = "the object goes back at once"]
 pub struct PoolBox<T: Reset> {
-    /// Invariant: `Some` until dropped or detached, and so is the slot's home.
+    /// Invariant: `Some` until dropped or detached, and so is the slot's pool.
     slot: Option<Box<Slot<T>>>,
 }
 
@@ -168,8 +168,8 @@ impl<T: Reset> PoolBox<T> {
     #[expect(clippy::missing_panics_doc, reason = "the slot is there until here")]
     pub fn detach(mut self) -> T {
         let mut slot = self.slot.take().expect(HELD);
-        if let Some(home) = slot.home.take() {
-            let mut state = home.state.lock();
+        if let Some(pool) = slot.pool.take() {
+            let mut state = pool.state.lock();
             state.stats.outstanding -= 1;
             state.stats.detached += 1;
         }
@@ -205,8 +205,8 @@ impl<T: Reset> Drop for PoolBox<T> {
         let Some(mut slot) = self.slot.take() else {
             return;
         };
-        if let Some(home) = slot.home.take() {
-            home.accept(slot, Source::Rented);
+        if let Some(pool) = slot.pool.take() {
+            pool.accept(slot, Source::Rented);
         }
     }
 }
@@ -272,7 +272,7 @@ impl<T: Reset> Drop for Handle<T> {
 struct Slot<T: Reset> {
     value: T,
     /// Invariant: `Some` only while rented, so that idle slots do not keep the pool alive.
-    home: Option<Arc<Shared<T>>>,
+    pool: Option<Arc<Shared<T>>>,
 }
 
 struct Shared<T: Reset> {
@@ -330,7 +330,7 @@ impl<T: Reset> Shared<T> {
     fn make(&self) -> Box<Slot<T>> {
         let slot = Box::new(Slot {
             value: (self.make)(),
-            home: None,
+            pool: None,
         });
         let mut state = self.state.lock();
         state.stats.made += 1;

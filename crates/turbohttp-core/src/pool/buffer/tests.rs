@@ -388,8 +388,8 @@ fn buffer_outlives_its_pool() {
     held[0][0] = 1;
     let [first, second] = held;
     drop(first);
-    assert_eq!(second.home.state.lock().retained_bytes, 0);
-    assert_eq!(second.home.state.lock().counts.discarded, 1);
+    assert_eq!(second.pool.state.lock().retained_bytes, 0);
+    assert_eq!(second.pool.state.lock().counts.discarded, 1);
 }
 
 /// X13: forgetting buffers loses those and no more.
