@@ -9,13 +9,13 @@ use hashbrown::HashTable;
 
 use crate::sync::{Arc, Mutex};
 
-/// How many origins an [`Origins`] table keeps before it starts afresh.
+/// How many origins an [`Origins`] table keeps. At one more it forgets them all: see [`Origins`].
 pub const ORIGINS_MAX: usize = 1_024;
 
 /// One seed for the process, so that equal origins have equal hashes wherever they were made.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
-/// The scheme of a URL: what is spoken on the wire.
+/// The scheme of a URL (RFC 9110 section 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     clippy::exhaustive_enums,
@@ -37,7 +37,7 @@ impl Scheme {
         }
     }
 
-    /// The port that a URL of this scheme means when it names none.
+    /// The port of a URL of this scheme that names none: 80 or 443.
     pub fn default_port(self) -> u16 {
         match self {
             Scheme::Http => 80,
@@ -46,7 +46,18 @@ impl Scheme {
     }
 }
 
-/// Scheme, host and port, hashed once; a clone is one increment.
+/// Scheme, host and port (RFC 9110 section 4.3.1), hashed once. A clone increments a counter.
+///
+/// # Examples
+///
+/// ```
+/// use turbohttp_core::origin::{Origin, Scheme};
+///
+/// let origin = Origin::new(Scheme::Https, "Example.COM.", 8443);
+/// assert_eq!(origin.as_str(), "https://example.com:8443");
+/// assert_eq!(origin.host(), "example.com");
+/// assert_eq!(origin, Origin::new(Scheme::Https, "example.com", 8443));
+/// ```
 #[derive(Clone)]
 pub struct Origin(Arc<Parts>);
 
@@ -60,16 +71,16 @@ struct Parts {
 }
 
 impl Origin {
-    /// Makes an origin; `host` is folded to lower case and a final dot is dropped.
+    /// Makes an origin. `host` is folded to lower case, and a final dot is dropped (RFC 9110 section 4.2.3).
     ///
-    /// Names with other than ASCII characters are to be in their IDNA form already, IPv6 addresses in
-    /// brackets.
+    /// The caller passes a name with other than ASCII characters in its IDNA form, and an IPv6 address in brackets.
     pub fn new(scheme: Scheme, host: &str, port: u16) -> Origin {
+        // `example.com.` is the same name as `example.com`, and would otherwise have connections of its own.
         let host = host.strip_suffix('.').unwrap_or(host);
         let mut text = format!("{}://{host}", scheme.as_str());
         text.make_ascii_lowercase();
         if port != scheme.default_port() {
-            // The port is written only where it is not the scheme's own.
+            // `http://a:80` and `http://a` are the same origin: the default port is never written.
             text = format!("{text}:{port}");
         }
         let hash = hash_of(&text);
@@ -116,6 +127,7 @@ impl Origin {
 
 impl PartialEq for Origin {
     fn eq(&self, other: &Origin) -> bool {
+        // Interned origins are equal by pointer; two that were made before and after the table was cleared are not.
         Arc::ptr_eq(&self.0, &other.0) || self.0.text == other.0.text
     }
 }
@@ -124,6 +136,7 @@ impl Eq for Origin {}
 
 impl Hash for Origin {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        // A map that is built with the pass-through hasher of its caller hashes an origin at no cost.
         state.write_u64(self.0.hash);
     }
 }
@@ -146,31 +159,36 @@ pub(crate) fn hash_of(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// A bounded table that gives the same [`Origin`] for the same text without allocating.
+/// A bounded table that returns the same [`Origin`] for the same text without allocating.
 ///
-/// It is a cache, not a registry: at [`ORIGINS_MAX`] entries it forgets them all, and origins given
-/// out before stay equal to those given out after, as equality falls back to the text.
+/// It is a cache: at [`ORIGINS_MAX`] entries it forgets them all. Origins returned before stay equal to those returned
+/// after, as origins compare by their text.
 #[derive(Default)]
 pub struct Origins {
     table: Mutex<HashTable<Origin>>,
 }
 
 impl Origins {
-    /// The origin with exactly this text ([`Origin::as_str`]), if it is kept.
+    /// The origin with exactly this text ([`Origin::as_str`]), if the table has it.
     pub fn find(&self, text: &str) -> Option<Origin> {
+        // Hashed before the lock is taken.
         let hash = hash_of(text);
         let table = self.table.lock();
         let found = table.find(hash, |origin| *origin.0.text == *text);
         found.cloned()
     }
 
-    /// The origin of `host` and `port`, kept from now on; see [`Origin::new`].
+    /// The origin of `host` and `port`, which the table has from now on; see [`Origin::new`].
     pub fn intern(&self, scheme: Scheme, host: &str, port: u16) -> Origin {
+        // Made before the lock is taken, as it allocates.
         let made = Origin::new(scheme, host, port);
         let mut table = self.table.lock();
         if let Some(known) = table.find(made.0.hash, |origin| *origin == made) {
+            // `find` with another spelling of the host misses what is there.
             return known.clone();
         }
+        // Clearing needs no order of use, which every lookup would have to keep up. Programs with so many origins pay
+        // one allocation per origin once more.
         if table.len() >= ORIGINS_MAX {
             table.clear();
         }

@@ -24,6 +24,7 @@ impl Scheduler {
             total: limit,
             ..self.rules.clone()
         };
+        // On a copy, so that a limit that is refused changes nothing.
         rules.check()?;
         self.capacity.set_limit(limit, &rules.reserve.total);
         self.rules = rules;
@@ -50,6 +51,7 @@ impl Scheduler {
         self.rules = rules;
         let now = self.timers.moment(now);
         self.queues.lanes.set_per_lane(limit);
+        // Lanes without a waiting call are in no heap, and have nothing to be refreshed.
         for lane in 0..self.queues.lanes.end() {
             if self.queues.lanes[lane].waiting > 0 {
                 self.refresh(lane, now);
@@ -79,6 +81,7 @@ impl Scheduler {
                 value,
             }));
         }
+        // A lane that is not known gets the limit when it is made.
         if let Some(lane) = self.queues.lanes.set_limit(lane, limit)? {
             let now = self.timers.moment(now);
             self.refresh(lane, now);
@@ -100,6 +103,7 @@ impl Scheduler {
         now: Instant,
         effects: &mut Effects,
     ) -> Result<(), TooManyLanes> {
+        // A pause that is over already replaces the one that is there.
         if until <= now {
             self.resume(lane, now, effects);
             return Ok(());
@@ -114,6 +118,7 @@ impl Scheduler {
         let (until, now) = (self.timers.moment(until), self.timers.moment(now));
         let lanes = &mut self.queues.lanes;
         let slot = lanes.find_or_make(lane);
+        // A paused lane is kept, so that the pause outlives idleness.
         lanes.mark_busy(slot);
         self.timers.end_pause(slot, lanes);
         self.timers.begin_pause(slot, until, lanes, effects);
@@ -127,6 +132,7 @@ impl Scheduler {
         let Some(slot) = lanes.find(lane) else {
             return false;
         };
+        // Refreshed and started also where it was not paused: both change nothing then.
         let was_paused = self.timers.end_pause(slot, lanes);
         let now = self.timers.moment(now);
         self.refresh(slot, now);

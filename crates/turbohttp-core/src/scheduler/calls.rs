@@ -172,6 +172,7 @@ impl Call {
     /// Takes a permit of `lane` without a wait.
     #[inline]
     pub(super) fn take(&mut self, lane: u32, priority: Priority) {
+        // No wait: `waited` is zero, also where an earlier ask of the same call had to wait.
         self.state = CallState::Taken;
         self.priority = priority;
         self.lane = lane;
@@ -206,6 +207,7 @@ impl Call {
         let Some(since) = self.cold.waits_since.filter(|_| self.keeps_times) else {
             return Waited::default();
         };
+        // What the lane has lost since the wait began.
         let paused = paused.saturating_sub(self.cold.paused);
         let full = full.saturating_sub(self.cold.full);
         Waited::divide(now.since(since), paused, full)
@@ -238,6 +240,7 @@ const KEPT_SLOTS_MAX: usize = 4_096;
 impl Calls {
     #[inline]
     pub(super) fn insert(&mut self, now: Instant, is_counted: bool, age: Option<u64>) -> CallId {
+        // The times of the slot's former call are overwritten by this; without it they are not read.
         let id = self.insert_bare(now, is_counted, age);
         self[id.slot].keep_times(now);
         id
@@ -278,6 +281,7 @@ impl Calls {
     #[inline]
     pub(super) fn find(&self, id: CallId) -> Option<u32> {
         let call = self.slab.get(id.slot)?;
+        // Numbers are never used again, and that of a free slot is 0: an id of the past names no call.
         (call.number == id.number).then_some(id.slot)
     }
 

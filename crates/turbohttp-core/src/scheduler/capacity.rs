@@ -74,6 +74,7 @@ fn ceilings(limit: usize, kept: &[usize; Priority::COUNT]) -> [usize; Priority::
     let mut left = limit;
     let mut ceilings = [0; Priority::COUNT];
     for (ceiling, kept) in ceilings.iter_mut().zip(kept) {
+        // In the order of urgency: each level leaves free what the levels above it keep.
         // A lane's own limit may be less than the reserve of all lanes: one permit stays open to every level.
         *ceiling = left.max(1);
         left = left.saturating_sub(*kept);

@@ -30,6 +30,7 @@ impl Scheduler {
         let now = self.timers.moment(now);
         let deadline = deadline.map(|deadline| self.timers.moment(deadline));
         self.gate.begin(mode, deadline, now);
+        // The groups close along with it, but one that has closed by itself keeps its report.
         for group in self.workers.ids() {
             let gate = &mut self.workers[group].gate;
             if gate.stage != Stage::Closed {
@@ -37,6 +38,7 @@ impl Scheduler {
             }
         }
         self.carry_out(None, mode, deadline, now, effects);
+        // Gates with nothing inside at the beginning: no call departs that would close them.
         for group in self.workers.ids() {
             effects.closed |= self.workers[group].gate.end_if_empty(now);
         }
@@ -120,6 +122,7 @@ impl Scheduler {
         now: Moment,
         effects: &mut Effects,
     ) {
+        // A deadline that has passed already is the same as no patience at all.
         let is_cut = mode == CloseMode::Now || deadline.is_some_and(|deadline| deadline <= now);
         if is_cut || mode == CloseMode::CancelPending {
             self.refuse_waiting(group, now, effects);
@@ -152,10 +155,12 @@ impl Scheduler {
     /// Refuses everything that waits or has a grant that its owner has not seen, in the order of slots. What has no grant
     /// comes first: a permit taken back from a grant must not go to a call that is refused next.
     fn refuse_waiting(&mut self, group: Option<GroupId>, now: Moment, effects: &mut Effects) {
+        // Collected first: refusing releases permits, which changes what is in line.
         let slots = self.slots_of(group);
         let is_granted = |slot: &u32| self.calls[*slot].state == CallState::Granted;
         let (granted, others): (Vec<u32>, Vec<u32>) = slots.into_iter().partition(is_granted);
         for slot in others.into_iter().chain(granted) {
+            // Looked at again for each: a permit that was taken back may have been granted to a call of another group.
             let state = self.calls[slot].state;
             if matches!(
                 state,
@@ -173,10 +178,12 @@ impl Scheduler {
         match group {
             Some(group) => self.workers[group].gate.cut(),
             None => {
+                // The flags before the wakers: a task that is woken finds the flag set.
                 self.gate.cut();
                 for group in self.workers.ids() {
                     self.workers[group].gate.cut();
                 }
+                // Their holders cannot be told. They release their permits later, which is counted no more.
                 for _ in 0..std::mem::take(&mut self.permits) {
                     effects.closed |= self.gate.depart(Outcome::Aborted, now);
                 }
@@ -185,6 +192,7 @@ impl Scheduler {
         for slot in self.slots_of(group) {
             let call = &mut self.calls[slot];
             effects.wake(call.waker.take());
+            // It holds nothing, and must not be admitted to anything from now on.
             if call.state == CallState::Idle {
                 call.state = CallState::Refused(Ended::Closed);
             }

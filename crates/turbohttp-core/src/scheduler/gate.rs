@@ -147,6 +147,7 @@ impl Gate {
     /// by this.
     #[inline]
     pub(super) fn depart(&mut self, outcome: Outcome, now: Moment) -> bool {
+        // Counted before the gate can close, as the report is made of the counts.
         self.present -= 1;
         self.counts.count(outcome);
         self.stage != Stage::Open && self.end_if_empty(now)
@@ -154,6 +155,7 @@ impl Gate {
 
     /// Begins to close, or goes on closing: of two modes the stronger one holds, of two deadlines the earlier one.
     pub(super) fn begin(&mut self, mode: CloseMode, deadline: Option<Moment>, now: Moment) {
+        // The first call alone decides what was inside and when the close began.
         let closing = self.closing.get_or_insert(Closing {
             began: now,
             accepted: self.present,
@@ -161,6 +163,7 @@ impl Gate {
             deadline: None,
         });
         closing.deadline = earlier(closing.deadline, deadline);
+        // `max` below: `Stage` is ordered, and a weaker mode must not reopen what a stronger one has closed.
         let stage = match mode {
             CloseMode::Drain => Stage::Draining,
             CloseMode::CancelPending | CloseMode::Now => Stage::Canceling,
@@ -175,6 +178,7 @@ impl Gate {
     }
 
     pub(super) fn is_cut(&self) -> bool {
+        // Relaxed: the caller holds the scheduler's lock, under which the flag is set.
         self.cut.load(Ordering::Relaxed)
     }
 
@@ -188,6 +192,7 @@ impl Gate {
         };
         self.report = Some(Report {
             accepted: closing.accepted,
+            // The gate counts from the beginning of its life; the report is about this close.
             counts: self.counts.since(&closing.before),
             elapsed: Duration::from_nanos(now.since(closing.began)),
         });

@@ -34,6 +34,7 @@ impl<K: Ord + Copy> Heap<K> {
     }
 
     pub(super) fn push(&mut self, key: K, id: u32, mut moved: impl FnMut(u32, u32)) {
+        // `rise` reports the place even where the entry stays at the end.
         self.entries.push((key, id));
         self.rise(self.entries.len() - 1, &mut moved);
     }

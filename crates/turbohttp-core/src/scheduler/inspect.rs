@@ -86,6 +86,7 @@ impl Scheduler {
             pinned_lanes: lanes.pinned(),
             ..SchedulerAudit::default()
         };
+        // Counted anew instead of read from the parts: an audit is what tests hold the counters to.
         for (_, call) in self.calls.iter() {
             match call.state {
                 CallState::Queued => audit.waiting += 1,
@@ -104,6 +105,7 @@ impl Scheduler {
                 is_paused: lane.paused_until.is_some(),
             })
             .collect();
+        // The hash table has no order; sorted, two audits can be compared.
         audit.busy.sort_by(|one, other| one.lane.cmp(&other.lane));
         audit
     }

@@ -52,6 +52,7 @@ impl Scheduler {
         capacity: [usize; Priority::COUNT],
     ) -> Result<GroupId, TooManyGroups> {
         let group = self.workers.open()?;
+        // Under a number that is used again, the queues of the former group are empty: all its jobs have left.
         self.queues.open_group(group, capacity);
         Ok(group)
     }
@@ -81,6 +82,7 @@ impl Scheduler {
             return Err(Refusal::Closed);
         }
         self.queues.check_job_room(group, ask.priority)?;
+        // Counted at both gates: a close of the group waits for its jobs, one of the scheduler for everything.
         self.gate.present += 1;
         self.workers[group].gate.present += 1;
         let id = self.calls.insert(now, true, None);
@@ -88,6 +90,7 @@ impl Scheduler {
         call.group = group;
         call.is_job = true;
         call.cold.tag = tag;
+        // Always by way of the line, even where it starts at once: a job needs a worker besides its permit.
         let lane = self.queues.lanes.find_or_make(ask.lane);
         let now = self.timers.moment(now);
         self.line_up(id.slot, lane, ask, now, effects);
@@ -105,6 +108,7 @@ impl Scheduler {
         effects: &mut Effects,
     ) -> Poll<Picked> {
         let now = self.timers.moment(now);
+        // It asks, so it is awake: a waker of a former poll is of no use any more.
         self.workers[group].remove_idle(worker, effects);
         let mut assigned = self.workers[group].take_assigned();
         if assigned.is_none() {
@@ -135,6 +139,7 @@ impl Scheduler {
     /// A worker goes and is idle no more. A job that it was woken for is left to another worker.
     pub fn forget_worker(&mut self, group: GroupId, worker: u32, effects: &mut Effects) {
         let group = &mut self.workers[group];
+        // A worker that is not among the idle ones was woken for a job that it will not pick up.
         if !group.remove_idle(worker, effects) {
             group.wake_for_assigned(effects);
         }
@@ -173,6 +178,8 @@ impl Scheduler {
         if job.state != CallState::Taken {
             return None;
         }
+        // What the scheduler's gate counted as the job it counts as the heir from now on; `is_job` stays with the job,
+        // for the gate of its group.
         job.state = CallState::Idle;
         let is_counted = std::mem::take(&mut job.is_counted);
         let (priority, lane, age) = (job.priority, job.lane, job.key.age);
@@ -198,6 +205,7 @@ impl Scheduler {
     pub fn position(&self, id: CallId) -> Option<usize> {
         let slot = self.calls.find(id)?;
         let this = &self.calls[slot];
+        // The order in which `WaitQueues::next` would take them, across all lanes.
         let order = |call: &Call| match self.has_ageing() {
             false => (call.priority.index(), call.key),
             true => (0, call.key),

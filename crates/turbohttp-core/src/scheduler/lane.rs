@@ -84,6 +84,7 @@ impl Lane {
             pins: 0,
             paused_until: None,
             pause_at: NONE,
+            // The callers' queues are always there; `next_in_full_lane` relies on it.
             groups: vec![LaneQueues::default()],
             ready: 0,
             older: NONE,
@@ -120,6 +121,7 @@ impl Lane {
     #[inline]
     pub(super) fn queues_of(&mut self, group: GroupId) -> &mut LaneQueues {
         let index = group.index();
+        // Few lanes have jobs of several groups, so the vector mostly has one entry.
         if self.groups.len() <= index {
             self.groups.resize_with(index + 1, LaneQueues::default);
         }
@@ -130,6 +132,8 @@ impl Lane {
     /// before. Called after every change of what runs or waits in the lane, of its limit and of its pause.
     #[inline]
     pub(super) fn account(&mut self, now: Moment) {
+        // While no call waits, no time is lost, whatever stands in the way. A pause comes before the limit: a lane that
+        // is both paused and full would not open by a release.
         let obstacle = match self.paused_until {
             _ if self.waiting == 0 => Obstacle::None,
             Some(_) => Obstacle::Paused,
@@ -139,6 +143,7 @@ impl Lane {
         if obstacle == self.obstacle {
             return;
         }
+        // File the time under the old obstacle, then begin with the new one.
         let (paused, full) = self.lost(now);
         self.paused_for = paused;
         self.full_for = full;

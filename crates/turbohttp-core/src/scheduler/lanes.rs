@@ -137,6 +137,7 @@ impl Lanes {
 
     #[inline]
     pub(super) fn find(&self, key: LaneKey<'_>) -> Option<u32> {
+        // A pinned lane is not forgotten, so its slot is still its own.
         if key.slot != NONE {
             return Some(key.slot);
         }
@@ -156,6 +157,7 @@ impl Lanes {
 
     #[cold]
     fn make(&mut self, key: LaneKey<'_>) -> u32 {
+        // A limit of its own outlives the lane, so it holds again here.
         let limit = self.limit_of(key);
         let lane = Lane::new(key.text, key.hash, limit, &self.reserve);
         let slot = self.slab.insert(lane);
@@ -199,6 +201,7 @@ impl Lanes {
     /// Keeps the lane of this key until it has been unpinned as often as pinned.
     pub(super) fn pin(&mut self, key: LaneKey<'_>) -> Result<PinnedLane, TooManyLanes> {
         let known = self.find(key);
+        // Further handles of a pinned lane keep nothing more, so the bound is on lanes.
         let is_first = known.is_none_or(|slot| self[slot].pins == 0);
         if is_first && self.pinned >= PINNED_LANES_MAX {
             return Err(TooManyLanes {
@@ -268,6 +271,7 @@ impl Lanes {
         if let Ok(entry) = self.table.find_entry(hash, |found| *found == slot) {
             entry.remove();
         }
+        // Frees the memory of the key and the lines now; the rest of the slot is overwritten when it is used again.
         self.slab[slot].text = Box::default();
         self.slab[slot].groups = Vec::new();
         self.slab.release(slot);
@@ -289,6 +293,7 @@ impl Lanes {
         limit: Option<usize>,
     ) -> Result<Option<u32>, TooManyLanes> {
         let is_it = |known: &(Box<str>, u64, usize)| *known.0 == *key.text;
+        // Read here: the entry below borrows the table.
         let count = self.overrides.len();
         match (self.overrides.find_entry(key.hash, is_it), limit) {
             (Ok(mut known), Some(limit)) => known.get_mut().2 = limit,

@@ -39,6 +39,7 @@ impl Line {
     #[inline]
     pub(super) fn insert(&mut self, slot: u32, calls: &mut Calls) {
         let key = calls[slot].key;
+        // `<=`: a call that keeps its age stands behind an attempt of the same age.
         let last = self.list.tail;
         if last == NONE || calls[last].key <= key {
             self.list.push(slot, calls);
@@ -57,6 +58,7 @@ impl Line {
                 let place = calls[slot].next;
                 self.returned
                     .remove(place, |slot, at| put_at(calls, slot, at));
+                // Empty again after a burst of changed priorities: most lines never use the heap.
                 self.returned.trim(KEPT_RETURNED_MAX);
                 calls[slot].place = Place::Nowhere;
             }

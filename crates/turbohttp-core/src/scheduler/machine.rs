@@ -72,6 +72,7 @@ impl Scheduler {
     ///
     /// [`InvalidRule`], see [`Rules::check`].
     pub fn new(rules: Rules, now: Instant) -> Result<Self, InvalidRule> {
+        // Everything below relies on these bounds: limits of at least 1, and numbers that fit 32 bits.
         rules.check()?;
         Ok(Self {
             capacity: Capacity::new(rules.total, &rules.reserve.total),
@@ -95,6 +96,7 @@ impl Scheduler {
         if self.gate.stage != Stage::Open {
             return Err(Refusal::Closed);
         }
+        // `leave` is the counterpart: the gate counts the call until then.
         self.gate.present += 1;
         Ok(self.calls.insert(now, true, None))
     }
@@ -118,10 +120,12 @@ impl Scheduler {
             return Ok(State::Taken);
         };
         let lane = self.queues.lanes.find_or_make(ask.lane);
+        // No call that waits could take this permit: such a call would have been started already.
         if self.may_start(lane, ask.priority) {
             self.take(slot, lane, ask.priority, now);
             return Ok(State::Taken);
         }
+        // The lane may have been made for this call alone, so it is marked on the way out as well.
         if let Err(refusal) = self.queues.check_room(lane) {
             self.queues.lanes.mark_idle_if_unused(lane);
             return Err(refusal);
@@ -148,6 +152,7 @@ impl Scheduler {
             return Err(Refusal::Closed);
         }
         let lane = self.queues.lanes.find_or_make(ask.lane);
+        // Everything that can refuse comes before the call exists: a refusal has nothing to undo.
         let starts = self.may_start(lane, ask.priority);
         if !starts && let Err(refusal) = self.queues.check_room(lane) {
             self.queues.lanes.mark_idle_if_unused(lane);
@@ -156,6 +161,7 @@ impl Scheduler {
         }
         self.gate.present += 1;
         let id = self.calls.insert(now, true, None);
+        // Kept also where the permit is free: a close that cuts the call off wakes it.
         self.calls[id.slot].waker = waker;
         if starts {
             self.take(id.slot, lane, ask.priority, now);
@@ -184,6 +190,7 @@ impl Scheduler {
             && self.calls[parent].state == CallState::Taken
         {
             let (lane, priority) = (self.calls[parent].lane, self.calls[parent].priority);
+            // The permit moves without being released in between, so no waiting call can take it.
             self.calls[parent].state = CallState::Idle;
             if self.is_lane(lane, ask.lane) {
                 let attempt = &mut self.calls[id.slot];
@@ -197,6 +204,7 @@ impl Scheduler {
         match self.admit(id, ask, now, effects) {
             Ok(state) => Ok((id, state)),
             Err(refusal) => {
+                // The attempt is not counted at the gate, so the outcome is of no consequence.
                 self.leave(id, Outcome::Failed, now, effects);
                 Err(refusal)
             }
@@ -210,6 +218,7 @@ impl Scheduler {
             return Turn::Refused(Refusal::Closed);
         };
         let now = self.timers.moment(now);
+        // Before the look at the state: it may be granted a permit by getting back into line.
         if self.calls[slot].state == CallState::Parked {
             self.requeue(slot, now, effects);
         }
@@ -230,6 +239,7 @@ impl Scheduler {
                 Turn::Refused(ended.into())
             }
             CallState::Idle => Turn::Refused(Refusal::Closed),
+            // `Granted` here is a job, whose grant is taken up by a worker.
             CallState::Queued | CallState::Parked | CallState::Granted => match &call.waker {
                 Some(known) if known.will_wake(waker) => Turn::Wait,
                 _ => Turn::NeedsWaker,
@@ -249,10 +259,12 @@ impl Scheduler {
         let has_news = match call.state {
             // The waker of a granted job is that of its ticket, which waits for the end of the job.
             CallState::Granted => call.group == GroupId::CALLERS,
+            // Asking for the turn once more puts a parked call back into line.
             CallState::Parked | CallState::Refused(_) => true,
             CallState::Idle | CallState::Taken => is_cut,
             CallState::Queued => false,
         };
+        // Dropping a waker runs foreign code, so the one that is not kept leaves with the effects.
         let replaced = match has_news {
             true => Some(waker),
             false => call.waker.replace(waker),
@@ -270,10 +282,12 @@ impl Scheduler {
 
     /// Leaves: whatever the call holds is released, and its outcome is counted.
     pub fn leave(&mut self, id: CallId, outcome: Outcome, now: Instant, effects: &mut Effects) {
+        // An id of a call that has left already, such as one of a slot that is used again, does nothing.
         let Some(slot) = self.calls.find(id) else {
             return;
         };
         let now = self.timers.moment(now);
+        // First, so that its permit is out of the count before the gate can report that nothing is inside.
         self.release_call(slot, now, effects);
         self.depart(slot, outcome, now, effects);
         self.calls.remove(slot);
@@ -293,6 +307,7 @@ impl Scheduler {
         match self.calls[slot].state {
             CallState::Parked => self.calls[slot].priority = priority,
             CallState::Queued => {
+                // Out of the old line and into the new one; with its old age it may be the first there.
                 let now = self.timers.moment(now);
                 let lane = self.calls[slot].lane;
                 self.queues.remove(slot, &mut self.calls);
@@ -311,6 +326,8 @@ impl Scheduler {
     /// The caller calls it again at that time, or earlier where [`Effects::alarm`] is raised.
     pub fn sweep(&mut self, now: Instant, effects: &mut Effects) -> Option<Instant> {
         let now = self.timers.advance(now);
+        // Pauses first: a lane that opens may start a call whose deadline is this very moment. Grants before deadlines,
+        // as a parked call may expire in the same sweep.
         self.end_pauses(now, effects);
         self.park_stale_grants(now, effects);
         self.expire(now, effects);
@@ -373,6 +390,7 @@ impl Scheduler {
     pub(super) fn insert_attempt(&mut self, first: Option<CallId>, now: Instant) -> CallId {
         let parent = first.and_then(|id| self.calls.find(id));
         let age = parent.map(|slot| self.calls[slot].key.age);
+        // A bare call has no time of arrival, so the attempt begins its own.
         let timed = parent.filter(|slot| self.calls[*slot].keeps_times);
         let arrived = timed.map_or(now, |slot| self.calls[slot].cold.arrived);
         self.calls.insert(arrived, false, age)
@@ -388,6 +406,7 @@ impl Scheduler {
     ) -> Result<Option<u32>, Refusal> {
         let slot = self.calls.find(id).ok_or(Refusal::Closed)?;
         let call = &self.calls[slot];
+        // Even while a close is under way: it asks for nothing new.
         if call.state == CallState::Taken && self.is_lane(call.lane, ask.lane) {
             return Ok(None);
         }
@@ -422,6 +441,7 @@ impl Scheduler {
         now: Moment,
         effects: &mut Effects,
     ) {
+        // Before the call is in line: a lane with a call in it must not be forgotten.
         self.queues.lanes.mark_busy(lane);
         self.calls[slot].priority = ask.priority;
         self.queues.insert(slot, lane, &mut self.calls);
@@ -429,6 +449,7 @@ impl Scheduler {
             self.begin_wait(slot, ask.deadline, now, effects);
         }
         self.stats.note_waiting(self.queues.callers());
+        // The call may be the first of its line, and the lane open: then only a total permit or a worker is missing.
         self.refresh(lane, now);
     }
 
@@ -443,6 +464,7 @@ impl Scheduler {
         let deadline = deadline.map(|deadline| self.timers.moment(deadline));
         let call = &mut self.calls[slot];
         let lane = &mut self.queues.lanes[call.lane];
+        // Up to date first: the call must not be charged for what the lane lost before it came.
         lane.account(now);
         call.begin_wait(deadline, now, lane.lost(now));
         self.timers.watch_deadline(slot, &mut self.calls, effects);
@@ -474,6 +496,7 @@ impl Scheduler {
     }
 
     fn expire(&mut self, now: Moment, effects: &mut Effects) {
+        // `refuse` takes the call out of the heap of deadlines, so the next one comes to the top.
         while let Some(slot) = self.timers.expired(now) {
             self.refuse(slot, Ended::Expired, now, effects);
         }

@@ -61,6 +61,7 @@ impl Scheduler {
         }
         let lane = self.queues.lanes.find_or_make(lane);
         if !self.may_start(lane, priority) {
+            // The lookup may have made the lane.
             self.queues.lanes.mark_idle_if_unused(lane);
             return Ok(None);
         }
@@ -109,6 +110,7 @@ impl Scheduler {
             true => self.calls.insert(now, true, None),
             false => self.calls.insert_bare(now, true, None),
         };
+        // Kept from the beginning, so that a grant between this and the next poll wakes the task.
         self.calls[id.slot].waker = Some(waker);
         self.line_up(id.slot, lane, ask, self.timers.moment(now), effects);
         Ok(PermitRequest::Queued(id))
@@ -126,6 +128,8 @@ impl Scheduler {
         if !is_granted || !call.is_counted || call.waker.is_some() {
             return None;
         }
+        // The permit stays counted in the lane and the total, and `present` of the gate stays as it is: what was counted
+        // as a call is counted as a permit from now on.
         let lane = call.lane;
         self.timers.forget_grant(slot, &mut self.calls);
         self.calls.remove(slot);
@@ -163,6 +167,7 @@ impl Scheduler {
         if self.is_contended() || self.gate.stage != Stage::Open {
             return Err(permit);
         }
+        // With no call in line there is nothing to grant, no heap to refresh, and no gate to close.
         self.capacity.release();
         self.queues.lanes[permit.lane].capacity.release();
         self.queues.lanes.mark_idle_if_unused(permit.lane);

@@ -143,6 +143,7 @@ impl WaitQueues {
         call.lane = lane;
         let level = match self.ageing {
             None => call.priority.index(),
+            // A call of a less urgent level counts as one that came so many steps later.
             Some(step) => {
                 let arrived = call.cold.arrived.saturating_duration_since(self.base);
                 let handicap = step.as_nanos() * call.priority.index() as u128;
@@ -151,6 +152,7 @@ impl WaitQueues {
                 0
             }
         };
+        // Jobs are bounded by their own group, so they do not count against the bounds of callers.
         let (group, priority) = (call.group, call.priority);
         let lane = &mut self.lanes[lane];
         lane.waiting += 1;
@@ -170,6 +172,7 @@ impl WaitQueues {
     pub(super) fn remove(&mut self, slot: u32, calls: &mut Calls) {
         let call = &calls[slot];
         let (group, priority) = (call.group, call.priority);
+        // The line that `insert` chose: under ageing there is one for all levels.
         let level = match self.ageing {
             None => priority.index(),
             Some(_) => 0,
@@ -215,10 +218,12 @@ impl WaitQueues {
                 let wanted = first.filter(|_| here.is_open(level));
                 let heap = &mut groups[group].ready[level];
                 let key = match (wanted, place) {
+                    // The two cases in which nothing has changed, which are nearly all.
                     (None, NONE) => continue,
                     (Some((key, _)), place) if place != NONE && heap.key(place) == key => continue,
                     (wanted, _) => wanted.map(|(key, _)| key),
                 };
+                // A lane with another first in line is removed and pushed again: a heap cannot change a key.
                 let mut moved = |id: u32, place| lanes[id].groups[group].ready_at[level] = place;
                 if place != NONE {
                     heap.remove(place, &mut moved);
@@ -243,6 +248,7 @@ impl WaitQueues {
         let mut best: Option<(Key, GroupId, u32)> = None;
         for (number, group) in (0u8..).zip(&self.groups) {
             let id = GroupId(number);
+            // Callers and groups compete by key alone: no group has precedence over another.
             if let Some((key, lane)) = group.ready[level].first()
                 && best.is_none_or(|(least, _, _)| key < least)
                 && workers.has_idle(id)
@@ -268,8 +274,10 @@ impl WaitQueues {
         if !is_plain || here.paused_until.is_some() {
             return None;
         }
+        // One group, so it is that of the callers, and no worker is needed.
         let mut lines = here.groups[0].lines.iter().enumerate();
         let (level, slot) = lines.find_map(|(level, line)| Some((level, line.first(calls)?.1)))?;
+        // Closed to this level by a reserve: then the ordinary way looks at the other levels.
         here.is_open(level).then_some((level, slot))
     }
 }

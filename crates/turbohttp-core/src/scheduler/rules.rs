@@ -136,6 +136,7 @@ impl Rules {
     /// and for ageing together with a reserve: under ageing all levels share one line, whose first would have to wait for
     /// a permit that is free but reserved.
     pub fn check(&self) -> Result<(), InvalidRule> {
+        // The names in the errors are those of the fields, as users of `turbohttp` see them.
         in_range("per_lane", self.per_lane, 1, PERMITS_MAX)?;
         in_range("total", self.total, 1, PERMITS_MAX)?;
         in_range("waiting", self.waiting, 1, WAITING_MAX)?;
@@ -149,6 +150,7 @@ impl Rules {
                 bound: format!("from 1 ns to {AGEING_MAX:?}"),
                 value: usize::try_from(step.as_secs()).unwrap_or(usize::MAX),
             }),
+            // The order under ageing is by rank alone, and a reserve could stop the first in line for ever.
             Some(_) if self.reserve != Reserve::default() => Err(InvalidRule {
                 field: "reserve",
                 bound: "none where ageing is on".to_owned(),
@@ -180,6 +182,8 @@ fn reserved(
     kept: &[usize; Priority::COUNT],
     limit: usize,
 ) -> Result<(), InvalidRule> {
+    // Saturating: a user may pass any numbers, and a sum that wraps could be in range. What is left, at least one permit,
+    // is for the least urgent level.
     let sum = kept
         .iter()
         .fold(0usize, |sum, kept| sum.saturating_add(*kept));

@@ -41,6 +41,7 @@ impl SharedScheduler {
     pub fn new(rules: Rules, now: Instant) -> Result<Self, InvalidRule> {
         let scheduler = Scheduler::new(rules, now)?;
         Ok(Self {
+            // The scheduler keeps its flag for life, so a copy of the pointer is enough.
             cut: scheduler.cut_flag(),
             scheduler: Mutex::new(scheduler),
             contended: AtomicBool::new(false),
@@ -50,6 +51,7 @@ impl SharedScheduler {
     /// Whether everything inside is to stop at once. Takes no lock.
     #[inline]
     pub fn is_cut(&self) -> bool {
+        // Pairs with the `Release` of `Gate::cut`: what the closing thread did before is seen as well.
         self.cut.load(Ordering::Acquire)
     }
 
@@ -59,10 +61,12 @@ impl SharedScheduler {
         let mut effects = Effects::default();
         let mut scheduler = self.scheduler.lock();
         let result = act(&mut scheduler, &mut effects);
+        // Written only where it changes: under load before many origins the cache line stays shared between threads.
         let is_contended = scheduler.is_contended();
         if is_contended != self.contended.load(Ordering::Relaxed) {
             self.contended.store(is_contended, Ordering::Relaxed);
         }
+        // Wakers run foreign code, which may call this scheduler.
         drop(scheduler);
         let signals = Signals {
             closed: effects.closed,

@@ -41,6 +41,7 @@ impl<T> Slab<T> {
         let Some(slot) = self.free.pop() else {
             return self.grow(|| value);
         };
+        // The former content is dropped here. It holds no waker and no other value of a user.
         self.slots[slot as usize] = value;
         slot
     }

@@ -66,6 +66,7 @@ impl Timers {
 
     /// Ends a sweep: returns when the next one is due, which may be for the deadline of a close.
     pub(super) fn arm(&mut self, close: Option<Moment>) -> Option<Instant> {
+        // From now on `announce` raises the alarm for what becomes due before this.
         self.armed = self.due(close);
         self.armed.and_then(|armed| self.clock.instant(armed))
     }
@@ -104,6 +105,7 @@ impl Timers {
         if place == NONE {
             return;
         }
+        // `remove` reports the moves of other calls only.
         let moved = |slot: u32, place| calls[slot].deadline_at = place;
         self.deadlines.remove(place, moved);
         calls[slot].deadline_at = NONE;
@@ -135,6 +137,7 @@ impl Timers {
             let latest = self.clock.latest_moment();
             self.epoch_began = now.max(self.epoch_began).max(latest);
         }
+        // The heap of deadlines would do as well, at O(log n) per grant; with epochs a grant costs a list entry.
         calls[slot].granted_in = self.epoch;
         self.granted.push(slot, calls);
         self.announce(self.epoch_ends(), effects);
@@ -157,6 +160,7 @@ impl Timers {
     /// Takes out a grant that was not taken up in the whole epoch after that of the grant.
     pub(super) fn take_stale_grant(&mut self, calls: &mut Calls) -> Option<u32> {
         let slot = self.granted.first()?;
+        // Grants of the epoch before this one have had less than a whole epoch since it began.
         if self.epoch.wrapping_sub(calls[slot].granted_in) <= 1 {
             return None;
         }
@@ -196,6 +200,7 @@ impl Timers {
         if lanes[lane].paused_until.take().is_none() {
             return false;
         }
+        // `remove` reports the moves of other lanes only.
         let place = std::mem::replace(&mut lanes[lane].pause_at, NONE);
         self.pauses
             .remove(place, |lane, place| lanes[lane].pause_at = place);

@@ -45,6 +45,7 @@ impl Group {
         let Some(index) = self.idle.iter().position(|(known, _)| *known == worker) else {
             return false;
         };
+        // `remove`, not `swap_remove`: the order of the others decides which worker is woken next.
         let (_, waker) = self.idle.remove(index);
         effects.discard(waker);
         true
@@ -89,6 +90,7 @@ impl Group {
 
     /// Wakes every idle worker, so that it looks at the group's gate.
     pub(super) fn wake_all(&mut self, effects: &mut Effects) {
+        // They are idle no more: each asks again and is told that the group is closed.
         for (_, waker) in self.idle.drain(..) {
             effects.wake(waker);
         }
@@ -136,6 +138,7 @@ impl Workers {
         if index > GROUPS_MAX {
             return Err(TooManyGroups);
         }
+        // A new gate, so that no report or flag of the former group is seen under the new number.
         match free {
             Some(index) => self.groups[index] = Group::new(),
             None => self.groups.push(Group::new()),
@@ -167,6 +170,7 @@ impl Workers {
 
     /// Whether every group is closed.
     pub(super) fn are_closed(&self) -> bool {
+        // The callers' group has no gate of its own: its gate stays open and is not asked.
         let mut gates = self.groups.iter().skip(1).map(|group| &group.gate);
         gates.all(|gate| gate.stage == Stage::Closed)
     }

@@ -3,6 +3,7 @@ use std::ops::Range;
 use proptest::prelude::*;
 
 use super::*;
+use crate::timeline::{PHASES, PhaseRow};
 
 #[allow(clippy::disallowed_methods, reason = "a test has to begin somewhere")]
 fn now() -> Instant {
