@@ -1,9 +1,8 @@
-//! What each operation of the scheduler takes with 10³, 10⁵ and 10⁶ waiting in up to 10,000 lanes (X26).
+//! How long each operation of the scheduler takes with 10³, 10⁵ and 10⁶ calls waiting in up to 10,000 lanes.
 //!
 //! `cargo run --release -p turbohttp-core --example scheduler_scale`
 //!
-//! The test that no operation looks at more because more wait needs no clock and lies with the
-//! scheduler; this is to see what that means in time.
+//! The test `no_operation_looks_at_more_because_more_wait` counts looks and needs no clock; this example shows the time.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -19,7 +18,7 @@ use turbohttp_core::scheduler::{
 
 const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
 const LANES: usize = 10_000;
-/// Each figure is the mean of so many operations.
+/// The number of operations that each figure is the mean of.
 const STEPS: usize = 100_000;
 const NAMES: [&str; 4] = ["enqueue", "cancel", "reprioritise", "pick"];
 
@@ -86,7 +85,7 @@ impl Crowd {
         self.waiting.push(id);
     }
 
-    /// Somebody who waits, anywhere in line.
+    /// A call that waits, anywhere in line.
     fn some(&mut self) -> CallId {
         loop {
             let index = self.below(self.waiting.len());
@@ -112,7 +111,7 @@ impl Crowd {
         self.waiting.push(id);
     }
 
-    /// Means in nanoseconds. The number of those who wait stays as it is.
+    /// Means in nanoseconds. The number of calls that wait stays the same.
     fn measure(&mut self) -> [f64; 3] {
         let mut times = [Duration::ZERO; 3];
         let rounds = STEPS.div_ceil(self.waiting.len() / 2);
@@ -142,7 +141,7 @@ impl Crowd {
     }
 }
 
-/// A permit comes home and is granted to the next: the mean in nanoseconds.
+/// The mean in nanoseconds of releasing a permit, which is granted to the next call.
 fn pick(size: usize, ageing: Option<Duration>) -> f64 {
     let permits = (size / 2).min(STEPS / 10);
     let rounds = STEPS / 10 / permits;

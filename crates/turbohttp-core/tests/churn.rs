@@ -1,5 +1,4 @@
-//! S31, V9, D16: threads that ask for permits and lose patience at random. No permit is lost, whatever
-//! the moment at which a waiter goes.
+//! Threads that ask for permits and give up at random. No permit is lost, at whatever moment a call leaves.
 #![cfg(not(any(loom, shuttle)))]
 #![allow(
     clippy::disallowed_methods,
@@ -21,7 +20,7 @@ use turbohttp_core::scheduler::{
 
 const THREADS: u64 = 8;
 const ASKS: u64 = 1_000_000;
-/// How often a waiter must have gone with a grant in its hands.
+/// How often a call must have left with a grant that it had not taken up.
 const HITS_MIN: u64 = 1_000;
 const LANES: [&str; 3] = ["a", "b", "c"];
 
@@ -33,7 +32,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Good enough to choose by, and the same in every run (xorshift64).
+/// A pseudorandom sequence that is the same in every run (xorshift64).
 struct Dice(u64);
 
 impl Dice {
@@ -90,7 +89,7 @@ impl Stage {
         matches!(poll, Poll::Ready(Ok(_)))
     }
 
-    /// Gives up, and counts in which state: decided under the same lock.
+    /// Leaves, and counts in which state, which is read under the same lock.
     fn give_up(&self, id: CallId) {
         let ((), _) = self.shared.with(|scheduler, effects| {
             let count = match scheduler.state(id) {
@@ -119,7 +118,7 @@ impl Stage {
         if state == State::Taken {
             return self.run(id, dice);
         }
-        // Some go at once, some after a few looks, some wait for their turn.
+        // Some calls leave at once, some after a few polls, some wait for their turn.
         let mut looks = match dice.below(4) {
             0 => u64::MAX,
             _ => dice.below(4),
@@ -142,7 +141,7 @@ impl Stage {
     }
 }
 
-/// So many calls by all threads together. Says how many went with a grant in their hands.
+/// Makes `count` calls by all threads together. Returns how many left with a grant that they had not taken up.
 fn churn(limit: usize, calls: u64) -> u64 {
     let stage = Stage::new(limit);
     thread::scope(|scope| {
@@ -170,7 +169,7 @@ fn churn(limit: usize, calls: u64) -> u64 {
     let stats = stage.shared.look(|scheduler| scheduler.stats());
     assert_eq!(stats.ended.completed, count(&tally.taken));
     assert_eq!(stats.ended.sum(), calls);
-    // The whole limit can be had at once, and not one more: V2.
+    // The whole limit can be taken at once, and not one permit more.
     let mut dice = Dice(7);
     let lanes: Vec<_> = (0..limit * 8).map(|_| stage.ask(&mut dice).1).collect();
     let taken = lanes.iter().filter(|state| **state == State::Taken).count();

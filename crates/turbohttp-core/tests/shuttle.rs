@@ -1,10 +1,10 @@
-//! Q3, S38: the whole scheduler under many schedules: callers that lose patience, jobs and workers,
-//! limits that change, and a close at any moment.
+//! The whole scheduler under many schedules: callers that give up, jobs and workers, limits that change, and a close at any
+//! moment.
 //!
 //! `RUSTFLAGS="--cfg shuttle" cargo test --release -p turbohttp-core --test shuttle -- --nocapture`
 //!
 //! `TURBOHTTP_SHUTTLE_ITERATIONS` sets the schedules of each test. Shuttle prints the schedule of a
-//! failure; whoever sleeps for ever is reported as a deadlock.
+//! failure; a task that sleeps for ever is reported as a deadlock.
 #![cfg(shuttle)]
 #![allow(
     clippy::disallowed_methods,
@@ -27,12 +27,12 @@ use turbohttp_core::scheduler::{
 };
 
 const ITERATIONS: usize = 20_000;
-/// Bugs that need so many changes of thread at the wrong moment are found by the second schedule.
+/// The depth of the second scheduler (PCT): it finds bugs that need this many changes of thread at certain moments.
 const PCT_DEPTH: usize = 4;
 const LANES: [&str; 2] = ["a", "b"];
 const JOBS: usize = 4;
 
-/// What happened in all schedules: a race that was never hit has shown nothing (V9).
+/// Counts what happened in all schedules: a race that was never hit proves nothing.
 static HITS: [AtomicU64; 7] = [const { AtomicU64::new(0) }; 7];
 const NAMES: [&str; 7] = [
     "callers ran",
@@ -64,7 +64,7 @@ fn dice(below: usize) -> usize {
     shuttle::rand::thread_rng().gen_range(0..below)
 }
 
-/// What became of one job.
+/// How one job ended.
 #[derive(Default)]
 struct Fate {
     call: shuttle::sync::Mutex<Option<CallId>>,
@@ -72,7 +72,7 @@ struct Fate {
     cancels: AtomicUsize,
 }
 
-struct Hall {
+struct Fixture {
     shared: SharedScheduler,
     group: GroupId,
     now: Instant,
@@ -83,8 +83,8 @@ struct Hall {
     workers: [shuttle::sync::Mutex<Option<Waker>>; 2],
 }
 
-impl Hall {
-    fn new() -> Arc<Hall> {
+impl Fixture {
+    fn new() -> Arc<Fixture> {
         let now = Instant::now();
         let mut rules = Rules::default();
         (rules.total, rules.per_lane, rules.idle_lanes) = (2, 1, 1);
@@ -93,7 +93,7 @@ impl Hall {
             let capacity = [JOBS; Priority::COUNT];
             scheduler.open_group(capacity).unwrap()
         });
-        Arc::new(Hall {
+        Arc::new(Fixture {
             shared,
             group,
             now,
@@ -104,7 +104,7 @@ impl Hall {
         })
     }
 
-    /// Somebody may wait for the end: workers look whether it has come.
+    /// Does what the signals ask for: after the end, workers are woken to see it.
     fn heed(&self, signals: Signals) {
         if signals.closed {
             self.ends.fetch_add(1, SeqCst);
@@ -241,7 +241,7 @@ impl Hall {
             .look(|scheduler| scheduler.group_stage(self.group) == Stage::Closed)
     }
 
-    /// Changes limits, lets time go by, and closes.
+    /// Changes limits, advances the time, and closes.
     fn keeper(&self) {
         for _ in 0..dice(4) {
             let kind = dice(4);
@@ -265,7 +265,7 @@ impl Hall {
         self.heed(self.shared.close(mode, None, self.now));
     }
 
-    /// A job was run, or canceled by its owner, or refused by the close. Says how often it was run.
+    /// Checks that a job was run, canceled by its owner, or refused by the close. Returns how often it was run.
     fn end_of(&self, job: &Fate) -> usize {
         let (runs, cancels) = (job.runs.load(SeqCst), job.cancels.load(SeqCst));
         let Some(id) = *job.call.lock().unwrap() else {
@@ -282,14 +282,14 @@ impl Hall {
         runs
     }
 
-    /// Every job has ended once, and all is there in the end.
+    /// Checks that every job has ended once, and that nothing is out.
     fn check(&self) {
         let report = self.shared.report().unwrap();
         assert_eq!(report.accepted, report.counts.sum());
         let stats = self.shared.look(|scheduler| scheduler.stats());
         let runs: usize = self.jobs.iter().map(|job| self.end_of(job)).sum();
         assert!(stats.ended.completed as usize >= runs);
-        // One look may see both.
+        // One poll may see both.
         let ends = self.ends.load(SeqCst);
         assert!(
             (1..=2).contains(&ends),
@@ -310,23 +310,23 @@ fn ask() -> Ask<'static> {
 }
 
 fn scene() {
-    let hall = Hall::new();
-    let roles: [fn(&Hall); 5] = [
-        Hall::caller,
-        Hall::caller,
-        Hall::submitter,
-        |hall| hall.worker(0),
-        |hall| hall.worker(1),
+    let fixture = Fixture::new();
+    let roles: [fn(&Fixture); 5] = [
+        Fixture::caller,
+        Fixture::caller,
+        Fixture::submitter,
+        |fixture| fixture.worker(0),
+        |fixture| fixture.worker(1),
     ];
     let threads = roles.map(|role| {
-        let hall = Arc::clone(&hall);
-        thread::spawn(move || role(&hall))
+        let fixture = Arc::clone(&fixture);
+        thread::spawn(move || role(&fixture))
     });
-    hall.keeper();
+    fixture.keeper();
     for thread in threads {
         thread.join().unwrap();
     }
-    hall.check();
+    fixture.check();
 }
 
 fn iterations() -> usize {

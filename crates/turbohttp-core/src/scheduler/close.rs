@@ -122,7 +122,7 @@ impl Scheduler {
         now: Moment,
         effects: &mut Effects,
     ) {
-        // A deadline that has passed already is the same as no patience at all.
+        // A deadline that has passed already cuts off at once.
         let is_cut = mode == CloseMode::Now || deadline.is_some_and(|deadline| deadline <= now);
         if is_cut || mode == CloseMode::CancelPending {
             self.refuse_waiting(group, now, effects);

@@ -1,4 +1,4 @@
-//! The scheduler by example; `tests/model.rs` holds it to a reference model.
+//! The scheduler by example; `tests/model` compares it with a reference.
 
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
@@ -89,7 +89,7 @@ impl Bench {
         self.act(|scheduler, now, effects| scheduler.close(mode, None, now, effects));
     }
 
-    /// Makes the group that [`submit`](Self::submit) and [`work`](Self::work) are about.
+    /// Makes the group that [`submit`](Self::submit) and [`work`](Self::work) use.
     fn open(&mut self) {
         if self.scheduler.workers.ids().count() == 0 {
             self.act(|scheduler, _, _| scheduler.open_group([8; Priority::COUNT]).unwrap());

@@ -81,7 +81,7 @@ impl Group {
         self.assigned.retain(|other| *other != slot);
     }
 
-    /// Wakes another worker if a job is assigned that the worker who goes may have been woken for.
+    /// Wakes another worker if a job is assigned that the worker that ends may have been woken for.
     pub(super) fn wake_for_assigned(&mut self, effects: &mut Effects) {
         if !self.assigned.is_empty() {
             self.wake_one(effects);
@@ -152,7 +152,7 @@ impl Workers {
         self[group].is_gone = true;
     }
 
-    /// Whether a call of this group would have somebody to run it: callers always have.
+    /// Whether a call of this group would have something to run it: an idle worker, or its own caller.
     #[inline]
     pub(super) fn has_idle(&self, group: GroupId) -> bool {
         group == GroupId::CALLERS || !self[group].idle.is_empty()

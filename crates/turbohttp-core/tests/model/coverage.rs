@@ -1,4 +1,4 @@
-//! What the random operations really hit: a race that never happened has shown nothing.
+//! Counts what the random operations hit: a case that never occurred proves nothing.
 
 macro_rules! coverage {
     ($($name:ident),+ $(,)?) => {

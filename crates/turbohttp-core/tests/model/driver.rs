@@ -1,4 +1,4 @@
-//! Does the same with the scheduler and with the reference, and looks whether they agree.
+//! Applies every operation to the scheduler and to the reference, and compares them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
@@ -15,13 +15,13 @@ use super::reference::{Event, Micros, Plan, Reference};
 
 type Log = Arc<Mutex<Vec<Event>>>;
 
-/// Writes down that somebody was woken.
-struct Bell {
+/// A waker that logs the event of its wake.
+struct LoggingWaker {
     log: Log,
     event: Event,
 }
 
-impl Wake for Bell {
+impl Wake for LoggingWaker {
     fn wake(self: Arc<Self>) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.push(self.event);
@@ -30,8 +30,8 @@ impl Wake for Bell {
 
 pub(crate) const LANES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// A call and what names it on the side of the scheduler.
-struct Guest {
+/// A call: its name in the reference and its id in the scheduler.
+struct Entry {
     name: usize,
     id: CallId,
     waker: Waker,
@@ -42,12 +42,12 @@ pub(crate) struct Driver {
     scheduler: Scheduler,
     pub(crate) model: Reference,
     groups: Vec<GroupId>,
-    guests: Vec<Guest>,
+    entries: Vec<Entry>,
     /// Permits without a call.
     permits: Vec<(usize, PermitId)>,
     names: usize,
     log: Log,
-    /// Whom the operation is about: it may be woken once too often.
+    /// The call that the operation is about: a spurious wake of it is allowed.
     subject: Option<Event>,
     armed: Option<Micros>,
     is_alarmed: bool,
@@ -85,7 +85,7 @@ impl Driver {
             scheduler,
             model: Reference::new(plan, capacities),
             groups,
-            guests: Vec::new(),
+            entries: Vec::new(),
             permits: Vec::new(),
             names: 0,
             log: Log::default(),
@@ -99,14 +99,14 @@ impl Driver {
     }
 
     pub(crate) fn names(&self) -> Vec<usize> {
-        self.guests.iter().map(|guest| guest.name).collect()
+        self.entries.iter().map(|entry| entry.name).collect()
     }
 
     fn at(&self, micros: Micros) -> Instant {
         self.base + Duration::from_micros(micros)
     }
 
-    /// An instant after so long at which nothing else is due.
+    /// The instant this much later, moved to one at which nothing else is due.
     pub(crate) fn free_instant(&mut self, after: Micros) -> Micros {
         let mut at = self.model.now + after;
         while self.instants.contains(&at) {
@@ -118,13 +118,13 @@ impl Driver {
         at
     }
 
-    fn guest(&self, name: usize) -> &Guest {
-        let found = self.guests.iter().find(|guest| guest.name == name);
+    fn entry(&self, name: usize) -> &Entry {
+        let found = self.entries.iter().find(|entry| entry.name == name);
         found.expect("the driver names calls that are inside")
     }
 
     fn bell(&self, event: Event) -> Waker {
-        Waker::from(Arc::new(Bell {
+        Waker::from(Arc::new(LoggingWaker {
             log: Arc::clone(&self.log),
             event,
         }))
@@ -134,7 +134,7 @@ impl Driver {
         let name = self.names;
         self.names += 1;
         let waker = self.bell(Event::Call(name));
-        self.guests.push(Guest { name, id, waker });
+        self.entries.push(Entry { name, id, waker });
         name
     }
 
@@ -165,9 +165,9 @@ impl Driver {
         entered.ok().map(|id| self.welcome(id))
     }
 
-    /// A call for another one.
+    /// Enters for one more attempt of the request of another call.
     pub(crate) fn enter_for(&mut self, first: Option<usize>) -> usize {
-        let id = first.map(|first| self.guest(first).id);
+        let id = first.map(|first| self.entry(first).id);
         let now = self.at(self.model.now);
         let child = self.scheduler.enter_for(id, now);
         let name = self.welcome(child);
@@ -180,13 +180,13 @@ impl Driver {
         name: usize,
         lane: usize,
         priority: Priority,
-        patience: Option<Micros>,
+        timeout: Option<Micros>,
     ) {
-        let deadline = patience.map(|patience| self.free_instant(patience));
+        let deadline = timeout.map(|timeout| self.free_instant(timeout));
         self.subject = Some(Event::Call(name));
         let expected = self.model.admit(name, lane, priority, deadline);
         let until = deadline.map(|deadline| self.at(deadline));
-        let id = self.guest(name).id;
+        let id = self.entry(name).id;
         let result = self.act(|scheduler, now, effects| {
             scheduler.admit(id, ask(lane, priority, until), now, effects)
         });
@@ -201,14 +201,14 @@ impl Driver {
         }
     }
 
-    /// Comes in and asks in one step; a refusal leaves nothing behind.
+    /// Enters and asks in one step; after a refusal there is no call.
     pub(crate) fn enter_and_admit(
         &mut self,
         lane: usize,
         priority: Priority,
-        patience: Option<Micros>,
+        timeout: Option<Micros>,
     ) {
-        let deadline = patience.map(|patience| self.free_instant(patience));
+        let deadline = timeout.map(|timeout| self.free_instant(timeout));
         let name = self.names;
         let expected = match self.model.gate.stage {
             Stage::Open => {
@@ -258,7 +258,7 @@ impl Driver {
         if expected.is_err() {
             self.model.leave(name, Outcome::Failed);
         }
-        let id = self.guest(first).id;
+        let id = self.entry(first).id;
         let result = self.act(|scheduler, now, effects| {
             scheduler.admit_for(Some(id), ask(lane, priority, None), now, effects)
         });
@@ -276,7 +276,7 @@ impl Driver {
     pub(crate) fn try_admit(&mut self, name: usize, lane: usize, priority: Priority) {
         self.subject = Some(Event::Call(name));
         let expected = self.model.try_admit(name, lane, priority);
-        let id = self.guest(name).id;
+        let id = self.entry(name).id;
         let result = self.act(|scheduler, now, effects| {
             scheduler.try_admit(id, ask(lane, priority, None), now, effects)
         });
@@ -312,7 +312,7 @@ impl Driver {
             State::Granted | State::Queued | State::Parked => None,
         };
         let call = call_wait(self.model.call(name), now);
-        let (id, waker) = (self.guest(name).id, self.guest(name).waker.clone());
+        let (id, waker) = (self.entry(name).id, self.entry(name).waker.clone());
         let turn = self.act(|scheduler, now, effects| scheduler.turn(id, &waker, now, effects));
         match (turn, expected) {
             (Turn::Taken(waited), Some(Ok(()))) => check_wait(waited, call),
@@ -323,7 +323,7 @@ impl Driver {
         }
     }
 
-    /// Tells whom to wake.
+    /// Sets the waker.
     fn register(&mut self, name: usize) {
         let call = self.model.call(name).clone();
         let has_news = match call.state {
@@ -335,12 +335,12 @@ impl Driver {
         if !has_news {
             self.model.call(name).has_waker = true;
         }
-        let (id, waker) = (self.guest(name).id, self.guest(name).waker.clone());
+        let (id, waker) = (self.entry(name).id, self.entry(name).waker.clone());
         let is_kept = self.act(|scheduler, _, effects| scheduler.set_waker(id, waker, effects));
         assert_eq!(is_kept, !has_news, "set_waker");
     }
 
-    /// Tells whom to wake, whatever the call is doing.
+    /// Sets the waker, in any state of the call.
     pub(crate) fn attach(&mut self, name: usize) {
         self.subject = Some(Event::Call(name));
         self.register(name);
@@ -350,7 +350,7 @@ impl Driver {
         self.subject = Some(Event::Call(name));
         self.note_cancel(name);
         self.model.let_go(name);
-        let id = self.guest(name).id;
+        let id = self.entry(name).id;
         self.act(|scheduler, now, effects| scheduler.release(id, now, effects));
     }
 
@@ -358,8 +358,8 @@ impl Driver {
         self.subject = Some(Event::Call(name));
         self.note_cancel(name);
         self.model.leave(name, outcome);
-        let id = self.guest(name).id;
-        self.guests.retain(|guest| guest.name != name);
+        let id = self.entry(name).id;
+        self.entries.retain(|entry| entry.name != name);
         self.act(|scheduler, now, effects| scheduler.leave(id, outcome, now, effects));
         assert_eq!(self.scheduler.state(id), None);
     }
@@ -380,7 +380,7 @@ impl Driver {
             self.model.call(name).priority = priority;
             self.model.start_all();
         }
-        let id = self.guest(name).id;
+        let id = self.entry(name).id;
         let result =
             self.act(|scheduler, now, effects| scheduler.set_priority(id, priority, now, effects));
         assert_eq!(result, waits, "set_priority");
@@ -467,7 +467,7 @@ impl Driver {
         self.coverage.expired += refused(&self.model) - before;
         let now = self.model.now;
         assert!(expected.is_none_or(|due| due > now), "nothing is overdue");
-        // What the sweep says itself, not what it raises on its way.
+        // The value that `sweep` returns replaces alarms that it raised on its way.
         self.armed = expected;
         let due = self.act(|scheduler, now, effects| scheduler.sweep(now, effects));
         assert_eq!(due, expected.map(|at| self.at(at)), "when to come again");
@@ -495,9 +495,9 @@ impl Driver {
         group: usize,
         lane: usize,
         priority: Priority,
-        patience: Option<Micros>,
+        timeout: Option<Micros>,
     ) {
-        let deadline = patience.map(|patience| self.free_instant(patience));
+        let deadline = timeout.map(|timeout| self.free_instant(timeout));
         let name = self.names;
         let expected = self.model_submit(group, name, lane, priority, deadline);
         let until = deadline.map(|deadline| self.at(deadline));
@@ -569,7 +569,7 @@ impl Driver {
         match (poll, expected) {
             (Poll::Pending, None) => {}
             (Poll::Ready(job), Some(name)) => {
-                assert_eq!((job.call, job.tag), (self.guest(name).id, name as u64));
+                assert_eq!((job.call, job.tag), (self.entry(name).id, name as u64));
                 let now = self.model.now;
                 check_wait(job.waited, call_wait(self.model.call(name), now));
                 self.coverage.picked += 1;
@@ -596,7 +596,7 @@ impl Driver {
 
     pub(crate) fn finish_job(&mut self, name: usize, outcome: Outcome) {
         self.model.finish_job(name, outcome);
-        let id = self.guest(name).id;
+        let id = self.entry(name).id;
         self.act(|scheduler, now, effects| scheduler.finish_job(id, outcome, now, effects));
     }
 }
@@ -609,7 +609,7 @@ fn ask(lane: usize, priority: Priority, deadline: Option<Instant>) -> Ask<'stati
     }
 }
 
-/// Paused, full, and in all.
+/// Paused, full, and the sum.
 fn call_wait(call: &super::reference::Call, now: Micros) -> [Micros; 3] {
     match call.since {
         Some(since) => [call.paused, call.full, now - since],
@@ -620,7 +620,7 @@ fn call_wait(call: &super::reference::Call, now: Micros) -> [Micros; 3] {
 fn check_wait(waited: Waited, [paused, full, sum]: [Micros; 3]) {
     let [paused, full, sum] = [paused, full, sum].map(Duration::from_micros);
     assert_eq!(waited.sum(), sum, "in all");
-    // The time from the grant until it was looked at is added to one of the three.
+    // The time from the grant to the next `turn` is added to the largest part.
     let late = [waited.paused - paused, waited.lane - full];
     assert!(
         late.contains(&Duration::ZERO),
@@ -632,7 +632,7 @@ mod compare;
 mod permits;
 
 impl Driver {
-    /// Nothing is out any more, and only lanes that are idle or paused are known.
+    /// Nothing is out, and only lanes that are idle or paused are known.
     pub(crate) fn assert_quiet(&mut self) {
         let audit = self.scheduler.audit();
         assert!(audit.is_idle(), "{audit:?}");

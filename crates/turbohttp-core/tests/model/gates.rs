@@ -1,4 +1,4 @@
-//! The reference's closing, and what happens to it by itself.
+//! The gates of the reference, and what becomes due in it as time passes.
 
 use turbohttp_core::scheduler::{CloseMode, Outcome, Refusal, Stage, State};
 
@@ -7,14 +7,14 @@ use super::reference::{Call, GRANT, Micros, Reference};
 #[derive(Clone, Debug)]
 pub(crate) struct Gate {
     pub(crate) stage: Stage,
-    /// How many ended in which way, in the order of `Outcome`.
+    /// How many calls ended in which way, in the order of `Outcome`.
     pub(crate) counts: [u64; 5],
     pub(crate) began: Micros,
     pub(crate) accepted: u64,
     pub(crate) before: [u64; 5],
     pub(crate) deadline: Option<Micros>,
     pub(crate) is_cut: bool,
-    /// Accepted, ended in which way, how long it took.
+    /// How many were accepted, how they ended, and how many microseconds the close took.
     pub(crate) report: Option<(u64, [u64; 5], Micros)>,
 }
 
@@ -53,7 +53,7 @@ impl Gate {
         };
     }
 
-    /// True if this is the end.
+    /// Returns `true` if the gate closes by this.
     fn end_if(&mut self, is_empty: bool, now: Micros) -> bool {
         if !is_empty || !self.is_closing() {
             return false;
@@ -137,7 +137,7 @@ impl Reference {
         }
     }
 
-    /// Those of a group, or all, in the order of their seats.
+    /// The calls of a group, or all, in the order of their seats.
     fn of(&self, group: Option<usize>) -> Vec<usize> {
         let mut calls: Vec<&Call> = self.calls.iter().collect();
         calls.retain(|call| group.is_none() || call.group == group);
@@ -193,7 +193,7 @@ impl Reference {
                 .is_some_and(|group| self.groups[group].gate.is_cut)
     }
 
-    /// Time goes by; it is added to what each call loses it to.
+    /// Advances the time, which is added to the loss of each waiting call: to a pause, to the lane's limit, or to neither.
     pub(crate) fn pass(&mut self, time: Micros) {
         self.now += time;
         for index in 0..self.calls.len() {

@@ -24,7 +24,7 @@ impl Word {
     }
 
     fn lane(&mut self) -> usize {
-        // The first ones are crowded.
+        // The first lanes get most of the calls.
         self.size(LANES.len()).min(self.size(LANES.len()))
     }
 
@@ -32,7 +32,7 @@ impl Word {
         Priority::ALL[self.size(Priority::COUNT)]
     }
 
-    fn patience(&mut self) -> Option<Micros> {
+    fn timeout(&mut self) -> Option<Micros> {
         (self.below(3) == 0).then(|| self.below(120) * MS)
     }
 
@@ -59,7 +59,7 @@ fn plan(word: &mut Word, has_ageing: bool) -> Plan {
     };
     if !has_ageing && word.below(2) == 0 {
         for _ in 1..plan.total {
-            // The last place stands for a permit that is not reserved.
+            // The last entry stands for a permit that is not reserved.
             let level = word.size(Priority::COUNT);
             plan.reserve_total[level] += usize::from(level + 1 < Priority::COUNT);
         }
@@ -71,7 +71,7 @@ fn plan(word: &mut Word, has_ageing: bool) -> Plan {
     plan
 }
 
-/// One case; panics where the two disagree.
+/// Runs one case; panics where the two sides differ.
 pub(crate) fn run(seed: u64, words: &[u64], has_ageing: bool) -> Coverage {
     let mut word = Word(seed);
     let plan = plan(&mut word, has_ageing);
@@ -84,7 +84,7 @@ pub(crate) fn run(seed: u64, words: &[u64], has_ageing: bool) -> Coverage {
         groups,
     };
     for (index, word) in words.iter().enumerate() {
-        // A close ends most of what can happen: late ones leave more to look at.
+        // After a close few operations have an effect, so closes come late.
         let may_close = index > words.len() * 4 / 5;
         case.step(Word(*word), may_close);
     }
@@ -132,7 +132,7 @@ impl Case {
         self.driver.model.call(name).group.is_none().then_some(name)
     }
 
-    /// Whether another attempt of the same request is on its way: the order of two such is open.
+    /// Whether another attempt of the same request waits: the order of two with the same age is not specified.
     fn has_twin(&mut self, name: usize) -> bool {
         let age = self.driver.model.call(name).age;
         self.driver.model.calls.iter().any(|other| {
@@ -160,8 +160,8 @@ impl Case {
                 return self.driver.admit_for(first, lane, priority);
             }
             1 => {
-                let patience = word.patience();
-                return self.driver.enter_and_admit(lane, priority, patience);
+                let timeout = word.timeout();
+                return self.driver.enter_and_admit(lane, priority, timeout);
             }
             2 => return self.permits(word, lane, priority),
             3 => {
@@ -178,7 +178,7 @@ impl Case {
         match word.below(6) {
             0 => {}
             1 => self.driver.try_admit(name, lane, priority),
-            _ => self.driver.admit(name, lane, priority, word.patience()),
+            _ => self.driver.admit(name, lane, priority, word.timeout()),
         }
     }
 
@@ -201,7 +201,7 @@ impl Case {
         match kind {
             0..3 if is_caller && !self.has_twin(name) => {
                 let lane = word.lane();
-                self.driver.admit(name, lane, priority, word.patience());
+                self.driver.admit(name, lane, priority, word.timeout());
             }
             3 if is_caller && !self.has_twin(name) => {
                 self.driver.try_admit(name, word.lane(), priority);
@@ -239,7 +239,7 @@ impl Case {
                 self.driver.pass(word.below(130 * MS));
                 self.driver.sweep();
             }
-            // To the very moment at which something is due.
+            // Advance to exactly the moment at which something is due.
             _ => {
                 let now = self.driver.model.now;
                 let due = self.driver.model.due().unwrap_or(now);
@@ -267,8 +267,8 @@ impl Case {
         match word.below(18) {
             0..7 if self.driver.names().len() < GUESTS_MAX => {
                 let (lane, priority) = (word.lane(), word.priority());
-                let patience = word.patience();
-                self.driver.submit(group, lane, priority, patience);
+                let timeout = word.timeout();
+                self.driver.submit(group, lane, priority, timeout);
             }
             0..15 => self.driver.poll_worker(group, worker),
             15 | 16 => self.driver.forget_worker(group, worker),
@@ -287,7 +287,7 @@ impl Case {
         self.driver.close(which.checked_sub(1), mode, time);
     }
 
-    /// Everybody goes, and nothing is left.
+    /// Lets every call leave, and checks that nothing is out.
     fn end(&mut self) {
         for name in self.driver.permits() {
             self.driver.release_permit(name, Outcome::Completed, false);

@@ -1,5 +1,5 @@
-//! The scheduler once more, as slow and as plain as can be: one list of calls, looked through from
-//! the beginning at every step; nothing is remembered that can be counted.
+//! A reference scheduler, simple and slow: one list of calls, searched from the beginning at every step. Nothing is stored
+//! that can be counted.
 
 use turbohttp_core::scheduler::{Bound, GRANT_MS, Outcome, Priority, Refusal, State};
 
@@ -20,7 +20,7 @@ pub(crate) enum Event {
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) name: usize,
-    /// Closes go through the calls in the order of the places they were given.
+    /// Closes go through the calls in the order of their slots.
     pub(crate) seat: usize,
     pub(crate) age: usize,
     pub(crate) arrived: Micros,
@@ -51,7 +51,7 @@ impl Call {
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) capacity: [usize; Priority::COUNT],
-    /// Idle workers and whether they can be woken; who came last is served first.
+    /// Idle workers and whether they have a waker; the one that became idle last is woken first.
     pub(crate) idle: Vec<(u32, bool)>,
     pub(crate) assigned: Vec<usize>,
     pub(crate) gate: Gate,
@@ -164,13 +164,14 @@ impl Reference {
         self.pauses.iter().any(|(paused, _)| *paused == lane)
     }
 
-    /// Whether somebody runs, waits, or may come back here, or it is paused.
+    /// Whether a call runs, waits or is parked here, or the lane is paused.
     pub(crate) fn is_used(&self, lane: usize) -> bool {
         let is_here = |call: &Call| call.lane == lane && (call.holds_permit() || call.waits());
         self.calls.iter().any(is_here) || self.is_paused(lane)
     }
 
-    /// What the more urgent levels keep from this one is left free; one permit is open to all.
+    /// How many permits this level may see in use: the reserves of the levels above it are left free, and one permit is
+    /// open to all.
     fn leaves_reserve(
         running: usize,
         limit: usize,
@@ -190,7 +191,7 @@ impl Reference {
             && Self::leaves_reserve(here, limit, &plan.reserve_lane, priority)
     }
 
-    /// The place in the order of starts: the least comes first.
+    /// The key in the order of starts: the least one starts first.
     pub(crate) fn key(&self, call: &Call) -> (u64, usize) {
         let level = call.priority.index() as u64;
         match self.plan.ageing {
@@ -199,7 +200,7 @@ impl Reference {
         }
     }
 
-    /// Who is to start next, if anybody may.
+    /// The call that is to start next, if one may.
     pub(crate) fn next(&self) -> Option<usize> {
         let may = |call: &&Call| {
             let has_worker = call
@@ -249,7 +250,7 @@ impl Reference {
         }
     }
 
-    /// Files a lane as idle if nothing happens there; the one idle longest goes if there are too many.
+    /// Marks a lane as idle if it is unused, and forgets the one idle longest if there are too many.
     pub(crate) fn mark_idle_if_unused(&mut self, lane: usize) {
         if self.is_used(lane) || self.idle.contains(&lane) {
             return;
@@ -300,7 +301,7 @@ impl Reference {
         self.free_seat(seat);
     }
 
-    /// A permit without a call stands for itself, and needs no seat.
+    /// A permit without a call has no seat.
     pub(crate) fn detach_permit(&mut self, name: usize) {
         let call = self.call(name);
         (call.has_waker, call.group) = (false, None);
@@ -405,7 +406,7 @@ impl Reference {
         Err(Refusal::Busy)
     }
 
-    /// Everything the call has is given back, and goes on to whoever is next.
+    /// Releases everything the call holds, and starts the calls that are next.
     pub(crate) fn let_go(&mut self, name: usize) {
         let call = self.call(name);
         call.has_waker = false;

@@ -1,8 +1,8 @@
-//! X24, Q7: how long a call can be made to wait.
+//! How long a call can be made to wait.
 
 use super::*;
 
-/// With equal levels nobody is overtaken: a call waits for those before it and for no others.
+/// With equal levels no call overtakes another: a call waits for those before it and for no others.
 #[test]
 fn among_equals_nobody_is_overtaken() {
     const LIMIT: usize = 4;
@@ -18,7 +18,7 @@ fn among_equals_nobody_is_overtaken() {
     queue.push(mine);
     let mut releases = 0;
     loop {
-        // Others keep coming.
+        // Younger calls keep entering.
         queue.push(bench.ask("c", Priority::Normal));
         bench.leave(running.remove(0));
         releases += 1;
@@ -48,7 +48,7 @@ fn under_endless_load(ageing: Option<Duration>) -> Option<Duration> {
     let began = bench.now;
     let mut urgent = std::collections::VecDeque::new();
     for _ in 0..1_000 {
-        // Two come while one is served: there are ever more of them.
+        // Two enter while one is served, so the line grows without end.
         urgent.push_back(bench.ask("a", Priority::Critical));
         urgent.push_back(bench.ask("a", Priority::Critical));
         bench.now += MS;
@@ -65,7 +65,7 @@ fn under_endless_load(ageing: Option<Duration>) -> Option<Duration> {
 #[test]
 fn endless_urgent_work_starves_the_rest_only_without_ageing() {
     assert_eq!(under_endless_load(None), None);
-    // Those who came within the bound go first, each takes a millisecond, two come in each.
+    // The calls that entered within the bound are served first; each takes a millisecond, in which two more enter.
     let step = 10 * MS;
     let bound = step * (Priority::Low.index() as u32) * 2 + 2 * MS;
     let waited = under_endless_load(Some(step)).unwrap();
@@ -73,7 +73,7 @@ fn endless_urgent_work_starves_the_rest_only_without_ageing() {
     assert!(waited > step, "{waited:?}: a level counts for something");
 }
 
-/// X14: a further attempt keeps the age of the first, and what waits before it holds no permit.
+/// A further attempt keeps the age of the first, and what waits before it holds no permit.
 #[test]
 fn a_further_attempt_stands_where_the_first_would() {
     let mut bench = Bench::new(1, 1);
@@ -92,7 +92,7 @@ fn a_further_attempt_stands_where_the_first_would() {
     assert_eq!(bench.state(youngest), Some(State::Queued));
 }
 
-/// Two pauses end at the same look: the most urgent starts, whichever ended first.
+/// Two pauses end in the same sweep: the most urgent call starts, whichever pause ended first.
 #[test]
 fn pauses_that_end_together_are_one_moment() {
     let mut bench = Bench::new(1, 1);
@@ -118,7 +118,7 @@ fn a_job_that_its_worker_leaves_behind_is_left_to_another() {
     bench.open();
     assert_eq!((bench.work(1), bench.work(2)), (None, None));
     let job = bench.submit("a", Priority::Normal);
-    // The one that came last has been woken, and goes instead.
+    // The worker that became idle last has been woken, and is forgotten instead of picking up the job.
     let wakes = bench.act(|scheduler, _, effects| {
         scheduler.forget_worker(GroupId(1), 2, effects);
         effects.wakes()

@@ -1,4 +1,4 @@
-//! S24, S6, D10: lanes come and go, what is known of them beyond their use stays.
+//! Lanes are made and forgotten; limits and pauses that were set for them stay.
 
 use super::*;
 
@@ -162,7 +162,7 @@ fn lanes_with_rules_of_their_own_are_bounded() {
     assert_eq!((audit.paused, audit.lanes), (0, 128));
 }
 
-/// A call that lost its grant comes back to the lane it left, though 1,000 others came meanwhile.
+/// A call that lost its grant gets back into the same lane, although 1,000 other lanes were made meanwhile.
 #[test]
 fn a_place_that_is_kept_keeps_its_lane() {
     let mut bench = Bench::with(Rules {
@@ -283,7 +283,7 @@ fn a_place_in_line_without_a_call_turns_into_a_permit() {
         })
     };
     let Ok(PermitRequest::Taken(first)) = ask(&mut bench, None) else {
-        panic!("nobody else is there");
+        panic!("the permit is free");
     };
     let Ok(PermitRequest::Queued(second)) = ask(&mut bench, None) else {
         panic!("the permit is out");

@@ -1,4 +1,4 @@
-//! X18, S23: what limits may be, and what happens when they change while everything goes on.
+//! The bounds of limits, and limits that change while calls run and wait.
 
 use super::*;
 
@@ -80,7 +80,7 @@ fn the_largest_limits_are_taken() {
         [Priority::Low, Priority::Normal, Priority::High].map(|priority| bench.ask("a", priority));
     bench.leave(id);
     assert_eq!(bench.state(waiting[2]), Some(State::Granted));
-    // A longer one would leave ranks no room.
+    // A longer step would overflow the rank.
     let endless = Rules {
         ageing: Some(Duration::MAX),
         ..Rules::default()
@@ -190,13 +190,13 @@ fn what_waits_is_bounded_in_all_and_in_each_lane() {
     assert_eq!(refusal(&mut bench, "b"), None);
     assert_eq!(refusal(&mut bench, "b"), None);
     assert_eq!(refusal(&mut bench, "c"), full(Bound::Waiting, 5));
-    // D21: whoever goes frees its place at once.
+    // A call that leaves the line frees its place at once.
     bench.leave(canceled);
     assert_eq!(refusal(&mut bench, "c"), None);
     assert_eq!(refusal(&mut bench, "c"), full(Bound::Waiting, 5));
 }
 
-/// A job waits for a worker and a caller comes by: the lane's limit holds for both.
+/// A job waits for a worker while a caller takes a permit: the lane's limit holds for both together.
 #[test]
 fn a_caller_that_passes_a_job_without_a_worker_counts_for_the_job() {
     let mut bench = Bench::new(1, 8);

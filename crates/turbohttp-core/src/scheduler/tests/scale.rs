@@ -1,4 +1,4 @@
-//! X26 without a clock: how many calls and lanes an operation looks at, with many waiting.
+//! How many calls and lanes an operation looks at with many waiting: a cost that needs no clock.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn ask<'a>(lane: &'a str, priority: Priority, deadline: Option<Instant>) -> Ask<
 }
 
 impl Crowd {
-    /// So many wait in up to 10,000 lanes, behind one that holds the only permit.
+    /// `count` calls wait in up to 10,000 lanes, behind one that holds the only permit.
     fn new(count: usize, ageing: Option<Duration>) -> Crowd {
         let now = crate_now();
         let rules = Rules {
@@ -64,7 +64,7 @@ impl Crowd {
         self.waiting.push(id);
     }
 
-    /// A permit comes home and goes to the next.
+    /// The permit is released and granted to the next call.
     fn pick(&mut self) {
         let (now, effects) = (self.now, &mut self.effects);
         self.scheduler
@@ -96,7 +96,7 @@ impl Crowd {
     }
 }
 
-/// The most looks that each operation took with so many waiting.
+/// The most looks that each operation took with `count` calls waiting.
 fn worst(count: usize, ageing: Option<Duration>) -> [u64; 6] {
     let mut crowd = Crowd::new(count, ageing);
     let mut worst = [0; 6];

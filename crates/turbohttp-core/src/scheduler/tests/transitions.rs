@@ -1,10 +1,10 @@
-//! S32: every operation on a call in every state.
+//! Every operation on a call in every state leads to the state that a table says.
 
 use super::*;
 
 const AWAY: Duration = Duration::from_secs(3_600);
 
-/// A call that is in `state`, beside one that is in its way.
+/// A call in `state`, beside another one that holds the permit it would need.
 fn call_in(state: State) -> (Bench, CallId, CallId) {
     let mut bench = Bench::new(1, 8);
     let other = bench.ask("a", Priority::Normal);
@@ -138,7 +138,7 @@ fn every_operation_in_every_state_leads_where_the_table_says() {
     }
 }
 
-/// A call that has left is no call, even when its place has another guest.
+/// The id of a call that has left names no call, also when its slot is used by another one.
 #[test]
 fn an_id_of_the_past_names_nobody() {
     let mut bench = Bench::new(1, 1);
@@ -154,7 +154,7 @@ fn an_id_of_the_past_names_nobody() {
     assert_eq!(bench.scheduler.audit().running, 1);
 }
 
-/// S26: a close has begun: nobody comes in, whatever its way.
+/// Once a close of any mode has begun, no call enters.
 #[test]
 fn nobody_comes_in_once_a_close_has_begun() {
     for mode in [CloseMode::Drain, CloseMode::CancelPending, CloseMode::Now] {
@@ -178,7 +178,7 @@ fn nobody_comes_in_once_a_close_has_begun() {
     }
 }
 
-/// S37: in a drain what waits goes on, all levels of it, in order; whoever does not come is cut off.
+/// A drain admits what waits, level by level; a call that does not take up its turn is cut off at the deadline.
 #[test]
 fn a_drain_serves_all_levels_and_ends_when_the_last_has_left() {
     let mut bench = Bench::new(1, 1);
@@ -201,7 +201,7 @@ fn a_drain_serves_all_levels_and_ends_when_the_last_has_left() {
     assert_eq!((report.accepted, report.counts.completed), (all, all));
 }
 
-/// S32: the grant came in time, however late its owner looks.
+/// A grant that came before the deadline holds, however late its owner asks for its turn.
 #[test]
 fn a_deadline_that_passes_after_the_grant_takes_nothing_away() {
     let mut bench = Bench::new(1, 1);

@@ -1,4 +1,4 @@
-//! X5: wakers are woken and dropped outside the lock, and none is kept beyond its call.
+//! Wakers are woken and dropped outside the lock, and none is kept longer than its call.
 
 use std::sync::Weak;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -7,16 +7,16 @@ use std::task::Wake;
 use super::*;
 use crate::sync::Arc;
 
-/// A waker that looks at the scheduler when it is woken or dropped, and may panic then. That it comes
-/// through says that the lock is free.
-struct Odd {
+/// A waker that takes the scheduler's lock when it is woken or dropped, and may panic then. It would deadlock if the lock
+/// were held.
+struct CountingWaker {
     shared: Weak<SharedScheduler>,
     wakes: Arc<AtomicUsize>,
     drops: Arc<AtomicUsize>,
     panics: bool,
 }
 
-impl Odd {
+impl CountingWaker {
     fn look(&self) {
         if let Some(shared) = self.shared.upgrade() {
             let _ = shared.look(|scheduler| scheduler.capacity.running());
@@ -24,7 +24,7 @@ impl Odd {
     }
 }
 
-impl Wake for Odd {
+impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
         self.look();
         self.wakes.fetch_add(1, SeqCst);
@@ -32,7 +32,7 @@ impl Wake for Odd {
     }
 }
 
-impl Drop for Odd {
+impl Drop for CountingWaker {
     fn drop(&mut self) {
         self.look();
         self.drops.fetch_add(1, SeqCst);
@@ -43,21 +43,21 @@ impl Drop for Odd {
     }
 }
 
-struct Hall {
+struct Fixture {
     shared: Arc<SharedScheduler>,
     now: Instant,
     wakes: Arc<AtomicUsize>,
     drops: Arc<AtomicUsize>,
 }
 
-impl Hall {
-    fn new(limit: usize) -> Hall {
+impl Fixture {
+    fn new(limit: usize) -> Fixture {
         let now = crate_now();
         let rules = Rules {
             total: limit,
             ..Rules::default()
         };
-        Hall {
+        Fixture {
             shared: Arc::new(SharedScheduler::new(rules, now).unwrap()),
             now,
             wakes: Arc::default(),
@@ -65,8 +65,8 @@ impl Hall {
         }
     }
 
-    fn odd(&self, panics: bool) -> Waker {
-        Waker::from(Arc::new(Odd {
+    fn counting_waker(&self, panics: bool) -> Waker {
+        Waker::from(Arc::new(CountingWaker {
             shared: Arc::downgrade(&self.shared),
             wakes: Arc::clone(&self.wakes),
             drops: Arc::clone(&self.drops),
@@ -89,9 +89,9 @@ impl Hall {
         id
     }
 
-    /// Waits with a waker of its own, of which the scheduler has the only one.
+    /// Waits with a waker of which the scheduler has the only clone.
     fn wait(&self, panics: bool) -> CallId {
-        let (id, waker) = (self.ask(), self.odd(panics));
+        let (id, waker) = (self.ask(), self.counting_waker(panics));
         let (is_kept, _) = self
             .shared
             .with(|scheduler, effects| scheduler.set_waker(id, waker, effects));
@@ -110,74 +110,76 @@ impl Hall {
 
 #[test]
 fn ten_thousand_are_refused_by_a_close_and_woken_without_the_lock() {
-    let hall = Hall::new(1);
-    let running = hall.ask();
-    let waiting: Vec<_> = (0..10_000).map(|_| hall.wait(false)).collect();
-    let _ = hall.shared.close(CloseMode::CancelPending, None, hall.now);
-    assert_eq!(hall.counts(), (10_000, 10_000));
+    let fixture = Fixture::new(1);
+    let running = fixture.ask();
+    let waiting: Vec<_> = (0..10_000).map(|_| fixture.wait(false)).collect();
+    let _ = fixture
+        .shared
+        .close(CloseMode::CancelPending, None, fixture.now);
+    assert_eq!(fixture.counts(), (10_000, 10_000));
     for id in waiting {
-        let (poll, _) = hall.shared.poll_turn(id, Waker::noop(), hall.now);
+        let (poll, _) = fixture.shared.poll_turn(id, Waker::noop(), fixture.now);
         assert_eq!(poll, Poll::Ready(Err(Refusal::Closed)));
-        hall.leave(id);
+        fixture.leave(id);
     }
-    hall.leave(running);
-    assert_eq!(hall.shared.report().unwrap().counts.canceled, 10_000);
+    fixture.leave(running);
+    assert_eq!(fixture.shared.report().unwrap().counts.canceled, 10_000);
 }
 
 #[test]
 fn a_waker_that_panics_keeps_nobody_from_being_woken() {
-    let hall = Hall::new(3);
-    let running: Vec<_> = (0..3).map(|_| hall.ask()).collect();
-    let waiting = [true, false, true, true, false].map(|panics| hall.wait(panics));
-    // Their messages are no news.
+    let fixture = Fixture::new(3);
+    let running: Vec<_> = (0..3).map(|_| fixture.ask()).collect();
+    let waiting = [true, false, true, true, false].map(|panics| fixture.wait(panics));
+    // The messages of the expected panics would only clutter the output.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let ((), _) = hall.shared.with(|scheduler, effects| {
+    let ((), _) = fixture.shared.with(|scheduler, effects| {
         for id in running {
-            scheduler.leave(id, Outcome::Completed, hall.now, effects);
+            scheduler.leave(id, Outcome::Completed, fixture.now, effects);
         }
     });
-    assert_eq!(hall.counts(), (3, 3), "two of them panicked");
-    let _ = hall.shared.close(CloseMode::Now, None, hall.now);
+    assert_eq!(fixture.counts(), (3, 3), "two of them panicked");
+    let _ = fixture.shared.close(CloseMode::Now, None, fixture.now);
     std::panic::set_hook(hook);
-    assert_eq!(hall.counts(), (5, 5), "one more did");
+    assert_eq!(fixture.counts(), (5, 5), "one more did");
     for id in waiting {
-        hall.leave(id);
+        fixture.leave(id);
     }
-    assert!(hall.shared.look(Scheduler::audit).is_idle());
+    assert!(fixture.shared.look(Scheduler::audit).is_idle());
 }
 
 #[test]
 fn a_waker_is_dropped_where_its_call_leaves_is_granted_or_has_another() {
-    let hall = Hall::new(1);
-    let running = hall.ask();
-    let [left, released, granted, changed] = [(); 4].map(|()| hall.wait(false));
-    hall.leave(left);
-    assert_eq!(hall.counts(), (0, 1));
-    let ((), _) = hall
+    let fixture = Fixture::new(1);
+    let running = fixture.ask();
+    let [left, released, granted, changed] = [(); 4].map(|()| fixture.wait(false));
+    fixture.leave(left);
+    assert_eq!(fixture.counts(), (0, 1));
+    let ((), _) = fixture
         .shared
-        .with(|scheduler, effects| scheduler.release(released, hall.now, effects));
-    assert_eq!(hall.counts(), (0, 2));
-    let (is_kept, _) = hall
-        .shared
-        .with(|scheduler, effects| scheduler.set_waker(changed, hall.odd(false), effects));
+        .with(|scheduler, effects| scheduler.release(released, fixture.now, effects));
+    assert_eq!(fixture.counts(), (0, 2));
+    let (is_kept, _) = fixture.shared.with(|scheduler, effects| {
+        scheduler.set_waker(changed, fixture.counting_waker(false), effects)
+    });
     assert!(is_kept);
-    assert_eq!(hall.counts(), (0, 3));
-    hall.leave(running);
-    assert_eq!(hall.counts(), (1, 4), "the grant");
-    let (is_kept, _) = hall
-        .shared
-        .with(|scheduler, effects| scheduler.set_waker(granted, hall.odd(false), effects));
+    assert_eq!(fixture.counts(), (0, 3));
+    fixture.leave(running);
+    assert_eq!(fixture.counts(), (1, 4), "the grant");
+    let (is_kept, _) = fixture.shared.with(|scheduler, effects| {
+        scheduler.set_waker(granted, fixture.counting_waker(false), effects)
+    });
     assert!(!is_kept, "it has its grant already");
-    assert_eq!(hall.counts(), (1, 5));
+    assert_eq!(fixture.counts(), (1, 5));
     for id in [granted, changed, released] {
-        hall.leave(id);
+        fixture.leave(id);
     }
-    let (wakes, drops) = hall.counts();
+    let (wakes, drops) = fixture.counts();
     assert_eq!((wakes, drops), (2, 6), "all that were made");
 }
 
-/// A waker that asks the scheduler for its turn while it is woken, and wakes the next one by it.
+/// A waker that lets its call leave while it is woken, which grants the permit to the next call and wakes that one.
 #[test]
 fn a_waker_may_act_on_the_scheduler() {
     struct Leaver(Weak<SharedScheduler>, CallId, Instant);
@@ -189,19 +191,19 @@ fn a_waker_may_act_on_the_scheduler() {
         }
     }
 
-    let hall = Hall::new(1);
-    let running = hall.ask();
+    let fixture = Fixture::new(1);
+    let running = fixture.ask();
     for _ in 0..100 {
-        let id = hall.ask();
-        let leaver = Leaver(Arc::downgrade(&hall.shared), id, hall.now);
+        let id = fixture.ask();
+        let leaver = Leaver(Arc::downgrade(&fixture.shared), id, fixture.now);
         let waker = Waker::from(Arc::new(leaver));
-        let (poll, _) = hall.shared.poll_turn(id, &waker, hall.now);
+        let (poll, _) = fixture.shared.poll_turn(id, &waker, fixture.now);
         assert!(poll.is_pending());
     }
-    hall.leave(running);
-    let audit = hall.shared.look(Scheduler::audit);
+    fixture.leave(running);
+    let audit = fixture.shared.look(Scheduler::audit);
     assert!(audit.is_idle(), "{audit:?}");
-    let stats = hall.shared.look(Scheduler::stats);
+    let stats = fixture.shared.look(Scheduler::stats);
     assert_eq!((stats.ended.completed, stats.grants_released), (101, 100));
 }
 

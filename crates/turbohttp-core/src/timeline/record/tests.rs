@@ -84,7 +84,7 @@ fn table_of_phases_is_sound() {
     assert!(!Phase::Send.may_follow(Phase::Wait));
 }
 
-/// D30: the same spans on a new timeline and on one that was used before.
+/// The same spans on a new timeline and on one that was used before.
 #[test]
 fn golden_spans_are_the_same_on_a_used_timeline() {
     let base = now();
@@ -162,7 +162,7 @@ fn repeated_phases_add_up() {
     );
 }
 
-/// A request that fails shows the phase it failed in.
+/// The phase in which a request failed is recorded.
 #[test]
 fn end_finishes_open_phases() {
     let base = now();
@@ -175,7 +175,7 @@ fn end_finishes_open_phases() {
     assert_eq!(timeline.spans().len(), 1);
 }
 
-/// S9: the events are bounded; what is lost is counted, and the first ones are kept.
+/// The events are bounded; what is lost is counted, and the first ones are kept.
 #[test]
 fn events_beyond_the_bound_are_counted() {
     let base = now();
@@ -194,7 +194,7 @@ fn events_beyond_the_bound_are_counted() {
     assert_eq!(timeline.dropped_events(), 0);
 }
 
-/// S43: a copy owns its data.
+/// A copy owns its data.
 #[test]
 fn copy_is_independent() {
     let base = now();
@@ -208,7 +208,7 @@ fn copy_is_independent() {
     assert_eq!(copy.spans().len(), GOLDEN.len());
 }
 
-/// S10, S42: no clone, comparison or print shows an event of the former request.
+/// No clone, comparison or print shows an event of the former request.
 #[test]
 fn former_events_cannot_be_observed() {
     let base = now();
@@ -268,7 +268,7 @@ fn play(timeline: &mut Timeline, base: Instant, steps: &[Step]) {
 }
 
 proptest! {
-    /// S42, P3: after a reset it equals a new one, and goes on to behave like one.
+    /// After a reset a timeline equals a new one, and behaves like one.
     #[test]
     fn reset_timeline_equals_a_new_one(
         before in prop::collection::vec(step(), 0..60),

@@ -1,4 +1,4 @@
-//! What must be the same on both sides after every step, and what must hold on its own.
+//! What must be equal on both sides after every step, and what must hold of the scheduler alone.
 
 use std::sync::PoisonError;
 
@@ -9,7 +9,7 @@ use super::super::reference::Call;
 use super::{Driver, LANES};
 
 impl Driver {
-    /// Everything that can be seen of the scheduler is as the reference has it.
+    /// Compares everything that the scheduler's interface shows.
     pub(super) fn compare(&mut self) {
         self.coverage.steps += 1;
         self.compare_wakes();
@@ -21,8 +21,8 @@ impl Driver {
         self.subject = None;
     }
 
-    /// The order of wakes is the order of starts and refusals. Only whom the step is about may be
-    /// woken once too often.
+    /// The order of wakes is the order of starts and refusals. A spurious wake is allowed only of the call that the step
+    /// is about.
     fn compare_wakes(&mut self) {
         let woken = {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,11 +45,11 @@ impl Driver {
 
     fn compare_calls(&self) {
         for call in &self.model.calls {
-            let Some(guest) = self.guests.iter().find(|guest| guest.name == call.name) else {
-                // It has come in within this very step, and is compared in the next one.
+            let Some(entry) = self.entries.iter().find(|entry| entry.name == call.name) else {
+                // It has entered in this very step, and is compared in the next one.
                 continue;
             };
-            let state = self.scheduler.state(guest.id);
+            let state = self.scheduler.state(entry.id);
             assert_eq!(state, Some(call.state), "call {}", call.name);
         }
     }
@@ -117,7 +117,7 @@ impl Driver {
         }
     }
 
-    /// What holds whatever the reference says: X25, the limits, and no alarm that was not raised.
+    /// What must hold without the reference: work conservation, the limits, and that every alarm was raised.
     fn hold(&mut self) {
         assert_eq!(self.model.next(), None, "it could start and waits");
         let running = self.model.running();
@@ -136,7 +136,7 @@ impl Driver {
         assert!(self.model.idle.len() <= self.model.plan.idle_lanes);
         if let Some(due) = self.model.due() {
             let is_known = self.armed.is_some_and(|armed| armed <= due);
-            assert!(is_known || self.is_alarmed, "due, and nobody has been told");
+            assert!(is_known || self.is_alarmed, "due, and no alarm was raised");
         }
     }
 }

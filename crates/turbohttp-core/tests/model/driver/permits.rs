@@ -38,15 +38,15 @@ impl Driver {
         }
     }
 
-    /// A call goes and leaves its permit with its owner.
+    /// A call is removed and its permit stays with its owner.
     pub(crate) fn detach_permit(&mut self, name: usize) {
         self.subject = Some(Event::Call(name));
         let call = self.model.call(name);
         let can = call.state == State::Taken && call.is_counted && !call.is_job;
-        let id = self.guest(name).id;
+        let id = self.entry(name).id;
         if can {
             self.model.detach_permit(name);
-            self.guests.retain(|guest| guest.name != name);
+            self.entries.retain(|entry| entry.name != name);
         }
         let permit = self.act(|scheduler, _, effects| scheduler.detach_permit(id, effects));
         assert_eq!(permit.is_some(), can, "detach_permit");
