@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use crate::sync::{Arc, Mutex};
 
-/// How many origins an [`Origins`] table keeps. At one more it forgets them all: see [`Origins`].
+/// How many origins an [`Origins`] table keeps at most.
 pub const ORIGINS_MAX: usize = 1_024;
 
 /// One seed for the process, so that equal origins have equal hashes wherever they were made.
@@ -161,21 +161,46 @@ pub(crate) fn hash_of(text: &str) -> u64 {
 
 /// A bounded table that returns the same [`Origin`] for the same text without allocating.
 ///
-/// It is a cache: at [`ORIGINS_MAX`] entries it forgets them all. Origins returned before stay equal to those returned
-/// after, as origins compare by their text.
-#[derive(Default)]
+/// It is a cache: when it is full it forgets the origins beyond the first few. Origins returned before stay equal to those
+/// returned after, as origins compare by their text.
+///
+/// # Implementation
+///
+/// The first origins of a program, which are all that most programs ever talk to, stand in slots that are written once and
+/// read without a lock. The others are in a hash table behind a mutex.
 pub struct Origins {
+    /// Invariant: a slot is set under the lock of `table` only, and an origin is never in both.
+    front: Box<[OnceLock<Origin>]>,
+    /// Invariant: at most [`TABLE_MAX`].
     table: Mutex<HashTable<Origin>>,
 }
 
+/// Slots of the front, a power of two: 1 KiB per table of origins.
+const FRONT_SLOTS: usize = 64;
+
+/// Slots that one origin may be in. More would find a slot for more origins, and make the search for one that has none
+/// longer.
+const FRONT_PROBES: usize = 4;
+
+const TABLE_MAX: usize = ORIGINS_MAX - FRONT_SLOTS;
+
+impl Default for Origins {
+    fn default() -> Self {
+        Self {
+            front: (0..FRONT_SLOTS).map(|_| OnceLock::new()).collect(),
+            table: Mutex::default(),
+        }
+    }
+}
+
 impl Origins {
-    /// The origin with exactly this text ([`Origin::as_str`]), if the table has it.
+    /// The origin with exactly this text ([`Origin::as_str`]), if the table has it. Takes no lock for the first origins.
     pub fn find(&self, text: &str) -> Option<Origin> {
-        // Hashed before the lock is taken.
         let hash = hash_of(text);
-        let table = self.table.lock();
-        let found = table.find(hash, |origin| *origin.0.text == *text);
-        found.cloned()
+        match self.find_in_front(hash, text) {
+            Some(origin) => Some(origin.clone()),
+            None => self.find_in_table(hash, text),
+        }
     }
 
     /// The origin of `host` and `port`, which the table has from now on; see [`Origin::new`].
@@ -183,13 +208,21 @@ impl Origins {
         // Made before the lock is taken, as it allocates.
         let made = Origin::new(scheme, host, port);
         let mut table = self.table.lock();
-        if let Some(known) = table.find(made.0.hash, |origin| *origin == made) {
-            // `find` with another spelling of the host misses what is there.
+        // Under the lock, so that of two threads with the same new origin the second one finds that of the first. `find`
+        // with another spelling of the host misses what is there, so it may be an old one as well.
+        if let Some(known) = self.find_in_front(made.0.hash, &made.0.text) {
             return known.clone();
         }
-        // Clearing needs no order of use, which every lookup would have to keep up. Programs with so many origins pay
-        // one allocation per origin once more.
-        if table.len() >= ORIGINS_MAX {
+        if let Some(known) = table.find(made.0.hash, |origin| *origin == made) {
+            return known.clone();
+        }
+        let mut slots = self.slots_of(made.0.hash);
+        if slots.any(|slot| slot.set(made.clone()).is_ok()) {
+            return made;
+        }
+        // Clearing needs no order of use, which every lookup would have to keep up. Programs with so many origins pay one
+        // allocation per origin once more.
+        if table.len() >= TABLE_MAX {
             table.clear();
         }
         table.insert_unique(made.0.hash, made.clone(), Origin::precomputed_hash);
@@ -198,12 +231,39 @@ impl Origins {
 
     /// How many origins are kept right now.
     pub fn len(&self) -> usize {
-        self.table.lock().len()
+        let front = self.front.iter().filter(|slot| slot.get().is_some());
+        front.count() + self.table.lock().len()
     }
 
     /// Whether none is kept.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    #[inline]
+    fn find_in_front(&self, hash: u64, text: &str) -> Option<&Origin> {
+        for slot in self.slots_of(hash) {
+            // Slots are set in the order of the search, and never emptied: behind an empty one there is nothing.
+            let origin = slot.get()?;
+            if origin.0.hash == hash && *origin.0.text == *text {
+                return Some(origin);
+            }
+        }
+        None
+    }
+
+    #[cold]
+    fn find_in_table(&self, hash: u64, text: &str) -> Option<Origin> {
+        let table = self.table.lock();
+        let found = table.find(hash, |origin| *origin.0.text == *text);
+        found.cloned()
+    }
+
+    /// The slots that an origin with this hash may be in, in the order in which they are searched and set.
+    #[inline]
+    fn slots_of(&self, hash: u64) -> impl Iterator<Item = &OnceLock<Origin>> {
+        let first = hash as usize;
+        (0..FRONT_PROBES).map(move |probe| &self.front[first.wrapping_add(probe) % FRONT_SLOTS])
     }
 }
 
