@@ -355,6 +355,7 @@ impl Lanes {
     }
 
     /// The idle lanes, the one that has been idle longest first.
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn idle(&self) -> impl Iterator<Item = &Lane> {
         let lane = |slot: u32| (slot != NONE).then(|| &self[slot]);
         // Lanes in use stay in the list until they are idle again.

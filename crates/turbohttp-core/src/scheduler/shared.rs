@@ -3,11 +3,11 @@
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
-use super::call::{Outcome, Refusal, State, Waited};
+use super::call::{Refusal, Waited};
 use super::effects::Effects;
-use super::gate::{CloseMode, Report, Stage};
+use super::gate::Stage;
 use super::ids::CallId;
-use super::machine::{Ask, Scheduler, Turn};
+use super::machine::{Scheduler, Turn};
 use super::rules::{InvalidRule, Rules};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 
@@ -122,38 +122,7 @@ impl SharedScheduler {
         }
     }
 
-    /// See [`Scheduler::leave`].
-    pub fn leave(&self, call: CallId, outcome: Outcome, now: Instant) -> Signals {
-        self.with(|scheduler, effects| scheduler.leave(call, outcome, now, effects))
-            .1
-    }
-
-    /// See [`Scheduler::admit`].
-    ///
-    /// # Errors
-    ///
-    /// The [`Refusal`].
-    pub fn admit(
-        &self,
-        call: CallId,
-        ask: Ask<'_>,
-        now: Instant,
-    ) -> (Result<State, Refusal>, Signals) {
-        self.with(|scheduler, effects| scheduler.admit(call, ask, now, effects))
-    }
-
-    /// See [`Scheduler::close`].
-    pub fn close(&self, mode: CloseMode, deadline: Option<Instant>, now: Instant) -> Signals {
-        self.with(|scheduler, effects| scheduler.close(mode, deadline, now, effects))
-            .1
-    }
-
-    /// See [`Scheduler::report`].
-    pub fn report(&self) -> Option<Report> {
-        self.look(Scheduler::report)
-    }
-
-    /// See [`Scheduler::stage`].
+    /// How far the scheduler is closed, see [`Scheduler::stage`].
     pub fn stage(&self) -> Stage {
         self.look(Scheduler::stage)
     }

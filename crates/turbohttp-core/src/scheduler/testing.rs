@@ -2,10 +2,12 @@
 
 use std::time::Instant;
 
-use super::call::Refusal;
+use super::call::{Outcome, Refusal, State};
 use super::effects::Effects;
+use super::gate::{CloseMode, Report};
 use super::ids::CallId;
 use super::machine::{Ask, Scheduler};
+use super::shared::{SharedScheduler, Signals};
 
 impl Scheduler {
     /// The first step of [`admit_for`](Self::admit_for): enters for one more attempt of the same request.
@@ -47,5 +49,39 @@ impl Scheduler {
     /// The lanes that are kept although nothing happens in them, in the order in which they will be forgotten.
     pub fn idle_lanes(&self) -> impl Iterator<Item = &str> {
         self.queues.lanes.idle().map(|lane| &*lane.text)
+    }
+}
+
+/// One operation under the lock each.
+impl SharedScheduler {
+    /// See [`Scheduler::leave`].
+    pub fn leave(&self, call: CallId, outcome: Outcome, now: Instant) -> Signals {
+        self.with(|scheduler, effects| scheduler.leave(call, outcome, now, effects))
+            .1
+    }
+
+    /// See [`Scheduler::admit`].
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`].
+    pub fn admit(
+        &self,
+        call: CallId,
+        ask: Ask<'_>,
+        now: Instant,
+    ) -> (Result<State, Refusal>, Signals) {
+        self.with(|scheduler, effects| scheduler.admit(call, ask, now, effects))
+    }
+
+    /// See [`Scheduler::close`].
+    pub fn close(&self, mode: CloseMode, deadline: Option<Instant>, now: Instant) -> Signals {
+        self.with(|scheduler, effects| scheduler.close(mode, deadline, now, effects))
+            .1
+    }
+
+    /// See [`Scheduler::report`].
+    pub fn report(&self) -> Option<Report> {
+        self.look(Scheduler::report)
     }
 }

@@ -250,7 +250,7 @@ impl Driver {
         } else {
             if parent.state == State::Taken {
                 let has_waker = parent.has_waker;
-                self.model.let_go(first);
+                self.model.release_call(first);
                 self.model.call(first).has_waker = has_waker;
             }
             self.model.admit(name, lane, priority, None)
@@ -349,7 +349,7 @@ impl Driver {
     pub(crate) fn release(&mut self, name: usize) {
         self.subject = Some(Event::Call(name));
         self.note_cancel(name);
-        self.model.let_go(name);
+        self.model.release_call(name);
         let id = self.entry(name).id;
         self.act(|scheduler, now, effects| scheduler.release(id, now, effects));
     }

@@ -163,7 +163,7 @@ impl Reference {
 
     fn refuse(&mut self, name: usize, refusal: Refusal) {
         self.wake(name);
-        self.let_go(name);
+        self.release_call(name);
         self.call(name).state = State::Refused(refusal);
         if refusal == Refusal::Expired && self.call(name).is_job {
             self.depart(name, Outcome::Expired);
@@ -219,7 +219,7 @@ impl Reference {
             self.mark_idle_if_unused(lane);
         }
         self.start_all();
-        self.pass_on_stale();
+        self.park_stale_grants();
         while let Some((_, name)) = self.deadlines().min().filter(|(at, _)| *at <= now) {
             self.refuse(name, Refusal::Expired);
         }
@@ -243,7 +243,7 @@ impl Reference {
         self.deadlines().count()
     }
 
-    fn pass_on_stale(&mut self) {
+    fn park_stale_grants(&mut self) {
         if self.granted.is_empty() || self.now < self.epoch_began + GRANT {
             return;
         }

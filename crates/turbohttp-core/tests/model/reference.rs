@@ -325,7 +325,7 @@ impl Reference {
             return Err(Refusal::Closed);
         }
         if self.call(name).state != State::Idle {
-            self.let_go(name);
+            self.release_call(name);
         }
         Ok(true)
     }
@@ -407,7 +407,7 @@ impl Reference {
     }
 
     /// Releases everything the call holds, and starts the calls that are next.
-    pub(crate) fn let_go(&mut self, name: usize) {
+    pub(crate) fn release_call(&mut self, name: usize) {
         let call = self.call(name);
         call.has_waker = false;
         let lane = call.lane;
@@ -426,7 +426,7 @@ impl Reference {
     }
 
     pub(crate) fn leave(&mut self, name: usize, outcome: Outcome) {
-        self.let_go(name);
+        self.release_call(name);
         self.depart(name, outcome);
         self.remove(name);
     }

@@ -75,7 +75,7 @@ impl Driver {
                 .push((name, permit.expect_err("something follows")));
             return;
         }
-        self.model.let_go(name);
+        self.model.release_call(name);
         self.model.depart(name, outcome);
         self.model.remove(name);
         if at_once {
