@@ -1,8 +1,10 @@
-//! How long each operation of the scheduler takes with 10³, 10⁵ and 10⁶ calls waiting in up to 10,000 lanes.
+//! How long each operation of the scheduler takes with 10³, 10⁵ and 10⁶ calls waiting in up to
+//! 10,000 lanes.
 //!
 //! `cargo run --release -p turbohttp-core --example scheduler_scale`
 //!
-//! The test `no_operation_looks_at_more_because_more_wait` counts looks and needs no clock; this example shows the time.
+//! The test `no_operation_looks_at_more_because_more_wait` counts looks and needs no clock; this
+//! example shows the time.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,

@@ -2,8 +2,8 @@
 
 /// Whether `a` and `b` are equal without regard to the case of ASCII letters.
 ///
-/// Does what `eq_ignore_ascii_case` does, in a few instructions per eight bytes: field names are compared several times per
-/// request.
+/// Does what `eq_ignore_ascii_case` does, in a few instructions per eight bytes: field names are
+/// compared several times per request.
 #[inline]
 pub(crate) fn eq_ignore_case(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
@@ -22,7 +22,8 @@ pub(crate) fn eq_ignore_case(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
-/// Compares eight bytes at once: two bytes may differ only in bit 0x20, and only if they are letters.
+/// Compares eight bytes at once: two bytes may differ only in bit 0x20, and only if they are
+/// letters.
 #[inline]
 fn eq_word(a: &[u8; 8], b: &[u8; 8]) -> bool {
     const fn each(byte: u8) -> u64 {
@@ -36,7 +37,8 @@ fn eq_word(a: &[u8; 8], b: &[u8; 8]) -> bool {
     if difference & !each(0x20) != 0 {
         return false;
     }
-    // With the high bits masked no sum carries into the next byte. The high bit of each sum is the answer for its byte.
+    // With the high bits masked no sum carries into the next byte. The high bit of each sum is the
+    // answer for its byte.
     let lower = (a | each(0x20)) & each(0x7f);
     let from_a = lower + each(0x80 - b'a');
     let beyond_z = lower + each(0x7f - b'z');

@@ -27,19 +27,21 @@ pub fn contain(code: impl FnOnce()) -> bool {
     false
 }
 
-/// Runs foreign code, and returns what its panic carried if there was one. The caller drops that with [`discard`].
+/// Runs foreign code, and returns what its panic carried if there was one. The caller drops that
+/// with [`discard`].
 ///
 /// # Errors
 ///
 /// The payload of the panic.
 #[inline]
 pub fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Payload> {
-    // What the code left half done is thrown away by every caller, or is valid between any two statements.
+    // What the code left half done is thrown away by every caller, or is valid between any two
+    // statements.
     catch_unwind(AssertUnwindSafe(code))
 }
 
-/// Drops the payload of a panic. It is a value of the user, whose drop may panic with yet another one: that one is leaked,
-/// as its drop may do the same.
+/// Drops the payload of a panic. It is a value of the user, whose drop may panic with yet another
+/// one: that one is leaked, as its drop may do the same.
 #[cold]
 pub fn discard(payload: Payload) {
     if let Err(second) = catch(|| drop(payload)) {

@@ -8,8 +8,8 @@ use crate::ascii::eq_ignore_case;
 
 /// A response head in one reusable buffer. Looking a field up allocates nothing and builds no map.
 ///
-/// The text of the head is copied here when it has arrived whole, so it stays readable while the body passes through the
-/// connection's buffer.
+/// The text of the head is copied here when it has arrived whole, so it stays readable while the
+/// body passes through the connection's buffer.
 ///
 /// # Examples
 ///
@@ -25,7 +25,8 @@ pub struct ResponseHead {
     pub(crate) version: Version,
     pub(crate) text: Vec<u8>,
     pub(crate) fields: Vec<FieldSpan>,
-    /// Entries of `fields` from this one on are trailer fields, which follow a chunked body (RFC 9112 section 7.1.2).
+    /// Entries of `fields` from this one on are trailer fields, which follow a chunked body (RFC
+    /// 9112 section 7.1.2).
     pub(crate) trailers_from: usize,
 }
 
@@ -40,8 +41,8 @@ pub(crate) struct FieldSpan {
     pub(crate) value_len: u32,
 }
 
-/// The capacity that a head keeps when it is reset, in bytes of text and in fields. Memory beyond it is freed, so that one
-/// large response does not occupy it for as long as the pool lives.
+/// The capacity that a head keeps when it is reset, in bytes of text and in fields. Memory beyond
+/// it is freed, so that one large response does not occupy it for as long as the pool lives.
 const TEXT_KEPT_BYTES_MAX: usize = 16 * 1024;
 const FIELDS_KEPT_MAX: usize = 128;
 
@@ -78,7 +79,8 @@ impl ResponseHead {
         self.version = version;
     }
 
-    /// Appends a field, for transports that make their responses themselves. Neither name nor value is checked.
+    /// Appends a field, for transports that make their responses themselves. Neither name nor value
+    /// is checked.
     pub fn push(&mut self, name: &str, value: &[u8]) {
         // Without a separator: the spans say where name and value end.
         let name_start = self.text.len();
@@ -93,7 +95,8 @@ impl ResponseHead {
         ));
     }
 
-    /// The value of the first header field called `name`, compared without regard to case (RFC 9110 section 5.1).
+    /// The value of the first header field called `name`, compared without regard to case (RFC 9110
+    /// section 5.1).
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.find(self.header_spans(), name)
     }
@@ -118,7 +121,8 @@ impl ResponseHead {
             .map(|span| (self.name_of(span), self.value_of(span)))
     }
 
-    /// The header fields whose names have one of these lengths, as bytes: the codec looks for a few names in one pass.
+    /// The header fields whose names have one of these lengths, as bytes: the codec looks for a few
+    /// names in one pass.
     pub(crate) fn iter_of_lengths<const N: usize>(
         &self,
         lengths: [u32; N],
@@ -151,8 +155,8 @@ impl ResponseHead {
         *status = StatusCode::OK;
         *version = Version::HTTP_11;
         *trailers_from = usize::MAX;
-        // The spare capacity is never read, but it held bytes of a request: they are overwritten, so that not even a bug
-        // elsewhere could show them to the next one.
+        // The spare capacity is never read, but it held bytes of a request: they are overwritten,
+        // so that not even a bug elsewhere could show them to the next one.
         text.fill(0);
         text.clear();
         fields.clear();
@@ -185,7 +189,8 @@ impl ResponseHead {
     }
 
     fn name_of(&self, span: &FieldSpan) -> &str {
-        // A name is a token of ASCII characters, which the parser has checked (RFC 9110 section 5.6.2).
+        // A name is a token of ASCII characters, which the parser has checked (RFC 9110 section
+        // 5.6.2).
         str::from_utf8(self.name_bytes(span)).unwrap_or_default()
     }
 

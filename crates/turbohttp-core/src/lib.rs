@@ -1,7 +1,8 @@
 //! The parts of TurboHTTP that decide and never wait.
 //!
-//! A module belongs here if it waits for nothing and names no socket, clock, thread or runtime: bytes and instants come in
-//! as parameters, decisions and counts go out. Programs depend on the `turbohttp` crate; this one changes without notice.
+//! A module belongs here if it waits for nothing and names no socket, clock, thread or runtime:
+//! bytes and instants come in as parameters, decisions and counts go out. Programs depend on the
+//! `turbohttp` crate; this one changes without notice.
 //!
 //! | Module | What |
 //! | --- | --- |

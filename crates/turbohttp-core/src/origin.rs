@@ -71,11 +71,14 @@ struct Parts {
 }
 
 impl Origin {
-    /// Makes an origin. `host` is folded to lower case, and a final dot is dropped (RFC 9110 section 4.2.3).
+    /// Makes an origin. `host` is folded to lower case, and a final dot is dropped (RFC 9110
+    /// section 4.2.3).
     ///
-    /// The caller passes a name with other than ASCII characters in its IDNA form, and an IPv6 address in brackets.
+    /// The caller passes a name with other than ASCII characters in its IDNA form, and an IPv6
+    /// address in brackets.
     pub fn new(scheme: Scheme, host: &str, port: u16) -> Origin {
-        // `example.com.` is the same name as `example.com`, and would otherwise have connections of its own.
+        // `example.com.` is the same name as `example.com`, and would otherwise have connections of
+        // its own.
         let host = host.strip_suffix('.').unwrap_or(host);
         let mut text = format!("{}://{host}", scheme.as_str());
         text.make_ascii_lowercase();
@@ -127,7 +130,8 @@ impl Origin {
 
 impl PartialEq for Origin {
     fn eq(&self, other: &Origin) -> bool {
-        // Interned origins are equal by pointer; two that were made before and after the table was cleared are not.
+        // Interned origins are equal by pointer; two that were made before and after the table was
+        // cleared are not.
         Arc::ptr_eq(&self.0, &other.0) || self.0.text == other.0.text
     }
 }
@@ -136,7 +140,8 @@ impl Eq for Origin {}
 
 impl Hash for Origin {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // A map that is built with the pass-through hasher of its caller hashes an origin at no cost.
+        // A map that is built with the pass-through hasher of its caller hashes an origin at no
+        // cost.
         state.write_u64(self.0.hash);
     }
 }
@@ -161,13 +166,13 @@ pub(crate) fn hash_of(text: &str) -> u64 {
 
 /// A bounded table that returns the same [`Origin`] for the same text without allocating.
 ///
-/// It is a cache: when it is full it forgets the origins beyond the first few. Origins returned before stay equal to those
-/// returned after, as origins compare by their text.
+/// It is a cache: when it is full it forgets the origins beyond the first few. Origins returned
+/// before stay equal to those returned after, as origins compare by their text.
 ///
 /// # Implementation
 ///
-/// The first origins of a program, which are all that most programs ever talk to, stand in slots that are written once and
-/// read without a lock. The others are in a hash table behind a mutex.
+/// The first origins of a program, which are all that most programs ever talk to, stand in slots
+/// that are written once and read without a lock. The others are in a hash table behind a mutex.
 pub struct Origins {
     /// Invariant: a slot is set under the lock of `table` only, and an origin is never in both.
     front: Box<[OnceLock<Origin>]>,
@@ -178,8 +183,8 @@ pub struct Origins {
 /// Slots of the front, a power of two: 1 KiB per table of origins.
 const FRONT_SLOTS: usize = 64;
 
-/// Slots that one origin may be in. More would find a slot for more origins, and make the search for one that has none
-/// longer.
+/// Slots that one origin may be in. More would find a slot for more origins, and make the search
+/// for one that has none longer.
 const FRONT_PROBES: usize = 4;
 
 const TABLE_MAX: usize = ORIGINS_MAX - FRONT_SLOTS;
@@ -194,7 +199,8 @@ impl Default for Origins {
 }
 
 impl Origins {
-    /// The origin with exactly this text ([`Origin::as_str`]), if the table has it. Takes no lock for the first origins.
+    /// The origin with exactly this text ([`Origin::as_str`]), if the table has it. Takes no lock
+    /// for the first origins.
     pub fn find(&self, text: &str) -> Option<Origin> {
         let hash = hash_of(text);
         match self.find_in_front(hash, text) {
@@ -208,8 +214,9 @@ impl Origins {
         // Made before the lock is taken, as it allocates.
         let made = Origin::new(scheme, host, port);
         let mut table = self.table.lock();
-        // Under the lock, so that of two threads with the same new origin the second one finds that of the first. `find`
-        // with another spelling of the host misses what is there, so it may be an old one as well.
+        // Under the lock, so that of two threads with the same new origin the second one finds that
+        // of the first. `find` with another spelling of the host misses what is there, so it may be
+        // an old one as well.
         if let Some(known) = self.find_in_front(made.0.hash, &made.0.text) {
             return known.clone();
         }
@@ -220,8 +227,8 @@ impl Origins {
         if slots.any(|slot| slot.set(made.clone()).is_ok()) {
             return made;
         }
-        // Clearing needs no order of use, which every lookup would have to keep up. Programs with so many origins pay one
-        // allocation per origin once more.
+        // Clearing needs no order of use, which every lookup would have to keep up. Programs with
+        // so many origins pay one allocation per origin once more.
         if table.len() >= TABLE_MAX {
             table.clear();
         }
@@ -243,7 +250,8 @@ impl Origins {
     #[inline]
     fn find_in_front(&self, hash: u64, text: &str) -> Option<&Origin> {
         for slot in self.slots_of(hash) {
-            // Slots are set in the order of the search, and never emptied: behind an empty one there is nothing.
+            // Slots are set in the order of the search, and never emptied: behind an empty one
+            // there is nothing.
             let origin = slot.get()?;
             if origin.0.hash == hash && *origin.0.text == *text {
                 return Some(origin);
@@ -259,7 +267,8 @@ impl Origins {
         found.cloned()
     }
 
-    /// The slots that an origin with this hash may be in, in the order in which they are searched and set.
+    /// The slots that an origin with this hash may be in, in the order in which they are searched
+    /// and set.
     #[inline]
     fn slots_of(&self, hash: u64) -> impl Iterator<Item = &OnceLock<Origin>> {
         let first = hash as usize;

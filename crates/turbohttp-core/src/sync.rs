@@ -1,7 +1,8 @@
 //! The lock, the counted pointer and the atomics of this crate, and the one way to take a lock.
 //!
-//! Under `--cfg loom` they are loom's, so that every interleaving of something small is tried; under `--cfg shuttle` they
-//! are shuttle's, which tries many random schedules of what is too large for that.
+//! Under `--cfg loom` they are loom's, so that every interleaving of something small is tried;
+//! under `--cfg shuttle` they are shuttle's, which tries many random schedules of what is too large
+//! for that.
 
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::{
@@ -32,8 +33,9 @@ use std::sync::PoisonError;
 
 /// Takes a lock, poisoned or not.
 ///
-/// No code of a user runs under a lock of this workspace, and what a lock guards is valid between any two statements: a
-/// panic under one is a bug of ours, and refusing every later request would only make it worse.
+/// No code of a user runs under a lock of this workspace, and what a lock guards is valid between
+/// any two statements: a panic under one is a bug of ours, and refusing every later request would
+/// only make it worse.
 ///
 /// # Examples
 ///
@@ -71,7 +73,8 @@ impl<T> Mutex<T> {
         Self(imp::Mutex::new(value))
     }
 
-    /// Waits for the lock. The caller holds it for a few straight lines, and runs no foreign code under it.
+    /// Waits for the lock. The caller holds it for a few straight lines, and runs no foreign code
+    /// under it.
     #[inline]
     pub(crate) fn lock(&self) -> imp::MutexGuard<'_, T> {
         // Not `lock` above: under loom and shuttle the mutex is not that of std.

@@ -1,4 +1,5 @@
-//! Threads that ask for permits and give up at random. No permit is lost, at whatever moment a call leaves.
+//! Threads that ask for permits and give up at random. No permit is lost, at whatever moment a call
+//! leaves.
 #![cfg(not(any(loom, shuttle)))]
 #![allow(
     clippy::disallowed_methods,
@@ -141,7 +142,8 @@ impl Stage {
     }
 }
 
-/// Makes `count` calls by all threads together. Returns how many left with a grant that they had not taken up.
+/// Makes `count` calls by all threads together. Returns how many left with a grant that they had
+/// not taken up.
 fn churn(limit: usize, calls: u64) -> u64 {
     let stage = Stage::new(limit);
     thread::scope(|scope| {

@@ -83,7 +83,8 @@ fn assert_balanced(stats: ObjectPoolStats) {
     );
 }
 
-/// Three threads release into a cap of 1 or 2: never more than the cap is idle, and the pool is full at the end.
+/// Three threads release into a cap of 1 or 2: never more than the cap is idle, and the pool is
+/// full at the end.
 fn returners(cap: usize) {
     tallied!(LIVE, Item);
     LIVE.store(0, SeqCst);
@@ -227,8 +228,8 @@ fn buffer_is_blank_beside_a_return() {
     });
 }
 
-/// A recorder of a former request writes while the mailbox serves one request after another.
-/// Its mark never shows in a later one, and each write is delivered, thrown away with its request, or
+/// A recorder of a former request writes while the mailbox serves one request after another. Its
+/// mark never shows in a later one, and each write is delivered, thrown away with its request, or
 /// refused and counted.
 #[test]
 fn late_write_never_shows_in_a_later_request() {

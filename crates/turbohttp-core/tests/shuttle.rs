@@ -1,5 +1,5 @@
-//! The whole scheduler under many schedules: callers that give up, jobs and workers, limits that change, and a close at any
-//! moment.
+//! The whole scheduler under many schedules: callers that give up, jobs and workers, limits that
+//! change, and a close at any moment.
 //!
 //! `RUSTFLAGS="--cfg shuttle" cargo test --release -p turbohttp-core --test shuttle -- --nocapture`
 //!
@@ -27,7 +27,8 @@ use turbohttp_core::scheduler::{
 };
 
 const ITERATIONS: usize = 20_000;
-/// The depth of the second scheduler (PCT): it finds bugs that need this many changes of thread at certain moments.
+/// The depth of the second scheduler (PCT): it finds bugs that need this many changes of thread at
+/// certain moments.
 const PCT_DEPTH: usize = 4;
 const LANES: [&str; 2] = ["a", "b"];
 const JOBS: usize = 4;
@@ -265,7 +266,8 @@ impl Fixture {
         self.heed(self.shared.close(mode, None, self.now));
     }
 
-    /// Checks that a job was run, canceled by its owner, or refused by the close. Returns how often it was run.
+    /// Checks that a job was run, canceled by its owner, or refused by the close. Returns how often
+    /// it was run.
     fn end_of(&self, job: &Fate) -> usize {
         let (runs, cancels) = (job.runs.load(SeqCst), job.cancels.load(SeqCst));
         let Some(id) = *job.call.lock().unwrap() else {

@@ -56,7 +56,8 @@ fn interned_origins_share_one_allocation_and_the_table_is_bounded() {
     assert_eq!(last, Origin::new(Scheme::Http, "many", 65_534));
 }
 
-/// A slot of the front is set once: threads that intern the same origins at the same time get the same ones.
+/// A slot of the front is set once: threads that intern the same origins at the same time get the
+/// same ones.
 #[test]
 fn threads_that_intern_the_same_origins_get_the_same_ones() {
     const THREADS: usize = 4;

@@ -2,9 +2,9 @@
 //!
 //! # Implementation
 //!
-//! One stack per size, all under one mutex, because the cap on their total must hold in the same step as the insert.
-//! Bytes are allocated, zeroed and freed outside of the lock. A buffer is a `Box<[u8]>` and never grows, so no
-//! reallocation leaves a copy of its content in freed memory.
+//! One stack per size, all under one mutex, because the cap on their total must hold in the same
+//! step as the insert. Bytes are allocated, zeroed and freed outside of the lock. A buffer is a
+//! `Box<[u8]>` and never grows, so no reallocation leaves a copy of its content in freed memory.
 
 use std::ops::{Deref, DerefMut};
 use std::{fmt, hint, mem};
@@ -15,11 +15,12 @@ use crate::sync::{Arc, Mutex};
 
 /// A bounded pool of byte buffers.
 ///
-/// Sizes are the powers of two from `smallest` to `largest` of the [`BufferOptions`]. A buffer is rented from the smallest
-/// size that fits and from no other; one longer than `largest` is allocated exactly, and freed when it is released.
+/// Sizes are the powers of two from `smallest` to `largest` of the [`BufferOptions`]. A buffer is
+/// rented from the smallest size that fits and from no other; one longer than `largest` is
+/// allocated exactly, and freed when it is released.
 ///
-/// Clones share the pool. When the last clone is dropped, the idle buffers are freed; those that are out are freed when
-/// they are released.
+/// Clones share the pool. When the last clone is dropped, the idle buffers are freed; those that
+/// are out are freed when they are released.
 ///
 /// # Examples
 ///
@@ -61,7 +62,8 @@ impl BufferPool {
     ///
     /// # Errors
     ///
-    /// [`InvalidSize`] if `len` is 0 or above [`BUFFER_BYTES_MAX`](super::BUFFER_BYTES_MAX); nothing is allocated then.
+    /// [`InvalidSize`] if `len` is 0 or above [`BUFFER_BYTES_MAX`](super::BUFFER_BYTES_MAX);
+    /// nothing is allocated then.
     pub fn take(&self, len: usize) -> Result<PoolBuffer, InvalidSize> {
         InvalidSize::check(len)?;
         let shared = &self.handle.shared;
@@ -75,8 +77,8 @@ impl BufferPool {
         })
     }
 
-    /// Adopts a buffer that was not rented from here. One whose length is no size of the pool, or for which there is no
-    /// room, is freed and counted as discarded.
+    /// Adopts a buffer that was not rented from here. One whose length is no size of the pool, or
+    /// for which there is no room, is freed and counted as discarded.
     pub fn put(&self, bytes: Box<[u8]>) {
         self.handle.shared.accept(bytes, Source::Adopted);
     }
@@ -112,8 +114,8 @@ impl fmt::Debug for BufferPool {
 
 /// A rented buffer; dropping it releases it.
 ///
-/// Dereferences to all its bytes, which may be more than were asked for. Its length is fixed. `Debug` shows the length, not
-/// the bytes.
+/// Dereferences to all its bytes, which may be more than were asked for. Its length is fixed.
+/// `Debug` shows the length, not the bytes.
 #[must_use = "the buffer is released at once"]
 pub struct PoolBuffer {
     bytes: Box<[u8]>,
@@ -183,8 +185,8 @@ pub struct BufferPoolStats {
     pub reused: u64,
     /// Buffers too large to be kept.
     pub unpooled: u64,
-    /// Buffers of a pool size, and adopted ones, that were freed: no room, not a size of the pool, cleared, or released
-    /// after the last clone of the pool was dropped.
+    /// Buffers of a pool size, and adopted ones, that were freed: no room, not a size of the pool,
+    /// cleared, or released after the last clone of the pool was dropped.
     pub discarded: u64,
     /// Buffers that are out now, forgotten ones included.
     pub outstanding: u64,
@@ -204,7 +206,8 @@ pub struct BucketStats {
     pub idle: usize,
 }
 
-/// What all clones of a pool share. Its drop closes the pool: the guards that are out hold [`Shared`] alone.
+/// What all clones of a pool share. Its drop closes the pool: the guards that are out hold
+/// [`Shared`] alone.
 struct Handle {
     shared: Arc<Shared>,
 }

@@ -5,8 +5,8 @@ use std::fmt;
 
 /// The longest buffer that can be rented, in bytes: 1 GiB.
 ///
-/// Far above any useful buffer. A length that came from a peer is refused with [`InvalidSize`] before the allocator is
-/// asked for it.
+/// Far above any useful buffer. A length that came from a peer is refused with [`InvalidSize`]
+/// before the allocator is asked for it.
 pub const BUFFER_BYTES_MAX: usize = 1 << 30;
 
 /// How large the buffers of a pool are, how many are kept, and when they are zeroed.
@@ -117,12 +117,13 @@ impl Default for BufferOptions {
 
 /// When a pool zeroes its buffers, always over their whole length.
 ///
-/// Zeroing costs about as much as writing the buffer once. New buffers are zero under every policy. Copies elsewhere are
-/// out of the pool's reach: those of TLS, of the kernel, and of the caller.
+/// Zeroing costs about as much as writing the buffer once. New buffers are zero under every policy.
+/// Copies elsewhere are out of the pool's reach: those of TLS, of the kernel, and of the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClearPolicy {
-    /// Never: a rented buffer may hold what its former owner wrote. For programs with a single tenant and public data.
+    /// Never: a rented buffer may hold what its former owner wrote. For programs with a single
+    /// tenant and public data.
     None,
     /// Before a buffer is rented again: a rented buffer holds nothing of its former owner.
     #[default]

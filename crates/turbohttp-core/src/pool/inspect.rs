@@ -12,7 +12,8 @@ pub(super) enum Verdict {
     Stained,
     /// Its reset has panicked.
     Poisoned,
-    /// The thread is unwinding from a panic, which may have left the object half changed. It is not reset.
+    /// The thread is unwinding from a panic, which may have left the object half changed. It is not
+    /// reset.
     Unwinding,
 }
 

@@ -2,18 +2,19 @@
 //!
 //! Both pools promise the same:
 //!
-//! - **Bounded.** Never more than the cap is kept. The check of the cap and the insert are one step under a lock; what
-//!   is over the cap is dropped after the lock is released.
-//! - **One owner.** What is rented belongs to the guard alone until the guard is dropped. Releasing it twice does not
-//!   compile.
-//! - **Nothing of the former owner.** An object is reset and checked before it is kept. A buffer is zeroed over its
-//!   whole length when the [`ClearPolicy`] says so.
-//! - **Contained.** No code of a user runs under a lock, so `reset` may rent from the same pool. An object that panics
-//!   while it is reset or dropped is thrown away and counted; no other user of the pool is affected.
+//! - **Bounded.** Never more than the cap is kept. The check of the cap and the insert are one step
+//!   under a lock; what is over the cap is dropped after the lock is released.
+//! - **One owner.** What is rented belongs to the guard alone until the guard is dropped. Releasing
+//!   it twice does not compile.
+//! - **Nothing of the former owner.** An object is reset and checked before it is kept. A buffer is
+//!   zeroed over its whole length when the [`ClearPolicy`] says so.
+//! - **Contained.** No code of a user runs under a lock, so `reset` may rent from the same pool. An
+//!   object that panics while it is reset or dropped is thrown away and counted; no other user of
+//!   the pool is affected.
 //! - **No allocation** to rent and to release, once the pool has been warmed up.
 //!
-//! The guard releases in its `Drop`, on every path. `mem::forget` of a guard loses that one item, which stays counted as
-//! outstanding. A guard may outlive its pool.
+//! The guard releases in its `Drop`, on every path. `mem::forget` of a guard loses that one item,
+//! which stays counted as outstanding. A guard may outlive its pool.
 
 mod buffer;
 mod buffer_options;

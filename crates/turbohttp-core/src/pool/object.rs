@@ -2,9 +2,10 @@
 //!
 //! # Implementation
 //!
-//! A stack of boxed slots under one mutex: the slot released last is rented first, as it is in the cache. A slot points
-//! to its pool only while it is rented, so that the guard is one pointer wide and an idle slot keeps nothing alive. The
-//! clones of a pool share a handle whose drop closes the pool; the shared part lives until the last guard is dropped.
+//! A stack of boxed slots under one mutex: the slot released last is rented first, as it is in the
+//! cache. A slot points to its pool only while it is rented, so that the guard is one pointer wide
+//! and an idle slot keeps nothing alive. The clones of a pool share a handle whose drop closes the
+//! pool; the shared part lives until the last guard is dropped.
 
 use std::error::Error;
 use std::fmt;
@@ -18,8 +19,8 @@ use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
 
 /// A bounded pool of objects that are reset between two uses.
 ///
-/// Clones share the pool. When the last clone is dropped, the idle objects are dropped; those that are out are dropped
-/// when they are released.
+/// Clones share the pool. When the last clone is dropped, the idle objects are dropped; those that
+/// are out are dropped when they are released.
 ///
 /// # Examples
 ///
@@ -89,7 +90,8 @@ impl<T: Reset> ObjectPool<T> {
         PoolBox { slot: Some(slot) }
     }
 
-    /// Adopts an object that was not rented from here: it is reset, and dropped if there is no room.
+    /// Adopts an object that was not rented from here: it is reset, and dropped if there is no
+    /// room.
     ///
     /// # Panics
     ///
@@ -101,12 +103,14 @@ impl<T: Reset> ObjectPool<T> {
 
     /// The number of idle objects, in `0..=cap`, without taking the lock.
     ///
-    /// Exact while no other thread uses the pool, otherwise possibly out of date: for display, not for decisions.
+    /// Exact while no other thread uses the pool, otherwise possibly out of date: for display, not
+    /// for decisions.
     pub fn count(&self) -> usize {
         self.handle.shared.idle_count.load(Ordering::Relaxed)
     }
 
-    /// Drops all idle objects, and returns how many. Objects that are out may be kept when they are released.
+    /// Drops all idle objects, and returns how many. Objects that are out may be kept when they are
+    /// released.
     pub fn clear(&self) -> usize {
         self.handle.shared.empty(Emptying::Clear)
     }
@@ -150,8 +154,8 @@ impl<T: Reset> fmt::Debug for ObjectPool<T> {
 /// # }
 /// ```
 ///
-/// One pointer wide. While the thread is unwinding from a panic the object is dropped instead of kept, because the panic
-/// may have left it half changed.
+/// One pointer wide. While the thread is unwinding from a panic the object is dropped instead of
+/// kept, because the panic may have left it half changed.
 ///
 /// # Panics
 ///
@@ -225,8 +229,8 @@ pub struct ObjectPoolStats {
     pub adopted: u64,
     /// Objects kept after their use.
     pub returned: u64,
-    /// Objects dropped: over the cap, released while unwinding, not blank after reset, cleared, or released after the
-    /// last clone of the pool was dropped.
+    /// Objects dropped: over the cap, released while unwinding, not blank after reset, cleared, or
+    /// released after the last clone of the pool was dropped.
     pub discarded: u64,
     /// Objects dropped because their reset panicked.
     pub poisoned: u64,
@@ -256,10 +260,12 @@ impl Error for InvalidCap {}
 
 const HELD: &str = "a guard holds its slot until it is dropped";
 
-/// Room for this many pointers is allocated with the pool. A pool with a larger cap allocates as it fills.
+/// Room for this many pointers is allocated with the pool. A pool with a larger cap allocates as it
+/// fills.
 const IDLE_RESERVED: usize = 64;
 
-/// What all clones of a pool share. Its drop closes the pool: the guards that are out hold [`Shared`] alone.
+/// What all clones of a pool share. Its drop closes the pool: the guards that are out hold
+/// [`Shared`] alone.
 struct Handle<T: Reset> {
     shared: Arc<Shared<T>>,
 }
@@ -279,7 +285,8 @@ struct Slot<T: Reset> {
 struct Shared<T: Reset> {
     cap: usize,
     make: fn() -> T,
-    /// The length of `State::idle`, written under its lock and read without: see [`ObjectPool::count`].
+    /// The length of `State::idle`, written under its lock and read without: see
+    /// [`ObjectPool::count`].
     idle_count: AtomicUsize,
     state: Mutex<State<T>>,
 }
@@ -333,7 +340,8 @@ impl<T: Reset> Shared<T> {
             value: (self.make)(),
             pool: None,
         });
-        // Counted after `make`, which may panic: then there is no object that would be missing in the sum.
+        // Counted after `make`, which may panic: then there is no object that would be missing in
+        // the sum.
         let mut state = self.state.lock();
         state.stats.made += 1;
         state.stats.outstanding += 1;
@@ -360,7 +368,8 @@ impl<T: Reset> Shared<T> {
             Source::Rented => state.stats.outstanding -= 1,
             Source::Adopted => state.stats.adopted += 1,
         }
-        // The order of these checks decides under what a dropped object is counted, each under one counter.
+        // The order of these checks decides under what a dropped object is counted, each under one
+        // counter.
         if verdict == Verdict::Poisoned {
             state.stats.poisoned += 1;
             return Some(slot);

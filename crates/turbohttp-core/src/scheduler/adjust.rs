@@ -8,8 +8,8 @@ use super::machine::Scheduler;
 use super::rules::{InvalidRule, PAUSED_LANES_MAX, PERMITS_MAX, Rules};
 
 impl Scheduler {
-    /// Changes the total limit. Nothing that runs is interrupted: with a lower limit, permits that are released are kept
-    /// until it holds.
+    /// Changes the total limit. Nothing that runs is interrupted: with a lower limit, permits that
+    /// are released are kept until it holds.
     ///
     /// # Errors
     ///
@@ -61,8 +61,8 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Sets the limit of one lane for good: it is kept when the lane is forgotten. `None` makes the limit of all lanes
-    /// hold again.
+    /// Sets the limit of one lane for good: it is kept when the lane is forgotten. `None` makes the
+    /// limit of all lanes hold again.
     ///
     /// # Errors
     ///
@@ -90,8 +90,8 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Grants no permit of this lane before `until`; a later call replaces an earlier one. What runs goes on, and what
-    /// waits holds no permit of the total either.
+    /// Grants no permit of this lane before `until`; a later call replaces an earlier one. What
+    /// runs goes on, and what waits holds no permit of the total either.
     ///
     /// # Errors
     ///

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::priority::Priority;
 
-/// What a call is doing. Every transition happens under the scheduler's lock. Only `Taken` holds a permit that its
-/// owner releases; the permit of `Granted` is still the scheduler's, which may grant it to another call.
+/// What a call is doing. Every transition happens under the scheduler's lock. Only `Taken` holds a
+/// permit that its owner releases; the permit of `Granted` is still the scheduler's, which may
+/// grant it to another call.
 ///
 /// ```text
 ///          admit                grant             turn
@@ -60,7 +61,8 @@ pub enum Bound {
     Waiting,
     /// What waits in one lane: [`Rules::waiting_per_lane`](super::Rules::waiting_per_lane).
     Lane,
-    /// The jobs of a group at one level: the capacity given to [`open_group`](super::Scheduler::open_group).
+    /// The jobs of a group at one level: the capacity given to
+    /// [`open_group`](super::Scheduler::open_group).
     Group(Priority),
 }
 
@@ -98,9 +100,11 @@ impl Waited {
         self.paused + self.lane + self.total
     }
 
-    /// Divides the nanoseconds of a wait, of which so many were lost to pauses and to the lane's limit.
+    /// Divides the nanoseconds of a wait, of which so many were lost to pauses and to the lane's
+    /// limit.
     pub(super) fn divide(sum: u64, paused: u64, full: u64) -> Waited {
-        // A clock that callers do not read at every step can make the parts a little longer than the sum.
+        // A clock that callers do not read at every step can make the parts a little longer than
+        // the sum.
         let paused = paused.min(sum);
         let lane = full.min(sum - paused);
         Waited {
@@ -110,7 +114,8 @@ impl Waited {
         }
     }
 
-    /// The largest part; `total` of a wait that took no time, as that is where a worker's delay belongs.
+    /// The largest part; `total` of a wait that took no time, as that is where a worker's delay
+    /// belongs.
     pub(super) fn largest(&mut self) -> &mut Duration {
         if self.lane > self.paused.max(self.total) {
             &mut self.lane

@@ -10,7 +10,8 @@ use super::moment::Moment;
 use super::priority::Priority;
 use super::slab::Slab;
 
-/// [`State`] in one byte: of the refusals only those that end a wait are kept, the others are returned at once.
+/// [`State`] in one byte: of the refusals only those that end a wait are kept, the others are
+/// returned at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CallState {
     Idle,
@@ -53,7 +54,8 @@ impl From<CallState> for State {
 /// The order of a line: by rank, then by age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
-    /// 0 under strict priority, where each level has a line of its own; the arrival, moved by the level, under ageing.
+    /// 0 under strict priority, where each level has a line of its own; the arrival, moved by the
+    /// level, under ageing.
     pub(super) rank: u64,
     pub(super) age: u64,
 }
@@ -68,8 +70,8 @@ pub(super) enum Place {
     Heaped,
 }
 
-/// The fields that every step of a wait touches come first and fill one cache line: with thousands of calls in line,
-/// the cost of a step is the memory that it touches.
+/// The fields that every step of a wait touches come first and fill one cache line: with thousands
+/// of calls in line, the cost of a step is the memory that it touches.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Call {
@@ -96,7 +98,8 @@ pub(super) struct Call {
     pub(super) is_counted: bool,
     /// Invariant: set for exactly those calls that `present` of their group's gate counts.
     pub(super) is_job: bool,
-    /// Whether `cold` is kept. Without it a call waits for a permit alone: no deadline, no ageing, no [`Waited`].
+    /// Whether `cold` is kept. Without it a call waits for a permit alone: no deadline, no ageing,
+    /// no [`Waited`].
     pub(super) keeps_times: bool,
     pub(super) cold: Cold,
 }
@@ -110,8 +113,8 @@ pub(super) struct Cold {
     /// When it began to wait, if it had to, and when that wait was over.
     pub(super) waits_since: Option<Moment>,
     pub(super) waited_until: Option<Moment>,
-    /// Nanoseconds lost to pauses and to the lane's limit: while it waits, the lane's counters at the beginning of the
-    /// wait; from the grant on, its own share.
+    /// Nanoseconds lost to pauses and to the lane's limit: while it waits, the lane's counters at
+    /// the beginning of the wait; from the grant on, its own share.
     pub(super) paused: u64,
     pub(super) full: u64,
     /// The name that the owner of a job gave it.
@@ -180,7 +183,8 @@ impl Call {
         self.cold.waited_until = None;
     }
 
-    /// Begins to wait in a lane that has lost so much time up to now: see [`Lane::lost`](super::lane::Lane::lost).
+    /// Begins to wait in a lane that has lost so much time up to now: see
+    /// [`Lane::lost`](super::lane::Lane::lost).
     pub(super) fn begin_wait(
         &mut self,
         deadline: Option<Moment>,
@@ -220,7 +224,8 @@ impl Call {
         };
         let until = self.cold.waited_until.unwrap_or(now);
         let mut waited = Waited::divide(until.since(since), self.cold.paused, self.cold.full);
-        // The owner waited on until it looked. That time belongs to the largest part, which caused the wait.
+        // The owner waited on until it looked. That time belongs to the largest part, which caused
+        // the wait.
         *waited.largest() += Duration::from_nanos(now.since(until));
         waited
     }
@@ -240,7 +245,8 @@ const KEPT_SLOTS_MAX: usize = 4_096;
 impl Calls {
     #[inline]
     pub(super) fn insert(&mut self, now: Instant, is_counted: bool, age: Option<u64>) -> CallId {
-        // The times of the slot's former call are overwritten by this; without it they are not read.
+        // The times of the slot's former call are overwritten by this; without it they are not
+        // read.
         let id = self.insert_bare(now, is_counted, age);
         self[id.slot].keep_times(now);
         id
@@ -257,7 +263,8 @@ impl Calls {
         self.last += 1;
         let number = self.last;
         let slot = self.slab.claim(|| Call::vacant(now));
-        // Written in place. A field that is not named here is set before it is read, or `remove` left it as new.
+        // Written in place. A field that is not named here is set before it is read, or `remove`
+        // left it as new.
         let call = &mut self.slab[slot];
         call.number = number;
         call.state = CallState::Idle;
@@ -269,7 +276,8 @@ impl Calls {
         CallId { slot, number }
     }
 
-    /// Frees the slot; the caller has taken its waker out, which must not be dropped under the lock.
+    /// Frees the slot; the caller has taken its waker out, which must not be dropped under the
+    /// lock.
     #[inline]
     pub(super) fn remove(&mut self, slot: u32) {
         self.slab[slot].number = 0;
@@ -281,7 +289,8 @@ impl Calls {
     #[inline]
     pub(super) fn find(&self, id: CallId) -> Option<u32> {
         let call = self.slab.get(id.slot)?;
-        // Numbers are never used again, and that of a free slot is 0: an id of the past names no call.
+        // Numbers are never used again, and that of a free slot is 0: an id of the past names no
+        // call.
         (call.number == id.number).then_some(id.slot)
     }
 

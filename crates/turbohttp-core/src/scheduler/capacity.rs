@@ -4,12 +4,14 @@ use super::priority::Priority;
 
 /// The permits of one limit: the scheduler has one for the total, each lane has one of its own.
 ///
-/// A level may take a permit while fewer are out than its ceiling. The ceiling of the most urgent level is the limit;
-/// each reserve lowers the ceilings of the levels below it (see [`Reserve`](super::Reserve)).
+/// A level may take a permit while fewer are out than its ceiling. The ceiling of the most urgent
+/// level is the limit; each reserve lowers the ceilings of the levels below it (see
+/// [`Reserve`](super::Reserve)).
 #[derive(Debug)]
 pub(super) struct Capacity {
     limit: usize,
-    /// Invariant: `ceilings[0] == limit`, and no ceiling is greater than the one before it or less than 1.
+    /// Invariant: `ceilings[0] == limit`, and no ceiling is greater than the one before it or less
+    /// than 1.
     ceilings: [usize; Priority::COUNT],
     /// Permits that are out, those of grants that were not taken up included.
     ///
@@ -26,7 +28,8 @@ impl Capacity {
         }
     }
 
-    /// Changes the limit. What is out stays out: with a lower limit, permits that are released are kept until it holds.
+    /// Changes the limit. What is out stays out: with a lower limit, permits that are released are
+    /// kept until it holds.
     pub(super) fn set_limit(&mut self, limit: usize, reserve: &[usize; Priority::COUNT]) {
         self.limit = limit;
         self.ceilings = ceilings(limit, reserve);
@@ -74,8 +77,9 @@ fn ceilings(limit: usize, kept: &[usize; Priority::COUNT]) -> [usize; Priority::
     let mut left = limit;
     let mut ceilings = [0; Priority::COUNT];
     for (ceiling, kept) in ceilings.iter_mut().zip(kept) {
-        // In the order of urgency: each level leaves free what the levels above it keep.
-        // A lane's own limit may be less than the reserve of all lanes: one permit stays open to every level.
+        // In the order of urgency: each level leaves free what the levels above it keep. A lane's
+        // own limit may be less than the reserve of all lanes: one permit stays open to every
+        // level.
         *ceiling = left.max(1);
         left = left.saturating_sub(*kept);
     }

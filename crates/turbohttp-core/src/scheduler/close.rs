@@ -13,10 +13,11 @@ use crate::earlier::earlier;
 use crate::sync::{Arc, AtomicBool};
 
 impl Scheduler {
-    /// Closes the scheduler and its groups, or goes on closing them: of two modes the stronger one holds, of two
-    /// deadlines the earlier one. What is inside at the deadline is cut off.
+    /// Closes the scheduler and its groups, or goes on closing them: of two modes the stronger one
+    /// holds, of two deadlines the earlier one. What is inside at the deadline is cut off.
     ///
-    /// [`Effects::closed`] tells when nothing is inside any more; [`report`](Self::report) is there from then on.
+    /// [`Effects::closed`] tells when nothing is inside any more; [`report`](Self::report) is there
+    /// from then on.
     pub fn close(
         &mut self,
         mode: CloseMode,
@@ -70,7 +71,8 @@ impl Scheduler {
         self.gate.report()
     }
 
-    /// The same, once the groups are closed as well: every job has been counted in its group by then.
+    /// The same, once the groups are closed as well: every job has been counted in its group by
+    /// then.
     pub fn final_report(&self) -> Option<Report> {
         let report = self.gate.report()?;
         self.workers.are_closed().then_some(report)
@@ -108,7 +110,8 @@ impl Scheduler {
         self.gate.is_cut() || (group != GroupId::CALLERS && is_group_cut())
     }
 
-    /// When a close that is under way cuts off what is inside: the first one, of the scheduler and of the groups.
+    /// When a close that is under way cuts off what is inside: the first one, of the scheduler and
+    /// of the groups.
     pub(super) fn close_deadline(&self) -> Option<Moment> {
         let groups = self.workers.gates().filter_map(Gate::deadline);
         earlier(self.gate.deadline(), groups.min())
@@ -134,8 +137,8 @@ impl Scheduler {
         }
     }
 
-    /// Cuts off what is still inside at the deadline of a close: the groups first, so that each job is counted in its
-    /// group under the group's own close.
+    /// Cuts off what is still inside at the deadline of a close: the groups first, so that each job
+    /// is counted in its group under the group's own close.
     pub(super) fn cut_late(&mut self, now: Moment, effects: &mut Effects) {
         let is_late = |deadline: Option<Moment>| deadline.is_some_and(|at| at <= now);
         for group in self.workers.ids() {
@@ -152,15 +155,17 @@ impl Scheduler {
         }
     }
 
-    /// Refuses everything that waits or has a grant that its owner has not seen, in the order of slots. What has no grant
-    /// comes first: a permit taken back from a grant must not go to a call that is refused next.
+    /// Refuses everything that waits or has a grant that its owner has not seen, in the order of
+    /// slots. What has no grant comes first: a permit taken back from a grant must not go to a call
+    /// that is refused next.
     fn refuse_waiting(&mut self, group: Option<GroupId>, now: Moment, effects: &mut Effects) {
         // Collected first: refusing releases permits, which changes what is in line.
         let slots = self.slots_of(group);
         let is_granted = |slot: &u32| self.calls[*slot].state == CallState::Granted;
         let (granted, others): (Vec<u32>, Vec<u32>) = slots.into_iter().partition(is_granted);
         for slot in others.into_iter().chain(granted) {
-            // Looked at again for each: a permit that was taken back may have been granted to a call of another group.
+            // Looked at again for each: a permit that was taken back may have been granted to a
+            // call of another group.
             let state = self.calls[slot].state;
             if matches!(
                 state,
@@ -172,8 +177,8 @@ impl Scheduler {
         }
     }
 
-    /// Tells everything that is still inside to stop, and counts it as gone. A call with a permit releases it when its
-    /// owner lets it leave, but the close does not wait for that.
+    /// Tells everything that is still inside to stop, and counts it as gone. A call with a permit
+    /// releases it when its owner lets it leave, but the close does not wait for that.
     fn cut(&mut self, group: Option<GroupId>, now: Moment, effects: &mut Effects) {
         match group {
             Some(group) => self.workers[group].gate.cut(),
@@ -183,7 +188,8 @@ impl Scheduler {
                 for group in self.workers.ids() {
                     self.workers[group].gate.cut();
                 }
-                // Their holders cannot be told. They release their permits later, which is counted no more.
+                // Their holders cannot be told. They release their permits later, which is counted
+                // no more.
                 for _ in 0..std::mem::take(&mut self.permits) {
                     effects.closed |= self.gate.depart(Outcome::Aborted, now);
                 }

@@ -1,10 +1,11 @@
-//! The steps that all operations share: granting permits, releasing them, and keeping the scheduler work-conserving.
+//! The steps that all operations share: granting permits, releasing them, and keeping the scheduler
+//! work-conserving.
 //!
 //! # Implementation
 //!
-//! Invariant between two operations: no call waits that may start. An operation therefore does three things: it changes
-//! something, [refreshes](super::queues::WaitQueues::refresh) the lane that it changed, and calls
-//! [`start_ready`](Scheduler::start_ready).
+//! Invariant between two operations: no call waits that may start. An operation therefore does
+//! three things: it changes something, [refreshes](super::queues::WaitQueues::refresh) the lane
+//! that it changed, and calls [`start_ready`](Scheduler::start_ready).
 
 use std::time::Instant;
 
@@ -30,8 +31,8 @@ impl Scheduler {
         self.queues.lanes.mark_busy(lane);
         let here = &mut self.queues.lanes[lane];
         here.capacity.take();
-        // Calls wait here although this one may start: jobs without a worker, or levels before a reserve. The lane may
-        // be closed to them from now on.
+        // Calls wait here although this one may start: jobs without a worker, or levels before a
+        // reserve. The lane may be closed to them from now on.
         if here.waiting > 0 {
             self.refresh_taken(lane, now);
         }
@@ -50,7 +51,8 @@ impl Scheduler {
         self.queues.refresh(lane, &self.calls, now);
     }
 
-    /// Grants permits until no call may start: the most urgent level first, and the oldest call of it.
+    /// Grants permits until no call may start: the most urgent level first, and the oldest call of
+    /// it.
     #[inline]
     pub(super) fn start_ready(&mut self, now: Moment, effects: &mut Effects) {
         if !self.queues.is_empty() {
@@ -60,7 +62,8 @@ impl Scheduler {
 
     fn start_some(&mut self, now: Moment, effects: &mut Effects) {
         for level in 0..Priority::COUNT {
-            // A start only takes permits away, so no level above can become startable by one: one pass is enough.
+            // A start only takes permits away, so no level above can become startable by one: one
+            // pass is enough.
             while self.capacity.allows(level) {
                 let Some(slot) = self.queues.next(level, &self.calls, &self.workers) else {
                     break;
@@ -71,7 +74,8 @@ impl Scheduler {
         }
     }
 
-    /// Grants a permit to a call in line. The caller refreshes the lane where its heaps may change by that.
+    /// Grants a permit to a call in line. The caller refreshes the lane where its heaps may change
+    /// by that.
     #[inline(always)] // Under load before one origin this is a part of every release.
     fn grant(&mut self, slot: u32, effects: &mut Effects, now: Moment) {
         self.end_wait(slot, now);
@@ -109,7 +113,8 @@ impl Scheduler {
         self.queues.lanes.mark_idle_if_unused(lane);
     }
 
-    /// Releases whatever a call holds: its permit, its grant, or its place in line. It is idle afterwards.
+    /// Releases whatever a call holds: its permit, its grant, or its place in line. It is idle
+    /// afterwards.
     pub(super) fn release_call(&mut self, slot: u32, now: Moment, effects: &mut Effects) {
         let call = &mut self.calls[slot];
         let lane = call.lane;
@@ -162,8 +167,8 @@ impl Scheduler {
         let lane = self.calls[slot].lane;
         self.queues.lanes[lane].parked -= 1;
         self.queues.insert(slot, lane, &mut self.calls);
-        // It has waited since the same moment as before. What it had lost by then is its own share, which counting it
-        // once more turns back into the lane's counters at the beginning.
+        // It has waited since the same moment as before. What it had lost by then is its own share,
+        // which counting it once more turns back into the lane's counters at the beginning.
         self.queues.lanes[lane].account(now);
         self.end_wait(slot, now);
         self.refresh(lane, now);
@@ -201,7 +206,8 @@ impl Scheduler {
         }
     }
 
-    /// Counts a job as over at the gate of its group. Returns `false` for what is no job, or no job any more.
+    /// Counts a job as over at the gate of its group. Returns `false` for what is no job, or no job
+    /// any more.
     pub(super) fn depart_job(
         &mut self,
         slot: u32,

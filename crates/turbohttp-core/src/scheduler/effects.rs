@@ -4,8 +4,8 @@ use std::task::Waker;
 
 use crate::contain::contain;
 
-/// Wakers to wake and wakers to drop. Both run foreign code, which may panic, take long, or call the scheduler: it never
-/// runs under the lock.
+/// Wakers to wake and wakers to drop. Both run foreign code, which may panic, take long, or call
+/// the scheduler: it never runs under the lock.
 #[derive(Debug, Default)]
 #[must_use = "wakers that are not woken leave their tasks asleep"]
 pub struct Effects {
@@ -18,7 +18,8 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Whether a gate has closed by this operation: that of the scheduler or of a group, each once in its life.
+    /// Whether a gate has closed by this operation: that of the scheduler or of a group, each once
+    /// in its life.
     pub fn closed(&self) -> bool {
         self.closed
     }
@@ -48,14 +49,16 @@ impl Effects {
         let Some(waker) = waker else { return };
         match &self.discarded {
             None => self.discarded = Some(waker),
-            // A second one is woken instead of dropped: a spurious wake is allowed, and this is rare.
+            // A second one is woken instead of dropped: a spurious wake is allowed, and this is
+            // rare.
             Some(_) => self.wake(Some(waker)),
         }
     }
 
     /// Wakes and drops, in the order of grants. The caller holds no lock.
     ///
-    /// A panic of a waker is contained, so that the tasks of the other wakers are woken. Returns how many panicked.
+    /// A panic of a waker is contained, so that the tasks of the other wakers are woken. Returns
+    /// how many panicked.
     #[inline]
     pub fn perform(mut self) -> u64 {
         if !self.more.is_empty() {

@@ -106,7 +106,8 @@ struct Closing {
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) stage: Stage,
-    /// Calls inside, and permits without a call. Invariant: each of them [departs](Gate::depart) once.
+    /// Calls inside, and permits without a call. Invariant: each of them [departs](Gate::depart)
+    /// once.
     pub(super) present: u64,
     pub(super) counts: Counts,
     closing: Option<Closing>,
@@ -143,8 +144,8 @@ impl Gate {
         }
     }
 
-    /// Counts a call as over. Returns `true` if it was the last one inside of a gate that is closing, which is closed
-    /// by this.
+    /// Counts a call as over. Returns `true` if it was the last one inside of a gate that is
+    /// closing, which is closed by this.
     #[inline]
     pub(super) fn depart(&mut self, outcome: Outcome, now: Moment) -> bool {
         // Counted before the gate can close, as the report is made of the counts.
@@ -153,7 +154,8 @@ impl Gate {
         self.stage != Stage::Open && self.end_if_empty(now)
     }
 
-    /// Begins to close, or goes on closing: of two modes the stronger one holds, of two deadlines the earlier one.
+    /// Begins to close, or goes on closing: of two modes the stronger one holds, of two deadlines
+    /// the earlier one.
     pub(super) fn begin(&mut self, mode: CloseMode, deadline: Option<Moment>, now: Moment) {
         // The first call alone decides what was inside and when the close began.
         let closing = self.closing.get_or_insert(Closing {
@@ -163,7 +165,8 @@ impl Gate {
             deadline: None,
         });
         closing.deadline = earlier(closing.deadline, deadline);
-        // `max` below: `Stage` is ordered, and a weaker mode must not reopen what a stronger one has closed.
+        // `max` below: `Stage` is ordered, and a weaker mode must not reopen what a stronger one
+        // has closed.
         let stage = match mode {
             CloseMode::Drain => Stage::Draining,
             CloseMode::CancelPending | CloseMode::Now => Stage::Canceling,
@@ -171,8 +174,8 @@ impl Gate {
         self.stage = self.stage.max(stage);
     }
 
-    /// Sets the flag that tells everything inside to stop. `Release`: a future that is woken after this, by the same
-    /// thread, reads the flag as set.
+    /// Sets the flag that tells everything inside to stop. `Release`: a future that is woken after
+    /// this, by the same thread, reads the flag as set.
     pub(super) fn cut(&mut self) {
         self.cut.store(true, Ordering::Release);
     }

@@ -5,8 +5,9 @@ pub(super) const NONE: u32 = u32::MAX;
 
 /// The least key first. Equal keys stand in an order that the same sequence of calls always gives.
 ///
-/// Every method that moves an entry reports the new place through `moved(id, place)`; the caller stores it and passes it
-/// to [`remove`](Heap::remove). The caller resets the place of an entry that it removes.
+/// Every method that moves an entry reports the new place through `moved(id, place)`; the caller
+/// stores it and passes it to [`remove`](Heap::remove). The caller resets the place of an entry
+/// that it removes.
 #[derive(Debug)]
 pub(super) struct Heap<K> {
     entries: Vec<(K, u32)>,
@@ -51,7 +52,8 @@ impl<K: Ord + Copy> Heap<K> {
         id
     }
 
-    /// Frees the memory of an empty heap with room for more than `kept` entries, which a burst has left behind.
+    /// Frees the memory of an empty heap with room for more than `kept` entries, which a burst has
+    /// left behind.
     pub(super) fn trim(&mut self, kept: usize) {
         if self.entries.is_empty() && self.entries.capacity() > kept {
             self.entries = Vec::new();
@@ -94,7 +96,8 @@ impl<K: Ord + Copy> Heap<K> {
 
     fn put(&mut self, place: usize, entry: (K, u32), moved: &mut impl FnMut(u32, u32)) {
         self.entries[place] = entry;
-        // The cast is exact: a heap has no more entries than there are slots, whose numbers are `u32`.
+        // The cast is exact: a heap has no more entries than there are slots, whose numbers are
+        // `u32`.
         moved(entry.1, place as u32);
     }
 }

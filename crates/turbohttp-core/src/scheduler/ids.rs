@@ -4,7 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallId {
     pub(super) slot: u32,
-    /// Unique among all calls of a scheduler, so that an id of the past is told from the slot's present user.
+    /// Unique among all calls of a scheduler, so that an id of the past is told from the slot's
+    /// present user.
     pub(super) number: u64,
 }
 
@@ -22,7 +23,8 @@ pub struct PermitId {
 pub struct GroupId(pub(super) u8);
 
 impl GroupId {
-    /// The group of all calls that are no jobs: callers run their own requests, so it needs no workers.
+    /// The group of all calls that are no jobs: callers run their own requests, so it needs no
+    /// workers.
     pub(super) const CALLERS: GroupId = GroupId(0);
 
     pub(super) fn index(self) -> usize {

@@ -12,8 +12,9 @@ use super::stats::SchedulerStats;
 pub struct SchedulerAudit {
     /// Requests inside, waiting or not, as a close would count them.
     pub present: u64,
-    /// Records that are kept of them: one for each request, one more for each of its attempts that asks for a permit by
-    /// itself, and those that a close has cut off while their owners still hold them.
+    /// Records that are kept of them: one for each request, one more for each of its attempts that
+    /// asks for a permit by itself, and those that a close has cut off while their owners still
+    /// hold them.
     pub calls: usize,
     /// Permits that are out, in total.
     pub running: usize,
@@ -56,8 +57,8 @@ pub struct LaneAudit {
 }
 
 impl SchedulerAudit {
-    /// Whether nothing is out and nothing waits: no permit, no call, no request inside. Pauses and known lanes may
-    /// be there.
+    /// Whether nothing is out and nothing waits: no permit, no call, no request inside. Pauses and
+    /// known lanes may be there.
     pub fn is_idle(&self) -> bool {
         self.present == 0
             && self.calls == 0
@@ -75,7 +76,8 @@ impl Scheduler {
         let lanes = &self.queues.lanes;
         let mut audit = SchedulerAudit {
             present: self.gate.present,
-            // Permits without a call count too. After a cut they do not, but are still out in `running`.
+            // Permits without a call count too. After a cut they do not, but are still out in
+            // `running`.
             calls: self.calls.len() + usize::try_from(self.permits).unwrap_or(usize::MAX),
             running: self.capacity.running(),
             total: self.capacity.limit(),

@@ -52,7 +52,8 @@ impl Scheduler {
         capacity: [usize; Priority::COUNT],
     ) -> Result<GroupId, TooManyGroups> {
         let group = self.workers.open()?;
-        // Under a number that is used again, the queues of the former group are empty: all its jobs have left.
+        // Under a number that is used again, the queues of the former group are empty: all its jobs
+        // have left.
         self.queues.open_group(group, capacity);
         Ok(group)
     }
@@ -65,7 +66,8 @@ impl Scheduler {
         }
     }
 
-    /// Puts a job in line. If it may start and a worker of its group is idle, the worker is woken for it.
+    /// Puts a job in line. If it may start and a worker of its group is idle, the worker is woken
+    /// for it.
     ///
     /// # Errors
     ///
@@ -82,7 +84,8 @@ impl Scheduler {
             return Err(Refusal::Closed);
         }
         self.queues.check_job_room(group, ask.priority)?;
-        // Counted at both gates: a close of the group waits for its jobs, one of the scheduler for everything.
+        // Counted at both gates: a close of the group waits for its jobs, one of the scheduler for
+        // everything.
         self.gate.present += 1;
         self.workers[group].gate.present += 1;
         let id = self.calls.insert(now, true, None);
@@ -90,7 +93,8 @@ impl Scheduler {
         call.group = group;
         call.is_job = true;
         call.cold.tag = tag;
-        // Always by way of the line, even where it starts at once: a job needs a worker besides its permit.
+        // Always by way of the line, even where it starts at once: a job needs a worker besides its
+        // permit.
         let lane = self.queues.lanes.find_or_make(ask.lane);
         let now = self.timers.moment(now);
         self.line_up(id.slot, lane, ask, now, effects);
@@ -98,7 +102,8 @@ impl Scheduler {
         Ok(id)
     }
 
-    /// A worker asks for a job. While there is none it counts as idle, and `waker` is woken when there is one.
+    /// A worker asks for a job. While there is none it counts as idle, and `waker` is woken when
+    /// there is one.
     pub fn poll_worker(
         &mut self,
         group: GroupId,
@@ -155,8 +160,8 @@ impl Scheduler {
         }
     }
 
-    /// Counts a job as done in its group; the call may go on holding its permit. Returns `false` if it has been counted
-    /// before, as a job is that a close cut off.
+    /// Counts a job as done in its group; the call may go on holding its permit. Returns `false` if
+    /// it has been counted before, as a job is that a close cut off.
     pub fn finish_job(
         &mut self,
         id: CallId,
@@ -170,16 +175,17 @@ impl Scheduler {
         self.depart_job(slot, outcome, self.timers.moment(now), effects)
     }
 
-    /// Moves the permit of a job to a call of its own, which may outlive the job: the scheduler's close waits for that
-    /// call from now on, the group's close for the job. `None` if the job holds no permit.
+    /// Moves the permit of a job to a call of its own, which may outlive the job: the scheduler's
+    /// close waits for that call from now on, the group's close for the job. `None` if the job
+    /// holds no permit.
     pub fn transfer_permit(&mut self, id: CallId) -> Option<CallId> {
         let slot = self.calls.find(id)?;
         let job = &mut self.calls[slot];
         if job.state != CallState::Taken {
             return None;
         }
-        // What the scheduler's gate counted as the job it counts as the heir from now on; `is_job` stays with the job,
-        // for the gate of its group.
+        // What the scheduler's gate counted as the job it counts as the heir from now on; `is_job`
+        // stays with the job, for the gate of its group.
         job.state = CallState::Idle;
         let is_counted = std::mem::take(&mut job.is_counted);
         let (priority, lane, age) = (job.priority, job.lane, job.key.age);
@@ -200,8 +206,8 @@ impl Scheduler {
         }
     }
 
-    /// How many jobs of the group would start before this one if nothing changed and every lane were open; `None` if it
-    /// does not wait. Costs a look at every call.
+    /// How many jobs of the group would start before this one if nothing changed and every lane
+    /// were open; `None` if it does not wait. Costs a look at every call.
     pub fn position(&self, id: CallId) -> Option<usize> {
         let slot = self.calls.find(id)?;
         let this = &self.calls[slot];

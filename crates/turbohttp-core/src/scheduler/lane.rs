@@ -19,7 +19,8 @@ pub(super) enum Obstacle {
 #[derive(Debug)]
 pub(super) struct LaneQueues {
     pub(super) lines: [Line; Priority::COUNT],
-    /// The place of this lane in the group's heap of ready lanes at each level; [`NONE`] where it is in none.
+    /// The place of this lane in the group's heap of ready lanes at each level; [`NONE`] where it
+    /// is in none.
     pub(super) ready_at: [u32; Priority::COUNT],
 }
 
@@ -61,8 +62,8 @@ pub(super) struct Lane {
     /// What has stood in the way since when, while calls wait.
     obstacle: Obstacle,
     since: Moment,
-    /// Nanoseconds lost to pauses and to the limit while calls waited, up to `since`. Both only grow: a call takes the
-    /// difference between the beginning and the end of its wait.
+    /// Nanoseconds lost to pauses and to the limit while calls waited, up to `since`. Both only
+    /// grow: a call takes the difference between the beginning and the end of its wait.
     paused_for: u64,
     full_for: u64,
 }
@@ -128,12 +129,13 @@ impl Lane {
         &mut self.groups[index]
     }
 
-    /// Looks anew what stands in the way of the calls here, and files the time up to now under what stood there
-    /// before. Called after every change of what runs or waits in the lane, of its limit and of its pause.
+    /// Looks anew what stands in the way of the calls here, and files the time up to now under what
+    /// stood there before. Called after every change of what runs or waits in the lane, of its
+    /// limit and of its pause.
     #[inline]
     pub(super) fn account(&mut self, now: Moment) {
-        // While no call waits, no time is lost, whatever stands in the way. A pause comes before the limit: a lane that
-        // is both paused and full would not open by a release.
+        // While no call waits, no time is lost, whatever stands in the way. A pause comes before
+        // the limit: a lane that is both paused and full would not open by a release.
         let obstacle = match self.paused_until {
             _ if self.waiting == 0 => Obstacle::None,
             Some(_) => Obstacle::Paused,

@@ -2,8 +2,9 @@
 //!
 //! # Implementation
 //!
-//! A hash table of slots, and a list through the idle lanes in the order in which they became idle. A lane is forgotten
-//! only here, under the lock that also admits into it, and only while it is unused: no permit names a lane that is gone.
+//! A hash table of slots, and a list through the idle lanes in the order in which they became idle.
+//! A lane is forgotten only here, under the lock that also admits into it, and only while it is
+//! unused: no permit names a lane that is gone.
 
 use std::fmt;
 
@@ -52,8 +53,8 @@ impl<'a> From<&'a Origin> for LaneKey<'a> {
     }
 }
 
-/// A lane that is kept, and found without a lookup of its text, until [`unpin`](super::Scheduler::unpin) is called with
-/// this handle, once.
+/// A lane that is kept, and found without a lookup of its text, until
+/// [`unpin`](super::Scheduler::unpin) is called with this handle, once.
 #[derive(Debug)]
 #[must_use = "a lane that is not unpinned is kept for good"]
 pub struct PinnedLane {
@@ -100,11 +101,12 @@ pub(super) struct Lanes {
     idle_count: usize,
     /// Ends of the list of lanes in the order in which they last became idle.
     ///
-    /// Invariant: every idle lane is listed. A listed lane that is in use again stays until it is idle anew.
+    /// Invariant: every idle lane is listed. A listed lane that is in use again stays until it is
+    /// idle anew.
     oldest: u32,
     newest: u32,
-    /// Limits of single lanes, with text and hash of their keys: kept when the lane is forgotten. Invariant: at most
-    /// [`OVERRIDES_MAX`].
+    /// Limits of single lanes, with text and hash of their keys: kept when the lane is forgotten.
+    /// Invariant: at most [`OVERRIDES_MAX`].
     overrides: HashTable<(Box<str>, u64, usize)>,
     per_lane: usize,
     reserve: [usize; Priority::COUNT],
@@ -145,8 +147,9 @@ impl Lanes {
         self.table.find(key.hash, is_it).copied()
     }
 
-    /// The lane of this key, made if there is none. The caller calls [`mark_busy`](Self::mark_busy) where it uses the lane, and
-    /// [`mark_idle_if_unused`](Self::mark_idle_if_unused) where it does not: a lane that is in neither state would never be forgotten.
+    /// The lane of this key, made if there is none. The caller calls [`mark_busy`](Self::mark_busy)
+    /// where it uses the lane, and [`mark_idle_if_unused`](Self::mark_idle_if_unused) where it does
+    /// not: a lane that is in neither state would never be forgotten.
     #[inline]
     pub(super) fn find_or_make(&mut self, key: LaneKey<'_>) -> u32 {
         match self.find(key) {
@@ -162,14 +165,15 @@ impl Lanes {
         let lane = Lane::new(key.text, key.hash, limit, &self.reserve);
         let slot = self.slab.insert(lane);
         let slab = &self.slab;
-        // Growing the table looks at every lane, which is paid for by the lanes made since it grew last.
+        // Growing the table looks at every lane, which is paid for by the lanes made since it grew
+        // last.
         let hash = |slot: &u32| slab.get(*slot).map_or(0, |lane| lane.hash);
         self.table.insert_unique(key.hash, slot, hash);
         slot
     }
 
-    /// Notes that the lane is in use. It stays in the list of idle lanes, which skips it: a lane that is busy and idle by
-    /// turns is not moved each time.
+    /// Notes that the lane is in use. It stays in the list of idle lanes, which skips it: a lane
+    /// that is busy and idle by turns is not moved each time.
     #[inline]
     pub(super) fn mark_busy(&mut self, slot: u32) {
         let lane = &mut self.slab[slot];
@@ -179,8 +183,8 @@ impl Lanes {
         }
     }
 
-    /// Notes that the lane is idle, if it is unused, and forgets the lane that has been idle longest if there are too
-    /// many.
+    /// Notes that the lane is idle, if it is unused, and forgets the lane that has been idle
+    /// longest if there are too many.
     #[inline]
     pub(super) fn mark_idle_if_unused(&mut self, slot: u32) {
         let lane = &mut self.slab[slot];
@@ -256,8 +260,9 @@ impl Lanes {
 
     #[cold]
     fn forget_oldest(&mut self) {
-        // Ends at the latest with the lane that has just become idle. Lanes in use that are passed on the way leave the
-        // list; each of them was put there once, so the cost is constant per lane that becomes idle.
+        // Ends at the latest with the lane that has just become idle. Lanes in use that are passed
+        // on the way leave the list; each of them was put there once, so the cost is constant per
+        // lane that becomes idle.
         while !self[self.oldest].is_idle {
             self.unlink(self.oldest);
         }
@@ -271,7 +276,8 @@ impl Lanes {
         if let Ok(entry) = self.table.find_entry(hash, |found| *found == slot) {
             entry.remove();
         }
-        // Frees the memory of the key and the lines now; the rest of the slot is overwritten when it is used again.
+        // Frees the memory of the key and the lines now; the rest of the slot is overwritten when
+        // it is used again.
         self.slab[slot].text = Box::default();
         self.slab[slot].groups = Vec::new();
         self.slab.release(slot);
@@ -285,8 +291,8 @@ impl Lanes {
             .map_or(self.per_lane, |(_, _, limit)| *limit)
     }
 
-    /// Sets the limit of one lane for good; `None` makes the limit of all lanes hold again. Returns the slot of the lane
-    /// if it is known.
+    /// Sets the limit of one lane for good; `None` makes the limit of all lanes hold again. Returns
+    /// the slot of the lane if it is known.
     pub(super) fn set_limit(
         &mut self,
         key: LaneKey<'_>,

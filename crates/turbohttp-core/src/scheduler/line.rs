@@ -2,10 +2,10 @@
 //!
 //! # Implementation
 //!
-//! A new call is younger than all that wait, so appending to a linked list keeps it in order at no cost. A call that
-//! comes back, such as a further attempt with the age of the first or one whose priority was changed, belongs somewhere
-//! in the middle: it goes into a heap beside the list. The first of the line is the older one of the list's head and the
-//! heap's top.
+//! A new call is younger than all that wait, so appending to a linked list keeps it in order at no
+//! cost. A call that comes back, such as a further attempt with the age of the first or one whose
+//! priority was changed, belongs somewhere in the middle: it goes into a heap beside the list. The
+//! first of the line is the older one of the list's head and the heap's top.
 
 use super::calls::{Calls, Key, Place};
 use super::heap::{Heap, NONE};
@@ -67,7 +67,8 @@ impl Line {
     }
 }
 
-/// Notes in the call where it is in the heap; its link field serves as the place, as it has no neighbours there.
+/// Notes in the call where it is in the heap; its link field serves as the place, as it has no
+/// neighbours there.
 fn put_at(calls: &mut Calls, slot: u32, at: u32) {
     let call = &mut calls[slot];
     call.place = Place::Heaped;

@@ -4,7 +4,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::call::{Outcome, Refusal, State, Waited};
-use super::calls::{CallState, Calls, Ended};
+use super::calls::{CallState, Calls};
 use super::capacity::Capacity;
 use super::effects::Effects;
 use super::gate::{Gate, Stage};
@@ -46,8 +46,9 @@ pub enum Turn {
 
 /// The state machine. See the [module](super).
 ///
-/// Each part keeps one invariant, which stands at its fields; the operations are steps over the parts. An instant that is
-/// passed as `now` may lie in the past where [`needs_time`](Scheduler::needs_time) is `false`.
+/// Each part keeps one invariant, which stands at its fields; the operations are steps over the
+/// parts. An instant that is passed as `now` may lie in the past where
+/// [`needs_time`](Scheduler::needs_time) is `false`.
 #[derive(Debug)]
 pub struct Scheduler {
     pub(super) rules: Rules,
@@ -59,8 +60,8 @@ pub struct Scheduler {
     pub(super) gate: Gate,
     pub(super) calls: Calls,
     pub(super) workers: Workers,
-    /// Permits that are out without a call. Invariant: each is one of `present` of the gate. 0 after a cut, which counts
-    /// them as gone although their holders still release them.
+    /// Permits that are out without a call. Invariant: each is one of `present` of the gate. 0
+    /// after a cut, which counts them as gone although their holders still release them.
     pub(super) permits: u64,
     pub(super) stats: SchedulerStats,
 }
@@ -72,7 +73,8 @@ impl Scheduler {
     ///
     /// [`InvalidRule`], see [`Rules::check`].
     pub fn new(rules: Rules, now: Instant) -> Result<Self, InvalidRule> {
-        // Everything below relies on these bounds: limits of at least 1, and numbers that fit 32 bits.
+        // Everything below relies on these bounds: limits of at least 1, and numbers that fit 32
+        // bits.
         rules.check()?;
         Ok(Self {
             capacity: Capacity::new(rules.total, &rules.reserve.total),
@@ -87,7 +89,8 @@ impl Scheduler {
         })
     }
 
-    /// Enters without asking for a permit. The call is inside, where a close waits for it, until it leaves.
+    /// Enters without asking for a permit. The call is inside, where a close waits for it, until it
+    /// leaves.
     ///
     /// # Errors
     ///
@@ -103,8 +106,8 @@ impl Scheduler {
 
     /// Asks for a permit, now or in its turn; [`turn`](Self::turn) tells how that goes on.
     ///
-    /// A call that holds a permit of that lane keeps it. One that holds a permit of another lane releases it first: no
-    /// call ever holds two.
+    /// A call that holds a permit of that lane keeps it. One that holds a permit of another lane
+    /// releases it first: no call ever holds two.
     ///
     /// # Errors
     ///
@@ -171,9 +174,9 @@ impl Scheduler {
         Ok((id, State::Queued))
     }
 
-    /// Asks for a permit for one attempt of the request that `first` stands for. The attempt is a call of its own with
-    /// the age of `first`, and is not counted itself. A permit that `first` holds goes over to the attempt if it is of
-    /// the lane asked for, and is released otherwise.
+    /// Asks for a permit for one attempt of the request that `first` stands for. The attempt is a
+    /// call of its own with the age of `first`, and is not counted itself. A permit that `first`
+    /// holds goes over to the attempt if it is of the lane asked for, and is released otherwise.
     ///
     /// # Errors
     ///
@@ -211,8 +214,8 @@ impl Scheduler {
         }
     }
 
-    /// Where a call stands. A grant is taken up by this; a call that lost its grant, because it did not take it up in
-    /// time, gets back into line.
+    /// Where a call stands. A grant is taken up by this; a call that lost its grant, because it did
+    /// not take it up in time, gets back into line.
     pub fn turn(&mut self, id: CallId, waker: &Waker, now: Instant, effects: &mut Effects) -> Turn {
         let Some(slot) = self.calls.find(id) else {
             return Turn::Refused(Refusal::Closed);
@@ -247,8 +250,8 @@ impl Scheduler {
         }
     }
 
-    /// Sets the waker that is woken when the call is granted a permit, is refused, or is cut off by a close. Returns
-    /// `false`, and keeps nothing, if one of these has happened already.
+    /// Sets the waker that is woken when the call is granted a permit, is refused, or is cut off by
+    /// a close. Returns `false`, and keeps nothing, if one of these has happened already.
     pub fn set_waker(&mut self, id: CallId, waker: Waker, effects: &mut Effects) -> bool {
         let Some(slot) = self.calls.find(id) else {
             effects.discard(Some(waker));
@@ -282,18 +285,21 @@ impl Scheduler {
 
     /// Leaves: whatever the call holds is released, and its outcome is counted.
     pub fn leave(&mut self, id: CallId, outcome: Outcome, now: Instant, effects: &mut Effects) {
-        // An id of a call that has left already, such as one of a slot that is used again, does nothing.
+        // An id of a call that has left already, such as one of a slot that is used again, does
+        // nothing.
         let Some(slot) = self.calls.find(id) else {
             return;
         };
         let now = self.timers.moment(now);
-        // First, so that its permit is out of the count before the gate can report that nothing is inside.
+        // First, so that its permit is out of the count before the gate can report that nothing is
+        // inside.
         self.release_call(slot, now, effects);
         self.depart(slot, outcome, now, effects);
         self.calls.remove(slot);
     }
 
-    /// Changes the level of a call that waits; it keeps its age. Returns `false` if it does not wait.
+    /// Changes the level of a call that waits; it keeps its age. Returns `false` if it does not
+    /// wait.
     pub fn set_priority(
         &mut self,
         id: CallId,
@@ -307,7 +313,8 @@ impl Scheduler {
         match self.calls[slot].state {
             CallState::Parked => self.calls[slot].priority = priority,
             CallState::Queued => {
-                // Out of the old line and into the new one; with its old age it may be the first there.
+                // Out of the old line and into the new one; with its old age it may be the first
+                // there.
                 let now = self.timers.moment(now);
                 let lane = self.calls[slot].lane;
                 self.queues.remove(slot, &mut self.calls);
@@ -319,26 +326,6 @@ impl Scheduler {
             _ => return false,
         }
         true
-    }
-
-    /// Does what is due at `now`, and returns when to call it next; `None` if nothing is due by itself.
-    ///
-    /// The caller calls it again at that time, or earlier where [`Effects::alarm`] is raised.
-    pub fn sweep(&mut self, now: Instant, effects: &mut Effects) -> Option<Instant> {
-        let now = self.timers.advance(now);
-        // Pauses first: a lane that opens may start a call whose deadline is this very moment. Grants before deadlines,
-        // as a parked call may expire in the same sweep.
-        self.end_pauses(now, effects);
-        self.park_stale_grants(now, effects);
-        self.expire(now, effects);
-        self.cut_late(now, effects);
-        let close = self.close_deadline();
-        self.timers.arm(close)
-    }
-
-    /// Whether anything is due by itself, sooner or later.
-    pub fn has_due(&self) -> bool {
-        self.timers.due(self.close_deadline()).is_some()
     }
 
     /// How long a call has waited up to now, if it had to; until its grant if it has one.
@@ -360,8 +347,8 @@ impl Scheduler {
         Some(self.calls[slot].state.into())
     }
 
-    /// Whether the time matters right now: a call waits, a close has begun, or ageing is on. Otherwise any instant of
-    /// the past serves as `now`, which spares reading a clock.
+    /// Whether the time matters right now: a call waits, a close has begun, or ageing is on.
+    /// Otherwise any instant of the past serves as `now`, which spares reading a clock.
     #[inline]
     pub fn needs_time(&self) -> bool {
         self.is_contended() || self.gate.stage != Stage::Open || self.has_ageing()
@@ -385,8 +372,8 @@ impl Scheduler {
         self.timers.last_sweep()
     }
 
-    /// Puts a call in for one more attempt of the same request; `first` that has left, or is not there, gives it an age
-    /// of its own.
+    /// Puts a call in for one more attempt of the same request; `first` that has left, or is not
+    /// there, gives it an age of its own.
     pub(super) fn insert_attempt(&mut self, first: Option<CallId>, now: Instant) -> CallId {
         let parent = first.and_then(|id| self.calls.find(id));
         let age = parent.map(|slot| self.calls[slot].key.age);
@@ -396,7 +383,8 @@ impl Scheduler {
         self.calls.insert(arrived, false, age)
     }
 
-    /// Checks that the call may ask, and releases what it holds. `None` if it holds what it asks for.
+    /// Checks that the call may ask, and releases what it holds. `None` if it holds what it asks
+    /// for.
     pub(super) fn prepare(
         &mut self,
         id: CallId,
@@ -449,7 +437,8 @@ impl Scheduler {
             self.begin_wait(slot, ask.deadline, now, effects);
         }
         self.stats.note_waiting(self.queues.callers());
-        // The call may be the first of its line, and the lane open: then only a total permit or a worker is missing.
+        // The call may be the first of its line, and the lane open: then only a total permit or a
+        // worker is missing.
         self.refresh(lane, now);
     }
 
@@ -468,37 +457,5 @@ impl Scheduler {
         lane.account(now);
         call.begin_wait(deadline, now, lane.lost(now));
         self.timers.watch_deadline(slot, &mut self.calls, effects);
-    }
-
-    fn end_pauses(&mut self, now: Moment, effects: &mut Effects) {
-        while let Some(lane) = self.timers.take_ended_pause(now, &mut self.queues.lanes) {
-            self.refresh(lane, now);
-            self.queues.lanes.mark_idle_if_unused(lane);
-        }
-        // After all of them, as the most urgent call may wait in the lane whose pause ended last.
-        self.start_ready(now, effects);
-    }
-
-    /// Gives the permits of grants that were not taken up in time to others. Their calls keep their places for when they
-    /// ask again.
-    fn park_stale_grants(&mut self, now: Moment, effects: &mut Effects) {
-        self.timers.advance_epoch(now);
-        while let Some(slot) = self.timers.take_stale_grant(&mut self.calls) {
-            self.stats.grants_parked += 1;
-            let call = &mut self.calls[slot];
-            call.state = CallState::Parked;
-            let lane = call.lane;
-            self.queues.lanes[lane].parked += 1;
-            // Its deadline holds again, as it waits again.
-            self.timers.watch_deadline(slot, &mut self.calls, effects);
-            self.release_in_lane(lane, now, effects);
-        }
-    }
-
-    fn expire(&mut self, now: Moment, effects: &mut Effects) {
-        // `refuse` takes the call out of the heap of deadlines, so the next one comes to the top.
-        while let Some(slot) = self.timers.expired(now) {
-            self.refuse(slot, Ended::Expired, now, effects);
-        }
     }
 }

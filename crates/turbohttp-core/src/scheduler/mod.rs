@@ -1,14 +1,17 @@
 //! The scheduler: which request may start now.
 //!
-//! Strict priority, a limit per lane, a limit in total, pauses and deadlines are decided by one state machine under one
-//! lock. There is no seam between two mechanisms at which a permit could be lost, or at which a lane that is full could
-//! hold up the others. The scheduler is work-conserving: between two operations, no call waits that may start.
+//! Strict priority, a limit per lane, a limit in total, pauses and deadlines are decided by one
+//! state machine under one lock. There is no seam between two mechanisms at which a permit could be
+//! lost, or at which a lane that is full could hold up the others. The scheduler is
+//! work-conserving: between two operations, no call waits that may start.
 //!
-//! A *lane* is the line of one origin, or of one key of a limiter. A *call* is one request from entering to leaving. A
-//! *permit* of a lane is also one of the total; a call that runs holds exactly one.
+//! A *lane* is the line of one origin, or of one key of a limiter. A *call* is one request from
+//! entering to leaving. A *permit* of a lane is also one of the total; a call that runs holds
+//! exactly one.
 //!
-//! [`Scheduler`] is the machine: instants go in, decisions come out, and what is left to be done without the lock is
-//! collected in [`Effects`]. [`SharedScheduler`] is the machine behind its lock.
+//! [`Scheduler`] is the machine: instants go in, decisions come out, and what is left to be done
+//! without the lock is collected in [`Effects`]. [`SharedScheduler`] is the machine behind its
+//! lock.
 //!
 //! # Implementation
 //!
@@ -26,9 +29,10 @@
 //! | `workers.rs` | `Workers` | a granted job is assigned to its group until a worker picks it up |
 //! | `dispatch.rs` | | no call waits that may start |
 //!
-//! The other files are operations over these parts: `permits.rs` (permits without a call), `jobs.rs` (what workers run),
-//! `adjust.rs` (limits and pauses that change), `close.rs` (the end and its reports), `inspect.rs` (audits), and
-//! `shared.rs` (the lock).
+//! The other files are operations over these parts: `permits.rs` (permits without a call),
+//! `jobs.rs` (what workers run), `sweep.rs` (what is due by itself), `adjust.rs` (limits and pauses
+//! that change), `close.rs` (the end and its reports), `inspect.rs` (audits), and `shared.rs` (the
+//! lock).
 
 mod adjust;
 mod call;
@@ -54,6 +58,7 @@ mod rules;
 mod shared;
 mod slab;
 mod stats;
+mod sweep;
 #[cfg(any(test, feature = "testing"))]
 mod testing;
 mod timers;

@@ -26,7 +26,8 @@ pub(super) struct Clock {
     base: Instant,
     /// The last time that was announced by [`advance`](Clock::advance), and the same as a moment.
     ///
-    /// Invariant: `latest_moment` is what [`moment_of_any`](Clock::moment_of_any) gives for `latest`.
+    /// Invariant: `latest_moment` is what [`moment_of_any`](Clock::moment_of_any) gives for
+    /// `latest`.
     latest: Instant,
     latest_moment: Moment,
 }
@@ -50,8 +51,8 @@ impl Clock {
         self.latest_moment
     }
 
-    /// The moment of an instant. Callers that need no exact time pass [`latest`](Clock::latest), for which this is one
-    /// comparison.
+    /// The moment of an instant. Callers that need no exact time pass [`latest`](Clock::latest),
+    /// for which this is one comparison.
     #[inline]
     pub(super) fn moment(&self, instant: Instant) -> Moment {
         if instant == self.latest {

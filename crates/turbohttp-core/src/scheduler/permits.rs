@@ -1,7 +1,8 @@
 //! Permits without a call.
 //!
-//! A call can be cut off, and tells how long it waited. Work that needs neither takes a permit alone, which is a count
-//! in its lane. Where it has to wait, a call keeps its place in line and is removed when the grant is taken up.
+//! A call can be cut off, and tells how long it waited. Work that needs neither takes a permit
+//! alone, which is a count in its lane. Where it has to wait, a call keeps its place in line and is
+//! removed when the grant is taken up.
 
 use std::task::Waker;
 use std::time::Instant;
@@ -43,8 +44,8 @@ impl Scheduler {
         self.queues.lanes.unpin(lane);
     }
 
-    /// Takes a permit if one is free, without a call; [`release_permit`](Self::release_permit) releases it. `None` if the caller
-    /// would have to wait.
+    /// Takes a permit if one is free, without a call; [`release_permit`](Self::release_permit)
+    /// releases it. `None` if the caller would have to wait.
     ///
     /// # Errors
     ///
@@ -116,9 +117,10 @@ impl Scheduler {
         Ok(PermitRequest::Queued(id))
     }
 
-    /// Takes up the grant of a place in line: the call leaves, the permit stays with the caller. Does the same as
-    /// [`turn`](Self::turn) followed by [`detach_permit`](Self::detach_permit), but leaves no [`Effects`]. `None`, and nothing has
-    /// changed, if there is no grant; `turn` tells why.
+    /// Takes up the grant of a place in line: the call leaves, the permit stays with the caller.
+    /// Does the same as [`turn`](Self::turn) followed by [`detach_permit`](Self::detach_permit),
+    /// but leaves no [`Effects`]. `None`, and nothing has changed, if there is no grant; `turn`
+    /// tells why.
     #[inline]
     pub fn claim_permit(&mut self, id: CallId) -> Option<PermitId> {
         let slot = self.calls.find(id)?;
@@ -128,8 +130,8 @@ impl Scheduler {
         if !is_granted || !call.is_counted || call.waker.is_some() {
             return None;
         }
-        // The permit stays counted in the lane and the total, and `present` of the gate stays as it is: what was counted
-        // as a call is counted as a permit from now on.
+        // The permit stays counted in the lane and the total, and `present` of the gate stays as it
+        // is: what was counted as a call is counted as a permit from now on.
         let lane = call.lane;
         self.timers.forget_grant(slot, &mut self.calls);
         self.calls.remove(slot);
@@ -137,8 +139,8 @@ impl Scheduler {
         Some(PermitId { lane })
     }
 
-    /// Removes a call that holds a permit, and leaves the permit with the caller. `None`, and nothing has changed, if it
-    /// holds none, is a job, or is not counted itself.
+    /// Removes a call that holds a permit, and leaves the permit with the caller. `None`, and
+    /// nothing has changed, if it holds none, is a job, or is not counted itself.
     pub fn detach_permit(&mut self, id: CallId, effects: &mut Effects) -> Option<PermitId> {
         let slot = self.calls.find(id)?;
         let call = &mut self.calls[slot];
@@ -152,12 +154,13 @@ impl Scheduler {
         Some(PermitId { lane })
     }
 
-    /// Releases a permit if nothing follows from that: no call waits, and the scheduler is not closing. Leaves no
-    /// [`Effects`] and reads no time.
+    /// Releases a permit if nothing follows from that: no call waits, and the scheduler is not
+    /// closing. Leaves no [`Effects`] and reads no time.
     ///
     /// # Errors
     ///
-    /// The permit, if something would follow; the caller calls [`release_permit`](Self::release_permit) then.
+    /// The permit, if something would follow; the caller calls
+    /// [`release_permit`](Self::release_permit) then.
     #[inline]
     pub fn try_release_permit(
         &mut self,

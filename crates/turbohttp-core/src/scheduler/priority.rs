@@ -3,15 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// How urgent a request is. Served strictly in this order: while a more urgent request may start, no less urgent one
-/// does.
+/// How urgent a request is. Served strictly in this order: while a more urgent request may start,
+/// no less urgent one does.
 ///
-/// A request that runs is never interrupted by a more urgent one; see [`Reserve`](super::Reserve) for permits that only
-/// urgent ones may take.
+/// A request that runs is never interrupted by a more urgent one; see [`Reserve`](super::Reserve)
+/// for permits that only urgent ones may take.
 ///
 /// No size anywhere depends on there being four levels: arrays that have an entry per level are
-/// `[T; Priority::COUNT]`, indexed by [`Priority::index`], and everything that goes through the levels uses
-/// [`Priority::ALL`].
+/// `[T; Priority::COUNT]`, indexed by [`Priority::index`], and everything that goes through the
+/// levels uses [`Priority::ALL`].
 ///
 /// # Examples
 ///
@@ -102,8 +102,8 @@ impl FromStr for Priority {
     }
 }
 
-// `ALL` lists every level in the order of `index`: a level that is added to the enum alone does not compile, as `name`
-// and the last assertion refuse it.
+// `ALL` lists every level in the order of `index`: a level that is added to the enum alone does not
+// compile, as `name` and the last assertion refuse it.
 const _: () = {
     let mut index = 0;
     while index < Priority::COUNT {

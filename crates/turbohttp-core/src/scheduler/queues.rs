@@ -2,10 +2,11 @@
 //!
 //! # Implementation
 //!
-//! Every lane has one line per level and group. The lanes that could start a call stand in one heap per level and group,
-//! by the key of the first in line, so that picking the next call is a look at the top. A lane is in a heap only while
-//! total permits, or workers, are what is missing: otherwise the call would have been started. Each operation costs
-//! O(log n) of the lanes in a heap, or of the calls of a line that came back out of order.
+//! Every lane has one line per level and group. The lanes that could start a call stand in one heap
+//! per level and group, by the key of the first in line, so that picking the next call is a look at
+//! the top. A lane is in a heap only while total permits, or workers, are what is missing:
+//! otherwise the call would have been started. Each operation costs O(log n) of the lanes in a
+//! heap, or of the calls of a line that came back out of order.
 
 use std::time::{Duration, Instant};
 
@@ -27,14 +28,16 @@ pub(super) struct WaitQueues {
     groups: Vec<GroupQueues>,
     /// Calls in all lines. Invariant: the sum of `waiting` of all lanes.
     in_line: usize,
-    /// Calls in line that are no jobs. Invariant: the sum of `callers_waiting` of all lanes, at most `callers_max` and
-    /// in no lane more than `callers_per_lane_max`, but for calls that were parked and came back.
+    /// Calls in line that are no jobs. Invariant: the sum of `callers_waiting` of all lanes, at
+    /// most `callers_max` and in no lane more than `callers_per_lane_max`, but for calls that were
+    /// parked and came back.
     callers: usize,
     callers_max: usize,
     callers_per_lane_max: usize,
     /// Invariant: the entries in the heaps of all groups, and the sum of `ready` of all lanes.
     ready: usize,
-    /// Under ageing all levels share one line, ordered by [`Key::rank`], and this much time counts as one level.
+    /// Under ageing all levels share one line, ordered by [`Key::rank`], and this much time counts
+    /// as one level.
     ageing: Option<Duration>,
     /// The instant that ranks count from.
     base: Instant,
@@ -45,10 +48,12 @@ pub(super) struct WaitQueues {
 struct GroupQueues {
     /// The lanes that could start a call of this group, by the first in line at each level.
     ///
-    /// Invariant: a lane is in the heap of a level if and only if it [is open](super::lane::Lane::is_open) to the level
-    /// and its line is not empty; its key there is that of the first in line. [`WaitQueues::refresh`] restores this.
+    /// Invariant: a lane is in the heap of a level if and only if it [is
+    /// open](super::lane::Lane::is_open) to the level and its line is not empty; its key there is
+    /// that of the first in line. [`WaitQueues::refresh`] restores this.
     ready: [Heap<Key>; Priority::COUNT],
-    /// Invariant: the jobs in line at each level, at most `capacity` but for those whose level was changed.
+    /// Invariant: the jobs in line at each level, at most `capacity` but for those whose level was
+    /// changed.
     waiting: [usize; Priority::COUNT],
     capacity: [usize; Priority::COUNT],
 }
@@ -167,7 +172,8 @@ impl WaitQueues {
         lane.queues_of(group).lines[level].insert(slot, calls);
     }
 
-    /// Takes a call out of its line. The caller sets its state, and [refreshes](Self::refresh) the lane.
+    /// Takes a call out of its line. The caller sets its state, and [refreshes](Self::refresh) the
+    /// lane.
     #[inline(always)] // Under load before one origin this is a part of every grant.
     pub(super) fn remove(&mut self, slot: u32, calls: &mut Calls) {
         let call = &calls[slot];
@@ -190,13 +196,14 @@ impl WaitQueues {
         lane.queues_of(group).lines[level].remove(slot, calls);
     }
 
-    /// Restores the invariant of the heaps of ready lanes for one lane. Called after every change of the first in one of
-    /// its lines, of what runs in it, of its limit and of its pause.
+    /// Restores the invariant of the heaps of ready lanes for one lane. Called after every change
+    /// of the first in one of its lines, of what runs in it, of its limit and of its pause.
     #[inline]
     pub(super) fn refresh(&mut self, lane: u32, calls: &Calls, now: Moment) {
         let here = &mut self.lanes[lane];
         here.account(now);
-        // A lane that is closed to the most urgent level is closed to all, and one that is in no heap may stay so.
+        // A lane that is closed to the most urgent level is closed to all, and one that is in no
+        // heap may stay so.
         if here.ready > 0 || here.is_open(0) {
             self.refresh_heaps(lane, calls);
         }
@@ -223,7 +230,8 @@ impl WaitQueues {
                     (Some((key, _)), place) if place != NONE && heap.key(place) == key => continue,
                     (wanted, _) => wanted.map(|(key, _)| key),
                 };
-                // A lane with another first in line is removed and pushed again: a heap cannot change a key.
+                // A lane with another first in line is removed and pushed again: a heap cannot
+                // change a key.
                 let mut moved = |id: u32, place| lanes[id].groups[group].ready_at[level] = place;
                 if place != NONE {
                     heap.remove(place, &mut moved);
@@ -241,8 +249,9 @@ impl WaitQueues {
         }
     }
 
-    /// The call that is to start next at this level, if a total permit is free for it: the one with the least key among
-    /// the first in line of all ready lanes, of callers and of groups with an idle worker.
+    /// The call that is to start next at this level, if a total permit is free for it: the one with
+    /// the least key among the first in line of all ready lanes, of callers and of groups with an
+    /// idle worker.
     #[inline]
     pub(super) fn next(&self, level: usize, calls: &Calls, workers: &Workers) -> Option<u32> {
         let mut best: Option<(Key, GroupId, u32)> = None;
@@ -264,9 +273,9 @@ impl WaitQueues {
         Some(slot)
     }
 
-    /// The call of this lane that a permit released there may go to at once, without a look at the other lanes: no other
-    /// lane could start a call, and this one was full, so that its heaps stay as they are. That is the case for every
-    /// release under load before one origin.
+    /// The call of this lane that a permit released there may go to at once, without a look at the
+    /// other lanes: no other lane could start a call, and this one was full, so that its heaps stay
+    /// as they are. That is the case for every release under load before one origin.
     #[inline]
     pub(super) fn next_in_full_lane(&self, lane: u32, calls: &Calls) -> Option<(usize, u32)> {
         let here = &self.lanes[lane];

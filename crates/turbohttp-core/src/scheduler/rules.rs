@@ -5,31 +5,35 @@ use std::time::Duration;
 
 use super::priority::Priority;
 
-/// The most permits that any limit may give: 1,048,576. The scheduler numbers its slots with 32 bits, and a process has
-/// fewer sockets.
+/// The most permits that any limit may give: 1,048,576. The scheduler numbers its slots with 32
+/// bits, and a process has fewer sockets.
 pub const PERMITS_MAX: usize = 1 << 20;
 
 /// The greatest bound on calls that wait: 16,777,216.
 pub const WAITING_MAX: usize = 1 << 24;
 
-/// The most lanes with a limit of their own. One more is refused with [`TooManyLanes`](super::TooManyLanes).
+/// The most lanes with a limit of their own. One more is refused with
+/// [`TooManyLanes`](super::TooManyLanes).
 pub const OVERRIDES_MAX: usize = 4_096;
 
-/// The most lanes that are paused at the same time. One more is refused with [`TooManyLanes`](super::TooManyLanes).
+/// The most lanes that are paused at the same time. One more is refused with
+/// [`TooManyLanes`](super::TooManyLanes).
 pub const PAUSED_LANES_MAX: usize = 4_096;
 
 /// The most lanes that are kept because there are handles of them. One more is refused with
 /// [`TooManyLanes`](super::TooManyLanes).
 pub const PINNED_LANES_MAX: usize = 4_096;
 
-/// The most groups of workers on one scheduler. One more is refused with [`TooManyGroups`](super::TooManyGroups).
+/// The most groups of workers on one scheduler. One more is refused with
+/// [`TooManyGroups`](super::TooManyGroups).
 pub const GROUPS_MAX: usize = 16;
 
-/// How long a grant waits for its owner to take it up, in milliseconds, before its permit goes to another call. It may
-/// take twice as long, as time is counted in periods of this length.
+/// How long a grant waits for its owner to take it up, in milliseconds, before its permit goes to
+/// another call. It may take twice as long, as time is counted in periods of this length.
 pub const GRANT_MS: u64 = 100;
 
-/// The longest step of [`Rules::ageing`]: a year. Ranks are nanoseconds in 64 bits, which four such steps fit into.
+/// The longest step of [`Rules::ageing`]: a year. Ranks are nanoseconds in 64 bits, which four such
+/// steps fit into.
 pub(super) const AGEING_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// The rules of a [`Scheduler`](super::Scheduler).
@@ -44,11 +48,12 @@ pub struct Rules {
     pub waiting: usize,
     /// Calls that may wait in one lane, not counting jobs of groups. Default 10,000.
     pub waiting_per_lane: usize,
-    /// Lanes that are kept although nothing runs or waits in them; beyond that the one that has been idle longest is
-    /// forgotten. Default 128.
+    /// Lanes that are kept although nothing runs or waits in them; beyond that the one that has
+    /// been idle longest is forgotten. Default 128.
     pub idle_lanes: usize,
-    /// After so long in line a call counts as one level more urgent, after twice as long as two levels. Default none:
-    /// strict priority, under which more urgent work without end starves the rest.
+    /// After so long in line a call counts as one level more urgent, after twice as long as two
+    /// levels. Default none: strict priority, under which more urgent work without end starves the
+    /// rest.
     pub ageing: Option<Duration>,
     /// Permits that less urgent calls leave free. Default none.
     pub reserve: Reserve,
@@ -56,9 +61,9 @@ pub struct Rules {
 
 /// Permits that are kept free for urgent requests.
 ///
-/// A request that runs is never interrupted, so a less urgent one can hold the last permit of an origin while an urgent
-/// one waits. A reserve for a level is left free by every level below it. One permit of each origin, at least, stays open
-/// to all levels.
+/// A request that runs is never interrupted, so a less urgent one can hold the last permit of an
+/// origin while an urgent one waits. A reserve for a level is left free by every level below it.
+/// One permit of each origin, at least, stays open to all levels.
 ///
 /// # Examples
 ///
@@ -132,9 +137,9 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// [`InvalidRule`] for a limit of 0 or beyond its bound, for a reserve that leaves nothing to the least urgent level,
-    /// and for ageing together with a reserve: under ageing all levels share one line, whose first would have to wait for
-    /// a permit that is free but reserved.
+    /// [`InvalidRule`] for a limit of 0 or beyond its bound, for a reserve that leaves nothing to
+    /// the least urgent level, and for ageing together with a reserve: under ageing all levels
+    /// share one line, whose first would have to wait for a permit that is free but reserved.
     pub fn check(&self) -> Result<(), InvalidRule> {
         // The names in the errors are those of the fields, as users of `turbohttp` see them.
         in_range("per_lane", self.per_lane, 1, PERMITS_MAX)?;
@@ -150,7 +155,8 @@ impl Rules {
                 bound: format!("from 1 ns to {AGEING_MAX:?}"),
                 value: usize::try_from(step.as_secs()).unwrap_or(usize::MAX),
             }),
-            // The order under ageing is by rank alone, and a reserve could stop the first in line for ever.
+            // The order under ageing is by rank alone, and a reserve could stop the first in line
+            // for ever.
             Some(_) if self.reserve != Reserve::default() => Err(InvalidRule {
                 field: "reserve",
                 bound: "none where ageing is on".to_owned(),
@@ -182,8 +188,8 @@ fn reserved(
     kept: &[usize; Priority::COUNT],
     limit: usize,
 ) -> Result<(), InvalidRule> {
-    // Saturating: a user may pass any numbers, and a sum that wraps could be in range. What is left, at least one permit,
-    // is for the least urgent level.
+    // Saturating: a user may pass any numbers, and a sum that wraps could be in range. What is
+    // left, at least one permit, is for the least urgent level.
     let sum = kept
         .iter()
         .fold(0usize, |sum, kept| sum.saturating_add(*kept));

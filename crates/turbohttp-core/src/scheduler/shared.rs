@@ -11,13 +11,14 @@ use super::machine::{Scheduler, Turn};
 use super::rules::{InvalidRule, Rules};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 
-/// The scheduler behind one lock, held for one operation. Wakers are woken and dropped after it is released.
+/// The scheduler behind one lock, held for one operation. Wakers are woken and dropped after it is
+/// released.
 pub struct SharedScheduler {
     scheduler: Mutex<Scheduler>,
     /// The flag of the scheduler's gate, to be read without the lock.
     cut: Arc<AtomicBool>,
-    /// Whether calls were in line when the lock was released last. A hint: readers do not take the lock, and decide
-    /// nothing by it that must be right.
+    /// Whether calls were in line when the lock was released last. A hint: readers do not take the
+    /// lock, and decide nothing by it that must be right.
     contended: AtomicBool,
 }
 
@@ -26,7 +27,8 @@ pub struct SharedScheduler {
 #[must_use = "tasks may be waiting for a report, or for a sweep"]
 #[non_exhaustive]
 pub struct Signals {
-    /// A gate has closed: tasks that wait for its report are to be woken. `true` once for each gate.
+    /// A gate has closed: tasks that wait for its report are to be woken. `true` once for each
+    /// gate.
     pub closed: bool,
     /// [`Scheduler::sweep`] is due earlier than it said last.
     pub alarm: bool,
@@ -51,17 +53,20 @@ impl SharedScheduler {
     /// Whether everything inside is to stop at once. Takes no lock.
     #[inline]
     pub fn is_cut(&self) -> bool {
-        // Pairs with the `Release` of `Gate::cut`: what the closing thread did before is seen as well.
+        // Pairs with the `Release` of `Gate::cut`: what the closing thread did before is seen as
+        // well.
         self.cut.load(Ordering::Acquire)
     }
 
-    /// Runs `act` under the lock, and performs the effects that it leaves after the lock is released.
+    /// Runs `act` under the lock, and performs the effects that it leaves after the lock is
+    /// released.
     #[inline]
     pub fn with<R>(&self, act: impl FnOnce(&mut Scheduler, &mut Effects) -> R) -> (R, Signals) {
         let mut effects = Effects::default();
         let mut scheduler = self.scheduler.lock();
         let result = act(&mut scheduler, &mut effects);
-        // Written only where it changes: under load before many origins the cache line stays shared between threads.
+        // Written only where it changes: under load before many origins the cache line stays shared
+        // between threads.
         let is_contended = scheduler.is_contended();
         if is_contended != self.contended.load(Ordering::Relaxed) {
             self.contended.store(is_contended, Ordering::Relaxed);
@@ -76,7 +81,8 @@ impl SharedScheduler {
         (result, signals)
     }
 
-    /// Runs `alter` under the lock, which leaves no effects and changes nothing about who is in line.
+    /// Runs `alter` under the lock, which leaves no effects and changes nothing about who is in
+    /// line.
     #[inline]
     pub fn alter<R>(&self, alter: impl FnOnce(&mut Scheduler) -> R) -> R {
         alter(&mut self.scheduler.lock())
@@ -107,8 +113,8 @@ impl SharedScheduler {
             Turn::Refused(refusal) => (Poll::Ready(Err(refusal)), signals),
             Turn::Wait => (Poll::Pending, signals),
             Turn::NeedsWaker => {
-                // Cloning a waker runs foreign code, which is not done under the lock. If the turn has come meanwhile,
-                // `set_waker` refuses the clone and the second look finds it.
+                // Cloning a waker runs foreign code, which is not done under the lock. If the turn
+                // has come meanwhile, `set_waker` refuses the clone and the second look finds it.
                 let clone = waker.clone();
                 let (is_kept, more) =
                     self.with(|scheduler, effects| scheduler.set_waker(call, clone, effects));

@@ -2,15 +2,16 @@
 
 /// A growing table whose freed slots are used again, the one freed last first.
 ///
-/// What is in a slot stays there when the slot is freed: [`claim`](Slab::claim) hands it out as it is, so that the
-/// caller may write only the fields that it reads later. The number of slots is bounded by what the caller lets in.
+/// What is in a slot stays there when the slot is freed: [`claim`](Slab::claim) hands it out as it
+/// is, so that the caller may write only the fields that it reads later. The number of slots is
+/// bounded by what the caller lets in.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
     slots: Vec<T>,
     /// Invariant: each number is less than `slots.len()` and stands here once.
     free: Vec<u32>,
-    /// How often a slot was looked at. The tests of scale hold every operation to a bound that does not grow with the
-    /// number of slots in use.
+    /// How often a slot was looked at. The tests of scale hold every operation to a bound that does
+    /// not grow with the number of slots in use.
     #[cfg(test)]
     pub(super) looks: std::cell::Cell<u64>,
 }
@@ -27,7 +28,8 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// A slot that is free, with what its last user left in it; a new one from `make` if there is none.
+    /// A slot that is free, with what its last user left in it; a new one from `make` if there is
+    /// none.
     #[inline]
     pub(super) fn claim(&mut self, make: impl FnOnce() -> T) -> u32 {
         match self.free.pop() {
@@ -49,7 +51,8 @@ impl<T> Slab<T> {
     #[cold]
     fn grow(&mut self, make: impl FnOnce() -> T) -> u32 {
         self.slots.push(make());
-        // Calls and lanes are bounded by memory long before 2^32 of them: one takes more than 64 bytes.
+        // Calls and lanes are bounded by memory long before 2^32 of them: one takes more than 64
+        // bytes.
         (self.slots.len() - 1) as u32
     }
 

@@ -14,10 +14,11 @@ pub struct SchedulerStats {
     pub waiting_peak: usize,
     /// Grants whose permit went to another call because their owner had gone.
     pub grants_released: u64,
-    /// Grants whose permit went to another call because their owner did not take them up in time, which is between
-    /// [`GRANT_MS`](super::GRANT_MS) milliseconds and twice as long.
+    /// Grants whose permit went to another call because their owner did not take them up in time,
+    /// which is between [`GRANT_MS`](super::GRANT_MS) milliseconds and twice as long.
     pub grants_parked: u64,
-    /// Idle origins or keys that were forgotten, so that the number of those that are kept stays bounded.
+    /// Idle origins or keys that were forgotten, so that the number of those that are kept stays
+    /// bounded.
     pub lanes_forgotten: u64,
 }
 

@@ -1,4 +1,5 @@
-//! Operations that only tests use: of this crate's own tests, and of others with the feature `testing`.
+//! Operations that only tests use: of this crate's own tests, and of others with the feature
+//! `testing`.
 
 use std::time::Instant;
 
@@ -10,7 +11,8 @@ use super::machine::{Ask, Scheduler};
 use super::shared::{SharedScheduler, Signals};
 
 impl Scheduler {
-    /// The first step of [`admit_for`](Self::admit_for): enters for one more attempt of the same request.
+    /// The first step of [`admit_for`](Self::admit_for): enters for one more attempt of the same
+    /// request.
     pub fn enter_for(&mut self, first: Option<CallId>, now: Instant) -> CallId {
         self.insert_attempt(first, now)
     }
@@ -39,14 +41,16 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Releases whatever a call holds without letting it leave: its permit, its place in line, or its grant.
+    /// Releases whatever a call holds without letting it leave: its permit, its place in line, or
+    /// its grant.
     pub fn release(&mut self, id: CallId, now: Instant, effects: &mut Effects) {
         if let Some(slot) = self.calls.find(id) {
             self.release_call(slot, self.timers.moment(now), effects);
         }
     }
 
-    /// The lanes that are kept although nothing happens in them, in the order in which they will be forgotten.
+    /// The lanes that are kept although nothing happens in them, in the order in which they will be
+    /// forgotten.
     pub fn idle_lanes(&self) -> impl Iterator<Item = &str> {
         self.queues.lanes.idle().map(|lane| &*lane.text)
     }

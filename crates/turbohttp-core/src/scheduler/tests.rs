@@ -162,7 +162,8 @@ fn order_is_priority_then_age() {
     }
 }
 
-/// Goes through `Priority::ALL`, so a level that is added is served in its place or fails this test.
+/// Goes through `Priority::ALL`, so a level that is added is served in its place or fails this
+/// test.
 #[test]
 fn every_level_is_served_in_its_place() {
     let mut bench = Bench::new(1, 1);

@@ -16,20 +16,22 @@ const GRANT_NANOS: u64 = GRANT_MS * 1_000_000;
 #[derive(Debug)]
 pub(super) struct Timers {
     clock: Clock,
-    /// Invariant: the calls with `deadline_at` set, which are those in state `Queued` or `Parked` that keep times and
-    /// have a deadline.
+    /// Invariant: the calls with `deadline_at` set, which are those in state `Queued` or `Parked`
+    /// that keep times and have a deadline.
     deadlines: Heap<Moment>,
     /// Invariant: the lanes with `paused_until` set.
     pauses: Heap<Moment>,
-    /// Callers' grants that were not taken up, oldest first. Invariant: the calls of the callers' group in state
-    /// `Granted`.
+    /// Callers' grants that were not taken up, oldest first. Invariant: the calls of the callers'
+    /// group in state `Granted`.
     granted: List,
     /// Counts periods of [`GRANT_MS`] while there are such grants, modulo 256.
     ///
-    /// Invariant: every grant in `granted` is of this epoch or the one before, so one byte is enough.
+    /// Invariant: every grant in `granted` is of this epoch or the one before, so one byte is
+    /// enough.
     epoch: u8,
     epoch_began: Moment,
-    /// When the caller of [`sweep`](super::Scheduler::sweep) will call it next; `None` if it waits for an alarm.
+    /// When the caller of [`sweep`](super::Scheduler::sweep) will call it next; `None` if it waits
+    /// for an alarm.
     ///
     /// Invariant: nothing is due before, or [`Effects::alarm`] has been raised for it.
     armed: Option<Moment>,
@@ -131,13 +133,14 @@ impl Timers {
         effects: &mut Effects,
     ) {
         if self.granted.first().is_none() {
-            // With no grant out, the epoch stood still. A caller without a clock passes an instant of the past, so the
-            // last sweep may be later than `now`.
+            // With no grant out, the epoch stood still. A caller without a clock passes an instant
+            // of the past, so the last sweep may be later than `now`.
             self.epoch = self.epoch.wrapping_add(1);
             let latest = self.clock.latest_moment();
             self.epoch_began = now.max(self.epoch_began).max(latest);
         }
-        // The heap of deadlines would do as well, at O(log n) per grant; with epochs a grant costs a list entry.
+        // The heap of deadlines would do as well, at O(log n) per grant; with epochs a grant costs
+        // a list entry.
         calls[slot].granted_in = self.epoch;
         self.granted.push(slot, calls);
         self.announce(self.epoch_ends(), effects);
@@ -195,7 +198,8 @@ impl Timers {
         self.announce(until, effects);
     }
 
-    /// Ends the pause of a lane, if there is one, and says so. The caller starts what may start then.
+    /// Ends the pause of a lane, if there is one, and says so. The caller starts what may start
+    /// then.
     pub(super) fn end_pause(&mut self, lane: u32, lanes: &mut Lanes) -> bool {
         if lanes[lane].paused_until.take().is_none() {
             return false;

@@ -1,7 +1,7 @@
 //! Groups of workers: each idle worker is a capacity of its own.
 //!
-//! A job of a group starts only when a worker of the group is idle and takes it. Callers run their own requests: they
-//! form the first group, which needs no workers.
+//! A job of a group starts only when a worker of the group is idle and takes it. Callers run their
+//! own requests: they form the first group, which needs no workers.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -13,10 +13,11 @@ use super::rules::GROUPS_MAX;
 
 #[derive(Debug)]
 pub(super) struct Group {
-    /// Workers that wait for a job, the one that came last at the end: it is the first to be woken, as its memory is in
-    /// the cache.
+    /// Workers that wait for a job, the one that came last at the end: it is the first to be woken,
+    /// as its memory is in the cache.
     idle: Vec<(u32, Option<Waker>)>,
-    /// Slots of jobs that were granted a permit and that no worker has picked up, in the order of grants.
+    /// Slots of jobs that were granted a permit and that no worker has picked up, in the order of
+    /// grants.
     ///
     /// Invariant: the jobs of this group in state `Granted`.
     assigned: VecDeque<u32>,
@@ -152,7 +153,8 @@ impl Workers {
         self[group].is_gone = true;
     }
 
-    /// Whether a call of this group would have something to run it: an idle worker, or its own caller.
+    /// Whether a call of this group would have something to run it: an idle worker, or its own
+    /// caller.
     #[inline]
     pub(super) fn has_idle(&self, group: GroupId) -> bool {
         group == GroupId::CALLERS || !self[group].idle.is_empty()

@@ -1,7 +1,8 @@
 //! When the parts of a request began and ended.
 //!
-//! A [`Timeline`] lives inside the pooled context of a request and never allocates. Code that may still write when the
-//! request is over, such as a lookup of a name that goes on for others, writes through a [`Recorder`].
+//! A [`Timeline`] lives inside the pooled context of a request and never allocates. Code that may
+//! still write when the request is over, such as a lookup of a name that goes on for others, writes
+//! through a [`Recorder`].
 
 mod phase;
 mod record;

@@ -77,8 +77,8 @@ pub struct PhaseRow {
     pub phase: Phase,
     /// Its name in lower case.
     pub name: &'static str,
-    /// The phases that may come directly before it within one attempt. Any phase may be the first, as phases that took no
-    /// time may be left out.
+    /// The phases that may come directly before it within one attempt. Any phase may be the first,
+    /// as phases that took no time may be left out.
     pub after: &'static [Phase],
     /// The field of `timings` in an HTTP archive (HAR 1.2) that its time is added to.
     pub har_field: &'static str,
@@ -89,7 +89,8 @@ pub struct PhaseRow {
 /// One row for each phase, in the order of [`Phase::ALL`].
 #[rustfmt::skip]
 pub static PHASES: [PhaseRow; Phase::COUNT] = {
-    // A phase whose `after` names a later one would go backwards; the test of this table refuses it.
+    // A phase whose `after` names a later one would go backwards; the test of this table refuses
+    // it.
     use Phase::{Connect, Dns, HostPermit, Pause, Queue, Receive, Send, Tls, TotalPermit, Wait};
     [
         row(Queue,       "queue",        &[],                                   "blocked", 'q'),

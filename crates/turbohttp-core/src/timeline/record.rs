@@ -94,8 +94,8 @@ impl Timeline {
         }
     }
 
-    /// Sets the moment that offsets count from. Without a call of this it is the first moment that is passed to any other
-    /// method.
+    /// Sets the moment that offsets count from. Without a call of this it is the first moment that
+    /// is passed to any other method.
     pub fn begin(&mut self, now: Instant) {
         self.base = Some(now);
     }
@@ -114,8 +114,8 @@ impl Timeline {
         self.push(phase, start_ns, end_ns);
     }
 
-    /// Records a phase that began at the latest moment recorded so far and is over now. Phases that follow one another
-    /// cost one reading of the clock each.
+    /// Records a phase that began at the latest moment recorded so far and is over now. Phases that
+    /// follow one another cost one reading of the clock each.
     pub fn lap(&mut self, phase: Phase, now: Instant) {
         let start_ns = self.total_ns;
         let end_ns = self.offset_ns(now);
@@ -138,7 +138,8 @@ impl Timeline {
     ///
     /// Spans are kept in the order they are finished in.
     pub fn finish(&mut self, phase: Phase, now: Instant) {
-        // Not open: the phase was finished already, or never started. Both happen where a request is given up.
+        // Not open: the phase was finished already, or never started. Both happen where a request
+        // is given up.
         if self.open & phase.bit() == 0 {
             return;
         }
@@ -218,7 +219,8 @@ impl Timeline {
     }
 
     fn push(&mut self, phase: Phase, start_ns: u64, end_ns: u64) {
-        // Instants of different threads may be out of order by a little: a span never has a negative length.
+        // Instants of different threads may be out of order by a little: a span never has a
+        // negative length.
         let end_ns = end_ns.max(start_ns);
         self.total_ns = self.total_ns.max(end_ns);
         let Some(event) = self.events.get_mut(usize::from(self.len)) else {
@@ -300,7 +302,8 @@ impl Reset for Timeline {
 /// Copies the live events only, so nothing of a former request is carried along.
 impl Clone for Timeline {
     fn clone(&self) -> Self {
-        // From a new one: the copy must hold nothing of a former request, not even where it is not read.
+        // From a new one: the copy must hold nothing of a former request, not even where it is not
+        // read.
         let mut copy = Self {
             base: self.base,
             total_ns: self.total_ns,

@@ -2,9 +2,10 @@
 //!
 //! # Implementation
 //!
-//! A [`Mailbox`] belongs to a pooled context for life, a [`Recorder`] to one request. Both carry a generation; a recorder
-//! whose generation is not that of the mailbox is of a former request. The comparison and the write are one step under
-//! the lock, so no write can end up in the next request. A generation has 64 bits and does not wrap.
+//! A [`Mailbox`] belongs to a pooled context for life, a [`Recorder`] to one request. Both carry a
+//! generation; a recorder whose generation is not that of the mailbox is of a former request. The
+//! comparison and the write are one step under the lock, so no write can end up in the next
+//! request. A generation has 64 bits and does not wrap.
 
 use std::error::Error;
 use std::fmt;
@@ -15,10 +16,12 @@ use super::record::Timeline;
 use crate::pool::Reset;
 use crate::sync::{Arc, Mutex};
 
-/// The most events that wait in a mailbox. Further ones are counted by [`Timeline::dropped_events`] and lost.
+/// The most events that wait in a mailbox. Further ones are counted by [`Timeline::dropped_events`]
+/// and lost.
 pub const LATE_EVENTS_MAX: usize = 16;
 
-/// The place where the recorders of a request leave their events, until they are moved into its [`Timeline`].
+/// The place where the recorders of a request leave their events, until they are moved into its
+/// [`Timeline`].
 ///
 /// Takes no lock for requests that hand out no recorder. Dropping it finishes its recorders.
 #[derive(Debug, Default)]
@@ -45,7 +48,8 @@ impl Mailbox {
         }
     }
 
-    /// Moves the events of the recorders into the timeline, in the order in which they were recorded.
+    /// Moves the events of the recorders into the timeline, in the order in which they were
+    /// recorded.
     #[inline]
     pub fn drain_into(&mut self, timeline: &mut Timeline) {
         if self.is_shared {
@@ -72,7 +76,8 @@ impl Mailbox {
 
     #[cold]
     fn refuse_recorders(&mut self) {
-        // The new generation first in the mailbox, then under the lock: only this mailbox writes either.
+        // The new generation first in the mailbox, then under the lock: only this mailbox writes
+        // either.
         self.is_shared = false;
         self.generation += 1;
         let mut state = self.shared.state.lock();
@@ -131,7 +136,8 @@ pub struct Recorder {
 impl Recorder {
     /// Records a phase that is over.
     ///
-    /// Takes a lock that is held for a few instructions. If the mailbox is full, the event is counted as dropped.
+    /// Takes a lock that is held for a few instructions. If the mailbox is full, the event is
+    /// counted as dropped.
     ///
     /// # Errors
     ///
@@ -184,7 +190,8 @@ struct LateEvent {
 
 impl State {
     fn push(&mut self, event: LateEvent) {
-        // The first events are kept and later ones dropped, so that what was recorded stays in order.
+        // The first events are kept and later ones dropped, so that what was recorded stays in
+        // order.
         match self.events.get_mut(self.len) {
             Some(place) => {
                 *place = Some(event);
@@ -195,7 +202,8 @@ impl State {
     }
 
     fn take_events(&mut self) -> impl Iterator<Item = LateEvent> + '_ {
-        // Each entry is taken, so none is left for the next request even if the iterator is dropped early: `len` is 0.
+        // Each entry is taken, so none is left for the next request even if the iterator is dropped
+        // early: `len` is 0.
         let len = std::mem::take(&mut self.len);
         self.events[..len].iter_mut().filter_map(Option::take)
     }

@@ -1,4 +1,5 @@
-//! The scheduler's races: which call gets the permit, which task is woken, and that no permit is lost.
+//! The scheduler's races: which call gets the permit, which task is woken, and that no permit is
+//! lost.
 //!
 //! Two threads and the main one, as polls of futures do it: by [`SharedScheduler::poll_turn`].
 
@@ -205,8 +206,8 @@ fn a_grant_is_passed_on_when_its_waiter_goes() {
     });
 }
 
-/// A lane is forgotten beside a call that asks for it: there are never two lanes of one key, nor a permit of a lane that
-/// is gone.
+/// A lane is forgotten beside a call that asks for it: there are never two lanes of one key, nor a
+/// permit of a lane that is gone.
 #[test]
 fn a_lane_is_forgotten_beside_one_who_asks_for_it() {
     model("evict beside acquire", || {
@@ -244,7 +245,8 @@ fn a_lane_is_forgotten_beside_one_who_asks_for_it() {
     });
 }
 
-/// A call beside a close is granted before it and counted, or refused; nothing is granted after the close.
+/// A call beside a close is granted before it and counted, or refused; nothing is granted after the
+/// close.
 #[test]
 fn a_close_and_one_who_asks_agree() {
     for (name, mode) in [
@@ -327,7 +329,8 @@ fn the_end_is_told_once() {
     });
 }
 
-/// The deadline passes just as the permit is granted: one of the two wins, and the permit is not lost.
+/// The deadline passes just as the permit is granted: one of the two wins, and the permit is not
+/// lost.
 #[test]
 fn a_deadline_beside_a_grant_loses_no_permit() {
     model("timeout beside grant", || {
@@ -361,7 +364,8 @@ fn a_deadline_beside_a_grant_loses_no_permit() {
     });
 }
 
-/// A stale grant is taken back just as its owner asks for its turn: the owner has the permit, or its place in line.
+/// A stale grant is taken back just as its owner asks for its turn: the owner has the permit, or
+/// its place in line.
 #[test]
 fn a_stale_grant_beside_its_owner_is_had_once() {
     model("park beside taking up", || {
@@ -394,8 +398,8 @@ fn a_stale_grant_beside_its_owner_is_had_once() {
     });
 }
 
-/// Another task polls the call with another waker just as it is granted: the task that polled last is woken, or has its
-/// turn already.
+/// Another task polls the call with another waker just as it is granted: the task that polled last
+/// is woken, or has its turn already.
 #[test]
 fn the_latest_waker_is_woken() {
     model("another waker beside grant", || {
@@ -454,7 +458,8 @@ fn work(fixture: &Fixture, group: GroupId, worker: u32) -> CallId {
     }
 }
 
-/// A job is submitted beside a worker that becomes idle: never does a job stay in line while all workers sleep.
+/// A job is submitted beside a worker that becomes idle: never does a job stay in line while all
+/// workers sleep.
 #[test]
 fn no_worker_sleeps_beside_a_job() {
     model("submit beside a worker's look", || {

@@ -193,7 +193,8 @@ impl Reference {
                 .is_some_and(|group| self.groups[group].gate.is_cut)
     }
 
-    /// Advances the time, which is added to the loss of each waiting call: to a pause, to the lane's limit, or to neither.
+    /// Advances the time, which is added to the loss of each waiting call: to a pause, to the
+    /// lane's limit, or to neither.
     pub(crate) fn pass(&mut self, time: Micros) {
         self.now += time;
         for index in 0..self.calls.len() {

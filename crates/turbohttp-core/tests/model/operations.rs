@@ -132,7 +132,8 @@ impl Case {
         self.driver.model.call(name).group.is_none().then_some(name)
     }
 
-    /// Whether another attempt of the same request waits: the order of two with the same age is not specified.
+    /// Whether another attempt of the same request waits: the order of two with the same age is not
+    /// specified.
     fn has_twin(&mut self, name: usize) -> bool {
         let age = self.driver.model.call(name).age;
         self.driver.model.calls.iter().any(|other| {

@@ -1,5 +1,5 @@
-//! A reference scheduler, simple and slow: one list of calls, searched from the beginning at every step. Nothing is stored
-//! that can be counted.
+//! A reference scheduler, simple and slow: one list of calls, searched from the beginning at every
+//! step. Nothing is stored that can be counted.
 
 use turbohttp_core::scheduler::{Bound, GRANT_MS, Outcome, Priority, Refusal, State};
 
@@ -170,8 +170,8 @@ impl Reference {
         self.calls.iter().any(is_here) || self.is_paused(lane)
     }
 
-    /// How many permits this level may see in use: the reserves of the levels above it are left free, and one permit is
-    /// open to all.
+    /// How many permits this level may see in use: the reserves of the levels above it are left
+    /// free, and one permit is open to all.
     fn leaves_reserve(
         running: usize,
         limit: usize,
@@ -250,7 +250,8 @@ impl Reference {
         }
     }
 
-    /// Marks a lane as idle if it is unused, and forgets the one idle longest if there are too many.
+    /// Marks a lane as idle if it is unused, and forgets the one idle longest if there are too
+    /// many.
     pub(crate) fn mark_idle_if_unused(&mut self, lane: usize) {
         if self.is_used(lane) || self.idle.contains(&lane) {
             return;

@@ -265,7 +265,8 @@ fn drop_that_panics_is_contained() {
     drop(pool);
 }
 
-/// An object that is released while its owner is panicking is not kept, and the process does not abort.
+/// An object that is released while its owner is panicking is not kept, and the process does not
+/// abort.
 #[test]
 fn object_of_a_panicking_owner_is_dropped() {
     let pool = pool(4);

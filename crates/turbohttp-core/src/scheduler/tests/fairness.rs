@@ -65,7 +65,8 @@ fn under_endless_load(ageing: Option<Duration>) -> Option<Duration> {
 #[test]
 fn endless_urgent_work_starves_the_rest_only_without_ageing() {
     assert_eq!(under_endless_load(None), None);
-    // The calls that entered within the bound are served first; each takes a millisecond, in which two more enter.
+    // The calls that entered within the bound are served first; each takes a millisecond, in which
+    // two more enter.
     let step = 10 * MS;
     let bound = step * (Priority::Low.index() as u32) * 2 + 2 * MS;
     let waited = under_endless_load(Some(step)).unwrap();
@@ -118,7 +119,8 @@ fn a_job_that_its_worker_leaves_behind_is_left_to_another() {
     bench.open();
     assert_eq!((bench.work(1), bench.work(2)), (None, None));
     let job = bench.submit("a", Priority::Normal);
-    // The worker that became idle last has been woken, and is forgotten instead of picking up the job.
+    // The worker that became idle last has been woken, and is forgotten instead of picking up the
+    // job.
     let wakes = bench.act(|scheduler, _, effects| {
         scheduler.forget_worker(GroupId(1), 2, effects);
         effects.wakes()

@@ -162,7 +162,8 @@ fn lanes_with_rules_of_their_own_are_bounded() {
     assert_eq!((audit.paused, audit.lanes), (0, 128));
 }
 
-/// A call that lost its grant gets back into the same lane, although 1,000 other lanes were made meanwhile.
+/// A call that lost its grant gets back into the same lane, although 1,000 other lanes were made
+/// meanwhile.
 #[test]
 fn a_place_that_is_kept_keeps_its_lane() {
     let mut bench = Bench::with(Rules {

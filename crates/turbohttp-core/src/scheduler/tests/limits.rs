@@ -196,7 +196,8 @@ fn what_waits_is_bounded_in_all_and_in_each_lane() {
     assert_eq!(refusal(&mut bench, "c"), full(Bound::Waiting, 5));
 }
 
-/// A job waits for a worker while a caller takes a permit: the lane's limit holds for both together.
+/// A job waits for a worker while a caller takes a permit: the lane's limit holds for both
+/// together.
 #[test]
 fn a_caller_that_passes_a_job_without_a_worker_counts_for_the_job() {
     let mut bench = Bench::new(1, 8);
@@ -234,8 +235,8 @@ fn a_reserve_is_left_free_by_all_below_it() {
     }
 }
 
-/// The last permit of a lane goes to an urgent caller; a less urgent one that waited for the total is
-/// not started beyond it.
+/// The last permit of a lane goes to an urgent caller; a less urgent one that waited for the total
+/// is not started beyond it.
 #[test]
 fn a_lane_that_an_urgent_caller_has_filled_is_full_for_the_rest() {
     let mut reserve = Reserve::default();

@@ -178,7 +178,8 @@ fn nobody_comes_in_once_a_close_has_begun() {
     }
 }
 
-/// A drain admits what waits, level by level; a call that does not take up its turn is cut off at the deadline.
+/// A drain admits what waits, level by level; a call that does not take up its turn is cut off at
+/// the deadline.
 #[test]
 fn a_drain_serves_all_levels_and_ends_when_the_last_has_left() {
     let mut bench = Bench::new(1, 1);

@@ -7,8 +7,8 @@ use std::task::Wake;
 use super::*;
 use crate::sync::Arc;
 
-/// A waker that takes the scheduler's lock when it is woken or dropped, and may panic then. It would deadlock if the lock
-/// were held.
+/// A waker that takes the scheduler's lock when it is woken or dropped, and may panic then. It
+/// would deadlock if the lock were held.
 struct CountingWaker {
     shared: Weak<SharedScheduler>,
     wakes: Arc<AtomicUsize>,
@@ -179,7 +179,8 @@ fn a_waker_is_dropped_where_its_call_leaves_is_granted_or_has_another() {
     assert_eq!((wakes, drops), (2, 6), "all that were made");
 }
 
-/// A waker that lets its call leave while it is woken, which grants the permit to the next call and wakes that one.
+/// A waker that lets its call leave while it is woken, which grants the permit to the next call and
+/// wakes that one.
 #[test]
 fn a_waker_may_act_on_the_scheduler() {
     struct Leaver(Weak<SharedScheduler>, CallId, Instant);

@@ -21,8 +21,8 @@ impl Driver {
         self.subject = None;
     }
 
-    /// The order of wakes is the order of starts and refusals. A spurious wake is allowed only of the call that the step
-    /// is about.
+    /// The order of wakes is the order of starts and refusals. A spurious wake is allowed only of
+    /// the call that the step is about.
     fn compare_wakes(&mut self) {
         let woken = {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,7 +117,8 @@ impl Driver {
         }
     }
 
-    /// What must hold without the reference: work conservation, the limits, and that every alarm was raised.
+    /// What must hold without the reference: work conservation, the limits, and that every alarm
+    /// was raised.
     fn hold(&mut self) {
         assert_eq!(self.model.next(), None, "it could start and waits");
         let running = self.model.running();
