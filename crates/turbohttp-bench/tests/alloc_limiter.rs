@@ -99,5 +99,5 @@ fn acquiring_and_releasing_allocates_nothing() {
         let crowd = runtime.block_on(allocations_in_a_crowd(way));
         assert_eq!(crowd, 0, "10,000 tasks in flight before a limit of 64");
     }
-    assert!(limiter.audit().is_quiet());
+    assert!(limiter.audit().is_idle());
 }

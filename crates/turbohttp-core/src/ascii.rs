@@ -1,9 +1,9 @@
 //! Comparing field names without regard to case, eight bytes at a time.
 
-/// Whether `a` and `b` are the same but for the case of ASCII letters.
+/// Whether `a` and `b` are equal without regard to the case of ASCII letters.
 ///
-/// Field names are compared several times per request; this is what `eq_ignore_ascii_case` does, in a
-/// few instructions per eight bytes.
+/// Does what `eq_ignore_ascii_case` does, in a few instructions per eight bytes: field names are
+/// compared several times per request.
 #[inline]
 pub(crate) fn eq_ignore_case(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
@@ -22,7 +22,8 @@ pub(crate) fn eq_ignore_case(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
-/// Eight bytes at once: where they differ, it must be in the bit of case, and of a letter.
+/// Compares eight bytes at once: two bytes may differ only in bit 0x20, and only if they are
+/// letters.
 #[inline]
 fn eq_word(a: &[u8; 8], b: &[u8; 8]) -> bool {
     const fn each(byte: u8) -> u64 {
@@ -36,8 +37,8 @@ fn eq_word(a: &[u8; 8], b: &[u8; 8]) -> bool {
     if difference & !each(0x20) != 0 {
         return false;
     }
-    // Without the high bits none of these sums carries into the next byte; the high bit of each tells
-    // the answer for its byte.
+    // With the high bits masked no sum carries into the next byte. The high bit of each sum is the
+    // answer for its byte.
     let lower = (a | each(0x20)) & each(0x7f);
     let from_a = lower + each(0x80 - b'a');
     let beyond_z = lower + each(0x7f - b'z');

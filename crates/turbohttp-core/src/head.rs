@@ -6,16 +6,27 @@ use http::{StatusCode, Version};
 
 use crate::ascii::eq_ignore_case;
 
-/// A response head in one reusable buffer: looking a field up allocates nothing and builds no map.
+/// A response head in one reusable buffer. Looking a field up allocates nothing and builds no map.
 ///
 /// The text of the head is copied here when it has arrived whole, so it stays readable while the
-/// body passes through the connection's own buffer.
+/// body passes through the connection's buffer.
+///
+/// # Examples
+///
+/// ```
+/// use turbohttp_core::head::ResponseHead;
+///
+/// let mut head = ResponseHead::default();
+/// head.push("Content-Type", b"text/plain");
+/// assert_eq!(head.get("content-type"), Some(&b"text/plain"[..]));
+/// ```
 pub struct ResponseHead {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
     pub(crate) text: Vec<u8>,
     pub(crate) fields: Vec<FieldSpan>,
-    /// Fields from here on came behind a chunked body (RFC 9112 section 7.1.2).
+    /// Entries of `fields` from this one on are trailer fields, which follow a chunked body (RFC
+    /// 9112 section 7.1.2).
     pub(crate) trailers_from: usize,
 }
 
@@ -30,8 +41,8 @@ pub(crate) struct FieldSpan {
     pub(crate) value_len: u32,
 }
 
-/// What a head keeps of its buffers when it is reset, in bytes of text and in fields: one giant
-/// response does not pin its memory in the pool.
+/// The capacity that a head keeps when it is reset, in bytes of text and in fields. Memory beyond
+/// it is freed, so that one large response does not occupy it for as long as the pool lives.
 const TEXT_KEPT_BYTES_MAX: usize = 16 * 1024;
 const FIELDS_KEPT_MAX: usize = 128;
 
@@ -53,23 +64,25 @@ impl ResponseHead {
         self.status
     }
 
-    /// Sets the status code: for transports that make their answers themselves.
+    /// Sets the status code, for transports that make their responses themselves.
     pub fn set_status(&mut self, status: StatusCode) {
         self.status = status;
     }
 
-    /// The version the server spoke.
+    /// The HTTP version of the response.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// Sets the version.
+    /// Sets the HTTP version, for transports that make their responses themselves.
     pub fn set_version(&mut self, version: Version) {
         self.version = version;
     }
 
-    /// Appends a field: for transports that make their answers themselves.
+    /// Appends a field, for transports that make their responses themselves. Neither name nor value
+    /// is checked.
     pub fn push(&mut self, name: &str, value: &[u8]) {
+        // Without a separator: the spans say where name and value end.
         let name_start = self.text.len();
         self.text.extend_from_slice(name.as_bytes());
         let value_start = self.text.len();
@@ -82,12 +95,13 @@ impl ResponseHead {
         ));
     }
 
-    /// The value of the first field called `name`, in any case of letters.
+    /// The value of the first header field called `name`, compared without regard to case (RFC 9110
+    /// section 5.1).
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.find(self.header_spans(), name)
     }
 
-    /// The value of the first trailer field called `name`.
+    /// The value of the first trailer field called `name`, compared without regard to case.
     pub fn trailer(&self, name: &str) -> Option<&[u8]> {
         self.find(&self.fields[self.header_spans().len()..], name)
     }
@@ -107,7 +121,8 @@ impl ResponseHead {
             .map(|span| (self.name_of(span), self.value_of(span)))
     }
 
-    /// The header fields whose names have one of these lengths, as bytes.
+    /// The header fields whose names have one of these lengths, as bytes: the codec looks for a few
+    /// names in one pass.
     pub(crate) fn iter_of_lengths<const N: usize>(
         &self,
         lengths: [u32; N],
@@ -128,7 +143,7 @@ impl ResponseHead {
         self.len() == 0
     }
 
-    /// Forgets everything; keeps a bounded part of the buffers.
+    /// Makes the head blank, and keeps a bounded part of its buffers.
     pub fn reset(&mut self) {
         let ResponseHead {
             status,
@@ -140,8 +155,8 @@ impl ResponseHead {
         *status = StatusCode::OK;
         *version = Version::HTTP_11;
         *trailers_from = usize::MAX;
-        // Spare capacity is private to this buffer and never shown, yet it held another request's
-        // bytes: they are overwritten so that not even a bug elsewhere could show them.
+        // The spare capacity is never read, but it held bytes of a request: they are overwritten,
+        // so that not even a bug elsewhere could show them to the next one.
         text.fill(0);
         text.clear();
         fields.clear();
@@ -153,7 +168,7 @@ impl ResponseHead {
         }
     }
 
-    /// Whether this head is as new.
+    /// Whether this head is as good as new.
     pub fn is_blank(&self) -> bool {
         self.text.is_empty() && self.fields.is_empty() && self.trailers_from == usize::MAX
     }
@@ -166,6 +181,7 @@ impl ResponseHead {
         spans
             .iter()
             .find(|span| {
+                // The length first, which differs for nearly all fields.
                 span.name_len as usize == name.len()
                     && eq_ignore_case(self.name_bytes(span), name.as_bytes())
             })
@@ -173,6 +189,8 @@ impl ResponseHead {
     }
 
     fn name_of(&self, span: &FieldSpan) -> &str {
+        // A name is a token of ASCII characters, which the parser has checked (RFC 9110 section
+        // 5.6.2).
         str::from_utf8(self.name_bytes(span)).unwrap_or_default()
     }
 
@@ -188,13 +206,13 @@ impl ResponseHead {
 }
 
 impl FieldSpan {
-    /// Heads are bounded far below 4 GiB, so the casts lose nothing.
     pub(crate) fn new(
         name_start: usize,
         name_len: usize,
         value_start: usize,
         value_len: usize,
     ) -> FieldSpan {
+        // The casts lose nothing: heads are bounded far below 4 GiB.
         FieldSpan {
             name_start: name_start as u32,
             value_start: value_start as u32,
@@ -205,7 +223,7 @@ impl FieldSpan {
 }
 
 impl fmt::Debug for ResponseHead {
-    /// Names only: values can be secrets.
+    /// Shows the names of fields only, as values can be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseHead")
             .field("status", &self.status)

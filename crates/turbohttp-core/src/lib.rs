@@ -1,26 +1,29 @@
 //! The parts of TurboHTTP that decide and never wait.
 //!
-//! A module belongs here if and only if it waits for nothing and names no socket, clock, thread or
-//! runtime: bytes and instants come in as parameters, decisions and counts go out. Depend on the
-//! `turbohttp` crate; this one changes freely.
+//! A module belongs here if it waits for nothing and names no socket, clock, thread or runtime:
+//! bytes and instants come in as parameters, decisions and counts go out. Programs depend on the
+//! `turbohttp` crate; this one changes without notice.
 //!
-//! In scope: the scheduler that admits everything ([`admission`]), bounded pools ([`pool`]), the timeline of a request ([`timeline`]), the HTTP/1.1 client
-//! codec ([`h1`]), the key of connections and limits ([`origin`]), the response head ([`head`]).
-//! Out of scope: sockets, TLS, timers, tasks, DNS, URLs with non-ASCII hosts.
+//! | Module | What |
+//! | --- | --- |
+//! | [`scheduler`] | which request may start now: priorities, limits per origin and in total, pauses, deadlines, closing |
+//! | [`h1`] | the HTTP/1.1 client codec |
+//! | [`pool`] | bounded pools of objects and of buffers |
+//! | [`timeline`] | when the phases of a request began and ended |
+//! | [`origin`] | scheme, host and port: the key of connections and limits |
+//! | [`head`] | the head of a response |
+//! | [`sync`], [`contain`], [`earlier`] | small helpers that every crate of the workspace shares |
+//!
+//! Out of scope: sockets, TLS, timers, tasks, DNS, URLs with hosts that are not ASCII.
 #![forbid(unsafe_code)]
 
-// Before all that knows of levels.
-#[macro_use]
-mod levels;
-
-pub mod admission;
 mod ascii;
-mod contain;
-#[cfg(test)]
-mod five_levels;
+pub mod contain;
+pub mod earlier;
 pub mod h1;
 pub mod head;
 pub mod origin;
 pub mod pool;
-mod sync;
+pub mod scheduler;
+pub mod sync;
 pub mod timeline;

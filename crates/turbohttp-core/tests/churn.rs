@@ -1,5 +1,5 @@
-//! S31, V9, D16: threads that ask for permits and lose patience at random. No permit is lost, whatever
-//! the moment at which a waiter goes.
+//! Threads that ask for permits and give up at random. No permit is lost, at whatever moment a call
+//! leaves.
 #![cfg(not(any(loom, shuttle)))]
 #![allow(
     clippy::disallowed_methods,
@@ -15,13 +15,13 @@ use std::task::{Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Instant;
 
-use turbohttp_core::admission::{
-    Admission, Ask, LaneKey, Outcome, Priority, Rules, State, VisitId,
+use turbohttp_core::scheduler::{
+    Ask, CallId, LaneKey, Outcome, Priority, Rules, SharedScheduler, State,
 };
 
 const THREADS: u64 = 8;
 const ASKS: u64 = 1_000_000;
-/// How often a waiter must have gone with a grant in its hands.
+/// How often a call must have left with a grant that it had not taken up.
 const HITS_MIN: u64 = 1_000;
 const LANES: [&str; 3] = ["a", "b", "c"];
 
@@ -33,7 +33,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Good enough to choose by, and the same in every run (xorshift64).
+/// A pseudorandom sequence that is the same in every run (xorshift64).
 struct Dice(u64);
 
 impl Dice {
@@ -54,7 +54,7 @@ struct Tally {
 }
 
 struct Stage {
-    admission: Admission,
+    shared: SharedScheduler,
     tally: Tally,
     now: Instant,
     limit: u64,
@@ -66,35 +66,33 @@ impl Stage {
         let mut rules = Rules::default();
         (rules.total, rules.per_lane) = (limit, limit.div_ceil(2));
         Stage {
-            admission: Admission::new(rules, now).unwrap(),
+            shared: SharedScheduler::new(rules, now).unwrap(),
             tally: Tally::default(),
             now,
             limit: limit as u64,
         }
     }
 
-    fn ask(&self, dice: &mut Dice) -> (VisitId, State) {
+    fn ask(&self, dice: &mut Dice) -> (CallId, State) {
         let ask = Ask {
             lane: LaneKey::new(LANES[dice.below(3) as usize]),
             priority: Priority::ALL[dice.below(Priority::COUNT as u64) as usize],
             deadline: None,
         };
-        let (entered, _) = self
-            .admission
-            .with(|scheduler, _| scheduler.enter(self.now));
+        let (entered, _) = self.shared.with(|scheduler, _| scheduler.enter(self.now));
         let id = entered.unwrap();
-        let (state, _) = self.admission.admit(id, ask, self.now);
+        let (state, _) = self.shared.admit(id, ask, self.now);
         (id, state.unwrap())
     }
 
-    fn is_mine(&self, id: VisitId, waker: &Waker) -> bool {
-        let (poll, _) = self.admission.poll_turn(id, waker, self.now);
+    fn is_mine(&self, id: CallId, waker: &Waker) -> bool {
+        let (poll, _) = self.shared.poll_turn(id, waker, self.now);
         matches!(poll, Poll::Ready(Ok(_)))
     }
 
-    /// Gives up, and counts in which state: decided under the same lock.
-    fn give_up(&self, id: VisitId) {
-        let ((), _) = self.admission.with(|scheduler, effects| {
+    /// Leaves, and counts in which state, which is read under the same lock.
+    fn give_up(&self, id: CallId) {
+        let ((), _) = self.shared.with(|scheduler, effects| {
             let count = match scheduler.state(id) {
                 Some(State::Granted) => &self.tally.left_with_grant,
                 Some(State::Queued | State::Parked) => &self.tally.left_in_line,
@@ -105,7 +103,7 @@ impl Stage {
         });
     }
 
-    fn run(&self, id: VisitId, dice: &mut Dice) {
+    fn run(&self, id: CallId, dice: &mut Dice) {
         let inside = self.tally.inside.fetch_add(1, SeqCst);
         assert!(inside < self.limit, "{inside} are inside already");
         self.tally.taken.fetch_add(1, SeqCst);
@@ -113,15 +111,15 @@ impl Stage {
             thread::yield_now();
         }
         self.tally.inside.fetch_sub(1, SeqCst);
-        let _ = self.admission.leave(id, Outcome::Completed, self.now);
+        let _ = self.shared.leave(id, Outcome::Completed, self.now);
     }
 
-    fn visit(&self, waker: &Waker, dice: &mut Dice) {
+    fn call(&self, waker: &Waker, dice: &mut Dice) {
         let (id, state) = self.ask(dice);
         if state == State::Taken {
             return self.run(id, dice);
         }
-        // Some go at once, some after a few looks, some wait for their turn.
+        // Some calls leave at once, some after a few polls, some wait for their turn.
         let mut looks = match dice.below(4) {
             0 => u64::MAX,
             _ => dice.below(4),
@@ -144,8 +142,9 @@ impl Stage {
     }
 }
 
-/// So many visits by all threads together. Says how many went with a grant in their hands.
-fn churn(limit: usize, visits: u64) -> u64 {
+/// Makes `count` calls by all threads together. Returns how many left with a grant that they had
+/// not taken up.
+fn churn(limit: usize, calls: u64) -> u64 {
     let stage = Stage::new(limit);
     thread::scope(|scope| {
         for number in 0..THREADS {
@@ -153,8 +152,8 @@ fn churn(limit: usize, visits: u64) -> u64 {
             scope.spawn(move || {
                 let waker = Waker::from(Arc::new(Unpark(thread::current())));
                 let mut dice = Dice(0x9E37_79B9_7F4A_7C15 ^ (number * 64 + limit as u64));
-                for _ in 0..visits / THREADS {
-                    stage.visit(&waker, &mut dice);
+                for _ in 0..calls / THREADS {
+                    stage.call(&waker, &mut dice);
                 }
             });
         }
@@ -166,13 +165,13 @@ fn churn(limit: usize, visits: u64) -> u64 {
         "limit {limit}: {} ran, {line} left the line, {grant} left with a grant",
         count(&tally.taken)
     );
-    assert_eq!(count(&tally.taken) + line + grant, visits);
-    let audit = stage.admission.look(|scheduler| scheduler.audit());
-    assert!(audit.is_quiet(), "{audit:?}");
-    let stats = stage.admission.look(|scheduler| scheduler.stats());
+    assert_eq!(count(&tally.taken) + line + grant, calls);
+    let audit = stage.shared.look(|scheduler| scheduler.audit());
+    assert!(audit.is_idle(), "{audit:?}");
+    let stats = stage.shared.look(|scheduler| scheduler.stats());
     assert_eq!(stats.ended.completed, count(&tally.taken));
-    assert_eq!(stats.ended.sum(), visits);
-    // The whole limit can be had at once, and not one more: V2.
+    assert_eq!(stats.ended.sum(), calls);
+    // The whole limit can be taken at once, and not one permit more.
     let mut dice = Dice(7);
     let lanes: Vec<_> = (0..limit * 8).map(|_| stage.ask(&mut dice).1).collect();
     let taken = lanes.iter().filter(|state| **state == State::Taken).count();
@@ -183,6 +182,6 @@ fn churn(limit: usize, visits: u64) -> u64 {
 #[test]
 fn no_permit_is_lost_where_waiters_leave_at_random() {
     let hits: u64 = (1..=8).map(|limit| churn(limit, ASKS / 8)).sum();
-    println!("{ASKS} visits, {hits} left with a grant in their hands");
+    println!("{ASKS} calls, {hits} left with a grant in their hands");
     assert!(hits > HITS_MIN, "the race was hit {hits} times only");
 }

@@ -22,8 +22,8 @@ use turbohttp_core::pool::{
 };
 use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
-#[path = "loom/admission.rs"]
-mod admission;
+#[path = "loom/scheduler.rs"]
+mod scheduler;
 
 const PREEMPTIONS_MAX: usize = 3;
 
@@ -83,7 +83,8 @@ fn assert_balanced(stats: ObjectPoolStats) {
     );
 }
 
-/// S15, P1: three returners and a cap of 1 or 2; never more than the cap inside, and full at the end.
+/// Three threads release into a cap of 1 or 2: never more than the cap is idle, and the pool is
+/// full at the end.
 fn returners(cap: usize) {
     tallied!(LIVE, Item);
     LIVE.store(0, SeqCst);
@@ -114,7 +115,7 @@ fn cap_holds_with_three_returners() {
     model("cap 2, three returners", || returners(2));
 }
 
-/// P1, P2: two threads rent and return; no object has two owners.
+/// Two threads rent and release; no object has two owners.
 #[test]
 fn object_has_one_owner() {
     tallied!(LIVE, Item);
@@ -141,7 +142,7 @@ fn object_has_one_owner() {
     });
 }
 
-/// D3: take, return and clear at the same time lose no object and keep none twice.
+/// Take, release and clear at the same time lose no object and keep none twice.
 #[test]
 fn clear_beside_take_and_return_loses_nothing() {
     tallied!(LIVE, Item);
@@ -165,7 +166,7 @@ fn clear_beside_take_and_return_loses_nothing() {
     });
 }
 
-/// P4: a return while the last handle goes away leaves nothing alive.
+/// A release while the last handle is dropped leaves nothing alive.
 #[test]
 fn return_beside_the_end_of_the_pool_leaks_nothing() {
     tallied!(LIVE, Item);
@@ -182,7 +183,7 @@ fn return_beside_the_end_of_the_pool_leaks_nothing() {
     });
 }
 
-/// S9, P5: the bytes held never pass the bound, with returns and a clear at the same time.
+/// The bytes that are idle never exceed the bound, with releases and a clear at the same time.
 #[test]
 fn total_bytes_hold_with_three_returners() {
     model("buffers: three returners, clear", || {
@@ -210,7 +211,7 @@ fn total_bytes_hold_with_three_returners() {
     });
 }
 
-/// S19: a buffer that comes back beside the one who rents the next shows nothing of its former owner.
+/// A buffer that is released beside a thread that rents the next shows nothing of its former owner.
 /// The pools run without debug assertions here, so that clearing in debug builds alone would show.
 #[test]
 fn buffer_is_blank_beside_a_return() {
@@ -227,8 +228,8 @@ fn buffer_is_blank_beside_a_return() {
     });
 }
 
-/// S43, P2: a recorder of a former request writes while the mailbox serves one request after another.
-/// Its mark never shows in a later one, and each write is delivered, thrown away with its request, or
+/// A recorder of a former request writes while the mailbox serves one request after another. Its
+/// mark never shows in a later one, and each write is delivered, thrown away with its request, or
 /// refused and counted.
 #[test]
 fn late_write_never_shows_in_a_later_request() {

@@ -1,10 +1,10 @@
-//! Q3, S38: the whole scheduler under many schedules: callers that lose patience, jobs and workers,
-//! limits that change, and a close at any moment.
+//! The whole scheduler under many schedules: callers that give up, jobs and workers, limits that
+//! change, and a close at any moment.
 //!
 //! `RUSTFLAGS="--cfg shuttle" cargo test --release -p turbohttp-core --test shuttle -- --nocapture`
 //!
 //! `TURBOHTTP_SHUTTLE_ITERATIONS` sets the schedules of each test. Shuttle prints the schedule of a
-//! failure; whoever sleeps for ever is reported as a deadlock.
+//! failure; a task that sleeps for ever is reported as a deadlock.
 #![cfg(shuttle)]
 #![allow(
     clippy::disallowed_methods,
@@ -21,18 +21,19 @@ use std::time::{Duration, Instant};
 use shuttle::rand::Rng;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler as Schedules};
 use shuttle::thread::{self, Thread};
-use turbohttp_core::admission::{
-    Admission, Ask, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules, Signals, Stage,
-    State, VisitId,
+use turbohttp_core::scheduler::{
+    Ask, CallId, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules, SharedScheduler,
+    Signals, Stage, State,
 };
 
 const ITERATIONS: usize = 20_000;
-/// Bugs that need so many changes of thread at the wrong moment are found by the second schedule.
+/// The depth of the second scheduler (PCT): it finds bugs that need this many changes of thread at
+/// certain moments.
 const PCT_DEPTH: usize = 4;
 const LANES: [&str; 2] = ["a", "b"];
 const JOBS: usize = 4;
 
-/// What happened in all schedules: a race that was never hit has shown nothing (V9).
+/// Counts what happened in all schedules: a race that was never hit proves nothing.
 static HITS: [AtomicU64; 7] = [const { AtomicU64::new(0) }; 7];
 const NAMES: [&str; 7] = [
     "callers ran",
@@ -64,16 +65,16 @@ fn dice(below: usize) -> usize {
     shuttle::rand::thread_rng().gen_range(0..below)
 }
 
-/// What became of one job.
+/// How one job ended.
 #[derive(Default)]
 struct Fate {
-    visit: shuttle::sync::Mutex<Option<VisitId>>,
+    call: shuttle::sync::Mutex<Option<CallId>>,
     runs: AtomicUsize,
     cancels: AtomicUsize,
 }
 
-struct Hall {
-    admission: Admission,
+struct Fixture {
+    shared: SharedScheduler,
     group: GroupId,
     now: Instant,
     /// The limit is 2 at most.
@@ -83,18 +84,18 @@ struct Hall {
     workers: [shuttle::sync::Mutex<Option<Waker>>; 2],
 }
 
-impl Hall {
-    fn new() -> Arc<Hall> {
+impl Fixture {
+    fn new() -> Arc<Fixture> {
         let now = Instant::now();
         let mut rules = Rules::default();
         (rules.total, rules.per_lane, rules.idle_lanes) = (2, 1, 1);
-        let admission = Admission::new(rules, now).unwrap();
-        let (group, _) = admission.with(|scheduler, _| {
+        let shared = SharedScheduler::new(rules, now).unwrap();
+        let (group, _) = shared.with(|scheduler, _| {
             let capacity = [JOBS; Priority::COUNT];
             scheduler.open_group(capacity).unwrap()
         });
-        Arc::new(Hall {
-            admission,
+        Arc::new(Fixture {
+            shared,
             group,
             now,
             inside: AtomicUsize::new(0),
@@ -104,7 +105,7 @@ impl Hall {
         })
     }
 
-    /// Somebody may wait for the end: workers look whether it has come.
+    /// Does what the signals ask for: after the end, workers are woken to see it.
     fn heed(&self, signals: Signals) {
         if signals.closed {
             self.ends.fetch_add(1, SeqCst);
@@ -115,11 +116,11 @@ impl Hall {
         }
     }
 
-    fn leave(&self, id: VisitId, outcome: Outcome) {
-        self.heed(self.admission.leave(id, outcome, self.now));
+    fn leave(&self, id: CallId, outcome: Outcome) {
+        self.heed(self.shared.leave(id, outcome, self.now));
     }
 
-    fn run(&self, id: VisitId) {
+    fn run(&self, id: CallId) {
         let inside = self.inside.fetch_add(1, SeqCst);
         assert!(inside < 2, "{inside} are inside already");
         thread::yield_now();
@@ -127,8 +128,8 @@ impl Hall {
         self.leave(id, Outcome::Completed);
     }
 
-    fn give_up(&self, id: VisitId) {
-        let ((), signals) = self.admission.with(|scheduler, effects| {
+    fn give_up(&self, id: CallId) {
+        let ((), signals) = self.shared.with(|scheduler, effects| {
             if scheduler.state(id) == Some(State::Granted) {
                 hit(2);
             }
@@ -140,13 +141,11 @@ impl Hall {
     fn caller(&self) {
         let waker = own_waker();
         for _ in 0..2 {
-            let (entered, _) = self
-                .admission
-                .with(|scheduler, _| scheduler.enter(self.now));
+            let (entered, _) = self.shared.with(|scheduler, _| scheduler.enter(self.now));
             let Ok(id) = entered else {
                 return hit(1);
             };
-            let (state, signals) = self.admission.admit(id, ask(), self.now);
+            let (state, signals) = self.shared.admit(id, ask(), self.now);
             self.heed(signals);
             if let Err(refusal) = state {
                 assert_eq!(refusal, Refusal::Closed);
@@ -157,10 +156,10 @@ impl Hall {
         }
     }
 
-    fn await_turn(&self, id: VisitId, waker: &Waker) {
+    fn await_turn(&self, id: CallId, waker: &Waker) {
         let is_patient = dice(2) == 0;
         loop {
-            let (poll, signals) = self.admission.poll_turn(id, waker, self.now);
+            let (poll, signals) = self.shared.poll_turn(id, waker, self.now);
             self.heed(signals);
             match poll {
                 Poll::Ready(Ok(_)) => {
@@ -184,10 +183,10 @@ impl Hall {
     /// Submits jobs and cancels some of them.
     fn submitter(&self) {
         for (index, job) in self.jobs.iter().enumerate() {
-            let (submitted, signals) = self.admission.with(|scheduler, effects| {
+            let (submitted, signals) = self.shared.with(|scheduler, effects| {
                 let submitted =
                     scheduler.submit(self.group, ask(), index as u64, self.now, effects);
-                *job.visit.lock().unwrap() = submitted.ok();
+                *job.call.lock().unwrap() = submitted.ok();
                 submitted
             });
             self.heed(signals);
@@ -199,9 +198,9 @@ impl Hall {
         }
     }
 
-    fn cancel(&self, id: VisitId, job: &Fate) {
+    fn cancel(&self, id: CallId, job: &Fate) {
         thread::yield_now();
-        let ((), signals) = self.admission.with(|scheduler, effects| {
+        let ((), signals) = self.shared.with(|scheduler, effects| {
             match scheduler.state(id) {
                 Some(State::Queued) => hit(4),
                 Some(State::Granted) => hit(5),
@@ -218,7 +217,7 @@ impl Hall {
         *self.workers[number as usize].lock().unwrap() = Some(waker.clone());
         loop {
             let clone = waker.clone();
-            let (poll, signals) = self.admission.with(|scheduler, effects| {
+            let (poll, signals) = self.shared.with(|scheduler, effects| {
                 scheduler.poll_worker(self.group, number, clone, self.now, effects)
             });
             self.heed(signals);
@@ -226,28 +225,28 @@ impl Hall {
                 Poll::Ready(job) => {
                     hit(3);
                     self.jobs[job.tag as usize].runs.fetch_add(1, SeqCst);
-                    self.run(job.visit);
+                    self.run(job.call);
                 }
                 Poll::Pending if self.is_over() => break,
                 Poll::Pending => thread::park(),
             }
         }
-        let ((), signals) = self.admission.with(|scheduler, effects| {
+        let ((), signals) = self.shared.with(|scheduler, effects| {
             scheduler.forget_worker(self.group, number, effects);
         });
         self.heed(signals);
     }
 
     fn is_over(&self) -> bool {
-        self.admission
+        self.shared
             .look(|scheduler| scheduler.group_stage(self.group) == Stage::Closed)
     }
 
-    /// Changes limits, lets time go by, and closes.
+    /// Changes limits, advances the time, and closes.
     fn keeper(&self) {
         for _ in 0..dice(4) {
             let kind = dice(4);
-            let ((), signals) = self.admission.with(|scheduler, effects| {
+            let ((), signals) = self.shared.with(|scheduler, effects| {
                 let now = self.now;
                 match kind {
                     0 => scheduler.set_total(1 + dice(2), now, effects).unwrap(),
@@ -264,17 +263,18 @@ impl Hall {
             thread::yield_now();
         }
         let mode = [CloseMode::Drain, CloseMode::CancelPending][dice(2)];
-        self.heed(self.admission.close(mode, None, self.now));
+        self.heed(self.shared.close(mode, None, self.now));
     }
 
-    /// A job was run, or canceled by its owner, or refused by the close. Says how often it was run.
+    /// Checks that a job was run, canceled by its owner, or refused by the close. Returns how often
+    /// it was run.
     fn end_of(&self, job: &Fate) -> usize {
         let (runs, cancels) = (job.runs.load(SeqCst), job.cancels.load(SeqCst));
-        let Some(id) = *job.visit.lock().unwrap() else {
+        let Some(id) = *job.call.lock().unwrap() else {
             assert_eq!(runs + cancels, 0, "what was not accepted ends in no way");
             return 0;
         };
-        let state = self.admission.look(|scheduler| scheduler.state(id));
+        let state = self.shared.look(|scheduler| scheduler.state(id));
         let is_refused = state == Some(State::Refused(Refusal::Closed));
         assert_eq!(runs + cancels + usize::from(is_refused), 1, "{state:?}");
         if is_refused {
@@ -284,21 +284,21 @@ impl Hall {
         runs
     }
 
-    /// Every job has ended once, and all is there in the end.
+    /// Checks that every job has ended once, and that nothing is out.
     fn check(&self) {
-        let report = self.admission.report().unwrap();
+        let report = self.shared.report().unwrap();
         assert_eq!(report.accepted, report.counts.sum());
-        let stats = self.admission.look(|scheduler| scheduler.stats());
+        let stats = self.shared.look(|scheduler| scheduler.stats());
         let runs: usize = self.jobs.iter().map(|job| self.end_of(job)).sum();
         assert!(stats.ended.completed as usize >= runs);
-        // One look may see both.
+        // One poll may see both.
         let ends = self.ends.load(SeqCst);
         assert!(
             (1..=2).contains(&ends),
             "the group's end and the end: {ends}"
         );
-        let audit = self.admission.look(|scheduler| scheduler.audit());
-        assert!(audit.is_quiet(), "{audit:?}");
+        let audit = self.shared.look(|scheduler| scheduler.audit());
+        assert!(audit.is_idle(), "{audit:?}");
         assert!(audit.busy.is_empty(), "{audit:?}");
     }
 }
@@ -312,23 +312,23 @@ fn ask() -> Ask<'static> {
 }
 
 fn scene() {
-    let hall = Hall::new();
-    let roles: [fn(&Hall); 5] = [
-        Hall::caller,
-        Hall::caller,
-        Hall::submitter,
-        |hall| hall.worker(0),
-        |hall| hall.worker(1),
+    let fixture = Fixture::new();
+    let roles: [fn(&Fixture); 5] = [
+        Fixture::caller,
+        Fixture::caller,
+        Fixture::submitter,
+        |fixture| fixture.worker(0),
+        |fixture| fixture.worker(1),
     ];
     let threads = roles.map(|role| {
-        let hall = Arc::clone(&hall);
-        thread::spawn(move || role(&hall))
+        let fixture = Arc::clone(&fixture);
+        thread::spawn(move || role(&fixture))
     });
-    hall.keeper();
+    fixture.keeper();
     for thread in threads {
         thread.join().unwrap();
     }
-    hall.check();
+    fixture.check();
 }
 
 fn iterations() -> usize {

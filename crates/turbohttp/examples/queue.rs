@@ -46,6 +46,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let report = client.close(Shutdown::default()).await;
     println!("{report}");
-    assert!(client.audit().is_quiet());
+    assert!(client.audit().is_idle());
     Ok(())
 }

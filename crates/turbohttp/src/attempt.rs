@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use turbohttp_core::admission::{State, VisitId, Waited};
+use turbohttp_core::scheduler::{CallId, State, Waited};
 
 use crate::admission::{AdmissionControl, CallGuard};
 use crate::clock;
@@ -30,7 +30,7 @@ pub(crate) struct Carrier {
 pub(crate) struct Attempt<'a> {
     carrier: &'a Carrier,
     /// Whose age the permit is asked for with.
-    call: VisitId,
+    call: CallId,
     // Before the permit: what the transport holds is released first, on every way out.
     stage: Stage<'a>,
     permit: Option<CallGuard>,
@@ -45,7 +45,7 @@ enum Stage<'a> {
 
 impl<'a> Attempt<'a> {
     /// An attempt that acquires a permit with the age of `call`.
-    pub(crate) fn new(carrier: &'a Carrier, call: VisitId, request: Request) -> Attempt<'a> {
+    pub(crate) fn new(carrier: &'a Carrier, call: CallId, request: Request) -> Attempt<'a> {
         Attempt {
             carrier,
             call,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use turbohttp_core::admission::{Priority, Reserve, Rules};
 use turbohttp_core::h1::HeadLimits;
+use turbohttp_core::scheduler::{Priority, Reserve, Rules};
 
 use crate::error::{Error, Result};
 use crate::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, HEAD_BYTES_MIN, HEAD_FIELDS_MAX, IDLE_MAX};

@@ -7,10 +7,10 @@ use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
-use turbohttp_core::admission::{Ask, LaneKey, Outcome, Priority, Refusal, Waited};
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::origin::Origin;
 use turbohttp_core::pool::Reset;
+use turbohttp_core::scheduler::{Ask, LaneKey, Outcome, Priority, Refusal, Waited};
 use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
 use crate::admission::CallGuard;

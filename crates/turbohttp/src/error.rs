@@ -8,9 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use turbohttp_core::admission::{AdjustError, Bound, InvalidRule, Refusal, TooManyLanes};
 use turbohttp_core::h1::{EncodeError, ParseError};
 use turbohttp_core::origin::Origin;
+use turbohttp_core::scheduler::{AdjustError, Bound, InvalidRule, Refusal, TooManyLanes};
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use http::StatusCode;

@@ -71,9 +71,9 @@ pub use bytes::Bytes;
 pub use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header,
 };
-pub use turbohttp_core::admission::{
-    AdmissionAudit, AdmissionStats, LaneAudit, Priority, Reserve, UnknownPriority,
-};
 pub use turbohttp_core::origin::{Origin, Scheme};
 pub use turbohttp_core::pool;
+pub use turbohttp_core::scheduler::{
+    LaneAudit, Priority, Reserve, SchedulerAudit, SchedulerStats, UnknownPriority,
+};
 pub use turbohttp_core::timeline::{Phase, Recorder, Span, Timeline};

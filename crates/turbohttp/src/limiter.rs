@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
-use turbohttp_core::admission::{
-    AdmissionAudit, AdmissionStats, Ask, LaneKey, LooseId, Outcome, PinnedLane, Priority, Refusal,
-    Scheduler,
-};
 use turbohttp_core::origin::Origin;
+use turbohttp_core::scheduler::{
+    Ask, LaneKey, Outcome, PermitId, PinnedLane, Priority, Refusal, Scheduler, SchedulerAudit,
+    SchedulerStats,
+};
 
 use crate::admission::{AdmissionControl, Closed, Loose, Shutdown, Wait};
 use crate::clock;
@@ -238,12 +238,12 @@ impl ConcurrencyLimiter {
     }
 
     /// What is out right now.
-    pub fn audit(&self) -> AdmissionAudit {
+    pub fn audit(&self) -> SchedulerAudit {
         self.control.look(Scheduler::audit)
     }
 
     /// What has happened so far.
-    pub fn stats(&self) -> AdmissionStats {
+    pub fn stats(&self) -> SchedulerStats {
         self.control.look(Scheduler::stats)
     }
 
@@ -305,7 +305,7 @@ impl Counter for &Handle {
 async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::Output> {
     let control = counter.control();
     // Where others wait, a free permit is not to be expected.
-    let free = match control.seems_crowded() {
+    let free = match control.seems_contended() {
         true => None,
         false => control.try_take(counter.key(), Priority::default()),
     };
@@ -331,7 +331,7 @@ fn poll_line<'a>(
     counter: &'a impl Counter,
     wait: &mut Option<Wait<&'a AdmissionControl>>,
     cx: &TaskContext<'_>,
-) -> Poll<Result<LooseId>> {
+) -> Poll<Result<PermitId>> {
     if let Some(wait) = wait {
         return wait.poll(cx);
     }
@@ -513,7 +513,7 @@ impl<'a> Acquire<'a> {
     }
 
     /// Takes a permit or a place in line.
-    fn ask(&mut self, cx: &TaskContext<'_>) -> Result<Option<LooseId>> {
+    fn ask(&mut self, cx: &TaskContext<'_>) -> Result<Option<PermitId>> {
         let control = self.control;
         let lane = match &mut self.key {
             AcquireKey::Lane(lane) => *lane,
@@ -523,7 +523,7 @@ impl<'a> Acquire<'a> {
             }
         };
         // Where others wait, a free permit is not to be expected.
-        if !control.seems_crowded()
+        if !control.seems_contended()
             && let Some(permit) = control.try_take(lane, self.priority)
         {
             return Ok(Some(permit));

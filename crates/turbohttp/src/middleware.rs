@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use turbohttp_core::admission::VisitId;
+use turbohttp_core::scheduler::CallId;
 
 use crate::admission::{Components, Failures};
 use crate::attempt::{Attempt, Carrier};
@@ -119,7 +119,7 @@ pub struct Next<'a> {
     pipeline: PipelineRef<'a>,
     /// The layer that the next run begins with.
     index: usize,
-    call: VisitId,
+    call: CallId,
 }
 
 #[derive(Clone)]
@@ -292,7 +292,7 @@ impl<'a> Run<'a> {
     fn new(
         pipeline: &'a Arc<Pipeline>,
         from: usize,
-        call: VisitId,
+        call: CallId,
         mut request: Request,
     ) -> Run<'a> {
         let layers = &pipeline.layers[from..];
@@ -328,7 +328,7 @@ impl<'a> Run<'a> {
     }
 
     /// Every layer, for a call that has come in.
-    pub(crate) fn all(pipeline: &'a Arc<Pipeline>, call: VisitId, request: Request) -> Run<'a> {
+    pub(crate) fn all(pipeline: &'a Arc<Pipeline>, call: CallId, request: Request) -> Run<'a> {
         Run::new(pipeline, 0, call, request)
     }
 

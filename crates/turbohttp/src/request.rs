@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use http::{Extensions, HeaderMap, Method, StatusCode, Uri};
-use turbohttp_core::admission::Priority;
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, PoolBox};
+use turbohttp_core::scheduler::Priority;
 use turbohttp_core::timeline::Recorder;
 
 use crate::body::{Body, IntoBody, ResponseBody};

@@ -8,9 +8,9 @@ use std::task::{Context as TaskContext, Poll};
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use turbohttp_core::admission::Outcome;
 use turbohttp_core::origin::Origin;
 use turbohttp_core::pool::PoolBox;
+use turbohttp_core::scheduler::Outcome;
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use crate::admission::CallGuard;

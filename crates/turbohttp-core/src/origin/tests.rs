@@ -39,13 +39,50 @@ fn interned_origins_share_one_allocation_and_the_table_is_bounded() {
         None,
         "only its own text finds it"
     );
+    let mut most = 0;
     for port in 0..u16::MAX {
         origins.intern(Scheme::Http, "many", port);
-        assert!(origins.len() <= ORIGINS_MAX);
+        most = most.max(origins.len());
     }
+    let in_front = origins.front.iter().filter(|slot| slot.get().is_some());
+    assert_eq!(in_front.count(), FRONT_SLOTS);
+    assert_eq!(most, ORIGINS_MAX);
     assert_eq!(
         first,
         origins.intern(Scheme::Http, "a", 1),
-        "forgotten, and still equal"
+        "kept or forgotten, and equal either way"
     );
+    let last = origins.find("http://many:65534").unwrap();
+    assert_eq!(last, Origin::new(Scheme::Http, "many", 65_534));
+}
+
+/// A slot of the front is set once: threads that intern the same origins at the same time get the
+/// same ones.
+#[test]
+fn threads_that_intern_the_same_origins_get_the_same_ones() {
+    const THREADS: usize = 4;
+    for _ in 0..200 {
+        let origins = Origins::default();
+        let start = std::sync::Barrier::new(THREADS);
+        let intern_all = || {
+            start.wait();
+            let ports = (1..100).map(|port| origins.intern(Scheme::Http, "a", port));
+            ports.collect::<Vec<_>>()
+        };
+        let all: Vec<Vec<Origin>> = std::thread::scope(|scope| {
+            let threads = [(); THREADS].map(|()| scope.spawn(intern_all));
+            threads.map(|thread| thread.join().unwrap()).into()
+        });
+        for interned in &all {
+            let same = |(one, other): (&Origin, &Origin)| Arc::ptr_eq(&one.0, &other.0);
+            assert!(interned.iter().zip(&all[0]).all(same));
+        }
+        assert_eq!(origins.len(), 99);
+        let found = |origin: &Origin| origins.find(origin.as_str());
+        assert!(
+            all[0]
+                .iter()
+                .all(|origin| found(origin).as_ref() == Some(origin))
+        );
+    }
 }

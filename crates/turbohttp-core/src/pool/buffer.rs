@@ -3,24 +3,24 @@
 //! # Implementation
 //!
 //! One stack per size, all under one mutex, because the cap on their total must hold in the same
-//! step as the insert. Bytes are allocated, zeroed and freed outside of it. A buffer is a
-//! `Box<[u8]>` and never grows, so no copy of its content is left behind by a reallocation.
+//! step as the insert. Bytes are allocated, zeroed and freed outside of the lock. A buffer is a
+//! `Box<[u8]>` and never grows, so no reallocation leaves a copy of its content in freed memory.
 
 use std::ops::{Deref, DerefMut};
 use std::{fmt, hint, mem};
 
+use super::buffer_options::{BufferOptions, InvalidBufferOptions, InvalidSize};
 use super::ladder::Ladder;
-use super::{BufferOptions, InvalidBufferOptions, InvalidSize};
 use crate::sync::{Arc, Mutex};
 
 /// A bounded pool of byte buffers.
 ///
-/// Sizes are the powers of two from `smallest` to `largest` of the [`BufferOptions`]. A request is
-/// served from the smallest size that fits and from no other; what is larger than `largest` is
-/// allocated exactly and freed on return.
+/// Sizes are the powers of two from `smallest` to `largest` of the [`BufferOptions`]. A buffer is
+/// rented from the smallest size that fits and from no other; one longer than `largest` is
+/// allocated exactly, and freed when it is released.
 ///
-/// Clones share the pool. Once the last clone is dropped the idle buffers are freed, and what is
-/// still out is freed when it comes back.
+/// Clones share the pool. When the last clone is dropped, the idle buffers are freed; those that
+/// are out are freed when they are released.
 ///
 /// # Examples
 ///
@@ -58,11 +58,12 @@ impl BufferPool {
         })
     }
 
-    /// Rents a buffer of at least `len` bytes.
+    /// Rents a buffer of at least `len` bytes. Dropping it releases it.
     ///
     /// # Errors
     ///
-    /// [`InvalidSize`] if `len` is 0 or above [`BUFFER_BYTES_MAX`](super::BUFFER_BYTES_MAX); nothing is allocated then.
+    /// [`InvalidSize`] if `len` is 0 or above [`BUFFER_BYTES_MAX`](super::BUFFER_BYTES_MAX);
+    /// nothing is allocated then.
     pub fn take(&self, len: usize) -> Result<PoolBuffer, InvalidSize> {
         InvalidSize::check(len)?;
         let shared = &self.handle.shared;
@@ -72,22 +73,22 @@ impl BufferPool {
         };
         Ok(PoolBuffer {
             bytes,
-            home: Arc::clone(shared),
+            pool: Arc::clone(shared),
         })
     }
 
-    /// Adopts a buffer that was not rented from here; one that has none of the pool's sizes, or no
-    /// room, is freed and counted as discarded.
+    /// Adopts a buffer that was not rented from here. One whose length is no size of the pool, or
+    /// for which there is no room, is freed and counted as discarded.
     pub fn put(&self, bytes: Box<[u8]>) {
         self.handle.shared.accept(bytes, Source::Adopted);
     }
 
-    /// Frees all idle buffers and says how many bytes that were.
+    /// Frees all idle buffers, and returns how many bytes that were.
     pub fn clear(&self) -> usize {
         self.handle.shared.empty(Emptying::Clear)
     }
 
-    /// What the pool has done since it was made, and what it holds, as of one moment.
+    /// What the pool has done since it was made and what it holds, read in one step.
     pub fn stats(&self) -> BufferPoolStats {
         let shared = &self.handle.shared;
         let state = shared.state.lock();
@@ -111,20 +112,20 @@ impl fmt::Debug for BufferPool {
     }
 }
 
-/// A rented buffer; dropping it gives it back.
+/// A rented buffer; dropping it releases it.
 ///
 /// Dereferences to all its bytes, which may be more than were asked for. Its length is fixed.
-/// `Debug` does not show the bytes.
-#[must_use = "the buffer goes back at once"]
+/// `Debug` shows the length, not the bytes.
+#[must_use = "the buffer is released at once"]
 pub struct PoolBuffer {
     bytes: Box<[u8]>,
-    home: Arc<Shared>,
+    pool: Arc<Shared>,
 }
 
 impl PoolBuffer {
     /// Whether the buffer has one of the pool's sizes, so that it may be kept after its use.
     pub fn is_pooled(&self) -> bool {
-        self.home.ladder.bucket_of(self.bytes.len()).is_some()
+        self.pool.ladder.bucket_of(self.bytes.len()).is_some()
     }
 }
 
@@ -168,7 +169,7 @@ impl fmt::Debug for PoolBuffer {
 impl Drop for PoolBuffer {
     #[inline]
     fn drop(&mut self) {
-        self.home.accept(mem::take(&mut self.bytes), Source::Rented);
+        self.pool.accept(mem::take(&mut self.bytes), Source::Rented);
     }
 }
 
@@ -184,8 +185,8 @@ pub struct BufferPoolStats {
     pub reused: u64,
     /// Buffers too large to be kept.
     pub unpooled: u64,
-    /// Buffers of a pool size or adopted ones that were freed: no room, a foreign size, cleared, or
-    /// too late.
+    /// Buffers of a pool size, and adopted ones, that were freed: no room, not a size of the pool,
+    /// cleared, or released after the last clone of the pool was dropped.
     pub discarded: u64,
     /// Buffers that are out now, forgotten ones included.
     pub outstanding: u64,
@@ -205,7 +206,8 @@ pub struct BucketStats {
     pub idle: usize,
 }
 
-/// What all clones of a pool share; its drop is the end of the pool.
+/// What all clones of a pool share. Its drop closes the pool: the guards that are out hold
+/// [`Shared`] alone.
 struct Handle {
     shared: Arc<Shared>,
 }
@@ -268,6 +270,7 @@ impl Shared {
     fn rent(&self, bucket: usize) -> Box<[u8]> {
         match self.reuse(bucket) {
             Some(mut bytes) => {
+                // After the lock, as zeroing takes longer than everything under it.
                 if self.options.clear.on_take() {
                     bytes.fill(0);
                 }
@@ -280,6 +283,7 @@ impl Shared {
     fn reuse(&self, bucket: usize) -> Option<Box<[u8]>> {
         let mut state = self.state.lock();
         state.counts.outstanding += 1;
+        // The buffer released last, which is the one most likely in the cache.
         let bytes = state.idle[bucket].pop();
         match &bytes {
             Some(bytes) => {
@@ -302,14 +306,14 @@ impl Shared {
 
     fn accept(&self, mut bytes: Box<[u8]>, source: Source) {
         if self.options.clear.on_return() {
-            // Before it is known whether the buffer is kept: freed memory shall be clean as well.
+            // Before it is known whether the buffer is kept: freed memory must be clean as well.
             erase(&mut bytes);
         }
-        // What is refused is freed here, after the lock is released.
+        // A buffer that is not kept is freed here, after `insert` has released the lock.
         drop(self.insert(bytes, source));
     }
 
-    /// Keeps the buffer or gives it back, to be freed outside the lock.
+    /// Keeps the buffer, or returns it to be freed outside the lock.
     fn insert(&self, bytes: Box<[u8]>, source: Source) -> Option<Box<[u8]>> {
         let bucket = self.ladder.bucket_of(bytes.len());
         let mut state = self.state.lock();
@@ -318,17 +322,19 @@ impl Shared {
         }
         let Some(bucket) = bucket.filter(|&bucket| self.has_room(&state, bucket, bytes.len()))
         else {
-            // Unpooled buffers are counted when they are made; that they are freed is no news.
+            // Buffers that are too large for the pool were counted as such when they were made.
             let is_unpooled = source == Source::Rented && bucket.is_none();
             state.counts.discarded += u64::from(!is_unpooled);
             return Some(bytes);
         };
+        // Under the same lock as the check: both caps hold at every moment.
         state.retained_bytes += bytes.len();
         state.idle[bucket].push(bytes);
         None
     }
 
     fn has_room(&self, state: &State, bucket: usize, len: usize) -> bool {
+        // The subtraction cannot wrap: `retained_bytes` is at most `total_bytes`.
         !state.is_closed
             && state.idle[bucket].len() < self.options.per_bucket
             && len <= self.options.total_bytes - state.retained_bytes
@@ -343,6 +349,7 @@ impl Shared {
     }
 
     fn empty(&self, emptying: Emptying) -> usize {
+        // Allocated before the lock is taken, as the old ones are freed after it.
         let stacks = self.ladder.stacks();
         let mut state = self.state.lock();
         state.is_closed |= matches!(emptying, Emptying::Close);
@@ -359,11 +366,10 @@ fn zeroed(len: usize) -> Box<[u8]> {
     vec![0; len].into_boxed_slice()
 }
 
-/// Zeroes bytes that nobody will read again.
-///
-/// The black box stands for a reader, without which the optimiser may leave the zeroing out.
+/// Zeroes bytes that are not read again before they are freed.
 fn erase(bytes: &mut [u8]) {
     bytes.fill(0);
+    // Stands for a reader: without one the optimiser may leave the zeroing out.
     hint::black_box(bytes);
 }
 

@@ -1,15 +1,27 @@
-//! The options of a buffer pool, and the errors of wrong ones.
+//! The options of a buffer pool, and the errors for options out of their bounds.
 
 use std::error::Error;
 use std::fmt;
 
 /// The longest buffer that can be rented, in bytes: 1 GiB.
 ///
-/// Far above any useful buffer. A length that came from a peer is refused here with an error,
+/// Far above any useful buffer. A length that came from a peer is refused with [`InvalidSize`]
 /// before the allocator is asked for it.
 pub const BUFFER_BYTES_MAX: usize = 1 << 30;
 
 /// How large the buffers of a pool are, how many are kept, and when they are zeroed.
+///
+/// # Examples
+///
+/// ```
+/// use turbohttp_core::pool::{BufferOptions, ClearPolicy};
+///
+/// let options = BufferOptions::default()
+///     .largest(1 << 16)
+///     .total_bytes(4 << 20)
+///     .clear(ClearPolicy::OnReturn);
+/// assert_eq!(options.smallest, 1024);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BufferOptions {
@@ -63,6 +75,7 @@ impl BufferOptions {
                 bound,
             })
         };
+        // In this order, so that a later check may rely on the ones before it.
         if !self.smallest.is_power_of_two() {
             return refuse("smallest", self.smallest, Bound::PowerOfTwo);
         }
@@ -78,6 +91,7 @@ impl BufferOptions {
         if self.per_bucket == 0 {
             return refuse("per_bucket", self.per_bucket, Bound::AtLeast(1));
         }
+        // Otherwise no buffer of the largest size could ever be kept.
         if self.total_bytes < self.largest {
             return refuse(
                 "total_bytes",
@@ -104,23 +118,25 @@ impl Default for BufferOptions {
 /// When a pool zeroes its buffers, always over their whole length.
 ///
 /// Zeroing costs about as much as writing the buffer once. New buffers are zero under every policy.
-/// What the pool cannot reach are copies: of TLS, of the kernel, of the caller.
+/// Copies elsewhere are out of the pool's reach: those of TLS, of the kernel, and of the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClearPolicy {
-    /// Never: a renter may see what a former one wrote. For one tenant and public data.
+    /// Never: a rented buffer may hold what its former owner wrote. For programs with a single
+    /// tenant and public data.
     None,
-    /// Before a buffer is rented again: no renter sees anything of another.
+    /// Before a buffer is rented again: a rented buffer holds nothing of its former owner.
     #[default]
     OnTake,
-    /// When a buffer comes back, kept or not: no secret rests in the pool or in freed memory.
+    /// When a buffer is released, kept or not: no secret stays in the pool or in freed memory.
     OnReturn,
-    /// Both, against writes of a faulty program to an idle buffer as well.
+    /// Both: also against a faulty program that writes to an idle buffer.
     Both,
 }
 
 impl ClearPolicy {
     pub(super) fn on_take(self) -> bool {
+        // A new variant is to be sorted into both of these.
         matches!(self, Self::OnTake | Self::Both)
     }
 

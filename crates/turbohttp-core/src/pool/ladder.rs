@@ -1,6 +1,6 @@
-//! Which lengths of buffers there are.
+//! The lengths of buffers that a pool keeps.
 
-use super::{BufferOptions, InvalidBufferOptions};
+use super::buffer_options::{BufferOptions, InvalidBufferOptions};
 
 /// The sizes of the buckets: `smallest << 0`, `smallest << 1`, … up to the largest.
 #[derive(Clone, Copy)]
@@ -13,6 +13,7 @@ impl Ladder {
     /// Refuses options that are out of their bounds.
     pub(super) fn new(options: &BufferOptions) -> Result<Self, InvalidBufferOptions> {
         options.validate()?;
+        // Both are powers of two, as `validate` has checked.
         let steps = options.largest.trailing_zeros() - options.smallest.trailing_zeros();
         Ok(Self {
             smallest: options.smallest,
@@ -23,6 +24,7 @@ impl Ladder {
     /// The bucket whose buffers are the shortest that hold `len` bytes.
     #[inline]
     pub(super) fn bucket_for(&self, len: usize) -> Option<usize> {
+        // Rounding up to a power of two and to the smallest size; `None` only near `usize::MAX`.
         let rounded = len.checked_next_power_of_two()?.max(self.smallest);
         self.bucket_of(rounded)
     }
@@ -30,6 +32,7 @@ impl Ladder {
     /// The bucket whose buffers are exactly `len` bytes long.
     #[inline]
     pub(super) fn bucket_of(&self, len: usize) -> Option<usize> {
+        // An adopted buffer may have any length; one that is no size of the pool has no bucket.
         if !len.is_power_of_two() || len < self.smallest {
             return None;
         }

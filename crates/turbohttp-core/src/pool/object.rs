@@ -2,25 +2,25 @@
 //!
 //! # Implementation
 //!
-//! A stack of boxed slots under one mutex: the newest is rented first, as it is warm in the cache.
-//! A slot points to its pool only while it is rented, so that the guard is one pointer wide and an
-//! idle slot keeps nothing alive. The clones of a pool share a handle whose drop closes the pool;
-//! the shared part itself lives until the last guard is gone.
+//! A stack of boxed slots under one mutex: the slot released last is rented first, as it is in the
+//! cache. A slot points to its pool only while it is rented, so that the guard is one pointer wide
+//! and an idle slot keeps nothing alive. The clones of a pool share a handle whose drop closes the
+//! pool; the shared part lives until the last guard is dropped.
 
 use std::error::Error;
 use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
 
-use super::Reset;
 use super::inspect::{Verdict, inspect};
+use super::reset::Reset;
 use crate::contain::contain;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
 
 /// A bounded pool of objects that are reset between two uses.
 ///
-/// Clones share the pool. Once the last clone is dropped the idle objects are dropped too, and what
-/// is still out is dropped when it comes back.
+/// Clones share the pool. When the last clone is dropped, the idle objects are dropped; those that
+/// are out are dropped when they are released.
 ///
 /// # Examples
 ///
@@ -56,7 +56,7 @@ pub struct ObjectPool<T: Reset> {
 impl<T: Reset> ObjectPool<T> {
     /// Makes an empty pool that keeps at most `cap` idle objects; `make` is called on each miss.
     ///
-    /// How many objects are out at a time is not limited.
+    /// How many objects are out at once is not limited.
     ///
     /// # Errors
     ///
@@ -76,7 +76,7 @@ impl<T: Reset> ObjectPool<T> {
         })
     }
 
-    /// Rents an idle object, or makes one.
+    /// Rents an idle object, or makes one. Dropping the guard releases it.
     ///
     /// # Panics
     ///
@@ -84,35 +84,38 @@ impl<T: Reset> ObjectPool<T> {
     #[inline]
     pub fn take(&self) -> PoolBox<T> {
         let shared = &self.handle.shared;
+        // The lock is released in between: `make` runs code of the user.
         let mut slot = shared.reuse().unwrap_or_else(|| shared.make());
-        slot.home = Some(Arc::clone(shared));
+        slot.pool = Some(Arc::clone(shared));
         PoolBox { slot: Some(slot) }
     }
 
-    /// Adopts an object that was not rented from here; it is reset, and dropped if there is no room.
+    /// Adopts an object that was not rented from here: it is reset, and dropped if there is no
+    /// room.
     ///
     /// # Panics
     ///
     /// In debug builds, if the object is not blank after its reset.
     pub fn put(&self, value: T) {
-        let slot = Box::new(Slot { value, home: None });
+        let slot = Box::new(Slot { value, pool: None });
         self.handle.shared.accept(slot, Source::Adopted);
     }
 
-    /// The number of idle objects, approximately.
+    /// The number of idle objects, in `0..=cap`, without taking the lock.
     ///
-    /// A relaxed snapshot in `0..=cap`: exact while nobody uses the pool, and out of date at once
-    /// when somebody does. Decide nothing by it.
+    /// Exact while no other thread uses the pool, otherwise possibly out of date: for display, not
+    /// for decisions.
     pub fn count(&self) -> usize {
         self.handle.shared.idle_count.load(Ordering::Relaxed)
     }
 
-    /// Drops all idle objects and says how many; objects that are out may come back later.
+    /// Drops all idle objects, and returns how many. Objects that are out may be kept when they are
+    /// released.
     pub fn clear(&self) -> usize {
         self.handle.shared.empty(Emptying::Clear)
     }
 
-    /// What the pool has done since it was made, and what it holds, as of one moment.
+    /// What the pool has done since it was made and what it holds, read in one step.
     pub fn stats(&self) -> ObjectPoolStats {
         let shared = &self.handle.shared;
         let state = shared.state.lock();
@@ -138,9 +141,9 @@ impl<T: Reset> fmt::Debug for ObjectPool<T> {
     }
 }
 
-/// A rented object; dropping it gives it back.
+/// A rented object; dropping it releases it.
 ///
-/// Giving back twice does not compile:
+/// Releasing it twice does not compile:
 ///
 /// ```compile_fail,E0382
 /// # use turbohttp_core::pool::{ObjectPool, Reset};
@@ -152,24 +155,24 @@ impl<T: Reset> fmt::Debug for ObjectPool<T> {
 /// ```
 ///
 /// One pointer wide. While the thread is unwinding from a panic the object is dropped instead of
-/// given back, because it may be half changed.
+/// kept, because the panic may have left it half changed.
 ///
 /// # Panics
 ///
 /// Dropping panics in debug builds only, if the object is not blank after its reset.
-#[must_use = "the object goes back at once"]
+#[must_use = "the object is released at once"]
 pub struct PoolBox<T: Reset> {
-    /// Invariant: `Some` until dropped or detached, and so is the slot's home.
+    /// Invariant: `Some` until dropped or detached, and so is the slot's pool.
     slot: Option<Box<Slot<T>>>,
 }
 
 impl<T: Reset> PoolBox<T> {
-    /// Takes the object out of the pool's care for good.
+    /// Takes the object out of the pool for good; it is not reset and not kept.
     #[expect(clippy::missing_panics_doc, reason = "the slot is there until here")]
     pub fn detach(mut self) -> T {
         let mut slot = self.slot.take().expect(HELD);
-        if let Some(home) = slot.home.take() {
-            let mut state = home.state.lock();
+        if let Some(pool) = slot.pool.take() {
+            let mut state = pool.state.lock();
             state.stats.outstanding -= 1;
             state.stats.detached += 1;
         }
@@ -202,11 +205,12 @@ impl<T: Reset + fmt::Debug> fmt::Debug for PoolBox<T> {
 impl<T: Reset> Drop for PoolBox<T> {
     #[inline]
     fn drop(&mut self) {
+        // `None` after `detach`.
         let Some(mut slot) = self.slot.take() else {
             return;
         };
-        if let Some(home) = slot.home.take() {
-            home.accept(slot, Source::Rented);
+        if let Some(pool) = slot.pool.take() {
+            pool.accept(slot, Source::Rented);
         }
     }
 }
@@ -225,7 +229,8 @@ pub struct ObjectPoolStats {
     pub adopted: u64,
     /// Objects kept after their use.
     pub returned: u64,
-    /// Objects dropped: over the cap, during unwinding, not blank after reset, cleared, or too late.
+    /// Objects dropped: over the cap, released while unwinding, not blank after reset, cleared, or
+    /// released after the last clone of the pool was dropped.
     pub discarded: u64,
     /// Objects dropped because their reset panicked.
     pub poisoned: u64,
@@ -239,7 +244,7 @@ pub struct ObjectPoolStats {
     pub cap: usize,
 }
 
-/// A pool cannot be made with this cap.
+/// A pool cannot have this cap: the least is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidCap {
     cap: usize,
@@ -255,10 +260,12 @@ impl Error for InvalidCap {}
 
 const HELD: &str = "a guard holds its slot until it is dropped";
 
-/// Slots for this many pointers are allocated up front; a larger cap grows into its size.
+/// Room for this many pointers is allocated with the pool. A pool with a larger cap allocates as it
+/// fills.
 const IDLE_RESERVED: usize = 64;
 
-/// What all clones of a pool share; its drop is the end of the pool.
+/// What all clones of a pool share. Its drop closes the pool: the guards that are out hold
+/// [`Shared`] alone.
 struct Handle<T: Reset> {
     shared: Arc<Shared<T>>,
 }
@@ -272,13 +279,14 @@ impl<T: Reset> Drop for Handle<T> {
 struct Slot<T: Reset> {
     value: T,
     /// Invariant: `Some` only while rented, so that idle slots do not keep the pool alive.
-    home: Option<Arc<Shared<T>>>,
+    pool: Option<Arc<Shared<T>>>,
 }
 
 struct Shared<T: Reset> {
     cap: usize,
     make: fn() -> T,
-    /// The length of `State::idle`, written under its lock, for those who only want a look.
+    /// The length of `State::idle`, written under its lock and read without: see
+    /// [`ObjectPool::count`].
     idle_count: AtomicUsize,
     state: Mutex<State<T>>,
 }
@@ -287,7 +295,7 @@ struct State<T: Reset> {
     /// Invariant: at most `cap` slots, each of them blank.
     idle: Vec<Box<Slot<T>>>,
     is_closed: bool,
-    /// `idle` and `cap` are filled in when they are asked for.
+    /// `idle` and `cap` are filled in by [`ObjectPool::stats`].
     stats: ObjectPoolStats,
 }
 
@@ -325,13 +333,15 @@ impl<T: Reset> Shared<T> {
         Some(slot)
     }
 
-    /// Counts only after `make`, which may panic.
+    /// Makes an object.
     #[cold]
     fn make(&self) -> Box<Slot<T>> {
         let slot = Box::new(Slot {
             value: (self.make)(),
-            home: None,
+            pool: None,
         });
+        // Counted after `make`, which may panic: then there is no object that would be missing in
+        // the sum.
         let mut state = self.state.lock();
         state.stats.made += 1;
         state.stats.outstanding += 1;
@@ -339,6 +349,7 @@ impl<T: Reset> Shared<T> {
     }
 
     fn accept(&self, mut slot: Box<Slot<T>>, source: Source) {
+        // Before the lock is taken: it runs code of the user, which may rent from this pool.
         let verdict = inspect(&mut slot.value);
         if let Some(refused) = self.insert(slot, source, verdict) {
             contain(|| drop(refused));
@@ -349,7 +360,7 @@ impl<T: Reset> Shared<T> {
         );
     }
 
-    /// Keeps the slot or gives it back, to be dropped outside the lock.
+    /// Keeps the slot, or returns it to be dropped outside the lock.
     #[inline]
     fn insert(&self, slot: Box<Slot<T>>, source: Source, verdict: Verdict) -> Option<Box<Slot<T>>> {
         let mut state = self.state.lock();
@@ -357,6 +368,8 @@ impl<T: Reset> Shared<T> {
             Source::Rented => state.stats.outstanding -= 1,
             Source::Adopted => state.stats.adopted += 1,
         }
+        // The order of these checks decides under what a dropped object is counted, each under one
+        // counter.
         if verdict == Verdict::Poisoned {
             state.stats.poisoned += 1;
             return Some(slot);
@@ -377,6 +390,7 @@ impl<T: Reset> Shared<T> {
         let idle = mem::take(&mut state.idle);
         state.stats.discarded += idle.len() as u64;
         self.idle_count.store(0, Ordering::Relaxed);
+        // Drops of objects run code of the user.
         drop(state);
 
         let count = idle.len();

@@ -1,13 +1,13 @@
-//! The phases of a request, and the one table that says all about them.
+//! The phases of a request, and the table with all their properties.
 
-/// A part of the life of a request.
+/// A part of the time that a request takes.
 ///
-/// Declared in the order they happen in within one attempt.
+/// Declared in the order in which they happen within one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Waiting in the queue for a worker.
+    /// Waiting in a request queue for a worker.
     Queue,
     /// Waiting because the origin was paused.
     Pause,
@@ -19,13 +19,13 @@ pub enum Phase {
     Dns,
     /// Opening the connection.
     Connect,
-    /// Shaking hands with the TLS of the peer.
+    /// The TLS handshake (RFC 8446).
     Tls,
     /// Sending the head and the body.
     Send,
     /// Waiting for the first byte of the response.
     Wait,
-    /// Receiving the rest of it.
+    /// Receiving the rest of the response, to the end of its body.
     Receive,
 }
 
@@ -47,7 +47,7 @@ impl Phase {
         Self::Receive,
     ];
 
-    /// The name in lower case.
+    /// The name in lower case, such as `host_permit`.
     pub const fn name(self) -> &'static str {
         self.row().name
     }
@@ -64,11 +64,12 @@ impl Phase {
 
     /// The phase as one bit of a set.
     pub(crate) const fn bit(self) -> u16 {
+        // `COUNT` is at most 16, which `record.rs` asserts.
         1 << self as u8
     }
 }
 
-/// All that outputs need to know of a phase.
+/// The properties of a phase, for those who print timelines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PhaseRow {
@@ -76,8 +77,8 @@ pub struct PhaseRow {
     pub phase: Phase,
     /// Its name in lower case.
     pub name: &'static str,
-    /// The phases that may come directly before it within one attempt. Any phase may be the first:
-    /// what took no time is left out.
+    /// The phases that may come directly before it within one attempt. Any phase may be the first,
+    /// as phases that took no time may be left out.
     pub after: &'static [Phase],
     /// The field of `timings` in an HTTP archive (HAR 1.2) that its time is added to.
     pub har_field: &'static str,
@@ -88,6 +89,8 @@ pub struct PhaseRow {
 /// One row for each phase, in the order of [`Phase::ALL`].
 #[rustfmt::skip]
 pub static PHASES: [PhaseRow; Phase::COUNT] = {
+    // A phase whose `after` names a later one would go backwards; the test of this table refuses
+    // it.
     use Phase::{Connect, Dns, HostPermit, Pause, Queue, Receive, Send, Tls, TotalPermit, Wait};
     [
         row(Queue,       "queue",        &[],                                   "blocked", 'q'),
@@ -103,7 +106,7 @@ pub static PHASES: [PhaseRow; Phase::COUNT] = {
     ]
 };
 
-/// The waits that may come before a request is sent.
+/// The waits that may come before an attempt is sent.
 const ADMITTED: [Phase; 4] = [
     Phase::Queue,
     Phase::Pause,

@@ -1,26 +1,29 @@
-//! Writing to a timeline from elsewhere, perhaps too late.
+//! Writing to a timeline from other tasks, possibly after the request is over.
 //!
 //! # Implementation
 //!
 //! A [`Mailbox`] belongs to a pooled context for life, a [`Recorder`] to one request. Both carry a
-//! number; a recorder whose number is not the mailbox's any more is of a former request. The
-//! comparison and the write are one step under the lock, so no write can slip into the next
-//! request between them. The number has 64 bits and never comes round.
+//! generation; a recorder whose generation is not that of the mailbox is of a former request. The
+//! comparison and the write are one step under the lock, so no write can end up in the next
+//! request. A generation has 64 bits and does not wrap.
 
 use std::error::Error;
 use std::fmt;
 use std::time::Instant;
 
-use super::{Phase, Timeline};
+use super::phase::Phase;
+use super::record::Timeline;
 use crate::pool::Reset;
 use crate::sync::{Arc, Mutex};
 
-/// The most events that wait in a mailbox; what is beyond is counted as dropped by the timeline.
+/// The most events that wait in a mailbox. Further ones are counted by [`Timeline::dropped_events`]
+/// and lost.
 pub const LATE_EVENTS_MAX: usize = 16;
 
-/// Where the recorders of a request leave their events.
+/// The place where the recorders of a request leave their events, until they are moved into its
+/// [`Timeline`].
 ///
-/// Costs nothing for requests that hand out no recorder. Dropping it finishes its recorders.
+/// Takes no lock for requests that hand out no recorder. Dropping it finishes its recorders.
 #[derive(Debug, Default)]
 pub struct Mailbox {
     shared: Arc<Shared>,
@@ -45,7 +48,8 @@ impl Mailbox {
         }
     }
 
-    /// Moves what the recorders have left into the timeline, in the order it came in.
+    /// Moves the events of the recorders into the timeline, in the order in which they were
+    /// recorded.
     #[inline]
     pub fn drain_into(&mut self, timeline: &mut Timeline) {
         if self.is_shared {
@@ -62,7 +66,7 @@ impl Mailbox {
         timeline.count_dropped(std::mem::take(&mut state.dropped));
     }
 
-    /// Finishes all recorders handed out so far, and throws away what they have left.
+    /// Finishes all recorders handed out so far, and drops their events.
     #[inline]
     pub fn retire(&mut self) {
         if self.is_shared {
@@ -72,6 +76,8 @@ impl Mailbox {
 
     #[cold]
     fn refuse_recorders(&mut self) {
+        // The new generation first in the mailbox, then under the lock: only this mailbox writes
+        // either.
         self.is_shared = false;
         self.generation += 1;
         let mut state = self.shared.state.lock();
@@ -80,7 +86,7 @@ impl Mailbox {
         state.take_events().for_each(drop);
     }
 
-    /// How many writes came after their request was over, since the mailbox was made.
+    /// How many writes were refused because their request was over, since the mailbox was made.
     pub fn late_writes(&self) -> u64 {
         self.shared.state.lock().late_writes
     }
@@ -102,7 +108,25 @@ impl Drop for Mailbox {
     }
 }
 
-/// A handle to record events of one request from any thread, at any time.
+/// Records events of one request from any thread, at any time.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+/// use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
+///
+/// let (mut mailbox, mut timeline) = (Mailbox::new(), Timeline::new());
+/// let recorder = mailbox.recorder();
+/// let now = Instant::now();
+/// recorder.record(Phase::Dns, now, now)?;
+/// mailbox.drain_into(&mut timeline);
+/// assert_eq!(timeline.spans().len(), 1);
+///
+/// mailbox.retire();
+/// assert!(recorder.record(Phase::Dns, now, now).is_err(), "the request is over");
+/// # Ok::<(), turbohttp_core::timeline::Finished>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Recorder {
     shared: Arc<Shared>,
@@ -112,13 +136,14 @@ pub struct Recorder {
 impl Recorder {
     /// Records a phase that is over.
     ///
-    /// Never waits for more than a few instructions of another thread. If the mailbox is full, the
-    /// event is counted as dropped.
+    /// Takes a lock that is held for a few instructions. If the mailbox is full, the event is
+    /// counted as dropped.
     ///
     /// # Errors
     ///
     /// [`Finished`] if the request is over; the write is refused and counted.
     pub fn record(&self, phase: Phase, start: Instant, end: Instant) -> Result<(), Finished> {
+        // The comparison and the write under one lock: `retire` cannot come in between.
         let mut state = self.shared.state.lock();
         if state.generation != self.generation {
             state.late_writes += 1;
@@ -165,6 +190,8 @@ struct LateEvent {
 
 impl State {
     fn push(&mut self, event: LateEvent) {
+        // The first events are kept and later ones dropped, so that what was recorded stays in
+        // order.
         match self.events.get_mut(self.len) {
             Some(place) => {
                 *place = Some(event);
@@ -175,6 +202,8 @@ impl State {
     }
 
     fn take_events(&mut self) -> impl Iterator<Item = LateEvent> + '_ {
+        // Each entry is taken, so none is left for the next request even if the iterator is dropped
+        // early: `len` is 0.
         let len = std::mem::take(&mut self.len);
         self.events[..len].iter_mut().filter_map(Option::take)
     }

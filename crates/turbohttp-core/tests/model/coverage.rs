@@ -1,4 +1,4 @@
-//! What the random operations really hit: a race that never happened has shown nothing.
+//! Counts what the random operations hit: a case that never occurred proves nothing.
 
 macro_rules! coverage {
     ($($name:ident),+ $(,)?) => {
@@ -38,8 +38,8 @@ coverage! {
     forgotten_lanes,
     came_in_at_once,
     handed_over,
-    loose,
-    put_back_quietly,
+    permits,
+    try_release_permit,
     children,
     reprioritised,
     paused,

@@ -1,27 +1,27 @@
-//! Does the same with the scheduler and with the reference, and looks whether they agree.
+//! Applies every operation to the scheduler and to the reference, and compares them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use turbohttp_core::admission::{
-    Ask, CloseMode, Effects, LaneKey, LooseId, Outcome, Priority, Refusal, Rules, Scheduler, Stage,
-    State, Turn, VisitId, Waited,
+use turbohttp_core::scheduler::{
+    Ask, CallId, CloseMode, Effects, LaneKey, Outcome, PermitId, Priority, Refusal, Rules,
+    Scheduler, Stage, State, Turn, Waited,
 };
-use turbohttp_core::admission::{GroupId, Reserve};
+use turbohttp_core::scheduler::{GroupId, Reserve};
 
 use super::coverage::Coverage;
 use super::reference::{Event, Micros, Plan, Reference};
 
 type Log = Arc<Mutex<Vec<Event>>>;
 
-/// Writes down that somebody was woken.
-struct Bell {
+/// A waker that logs the event of its wake.
+struct LoggingWaker {
     log: Log,
     event: Event,
 }
 
-impl Wake for Bell {
+impl Wake for LoggingWaker {
     fn wake(self: Arc<Self>) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.push(self.event);
@@ -30,10 +30,10 @@ impl Wake for Bell {
 
 pub(crate) const LANES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// A visit and what names it on the side of the scheduler.
-struct Guest {
+/// A call: its name in the reference and its id in the scheduler.
+struct Entry {
     name: usize,
-    id: VisitId,
+    id: CallId,
     waker: Waker,
 }
 
@@ -42,12 +42,12 @@ pub(crate) struct Driver {
     scheduler: Scheduler,
     pub(crate) model: Reference,
     groups: Vec<GroupId>,
-    guests: Vec<Guest>,
-    /// Permits without a visit.
-    loose: Vec<(usize, LooseId)>,
+    entries: Vec<Entry>,
+    /// Permits without a call.
+    permits: Vec<(usize, PermitId)>,
     names: usize,
     log: Log,
-    /// Whom the operation is about: it may be woken once too often.
+    /// The call that the operation is about: a spurious wake of it is allowed.
     subject: Option<Event>,
     armed: Option<Micros>,
     is_alarmed: bool,
@@ -85,8 +85,8 @@ impl Driver {
             scheduler,
             model: Reference::new(plan, capacities),
             groups,
-            guests: Vec::new(),
-            loose: Vec::new(),
+            entries: Vec::new(),
+            permits: Vec::new(),
             names: 0,
             log: Log::default(),
             subject: None,
@@ -99,14 +99,14 @@ impl Driver {
     }
 
     pub(crate) fn names(&self) -> Vec<usize> {
-        self.guests.iter().map(|guest| guest.name).collect()
+        self.entries.iter().map(|entry| entry.name).collect()
     }
 
     fn at(&self, micros: Micros) -> Instant {
         self.base + Duration::from_micros(micros)
     }
 
-    /// An instant after so long at which nothing else is due.
+    /// The instant this much later, moved to one at which nothing else is due.
     pub(crate) fn free_instant(&mut self, after: Micros) -> Micros {
         let mut at = self.model.now + after;
         while self.instants.contains(&at) {
@@ -118,23 +118,23 @@ impl Driver {
         at
     }
 
-    fn guest(&self, name: usize) -> &Guest {
-        let found = self.guests.iter().find(|guest| guest.name == name);
-        found.expect("the driver names visits that are inside")
+    fn entry(&self, name: usize) -> &Entry {
+        let found = self.entries.iter().find(|entry| entry.name == name);
+        found.expect("the driver names calls that are inside")
     }
 
     fn bell(&self, event: Event) -> Waker {
-        Waker::from(Arc::new(Bell {
+        Waker::from(Arc::new(LoggingWaker {
             log: Arc::clone(&self.log),
             event,
         }))
     }
 
-    fn welcome(&mut self, id: VisitId) -> usize {
+    fn welcome(&mut self, id: CallId) -> usize {
         let name = self.names;
         self.names += 1;
-        let waker = self.bell(Event::Visit(name));
-        self.guests.push(Guest { name, id, waker });
+        let waker = self.bell(Event::Call(name));
+        self.entries.push(Entry { name, id, waker });
         name
     }
 
@@ -165,9 +165,9 @@ impl Driver {
         entered.ok().map(|id| self.welcome(id))
     }
 
-    /// A visit for another one.
+    /// Enters for one more attempt of the request of another call.
     pub(crate) fn enter_for(&mut self, first: Option<usize>) -> usize {
-        let id = first.map(|first| self.guest(first).id);
+        let id = first.map(|first| self.entry(first).id);
         let now = self.at(self.model.now);
         let child = self.scheduler.enter_for(id, now);
         let name = self.welcome(child);
@@ -180,13 +180,13 @@ impl Driver {
         name: usize,
         lane: usize,
         priority: Priority,
-        patience: Option<Micros>,
+        timeout: Option<Micros>,
     ) {
-        let deadline = patience.map(|patience| self.free_instant(patience));
-        self.subject = Some(Event::Visit(name));
+        let deadline = timeout.map(|timeout| self.free_instant(timeout));
+        self.subject = Some(Event::Call(name));
         let expected = self.model.admit(name, lane, priority, deadline);
         let until = deadline.map(|deadline| self.at(deadline));
-        let id = self.guest(name).id;
+        let id = self.entry(name).id;
         let result = self.act(|scheduler, now, effects| {
             scheduler.admit(id, ask(lane, priority, until), now, effects)
         });
@@ -201,19 +201,19 @@ impl Driver {
         }
     }
 
-    /// Comes in and asks in one step; a refusal leaves nothing behind.
+    /// Enters and asks in one step; after a refusal there is no call.
     pub(crate) fn enter_and_admit(
         &mut self,
         lane: usize,
         priority: Priority,
-        patience: Option<Micros>,
+        timeout: Option<Micros>,
     ) {
-        let deadline = patience.map(|patience| self.free_instant(patience));
+        let deadline = timeout.map(|timeout| self.free_instant(timeout));
         let name = self.names;
         let expected = match self.model.gate.stage {
             Stage::Open => {
                 self.model.insert(name, None, true);
-                self.model.visit(name).has_waker = true;
+                self.model.call(name).has_waker = true;
                 self.model.admit(name, lane, priority, deadline)
             }
             _ => Err(Refusal::Closed),
@@ -222,7 +222,7 @@ impl Driver {
             self.model.remove(name);
         }
         let until = deadline.map(|deadline| self.at(deadline));
-        let waker = self.bell(Event::Visit(name));
+        let waker = self.bell(Event::Call(name));
         let result = self.act(|scheduler, now, effects| {
             scheduler.enter_and_admit(ask(lane, priority, until), Some(waker), now, effects)
         });
@@ -238,27 +238,27 @@ impl Driver {
     pub(crate) fn admit_for(&mut self, first: usize, lane: usize, priority: Priority) {
         let name = self.names;
         self.model.insert(name, Some(first), false);
-        self.subject = Some(Event::Visit(first));
-        let parent = self.model.visit(first).clone();
+        self.subject = Some(Event::Call(first));
+        let parent = self.model.call(first).clone();
         let is_handed_over = parent.state == State::Taken && parent.lane == lane;
         let expected = if is_handed_over {
-            let child = self.model.visit(name);
+            let child = self.model.call(name);
             (child.state, child.lane) = (State::Taken, lane);
             child.priority = parent.priority;
-            self.model.visit(first).state = State::Idle;
+            self.model.call(first).state = State::Idle;
             Ok(State::Taken)
         } else {
             if parent.state == State::Taken {
                 let has_waker = parent.has_waker;
-                self.model.let_go(first);
-                self.model.visit(first).has_waker = has_waker;
+                self.model.release_call(first);
+                self.model.call(first).has_waker = has_waker;
             }
             self.model.admit(name, lane, priority, None)
         };
         if expected.is_err() {
             self.model.leave(name, Outcome::Failed);
         }
-        let id = self.guest(first).id;
+        let id = self.entry(first).id;
         let result = self.act(|scheduler, now, effects| {
             scheduler.admit_for(Some(id), ask(lane, priority, None), now, effects)
         });
@@ -274,9 +274,9 @@ impl Driver {
     }
 
     pub(crate) fn try_admit(&mut self, name: usize, lane: usize, priority: Priority) {
-        self.subject = Some(Event::Visit(name));
+        self.subject = Some(Event::Call(name));
         let expected = self.model.try_admit(name, lane, priority);
-        let id = self.guest(name).id;
+        let id = self.entry(name).id;
         let result = self.act(|scheduler, now, effects| {
             scheduler.try_admit(id, ask(lane, priority, None), now, effects)
         });
@@ -286,36 +286,36 @@ impl Driver {
 
     /// What a future does when it is polled.
     pub(crate) fn poll(&mut self, name: usize) {
-        self.subject = Some(Event::Visit(name));
-        if self.model.visit(name).state == State::Parked {
+        self.subject = Some(Event::Call(name));
+        if self.model.call(name).state == State::Parked {
             self.coverage.came_back += 1;
-            self.model.visit(name).state = State::Queued;
+            self.model.call(name).state = State::Queued;
             self.model.start_all();
         }
         let now = self.model.now;
         let stays_refused = self.model.gate.admits_nothing();
-        let visit = self.model.visit(name);
-        let expected = match visit.state {
-            State::Granted | State::Taken if visit.group.is_none() => {
-                visit.state = State::Taken;
+        let call = self.model.call(name);
+        let expected = match call.state {
+            State::Granted | State::Taken if call.group.is_none() => {
+                call.state = State::Taken;
                 self.model.granted.retain(|other| *other != name);
                 Some(Ok(()))
             }
             State::Taken => Some(Ok(())),
             State::Refused(refusal) => {
                 if !stays_refused {
-                    visit.state = State::Idle;
+                    call.state = State::Idle;
                 }
                 Some(Err(refusal))
             }
             State::Idle => Some(Err(Refusal::Closed)),
             State::Granted | State::Queued | State::Parked => None,
         };
-        let visit = visit_wait(self.model.visit(name), now);
-        let (id, waker) = (self.guest(name).id, self.guest(name).waker.clone());
+        let call = call_wait(self.model.call(name), now);
+        let (id, waker) = (self.entry(name).id, self.entry(name).waker.clone());
         let turn = self.act(|scheduler, now, effects| scheduler.turn(id, &waker, now, effects));
         match (turn, expected) {
-            (Turn::Taken(waited), Some(Ok(()))) => check_wait(waited, visit),
+            (Turn::Taken(waited), Some(Ok(()))) => check_wait(waited, call),
             (Turn::Refused(refusal), Some(Err(expected))) => assert_eq!(refusal, expected),
             (Turn::Wait, None) => {}
             (Turn::NeedsWaker, None) => self.register(name),
@@ -323,50 +323,50 @@ impl Driver {
         }
     }
 
-    /// Tells whom to wake.
+    /// Sets the waker.
     fn register(&mut self, name: usize) {
-        let visit = self.model.visit(name).clone();
-        let has_news = match visit.state {
-            State::Granted => visit.group.is_none(),
+        let call = self.model.call(name).clone();
+        let has_news = match call.state {
+            State::Granted => call.group.is_none(),
             State::Parked | State::Refused(_) => true,
-            State::Idle | State::Taken => self.model.is_cut(&visit),
+            State::Idle | State::Taken => self.model.is_cut(&call),
             State::Queued => false,
         };
         if !has_news {
-            self.model.visit(name).has_waker = true;
+            self.model.call(name).has_waker = true;
         }
-        let (id, waker) = (self.guest(name).id, self.guest(name).waker.clone());
+        let (id, waker) = (self.entry(name).id, self.entry(name).waker.clone());
         let is_kept = self.act(|scheduler, _, effects| scheduler.set_waker(id, waker, effects));
         assert_eq!(is_kept, !has_news, "set_waker");
     }
 
-    /// Tells whom to wake, whatever the visit is doing.
+    /// Sets the waker, in any state of the call.
     pub(crate) fn attach(&mut self, name: usize) {
-        self.subject = Some(Event::Visit(name));
+        self.subject = Some(Event::Call(name));
         self.register(name);
     }
 
     pub(crate) fn release(&mut self, name: usize) {
-        self.subject = Some(Event::Visit(name));
+        self.subject = Some(Event::Call(name));
         self.note_cancel(name);
-        self.model.let_go(name);
-        let id = self.guest(name).id;
+        self.model.release_call(name);
+        let id = self.entry(name).id;
         self.act(|scheduler, now, effects| scheduler.release(id, now, effects));
     }
 
     pub(crate) fn leave(&mut self, name: usize, outcome: Outcome) {
-        self.subject = Some(Event::Visit(name));
+        self.subject = Some(Event::Call(name));
         self.note_cancel(name);
         self.model.leave(name, outcome);
-        let id = self.guest(name).id;
-        self.guests.retain(|guest| guest.name != name);
+        let id = self.entry(name).id;
+        self.entries.retain(|entry| entry.name != name);
         self.act(|scheduler, now, effects| scheduler.leave(id, outcome, now, effects));
         assert_eq!(self.scheduler.state(id), None);
     }
 
     fn note_cancel(&mut self, name: usize) {
-        let visit = self.model.visit(name);
-        let (state, is_job) = (visit.state, visit.group.is_some());
+        let call = self.model.call(name);
+        let (state, is_job) = (call.state, call.group.is_some());
         self.coverage.canceled_in_line += u64::from(state == State::Queued);
         self.coverage.canceled_granted += u64::from(state == State::Granted && !is_job);
         self.coverage.canceled_assigned += u64::from(state == State::Granted && is_job);
@@ -374,13 +374,13 @@ impl Driver {
     }
 
     pub(crate) fn set_priority(&mut self, name: usize, priority: Priority) {
-        self.subject = Some(Event::Visit(name));
-        let waits = self.model.visit(name).waits();
+        self.subject = Some(Event::Call(name));
+        let waits = self.model.call(name).waits();
         if waits {
-            self.model.visit(name).priority = priority;
+            self.model.call(name).priority = priority;
             self.model.start_all();
         }
-        let id = self.guest(name).id;
+        let id = self.entry(name).id;
         let result =
             self.act(|scheduler, now, effects| scheduler.set_priority(id, priority, now, effects));
         assert_eq!(result, waits, "set_priority");
@@ -405,7 +405,7 @@ impl Driver {
         if was_paused {
             self.model.pauses.retain(|(paused, _)| *paused != lane);
             self.model.start_all();
-            self.model.rest(lane);
+            self.model.mark_idle_if_unused(lane);
         }
         let result = self.act(|scheduler, now, effects| {
             scheduler.resume(LaneKey::new(LANES[lane]), now, effects)
@@ -460,14 +460,14 @@ impl Driver {
     pub(crate) fn sweep(&mut self) {
         let refused = |model: &Reference| {
             let expired = |state| state == State::Refused(Refusal::Expired);
-            model.visits.iter().filter(|v| expired(v.state)).count() as u64
+            model.calls.iter().filter(|v| expired(v.state)).count() as u64
         };
         let before = refused(&self.model);
         let expected = self.model.sweep();
         self.coverage.expired += refused(&self.model) - before;
         let now = self.model.now;
         assert!(expected.is_none_or(|due| due > now), "nothing is overdue");
-        // What the sweep says itself, not what it raises on its way.
+        // The value that `sweep` returns replaces alarms that it raised on its way.
         self.armed = expected;
         let due = self.act(|scheduler, now, effects| scheduler.sweep(now, effects));
         assert_eq!(due, expected.map(|at| self.at(at)), "when to come again");
@@ -495,9 +495,9 @@ impl Driver {
         group: usize,
         lane: usize,
         priority: Priority,
-        patience: Option<Micros>,
+        timeout: Option<Micros>,
     ) {
-        let deadline = patience.map(|patience| self.free_instant(patience));
+        let deadline = timeout.map(|timeout| self.free_instant(timeout));
         let name = self.names;
         let expected = self.model_submit(group, name, lane, priority, deadline);
         let until = deadline.map(|deadline| self.at(deadline));
@@ -510,7 +510,7 @@ impl Driver {
         if let Ok(id) = result {
             self.coverage.submitted += 1;
             self.welcome(id);
-            self.subject = Some(Event::Visit(name));
+            self.subject = Some(Event::Call(name));
             self.compare();
             self.register(name);
         }
@@ -530,16 +530,16 @@ impl Driver {
             return Err(Refusal::Closed);
         }
         let limit = its.capacity[priority.index()];
-        let in_line = model.visits.iter().filter(|visit| {
-            visit.group == Some(group) && visit.priority == priority && visit.state == State::Queued
+        let in_line = model.calls.iter().filter(|call| {
+            call.group == Some(group) && call.priority == priority && call.state == State::Queued
         });
         if in_line.count() >= limit {
-            let bound = turbohttp_core::admission::Bound::Group(priority);
+            let bound = turbohttp_core::scheduler::Bound::Group(priority);
             return Err(Refusal::Full { bound, limit });
         }
         model.insert(name, None, true);
-        let visit = model.visit(name);
-        (visit.group, visit.is_job) = (Some(group), true);
+        let call = model.call(name);
+        (call.group, call.is_job) = (Some(group), true);
         model.line_up(name, lane, priority, deadline);
         model.start_all();
         Ok(())
@@ -557,8 +557,8 @@ impl Driver {
         let expected = (!its.assigned.is_empty()).then(|| its.assigned.remove(0));
         match expected {
             Some(name) => {
-                self.model.visit(name).state = State::Taken;
-                self.model.visit(name).has_waker = false;
+                self.model.call(name).state = State::Taken;
+                self.model.call(name).has_waker = false;
             }
             None => its.idle.last_mut().unwrap().1 = true,
         }
@@ -569,9 +569,9 @@ impl Driver {
         match (poll, expected) {
             (Poll::Pending, None) => {}
             (Poll::Ready(job), Some(name)) => {
-                assert_eq!((job.visit, job.tag), (self.guest(name).id, name as u64));
+                assert_eq!((job.call, job.tag), (self.entry(name).id, name as u64));
                 let now = self.model.now;
-                check_wait(job.waited, visit_wait(self.model.visit(name), now));
+                check_wait(job.waited, call_wait(self.model.call(name), now));
                 self.coverage.picked += 1;
             }
             (poll, expected) => panic!("worker: {poll:?}, expected {expected:?}"),
@@ -596,7 +596,7 @@ impl Driver {
 
     pub(crate) fn finish_job(&mut self, name: usize, outcome: Outcome) {
         self.model.finish_job(name, outcome);
-        let id = self.guest(name).id;
+        let id = self.entry(name).id;
         self.act(|scheduler, now, effects| scheduler.finish_job(id, outcome, now, effects));
     }
 }
@@ -609,10 +609,10 @@ fn ask(lane: usize, priority: Priority, deadline: Option<Instant>) -> Ask<'stati
     }
 }
 
-/// Paused, full, and in all.
-fn visit_wait(visit: &super::reference::Visit, now: Micros) -> [Micros; 3] {
-    match visit.since {
-        Some(since) => [visit.paused, visit.full, now - since],
+/// Paused, full, and the sum.
+fn call_wait(call: &super::reference::Call, now: Micros) -> [Micros; 3] {
+    match call.since {
+        Some(since) => [call.paused, call.full, now - since],
         None => [0; 3],
     }
 }
@@ -620,7 +620,7 @@ fn visit_wait(visit: &super::reference::Visit, now: Micros) -> [Micros; 3] {
 fn check_wait(waited: Waited, [paused, full, sum]: [Micros; 3]) {
     let [paused, full, sum] = [paused, full, sum].map(Duration::from_micros);
     assert_eq!(waited.sum(), sum, "in all");
-    // The time from the grant until it was looked at is added to one of the three.
+    // The time from the grant to the next `turn` is added to the largest part.
     let late = [waited.paused - paused, waited.lane - full];
     assert!(
         late.contains(&Duration::ZERO),
@@ -629,13 +629,13 @@ fn check_wait(waited: Waited, [paused, full, sum]: [Micros; 3]) {
 }
 
 mod compare;
-mod loose;
+mod permits;
 
 impl Driver {
-    /// Nothing is out any more, and only lanes that are idle or paused are known.
+    /// Nothing is out, and only lanes that are idle or paused are known.
     pub(crate) fn assert_quiet(&mut self) {
         let audit = self.scheduler.audit();
-        assert!(audit.is_quiet(), "{audit:?}");
+        assert!(audit.is_idle(), "{audit:?}");
         assert_eq!(audit.lanes, audit.idle_lanes + audit.paused);
     }
 }

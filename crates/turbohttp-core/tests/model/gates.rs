@@ -1,20 +1,20 @@
-//! The reference's closing, and what happens to it by itself.
+//! The gates of the reference, and what becomes due in it as time passes.
 
-use turbohttp_core::admission::{CloseMode, Outcome, Refusal, Stage, State};
+use turbohttp_core::scheduler::{CloseMode, Outcome, Refusal, Stage, State};
 
-use super::reference::{GRANT, Micros, Reference, Visit};
+use super::reference::{Call, GRANT, Micros, Reference};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Gate {
     pub(crate) stage: Stage,
-    /// How many ended in which way, in the order of `Outcome`.
+    /// How many calls ended in which way, in the order of `Outcome`.
     pub(crate) counts: [u64; 5],
     pub(crate) began: Micros,
     pub(crate) accepted: u64,
     pub(crate) before: [u64; 5],
     pub(crate) deadline: Option<Micros>,
     pub(crate) is_cut: bool,
-    /// Accepted, ended in which way, how long it took.
+    /// How many were accepted, how they ended, and how many microseconds the close took.
     pub(crate) report: Option<(u64, [u64; 5], Micros)>,
 }
 
@@ -53,7 +53,7 @@ impl Gate {
         };
     }
 
-    /// True if this is the end.
+    /// Returns `true` if the gate closes by this.
     fn end_if(&mut self, is_empty: bool, now: Micros) -> bool {
         if !is_empty || !self.is_closing() {
             return false;
@@ -67,11 +67,11 @@ impl Gate {
 
 impl Reference {
     fn inside(&self, group: Option<usize>) -> u64 {
-        let is_inside = |visit: &&Visit| match group {
-            None => visit.is_counted,
-            Some(_) => visit.is_job && visit.group == group,
+        let is_inside = |call: &&Call| match group {
+            None => call.is_counted,
+            Some(_) => call.is_job && call.group == group,
         };
-        self.visits.iter().filter(is_inside).count() as u64
+        self.calls.iter().filter(is_inside).count() as u64
     }
 
     fn gate_of(&mut self, group: Option<usize>) -> &mut Gate {
@@ -88,8 +88,8 @@ impl Reference {
     }
 
     pub(crate) fn finish_job(&mut self, name: usize, outcome: Outcome) {
-        let group = self.visit(name).group;
-        if std::mem::take(&mut self.visit(name).is_job) {
+        let group = self.call(name).group;
+        if std::mem::take(&mut self.call(name).is_job) {
             self.gate_of(group).counts[outcome as usize] += 1;
             self.end_gate(group);
         }
@@ -97,7 +97,7 @@ impl Reference {
 
     pub(crate) fn depart(&mut self, name: usize, outcome: Outcome) {
         self.finish_job(name, outcome);
-        if std::mem::take(&mut self.visit(name).is_counted) {
+        if std::mem::take(&mut self.call(name).is_counted) {
             self.gate.counts[outcome as usize] += 1;
             self.end_gate(None);
         }
@@ -137,21 +137,21 @@ impl Reference {
         }
     }
 
-    /// Those of a group, or all, in the order of their seats.
+    /// The calls of a group, or all, in the order of their seats.
     fn of(&self, group: Option<usize>) -> Vec<usize> {
-        let mut visits: Vec<&Visit> = self.visits.iter().collect();
-        visits.retain(|visit| group.is_none() || visit.group == group);
-        visits.sort_by_key(|visit| visit.seat);
-        visits.iter().map(|visit| visit.name).collect()
+        let mut calls: Vec<&Call> = self.calls.iter().collect();
+        calls.retain(|call| group.is_none() || call.group == group);
+        calls.sort_by_key(|call| call.seat);
+        calls.iter().map(|call| call.name).collect()
     }
 
     fn refuse_waiting(&mut self, group: Option<usize>) {
         for with_permit in [false, true] {
             for name in self.of(group) {
-                let visit = self.visit(name);
+                let call = self.call(name);
                 let is_next = match with_permit {
-                    false => visit.waits(),
-                    true => visit.state == State::Granted,
+                    false => call.waits(),
+                    true => call.state == State::Granted,
                 };
                 if is_next {
                     self.refuse(name, Refusal::Closed);
@@ -163,9 +163,9 @@ impl Reference {
 
     fn refuse(&mut self, name: usize, refusal: Refusal) {
         self.wake(name);
-        self.let_go(name);
-        self.visit(name).state = State::Refused(refusal);
-        if refusal == Refusal::Expired && self.visit(name).is_job {
+        self.release_call(name);
+        self.call(name).state = State::Refused(refusal);
+        if refusal == Refusal::Expired && self.call(name).is_job {
             self.depart(name, Outcome::Expired);
         }
     }
@@ -179,32 +179,33 @@ impl Reference {
         }
         for name in self.of(group) {
             self.wake(name);
-            if self.visit(name).state == State::Idle {
-                self.visit(name).state = State::Refused(Refusal::Closed);
+            if self.call(name).state == State::Idle {
+                self.call(name).state = State::Refused(Refusal::Closed);
             }
             self.depart(name, Outcome::Aborted);
         }
     }
 
-    pub(crate) fn is_cut(&self, visit: &Visit) -> bool {
+    pub(crate) fn is_cut(&self, call: &Call) -> bool {
         self.gate.is_cut
-            || visit
+            || call
                 .group
                 .is_some_and(|group| self.groups[group].gate.is_cut)
     }
 
-    /// Time goes by; it is added to what each visit loses it to.
+    /// Advances the time, which is added to the loss of each waiting call: to a pause, to the
+    /// lane's limit, or to neither.
     pub(crate) fn pass(&mut self, time: Micros) {
         self.now += time;
-        for index in 0..self.visits.len() {
-            let lane = self.visits[index].lane;
-            if self.visits[index].state != State::Queued {
+        for index in 0..self.calls.len() {
+            let lane = self.calls[index].lane;
+            if self.calls[index].state != State::Queued {
                 continue;
             }
             if self.is_paused(lane) {
-                self.visits[index].paused += time;
+                self.calls[index].paused += time;
             } else if self.lane_running(lane) >= self.lane_limit(lane) {
-                self.visits[index].full += time;
+                self.calls[index].full += time;
             }
         }
     }
@@ -216,10 +217,10 @@ impl Reference {
         let over = self.pauses.iter().filter(|(_, until)| *until <= now);
         for (lane, _) in over.copied().collect::<Vec<_>>() {
             self.pauses.retain(|(paused, _)| *paused != lane);
-            self.rest(lane);
+            self.mark_idle_if_unused(lane);
         }
         self.start_all();
-        self.pass_on_stale();
+        self.park_stale_grants();
         while let Some((_, name)) = self.deadlines().min().filter(|(at, _)| *at <= now) {
             self.refuse(name, Refusal::Expired);
         }
@@ -235,29 +236,29 @@ impl Reference {
     }
 
     fn deadlines(&self) -> impl Iterator<Item = (Micros, usize)> {
-        let waiting = self.visits.iter().filter(|visit| visit.waits());
-        waiting.filter_map(|visit| Some((visit.deadline?, visit.name)))
+        let waiting = self.calls.iter().filter(|call| call.waits());
+        waiting.filter_map(|call| Some((call.deadline?, call.name)))
     }
 
     pub(crate) fn deadlines_count(&self) -> usize {
         self.deadlines().count()
     }
 
-    fn pass_on_stale(&mut self) {
+    fn park_stale_grants(&mut self) {
         if self.granted.is_empty() || self.now < self.epoch_began + GRANT {
             return;
         }
         self.epoch += 1;
         self.epoch_began = self.now;
         while let Some(&name) = self.granted.first()
-            && self.visit(name).epoch + 1 < self.epoch
+            && self.call(name).epoch + 1 < self.epoch
         {
             self.parked += 1;
             self.granted.remove(0);
-            self.visit(name).state = State::Parked;
-            let lane = self.visit(name).lane;
+            self.call(name).state = State::Parked;
+            let lane = self.call(name).lane;
             self.start_all();
-            self.rest(lane);
+            self.mark_idle_if_unused(lane);
         }
     }
 

@@ -1,6 +1,6 @@
-//! V3, Q1, D29, X25: the scheduler beside a reference, on the same random operations.
+//! The scheduler and a reference, given the same random operations.
 //!
-//! After every operation the states of all visits, who was woken and in which order, the counts, the
+//! After every operation the states of all calls, the wakes and their order, the counts, the
 //! audit, the idle lanes, the reports and the times of waiting are the same on both sides.
 //! `TURBOHTTP_MODEL_CASES` sets the number of cases of each test; a case has some 150 operations.
 #![cfg(not(any(loom, shuttle)))]
@@ -25,11 +25,11 @@ use proptest::test_runner::{Config, TestRunner};
 
 use coverage::Coverage;
 
-/// Operations of one case: from none to so many.
+/// The most operations of one case.
 const OPERATIONS_MAX: usize = 320;
 /// Cases of each test, unless the environment says otherwise.
 const CASES: u32 = 4_000;
-/// How often each thing must happen in a thousand cases.
+/// How often each event must occur in a thousand cases.
 const FLOOR: u64 = 10;
 
 fn cases() -> u32 {

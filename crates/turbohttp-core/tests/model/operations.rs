@@ -1,6 +1,6 @@
 //! Turning random words into rules and operations.
 
-use turbohttp_core::admission::{CloseMode, Outcome, Priority, State};
+use turbohttp_core::scheduler::{CloseMode, Outcome, Priority, State};
 
 use super::coverage::Coverage;
 use super::driver::{Driver, LANES};
@@ -24,7 +24,7 @@ impl Word {
     }
 
     fn lane(&mut self) -> usize {
-        // The first ones are crowded.
+        // The first lanes get most of the calls.
         self.size(LANES.len()).min(self.size(LANES.len()))
     }
 
@@ -32,7 +32,7 @@ impl Word {
         Priority::ALL[self.size(Priority::COUNT)]
     }
 
-    fn patience(&mut self) -> Option<Micros> {
+    fn timeout(&mut self) -> Option<Micros> {
         (self.below(3) == 0).then(|| self.below(120) * MS)
     }
 
@@ -59,7 +59,7 @@ fn plan(word: &mut Word, has_ageing: bool) -> Plan {
     };
     if !has_ageing && word.below(2) == 0 {
         for _ in 1..plan.total {
-            // The last place stands for a permit that is not reserved.
+            // The last entry stands for a permit that is not reserved.
             let level = word.size(Priority::COUNT);
             plan.reserve_total[level] += usize::from(level + 1 < Priority::COUNT);
         }
@@ -71,7 +71,7 @@ fn plan(word: &mut Word, has_ageing: bool) -> Plan {
     plan
 }
 
-/// One case; panics where the two disagree.
+/// Runs one case; panics where the two sides differ.
 pub(crate) fn run(seed: u64, words: &[u64], has_ageing: bool) -> Coverage {
     let mut word = Word(seed);
     let plan = plan(&mut word, has_ageing);
@@ -84,7 +84,7 @@ pub(crate) fn run(seed: u64, words: &[u64], has_ageing: bool) -> Coverage {
         groups,
     };
     for (index, word) in words.iter().enumerate() {
-        // A close ends most of what can happen: late ones leave more to look at.
+        // After a close few operations have an effect, so closes come late.
         let may_close = index > words.len() * 4 / 5;
         case.step(Word(*word), may_close);
     }
@@ -110,7 +110,7 @@ struct Case {
 impl Case {
     fn step(&mut self, mut word: Word, may_close: bool) {
         match word.below(100) {
-            0..20 => self.visit(word),
+            0..20 => self.call(word),
             20..40 => self.with_guest(word),
             40..52 => self.part(word),
             52..66 => self.time(word),
@@ -129,24 +129,20 @@ impl Case {
     /// A caller: jobs are admitted by workers only.
     fn caller(&mut self, word: &mut Word) -> Option<usize> {
         let name = self.some(word)?;
-        self.driver
-            .model
-            .visit(name)
-            .group
-            .is_none()
-            .then_some(name)
+        self.driver.model.call(name).group.is_none().then_some(name)
     }
 
-    /// Whether another attempt of the same request is on its way: the order of two such is open.
+    /// Whether another attempt of the same request waits: the order of two with the same age is not
+    /// specified.
     fn has_twin(&mut self, name: usize) -> bool {
-        let age = self.driver.model.visit(name).age;
-        self.driver.model.visits.iter().any(|other| {
+        let age = self.driver.model.call(name).age;
+        self.driver.model.calls.iter().any(|other| {
             let is_under_way = other.waits() || other.state == State::Granted;
             other.name != name && other.age == age && is_under_way
         })
     }
 
-    fn visit(&mut self, mut word: Word) {
+    fn call(&mut self, mut word: Word) {
         if self.driver.names().len() >= GUESTS_MAX {
             return self.part(word);
         }
@@ -156,19 +152,19 @@ impl Case {
                 let Some(first) = self.caller(&mut word) else {
                     return;
                 };
-                if self.has_twin(first) || self.driver.model.visit(first).waits() {
+                if self.has_twin(first) || self.driver.model.call(first).waits() {
                     return;
                 }
-                if self.driver.model.visit(first).state == State::Granted {
+                if self.driver.model.call(first).state == State::Granted {
                     return;
                 }
                 return self.driver.admit_for(first, lane, priority);
             }
             1 => {
-                let patience = word.patience();
-                return self.driver.enter_and_admit(lane, priority, patience);
+                let timeout = word.timeout();
+                return self.driver.enter_and_admit(lane, priority, timeout);
             }
-            2 => return self.loose(word, lane, priority),
+            2 => return self.permits(word, lane, priority),
             3 => {
                 let first = self.some(&mut word);
                 self.driver.coverage.children += u64::from(first.is_some());
@@ -183,18 +179,18 @@ impl Case {
         match word.below(6) {
             0 => {}
             1 => self.driver.try_admit(name, lane, priority),
-            _ => self.driver.admit(name, lane, priority, word.patience()),
+            _ => self.driver.admit(name, lane, priority, word.timeout()),
         }
     }
 
-    fn loose(&mut self, mut word: Word, lane: usize, priority: Priority) {
-        let loose = self.driver.loose();
-        if loose.is_empty() || (loose.len() < 4 && word.below(2) == 0) {
-            return self.driver.take_loose(lane, priority);
+    fn permits(&mut self, mut word: Word, lane: usize, priority: Priority) {
+        let permits = self.driver.permits();
+        if permits.is_empty() || (permits.len() < 4 && word.below(2) == 0) {
+            return self.driver.try_take_permit(lane, priority);
         }
-        let name = loose[word.size(loose.len())];
+        let name = permits[word.size(permits.len())];
         self.driver
-            .put_back(name, word.outcome(), word.below(2) == 0);
+            .release_permit(name, word.outcome(), word.below(2) == 0);
     }
 
     fn with_guest(&mut self, mut word: Word) {
@@ -202,11 +198,11 @@ impl Case {
         let Some(name) = self.some(&mut word) else {
             return;
         };
-        let is_caller = self.driver.model.visit(name).group.is_none();
+        let is_caller = self.driver.model.call(name).group.is_none();
         match kind {
             0..3 if is_caller && !self.has_twin(name) => {
                 let lane = word.lane();
-                self.driver.admit(name, lane, priority, word.patience());
+                self.driver.admit(name, lane, priority, word.timeout());
             }
             3 if is_caller && !self.has_twin(name) => {
                 self.driver.try_admit(name, word.lane(), priority);
@@ -230,7 +226,7 @@ impl Case {
         };
         match kind {
             0 => self.driver.release(name),
-            1 => self.driver.loosen(name),
+            1 => self.driver.detach_permit(name),
             _ => self.driver.leave(name, word.outcome()),
         }
     }
@@ -244,7 +240,7 @@ impl Case {
                 self.driver.pass(word.below(130 * MS));
                 self.driver.sweep();
             }
-            // To the very moment at which something is due.
+            // Advance to exactly the moment at which something is due.
             _ => {
                 let now = self.driver.model.now;
                 let due = self.driver.model.due().unwrap_or(now);
@@ -272,8 +268,8 @@ impl Case {
         match word.below(18) {
             0..7 if self.driver.names().len() < GUESTS_MAX => {
                 let (lane, priority) = (word.lane(), word.priority());
-                let patience = word.patience();
-                self.driver.submit(group, lane, priority, patience);
+                let timeout = word.timeout();
+                self.driver.submit(group, lane, priority, timeout);
             }
             0..15 => self.driver.poll_worker(group, worker),
             15 | 16 => self.driver.forget_worker(group, worker),
@@ -292,10 +288,10 @@ impl Case {
         self.driver.close(which.checked_sub(1), mode, time);
     }
 
-    /// Everybody goes, and nothing is left.
+    /// Lets every call leave, and checks that nothing is out.
     fn end(&mut self) {
-        for name in self.driver.loose() {
-            self.driver.put_back(name, Outcome::Completed, false);
+        for name in self.driver.permits() {
+            self.driver.release_permit(name, Outcome::Completed, false);
         }
         for name in self.driver.names() {
             self.driver.leave(name, Outcome::Completed);

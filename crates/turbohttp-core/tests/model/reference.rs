@@ -1,7 +1,7 @@
-//! The scheduler once more, as slow and as plain as can be: one list of visits, looked through from
-//! the beginning at every step; nothing is remembered that can be counted.
+//! A reference scheduler, simple and slow: one list of calls, searched from the beginning at every
+//! step. Nothing is stored that can be counted.
 
-use turbohttp_core::admission::{Bound, GRANT_MS, Outcome, Priority, Refusal, State};
+use turbohttp_core::scheduler::{Bound, GRANT_MS, Outcome, Priority, Refusal, State};
 
 use super::gates::Gate;
 
@@ -13,14 +13,14 @@ pub(crate) const GRANT: Micros = GRANT_MS * 1_000;
 /// Who was woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    Visit(usize),
+    Call(usize),
     Worker(usize, u32),
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Visit {
+pub(crate) struct Call {
     pub(crate) name: usize,
-    /// Closes go through the visits in the order of the places they were given.
+    /// Closes go through the calls in the order of their slots.
     pub(crate) seat: usize,
     pub(crate) age: usize,
     pub(crate) arrived: Micros,
@@ -38,7 +38,7 @@ pub(crate) struct Visit {
     pub(crate) epoch: u64,
 }
 
-impl Visit {
+impl Call {
     pub(crate) fn holds_permit(&self) -> bool {
         matches!(self.state, State::Granted | State::Taken)
     }
@@ -51,7 +51,7 @@ impl Visit {
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) capacity: [usize; Priority::COUNT],
-    /// Idle workers and whether they can be woken; who came last is served first.
+    /// Idle workers and whether they have a waker; the one that became idle last is woken first.
     pub(crate) idle: Vec<(u32, bool)>,
     pub(crate) assigned: Vec<usize>,
     pub(crate) gate: Gate,
@@ -73,7 +73,7 @@ pub(crate) struct Plan {
 pub(crate) struct Reference {
     pub(crate) plan: Plan,
     pub(crate) now: Micros,
-    pub(crate) visits: Vec<Visit>,
+    pub(crate) calls: Vec<Call>,
     seats_free: Vec<usize>,
     seats: usize,
     pub(crate) overrides: Vec<(usize, usize)>,
@@ -89,7 +89,7 @@ pub(crate) struct Reference {
     pub(crate) events: Vec<Event>,
     pub(crate) closed: bool,
     pub(crate) starts: u64,
-    pub(crate) passed_on: u64,
+    pub(crate) grants_released: u64,
     pub(crate) parked: u64,
     pub(crate) forgotten: u64,
     pub(crate) running_peak: usize,
@@ -107,7 +107,7 @@ impl Reference {
         Reference {
             plan,
             now: 0,
-            visits: Vec::new(),
+            calls: Vec::new(),
             seats_free: Vec::new(),
             seats: 0,
             overrides: Vec::new(),
@@ -122,7 +122,7 @@ impl Reference {
             events: Vec::new(),
             closed: false,
             starts: 0,
-            passed_on: 0,
+            grants_released: 0,
             parked: 0,
             forgotten: 0,
             running_peak: 0,
@@ -130,29 +130,29 @@ impl Reference {
         }
     }
 
-    pub(crate) fn visit(&mut self, name: usize) -> &mut Visit {
-        let found = self.visits.iter_mut().find(|visit| visit.name == name);
-        found.expect("the driver names visits that are inside")
+    pub(crate) fn call(&mut self, name: usize) -> &mut Call {
+        let found = self.calls.iter_mut().find(|call| call.name == name);
+        found.expect("the driver names calls that are inside")
     }
 
-    fn count(&self, is_it: impl Fn(&Visit) -> bool) -> usize {
-        self.visits.iter().filter(|visit| is_it(visit)).count()
+    fn count(&self, is_it: impl Fn(&Call) -> bool) -> usize {
+        self.calls.iter().filter(|call| is_it(call)).count()
     }
 
     pub(crate) fn running(&self) -> usize {
-        self.count(Visit::holds_permit)
+        self.count(Call::holds_permit)
     }
 
     pub(crate) fn lane_running(&self, lane: usize) -> usize {
-        self.count(|visit| visit.lane == lane && visit.holds_permit())
+        self.count(|call| call.lane == lane && call.holds_permit())
     }
 
     pub(crate) fn waiting(&self) -> usize {
-        self.count(|visit| visit.group.is_none() && visit.state == State::Queued)
+        self.count(|call| call.group.is_none() && call.state == State::Queued)
     }
 
     pub(crate) fn lane_waiting(&self, lane: usize) -> usize {
-        self.count(|visit| visit.lane == lane && visit.state == State::Queued)
+        self.count(|call| call.lane == lane && call.state == State::Queued)
     }
 
     pub(crate) fn lane_limit(&self, lane: usize) -> usize {
@@ -164,13 +164,14 @@ impl Reference {
         self.pauses.iter().any(|(paused, _)| *paused == lane)
     }
 
-    /// Whether somebody runs, waits, or may come back here, or it is paused.
+    /// Whether a call runs, waits or is parked here, or the lane is paused.
     pub(crate) fn is_used(&self, lane: usize) -> bool {
-        let is_here = |visit: &Visit| visit.lane == lane && (visit.holds_permit() || visit.waits());
-        self.visits.iter().any(is_here) || self.is_paused(lane)
+        let is_here = |call: &Call| call.lane == lane && (call.holds_permit() || call.waits());
+        self.calls.iter().any(is_here) || self.is_paused(lane)
     }
 
-    /// What the more urgent levels keep from this one is left free; one permit is open to all.
+    /// How many permits this level may see in use: the reserves of the levels above it are left
+    /// free, and one permit is open to all.
     fn leaves_reserve(
         running: usize,
         limit: usize,
@@ -190,36 +191,36 @@ impl Reference {
             && Self::leaves_reserve(here, limit, &plan.reserve_lane, priority)
     }
 
-    /// The place in the order of starts: the least comes first.
-    pub(crate) fn key(&self, visit: &Visit) -> (u64, usize) {
-        let level = visit.priority.index() as u64;
+    /// The key in the order of starts: the least one starts first.
+    pub(crate) fn key(&self, call: &Call) -> (u64, usize) {
+        let level = call.priority.index() as u64;
         match self.plan.ageing {
-            None => (level, visit.age),
-            Some(step) => (visit.arrived + level * step, visit.age),
+            None => (level, call.age),
+            Some(step) => (call.arrived + level * step, call.age),
         }
     }
 
-    /// Who is to start next, if anybody may.
+    /// The call that is to start next, if one may.
     pub(crate) fn next(&self) -> Option<usize> {
-        let may = |visit: &&Visit| {
-            let has_worker = visit
+        let may = |call: &&Call| {
+            let has_worker = call
                 .group
                 .is_none_or(|group| !self.groups[group].idle.is_empty());
-            visit.state == State::Queued && has_worker && self.may_start(visit.lane, visit.priority)
+            call.state == State::Queued && has_worker && self.may_start(call.lane, call.priority)
         };
         let first = self
-            .visits
+            .calls
             .iter()
             .filter(may)
-            .min_by_key(|visit| self.key(visit));
-        first.map(|visit| visit.name)
+            .min_by_key(|call| self.key(call));
+        first.map(|call| call.name)
     }
 
     pub(crate) fn start_all(&mut self) {
         while let Some(name) = self.next() {
             self.starts += 1;
-            self.visit(name).state = State::Granted;
-            match self.visit(name).group {
+            self.call(name).state = State::Granted;
+            match self.call(name).group {
                 None => self.grant(name),
                 Some(group) => {
                     let group_of = &mut self.groups[group];
@@ -239,18 +240,19 @@ impl Reference {
             self.epoch += 1;
             self.epoch_began = self.epoch_began.max(self.now).max(self.swept);
         }
-        self.visit(name).epoch = self.epoch;
+        self.call(name).epoch = self.epoch;
         self.granted.push(name);
     }
 
     pub(crate) fn wake(&mut self, name: usize) {
-        if std::mem::take(&mut self.visit(name).has_waker) {
-            self.events.push(Event::Visit(name));
+        if std::mem::take(&mut self.call(name).has_waker) {
+            self.events.push(Event::Call(name));
         }
     }
 
-    /// Files a lane as idle if nothing happens there; the one idle longest goes if there are too many.
-    pub(crate) fn rest(&mut self, lane: usize) {
+    /// Marks a lane as idle if it is unused, and forgets the one idle longest if there are too
+    /// many.
+    pub(crate) fn mark_idle_if_unused(&mut self, lane: usize) {
         if self.is_used(lane) || self.idle.contains(&lane) {
             return;
         }
@@ -267,14 +269,14 @@ impl Reference {
 
     pub(crate) fn insert(&mut self, name: usize, first: Option<usize>, is_counted: bool) {
         let (age, arrived) = match first {
-            Some(first) => (self.visit(first).age, self.visit(first).arrived),
+            Some(first) => (self.call(first).age, self.call(first).arrived),
             None => (name, self.now),
         };
         let seat = self.seats_free.pop().unwrap_or_else(|| {
             self.seats += 1;
             self.seats - 1
         });
-        self.visits.push(Visit {
+        self.calls.push(Call {
             name,
             seat,
             age,
@@ -295,16 +297,16 @@ impl Reference {
     }
 
     pub(crate) fn remove(&mut self, name: usize) {
-        let seat = self.visit(name).seat;
-        self.visits.retain(|visit| visit.name != name);
+        let seat = self.call(name).seat;
+        self.calls.retain(|call| call.name != name);
         self.free_seat(seat);
     }
 
-    /// A permit without a visit stands for itself, and needs no seat.
-    pub(crate) fn loosen(&mut self, name: usize) {
-        let visit = self.visit(name);
-        (visit.has_waker, visit.group) = (false, None);
-        let seat = std::mem::replace(&mut visit.seat, usize::MAX);
+    /// A permit without a call has no seat.
+    pub(crate) fn detach_permit(&mut self, name: usize) {
+        let call = self.call(name);
+        (call.has_waker, call.group) = (false, None);
+        let seat = std::mem::replace(&mut call.seat, usize::MAX);
         self.free_seat(seat);
     }
 
@@ -316,26 +318,26 @@ impl Reference {
 
     /// Whether it may ask; `Ok(false)` if it holds what it asks for.
     fn prepare(&mut self, name: usize, lane: usize) -> Result<bool, Refusal> {
-        let visit = self.visit(name);
-        if visit.state == State::Taken && visit.lane == lane {
+        let call = self.call(name);
+        if call.state == State::Taken && call.lane == lane {
             return Ok(false);
         }
         if self.gate.admits_nothing() {
             return Err(Refusal::Closed);
         }
-        if self.visit(name).state != State::Idle {
-            self.let_go(name);
+        if self.call(name).state != State::Idle {
+            self.release_call(name);
         }
         Ok(true)
     }
 
     pub(crate) fn take(&mut self, name: usize, lane: usize, priority: Priority) {
         self.use_lane(lane);
-        let visit = self.visit(name);
-        visit.state = State::Taken;
-        visit.lane = lane;
-        visit.priority = priority;
-        visit.since = None;
+        let call = self.call(name);
+        call.state = State::Taken;
+        call.lane = lane;
+        call.priority = priority;
+        call.since = None;
         self.running_peak = self.running_peak.max(self.running());
     }
 
@@ -348,13 +350,13 @@ impl Reference {
     ) {
         self.use_lane(lane);
         let now = self.now;
-        let visit = self.visit(name);
-        visit.state = State::Queued;
-        visit.lane = lane;
-        visit.priority = priority;
-        visit.deadline = deadline;
-        visit.since = Some(now);
-        (visit.paused, visit.full) = (0, 0);
+        let call = self.call(name);
+        call.state = State::Queued;
+        call.lane = lane;
+        call.priority = priority;
+        call.deadline = deadline;
+        call.since = Some(now);
+        (call.paused, call.full) = (0, 0);
         self.waiting_peak = self.waiting_peak.max(self.waiting());
     }
 
@@ -372,16 +374,15 @@ impl Reference {
             self.take(name, lane, priority);
             return Ok(State::Taken);
         }
-        let here = self.count(|visit| {
-            visit.group.is_none() && visit.lane == lane && visit.state == State::Queued
-        });
+        let here = self
+            .count(|call| call.group.is_none() && call.lane == lane && call.state == State::Queued);
         let limits = [
             (Bound::Waiting, self.waiting(), self.plan.waiting),
             (Bound::Lane, here, self.plan.waiting_per_lane),
         ];
         for (bound, count, limit) in limits {
             if count >= limit {
-                self.rest(lane);
+                self.mark_idle_if_unused(lane);
                 return Err(Refusal::Full { bound, limit });
             }
         }
@@ -402,18 +403,18 @@ impl Reference {
             self.take(name, lane, priority);
             return Ok(());
         }
-        self.rest(lane);
+        self.mark_idle_if_unused(lane);
         Err(Refusal::Busy)
     }
 
-    /// Everything the visit has is given back, and goes on to whoever is next.
-    pub(crate) fn let_go(&mut self, name: usize) {
-        let visit = self.visit(name);
-        visit.has_waker = false;
-        let lane = visit.lane;
-        let state = std::mem::replace(&mut visit.state, State::Idle);
+    /// Releases everything the call holds, and starts the calls that are next.
+    pub(crate) fn release_call(&mut self, name: usize) {
+        let call = self.call(name);
+        call.has_waker = false;
+        let lane = call.lane;
+        let state = std::mem::replace(&mut call.state, State::Idle);
         if state == State::Granted {
-            self.passed_on += 1;
+            self.grants_released += 1;
             self.granted.retain(|other| *other != name);
             for group in &mut self.groups {
                 group.assigned.retain(|other| *other != name);
@@ -421,12 +422,12 @@ impl Reference {
         }
         if !matches!(state, State::Idle | State::Refused(_)) {
             self.start_all();
-            self.rest(lane);
+            self.mark_idle_if_unused(lane);
         }
     }
 
     pub(crate) fn leave(&mut self, name: usize, outcome: Outcome) {
-        self.let_go(name);
+        self.release_call(name);
         self.depart(name, outcome);
         self.remove(name);
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
 
-use turbohttp_core::admission::{Outcome, Refusal, Scheduler, VisitId, Waited};
+use turbohttp_core::scheduler::{CallId, Outcome, Refusal, Scheduler, Waited};
 
 use super::AdmissionControl;
 use crate::clock;
@@ -17,7 +17,7 @@ use crate::clock;
 /// `mem::forget` of a guard loses its permit for good; a close with a deadline still ends.
 pub(crate) struct CallGuard {
     control: Arc<AdmissionControl>,
-    visit: VisitId,
+    call: CallId,
     outcome: Outcome,
     /// Whom the scheduler will wake when this is cut off: data and vtable of the waker, which it keeps
     /// alive.
@@ -28,10 +28,10 @@ pub(crate) struct CallGuard {
 
 impl CallGuard {
     #[inline]
-    pub(crate) fn new(control: Arc<AdmissionControl>, visit: VisitId) -> CallGuard {
+    pub(crate) fn new(control: Arc<AdmissionControl>, call: CallId) -> CallGuard {
         CallGuard {
             control,
-            visit,
+            call,
             outcome: Outcome::Canceled,
             watched: (0, 0),
             is_unread: false,
@@ -42,16 +42,16 @@ impl CallGuard {
         &self.control
     }
 
-    /// A visit whose waker the scheduler knows.
+    /// A call whose waker the scheduler knows.
     #[inline]
     pub(super) fn watched(
         control: Arc<AdmissionControl>,
-        visit: VisitId,
+        call: CallId,
         watched: (usize, usize),
     ) -> CallGuard {
         CallGuard {
             control,
-            visit,
+            call,
             outcome: Outcome::Canceled,
             watched,
             is_unread: false,
@@ -72,25 +72,25 @@ impl CallGuard {
     }
 
     /// The scheduler's id of the call.
-    pub(crate) fn call(&self) -> VisitId {
-        self.visit
+    pub(crate) fn call(&self) -> CallId {
+        self.call
     }
 
     /// Waits for the permit that was asked for. A call that is not repeated has changed nothing: the
-    /// visit is still in line.
+    /// call is still in line.
     pub(crate) fn poll_permit(
         &mut self,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Result<Waited, Refusal>> {
         // The grant uses the waker up.
         self.watched = (0, 0);
-        self.control.poll_turn(self.visit, cx)
+        self.control.poll_turn(self.call, cx)
     }
 
     /// How long it has waited so far, if it had to.
     pub(crate) fn waited(&self, now: Instant) -> Waited {
         self.control
-            .look(|scheduler| scheduler.waited(self.visit, now))
+            .look(|scheduler| scheduler.waited(self.call, now))
     }
 
     /// Says how it went and leaves.
@@ -120,7 +120,7 @@ impl CallGuard {
         self.watched = identity(&clone);
         let is_kept = self
             .control
-            .act(|scheduler, effects| scheduler.set_waker(self.visit, clone, effects));
+            .act(|scheduler, effects| scheduler.set_waker(self.call, clone, effects));
         if is_kept {
             Poll::Pending
         } else {
@@ -135,10 +135,10 @@ impl Drop for CallGuard {
         if self.is_unread {
             self.control.unread.fetch_sub(1, Ordering::Relaxed);
         }
-        let (visit, outcome) = (self.visit, self.outcome);
+        let (call, outcome) = (self.call, self.outcome);
         self.control.act(|scheduler, effects| {
             let now = time_of(scheduler);
-            scheduler.leave(visit, outcome, now, effects);
+            scheduler.leave(call, outcome, now, effects);
         });
     }
 }
@@ -147,7 +147,7 @@ impl fmt::Debug for CallGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self
             .control
-            .look(|scheduler: &Scheduler| scheduler.state(self.visit));
+            .look(|scheduler: &Scheduler| scheduler.state(self.call));
         f.debug_struct("CallGuard").field("state", &state).finish()
     }
 }
@@ -162,7 +162,7 @@ pub(super) fn identity(waker: &Waker) -> (usize, usize) {
 /// The time, where it matters to the scheduler: a look at the clock costs more than all the rest.
 #[inline]
 fn time_of(scheduler: &Scheduler) -> Instant {
-    if scheduler.heeds_time() {
+    if scheduler.needs_time() {
         clock::now()
     } else {
         scheduler.last_sweep()

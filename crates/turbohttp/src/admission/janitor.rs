@@ -17,7 +17,7 @@ use std::time::Instant;
 use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use turbohttp_core::admission::Scheduler;
+use turbohttp_core::scheduler::Scheduler;
 
 use super::AdmissionControl;
 use crate::clock;

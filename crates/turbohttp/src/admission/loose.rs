@@ -1,7 +1,7 @@
 //! Permits alone, for work that the scheduler knows nothing else of.
 //!
 //! A request is inside from the first call to the end of its body, can be cut off, and tells how long
-//! it waited; that takes a visit. Work behind a [`ConcurrencyLimiter`](crate::ConcurrencyLimiter) only
+//! it waited; that takes a call. Work behind a [`ConcurrencyLimiter`](crate::ConcurrencyLimiter) only
 //! holds a permit, which is a count in its lane, and is inside while it does. No clock is looked at
 //! either, unless the order depends on it.
 
@@ -9,8 +9,8 @@ use std::ops::Deref;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
-use turbohttp_core::admission::{
-    Ask, Asked, LaneKey, LooseId, Outcome, Priority, Refusal, Scheduler, Turn, VisitId,
+use turbohttp_core::scheduler::{
+    Ask, CallId, LaneKey, Outcome, PermitId, PermitRequest, Priority, Refusal, Scheduler, Turn,
 };
 
 use super::AdmissionControl;
@@ -20,13 +20,13 @@ use crate::error::Error;
 /// A permit, given back when this is dropped.
 pub(crate) struct Loose<C: Deref<Target = AdmissionControl>> {
     control: C,
-    lane: Option<LooseId>,
+    lane: Option<PermitId>,
     pub(crate) outcome: Outcome,
 }
 
 impl<C: Deref<Target = AdmissionControl>> Loose<C> {
     #[inline]
-    pub(crate) fn new(control: C, lane: LooseId) -> Loose<C> {
+    pub(crate) fn new(control: C, lane: PermitId) -> Loose<C> {
         Loose {
             control,
             lane: Some(lane),
@@ -41,7 +41,7 @@ impl<C: Deref<Target = AdmissionControl>> Loose<C> {
     pub(crate) fn give_back(&mut self) {
         let outcome = self.outcome;
         if let Some(lane) = self.lane.take() {
-            self.control.put_back(lane, outcome);
+            self.control.release_permit(lane, outcome);
         }
     }
 }
@@ -55,7 +55,7 @@ impl<C: Deref<Target = AdmissionControl>> Drop for Loose<C> {
 /// A place in line for a permit; left when this is dropped.
 pub(crate) struct Wait<C: Deref<Target = AdmissionControl>> {
     control: C,
-    visit: VisitId,
+    call: CallId,
     is_over: bool,
     outcome: Outcome,
 }
@@ -63,37 +63,39 @@ pub(crate) struct Wait<C: Deref<Target = AdmissionControl>> {
 impl AdmissionControl {
     /// Takes a permit if one is free and nothing is closed.
     #[inline(always)] // A call costs a quarter of what is in it.
-    pub(crate) fn try_take(&self, key: LaneKey<'_>, priority: Priority) -> Option<LooseId> {
+    pub(crate) fn try_take(&self, key: LaneKey<'_>, priority: Priority) -> Option<PermitId> {
         self.admission.alter(|scheduler| {
             let now = scheduler.last_sweep();
-            scheduler.take_loose(key, priority, now).unwrap_or(None)
+            scheduler
+                .try_take_permit(key, priority, now)
+                .unwrap_or(None)
         })
     }
 
     #[inline(always)] // As above.
-    fn put_back(&self, permit: LooseId, outcome: Outcome) {
+    fn release_permit(&self, permit: PermitId, outcome: Outcome) {
         // Where nobody waits nothing follows, and there is nothing to be prepared for it.
-        if self.seems_crowded() {
+        if self.seems_contended() {
             return self.pass_back(permit, outcome);
         }
-        let put = |scheduler: &mut Scheduler| scheduler.put_back_quietly(permit, outcome);
+        let put = |scheduler: &mut Scheduler| scheduler.try_release_permit(permit, outcome);
         if let Err(permit) = self.admission.alter(put) {
             self.pass_back(permit, outcome);
         }
     }
 
     #[inline(never)]
-    fn pass_back(&self, permit: LooseId, outcome: Outcome) {
+    fn pass_back(&self, permit: PermitId, outcome: Outcome) {
         self.act(|scheduler, effects| {
             let now = scheduler.last_sweep();
-            scheduler.put_back(permit, outcome, now, effects);
+            scheduler.release_permit(permit, outcome, now, effects);
         });
     }
 
     /// Whether somebody is probably in line already.
     #[inline]
-    pub(crate) fn seems_crowded(&self) -> bool {
-        self.admission.seems_crowded()
+    pub(crate) fn seems_contended(&self) -> bool {
+        self.admission.seems_contended()
     }
 
     /// Takes a permit or a place in line.
@@ -102,17 +104,17 @@ impl AdmissionControl {
         control: C,
         ask: Ask<'_>,
         cx: &TaskContext<'_>,
-    ) -> Result<Result<LooseId, Wait<C>>, Refusal> {
+    ) -> Result<Result<PermitId, Wait<C>>, Refusal> {
         let waker = cx.waker().clone();
         let asked = control.act(|scheduler, effects| {
             let now = time_of(scheduler);
-            scheduler.ask_loose(ask, waker, now, effects)
+            scheduler.request_permit(ask, waker, now, effects)
         });
         Ok(match asked? {
-            Asked::Taken(permit) => Ok(permit),
-            Asked::Queued(visit) => Err(Wait {
+            PermitRequest::Taken(permit) => Ok(permit),
+            PermitRequest::Queued(call) => Err(Wait {
                 control,
-                visit,
+                call,
                 is_over: false,
                 outcome: Outcome::Canceled,
             }),
@@ -123,13 +125,13 @@ impl AdmissionControl {
 impl<C: Deref<Target = AdmissionControl>> Wait<C> {
     /// Whether the permit has come.
     #[inline]
-    pub(crate) fn poll(&mut self, cx: &TaskContext<'_>) -> Poll<Result<LooseId, Error>> {
+    pub(crate) fn poll(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
         // Whoever is woken mostly has been granted it.
-        let visit = self.visit;
+        let call = self.call;
         match self
             .control
             .admission
-            .alter(|scheduler| scheduler.take_up(visit))
+            .alter(|scheduler| scheduler.claim_permit(call))
         {
             Some(permit) => {
                 self.is_over = true;
@@ -141,13 +143,13 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
 
     /// What else there may be than a grant.
     #[cold]
-    fn look_around(&mut self, cx: &TaskContext<'_>) -> Poll<Result<LooseId, Error>> {
-        let visit = self.visit;
+    fn look_around(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
+        let call = self.call;
         loop {
             let turn = self.control.act(|scheduler, effects| {
                 let now = scheduler.last_sweep();
-                match scheduler.turn(visit, cx.waker(), now, effects) {
-                    Turn::Taken(_) => Ok(scheduler.loosen(visit, effects)),
+                match scheduler.turn(call, cx.waker(), now, effects) {
+                    Turn::Taken(_) => Ok(scheduler.detach_permit(call, effects)),
                     turn => Err(turn),
                 }
             });
@@ -167,7 +169,7 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
                     let clone = cx.waker().clone();
                     let is_kept = self
                         .control
-                        .act(|scheduler, effects| scheduler.set_waker(visit, clone, effects));
+                        .act(|scheduler, effects| scheduler.set_waker(call, clone, effects));
                     if is_kept {
                         break;
                     }
@@ -186,7 +188,7 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
     fn leave(&self) {
         self.control.act(|scheduler, effects| {
             let now = scheduler.last_sweep();
-            scheduler.leave(self.visit, self.outcome, now, effects);
+            scheduler.leave(self.call, self.outcome, now, effects);
         });
     }
 }
@@ -207,7 +209,7 @@ fn refused<T>(refusal: Refusal) -> Poll<Result<T, Error>> {
 /// The time, where the order depends on it.
 #[inline]
 fn time_of(scheduler: &Scheduler) -> Instant {
-    if scheduler.ranks_by_time() {
+    if scheduler.has_ageing() {
         clock::now()
     } else {
         scheduler.last_sweep()

@@ -1,7 +1,7 @@
 //! Admission: the one scheduler of a client or a limiter, with what it needs of the world.
 //!
 //! The decisions are core's [`Scheduler`]; here are the clock, the janitor that calls it when
-//! something is due, and the end: what is told and closed when the last visit has left.
+//! something is due, and the end: what is told and closed when the last call has left.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,9 +12,9 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
 
 use tokio::sync::Notify;
-use turbohttp_core::admission::{
-    Admission, Ask, CloseMode, Effects, Refusal, Report, Rules, Scheduler, Signals, Stage, State,
-    VisitId, Waited,
+use turbohttp_core::scheduler::{
+    Ask, CallId, CloseMode, Effects, Refusal, Report, Rules, Scheduler, SharedScheduler, Signals,
+    Stage, State, Waited,
 };
 
 mod guard;
@@ -40,7 +40,7 @@ pub(crate) trait Components: Send + Sync {
 
 /// A scheduler with a clock, a janitor and an end.
 pub(crate) struct AdmissionControl {
-    admission: Admission,
+    admission: SharedScheduler,
     janitor: Janitor,
     /// Somebody's end has come: whoever waits for a report looks.
     ended: Notify,
@@ -54,7 +54,7 @@ pub(crate) struct AdmissionControl {
 
 impl AdmissionControl {
     pub(crate) fn new(rules: Rules) -> Result<Arc<AdmissionControl>> {
-        let admission = Admission::new(rules, clock::now())?;
+        let admission = SharedScheduler::new(rules, clock::now())?;
         Ok(Arc::new_cyclic(|itself| AdmissionControl {
             admission,
             janitor: Janitor::default(),
@@ -92,14 +92,14 @@ impl AdmissionControl {
         let watched = guard::identity(&clone);
         let clone = Some(clone);
         self.act(|scheduler, effects| scheduler.enter_and_admit(ask, clone, now, effects))
-            .map(|(visit, state)| (CallGuard::watched(self.clone(), visit, watched), state))
+            .map(|(call, state)| (CallGuard::watched(self.clone(), call, watched), state))
     }
 
     /// Asks for a permit for one attempt of `call`, with the age of that call. A permit that the call
     /// holds itself, as a job of a queue does, becomes the attempt's.
     pub(crate) fn ask_for(
         self: &Arc<Self>,
-        call: VisitId,
+        call: CallId,
         ask: Ask<'_>,
         now: Instant,
     ) -> Result<(CallGuard, State), Refusal> {
@@ -143,13 +143,13 @@ impl AdmissionControl {
         self.admission.look(look)
     }
 
-    /// Where a waiting visit stands.
+    /// Where a waiting call stands.
     pub(crate) fn poll_turn(
         &self,
-        visit: VisitId,
+        call: CallId,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Result<Waited, Refusal>> {
-        let (poll, signals) = self.admission.poll_turn(visit, cx.waker(), clock::now());
+        let (poll, signals) = self.admission.poll_turn(call, cx.waker(), clock::now());
         if signals != Signals::default() {
             self.see_to(signals);
         }

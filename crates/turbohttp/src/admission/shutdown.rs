@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use turbohttp_core::admission::{CloseMode, Report};
+use turbohttp_core::scheduler::{CloseMode, Report};
 
 use crate::clock;
 #[cfg(doc)]

@@ -23,7 +23,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Instant;
 
 use tokio::time::Sleep;
-use turbohttp_core::admission::{Outcome, State, Waited};
+use turbohttp_core::scheduler::{Outcome, State, Waited};
 
 use super::Inner;
 use crate::admission::CallGuard;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::{HeaderMap, Method};
-use turbohttp_core::admission::{AdmissionAudit, AdmissionStats, LaneKey, Scheduler, Waited};
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, ObjectPoolStats, Reset as _};
+use turbohttp_core::scheduler::{LaneKey, Scheduler, SchedulerAudit, SchedulerStats, Waited};
 use turbohttp_core::timeline::Phase;
 
 use crate::admission::{AdmissionControl, CallGuard, Closed, Shutdown};
@@ -62,7 +62,7 @@ pub struct Stats {
     /// The pool of request contexts.
     pub contexts: ObjectPoolStats,
     /// What the scheduler has done so far.
-    pub admission: AdmissionStats,
+    pub admission: SchedulerStats,
     /// The network's connections and buffers; `None` with another transport.
     pub net: Option<NetStats>,
 }
@@ -262,7 +262,7 @@ impl Client {
 #[non_exhaustive]
 pub struct Audit {
     /// Requests inside, permits, waiting requests, lanes.
-    pub admission: AdmissionAudit,
+    pub admission: SchedulerAudit,
     /// Requests and responses that exist.
     pub contexts: u64,
     /// Connections in use.
@@ -273,11 +273,8 @@ pub struct Audit {
 
 impl Audit {
     /// Whether nothing is out.
-    pub fn is_quiet(&self) -> bool {
-        self.admission.is_quiet()
-            && self.contexts == 0
-            && self.connections == 0
-            && self.buffers == 0
+    pub fn is_idle(&self) -> bool {
+        self.admission.is_idle() && self.contexts == 0 && self.connections == 0 && self.buffers == 0
     }
 }
 

@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
-use turbohttp_core::admission::Priority;
+use turbohttp_core::scheduler::Priority;
 
 use super::Client;
 use crate::body::IntoBody;

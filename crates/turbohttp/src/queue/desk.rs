@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use turbohttp_core::admission::{Ask, Bound, GroupId, Priority, Refusal, Stage};
+use turbohttp_core::scheduler::{Ask, Bound, GroupId, Priority, Refusal, Stage};
 
 use super::lobby::Lobby;
 use super::options::QueueOptions;
@@ -143,10 +143,10 @@ impl<J: Send + 'static, O: Send + 'static> Desk<J, O> {
                 priority,
                 deadline: slot.deadline,
             };
-            let visit = scheduler.submit(self.group, ask, tag, clock::now(), effects)?;
-            slot.sit_down(visit, tag);
+            let call = scheduler.submit(self.group, ask, tag, clock::now(), effects)?;
+            slot.sit_down(call, tag);
             if let Some(waker) = waker.take() {
-                scheduler.set_waker(visit, waker, effects);
+                scheduler.set_waker(call, waker, effects);
             }
             Ok(true)
         });

@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::Instant;
 
-use turbohttp_core::admission::{LaneKey, Priority, VisitId, Waited};
 use turbohttp_core::origin::Origin;
+use turbohttp_core::scheduler::{CallId, LaneKey, Priority, Waited};
 
 use crate::admission::CallGuard;
 use crate::client::{Client, RequestBuilder};
@@ -161,7 +161,7 @@ pub(super) struct Hooks<E: Execute> {
     pub(super) keys_are_origins: bool,
     /// The job goes into the queue; says when its time is up.
     pub(super) prepare: fn(&E, &mut E::Job) -> Option<Instant>,
-    /// The job is started, and its visit holds a permit.
+    /// The job is started, and its call holds a permit.
     pub(super) hand_over: fn(&E, &mut E::Job, Start<'_>),
 }
 
@@ -194,9 +194,9 @@ impl Hooks<Client> {
             },
             hand_over: |client, request, start| {
                 let control = start.call.control();
-                let job: VisitId = start.call.call();
+                let job: CallId = start.call.call();
                 // Without an heir it was cut off meanwhile: the request finds that out itself.
-                let heir = control.act(|scheduler, _| scheduler.hand_over(job));
+                let heir = control.act(|scheduler, _| scheduler.transfer_permit(job));
                 if let Some(heir) = heir {
                     let call = CallGuard::new(control.clone(), heir);
                     request.set_priority(start.priority);

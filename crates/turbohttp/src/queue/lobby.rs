@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use turbohttp_core::admission::{Priority, Refusal};
+use turbohttp_core::scheduler::{Priority, Refusal};
 
 use super::desk::Desk;
 use super::slot::Slot;

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use turbohttp_core::admission::{AdmissionAudit, Priority, Scheduler};
+use turbohttp_core::scheduler::{Priority, Scheduler, SchedulerAudit};
 
 use crate::admission::{AdmissionControl, Shutdown};
 use crate::client::Client;
@@ -329,7 +329,7 @@ impl<E: Execute> RequestQueue<E> {
         let is_open = desk
             .control
             .look(|scheduler| scheduler.group_stage(desk.group))
-            == turbohttp_core::admission::Stage::Open;
+            == turbohttp_core::scheduler::Stage::Open;
         is_open && *desk.lock_life() == Life::Running
     }
 
@@ -349,7 +349,7 @@ impl<E: Execute> RequestQueue<E> {
     }
 
     /// What is out right now at the queue's scheduler; with a client, at the client's.
-    pub fn audit(&self) -> AdmissionAudit {
+    pub fn audit(&self) -> SchedulerAudit {
         self.desk().control.look(Scheduler::audit)
     }
 }

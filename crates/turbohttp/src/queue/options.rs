@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use turbohttp_core::admission::Priority;
+use turbohttp_core::scheduler::Priority;
 
 use crate::config::Limits;
 #[cfg(doc)]

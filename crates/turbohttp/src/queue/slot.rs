@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::Instant;
 
-use turbohttp_core::admission::{Effects, Outcome, Priority, Refusal, Scheduler, State, VisitId};
+use turbohttp_core::scheduler::{CallId, Effects, Outcome, Priority, Refusal, Scheduler, State};
 
 use turbohttp_core::timeline::Phase;
 
@@ -43,8 +43,8 @@ pub(super) struct Slot<J, O> {
 struct Seat<J, O> {
     stage: Stage<J, O>,
     priority: Priority,
-    /// Its visit and its place in the table, once it is in the queue.
-    place: Option<(VisitId, u64)>,
+    /// Its call and its place in the table, once it is in the queue.
+    place: Option<(CallId, u64)>,
     /// Who waits for room, or for the outcome.
     waker: Option<Waker>,
 }
@@ -109,8 +109,8 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
     }
 
     /// It is in the queue. Under the scheduler's lock.
-    pub(super) fn sit_down(&self, visit: VisitId, tag: u64) {
-        self.seat().place = Some((visit, tag));
+    pub(super) fn sit_down(&self, call: CallId, tag: u64) {
+        self.seat().place = Some((call, tag));
     }
 
     /// The worker takes the job; `None` if it was canceled just now.
@@ -167,22 +167,22 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
         wake(waker);
     }
 
-    /// Writes the outcome down, and the visit leaves. A job that was canceled or cut off meanwhile stays
+    /// Writes the outcome down, and the call leaves. A job that was canceled or cut off meanwhile stays
     /// so.
-    pub(super) fn finish(&self, visit: VisitId, result: Result<O>, outcome: Outcome) {
+    pub(super) fn finish(&self, call: CallId, result: Result<O>, outcome: Outcome) {
         let (leftover, unwanted) = self.desk.control.act(|scheduler, effects| {
             let now = clock::now();
             let mut seat = self.seat();
             if matches!(seat.stage, Stage::Done(_)) {
-                scheduler.leave(visit, Outcome::Canceled, now, effects);
+                scheduler.leave(call, Outcome::Canceled, now, effects);
                 return (None, Some(result));
             }
-            let (result, unwanted) = match scheduler.finish_job(visit, outcome, now, effects) {
+            let (result, unwanted) = match scheduler.finish_job(call, outcome, now, effects) {
                 true => (result, None),
                 // It has been counted as cut off.
                 false => (Err(self.desk.stopped()), Some(result)),
             };
-            scheduler.leave(visit, outcome, now, effects);
+            scheduler.leave(call, outcome, now, effects);
             (Some(seat.end(result)), unwanted)
         });
         contained_drop(unwanted);
@@ -221,14 +221,14 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
 
     /// Takes the scheduler's answer for what waits, so that the slot is told of what comes next.
     fn watch(self: &Arc<Self>) {
-        let Some((visit, _)) = self.seat().place else {
+        let Some((call, _)) = self.seat().place else {
             return;
         };
         let mut waker = Some(Waker::from(self.clone()));
         self.desk.control.act(|scheduler, effects| {
             // A job that a worker has been given, and has not picked up, can still be refused.
-            if matches!(scheduler.state(visit), Some(State::Queued | State::Granted)) {
-                scheduler.set_waker(visit, waker.take()?, effects);
+            if matches!(scheduler.state(call), Some(State::Queued | State::Granted)) {
+                scheduler.set_waker(call, waker.take()?, effects);
             }
             Some(())
         });
@@ -247,21 +247,21 @@ impl<J, O> Seat<J, O> {
 }
 
 impl<J, O> Leftover<J, O> {
-    /// The visit of a job leaves that no worker has and none will; says whether that is so.
+    /// The call of a job leaves that no worker has and none will; says whether that is so.
     fn leave_unless_taken(
         &mut self,
-        place: Option<(VisitId, u64)>,
+        place: Option<(CallId, u64)>,
         scheduler: &mut Scheduler,
         effects: &mut Effects,
     ) -> bool {
-        let Some((visit, tag)) = place else {
+        let Some((call, tag)) = place else {
             return true;
         };
         let is_waiting = matches!(self.stage, Some(Stage::Waiting(_)));
-        if !is_waiting || scheduler.state(visit) == Some(State::Taken) {
+        if !is_waiting || scheduler.state(call) == Some(State::Taken) {
             return false;
         }
-        scheduler.leave(visit, Outcome::Canceled, clock::now(), effects);
+        scheduler.leave(call, Outcome::Canceled, clock::now(), effects);
         self.tag = Some(tag);
         true
     }

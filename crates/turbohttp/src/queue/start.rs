@@ -1,7 +1,7 @@
 //! Starting a queue: once, whole or not at all.
 
 use tokio::runtime::Handle;
-use turbohttp_core::admission::Stage;
+use turbohttp_core::scheduler::Stage;
 
 use super::desk::Desk;
 use super::execute::Execute;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use turbohttp_core::admission::{GroupLoad, Priority, Report};
+use turbohttp_core::scheduler::{GroupLoad, Priority, Report};
 
 /// What became of every job that was in a queue when it was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

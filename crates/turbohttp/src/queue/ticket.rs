@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use turbohttp_core::admission::Priority;
+use turbohttp_core::scheduler::Priority;
 
 use super::slot::Outlook;
 use crate::error::{Error, ErrorKind, Result};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll};
 
-use turbohttp_core::admission::{Outcome, Picked, Stage};
+use turbohttp_core::scheduler::{Outcome, Picked, Stage};
 
 use super::desk::orphaned;
 use super::execute::{Execute, Start};
@@ -75,7 +75,7 @@ impl<E: Execute> Worker<E> {
             hooks,
             desk,
         } = &*self.staff;
-        let call = CallGuard::new(desk.control.clone(), picked.visit);
+        let call = CallGuard::new(desk.control.clone(), picked.call);
         let Some(slot) = desk.unfile(picked.tag) else {
             return;
         };

@@ -12,7 +12,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::{BufMut, Bytes};
 use memmap2::MmapMut;
-use turbohttp_core::admission::Outcome;
+use turbohttp_core::scheduler::Outcome;
 
 use super::Response;
 use crate::body::Content;

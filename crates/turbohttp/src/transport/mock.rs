@@ -176,14 +176,14 @@ impl MockTransport {
         &self,
         request: Request,
     ) -> std::result::Result<Result<Response>, Later<'_>> {
-        let visit = Visit::enter(&self.shared);
+        let call = Call::enter(&self.shared);
         let reply = self.shared.next_reply(&request);
         if reply.delay.is_zero() {
-            visit.leave();
+            call.leave();
             return Ok(reply.give(request));
         }
         Err(Later {
-            visit,
+            call,
             reply,
             request,
         })
@@ -206,7 +206,7 @@ impl Transport for MockTransport {
 
 /// A request inside the mock whose reply has a delay.
 pub(crate) struct Later<'a> {
-    visit: Visit<'a>,
+    call: Call<'a>,
     reply: MockReply,
     request: Request,
 }
@@ -218,7 +218,7 @@ impl<'a> Later<'a> {
         Box::pin(async move {
             let limit = self.request.context.time.timeouts().head;
             tokio::time::sleep(self.reply.delay.min(limit)).await;
-            self.visit.leave();
+            self.call.leave();
             if self.reply.delay > limit {
                 let what = "waiting for the response head";
                 let error = Error::timeout(Phase::Wait, what, limit);
@@ -264,17 +264,17 @@ impl Shared {
 }
 
 /// One request inside the mock: counted as dropped unless it leaves.
-struct Visit<'a> {
+struct Call<'a> {
     shared: &'a Shared,
     left: bool,
 }
 
-impl<'a> Visit<'a> {
-    fn enter(shared: &'a Shared) -> Visit<'a> {
+impl<'a> Call<'a> {
+    fn enter(shared: &'a Shared) -> Call<'a> {
         shared.entered.fetch_add(1, Ordering::Relaxed);
         let inside = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         shared.peak.fetch_max(inside, Ordering::Relaxed);
-        Visit {
+        Call {
             shared,
             left: false,
         }
@@ -285,7 +285,7 @@ impl<'a> Visit<'a> {
     }
 }
 
-impl Drop for Visit<'_> {
+impl Drop for Call<'_> {
     fn drop(&mut self) {
         self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         let count = if self.left {

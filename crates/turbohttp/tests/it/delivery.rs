@@ -92,7 +92,7 @@ async fn body_in_the_memory_of_a_mock_holds_no_permit_unless_it_is_streamed() {
             assert_eq!(response.remaining(), Some(4));
             assert_eq!(response.chunk().await.unwrap().unwrap(), b"body");
             assert_eq!(response.chunk().await.unwrap(), None);
-            assert!(client.audit().admission.is_quiet());
+            assert!(client.audit().admission.is_idle());
             assert_eq!(client.stats().admission.ended.completed, 1);
         }
     }

@@ -67,7 +67,7 @@ fn a_close_ends_in_time_beside_a_runtime_nobody_drives() {
     });
     assert_eq!((closed.accepted, closed.aborted), (1, 1));
     drop(held);
-    assert!(limiter.audit().is_quiet());
+    assert!(limiter.audit().is_idle());
 }
 
 /// X2, X6: a grant to a task that nobody polls goes on to one who waits elsewhere.
@@ -133,7 +133,7 @@ async fn clients_inside_clients_keep_their_limits() {
         }
         drop(held);
         for client in [&bottom, &inner, &outer] {
-            assert!(client.audit().is_quiet(), "{:?}", client.audit());
+            assert!(client.audit().is_idle(), "{:?}", client.audit());
         }
     }
 }

@@ -219,17 +219,17 @@ impl Bed {
     }
 }
 
-/// Nothing is out: no permit, no visit, no deadline.
+/// Nothing is out: no permit, no call, no deadline.
 #[track_caller]
 pub(crate) fn assert_quiet(limiter: &ConcurrencyLimiter) {
     let audit = limiter.audit();
-    assert!(audit.is_quiet(), "{audit:?}");
+    assert!(audit.is_idle(), "{audit:?}");
 }
 
 pub(crate) async fn expect_quiet(limiter: &ConcurrencyLimiter) {
     settle().await;
     for _ in 0..10_000 {
-        if limiter.audit().is_quiet() {
+        if limiter.audit().is_idle() {
             return;
         }
         // Another thread may be about to finish.

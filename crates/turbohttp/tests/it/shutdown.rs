@@ -418,7 +418,7 @@ async fn close_ten_thousand(mode: Shutdown) -> BTreeMap<String, usize> {
         count(outcome.unwrap().map(drop).map_err(|error| error.kind()));
     }
     assert_eq!(now.elapsed(), Duration::ZERO);
-    assert!(client.audit().is_quiet(), "{:?}", client.audit());
+    assert!(client.audit().is_idle(), "{:?}", client.audit());
     outcomes
 }
 
@@ -481,7 +481,7 @@ async fn sends_race_with_closes() {
                 Err(error) => assert_eq!(error.kind(), ErrorKind::Closed),
             }
         }
-        assert!(client.client_audit().is_quiet());
+        assert!(client.client_audit().is_idle());
     }
     // Both sides have won.
     assert!(completed > 2_000 && completed < 2_000 * 9, "{completed}");
@@ -514,7 +514,7 @@ fn a_close_needs_no_runtime() {
         .map(|read| read.unwrap_err().kind());
     assert_eq!(read, Poll::Ready(ErrorKind::Closed));
     drop(held);
-    assert!(client.audit().is_quiet());
+    assert!(client.audit().is_idle());
 }
 
 /// X7: a middleware that closes its own client, and a request inside a request, do not hang.
@@ -542,7 +542,7 @@ async fn a_close_from_inside_ends_with_its_time() {
         (error.kind(), before.elapsed()),
         (ErrorKind::Closed, 3 * SECOND)
     );
-    assert!(client.audit().is_quiet());
+    assert!(client.audit().is_idle());
 }
 
 /// S46: dropping the last handle closes behind it; a response that is out goes on, and with its end the

@@ -39,7 +39,7 @@ impl TestClient {
         assert_eq!(stats.contexts.outstanding, 0, "contexts: {stats:?}");
         assert_eq!(stats.requests, 0, "requests: {stats:?}");
         let audit = Client::audit(&self.0);
-        assert!(audit.is_quiet(), "{audit:?}");
+        assert!(audit.is_idle(), "{audit:?}");
         if let Some(net) = &stats.net {
             assert_eq!(net.buffers.outstanding, 0, "buffers: {stats:?}");
             assert_eq!(net.open, net.idle, "connections: {stats:?}");

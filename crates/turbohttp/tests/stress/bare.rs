@@ -3,9 +3,9 @@
 //! # Implementation
 //!
 //! A transport of a user's own, as the [`booth`](crate::booth) is one, sees a request come and go.
-//! Here there is only the handler, which sees it come. So the visit goes with the body of the reply:
+//! Here there is only the handler, which sees it come. So the call goes with the body of the reply:
 //! a reply that is dropped in the mock ends it, and so does its own caller who has the answer. A queue
-//! that collects has given the permit back before its caller looks; its visits end with their delay.
+//! that collects has given the permit back before its caller looks; its calls end with their delay.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use turbohttp::{MockReply, MockTransport, Request};
 
 use crate::booth::{self, Pace};
-use crate::oracle::{Oracle, Visit};
+use crate::oracle::{Call, Oracle};
 use crate::plan::{Act, HOSTS, Order, Plan, Way};
 
 /// The oracle in the handler of a mock.
@@ -24,24 +24,24 @@ pub(crate) struct Desk {
     plan: Arc<Plan>,
     oracle: Arc<Oracle>,
     /// By the number of the order: who is in the mock, or was and has not been missed yet.
-    visits: Mutex<BTreeMap<usize, Weak<Stay>>>,
+    calls: Mutex<BTreeMap<usize, Weak<Stay>>>,
 }
 
 /// A request in the mock.
 struct Stay {
-    visit: Mutex<Option<Visit>>,
+    call: Mutex<Option<Call>>,
     end: Instant,
 }
 
 impl Stay {
     fn leave(&self) {
-        if let Some(visit) = self.visit.lock().unwrap().take() {
-            visit.leave();
+        if let Some(call) = self.call.lock().unwrap().take() {
+            call.leave();
         }
     }
 }
 
-/// A body, and the visit that ends with it.
+/// A body, and the call that ends with it.
 struct Carrier {
     bytes: Vec<u8>,
     _stay: Arc<Stay>,
@@ -59,7 +59,7 @@ impl Desk {
         let desk = Arc::new(Desk {
             plan: plan.clone(),
             oracle: oracle.clone(),
-            visits: Mutex::default(),
+            calls: Mutex::default(),
         });
         let this = desk.clone();
         let mock = MockTransport::with_handler(move |request| this.receive(request));
@@ -68,7 +68,7 @@ impl Desk {
 
     /// The caller of this order has its answer.
     pub(crate) fn is_answered(&self, id: usize) {
-        let stay = self.visits.lock().unwrap().remove(&id);
+        let stay = self.calls.lock().unwrap().remove(&id);
         if let Some(stay) = stay.and_then(|stay| stay.upgrade()) {
             stay.leave();
         }
@@ -77,7 +77,7 @@ impl Desk {
     fn receive(&self, request: &Request) -> MockReply {
         let order = &self.plan.orders[booth::id_of(request)];
         self.see_off();
-        let visit = self.oracle.enter(order.id);
+        let call = self.oracle.enter(order.id);
         let host = request.origin().host();
         if host != HOSTS[order.host].0 {
             let complaint = format!("order {} came to {host}", order.id);
@@ -86,15 +86,15 @@ impl Desk {
         let delay = delay(order);
         let reply = booth::reply(order, order.act == Act::FailOnce, Pace::Clock);
         if delay.is_zero() {
-            visit.leave();
+            call.leave();
             return reply;
         }
         let stay = Arc::new(Stay {
-            visit: Mutex::new(Some(visit)),
+            call: Mutex::new(Some(call)),
             end: Instant::now() + delay,
         });
-        let mut visits = self.visits.lock().unwrap();
-        visits.insert(order.id, Arc::downgrade(&stay));
+        let mut calls = self.calls.lock().unwrap();
+        calls.insert(order.id, Arc::downgrade(&stay));
         let carrier = Carrier {
             bytes: order.body(),
             _stay: stay,
@@ -102,10 +102,10 @@ impl Desk {
         reply.body(Bytes::from_owner(carrier))
     }
 
-    /// Ends the visits of collected answers whose time is up, and forgets those that are over.
+    /// Ends the calls of collected answers whose time is up, and forgets those that are over.
     fn see_off(&self) {
         let now = Instant::now();
-        self.visits.lock().unwrap().retain(|id, stay| {
+        self.calls.lock().unwrap().retain(|id, stay| {
             let Some(stay) = stay.upgrade() else {
                 return false;
             };

@@ -98,23 +98,23 @@ impl Transport for Booth {
     async fn send(&self, mut request: Request) -> Result<Response> {
         let id = id_of(&request);
         let order = &self.plan.orders[id];
-        let visit = self.oracle.enter(id);
+        let call = self.oracle.enter(id);
         let host = request.origin().host();
         if host != HOSTS[order.host].0 {
             self.oracle.complain(format!("order {id} came to {host}"));
         }
-        if order.act == Act::FailOnce && visit.attempt == 1 {
+        if order.act == Act::FailOnce && call.attempt == 1 {
             request = marked(request);
         }
         if self.pace == Pace::Clock {
             let answer = self.mock.send(request).await;
-            visit.leave();
+            call.leave();
             return answer;
         }
         // The mock waits by the clock only. Behind middlewares the permit goes with the request, which a
         // mock that fails drops: whoever counts on another thread must have left by then.
         self.take_turns(order).await;
-        visit.leave();
+        call.leave();
         self.mock.send(request).await
     }
 

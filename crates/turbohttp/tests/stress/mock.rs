@@ -86,7 +86,7 @@ async fn settle(crew: &Crew, pace: Pace) {
     agree_on_counts(crew, pace);
     agree_on_queues(crew, pace);
     agree_with_the_mock(crew, pace);
-    is_quiet(crew).await;
+    is_idle(crew).await;
 }
 
 /// What the client says of itself is what the oracle saw.
@@ -208,10 +208,10 @@ fn agree_with_the_mock(crew: &Crew, pace: Pace) {
 }
 
 /// V8: nothing is out, and nobody is left.
-async fn is_quiet(crew: &Crew) {
+async fn is_idle(crew: &Crew) {
     let seed = crew.plan.seed;
     let audit = crew.client.audit();
-    assert!(audit.is_quiet(), "seed {seed}: {audit:?}");
+    assert!(audit.is_idle(), "seed {seed}: {audit:?}");
     let closed = crew.client.close(Shutdown::default()).await;
     assert_eq!((closed.accepted, closed.failures.len()), (0, 0), "{closed}");
     assert_eq!(crew.mock.stats().closed, 1);

@@ -98,14 +98,14 @@ impl Oracle {
     }
 
     /// An order has come to the transport.
-    pub(crate) fn enter(self: &Arc<Self>, id: usize) -> Visit {
+    pub(crate) fn enter(self: &Arc<Self>, id: usize) -> Call {
         let order = &self.plan.orders[id];
         let mut book = self.book();
         book.entered += 1;
         book.entries[id] += 1;
         book.all.rise();
         book.hosts[order.host].rise();
-        Visit {
+        Call {
             oracle: self.clone(),
             host: order.host,
             attempt: book.entries[id],
@@ -115,13 +115,13 @@ impl Oracle {
     }
 
     /// A caller has an answer and keeps it unread: its permit is held as if it were in the transport.
-    pub(crate) fn read_slowly(self: &Arc<Self>, id: usize) -> Visit {
+    pub(crate) fn read_slowly(self: &Arc<Self>, id: usize) -> Call {
         let host = self.plan.orders[id].host;
         let mut book = self.book();
         book.slow_reads += 1;
         book.all.rise();
         book.hosts[host].rise();
-        Visit {
+        Call {
             oracle: self.clone(),
             host,
             attempt: 0,
@@ -326,7 +326,7 @@ impl Oracle {
 }
 
 /// One order in the transport, or one answer in the hands of a caller; gone when it is dropped.
-pub(crate) struct Visit {
+pub(crate) struct Call {
     oracle: Arc<Oracle>,
     host: usize,
     /// From 1.
@@ -335,14 +335,14 @@ pub(crate) struct Visit {
     is_reading: bool,
 }
 
-impl Visit {
+impl Call {
     /// The transport has answered.
     pub(crate) fn leave(mut self) {
         self.has_left = true;
     }
 }
 
-impl Drop for Visit {
+impl Drop for Call {
     fn drop(&mut self) {
         let mut book = self.oracle.book();
         book.all.now -= 1;

@@ -39,9 +39,9 @@ fn sent(change: impl FnOnce(&mut Plan)) -> (Arc<Oracle>, usize) {
     change(&mut plan);
     let count = plan.orders.len();
     let oracle = Oracle::new(Arc::new(plan));
-    let visits: Vec<_> = (0..count).map(|id| oracle.enter(id)).collect();
-    for visit in visits {
-        visit.leave();
+    let calls: Vec<_> = (0..count).map(|id| oracle.enter(id)).collect();
+    for call in calls {
+        call.leave();
     }
     (oracle, count)
 }

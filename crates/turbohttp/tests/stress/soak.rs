@@ -53,7 +53,7 @@ impl fmt::Display for Rest {
 impl Rest {
     fn of(field: &Field) -> Rest {
         let audit = field.client.audit();
-        assert!(audit.is_quiet(), "{audit:?}");
+        assert!(audit.is_idle(), "{audit:?}");
         Rest {
             asked: field.asked(),
             kilobytes: resident_kilobytes(),

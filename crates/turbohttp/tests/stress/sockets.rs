@@ -73,7 +73,7 @@ pub(crate) async fn settle(field: &Field, seed: u64) {
         "seed {seed}"
     );
     let audit = field.client.audit();
-    assert!(audit.is_quiet(), "seed {seed}: {audit:?}");
+    assert!(audit.is_idle(), "seed {seed}: {audit:?}");
     let closed = field.client.close(Shutdown::default()).await;
     assert_eq!(closed.accepted, 0, "seed {seed}: {closed}");
     for server in &field.servers {

@@ -46,11 +46,11 @@ const EXCEPTIONS: [Exception; 2] = [
 ];
 
 /// What every module of core may name: leaves that name nothing themselves.
-const CORE_LEAVES: [&str; 3] = ["ascii", "contain", "sync"];
+const CORE_LEAVES: [&str; 4] = ["ascii", "contain", "earlier", "sync"];
 
 /// What the modules of core may name besides themselves and the leaves.
 const CORE_ARROWS: [(&str, &str); 3] = [
-    ("admission", "origin"),
+    ("scheduler", "origin"),
     ("h1", "head"),
     ("timeline", "pool"),
 ];

@@ -122,7 +122,7 @@ impl Ground {
             reason = "bounds a wait that has no other end"
         )]
         let start = Instant::now();
-        while !self.is_quiet() {
+        while !self.is_idle() {
             if start.elapsed() > self.quiet_within {
                 return Ok(false);
             }
@@ -131,12 +131,12 @@ impl Ground {
         Ok(true)
     }
 
-    fn is_quiet(&self) -> bool {
+    fn is_idle(&self) -> bool {
         let idle = self.network.stats().net.map_or(0, |net| net.idle);
         let server = self.server.stats();
-        self.mock.audit().is_quiet()
-            && self.network.audit().is_quiet()
-            && self.queue.audit().is_quiet()
+        self.mock.audit().is_idle()
+            && self.network.audit().is_idle()
+            && self.queue.audit().is_idle()
             && idle == IDLE as u64
             && server.connections_open == idle
             && server.in_flight == 0

@@ -47,7 +47,7 @@ pub(super) async fn show() -> anyhow::Result<String> {
     for _ in 0..ROUNDS {
         // Cancels those of the round before.
         dead.clear();
-        stage.is_quiet().await?;
+        stage.is_idle().await?;
         alone.push(stage.round(false, &mut Tally::default()).await?.elapsed);
         let round = stage.round(true, &mut healthy).await?;
         beside.push(round.elapsed);
@@ -60,7 +60,7 @@ pub(super) async fn show() -> anyhow::Result<String> {
         let error = ticket.await.err().context("the dead host has answered")?;
         ensure!(error.kind() == ErrorKind::Canceled, "{error}");
     }
-    stage.is_quiet().await?;
+    stage.is_idle().await?;
     let after = stage.client.audit();
     check(&closed)?;
     Ok(render(
@@ -140,9 +140,9 @@ impl Stage {
     }
 
     /// Waits until the client holds nothing.
-    async fn is_quiet(&self) -> anyhow::Result<()> {
-        let is_quiet = || self.client.audit().is_quiet();
-        settled("the client still holds something", is_quiet).await
+    async fn is_idle(&self) -> anyhow::Result<()> {
+        let is_idle = || self.client.audit().is_idle();
+        settled("the client still holds something", is_idle).await
     }
 
     fn submit(&self, url: &str) -> turbohttp::Result<Ticket<Response>> {

@@ -49,7 +49,7 @@ fn assert_bounded(pool: &BufferPool) {
     assert_eq!(stats.taken, stats.made + stats.reused + stats.unpooled);
 }
 
-/// D5: the defaults, so that a change of them is seen.
+/// The defaults are part of the interface: a change of one fails this test.
 #[test]
 fn defaults_are_these() {
     let options = BufferOptions::default();
@@ -65,7 +65,7 @@ fn defaults_are_these() {
     assert_eq!(sizes, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]);
 }
 
-/// S17: each option out of its bound is refused by name, value and bound.
+/// Each option out of its bound is refused by name, value and bound.
 #[test]
 fn wrong_options_are_named() {
     let defaults = BufferOptions::default;
@@ -98,7 +98,7 @@ fn wrong_options_are_named() {
     }
 }
 
-/// S18: lengths of 0 and beyond any sense are refused, and nothing is touched.
+/// Lengths of 0 and above `BUFFER_BYTES_MAX` are refused, and nothing is allocated or counted.
 #[test]
 fn zero_and_absurd_lengths_are_refused() {
     let pool = pool(ClearPolicy::None);
@@ -118,7 +118,7 @@ fn zero_and_absurd_lengths_are_refused() {
     );
 }
 
-/// S17, D4: exactly at, before and after each size.
+/// Lengths at, just below and just above each size.
 #[test]
 fn sizes_change_exactly_at_their_boundaries() {
     let pool = pool(ClearPolicy::None);
@@ -140,7 +140,7 @@ fn sizes_change_exactly_at_their_boundaries() {
 }
 
 proptest! {
-    /// S17: the shortest size that fits, and the same one each time, for any ladder.
+    /// The shortest size that fits, and the same one each time, for any ladder.
     #[test]
     fn shortest_size_that_fits_is_rented(
         smallest in 0u32..12,
@@ -162,7 +162,7 @@ proptest! {
         prop_assert_eq!(pool.take(len).unwrap().len(), expected.unwrap_or(len));
     }
 
-    /// S9, S17, P5: the bytes held never pass the bounds, whatever is rented and given back.
+    /// The bytes that are idle never exceed the bounds, in any order of renting and releasing.
     #[test]
     fn retained_bytes_are_bounded(steps in prop::collection::vec((0u8..8, 1usize..400), 0..200)) {
         let pool = small_pool();
@@ -182,7 +182,7 @@ proptest! {
     }
 }
 
-/// S17: a longer idle buffer does not serve a shorter rent.
+/// A longer idle buffer does not serve a shorter rent.
 #[test]
 fn longer_buffers_are_not_stolen() {
     let pool = pool(ClearPolicy::None);
@@ -191,7 +191,7 @@ fn longer_buffers_are_not_stolen() {
     assert_eq!((pool.stats().made, pool.stats().reused), (2, 0));
 }
 
-/// S9, D5: 8 threads push ten times the caps; they hold at every sample and are reached.
+/// 8 threads push ten times the caps; they hold at every sample and are reached.
 #[test]
 fn caps_hold_under_contention() {
     let pool = small_pool();
@@ -224,7 +224,7 @@ fn caps_hold_under_contention() {
     );
 }
 
-/// S10, S19: the same memory comes back, and no byte of the former owner with it.
+/// The same memory is rented again, without a byte of its former owner.
 #[test]
 fn rented_buffer_holds_nothing_of_the_former_owner() {
     for policy in [
@@ -253,7 +253,7 @@ fn rented_buffer_holds_nothing_of_the_former_owner() {
     }
 }
 
-/// S19: without a policy the secret is there, which shows that the test above can fail.
+/// Without a policy the secret is there, which shows that the test above can fail.
 #[test]
 fn without_clearing_the_former_content_is_seen() {
     let pool = pool(ClearPolicy::None);
@@ -264,7 +264,7 @@ fn without_clearing_the_former_content_is_seen() {
     assert_eq!(pool.take(KIB).unwrap()[..32], SECRET);
 }
 
-/// S19 under 8 threads, with adopted buffers among them.
+/// The same under 8 threads, with adopted buffers among them.
 #[test]
 fn threads_see_no_bytes_of_each_other() {
     let pool = pool(ClearPolicy::OnTake);
@@ -284,7 +284,7 @@ fn threads_see_no_bytes_of_each_other() {
     assert!(stats.reused > stats.made, "{stats:?}");
 }
 
-/// S20: what rests in the pool is zero, also when it comes back during a panic or was adopted.
+/// Idle buffers are zero, also those that were released during a panic and those that were adopted.
 #[test]
 fn sensitive_buffers_rest_clean() {
     for policy in [ClearPolicy::OnReturn, ClearPolicy::Both] {
@@ -306,7 +306,7 @@ fn sensitive_buffers_rest_clean() {
     }
 }
 
-/// S20: erasing is over the whole length.
+/// Erasing is over the whole length.
 #[test]
 fn erase_leaves_nothing() {
     let mut bytes = vec![1; 4097];
@@ -314,7 +314,7 @@ fn erase_leaves_nothing() {
     assert_eq!(bytes, vec![0; 4097]);
 }
 
-/// S21: 1 MiB is kept; 1 MiB + 1, a thousand times, leaves no trace but its counter.
+/// 1 MiB is kept; 1 MiB + 1, a thousand times, changes nothing but its counter.
 #[test]
 fn large_buffers_are_not_kept() {
     let pool = pool(ClearPolicy::None);
@@ -329,7 +329,7 @@ fn large_buffers_are_not_kept() {
     assert_eq!((stats.made, stats.outstanding, stats.discarded), (1, 0, 0));
 }
 
-/// S21: a large length that is a power of two is not kept either.
+/// A large length that is a power of two is not kept either.
 #[test]
 fn large_power_of_two_is_not_kept() {
     let pool = pool(ClearPolicy::None);
@@ -339,7 +339,7 @@ fn large_power_of_two_is_not_kept() {
     assert_eq!(pool.stats().retained_bytes, 0);
 }
 
-/// D6: buffers of odd lengths are taken, freed and counted.
+/// Buffers of odd lengths are taken, freed and counted.
 #[test]
 fn foreign_buffers_of_odd_lengths_are_discarded() {
     let pool = pool(ClearPolicy::OnTake);
@@ -359,7 +359,7 @@ fn foreign_buffers_of_odd_lengths_are_discarded() {
     assert!(pool.stats().reused == 1 && buffer.iter().all(|&byte| byte == 0));
 }
 
-/// D3: clear says how many bytes it freed, and later returns refill.
+/// `clear` returns how many bytes it freed, and buffers released later are kept.
 #[test]
 fn clear_says_how_many_bytes_it_freed() {
     let pool = pool(ClearPolicy::None);
@@ -371,7 +371,7 @@ fn clear_says_how_many_bytes_it_freed() {
     assert_eq!(pool.stats().discarded, 2);
 }
 
-/// D7: after the first rent all are reused.
+/// After the first rent all are reused.
 #[test]
 fn steady_state_makes_nothing() {
     let pool = pool(ClearPolicy::OnTake);
@@ -379,7 +379,7 @@ fn steady_state_makes_nothing() {
     assert_eq!((pool.stats().made, pool.stats().reused), (1, 999));
 }
 
-/// P4: a buffer outlives its pool, and is not kept by what is left of it.
+/// A buffer outlives its pool, and is freed when it is released.
 #[test]
 fn buffer_outlives_its_pool() {
     let pool = pool(ClearPolicy::OnTake);
@@ -388,11 +388,11 @@ fn buffer_outlives_its_pool() {
     held[0][0] = 1;
     let [first, second] = held;
     drop(first);
-    assert_eq!(second.home.state.lock().retained_bytes, 0);
-    assert_eq!(second.home.state.lock().counts.discarded, 1);
+    assert_eq!(second.pool.state.lock().retained_bytes, 0);
+    assert_eq!(second.pool.state.lock().counts.discarded, 1);
 }
 
-/// X13: forgetting buffers loses those and no more.
+/// `mem::forget` of buffers loses those and no others.
 #[test]
 fn forgotten_buffers_are_lost_alone() {
     let pool = pool(ClearPolicy::None);
@@ -407,7 +407,7 @@ fn forgotten_buffers_are_lost_alone() {
     );
 }
 
-/// S10: what is printed of a buffer is not its content.
+/// `Debug` of a buffer does not show its content.
 #[test]
 fn debug_does_not_show_the_bytes() {
     let mut buffer = pool(ClearPolicy::OnTake).take(KIB).unwrap();

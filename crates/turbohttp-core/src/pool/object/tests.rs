@@ -8,7 +8,7 @@ use super::*;
 
 const THREADS: usize = 8;
 
-/// An object that does as it is told when it is reset and dropped.
+/// An object that panics or stays stained when it is reset or dropped, as a test asks for.
 #[derive(Debug, Default)]
 struct Puppet {
     secret: Vec<u8>,
@@ -59,7 +59,7 @@ fn pool(cap: usize) -> ObjectPool<Puppet> {
     ObjectPool::new(cap, Puppet::default).unwrap()
 }
 
-/// Whatever happened, each object is in one place.
+/// The equation of [`ObjectPoolStats`]: each object is counted in one place.
 fn assert_balanced(stats: ObjectPoolStats) {
     assert_eq!(
         stats.made + stats.adopted,
@@ -69,7 +69,7 @@ fn assert_balanced(stats: ObjectPoolStats) {
     assert!(stats.idle <= stats.cap, "{stats:?}");
 }
 
-/// S15: a cap of 0 is an error that names the value.
+/// A cap of 0 is an error that names the value.
 #[test]
 fn cap_of_zero_is_refused() {
     let refused = ObjectPool::new(0, Puppet::default).unwrap_err();
@@ -88,7 +88,7 @@ fn pool_and_box_cross_threads() {
     assert_send_sync::<PoolBox<Puppet>>();
 }
 
-/// D1: one call of the factory for each miss, none for a hit.
+/// One call of the factory for each miss, none for a hit.
 #[test]
 fn factory_is_called_exactly_on_misses() {
     thread_local!(static MADE: Cell<u64> = const { Cell::new(0) });
@@ -108,7 +108,7 @@ fn factory_is_called_exactly_on_misses() {
     assert_balanced(stats);
 }
 
-/// S15, S16: the count goes down with each object that is taken, and up when it comes back.
+/// The count goes down with each object that is taken, and up when it is released.
 #[test]
 fn count_follows_takes_and_returns() {
     let pool = ObjectPool::new(2, Puppet::default).unwrap();
@@ -120,7 +120,7 @@ fn count_follows_takes_and_returns() {
     assert_eq!(pool.count(), 2);
 }
 
-/// D1, X3: a factory that panics leaves nothing behind.
+/// A factory that panics changes nothing in the pool.
 #[test]
 fn factory_that_panics_is_not_counted() {
     let pool: ObjectPool<Puppet> = ObjectPool::new(1, || panic!("make")).unwrap();
@@ -136,7 +136,7 @@ fn factory_that_panics_is_not_counted() {
     assert!(pool.take().is_blank());
 }
 
-/// S9, S15, P1: 8 threads push ten times the cap; it holds at every sample and is reached.
+/// 8 threads push ten times the cap; it holds at every sample and is reached.
 #[test]
 fn cap_holds_under_contention() {
     static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -182,7 +182,7 @@ fn cap_holds_under_contention() {
     assert_balanced(stats);
 }
 
-/// D1, S16, P2, P7: in steady state nearly all are reused, one owner each, and the count is in bounds.
+/// In steady state nearly all are reused, one owner each, and the count is in bounds.
 #[test]
 fn churn_reuses_and_shares_nothing() {
     #[derive(Default)]
@@ -227,7 +227,7 @@ fn churn_reuses_and_shares_nothing() {
     assert_balanced(stats);
 }
 
-/// D2, X3: a reset that panics costs its object and nothing else.
+/// A reset that panics loses its object and nothing else.
 #[test]
 fn reset_that_panics_is_contained_and_its_object_is_not_reused() {
     for on_reset in [OnReset::Panic, OnReset::PanicWithBomb] {
@@ -249,7 +249,7 @@ fn reset_that_panics_is_contained_and_its_object_is_not_reused() {
     }
 }
 
-/// X3: a drop that panics, over the cap and when cleared, disturbs nobody.
+/// A drop that panics, over the cap or by `clear`, is contained.
 #[test]
 fn drop_that_panics_is_contained() {
     let pool = pool(1);
@@ -265,7 +265,8 @@ fn drop_that_panics_is_contained() {
     drop(pool);
 }
 
-/// P6: after a panic of its owner an object is not put back, and the process lives.
+/// An object that is released while its owner is panicking is not kept, and the process does not
+/// abort.
 #[test]
 fn object_of_a_panicking_owner_is_dropped() {
     let pool = pool(4);
@@ -290,7 +291,7 @@ fn object_of_a_panicking_owner_is_dropped() {
     assert_balanced(stats);
 }
 
-/// P3, S10: an object that its reset has left stained is never rented again, in release as well.
+/// An object that its reset has left stained is never rented again, in release as well.
 #[test]
 fn stained_object_is_discarded() {
     let pool = pool(4);
@@ -304,7 +305,7 @@ fn stained_object_is_discarded() {
     assert!(pool.take().is_blank());
 }
 
-/// P3, S10: what comes back is blank, although it is the same object.
+/// The object that is rented again is blank, and it is the same one.
 #[test]
 fn object_comes_back_blank() {
     let pool = pool(4);
@@ -321,7 +322,7 @@ fn object_comes_back_blank() {
     assert!(object.secret.is_empty());
 }
 
-/// D2: a reset may rent from the pool that runs it.
+/// A reset may rent from the pool that runs it.
 #[test]
 fn reset_may_rent_from_its_own_pool() {
     #[derive(Default)]
@@ -345,7 +346,7 @@ fn reset_may_rent_from_its_own_pool() {
     assert_eq!((pool.stats().made, pool.stats().idle), (3, 1));
 }
 
-/// D3: clear empties now, and what is out may refill the pool.
+/// `clear` empties the pool, and objects that are out are kept when they are released.
 #[test]
 fn clear_empties_and_later_returns_refill() {
     let pool = pool(8);
@@ -358,7 +359,7 @@ fn clear_empties_and_later_returns_refill() {
     assert_balanced(pool.stats());
 }
 
-/// D3: clear at the same time as returns loses no object from the books.
+/// `clear` beside releases leaves every object counted.
 #[test]
 fn clear_beside_returns_loses_nothing() {
     let pool = pool(4);
@@ -377,7 +378,7 @@ fn clear_beside_returns_loses_nothing() {
     assert_balanced(pool.stats());
 }
 
-/// P4: a box outlives its pool; the idle objects do not.
+/// A box outlives its pool; the idle objects do not.
 #[test]
 fn box_outlives_its_pool() {
     thread_local!(static DROPPED: Cell<u32> = const { Cell::new(0) });
@@ -428,7 +429,7 @@ fn detached_object_is_out_of_care() {
     assert_balanced(pool.stats());
 }
 
-/// X13: forgetting boxes loses those and no more.
+/// `mem::forget` of boxes loses those and no others.
 #[test]
 fn forgotten_boxes_are_lost_alone() {
     let pool = pool(4);
@@ -446,7 +447,7 @@ fn forgotten_boxes_are_lost_alone() {
     assert_balanced(stats);
 }
 
-/// P2: objects that are out at one time are all different.
+/// Objects that are out at one time are all different.
 #[test]
 fn objects_out_at_one_time_are_different() {
     let pool = pool(THREADS);

@@ -16,7 +16,7 @@ fn drained(mailbox: &mut Mailbox) -> Timeline {
     timeline
 }
 
-/// What a recorder leaves arrives once, in order.
+/// Events of a recorder arrive once, in order.
 #[test]
 fn events_arrive_in_order_and_once() {
     let base = now();
@@ -36,7 +36,7 @@ fn events_arrive_in_order_and_once() {
     assert_eq!(drained(&mut mailbox).spans().len(), 0);
 }
 
-/// S43, D31: after the request a write is refused and counted, from every clone.
+/// After the request a write is refused and counted, from every clone.
 #[test]
 fn write_after_the_request_is_refused() {
     let base = now();
@@ -57,7 +57,7 @@ fn write_after_the_request_is_refused() {
     assert_eq!(mailbox.late_writes(), 2);
 }
 
-/// D31: a mailbox that is gone finishes its recorders.
+/// Dropping a mailbox finishes its recorders.
 #[test]
 fn dropped_mailbox_finishes_its_recorders() {
     let mut mailbox = Mailbox::new();
@@ -66,7 +66,7 @@ fn dropped_mailbox_finishes_its_recorders() {
     assert!(recorder.record(Phase::Send, now(), now()).is_err());
 }
 
-/// S42: reset is retire, and what is left is thrown away.
+/// `reset` does what `retire` does, and drops the events.
 #[test]
 fn reset_empties_the_mailbox() {
     let mut mailbox = Mailbox::new();
@@ -82,7 +82,7 @@ fn reset_empties_the_mailbox() {
     assert_eq!(drained(&mut mailbox), Timeline::new());
 }
 
-/// S9: what waits is bounded, and what is lost is counted by the timeline.
+/// What waits is bounded, and what is lost is counted by the timeline.
 #[test]
 fn waiting_events_are_bounded() {
     let base = now();
@@ -101,7 +101,7 @@ fn waiting_events_are_bounded() {
     assert_eq!((timeline.spans().len(), timeline.dropped_events()), (1, 0));
 }
 
-/// S43: a million writes by recorders of former requests while the mailbox is used again and again;
+/// A million writes by recorders of former requests while the mailbox is used again and again;
 /// none of them ever shows in a later request.
 #[test]
 fn late_writes_never_show_in_a_later_request() {
@@ -119,7 +119,7 @@ fn late_writes_never_show_in_a_later_request() {
         for request in 0.. {
             let recorder = mailbox.recorder();
             for sender in &handed {
-                // Who is busy keeps an older one, and so writes late.
+                // A writer that is busy keeps an older recorder, and so writes late.
                 let _is_busy = sender.try_send((request, recorder.clone()));
             }
             thread::yield_now();

@@ -1,19 +1,19 @@
-//! What must be the same on both sides after every step, and what must hold on its own.
+//! What must be equal on both sides after every step, and what must hold of the scheduler alone.
 
 use std::sync::PoisonError;
 
-use turbohttp_core::admission::{Counts, LaneKey, Report, Stage, State};
+use turbohttp_core::scheduler::{Counts, LaneKey, Report, Stage, State};
 
 use super::super::gates::Gate;
-use super::super::reference::Visit;
+use super::super::reference::Call;
 use super::{Driver, LANES};
 
 impl Driver {
-    /// Everything that can be seen of the scheduler is as the reference has it.
+    /// Compares everything that the scheduler's interface shows.
     pub(super) fn compare(&mut self) {
         self.coverage.steps += 1;
         self.compare_wakes();
-        self.compare_visits();
+        self.compare_calls();
         self.compare_audit();
         self.compare_lanes();
         self.compare_gates();
@@ -21,8 +21,8 @@ impl Driver {
         self.subject = None;
     }
 
-    /// The order of wakes is the order of starts and refusals. Only whom the step is about may be
-    /// woken once too often.
+    /// The order of wakes is the order of starts and refusals. A spurious wake is allowed only of
+    /// the call that the step is about.
     fn compare_wakes(&mut self) {
         let woken = {
             let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,24 +43,24 @@ impl Driver {
         );
     }
 
-    fn compare_visits(&self) {
-        for visit in &self.model.visits {
-            let Some(guest) = self.guests.iter().find(|guest| guest.name == visit.name) else {
-                // It has come in within this very step, and is compared in the next one.
+    fn compare_calls(&self) {
+        for call in &self.model.calls {
+            let Some(entry) = self.entries.iter().find(|entry| entry.name == call.name) else {
+                // It has entered in this very step, and is compared in the next one.
                 continue;
             };
-            let state = self.scheduler.state(guest.id);
-            assert_eq!(state, Some(visit.state), "visit {}", visit.name);
+            let state = self.scheduler.state(entry.id);
+            assert_eq!(state, Some(call.state), "call {}", call.name);
         }
     }
 
     fn compare_audit(&self) {
         let (audit, model) = (self.scheduler.audit(), &self.model);
-        let count = |is_it: fn(&Visit) -> bool| model.visits.iter().filter(|v| is_it(v)).count();
-        // A permit without a visit that was cut off is counted as gone.
-        let is_gone = |visit: &&Visit| visit.seat == usize::MAX && !visit.is_counted;
-        let gone = model.visits.iter().filter(is_gone).count();
-        assert_eq!(audit.visits, model.visits.len() - gone);
+        let count = |is_it: fn(&Call) -> bool| model.calls.iter().filter(|v| is_it(v)).count();
+        // A permit without a call that was cut off is counted as gone.
+        let is_gone = |call: &&Call| call.seat == usize::MAX && !call.is_counted;
+        let gone = model.calls.iter().filter(is_gone).count();
+        assert_eq!(audit.calls, model.calls.len() - gone);
         assert_eq!(audit.running, model.running());
         assert_eq!(audit.total, model.plan.total);
         assert_eq!(audit.waiting, count(|v| v.state == State::Queued));
@@ -99,9 +99,9 @@ impl Driver {
     fn compare_gates(&self) {
         let stats = self.scheduler.stats();
         let model = &self.model;
-        assert_eq!(in_order(stats.ended), model.gate.counts, "how visits ended");
-        assert_eq!(stats.passed_on, model.passed_on);
-        assert_eq!(stats.parked, model.parked);
+        assert_eq!(in_order(stats.ended), model.gate.counts, "how calls ended");
+        assert_eq!(stats.grants_released, model.grants_released);
+        assert_eq!(stats.grants_parked, model.parked);
         assert_eq!(stats.lanes_forgotten, model.forgotten);
         assert_eq!(stats.running_peak, model.running_peak);
         assert_eq!(stats.waiting_peak, model.waiting_peak);
@@ -117,7 +117,8 @@ impl Driver {
         }
     }
 
-    /// What holds whatever the reference says: X25, the limits, and no alarm that was not raised.
+    /// What must hold without the reference: work conservation, the limits, and that every alarm
+    /// was raised.
     fn hold(&mut self) {
         assert_eq!(self.model.next(), None, "it could start and waits");
         let running = self.model.running();
@@ -136,7 +137,7 @@ impl Driver {
         assert!(self.model.idle.len() <= self.model.plan.idle_lanes);
         if let Some(due) = self.model.due() {
             let is_known = self.armed.is_some_and(|armed| armed <= due);
-            assert!(is_known || self.is_alarmed, "due, and nobody has been told");
+            assert!(is_known || self.is_alarmed, "due, and no alarm was raised");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll};
 
-use turbohttp_core::admission::{Priority, State};
+use turbohttp_core::scheduler::{Priority, State};
 
 use super::{Seat, Slot, Stage, canceled};
 use crate::clock;
@@ -65,11 +65,11 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Slot<J, O> {
             let error = self.lane.explain(error.unwrap_or_else(canceled));
             let mut leftover = seat.end(Err(error));
             if !leftover.leave_unless_taken(place, scheduler, effects)
-                && let Some((visit, _)) = place
+                && let Some((call, _)) = place
             {
                 // The worker is told, and drops the job itself.
                 self.is_canceled.store(true, Ordering::Release);
-                scheduler.nudge(visit, effects);
+                scheduler.wake_owner(call, effects);
             }
             Some(leftover)
         });
@@ -84,18 +84,18 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Slot<J, O> {
         let desk = &self.desk;
         let changed = desk.control.act(|scheduler, effects| {
             let mut seat = self.seat();
-            let Some((visit, _)) = seat.place else {
+            let Some((call, _)) = seat.place else {
                 return Ok(false);
             };
-            if scheduler.state(visit) != Some(State::Queued) || seat.priority == priority {
-                return Ok(scheduler.state(visit) == Some(State::Queued));
+            if scheduler.state(call) != Some(State::Queued) || seat.priority == priority {
+                return Ok(scheduler.state(call) == Some(State::Queued));
             }
             let waiting = scheduler.group_load(desk.group).waiting;
             if waiting[priority.index()] >= desk.per_priority {
                 return Err(desk.full(priority));
             }
             seat.priority = priority;
-            Ok(scheduler.set_priority(visit, priority, clock::now(), effects))
+            Ok(scheduler.set_priority(call, priority, clock::now(), effects))
         });
         // There is room at the level it has left.
         desk.let_in();
@@ -104,10 +104,8 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Slot<J, O> {
 
     fn position(&self) -> Option<usize> {
         let place = self.seat().place;
-        let (visit, _) = place?;
-        self.desk
-            .control
-            .look(|scheduler| scheduler.position(visit))
+        let (call, _) = place?;
+        self.desk.control.look(|scheduler| scheduler.position(call))
     }
 }
 

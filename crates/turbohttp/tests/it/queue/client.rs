@@ -28,7 +28,7 @@ fn get(client: &Client, url: &str) -> Request {
 async fn expect_client_quiet(client: &Client) {
     settle().await;
     let audit = client.audit();
-    assert!(audit.is_quiet(), "{audit:?}");
+    assert!(audit.is_idle(), "{audit:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -351,7 +351,7 @@ async fn a_job_that_closes_its_client_or_calls_it_ends_with_the_close() {
     assert_eq!(began.elapsed(), seconds(30));
     *slot.lock().unwrap() = None;
     settle().await;
-    assert!(client.audit().is_quiet());
+    assert!(client.audit().is_idle());
 }
 
 #[tokio::test(start_paused = true)]

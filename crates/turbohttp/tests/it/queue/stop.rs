@@ -210,7 +210,7 @@ async fn outcomes_are_there_when_a_stop_returns() {
         assert_eq!(stats.canceled + stats.aborted, count(Some("canceled")));
         assert_eq!((stats.running, stats.waiting), (0, [0; Priority::COUNT]));
         let limiter = bed.queue.limiter();
-        while !limiter.audit().is_quiet() {
+        while !limiter.audit().is_idle() {
             tokio::task::yield_now().await;
         }
     }

@@ -1,0 +1,402 @@
+//! The lanes by key: a bounded map that forgets the lane first that has been idle longest.
+//!
+//! # Implementation
+//!
+//! A hash table of slots, and a list through the idle lanes in the order in which they became idle.
+//! A lane is forgotten only here, under the lock that also admits into it, and only while it is
+//! unused: no permit names a lane that is gone.
+
+use std::fmt;
+
+use hashbrown::HashTable;
+
+use super::heap::NONE;
+use super::lane::Lane;
+use super::priority::Priority;
+use super::rules::{OVERRIDES_MAX, PINNED_LANES_MAX};
+use super::slab::Slab;
+use crate::origin::{Origin, hash_of};
+
+/// The key of a lane: any text, with its hash. Clients use the text of an [`Origin`].
+#[derive(Clone, Copy, Debug)]
+pub struct LaneKey<'a> {
+    pub(super) text: &'a str,
+    pub(super) hash: u64,
+    /// The slot of the lane if it is pinned, which spares looking the text up; [`NONE`] otherwise.
+    slot: u32,
+}
+
+impl<'a> LaneKey<'a> {
+    /// The lane of this text, compared byte by byte.
+    pub fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            hash: hash_of(text),
+            slot: NONE,
+        }
+    }
+
+    /// The text.
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+}
+
+impl<'a> From<&'a Origin> for LaneKey<'a> {
+    /// The lane of an origin. Computes no hash: the origin has it.
+    fn from(origin: &'a Origin) -> Self {
+        Self {
+            text: origin.as_str(),
+            hash: origin.precomputed_hash(),
+            slot: NONE,
+        }
+    }
+}
+
+/// A lane that is kept, and found without a lookup of its text, until
+/// [`unpin`](super::Scheduler::unpin) is called with this handle, once.
+#[derive(Debug)]
+#[must_use = "a lane that is not unpinned is kept for good"]
+pub struct PinnedLane {
+    text: Box<str>,
+    hash: u64,
+    slot: u32,
+}
+
+impl PinnedLane {
+    /// Its key, valid for the scheduler that pinned it.
+    #[inline]
+    pub fn key(&self) -> LaneKey<'_> {
+        LaneKey {
+            text: &self.text,
+            hash: self.hash,
+            slot: self.slot,
+        }
+    }
+}
+
+/// Too many lanes have a rule of their own: a limit, a pause, or a handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TooManyLanes {
+    /// How many may have one of that kind.
+    pub limit: usize,
+}
+
+impl fmt::Display for TooManyLanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "more than {} lanes to be treated apart", self.limit)
+    }
+}
+
+impl std::error::Error for TooManyLanes {}
+
+#[derive(Debug)]
+pub(super) struct Lanes {
+    /// The slots of all lanes that are known, by their text.
+    table: HashTable<u32>,
+    slab: Slab<Lane>,
+    idle_max: usize,
+    /// Invariant: the lanes whose `is_idle` is set, at most `idle_max`.
+    idle_count: usize,
+    /// Ends of the list of lanes in the order in which they last became idle.
+    ///
+    /// Invariant: every idle lane is listed. A listed lane that is in use again stays until it is
+    /// idle anew.
+    oldest: u32,
+    newest: u32,
+    /// Limits of single lanes, with text and hash of their keys: kept when the lane is forgotten.
+    /// Invariant: at most [`OVERRIDES_MAX`].
+    overrides: HashTable<(Box<str>, u64, usize)>,
+    per_lane: usize,
+    reserve: [usize; Priority::COUNT],
+    /// Invariant: the lanes with `pins > 0`, at most [`PINNED_LANES_MAX`].
+    pinned: usize,
+    /// Lanes forgotten so far.
+    evicted: u64,
+}
+
+impl Lanes {
+    pub(super) fn new(
+        per_lane: usize,
+        reserve: [usize; Priority::COUNT],
+        idle_max: usize,
+    ) -> Lanes {
+        Lanes {
+            table: HashTable::new(),
+            slab: Slab::default(),
+            idle_max,
+            idle_count: 0,
+            oldest: NONE,
+            newest: NONE,
+            overrides: HashTable::new(),
+            per_lane,
+            reserve,
+            pinned: 0,
+            evicted: 0,
+        }
+    }
+
+    #[inline]
+    pub(super) fn find(&self, key: LaneKey<'_>) -> Option<u32> {
+        // A pinned lane is not forgotten, so its slot is still its own.
+        if key.slot != NONE {
+            return Some(key.slot);
+        }
+        let is_it = |slot: &u32| *self[*slot].text == *key.text;
+        self.table.find(key.hash, is_it).copied()
+    }
+
+    /// The lane of this key, made if there is none. The caller calls [`mark_busy`](Self::mark_busy)
+    /// where it uses the lane, and [`mark_idle_if_unused`](Self::mark_idle_if_unused) where it does
+    /// not: a lane that is in neither state would never be forgotten.
+    #[inline]
+    pub(super) fn find_or_make(&mut self, key: LaneKey<'_>) -> u32 {
+        match self.find(key) {
+            Some(slot) => slot,
+            None => self.make(key),
+        }
+    }
+
+    #[cold]
+    fn make(&mut self, key: LaneKey<'_>) -> u32 {
+        // A limit of its own outlives the lane, so it holds again here.
+        let limit = self.limit_of(key);
+        let lane = Lane::new(key.text, key.hash, limit, &self.reserve);
+        let slot = self.slab.insert(lane);
+        let slab = &self.slab;
+        // Growing the table looks at every lane, which is paid for by the lanes made since it grew
+        // last.
+        let hash = |slot: &u32| slab.get(*slot).map_or(0, |lane| lane.hash);
+        self.table.insert_unique(key.hash, slot, hash);
+        slot
+    }
+
+    /// Notes that the lane is in use. It stays in the list of idle lanes, which skips it: a lane
+    /// that is busy and idle by turns is not moved each time.
+    #[inline]
+    pub(super) fn mark_busy(&mut self, slot: u32) {
+        let lane = &mut self.slab[slot];
+        if lane.is_idle {
+            lane.is_idle = false;
+            self.idle_count -= 1;
+        }
+    }
+
+    /// Notes that the lane is idle, if it is unused, and forgets the lane that has been idle
+    /// longest if there are too many.
+    #[inline]
+    pub(super) fn mark_idle_if_unused(&mut self, slot: u32) {
+        let lane = &mut self.slab[slot];
+        if lane.is_idle || !lane.is_unused() {
+            return;
+        }
+        lane.is_idle = true;
+        self.idle_count += 1;
+        // A lane that became idle last before as well is where it belongs already.
+        if self.newest != slot {
+            self.move_to_end(slot);
+        }
+        if self.idle_count > self.idle_max {
+            self.forget_oldest();
+        }
+    }
+
+    /// Keeps the lane of this key until it has been unpinned as often as pinned.
+    pub(super) fn pin(&mut self, key: LaneKey<'_>) -> Result<PinnedLane, TooManyLanes> {
+        let known = self.find(key);
+        // Further handles of a pinned lane keep nothing more, so the bound is on lanes.
+        let is_first = known.is_none_or(|slot| self[slot].pins == 0);
+        if is_first && self.pinned >= PINNED_LANES_MAX {
+            return Err(TooManyLanes {
+                limit: PINNED_LANES_MAX,
+            });
+        }
+        let slot = self.find_or_make(key);
+        self.mark_busy(slot);
+        self[slot].pins += 1;
+        self.pinned += usize::from(is_first);
+        Ok(PinnedLane {
+            text: key.text.into(),
+            hash: key.hash,
+            slot,
+        })
+    }
+
+    pub(super) fn unpin(&mut self, lane: &PinnedLane) {
+        self[lane.slot].pins -= 1;
+        self.pinned -= usize::from(self[lane.slot].pins == 0);
+        self.mark_idle_if_unused(lane.slot);
+    }
+
+    fn move_to_end(&mut self, slot: u32) {
+        self.unlink(slot);
+        let newest = self.newest;
+        let lane = &mut self[slot];
+        lane.is_listed = true;
+        lane.older = newest;
+        lane.newer = NONE;
+        match newest {
+            NONE => self.oldest = slot,
+            newest => self[newest].newer = slot,
+        }
+        self.newest = slot;
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        if !std::mem::take(&mut self[slot].is_listed) {
+            return;
+        }
+        let (older, newer) = (self[slot].older, self[slot].newer);
+        match older {
+            NONE => self.oldest = newer,
+            older => self[older].newer = newer,
+        }
+        match newer {
+            NONE => self.newest = older,
+            newer => self[newer].older = older,
+        }
+    }
+
+    #[cold]
+    fn forget_oldest(&mut self) {
+        // Ends at the latest with the lane that has just become idle. Lanes in use that are passed
+        // on the way leave the list; each of them was put there once, so the cost is constant per
+        // lane that becomes idle.
+        while !self[self.oldest].is_idle {
+            self.unlink(self.oldest);
+        }
+        self.forget(self.oldest);
+    }
+
+    fn forget(&mut self, slot: u32) {
+        self.unlink(slot);
+        self.mark_busy(slot);
+        let hash = self[slot].hash;
+        if let Ok(entry) = self.table.find_entry(hash, |found| *found == slot) {
+            entry.remove();
+        }
+        // Frees the memory of the key and the lines now; the rest of the slot is overwritten when
+        // it is used again.
+        self.slab[slot].text = Box::default();
+        self.slab[slot].groups = Vec::new();
+        self.slab.release(slot);
+        self.evicted += 1;
+    }
+
+    /// The limit of a lane: its own, or the limit of all lanes.
+    pub(super) fn limit_of(&self, key: LaneKey<'_>) -> usize {
+        self.overrides
+            .find(key.hash, |(text, _, _)| **text == *key.text)
+            .map_or(self.per_lane, |(_, _, limit)| *limit)
+    }
+
+    /// Sets the limit of one lane for good; `None` makes the limit of all lanes hold again. Returns
+    /// the slot of the lane if it is known.
+    pub(super) fn set_limit(
+        &mut self,
+        key: LaneKey<'_>,
+        limit: Option<usize>,
+    ) -> Result<Option<u32>, TooManyLanes> {
+        let is_it = |known: &(Box<str>, u64, usize)| *known.0 == *key.text;
+        // Read here: the entry below borrows the table.
+        let count = self.overrides.len();
+        match (self.overrides.find_entry(key.hash, is_it), limit) {
+            (Ok(mut known), Some(limit)) => known.get_mut().2 = limit,
+            (Ok(known), None) => drop(known.remove()),
+            (Err(_), None) => {}
+            (Err(_), Some(_)) if count >= OVERRIDES_MAX => {
+                return Err(TooManyLanes {
+                    limit: OVERRIDES_MAX,
+                });
+            }
+            (Err(_), Some(limit)) => {
+                let known = (key.text.into(), key.hash, limit);
+                self.overrides
+                    .insert_unique(key.hash, known, |(_, hash, _)| *hash);
+            }
+        }
+        let found = self.find(key);
+        if let Some(slot) = found {
+            let limit = limit.unwrap_or(self.per_lane);
+            let reserve = self.reserve;
+            self[slot].capacity.set_limit(limit, &reserve);
+        }
+        Ok(found)
+    }
+
+    /// Sets the limit of every lane that has none of its own. Costs a look at every lane.
+    pub(super) fn set_per_lane(&mut self, limit: usize) {
+        self.per_lane = limit;
+        for slot in 0..self.end() {
+            let lane = &self.slab[slot];
+            let key = LaneKey {
+                text: &lane.text,
+                hash: lane.hash,
+                slot,
+            };
+            let limit = self.limit_of(key);
+            let reserve = self.reserve;
+            self[slot].capacity.set_limit(limit, &reserve);
+        }
+    }
+
+    /// Lanes that are known.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(super) fn idle_count(&self) -> usize {
+        self.idle_count
+    }
+
+    /// Lanes that are pinned.
+    pub(super) fn pinned(&self) -> usize {
+        self.pinned
+    }
+
+    /// Lanes that were forgotten so far.
+    pub(super) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// The idle lanes, the one that has been idle longest first.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn idle(&self) -> impl Iterator<Item = &Lane> {
+        let lane = |slot: u32| (slot != NONE).then(|| &self[slot]);
+        // Lanes in use stay in the list until they are idle again.
+        let listed = std::iter::successors(lane(self.oldest), move |listed| lane(listed.newer));
+        listed.filter(|lane| lane.is_idle)
+    }
+
+    /// One past the largest slot, in use or free.
+    pub(super) fn end(&self) -> u32 {
+        self.slab.end()
+    }
+
+    #[cfg(test)]
+    pub(super) fn looks(&self) -> u64 {
+        self.slab.looks.get()
+    }
+
+    /// Every lane that is known, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Lane> {
+        self.table.iter().map(|slot| &self[*slot])
+    }
+}
+
+impl std::ops::Index<u32> for Lanes {
+    type Output = Lane;
+
+    #[inline]
+    fn index(&self, slot: u32) -> &Lane {
+        &self.slab[slot]
+    }
+}
+
+impl std::ops::IndexMut<u32> for Lanes {
+    #[inline]
+    fn index_mut(&mut self, slot: u32) -> &mut Lane {
+        &mut self.slab[slot]
+    }
+}
