@@ -13,12 +13,12 @@ use turbohttp_core::pool::Reset;
 use turbohttp_core::scheduler::{Ask, LaneKey, Outcome, Priority, Refusal, Waited};
 use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
-use crate::admission::CallGuard;
 use crate::body::buffer::SpareBuffer;
 use crate::body::{Body, BodyContext, ResponseBody};
 use crate::clock;
 use crate::config::{Settings, Timeouts};
 use crate::error::{Error, ErrorKind, Result};
+use crate::scheduler::CallGuard;
 use crate::trace;
 use crate::url::RequestUrl;
 

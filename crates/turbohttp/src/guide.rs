@@ -1,4 +1,4 @@
 //! Chapters that are longer than the documentation of one item.
 
-#[doc = include_str!("../docs/admission.md")]
-pub mod admission {}
+#[doc = include_str!("../docs/limits.md")]
+pub mod limits {}

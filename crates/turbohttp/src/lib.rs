@@ -25,7 +25,6 @@
 //! task only, which closes idle connections when they have aged.
 #![forbid(unsafe_code)]
 
-mod admission;
 mod attempt;
 mod body;
 mod client;
@@ -42,11 +41,11 @@ mod net;
 mod queue;
 mod request;
 mod response;
+mod scheduler;
 mod trace;
 mod transport;
 mod url;
 
-pub use admission::{CloseFailure, Closed, Shutdown};
 pub use body::{Body, BodyContext, BodySource, IntoBody, ResponseBody};
 pub use client::{Audit, Client, ClientBuilder, RequestBuilder, Stats};
 pub use config::{Limits, Timeouts};
@@ -62,6 +61,7 @@ pub use queue::{
 };
 pub use request::Request;
 pub use response::{Response, ResponseStream};
+pub use scheduler::{CloseFailure, Closed, Shutdown};
 pub use transport::Transport;
 pub use transport::mock::{MockReply, MockStats, MockTransport};
 pub use url::IntoUrl;

@@ -14,10 +14,10 @@ use turbohttp_core::scheduler::{
     SchedulerStats,
 };
 
-use crate::admission::{AdmissionControl, Closed, Loose, Shutdown, Wait};
 use crate::clock;
 use crate::config::Limits;
 use crate::error::{Error, Result};
+use crate::scheduler::{Closed, Dispatcher, Loose, Shutdown, Wait};
 use crate::url::origin_of;
 
 /// Limits how much async work runs at once: per key and in total, the urgent first.
@@ -45,7 +45,7 @@ use crate::url::origin_of;
 /// ```
 #[derive(Clone)]
 pub struct ConcurrencyLimiter {
-    control: Arc<AdmissionControl>,
+    control: Arc<Dispatcher>,
     keys: Keys,
 }
 
@@ -94,13 +94,13 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Config`](crate::ErrorKind) naming the limit that is out of bounds.
     pub fn new(limits: &Limits) -> Result<ConcurrencyLimiter> {
         Ok(ConcurrencyLimiter {
-            control: AdmissionControl::new(limits.rules())?,
+            control: Dispatcher::new(limits.rules())?,
             keys: Keys::Texts,
         })
     }
 
     /// The limiter of an executor's queue, whose keys are any text.
-    pub(crate) fn of_texts(control: Arc<AdmissionControl>) -> ConcurrencyLimiter {
+    pub(crate) fn of_texts(control: Arc<Dispatcher>) -> ConcurrencyLimiter {
         ConcurrencyLimiter {
             control,
             keys: Keys::Texts,
@@ -108,7 +108,7 @@ impl ConcurrencyLimiter {
     }
 
     /// The limiter of a client, whose keys are origins.
-    pub(crate) fn of_origins(control: Arc<AdmissionControl>) -> ConcurrencyLimiter {
+    pub(crate) fn of_origins(control: Arc<Dispatcher>) -> ConcurrencyLimiter {
         ConcurrencyLimiter {
             control,
             keys: Keys::Origins,
@@ -269,7 +269,7 @@ impl fmt::Debug for ConcurrencyLimiter {
 
 /// Where a permit is asked for: a limiter and a key of it, in the smallest form to carry along.
 trait Counter: Copy {
-    fn control(&self) -> &AdmissionControl;
+    fn control(&self) -> &Dispatcher;
 
     fn key(&self) -> LaneKey<'_>;
 }
@@ -277,12 +277,12 @@ trait Counter: Copy {
 /// A key by its text.
 #[derive(Clone, Copy)]
 struct Named<'a, 'k> {
-    control: &'a AdmissionControl,
+    control: &'a Dispatcher,
     key: &'a Key<'k>,
 }
 
 impl Counter for Named<'_, '_> {
-    fn control(&self) -> &AdmissionControl {
+    fn control(&self) -> &Dispatcher {
         self.control
     }
 
@@ -292,7 +292,7 @@ impl Counter for Named<'_, '_> {
 }
 
 impl Counter for &Handle {
-    fn control(&self) -> &AdmissionControl {
+    fn control(&self) -> &Dispatcher {
         &self.control
     }
 
@@ -329,7 +329,7 @@ async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::Output> {
 #[inline]
 fn poll_line<'a>(
     counter: &'a impl Counter,
-    wait: &mut Option<Wait<&'a AdmissionControl>>,
+    wait: &mut Option<Wait<&'a Dispatcher>>,
     cx: &TaskContext<'_>,
 ) -> Poll<Result<PermitId>> {
     if let Some(wait) = wait {
@@ -340,7 +340,7 @@ fn poll_line<'a>(
         priority: Priority::default(),
         deadline: None,
     };
-    match AdmissionControl::take_or_line_up(counter.control(), ask, cx) {
+    match Dispatcher::take_or_line_up(counter.control(), ask, cx) {
         Ok(Ok(permit)) => Poll::Ready(Ok(permit)),
         Ok(Err(place)) => {
             *wait = Some(place);
@@ -350,7 +350,7 @@ fn poll_line<'a>(
     }
 }
 
-fn try_take(control: &Arc<AdmissionControl>, key: LaneKey<'_>) -> Result<Permit> {
+fn try_take(control: &Arc<Dispatcher>, key: LaneKey<'_>) -> Result<Permit> {
     match control.try_take(key, Priority::default()) {
         Some(permit) => Ok(Permit(Loose::new(Shared(control.clone()), permit))),
         None if control.is_closed() => Err(Error::refused(Refusal::Closed)),
@@ -365,7 +365,7 @@ fn try_take(control: &Arc<AdmissionControl>, key: LaneKey<'_>) -> Result<Permit>
 pub struct LimiterLane(Arc<Handle>);
 
 struct Handle {
-    control: Arc<AdmissionControl>,
+    control: Arc<Dispatcher>,
     lane: PinnedLane,
 }
 
@@ -427,12 +427,12 @@ impl Drop for Handle {
 
 /// The scheduler of a permit that may outlive its limiter.
 #[derive(Clone)]
-struct Shared(Arc<AdmissionControl>);
+struct Shared(Arc<Dispatcher>);
 
 impl Deref for Shared {
-    type Target = AdmissionControl;
+    type Target = Dispatcher;
 
-    fn deref(&self) -> &AdmissionControl {
+    fn deref(&self) -> &Dispatcher {
         &self.0
     }
 }
@@ -458,7 +458,7 @@ impl fmt::Debug for Permit {
 /// Waits for a permit; made by [`ConcurrencyLimiter::acquire`].
 #[must_use = "futures do nothing unless polled"]
 pub struct Acquire<'a> {
-    control: &'a Arc<AdmissionControl>,
+    control: &'a Arc<Dispatcher>,
     key: AcquireKey<'a>,
     priority: Priority,
     within: Option<Duration>,
@@ -475,11 +475,11 @@ enum AcquireKey<'a> {
 }
 
 impl<'a> Acquire<'a> {
-    fn of_lane(control: &'a Arc<AdmissionControl>, lane: LaneKey<'a>) -> Acquire<'a> {
+    fn of_lane(control: &'a Arc<Dispatcher>, lane: LaneKey<'a>) -> Acquire<'a> {
         Acquire::at(control, AcquireKey::Lane(lane))
     }
 
-    fn new(control: &'a Arc<AdmissionControl>, key: Result<Key<'a>>) -> Acquire<'a> {
+    fn new(control: &'a Arc<Dispatcher>, key: Result<Key<'a>>) -> Acquire<'a> {
         Acquire::at(
             control,
             match key {
@@ -490,7 +490,7 @@ impl<'a> Acquire<'a> {
         )
     }
 
-    fn at(control: &'a Arc<AdmissionControl>, key: AcquireKey<'a>) -> Acquire<'a> {
+    fn at(control: &'a Arc<Dispatcher>, key: AcquireKey<'a>) -> Acquire<'a> {
         Acquire {
             control,
             key,
@@ -533,7 +533,7 @@ impl<'a> Acquire<'a> {
             priority: self.priority,
             deadline: self.within.map(|limit| clock::after(clock::now(), limit)),
         };
-        match AdmissionControl::take_or_line_up(Shared(control.clone()), ask, cx) {
+        match Dispatcher::take_or_line_up(Shared(control.clone()), ask, cx) {
             Ok(Ok(permit)) => Ok(Some(permit)),
             Ok(Err(wait)) => {
                 self.wait = Some(wait);

@@ -17,11 +17,11 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use turbohttp_core::scheduler::CallId;
 
-use crate::admission::{Components, Failures};
 use crate::attempt::{Attempt, Carrier};
 use crate::error::{Error, Result};
 use crate::request::Request;
 use crate::response::Response;
+use crate::scheduler::{Components, Failures};
 use crate::transport::Boxed;
 
 /// Sees every call of a client: its request on the way down, its response on the way up.

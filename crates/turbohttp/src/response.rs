@@ -13,11 +13,11 @@ use turbohttp_core::pool::PoolBox;
 use turbohttp_core::scheduler::Outcome;
 use turbohttp_core::timeline::{Phase, Timeline};
 
-use crate::admission::CallGuard;
 use crate::body::{BodySource, Content, ResponseBody};
 use crate::context::{self, Context};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
+use crate::scheduler::CallGuard;
 
 mod collect;
 mod stream;

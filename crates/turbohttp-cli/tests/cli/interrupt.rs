@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use turbohttp_loopback::Server;
 use turbohttp_loopback::script::{Script, ScriptServer, Signal as Go, Step};
 
-use super::admission::Batch;
+use super::batch_limits::Batch;
 use super::support::{Directory, server, turbohttp, until};
 
 fn press(child: &Child) {

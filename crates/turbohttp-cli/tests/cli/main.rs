@@ -3,8 +3,8 @@
 
 mod support;
 
-mod admission;
 mod batch;
+mod batch_limits;
 mod bench;
 mod demo;
 mod get;

@@ -11,7 +11,6 @@ use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::ObjectPool;
 
 use super::{Client, Inner, set_host_limit};
-use crate::admission::AdmissionControl;
 use crate::attempt::Carrier;
 use crate::config::{Limits, Settings, Timeouts};
 use crate::context::Context;
@@ -23,6 +22,7 @@ use crate::net::Tls;
 use crate::net::{NetTransport, NetTransportBuilder};
 use crate::request::Request;
 use crate::response::Response;
+use crate::scheduler::Dispatcher;
 use crate::transport::{AnyTransport, Transport};
 
 /// Collects what a [`Client`] is made of; options are checked by [`build`](ClientBuilder::build).
@@ -266,7 +266,7 @@ impl ClientBuilder {
             AnyTransport::Net(net) => Some(net.watch()),
             _ => None,
         };
-        let scheduler = AdmissionControl::new(self.limits.rules())?;
+        let scheduler = Dispatcher::new(self.limits.rules())?;
         for (origin, limit) in self.host_limits {
             set_host_limit(&scheduler, &origin, Some(limit))?;
         }

@@ -26,13 +26,13 @@ use tokio::time::Sleep;
 use turbohttp_core::scheduler::{Outcome, State, Waited};
 
 use super::Inner;
-use crate::admission::CallGuard;
 use crate::clock;
 use crate::context::Salvage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::middleware::Run;
 use crate::request::Request;
 use crate::response::Response;
+use crate::scheduler::CallGuard;
 use crate::trace::RequestSpan;
 use crate::transport::AnySend;
 

@@ -11,7 +11,6 @@ use turbohttp_core::pool::{ObjectPool, ObjectPoolStats, Reset as _};
 use turbohttp_core::scheduler::{LaneKey, Scheduler, SchedulerAudit, SchedulerStats, Waited};
 use turbohttp_core::timeline::Phase;
 
-use crate::admission::{AdmissionControl, CallGuard, Closed, Shutdown};
 use crate::clock;
 use crate::config::Settings;
 use crate::context::Context;
@@ -21,6 +20,7 @@ use crate::middleware::Pipeline;
 use crate::net::{NetStats, NetWatch};
 use crate::request::Request;
 use crate::response::Response;
+use crate::scheduler::{CallGuard, Closed, Dispatcher, Shutdown};
 use crate::url::IntoUrl;
 
 mod builder;
@@ -62,7 +62,7 @@ pub struct Stats {
     /// The pool of request contexts.
     pub contexts: ObjectPoolStats,
     /// What the scheduler has done so far.
-    pub admission: SchedulerStats,
+    pub scheduler: SchedulerStats,
     /// The network's connections and buffers; `None` with another transport.
     pub net: Option<NetStats>,
 }
@@ -196,7 +196,7 @@ impl Client {
         ConcurrencyLimiter::of_origins(self.inner.control().clone())
     }
 
-    pub(crate) fn control(&self) -> &Arc<AdmissionControl> {
+    pub(crate) fn control(&self) -> &Arc<Dispatcher> {
         &self.inner.control()
     }
 
@@ -238,7 +238,7 @@ impl Client {
     pub fn audit(&self) -> Audit {
         let stats = self.stats();
         Audit {
-            admission: self.inner.control().look(Scheduler::audit),
+            scheduler: self.inner.control().look(Scheduler::audit),
             contexts: stats.contexts.outstanding,
             connections: stats.net.as_ref().map_or(0, |net| net.open - net.idle),
             buffers: stats.net.as_ref().map_or(0, |net| net.buffers.outstanding),
@@ -251,7 +251,7 @@ impl Client {
         Stats {
             requests: contexts.outstanding,
             contexts,
-            admission: self.inner.control().look(Scheduler::stats),
+            scheduler: self.inner.control().look(Scheduler::stats),
             net: self.inner.net_stats.as_ref().map(NetWatch::stats),
         }
     }
@@ -262,7 +262,7 @@ impl Client {
 #[non_exhaustive]
 pub struct Audit {
     /// Requests inside, permits, waiting requests, lanes.
-    pub admission: SchedulerAudit,
+    pub scheduler: SchedulerAudit,
     /// Requests and responses that exist.
     pub contexts: u64,
     /// Connections in use.
@@ -274,13 +274,13 @@ pub struct Audit {
 impl Audit {
     /// Whether nothing is out.
     pub fn is_idle(&self) -> bool {
-        self.admission.is_idle() && self.contexts == 0 && self.connections == 0 && self.buffers == 0
+        self.scheduler.is_idle() && self.contexts == 0 && self.connections == 0 && self.buffers == 0
     }
 }
 
 impl Inner {
     #[inline]
-    fn control(&self) -> &Arc<AdmissionControl> {
+    fn control(&self) -> &Arc<Dispatcher> {
         &self.pipeline.carrier.scheduler
     }
 
@@ -337,7 +337,7 @@ impl Drop for Inner {
 }
 
 /// Sets the limit of one origin.
-fn set_host_limit(control: &AdmissionControl, origin: &Origin, limit: Option<usize>) -> Result<()> {
+fn set_host_limit(control: &Dispatcher, origin: &Origin, limit: Option<usize>) -> Result<()> {
     let lane = LaneKey::from(origin);
     Ok(control
         .act(|scheduler, effects| scheduler.set_lane_limit(lane, limit, clock::now(), effects))?)

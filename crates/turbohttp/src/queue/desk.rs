@@ -11,13 +11,13 @@ use super::options::QueueOptions;
 use super::slot::Slot;
 use super::start::Life;
 use super::table::Table;
-use crate::admission::{AdmissionControl, Shutdown};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::scheduler::{Dispatcher, Shutdown};
 
 /// The place of a queue at its scheduler. It holds neither the queue nor the executor.
 pub(super) struct Desk<J, O> {
-    pub(super) control: Arc<AdmissionControl>,
+    pub(super) control: Arc<Dispatcher>,
     pub(super) group: GroupId,
     pub(super) per_priority: usize,
     pub(super) submitters_max: usize,
@@ -32,10 +32,7 @@ pub(super) struct Desk<J, O> {
 }
 
 impl<J, O> Desk<J, O> {
-    pub(super) fn new(
-        control: Arc<AdmissionControl>,
-        options: &QueueOptions,
-    ) -> Result<Desk<J, O>> {
+    pub(super) fn new(control: Arc<Dispatcher>, options: &QueueOptions) -> Result<Desk<J, O>> {
         let per_priority = options.per_priority;
         let (group, cut) = control.act(|scheduler, _| {
             if scheduler.stage() != Stage::Open {

@@ -6,13 +6,13 @@ use std::time::Instant;
 use turbohttp_core::origin::Origin;
 use turbohttp_core::scheduler::{CallId, LaneKey, Priority, Waited};
 
-use crate::admission::CallGuard;
 use crate::client::{Client, RequestBuilder};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::request::Request;
 use crate::response::Response;
+use crate::scheduler::CallGuard;
 
 /// Does the jobs of a [`RequestQueue`](crate::RequestQueue). A [`Client`] is one: its jobs are
 /// requests.

@@ -13,13 +13,13 @@ use std::sync::atomic::Ordering;
 
 use turbohttp_core::scheduler::{Priority, Scheduler, SchedulerAudit};
 
-use crate::admission::{AdmissionControl, Shutdown};
 use crate::client::Client;
 use crate::clock;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::limiter::ConcurrencyLimiter;
+use crate::scheduler::{Dispatcher, Shutdown};
 
 mod desk;
 mod execute;
@@ -127,14 +127,14 @@ impl<E: Execute> RequestQueue<E> {
     /// [`ErrorKind::Config`] naming the option that is out of its bounds.
     pub fn with_executor(executor: E, options: QueueOptions) -> Result<RequestQueue<E>> {
         options.check()?;
-        let control = AdmissionControl::new(options.own_limits().rules())?;
+        let control = Dispatcher::new(options.own_limits().rules())?;
         RequestQueue::with(executor, Hooks::none(), control, &options)
     }
 
     fn with(
         executor: E,
         hooks: Hooks<E>,
-        control: Arc<AdmissionControl>,
+        control: Arc<Dispatcher>,
         options: &QueueOptions,
     ) -> Result<RequestQueue<E>> {
         options.check()?;
@@ -300,9 +300,8 @@ impl<E: Execute> RequestQueue<E> {
     pub async fn stop(&self, mode: Shutdown) -> Stopped {
         self.begin_stop(mode);
         let desk = self.desk();
-        let report = |control: &AdmissionControl| {
-            control.look(|scheduler| scheduler.group_report(desk.group))
-        };
+        let report =
+            |control: &Dispatcher| control.look(|scheduler| scheduler.group_report(desk.group));
         Stopped::new(desk.control.wait_for(report).await)
     }
 

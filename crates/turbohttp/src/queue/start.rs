@@ -7,8 +7,8 @@ use super::desk::Desk;
 use super::execute::Execute;
 use super::worker::Worker;
 use super::{RequestQueue, contain};
-use crate::admission::Shutdown;
 use crate::error::{Error, ErrorKind, Result};
+use crate::scheduler::Shutdown;
 
 /// What a call of [`RequestQueue::start`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,9 +20,9 @@ use super::execute::{Execute, Start};
 use super::slot::{Slot, canceled, expired};
 use super::start::Life;
 use super::{Staff, contain, contained_drop};
-use crate::admission::CallGuard;
 use crate::clock;
 use crate::error::Result;
+use crate::scheduler::CallGuard;
 
 pub(super) struct Worker<E: Execute> {
     staff: Arc<Staff<E>>,

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use turbohttp_core::timeline::Phase;
 
-use crate::admission::Failures;
 use crate::clock;
 use crate::context::{Context, Salvage};
 use crate::error::{Error, Result};
 use crate::net::{NetSend, NetTransport};
 use crate::request::Request;
 use crate::response::Response;
+use crate::scheduler::Failures;
 
 pub(crate) mod mock;
 

@@ -42,7 +42,7 @@ async fn unread_bodies_that_have_arrived_hold_up_no_request() {
             kept.push(soon(sent).await.unwrap());
         }
         let audit = client.client_audit();
-        assert_eq!((audit.admission.running, audit.connections), (0, 0));
+        assert_eq!((audit.scheduler.running, audit.connections), (0, 0));
         assert_eq!(audit.buffers, 200, "each has its own bytes");
         let first = read(&mut kept[0]).await.unwrap();
         for response in &mut kept[1..] {
@@ -53,7 +53,7 @@ async fn unread_bodies_that_have_arrived_hold_up_no_request() {
         client.audit();
     }
     assert_eq!(server.stats().connections, 1);
-    assert_eq!(client.stats().admission.ended.completed, 600);
+    assert_eq!(client.stats().scheduler.ended.completed, 600);
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn unread_body_that_is_still_coming_holds_its_permit() {
         .await
         .unwrap();
     let audit = client.client_audit();
-    assert_eq!((audit.admission.running, audit.connections), (1, 1));
+    assert_eq!((audit.scheduler.running, audit.connections), (1, 1));
     let next = tokio::spawn(client.get(server.url("/small")).send());
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(!next.is_finished());
@@ -88,12 +88,12 @@ async fn body_in_the_memory_of_a_mock_holds_no_permit_unless_it_is_streamed() {
             };
             let client = client.unwrap();
             let mut response = client.get("http://a.test/").send().await.unwrap();
-            assert_eq!(client.audit().admission.running, running);
+            assert_eq!(client.audit().scheduler.running, running);
             assert_eq!(response.remaining(), Some(4));
             assert_eq!(response.chunk().await.unwrap().unwrap(), b"body");
             assert_eq!(response.chunk().await.unwrap(), None);
-            assert!(client.audit().admission.is_idle());
-            assert_eq!(client.stats().admission.ended.completed, 1);
+            assert!(client.audit().scheduler.is_idle());
+            assert_eq!(client.stats().scheduler.ended.completed, 1);
         }
     }
 }

@@ -129,7 +129,7 @@ async fn clients_inside_clients_keep_their_limits() {
         assert_eq!(lab.book().peak, outer_limit.min(inner_limit));
         let held = outer.get("http://a/").send().await.unwrap();
         for client in [&bottom, &inner, &outer] {
-            assert_eq!(client.audit().admission.running, 1);
+            assert_eq!(client.audit().scheduler.running, 1);
         }
         drop(held);
         for client in [&bottom, &inner, &outer] {
@@ -195,7 +195,7 @@ async fn what_waited_too_long_is_counted_as_expired() {
         tokio::task::yield_now().await;
         let error = client.get("http://a/").send().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout);
-        assert_eq!(client.stats().admission.ended.expired, 1, "{is_layered}");
+        assert_eq!(client.stats().scheduler.ended.expired, 1, "{is_layered}");
         running.await.unwrap().unwrap();
     }
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(1)).unwrap();

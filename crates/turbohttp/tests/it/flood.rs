@@ -43,7 +43,7 @@ async fn a_flood_is_turned_away_and_nothing_grows() {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
         let audit = client.client_audit();
-        assert!(audit.admission.waiting <= 2 * WAITING, "{audit:?}");
+        assert!(audit.scheduler.waiting <= 2 * WAITING, "{audit:?}");
         assert!(audit.contexts <= 2 * WAITING as u64 + 50, "{audit:?}");
         while let Some(sent) = tasks.try_join_next() {
             match sent.unwrap() {

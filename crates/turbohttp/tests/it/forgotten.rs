@@ -41,7 +41,7 @@ async fn a_forgotten_response_costs_its_own_permit() {
         client.get("http://a/").send().await.unwrap();
     }
     let audit = client.audit();
-    assert_eq!((audit.admission.running, audit.contexts), (1, 1));
+    assert_eq!((audit.scheduler.running, audit.contexts), (1, 1));
     let before = Instant::now();
     let closed = client.close(Shutdown::Drain { within: SECOND }).await;
     assert_eq!(before.elapsed(), SECOND);

@@ -1,4 +1,4 @@
-//! A transport for tests of admission: it does what the URL says in the runtime's time, and keeps its
+//! A transport for tests of scheduler: it does what the URL says in the runtime's time, and keeps its
 //! own counts of who was inside.
 
 use std::collections::BTreeMap;

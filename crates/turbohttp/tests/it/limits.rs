@@ -139,7 +139,7 @@ async fn holds_to_the_end(client: Result<Client>, url: &str) {
     let mut first = client.get(url).send().await.unwrap();
     let mut second = Box::pin(client.get(url).send());
     poll_pending(&mut second);
-    let audit = client.client_audit().admission;
+    let audit = client.client_audit().scheduler;
     assert_eq!((audit.running, audit.waiting), (1, 1));
     read(&mut first).await.unwrap();
     let second = soon(second).await.unwrap();
@@ -147,7 +147,7 @@ async fn holds_to_the_end(client: Result<Client>, url: &str) {
     drop(second);
     let mut third = soon(client.get(url).send()).await.unwrap();
     read(&mut third).await.unwrap();
-    assert_eq!(client.client_audit().admission.running, 0);
+    assert_eq!(client.client_audit().scheduler.running, 0);
     drop((first, third));
 }
 
@@ -209,9 +209,9 @@ async fn the_permit_is_held_while_the_transport_works() {
         let client = TestClient::from(client.unwrap());
         let mut first = Box::pin(client.get("http://a/").send());
         poll_pending(&mut first);
-        assert_eq!(client.client_audit().admission.running, 1);
+        assert_eq!(client.client_audit().scheduler.running, 1);
         assert!(first.await.is_err());
-        assert_eq!(client.client_audit().admission.running, 0);
+        assert_eq!(client.client_audit().scheduler.running, 0);
     }
 }
 
@@ -392,7 +392,7 @@ async fn spellings_of_one_origin_are_one_lane() {
     ];
     let mut sends: Vec<_> = urls.map(|url| Box::pin(client.get(url).send())).into();
     sends.iter_mut().for_each(poll_pending);
-    let lanes: Vec<_> = client.client_audit().admission.busy;
+    let lanes: Vec<_> = client.client_audit().scheduler.busy;
     assert_eq!(lanes.len(), 1, "{lanes:?}");
     assert_eq!(
         (lanes[0].lane.as_str(), lanes[0].running),

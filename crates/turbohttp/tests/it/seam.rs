@@ -142,7 +142,7 @@ async fn a_request_that_was_sent_may_be_sent_anew() {
     for _ in 0..3 {
         let response = client.send(request).await.unwrap();
         request = response.into_request();
-        assert_eq!(client.client_audit().admission.running, 0);
+        assert_eq!(client.client_audit().scheduler.running, 0);
     }
 }
 
@@ -241,7 +241,7 @@ async fn a_deadline_in_the_line_for_a_permit_says_so() {
         drop((request, first));
         let report = client.close(Shutdown::Now).await;
         assert_eq!((report.accepted, report.failed), (0, 0));
-        assert_eq!(client.stats().admission.ended.expired, 1);
+        assert_eq!(client.stats().scheduler.ended.expired, 1);
     }
 }
 

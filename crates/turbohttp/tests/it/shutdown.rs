@@ -393,7 +393,7 @@ async fn close_ten_thousand(mode: Shutdown) -> BTreeMap<String, usize> {
         }
     }
     tokio::task::yield_now().await;
-    let inside = client.audit().admission.present;
+    let inside = client.audit().scheduler.present;
     let before = Instant::now();
     let closed = client.close(mode).await;
     assert!(before.elapsed() <= 5 * SECOND);
@@ -448,7 +448,7 @@ async fn a_body_that_is_waited_for_is_cut_off() {
     let client = TestClient::new();
     let url = server.url("/never");
     let waiting = tokio::spawn(fetch(client.clone(), url));
-    while client.client_audit().admission.running == 0 {
+    while client.client_audit().scheduler.running == 0 {
         tokio::task::yield_now().await;
     }
     client.close_now();

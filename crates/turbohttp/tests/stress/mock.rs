@@ -91,7 +91,7 @@ async fn settle(crew: &Crew, pace: Pace) {
 
 /// What the client says of itself is what the oracle saw.
 fn agree_on_counts(crew: &Crew, pace: Pace) {
-    let ended = crew.client.stats().admission.ended;
+    let ended = crew.client.stats().scheduler.ended;
     let count = |is: fn(Outcome) -> bool| crew.oracle.count(is, |_| true);
     let is_collected = |order: &Order| order.way == Way::Queued;
     // An answer that the queue had read already was complete before it was dropped.

@@ -58,7 +58,7 @@ pub(crate) async fn settle(field: &Field, seed: u64) {
     let stopped = field.queue.stop(Shutdown::default()).await;
     assert_eq!(stopped.accepted, 0, "seed {seed}: {stopped}");
     let stats = field.client.stats();
-    let ended = stats.admission.ended;
+    let ended = stats.scheduler.ended;
     assert_eq!(ended.sum(), field.asked(), "seed {seed}: {ended:?}");
     let net = stats.net.unwrap();
     assert_eq!(
@@ -66,7 +66,7 @@ pub(crate) async fn settle(field: &Field, seed: u64) {
         (net.idle, net.closed + net.idle),
         "seed {seed}: {net:?}"
     );
-    assert_eq!(stats.admission.running_peak, TOTAL, "seed {seed}");
+    assert_eq!(stats.scheduler.running_peak, TOTAL, "seed {seed}");
     assert_eq!(
         field.servers[1].stats().in_flight_peak,
         SLOW as u64,

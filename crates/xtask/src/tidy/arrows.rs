@@ -11,7 +11,7 @@ use super::{Violation, is_in_crate};
 /// The modules of `turbohttp`, lowest first. A module may name its own layer and those below.
 const LAYERS: [&[&str]; 8] = [
     &["error", "guide", "limits", "clock", "config", "trace"],
-    &["admission"],
+    &["scheduler"],
     &["url", "body", "context", "request", "response"],
     &["transport"],
     &["net"],

@@ -217,7 +217,7 @@ fn render(
             .lines()
             .map(|line| format!("  {line}\n")),
     );
-    for host in &before.admission.busy {
+    for host in &before.scheduler.busy {
         let _ = writeln!(
             out,
             "  the dead one when all others are done: {} running, {} waiting for its permits",
@@ -228,8 +228,8 @@ fn render(
     let _ = writeln!(
         out,
         "  out after that: {} permits, {} waiting, {} contexts, {} connections, {} buffers",
-        after.admission.running,
-        after.admission.waiting,
+        after.scheduler.running,
+        after.scheduler.waiting,
         after.contexts,
         after.connections,
         after.buffers

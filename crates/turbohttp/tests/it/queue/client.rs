@@ -54,7 +54,7 @@ async fn callers_and_jobs_share_the_limits_of_a_host() {
         assert_eq!(caller.await.unwrap().unwrap(), "answer");
     }
     assert_eq!(mock.stats().peak, 3);
-    assert_eq!(client.stats().admission.running_peak, 3);
+    assert_eq!(client.stats().scheduler.running_peak, 3);
     let stopped = queue.stop(Shutdown::default()).await;
     assert_eq!(stopped.accepted, 0);
     expect_client_quiet(&client).await;
@@ -85,7 +85,7 @@ async fn a_permit_lives_until_the_body_has_ended_and_the_worker_does_not() {
     let stopped = queue.stop(Shutdown::Now).await;
     assert_eq!(stopped.accepted, 0);
     drop(queue);
-    assert_eq!(client.audit().admission.running, 1);
+    assert_eq!(client.audit().scheduler.running, 1);
     assert_eq!(unread.text().await.unwrap(), "answer");
     expect_client_quiet(&client).await;
 }

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use turbohttp_core::scheduler::Scheduler;
 
-use super::AdmissionControl;
+use super::Dispatcher;
 use crate::clock;
 
 #[derive(Default)]
@@ -57,20 +57,20 @@ impl State {
 
 impl Janitor {
     /// Something is due earlier than the janitor knows.
-    pub(super) fn alarm(&self, control: &AdmissionControl) {
+    pub(super) fn alarm(&self, control: &Dispatcher) {
         self.desk.call();
         self.serve(control);
     }
 
     /// Makes sure that somebody keeps the time of the caller, if there is anything to keep.
-    pub(super) fn start_if_needed(&self, control: &AdmissionControl) {
+    pub(super) fn start_if_needed(&self, control: &Dispatcher) {
         // One lock after the other, never both.
         if control.look(Scheduler::has_due) {
             self.serve(control);
         }
     }
 
-    fn serve(&self, control: &AdmissionControl) {
+    fn serve(&self, control: &Dispatcher) {
         let runtime = Handle::try_current().ok();
         let here = runtime.as_ref().map(Handle::id);
         let mut state = self.desk.lock();
@@ -87,7 +87,7 @@ impl Janitor {
         }
     }
 
-    fn start_task(&self, control: &AdmissionControl, runtime: &Handle) {
+    fn start_task(&self, control: &Dispatcher, runtime: &Handle) {
         let shift = Shift::new(&self.desk, &control.itself, true);
         // Without the lock: a runtime that is shut down drops the task at once.
         let task = runtime.spawn(shift.work()).abort_handle();
@@ -122,11 +122,7 @@ impl Desk {
 }
 
 /// Starts the thread. Without one the next who needs it tries again.
-fn start_thread(
-    desk: &Arc<Desk>,
-    control: &Weak<AdmissionControl>,
-    mut state: MutexGuard<'_, State>,
-) {
+fn start_thread(desk: &Arc<Desk>, control: &Weak<Dispatcher>, mut state: MutexGuard<'_, State>) {
     if std::mem::replace(&mut state.is_thread_there, true) {
         return;
     }
@@ -142,14 +138,14 @@ fn start_thread(
 /// The work of one janitor, from its start until nothing is due.
 struct Shift {
     desk: Arc<Desk>,
-    control: Weak<AdmissionControl>,
+    control: Weak<Dispatcher>,
     /// The calls that have been heard.
     heard: u64,
     is_task: bool,
 }
 
 impl Shift {
-    fn new(desk: &Arc<Desk>, control: &Weak<AdmissionControl>, is_task: bool) -> Shift {
+    fn new(desk: &Arc<Desk>, control: &Weak<Dispatcher>, is_task: bool) -> Shift {
         Shift {
             desk: desk.clone(),
             control: control.clone(),

@@ -13,18 +13,18 @@ use turbohttp_core::scheduler::{
     Ask, CallId, LaneKey, Outcome, PermitId, PermitRequest, Priority, Refusal, Scheduler, Turn,
 };
 
-use super::AdmissionControl;
+use super::Dispatcher;
 use crate::clock;
 use crate::error::Error;
 
 /// A permit, given back when this is dropped.
-pub(crate) struct Loose<C: Deref<Target = AdmissionControl>> {
+pub(crate) struct Loose<C: Deref<Target = Dispatcher>> {
     control: C,
     lane: Option<PermitId>,
     pub(crate) outcome: Outcome,
 }
 
-impl<C: Deref<Target = AdmissionControl>> Loose<C> {
+impl<C: Deref<Target = Dispatcher>> Loose<C> {
     #[inline]
     pub(crate) fn new(control: C, lane: PermitId) -> Loose<C> {
         Loose {
@@ -35,7 +35,7 @@ impl<C: Deref<Target = AdmissionControl>> Loose<C> {
     }
 }
 
-impl<C: Deref<Target = AdmissionControl>> Loose<C> {
+impl<C: Deref<Target = Dispatcher>> Loose<C> {
     /// The same as dropping it, without the call that a drop is.
     #[inline(always)] // Said above.
     pub(crate) fn give_back(&mut self) {
@@ -46,25 +46,25 @@ impl<C: Deref<Target = AdmissionControl>> Loose<C> {
     }
 }
 
-impl<C: Deref<Target = AdmissionControl>> Drop for Loose<C> {
+impl<C: Deref<Target = Dispatcher>> Drop for Loose<C> {
     fn drop(&mut self) {
         self.give_back();
     }
 }
 
 /// A place in line for a permit; left when this is dropped.
-pub(crate) struct Wait<C: Deref<Target = AdmissionControl>> {
+pub(crate) struct Wait<C: Deref<Target = Dispatcher>> {
     control: C,
     call: CallId,
     is_over: bool,
     outcome: Outcome,
 }
 
-impl AdmissionControl {
+impl Dispatcher {
     /// Takes a permit if one is free and nothing is closed.
     #[inline(always)] // A call costs a quarter of what is in it.
     pub(crate) fn try_take(&self, key: LaneKey<'_>, priority: Priority) -> Option<PermitId> {
-        self.admission.alter(|scheduler| {
+        self.scheduler.alter(|scheduler| {
             let now = scheduler.last_sweep();
             scheduler
                 .try_take_permit(key, priority, now)
@@ -79,7 +79,7 @@ impl AdmissionControl {
             return self.pass_back(permit, outcome);
         }
         let put = |scheduler: &mut Scheduler| scheduler.try_release_permit(permit, outcome);
-        if let Err(permit) = self.admission.alter(put) {
+        if let Err(permit) = self.scheduler.alter(put) {
             self.pass_back(permit, outcome);
         }
     }
@@ -95,12 +95,12 @@ impl AdmissionControl {
     /// Whether somebody is probably in line already.
     #[inline]
     pub(crate) fn seems_contended(&self) -> bool {
-        self.admission.seems_contended()
+        self.scheduler.seems_contended()
     }
 
     /// Takes a permit or a place in line.
     #[inline]
-    pub(crate) fn take_or_line_up<C: Deref<Target = AdmissionControl>>(
+    pub(crate) fn take_or_line_up<C: Deref<Target = Dispatcher>>(
         control: C,
         ask: Ask<'_>,
         cx: &TaskContext<'_>,
@@ -122,7 +122,7 @@ impl AdmissionControl {
     }
 }
 
-impl<C: Deref<Target = AdmissionControl>> Wait<C> {
+impl<C: Deref<Target = Dispatcher>> Wait<C> {
     /// Whether the permit has come.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
@@ -130,7 +130,7 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
         let call = self.call;
         match self
             .control
-            .admission
+            .scheduler
             .alter(|scheduler| scheduler.claim_permit(call))
         {
             Some(permit) => {
@@ -183,7 +183,7 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
     }
 }
 
-impl<C: Deref<Target = AdmissionControl>> Wait<C> {
+impl<C: Deref<Target = Dispatcher>> Wait<C> {
     #[cold]
     fn leave(&self) {
         self.control.act(|scheduler, effects| {
@@ -193,7 +193,7 @@ impl<C: Deref<Target = AdmissionControl>> Wait<C> {
     }
 }
 
-impl<C: Deref<Target = AdmissionControl>> Drop for Wait<C> {
+impl<C: Deref<Target = Dispatcher>> Drop for Wait<C> {
     #[inline]
     fn drop(&mut self) {
         if !self.is_over {

@@ -17,17 +17,17 @@ use turbohttp_core::scheduler::{
     Stage, State, Waited,
 };
 
+mod close;
 mod guard;
-mod janitor;
-mod loose;
-mod shutdown;
+mod permit;
+mod timer;
 
+pub(crate) use close::Failures;
+pub use close::{CloseFailure, Closed, Shutdown};
 pub(crate) use guard::CallGuard;
-pub(crate) use loose::{Loose, Wait};
-pub(crate) use shutdown::Failures;
-pub use shutdown::{CloseFailure, Closed, Shutdown};
+pub(crate) use permit::{Loose, Wait};
 
-use janitor::Janitor;
+use timer::Janitor;
 
 use crate::clock;
 use crate::error::Result;
@@ -39,24 +39,24 @@ pub(crate) trait Components: Send + Sync {
 }
 
 /// A scheduler with a clock, a janitor and an end.
-pub(crate) struct AdmissionControl {
-    admission: SharedScheduler,
+pub(crate) struct Dispatcher {
+    scheduler: SharedScheduler,
     janitor: Janitor,
     /// Somebody's end has come: whoever waits for a report looks.
     ended: Notify,
     /// Taken by whoever ends it.
     ending: Mutex<Option<Ending>>,
     closed: OnceLock<Closed>,
-    itself: Weak<AdmissionControl>,
+    itself: Weak<Dispatcher>,
     /// Permits held by responses whose bodies are unread.
     unread: AtomicUsize,
 }
 
-impl AdmissionControl {
-    pub(crate) fn new(rules: Rules) -> Result<Arc<AdmissionControl>> {
-        let admission = SharedScheduler::new(rules, clock::now())?;
-        Ok(Arc::new_cyclic(|itself| AdmissionControl {
-            admission,
+impl Dispatcher {
+    pub(crate) fn new(rules: Rules) -> Result<Arc<Dispatcher>> {
+        let scheduler = SharedScheduler::new(rules, clock::now())?;
+        Ok(Arc::new_cyclic(|itself| Dispatcher {
+            scheduler,
             janitor: Janitor::default(),
             ended: Notify::new(),
             ending: Mutex::new(Some(Ending::default())),
@@ -116,17 +116,17 @@ impl AdmissionControl {
     /// Whether everything inside is to stop at once. Takes no lock.
     #[inline]
     pub(crate) fn is_cut(&self) -> bool {
-        self.admission.is_cut()
+        self.scheduler.is_cut()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.admission.stage() != Stage::Open
+        self.scheduler.stage() != Stage::Open
     }
 
     /// Does something with the scheduler, and what follows from it.
     #[inline]
     pub(crate) fn act<R>(&self, act: impl FnOnce(&mut Scheduler, &mut Effects) -> R) -> R {
-        let (result, signals) = self.admission.with(act);
+        let (result, signals) = self.scheduler.with(act);
         if signals != Signals::default() {
             self.see_to(signals);
         }
@@ -140,7 +140,7 @@ impl AdmissionControl {
 
     /// Looks at the scheduler.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&Scheduler) -> R) -> R {
-        self.admission.look(look)
+        self.scheduler.look(look)
     }
 
     /// Where a waiting call stands.
@@ -149,7 +149,7 @@ impl AdmissionControl {
         call: CallId,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Result<Waited, Refusal>> {
-        let (poll, signals) = self.admission.poll_turn(call, cx.waker(), clock::now());
+        let (poll, signals) = self.scheduler.poll_turn(call, cx.waker(), clock::now());
         if signals != Signals::default() {
             self.see_to(signals);
         }
@@ -247,10 +247,10 @@ struct Ending {
     components: Option<Arc<dyn Components>>,
 }
 
-impl fmt::Debug for AdmissionControl {
+impl fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AdmissionControl")
-            .field("admission", &self.admission)
+        f.debug_struct("Dispatcher")
+            .field("scheduler", &self.scheduler)
             .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use turbohttp_core::scheduler::{CallId, Outcome, Refusal, Scheduler, Waited};
 
-use super::AdmissionControl;
+use super::Dispatcher;
 use crate::clock;
 
 /// A call that leaves the scheduler when this is dropped, and releases what it holds: a place in line, a
@@ -16,7 +16,7 @@ use crate::clock;
 ///
 /// `mem::forget` of a guard loses its permit for good; a close with a deadline still ends.
 pub(crate) struct CallGuard {
-    control: Arc<AdmissionControl>,
+    control: Arc<Dispatcher>,
     call: CallId,
     outcome: Outcome,
     /// Whom the scheduler will wake when this is cut off: data and vtable of the waker, which it keeps
@@ -28,7 +28,7 @@ pub(crate) struct CallGuard {
 
 impl CallGuard {
     #[inline]
-    pub(crate) fn new(control: Arc<AdmissionControl>, call: CallId) -> CallGuard {
+    pub(crate) fn new(control: Arc<Dispatcher>, call: CallId) -> CallGuard {
         CallGuard {
             control,
             call,
@@ -38,14 +38,14 @@ impl CallGuard {
         }
     }
 
-    pub(crate) fn control(&self) -> &Arc<AdmissionControl> {
+    pub(crate) fn control(&self) -> &Arc<Dispatcher> {
         &self.control
     }
 
     /// A call whose waker the scheduler knows.
     #[inline]
     pub(super) fn watched(
-        control: Arc<AdmissionControl>,
+        control: Arc<Dispatcher>,
         call: CallId,
         watched: (usize, usize),
     ) -> CallGuard {
