@@ -61,7 +61,7 @@ pub use queue::{
 };
 pub use request::Request;
 pub use response::{Response, ResponseStream};
-pub use scheduler::{CloseFailure, Closed, Shutdown};
+pub use scheduler::{CloseFailure, CloseReport, Shutdown};
 pub use transport::Transport;
 pub use transport::mock::{MockReply, MockStats, MockTransport};
 pub use url::IntoUrl;

@@ -17,7 +17,7 @@ use turbohttp_core::scheduler::{
 use crate::clock;
 use crate::config::Limits;
 use crate::error::{Error, Result};
-use crate::scheduler::{Closed, Dispatcher, Loose, Shutdown, Wait};
+use crate::scheduler::{CloseReport, Dispatcher, Loose, Shutdown, Wait};
 use crate::url::origin_of;
 
 /// Limits how much async work runs at once: per key and in total, the urgent first.
@@ -254,7 +254,7 @@ impl ConcurrencyLimiter {
     /// # Cancel safety
     ///
     /// Dropping the future does not undo the close.
-    pub async fn close(&self, mode: Shutdown) -> Closed {
+    pub async fn close(&self, mode: Shutdown) -> CloseReport {
         self.control.close(mode).await
     }
 }

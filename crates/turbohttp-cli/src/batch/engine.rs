@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use turbohttp::{Client, Closed, QueueOptions, RequestQueue, Shutdown};
+use turbohttp::{Client, CloseReport, QueueOptions, RequestQueue, Shutdown};
 
 use super::fetch::{Accepted, Orders, follow, submit};
 use super::outcome::{Outcome, Verdict};
@@ -42,7 +42,7 @@ pub(crate) trait Watch {
 pub(crate) enum Ended {
     AllDone,
     /// By Ctrl-C, and what became of everything accepted by then.
-    Interrupted(Closed),
+    Interrupted(CloseReport),
 }
 
 /// How much a batch does at once and takes in.

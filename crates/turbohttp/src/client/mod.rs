@@ -20,7 +20,7 @@ use crate::middleware::Pipeline;
 use crate::net::{NetStats, NetWatch};
 use crate::request::Request;
 use crate::response::Response;
-use crate::scheduler::{CallGuard, Closed, Dispatcher, Shutdown};
+use crate::scheduler::{CallGuard, CloseReport, Dispatcher, Shutdown};
 use crate::url::IntoUrl;
 
 mod builder;
@@ -176,7 +176,7 @@ impl Client {
     ///
     /// Dropping the future does not undo the close: it goes on, and another call of `close` gives the
     /// report.
-    pub async fn close(&self, mode: Shutdown) -> Closed {
+    pub async fn close(&self, mode: Shutdown) -> CloseReport {
         self.inner.control().close(mode).await
     }
 

@@ -59,7 +59,7 @@ impl Shutdown {
 /// What became of everything that was inside when a client or a limiter was closed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Closed {
+pub struct CloseReport {
     /// Requests that were inside: waiting, running, or being read. The sum of the five below.
     pub accepted: u64,
     /// Ended well: for a request, its body was read to the end.
@@ -89,10 +89,10 @@ pub struct CloseFailure {
     pub error: Error,
 }
 
-impl Closed {
-    pub(super) fn new(report: Report, failures: Failures) -> Closed {
+impl CloseReport {
+    pub(super) fn new(report: Report, failures: Failures) -> CloseReport {
         let counts = report.counts;
-        Closed {
+        CloseReport {
             accepted: report.accepted,
             completed: counts.completed,
             failed: counts.failed,
@@ -105,9 +105,9 @@ impl Closed {
     }
 }
 
-impl fmt::Display for Closed {
+impl fmt::Display for CloseReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Closed {
+        let CloseReport {
             accepted,
             completed,
             failed,

@@ -23,7 +23,7 @@ mod permit;
 mod timer;
 
 pub(crate) use close::Failures;
-pub use close::{CloseFailure, Closed, Shutdown};
+pub use close::{CloseFailure, CloseReport, Shutdown};
 pub(crate) use guard::CallGuard;
 pub(crate) use permit::{Loose, Wait};
 
@@ -46,7 +46,7 @@ pub(crate) struct Dispatcher {
     ended: Notify,
     /// Taken by whoever ends it.
     ending: Mutex<Option<Ending>>,
-    closed: OnceLock<Closed>,
+    closed: OnceLock<CloseReport>,
     itself: Weak<Dispatcher>,
     /// Permits held by responses whose bodies are unread.
     unread: AtomicUsize,
@@ -161,7 +161,7 @@ impl Dispatcher {
     }
 
     /// Closes everything in this way, and waits for the end.
-    pub(crate) async fn close(&self, mode: Shutdown) -> Closed {
+    pub(crate) async fn close(&self, mode: Shutdown) -> CloseReport {
         self.begin_close(mode);
         self.wait_until_closed().await
     }
@@ -185,7 +185,7 @@ impl Dispatcher {
     }
 
     /// Waits for the end of a close that has begun, or will.
-    pub(crate) async fn wait_until_closed(&self) -> Closed {
+    pub(crate) async fn wait_until_closed(&self) -> CloseReport {
         self.wait_for(|this| this.closed.get().cloned()).await
     }
 
@@ -229,7 +229,7 @@ impl Dispatcher {
             components.close(&mut failures);
         }
         // Nobody else sets it. What is dropped after it is foreign, and may panic: nobody waits for it.
-        let _ = self.closed.set(Closed::new(report, failures));
+        let _ = self.closed.set(CloseReport::new(report, failures));
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(ending)));
         if let Err(panic) = dropped {
             std::mem::forget(panic);

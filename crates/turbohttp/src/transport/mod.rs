@@ -58,7 +58,7 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// What could not be closed; the client's [`Closed`](crate::Closed) report names it.
+    /// What could not be closed; the client's [`CloseReport`](crate::CloseReport) report names it.
     fn close(&self) -> Result<()> {
         Ok(())
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use turbohttp::{
-    Client, Closed, Error, ErrorKind, Limits, Middleware, Next, Request, Response, Result,
+    Client, CloseReport, Error, ErrorKind, Limits, Middleware, Next, Request, Response, Result,
     Shutdown, Transport,
 };
 use turbohttp_loopback::{Options, Server};
@@ -41,7 +41,7 @@ fn cancel(within: Duration) -> Shutdown {
     Shutdown::CancelPending { within }
 }
 
-fn counts(closed: &Closed) -> [u64; 6] {
+fn counts(closed: &CloseReport) -> [u64; 6] {
     [
         closed.accepted,
         closed.completed,

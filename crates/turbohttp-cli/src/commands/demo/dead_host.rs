@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use tokio::task::JoinSet;
 use turbohttp::{
-    Audit, Client, Closed, ErrorKind, QueueOptions, RequestQueue, Response, Shutdown, Ticket,
+    Audit, Client, CloseReport, ErrorKind, QueueOptions, RequestQueue, Response, Shutdown, Ticket,
     Timeline,
 };
 use turbohttp_loopback::{Options, Server};
@@ -172,7 +172,7 @@ async fn settled(otherwise: &str, is_settled: impl Fn() -> bool) -> anyhow::Resu
 }
 
 /// Of the dead host's requests, its permits' worth ran and were cut off, and the rest never started.
-fn check(closed: &Closed) -> anyhow::Result<()> {
+fn check(closed: &CloseReport) -> anyhow::Result<()> {
     let (waiting, running) = ((EACH - PER_HOST) as u64, PER_HOST as u64);
     let is_right = closed.accepted == waiting + running
         && closed.canceled == waiting
@@ -193,7 +193,7 @@ fn render(
     [alone, beside]: [Duration; 2],
     healthy: &Tally,
     [before, after]: [Audit; 2],
-    closed: &Closed,
+    closed: &CloseReport,
 ) -> String {
     let requests = (HEALTHY * EACH) as u64;
     let title = format!(
