@@ -56,7 +56,7 @@ pub use middleware::{Handling, HookResult, Middleware, Next, Run};
 pub use net::Tls;
 pub use net::{NetStats, NetTransport, NetTransportBuilder};
 pub use queue::{
-    Execute, IntoJob, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, Stopped,
+    Execute, IntoJob, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, StopReport,
     SubmitOptions, Ticket,
 };
 pub use request::Request;

@@ -35,7 +35,7 @@ mod worker;
 pub use execute::{Execute, IntoJob, Lane};
 pub use options::{QueueOptions, SubmitOptions};
 pub use start::Started;
-pub use stop::{QueueStats, Stopped};
+pub use stop::{QueueStats, StopReport};
 pub use ticket::{Rejected, Ticket};
 
 use desk::Desk;
@@ -297,12 +297,12 @@ impl<E: Execute> RequestQueue<E> {
     /// # Cancel safety
     ///
     /// Dropping the future does not undo the stop: it goes on, and another call gives the report.
-    pub async fn stop(&self, mode: Shutdown) -> Stopped {
+    pub async fn stop(&self, mode: Shutdown) -> StopReport {
         self.begin_stop(mode);
         let desk = self.desk();
         let report =
             |control: &Dispatcher| control.look(|scheduler| scheduler.group_report(desk.group));
-        Stopped::new(desk.control.wait_for(report).await)
+        StopReport::new(desk.control.wait_for(report).await)
     }
 
     /// Stops the queue at once, as by [`Shutdown::Now`], without waiting for the workers.

@@ -8,7 +8,7 @@ use turbohttp_core::scheduler::{GroupLoad, Priority, Report};
 /// What became of every job that was in a queue when it was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Stopped {
+pub struct StopReport {
     /// Jobs that were waiting or running. The sum of the five below.
     pub accepted: u64,
     /// Were done.
@@ -25,10 +25,10 @@ pub struct Stopped {
     pub elapsed: Duration,
 }
 
-impl Stopped {
-    pub(super) fn new(report: Report) -> Stopped {
+impl StopReport {
+    pub(super) fn new(report: Report) -> StopReport {
         let counts = report.counts;
-        Stopped {
+        StopReport {
             accepted: report.accepted,
             completed: counts.completed,
             failed: counts.failed,
@@ -40,9 +40,9 @@ impl Stopped {
     }
 }
 
-impl fmt::Display for Stopped {
+impl fmt::Display for StopReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stopped {
+        let StopReport {
             accepted,
             completed,
             failed,
