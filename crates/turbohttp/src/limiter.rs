@@ -17,7 +17,7 @@ use turbohttp_core::scheduler::{
 use crate::clock;
 use crate::config::Limits;
 use crate::error::{Error, Result};
-use crate::scheduler::{CloseReport, Dispatcher, Loose, Shutdown, Wait};
+use crate::scheduler::{CloseReport, Dispatcher, PermitGuard, PermitWait, Shutdown};
 use crate::url::origin_of;
 
 /// Limits how much async work runs at once: per key and in total, the urgent first.
@@ -316,7 +316,7 @@ async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::Output> {
             poll_fn(|cx| poll_line(&counter, &mut wait, cx)).await?
         }
     };
-    let mut permit = Loose::new(control, permit);
+    let mut permit = PermitGuard::new(control, permit);
     // Unless it comes to its end.
     permit.outcome = Outcome::Canceled;
     let output = work.await;
@@ -329,7 +329,7 @@ async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::Output> {
 #[inline]
 fn poll_line<'a>(
     counter: &'a impl Counter,
-    wait: &mut Option<Wait<&'a Dispatcher>>,
+    wait: &mut Option<PermitWait<&'a Dispatcher>>,
     cx: &TaskContext<'_>,
 ) -> Poll<Result<PermitId>> {
     if let Some(wait) = wait {
@@ -352,7 +352,7 @@ fn poll_line<'a>(
 
 fn try_take(control: &Arc<Dispatcher>, key: LaneKey<'_>) -> Result<Permit> {
     match control.try_take(key, Priority::default()) {
-        Some(permit) => Ok(Permit(Loose::new(Shared(control.clone()), permit))),
+        Some(permit) => Ok(Permit(PermitGuard::new(Shared(control.clone()), permit))),
         None if control.is_closed() => Err(Error::refused(Refusal::Closed)),
         None => Err(Error::refused(Refusal::Busy)),
     }
@@ -439,7 +439,7 @@ impl Deref for Shared {
 
 /// The right to run one piece of work; given back when it is dropped.
 #[must_use = "a permit that is dropped at once limits nothing"]
-pub struct Permit(Loose<Shared>);
+pub struct Permit(PermitGuard<Shared>);
 
 impl Permit {
     /// Gives the permit back and says that the work failed, for the report of a close; a permit that
@@ -463,7 +463,7 @@ pub struct Acquire<'a> {
     priority: Priority,
     within: Option<Duration>,
     /// The place in line, if it had to take one.
-    wait: Option<Wait<Shared>>,
+    wait: Option<PermitWait<Shared>>,
 }
 
 /// Where a permit is waited for.
@@ -558,7 +558,7 @@ impl Future for Acquire<'_> {
         match permit {
             Ok(Some(permit)) => {
                 let control = Shared(self.control.clone());
-                Poll::Ready(Ok(Permit(Loose::new(control, permit))))
+                Poll::Ready(Ok(Permit(PermitGuard::new(control, permit))))
             }
             // In line; the waker is known.
             Ok(None) => Poll::Pending,

@@ -25,7 +25,7 @@ mod timer;
 pub(crate) use close::Failures;
 pub use close::{CloseFailure, CloseReport, Shutdown};
 pub(crate) use guard::CallGuard;
-pub(crate) use permit::{Loose, Wait};
+pub(crate) use permit::{PermitGuard, PermitWait};
 
 use timer::Janitor;
 

@@ -18,16 +18,16 @@ use crate::clock;
 use crate::error::Error;
 
 /// A permit, given back when this is dropped.
-pub(crate) struct Loose<C: Deref<Target = Dispatcher>> {
+pub(crate) struct PermitGuard<C: Deref<Target = Dispatcher>> {
     control: C,
     lane: Option<PermitId>,
     pub(crate) outcome: Outcome,
 }
 
-impl<C: Deref<Target = Dispatcher>> Loose<C> {
+impl<C: Deref<Target = Dispatcher>> PermitGuard<C> {
     #[inline]
-    pub(crate) fn new(control: C, lane: PermitId) -> Loose<C> {
-        Loose {
+    pub(crate) fn new(control: C, lane: PermitId) -> PermitGuard<C> {
+        PermitGuard {
             control,
             lane: Some(lane),
             outcome: Outcome::Completed,
@@ -35,7 +35,7 @@ impl<C: Deref<Target = Dispatcher>> Loose<C> {
     }
 }
 
-impl<C: Deref<Target = Dispatcher>> Loose<C> {
+impl<C: Deref<Target = Dispatcher>> PermitGuard<C> {
     /// The same as dropping it, without the call that a drop is.
     #[inline(always)] // Said above.
     pub(crate) fn give_back(&mut self) {
@@ -46,14 +46,14 @@ impl<C: Deref<Target = Dispatcher>> Loose<C> {
     }
 }
 
-impl<C: Deref<Target = Dispatcher>> Drop for Loose<C> {
+impl<C: Deref<Target = Dispatcher>> Drop for PermitGuard<C> {
     fn drop(&mut self) {
         self.give_back();
     }
 }
 
 /// A place in line for a permit; left when this is dropped.
-pub(crate) struct Wait<C: Deref<Target = Dispatcher>> {
+pub(crate) struct PermitWait<C: Deref<Target = Dispatcher>> {
     control: C,
     call: CallId,
     is_over: bool,
@@ -104,7 +104,7 @@ impl Dispatcher {
         control: C,
         ask: Ask<'_>,
         cx: &TaskContext<'_>,
-    ) -> Result<Result<PermitId, Wait<C>>, Refusal> {
+    ) -> Result<Result<PermitId, PermitWait<C>>, Refusal> {
         let waker = cx.waker().clone();
         let asked = control.act(|scheduler, effects| {
             let now = time_of(scheduler);
@@ -112,7 +112,7 @@ impl Dispatcher {
         });
         Ok(match asked? {
             PermitRequest::Taken(permit) => Ok(permit),
-            PermitRequest::Queued(call) => Err(Wait {
+            PermitRequest::Queued(call) => Err(PermitWait {
                 control,
                 call,
                 is_over: false,
@@ -122,7 +122,7 @@ impl Dispatcher {
     }
 }
 
-impl<C: Deref<Target = Dispatcher>> Wait<C> {
+impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
     /// Whether the permit has come.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
@@ -183,7 +183,7 @@ impl<C: Deref<Target = Dispatcher>> Wait<C> {
     }
 }
 
-impl<C: Deref<Target = Dispatcher>> Wait<C> {
+impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
     #[cold]
     fn leave(&self) {
         self.control.act(|scheduler, effects| {
@@ -193,7 +193,7 @@ impl<C: Deref<Target = Dispatcher>> Wait<C> {
     }
 }
 
-impl<C: Deref<Target = Dispatcher>> Drop for Wait<C> {
+impl<C: Deref<Target = Dispatcher>> Drop for PermitWait<C> {
     #[inline]
     fn drop(&mut self) {
         if !self.is_over {
