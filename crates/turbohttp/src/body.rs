@@ -76,6 +76,20 @@ impl Body {
         })
     }
 
+    /// A body of pieces that arrive over time, of whatever type; sent in the chunked coding. The name is
+    /// reqwest's; see [`Body::from_stream`].
+    pub fn wrap_stream<S, O, E>(stream: S) -> Body
+    where
+        S: Stream<Item = Result<O, E>> + Send + 'static,
+        O: Into<Bytes> + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + 'static,
+    {
+        let stream = MappedStream {
+            stream: Box::pin(stream),
+        };
+        Body::from_stream(stream, None)
+    }
+
     /// A body read from `reader` in pieces of at most 64 KiB; see [`Body::from_stream`].
     pub fn from_reader(reader: impl AsyncRead + Send + 'static, length: Option<u64>) -> Body {
         Body::from_stream(
@@ -264,6 +278,28 @@ impl http_body::Body for Body {
             BodyLength::Known(length) => SizeHint::with_exact(length),
             _ => SizeHint::default(),
         }
+    }
+}
+
+/// A stream of any pieces and errors as one of [`Bytes`] and [`io::Error`].
+struct MappedStream<S> {
+    stream: Pin<Box<S>>,
+}
+
+impl<S, O, E> Stream for MappedStream<S>
+where
+    S: Stream<Item = Result<O, E>>,
+    O: Into<Bytes>,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<io::Result<Bytes>>> {
+        let next = std::task::ready!(self.stream.as_mut().poll_next(cx));
+        Poll::Ready(next.map(|piece| piece.map(Into::into).map_err(io::Error::other)))
     }
 }
 

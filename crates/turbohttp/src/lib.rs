@@ -32,7 +32,7 @@ mod clock;
 mod config;
 mod context;
 mod error;
-#[cfg(doc)]
+#[cfg(any(doc, doctest))]
 pub mod guide;
 mod limiter;
 pub mod limits;
@@ -47,7 +47,7 @@ mod transport;
 mod url;
 
 pub use body::{Body, BodyContext, BodySource, IntoBody, ResponseBody};
-pub use client::{Audit, Client, ClientBuilder, RequestBuilder, Stats};
+pub use client::{Audit, Client, ClientBuilder, IntoAddresses, RequestBuilder, Stats, get};
 pub use config::{Limits, Timeouts};
 pub use error::{Error, ErrorKind, Result};
 pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};

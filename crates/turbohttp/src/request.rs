@@ -219,6 +219,25 @@ impl Request {
     }
 }
 
+/// A request of the `http` crate: method, URI, fields, extensions and body are taken over, the version is
+/// not.
+impl<B: IntoBody> TryFrom<http::Request<B>> for Request {
+    type Error = Error;
+
+    fn try_from(request: http::Request<B>) -> Result<Request> {
+        let (parts, body) = request.into_parts();
+        let mut request = Request::new(parts.method, &parts.uri)?;
+        // Userinfo of the URI is a field already; one of that name in the parts replaces it.
+        for name in parts.headers.keys() {
+            request.context.headers.remove(name);
+        }
+        request.context.headers.extend(parts.headers);
+        request.context.extensions = parts.extensions;
+        request.set_body(body);
+        Ok(request)
+    }
+}
+
 impl Error {
     /// The request as it was, where nothing of it was sent: of a call that was refused, got no permit in
     /// time, or no connection. `None` of every other error.

@@ -40,7 +40,8 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    pub(crate) fn new() -> ClientBuilder {
+    /// A builder with default options; the same as [`Client::builder`].
+    pub fn new() -> ClientBuilder {
         let mut default_headers = HeaderMap::new();
         let agent = concat!("turbohttp/", env!("CARGO_PKG_VERSION"));
         default_headers.insert(USER_AGENT, HeaderValue::from_static(agent));
@@ -153,9 +154,15 @@ impl ClientBuilder {
     /// Sends requests for `host` to these addresses instead of asking DNS; their ports are used as
     /// they are, except 0, which stands for the URL's port.
     #[must_use]
-    pub fn resolve(mut self, host: &str, addresses: impl Into<Vec<SocketAddr>>) -> Self {
-        self.net = self.net.resolve(host, addresses);
+    pub fn resolve(mut self, host: &str, addresses: impl IntoAddresses) -> Self {
+        self.net = self.net.resolve(host, addresses.into_addresses());
         self
+    }
+
+    /// The same as [`resolve`](ClientBuilder::resolve), by the name that reqwest has for it.
+    #[must_use]
+    pub fn resolve_to_addrs(self, host: &str, addresses: &[SocketAddr]) -> Self {
+        self.resolve(host, addresses)
     }
 
     /// Sets how TLS connections are made and checked.
@@ -291,6 +298,42 @@ impl ClientBuilder {
                 },
             }),
         })
+    }
+}
+
+/// What the addresses of a host can be given as: one, or several.
+pub trait IntoAddresses {
+    /// The addresses, in the order in which they are tried.
+    fn into_addresses(self) -> Vec<SocketAddr>;
+}
+
+impl IntoAddresses for SocketAddr {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        vec![self]
+    }
+}
+
+impl IntoAddresses for Vec<SocketAddr> {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        self
+    }
+}
+
+impl IntoAddresses for &[SocketAddr] {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        self.to_vec()
+    }
+}
+
+impl<const N: usize> IntoAddresses for [SocketAddr; N] {
+    fn into_addresses(self) -> Vec<SocketAddr> {
+        self.to_vec()
+    }
+}
+
+impl Default for ClientBuilder {
+    fn default() -> ClientBuilder {
+        ClientBuilder::new()
     }
 }
 

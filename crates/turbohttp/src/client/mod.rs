@@ -27,7 +27,7 @@ mod builder;
 mod call;
 mod request_builder;
 
-pub use builder::ClientBuilder;
+pub use builder::{ClientBuilder, IntoAddresses};
 pub use request_builder::RequestBuilder;
 
 use call::Call;
@@ -51,6 +51,21 @@ struct Inner {
     contexts: ObjectPool<Context>,
     origins: Origins,
     settings: Settings,
+}
+
+/// Sends one GET request with a client of its own.
+///
+/// For more than one request make a [`Client`] and keep it: it has the connections.
+///
+/// # Errors
+///
+/// As [`Client::send`].
+///
+/// # Cancel safety
+///
+/// As [`Client::send`].
+pub async fn get(url: impl IntoUrl) -> Result<Response> {
+    Client::new()?.get(url).send().await
 }
 
 /// What a client holds right now: one snapshot.
