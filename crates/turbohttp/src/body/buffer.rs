@@ -112,8 +112,9 @@ impl DerefMut for ReadMemory {
 
 /// The place for one small read buffer in the context of a request.
 ///
-/// It outlives the reset of the context: nothing of its content is ever shown, as a [`ReadBuffer`]
-/// shows only what its own reads put there.
+/// It outlives the reset of the context: nothing of its content is ever shown, as a [`ReadBuffer`] shows
+/// only what its own reads put there. A request made without a client leaves it with one of the
+/// `DETACHED_CONTEXTS_MAX` contexts that such requests share.
 #[derive(Default)]
 pub(crate) struct SpareBuffer(Option<ReadMemory>);
 

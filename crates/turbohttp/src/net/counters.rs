@@ -1,4 +1,4 @@
-//! What the network counts. Only rare events are counted with atomics; the rest is read from pools.
+//! Counts of the network. Only rare events are counted with atomics; the rest is read from the pools.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use crate::clock;
 use crate::limits::{ADDRESSES_MAX, DNS_KEPT_SECONDS, DNS_LOOKUPS_MAX, DNS_NAMES_MAX};
 
-/// Addresses that stand for a name instead of what DNS says; bounded by what the caller put in.
+/// Addresses of names that DNS is not asked for; as many as the options of the transport have.
 pub(crate) type Overrides = HashMap<String, Vec<SocketAddr>>;
 
 pub(crate) struct Resolver {
@@ -68,7 +68,7 @@ impl Resolver {
 
     /// Asks the system's resolver.
     ///
-    /// Cancel safe: the lookup itself goes on in its thread, and occupies its place until it ends.
+    /// Cancel safe: the lookup itself goes on in its thread, and holds its permit until it ends.
     pub(crate) async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         // The permit moves into the thread: a lookup that is given up still occupies it.
         let place = self

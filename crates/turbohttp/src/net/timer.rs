@@ -1,4 +1,4 @@
-//! A deadline that costs nothing while it keeps moving.
+//! The timer of a connection: a deadline that costs nothing while it keeps moving.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -13,11 +13,10 @@ use tokio::time::Sleep;
 ///
 /// # Implementation
 ///
-/// The deadline is kept as what it is made of and added up only when something has to wait. The
-/// sleep is armed when something first waits, and touched again only when it would fire too late, or
-/// has fired too early because the deadline has moved on: a request on a busy connection makes no
-/// timer entry. While the same task waits, the sleep that is
-/// armed already knows it.
+/// The deadline is kept as its parts and added up only when something has to wait. The `Sleep` is armed
+/// by the first wait, and reset only when it would fire too late, or has fired too early because the
+/// deadline has moved on: a request on a busy connection makes no timer entry. While the same task
+/// waits, the armed sleep has its waker already.
 #[derive(Default)]
 pub(crate) struct Timer {
     /// When the wait began, and how long it may take.
@@ -25,7 +24,7 @@ pub(crate) struct Timer {
     /// When the whole request must be over.
     request: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Whom the sleep will wake.
+    /// The waker that the sleep was last polled with.
     waker: Option<Waker>,
 }
 
@@ -40,7 +39,7 @@ impl Timer {
     ///
     /// The sleep is made in `runtime`, wherever this is polled.
     pub(crate) fn poll_expired(&mut self, cx: &mut TaskContext<'_>, runtime: &Handle) -> Poll<()> {
-        // Both limits lie beyond what the clock can say.
+        // Nothing was set, or both limits lie beyond what the clock can say.
         let Some(deadline) = self.deadline() else {
             return Poll::Pending;
         };
@@ -60,7 +59,7 @@ impl Timer {
         }
         self.waker = Some(cx.waker().clone());
         loop {
-            // Outside the task's budget: a sleep that only claims to be pending was not armed.
+            // Outside the task's budget: used up, it makes the sleep report Pending without being armed.
             std::task::ready!(pin!(unconstrained(sleep.as_mut())).poll(cx));
             if sleep.deadline() >= deadline {
                 return Poll::Ready(());
@@ -70,7 +69,7 @@ impl Timer {
     }
 
     fn deadline(&self) -> Option<tokio::time::Instant> {
-        // A limit beyond what the clock can say is none.
+        // A limit beyond what the clock can say never passes.
         let own = self.own.and_then(|(since, limit)| since.checked_add(limit));
         let deadline = match (own, self.request) {
             (Some(own), Some(request)) => own.min(request),

@@ -78,14 +78,14 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Options, and the configuration they become at the first handshake.
+/// The options, and the rustls configuration that the first handshake makes of them.
 pub(crate) struct TlsSetup {
     options: Tls,
     config: OnceCell<Arc<ClientConfig>>,
 }
 
 impl TlsSetup {
-    /// Checks what was given as text; the platform's roots are left for the first handshake.
+    /// Checks the PEM texts; the platform's roots are read at the first handshake, as they are files.
     pub(crate) fn new(options: Tls) -> Result<TlsSetup> {
         for pem in &options.roots_pem {
             certificates(pem, "added root")?;
@@ -164,7 +164,7 @@ fn explain(reason: &rustls::CertificateError) -> &'static str {
     }
 }
 
-/// Reads roots and keys; off the async threads, as the platform's roots are files.
+/// Reads roots and keys, on a thread of the blocking pool, as the platform's roots are files.
 async fn load(options: Tls) -> Result<Arc<ClientConfig>> {
     let loading = tokio::task::spawn_blocking(move || build(&options));
     match loading.await {

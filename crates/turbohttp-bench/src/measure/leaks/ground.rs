@@ -154,7 +154,7 @@ impl Ground {
             .clone()
     }
 
-    /// A response that has a permit and a context.
+    /// A response that has a permit and a context: the mock's answers are streamed.
     pub(super) async fn response(&self) -> Result<Response> {
         self.mock.get("http://host0.test/ok").send().await
     }

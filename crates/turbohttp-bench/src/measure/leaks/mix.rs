@@ -26,7 +26,8 @@ const SOON: Duration = Duration::from_millis(1);
 pub(super) fn mock() -> MockTransport {
     let ok = MockReply::new(StatusCode::OK)
         .header("content-type", "text/plain")
-        .body("Hello, world!");
+        .body("Hello, world!")
+        .streamed();
     let error = MockReply::new(StatusCode::INTERNAL_SERVER_ERROR).body("no");
     let failure = MockReply::failure(ErrorKind::Transport, "planned");
     let never = ok.clone().delay(NEVER);
