@@ -69,7 +69,7 @@ pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Vers
 pub use turbohttp_core::origin::{Origin, Scheme};
 pub use turbohttp_core::pool;
 pub use turbohttp_core::scheduler::{
-    LaneAudit, Priority, Reserve, SchedulerAudit, SchedulerStats, UnknownPriority,
+    OriginAudit, Priority, Reserve, SchedulerAudit, SchedulerStats, UnknownPriority,
 };
 pub use turbohttp_core::timeline::{Phase, Recorder, Span, Timeline};
 
