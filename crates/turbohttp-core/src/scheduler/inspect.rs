@@ -31,21 +31,21 @@ pub struct SchedulerAudit {
     /// Origins or keys that are paused.
     pub paused: usize,
     /// Origins or keys that are known, idle ones included.
-    pub lanes: usize,
+    pub origins: usize,
     /// Those in which nothing runs or waits.
-    pub idle_lanes: usize,
+    pub idle_origins: usize,
     /// Those that are kept because there are handles of them.
-    pub pinned_lanes: usize,
-    /// Those in which something runs, waits, or is paused, sorted by `lane`.
-    pub busy: Vec<LaneAudit>,
+    pub pinned_origins: usize,
+    /// Those in which something runs, waits, or is paused, sorted by `origin`.
+    pub busy: Vec<OriginAudit>,
 }
 
 /// One origin or key at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct LaneAudit {
+pub struct OriginAudit {
     /// The origin, such as `https://example.com`, or the key.
-    pub lane: String,
+    pub origin: String,
     /// Its limit, in permits.
     pub limit: usize,
     /// Its permits that are out.
@@ -83,9 +83,9 @@ impl Scheduler {
             total: self.capacity.limit(),
             deadlines: self.timers.deadlines(),
             paused: self.timers.pauses(),
-            lanes: lanes.len(),
-            idle_lanes: lanes.idle_count(),
-            pinned_lanes: lanes.pinned(),
+            origins: lanes.len(),
+            idle_origins: lanes.idle_count(),
+            pinned_origins: lanes.pinned(),
             ..SchedulerAudit::default()
         };
         // Counted anew instead of read from the parts: an audit is what tests hold the counters to.
@@ -99,8 +99,8 @@ impl Scheduler {
         }
         let busy = lanes.iter().filter(|lane| !lane.is_vacant());
         audit.busy = busy
-            .map(|lane| LaneAudit {
-                lane: lane.text.to_string(),
+            .map(|lane| OriginAudit {
+                origin: lane.text.to_string(),
                 limit: lane.capacity.limit(),
                 running: lane.capacity.running(),
                 waiting: lane.waiting,
@@ -108,7 +108,9 @@ impl Scheduler {
             })
             .collect();
         // The hash table has no order; sorted, two audits can be compared.
-        audit.busy.sort_by(|one, other| one.lane.cmp(&other.lane));
+        audit
+            .busy
+            .sort_by(|one, other| one.origin.cmp(&other.origin));
         audit
     }
 
@@ -116,7 +118,7 @@ impl Scheduler {
     pub fn stats(&self) -> SchedulerStats {
         SchedulerStats {
             ended: self.gate.counts,
-            lanes_forgotten: self.queues.lanes.evicted(),
+            origins_forgotten: self.queues.lanes.evicted(),
             ..self.stats
         }
     }

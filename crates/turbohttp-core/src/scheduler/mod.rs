@@ -69,7 +69,7 @@ pub use call::{Bound, Outcome, Refusal, State, Waited};
 pub use effects::Effects;
 pub use gate::{CloseMode, Counts, Report, Stage};
 pub use ids::{CallId, GroupId, PermitId};
-pub use inspect::{LaneAudit, SchedulerAudit};
+pub use inspect::{OriginAudit, SchedulerAudit};
 pub use jobs::{GroupLoad, Picked};
 pub use lanes::{LaneKey, PinnedLane, TooManyLanes};
 pub use machine::{Ask, Scheduler, Turn};

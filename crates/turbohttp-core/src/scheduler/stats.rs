@@ -19,7 +19,7 @@ pub struct SchedulerStats {
     pub grants_parked: u64,
     /// Idle origins or keys that were forgotten, so that the number of those that are kept stays
     /// bounded.
-    pub lanes_forgotten: u64,
+    pub origins_forgotten: u64,
 }
 
 impl SchedulerStats {

@@ -1,5 +1,5 @@
-//! What happens as time passes: pauses end, grants that were not taken up are parked, deadlines pass, and a close cuts off
-//! what is still inside at its deadline.
+//! What happens as time passes: pauses end, grants that were not taken up are parked, deadlines
+//! pass, and a close cuts off what is still inside at its deadline.
 
 use std::time::Instant;
 
@@ -9,13 +9,14 @@ use super::machine::Scheduler;
 use super::moment::Moment;
 
 impl Scheduler {
-    /// Does what is due at `now`, and returns when to call it next; `None` if nothing is due by itself.
+    /// Does what is due at `now`, and returns when to call it next; `None` if nothing is due by
+    /// itself.
     ///
     /// The caller calls it again at that time, or earlier where [`Effects::alarm`] is raised.
     pub fn sweep(&mut self, now: Instant, effects: &mut Effects) -> Option<Instant> {
         let now = self.timers.advance(now);
-        // Pauses first: a lane that opens may start a call whose deadline is this very moment. Grants before deadlines,
-        // as a parked call may expire in the same sweep.
+        // Pauses first: a lane that opens may start a call whose deadline is this very moment.
+        // Grants before deadlines, as a parked call may expire in the same sweep.
         self.end_pauses(now, effects);
         self.park_stale_grants(now, effects);
         self.expire(now, effects);
@@ -38,8 +39,8 @@ impl Scheduler {
         self.start_ready(now, effects);
     }
 
-    /// Gives the permits of grants that were not taken up in time to others. Their calls keep their places for when they
-    /// ask again.
+    /// Gives the permits of grants that were not taken up in time to others. Their calls keep their
+    /// places for when they ask again.
     fn park_stale_grants(&mut self, now: Moment, effects: &mut Effects) {
         self.timers.advance_epoch(now);
         while let Some(slot) = self.timers.take_stale_grant(&mut self.calls) {

@@ -235,12 +235,12 @@ fn a_lane_is_forgotten_beside_one_who_asks_for_it() {
         let (id, _) = fixture.admit("a", None);
         fixture.wait(id).unwrap();
         let busy = fixture.audit().busy;
-        let here: Vec<_> = busy.iter().filter(|lane| lane.lane == "a").collect();
+        let here: Vec<_> = busy.iter().filter(|lane| lane.origin == "a").collect();
         assert_eq!((here.len(), here[0].running), (1, 1));
         fixture.leave(id);
         evictor.join().unwrap();
         asker.join().unwrap();
-        assert_eq!(fixture.audit().idle_lanes, 1);
+        assert_eq!(fixture.audit().idle_origins, 1);
         fixture.assert_whole(2);
     });
 }

@@ -636,6 +636,6 @@ impl Driver {
     pub(crate) fn assert_quiet(&mut self) {
         let audit = self.scheduler.audit();
         assert!(audit.is_idle(), "{audit:?}");
-        assert_eq!(audit.lanes, audit.idle_lanes + audit.paused);
+        assert_eq!(audit.origins, audit.idle_origins + audit.paused);
     }
 }

@@ -395,7 +395,7 @@ async fn spellings_of_one_origin_are_one_lane() {
     let lanes: Vec<_> = client.client_audit().scheduler.busy;
     assert_eq!(lanes.len(), 1, "{lanes:?}");
     assert_eq!(
-        (lanes[0].lane.as_str(), lanes[0].running),
+        (lanes[0].origin.as_str(), lanes[0].running),
         ("http://example.com", 4)
     );
 }
@@ -676,7 +676,7 @@ async fn a_handle_of_a_key_draws_from_the_same_permits() {
         assert_eq!(closed.unwrap_err().kind(), ErrorKind::Closed);
     }
     drop(lane);
-    assert_eq!(limiter.audit().pinned_lanes, 0);
+    assert_eq!(limiter.audit().pinned_origins, 0);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ fn limit_of(bench: &Bench, lane: &str) -> usize {
     audit
         .busy
         .iter()
-        .find(|busy| busy.lane == lane)
+        .find(|busy| busy.origin == lane)
         .unwrap()
         .limit
 }
@@ -40,7 +40,7 @@ fn a_hundred_thousand_lanes_go_through_128_and_hot_ones_keep_their_limits() {
         assert!(matches!(bench.turn(waiting), Turn::Taken(_)));
         held[index % 64] = [second, waiting];
     }
-    assert_eq!(bench.scheduler.stats().lanes_forgotten, 100_000 - 128);
+    assert_eq!(bench.scheduler.stats().origins_forgotten, 100_000 - 128);
     let slots = bench.scheduler.queues.lanes.end();
     assert!(slots <= 128 + 64 + 1, "{slots} places for lanes");
 }
@@ -159,7 +159,7 @@ fn lanes_with_rules_of_their_own_are_bounded() {
     bench.now = until;
     bench.sweep();
     let audit = bench.scheduler.audit();
-    assert_eq!((audit.paused, audit.lanes), (0, 128));
+    assert_eq!((audit.paused, audit.origins), (0, 128));
 }
 
 /// A call that lost its grant gets back into the same lane, although 1,000 other lanes were made
@@ -195,7 +195,7 @@ fn a_place_that_is_kept_keeps_its_lane() {
         bench.leave(id);
     }
     assert!(bench.scheduler.audit().is_idle());
-    assert_eq!(bench.scheduler.audit().lanes, 1);
+    assert_eq!(bench.scheduler.audit().origins, 1);
 }
 
 #[test]
@@ -218,10 +218,10 @@ fn a_pinned_lane_is_kept_until_it_is_unpinned_as_often() {
         assert_eq!(found, bench.scheduler.queues.lanes.find(pin.key()));
         assert!(found.is_some());
         assert!(bench.scheduler.audit().busy.is_empty());
-        assert_eq!(bench.scheduler.audit().pinned_lanes, 1);
+        assert_eq!(bench.scheduler.audit().pinned_origins, 1);
         bench.scheduler.unpin(pin);
     }
-    assert_eq!(bench.scheduler.audit().pinned_lanes, 0);
+    assert_eq!(bench.scheduler.audit().pinned_origins, 0);
     churn(&mut bench);
     assert_eq!(bench.scheduler.queues.lanes.find(key), None);
 }

@@ -71,16 +71,16 @@ impl Driver {
         let used: Vec<usize> = (0..LANES.len())
             .filter(|lane| model.is_used(*lane))
             .collect();
-        assert_eq!(audit.idle_lanes, model.idle.len());
-        assert_eq!(audit.lanes, used.len() + model.idle.len());
+        assert_eq!(audit.idle_origins, model.idle.len());
+        assert_eq!(audit.origins, used.len() + model.idle.len());
         assert_eq!(audit.busy.len(), used.len());
         for (found, lane) in audit.busy.iter().zip(used) {
-            assert_eq!(found.lane, LANES[lane]);
+            assert_eq!(found.origin, LANES[lane]);
             assert_eq!(
                 found.limit,
                 model.lane_limit(lane),
                 "limit of {}",
-                found.lane
+                found.origin
             );
             assert_eq!(found.running, model.lane_running(lane));
             assert_eq!(found.waiting, model.lane_waiting(lane));
@@ -102,7 +102,7 @@ impl Driver {
         assert_eq!(in_order(stats.ended), model.gate.counts, "how calls ended");
         assert_eq!(stats.grants_released, model.grants_released);
         assert_eq!(stats.grants_parked, model.parked);
-        assert_eq!(stats.lanes_forgotten, model.forgotten);
+        assert_eq!(stats.origins_forgotten, model.forgotten);
         assert_eq!(stats.running_peak, model.running_peak);
         assert_eq!(stats.waiting_peak, model.waiting_peak);
         compare_gate(self.scheduler.stage(), self.scheduler.report(), &model.gate);
