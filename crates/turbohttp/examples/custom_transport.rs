@@ -1,9 +1,11 @@
-//! A transport of your own: answers from files below a folder, so that `file.local` needs no server.
+//! A transport of your own: streams files from below a folder, so that `file.local` needs no server.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::path::{Component, Path, PathBuf};
 
-use turbohttp::{Client, Error, ErrorKind, Request, Response, Result, StatusCode, Transport};
+use turbohttp::{
+    Client, Error, ErrorKind, Request, Response, ResponseBody, Result, StatusCode, Transport,
+};
 
 /// Serves the path of the URL from a folder.
 struct Folder(PathBuf);
@@ -18,9 +20,12 @@ impl Transport for Folder {
         if !inside {
             return Ok(request.respond(StatusCode::FORBIDDEN, ""));
         }
-        match tokio::fs::read(self.0.join(path)).await {
-            Ok(bytes) => {
-                let mut response = request.respond(StatusCode::OK, bytes);
+        match tokio::fs::File::open(self.0.join(path)).await {
+            Ok(file) => {
+                // Streamed piece by piece: the file is never in memory as a whole.
+                let length = file.metadata().await.ok().map(|file| file.len());
+                let body = ResponseBody::from_reader(file, length);
+                let mut response = request.respond(StatusCode::OK, body);
                 response.push_header("content-type", b"application/octet-stream");
                 Ok(response)
             }
