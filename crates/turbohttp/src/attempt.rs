@@ -60,7 +60,7 @@ impl<'a> Attempt<'a> {
             return context.poll_permit(permit, cx);
         }
         let now = clock::now();
-        context.begin_attempt(now);
+        context.timing.begin_attempt(now);
         let asked = self
             .carrier
             .scheduler

@@ -38,29 +38,29 @@ impl Request {
         let mut request = Request {
             context: DETACHED.take(),
         };
-        request.context.method = method;
+        request.context.request.method = method;
         request.set_url(url)?;
         Ok(request)
     }
 
     /// The method.
     pub fn method(&self) -> &Method {
-        &self.context.method
+        &self.context.request.method
     }
 
     /// The method, to change it.
     pub fn method_mut(&mut self) -> &mut Method {
-        &mut self.context.method
+        &mut self.context.request.method
     }
 
     /// Changes the method.
     pub fn set_method(&mut self, method: Method) {
-        self.context.method = method;
+        self.context.request.method = method;
     }
 
     /// The URL in normal form, without userinfo and fragment.
     pub fn url(&self) -> &str {
-        self.context.url.as_str()
+        self.context.request.url.as_str()
     }
 
     /// The URL as an [`Uri`]; made anew at each call.
@@ -85,9 +85,10 @@ impl Request {
     /// Reads the URL with the help of a client's table of origins.
     pub(crate) fn read_url(&mut self, url: &str, origins: Option<&Origins>) -> Result<()> {
         let context = &mut *self.context;
-        context.url.set(url, origins)?;
-        if let Some(credentials) = context.url.take_credentials() {
+        context.request.url.set(url, origins)?;
+        if let Some(credentials) = context.request.url.take_credentials() {
             context
+                .request
                 .headers
                 .insert(http::header::AUTHORIZATION, credentials);
         }
@@ -101,6 +102,7 @@ impl Request {
     /// Never: a request that can be seen has a URL.
     pub fn origin(&self) -> &Origin {
         self.context
+            .request
             .url
             .origin()
             .expect("a request that can be seen has a URL")
@@ -108,43 +110,43 @@ impl Request {
 
     /// The header fields that were set.
     pub fn headers(&self) -> &HeaderMap {
-        &self.context.headers
+        &self.context.request.headers
     }
 
     /// The header fields, to change them.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.context.headers
+        &mut self.context.request.headers
     }
 
     /// The body.
     pub fn body(&self) -> &Body {
-        &self.context.body
+        &self.context.request.body
     }
 
     /// The body, to change it.
     pub fn body_mut(&mut self) -> &mut Body {
-        &mut self.context.body
+        &mut self.context.request.body
     }
 
     /// How long the whole request may take, where it says so itself.
     pub fn timeout(&self) -> Option<Duration> {
-        self.context.time.timeout
+        self.context.timing.limits.timeout
     }
 
     /// Changes how long the whole request may take, from `send` to the end of the body; `None` leaves it
     /// to [`Timeouts::request`](crate::Timeouts::request).
     pub fn timeout_mut(&mut self) -> &mut Option<Duration> {
-        &mut self.context.time.timeout
+        &mut self.context.timing.limits.timeout
     }
 
     /// Replaces the body.
     pub fn set_body(&mut self, body: impl IntoBody) {
-        self.context.body = body.into_body();
+        self.context.request.body = body.into_body();
     }
 
     /// Takes the body out, and leaves none: for transports that send it themselves.
     pub fn take_body(&mut self) -> Body {
-        std::mem::take(&mut self.context.body)
+        std::mem::take(&mut self.context.request.body)
     }
 
     /// Values that go with the request, by type: from the caller to middlewares and hooks, and on to
@@ -160,49 +162,31 @@ impl Request {
 
     /// How urgent the request is, should it have to wait.
     pub fn priority(&self) -> Priority {
-        self.context.priority
+        self.context.request.priority
     }
 
     /// Changes how urgent the request is.
     pub fn set_priority(&mut self, priority: Priority) {
-        self.context.priority = priority;
+        self.context.request.priority = priority;
     }
 
     /// A second request like this one; `None` if its body is a stream.
     pub fn try_clone(&self) -> Option<Request> {
-        let body = self.context.body.try_clone()?;
         let mut clone = Request {
             context: DETACHED.take(),
         };
-        clone.context.method = self.context.method.clone();
-        // A URL in normal form is read again as it is.
-        clone.context.url.set(self.url(), None).ok()?;
-        clone.context.headers.clone_from(&self.context.headers);
-        clone.context.body = body;
-        clone.context.expect_continue = self.context.expect_continue;
-        clone.context.time.timeout = self.context.time.timeout;
-        clone.context.body_bytes_max = self.context.body_bytes_max;
-        // A second attempt of a request under way has its client's settings and the rest of its time.
-        clone
-            .context
-            .time
-            .settings
-            .clone_from(&self.context.time.settings);
-        clone.context.time.deadline = self.context.time.deadline;
-        clone.context.priority = self.context.priority;
-        // Within a call its time began with the first one's.
-        clone.context.timeline.clone_from(&self.context.timeline);
-        clone.context.open_calls = self.context.open_calls;
-        clone.context.time.timeout = self.context.time.timeout;
-        clone.context.body_bytes_max = self.context.body_bytes_max;
-        clone.context.extensions = self.context.extensions.clone();
+        let context = &mut *clone.context;
+        context.request.copy_from(&self.context.request)?;
+        // Within a call a further attempt has the options of its client and the rest of its time.
+        context.timing.copy_from(&self.context.timing);
+        context.extensions = self.context.extensions.clone();
         Some(clone)
     }
 
     /// A handle by which a part that may outlive the request can add to its timeline; once the
     /// request is over, what it writes is refused.
     pub fn recorder(&mut self) -> Recorder {
-        self.context.mailbox.recorder()
+        self.context.timing.mailbox.recorder()
     }
 
     /// Answers the request without sending it: for transports and middlewares that make answers. The
@@ -211,10 +195,10 @@ impl Request {
     /// A response whose body is in memory holds no permit.
     pub fn respond(mut self, status: StatusCode, body: impl Into<ResponseBody>) -> Response {
         let context = &mut *self.context;
-        context.head.reset();
-        context.head.set_status(status);
-        context.received = body.into();
-        context.timeline.end(clock::now());
+        context.response.head.reset();
+        context.response.head.set_status(status);
+        context.response.body = body.into();
+        context.timing.timeline.end(clock::now());
         Response::new(self)
     }
 }
@@ -229,9 +213,9 @@ impl<B: IntoBody> TryFrom<http::Request<B>> for Request {
         let mut request = Request::new(parts.method, &parts.uri)?;
         // Userinfo of the URI is a field already; one of that name in the parts replaces it.
         for name in parts.headers.keys() {
-            request.context.headers.remove(name);
+            request.context.request.headers.remove(name);
         }
-        request.context.headers.extend(parts.headers);
+        request.context.request.headers.extend(parts.headers);
         request.context.extensions = parts.extensions;
         request.set_body(body);
         Ok(request)

@@ -14,7 +14,7 @@ use turbohttp_core::scheduler::Outcome;
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use crate::body::{BodySource, Content, ResponseBody};
-use crate::context::{self, Context};
+use crate::context::{Context, Timing, append};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 use crate::scheduler::CallGuard;
@@ -44,22 +44,22 @@ impl Response {
 
     /// The status code.
     pub fn status(&self) -> StatusCode {
-        self.context.head.status()
+        self.context.response.head.status()
     }
 
     /// The version the server spoke.
     pub fn version(&self) -> Version {
-        self.context.head.version()
+        self.context.response.head.version()
     }
 
     /// The URL that was asked, in normal form.
     pub fn url(&self) -> &str {
-        self.context.url.as_str()
+        self.context.request.url.as_str()
     }
 
     /// The origin that answered.
     pub fn origin(&self) -> Option<&Origin> {
-        self.context.url.origin()
+        self.context.request.url.origin()
     }
 
     /// The value of the first field called `name` (in any case of letters), if it is visible ASCII or
@@ -70,9 +70,9 @@ impl Response {
 
     /// The value of the first field called `name` as bytes.
     pub fn header_bytes(&self, name: &str) -> Option<&[u8]> {
-        match self.context.map.get() {
+        match self.context.response.fields.map.get() {
             Some(map) => map.get(name).map(HeaderValue::as_bytes),
-            None => self.context.head.get(name),
+            None => self.context.response.head.get(name),
         }
     }
 
@@ -80,11 +80,11 @@ impl Response {
     /// [`headers_mut`](Response::headers_mut) was called; from then on the fields of the map. Allocates
     /// nothing.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let map = match self.context.is_map_changed {
-            true => self.context.map.get(),
+        let map = match self.context.response.fields.is_changed {
+            true => self.context.response.fields.map.get(),
             false => None,
         };
-        let head = map.is_none().then(|| self.context.head.iter());
+        let head = map.is_none().then(|| self.context.response.head.iter());
         let changed = map.into_iter().flat_map(HeaderMap::iter);
         let changed = changed.map(|(name, value)| (name.as_str(), value.as_bytes()));
         head.into_iter().flatten().chain(changed)
@@ -92,12 +92,12 @@ impl Response {
 
     /// The fields as a map, which is built at the first call in the memory of a former one.
     pub fn headers(&self) -> &HeaderMap {
-        self.context.map()
+        self.context.response.map()
     }
 
     /// The fields as a map, to change them; all other accessors read the map from then on.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
-        self.context.map_mut()
+        self.context.response.map_mut()
     }
 
     /// The values that went with the request ([`Request::extensions`]).
@@ -125,14 +125,14 @@ impl Response {
 
     /// The value of a trailer field, once the body has been read (RFC 9110 section 6.5).
     pub fn trailer(&self, name: &str) -> Option<&str> {
-        str::from_utf8(self.context.head.trailer(name)?).ok()
+        str::from_utf8(self.context.response.head.trailer(name)?).ok()
     }
 
     /// The fields of the trailer section, once the body has been read; `None` if there are none.
     pub fn trailers(&self) -> Option<HeaderMap> {
         let mut map = HeaderMap::new();
-        for (name, value) in self.context.head.trailers() {
-            context::append(&mut map, name, value);
+        for (name, value) in self.context.response.head.trailers() {
+            append(&mut map, name, value);
         }
         (!map.is_empty()).then_some(map)
     }
@@ -146,24 +146,30 @@ impl Response {
 
     /// Bytes of body still to come, where the server said.
     pub fn remaining(&self) -> Option<u64> {
-        self.context.received.remaining()
+        self.context.response.body.remaining()
     }
 
     /// The address of the server, or of what stands before it, that this response came from. `None`
     /// with a transport other than the network. Costs no system call.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.context.addresses.map(|addresses| addresses.remote)
+        self.context
+            .response
+            .addresses
+            .map(|addresses| addresses.remote)
     }
 
     /// The address at this end of the connection that this response came on; see
     /// [`remote_addr`](Response::remote_addr).
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.context.addresses.map(|addresses| addresses.local)
+        self.context
+            .response
+            .addresses
+            .map(|addresses| addresses.local)
     }
 
     /// When what happened, up to now.
     pub fn timeline(&self) -> &Timeline {
-        &self.context.timeline
+        &self.context.timing.timeline
     }
 
     /// This response if its status is below 400, an error otherwise.
@@ -212,7 +218,7 @@ impl Response {
     /// Cancel safe: a dropped call has taken nothing from the body.
     pub async fn chunk(&mut self) -> Result<Option<&[u8]>> {
         if poll_fn(|cx| self.poll_chunk(cx)).await? {
-            Ok(Some(self.context.received.chunk()))
+            Ok(Some(self.context.response.body.chunk()))
         } else {
             Ok(None)
         }
@@ -247,7 +253,7 @@ impl Response {
     /// the body is read from the [`ResponseStream`].
     pub fn into_http(mut self) -> http::Response<ResponseStream> {
         let (status, version) = (self.status(), self.version());
-        let headers = std::mem::take(self.context.map_mut());
+        let headers = std::mem::take(self.context.response.map_mut());
         let extensions = std::mem::take(&mut self.context.extensions);
         let mut response = http::Response::new(self.into_stream());
         *response.status_mut() = status;
@@ -296,13 +302,13 @@ impl Response {
 
     /// Replaces the body by what `replace` makes of it: for hooks, which have the response by reference.
     pub fn replace_body(&mut self, replace: impl FnOnce(ResponseBody) -> ResponseBody) {
-        let body = std::mem::take(&mut self.context.received);
-        self.context.received = replace(body);
+        let body = std::mem::take(&mut self.context.response.body);
+        self.context.response.body = replace(body);
     }
 
     /// The slice that the last poll has made ready.
     fn slice(&self) -> &[u8] {
-        self.context.received.chunk()
+        self.context.response.body.chunk()
     }
 
     /// The whole body in one buffer of at most [`Limits::body_bytes`](crate::Limits) bytes.
@@ -320,7 +326,7 @@ impl Response {
         if let Content::Bytes {
             bytes,
             given: false,
-        } = &mut self.context.received.0
+        } = &mut self.context.response.body.0
             && bytes.len() <= limit
         {
             let bytes = std::mem::take(bytes);
@@ -333,7 +339,7 @@ impl Response {
     /// The same response with its body in memory: connection and permit have gone home.
     pub(crate) async fn into_memory(mut self) -> Result<Response> {
         let bytes = self.collect().await?.into_bytes();
-        self.context.received = ResponseBody::from(bytes);
+        self.context.response.body = ResponseBody::from(bytes);
         Ok(self)
     }
 
@@ -418,7 +424,7 @@ impl Response {
 
     /// While the body has to be waited for: whether the client is closed meanwhile.
     fn poll_cut(&mut self, cx: &mut TaskContext<'_>) -> Poll<Error> {
-        let Some(call) = &mut self.context.call else {
+        let Some(call) = self.context.call_mut() else {
             return Poll::Pending;
         };
         std::task::ready!(call.poll_cut(cx));
@@ -435,45 +441,41 @@ impl Response {
     /// Holds the call while the body is on a connection; otherwise the call ends here, be the body unread.
     #[inline]
     pub(crate) fn hold_call(&mut self, call: CallGuard) {
-        self.context.open_calls = self.context.open_calls.saturating_sub(1);
-        if !self.context.received.holds_connection() {
+        self.context.timing.end_call();
+        if !self.context.response.body.holds_connection() {
             call.leave(Outcome::Completed);
             self.context.release(Outcome::Completed);
             return;
         }
-        let holds_permit = self.context.permit.is_none();
-        self.context.hold_call(match holds_permit {
-            true => call.held_unread(),
-            false => call,
-        });
+        // One of the two has the permit, and is what others wait for.
+        let call = match self.context.has_permit() {
+            true => call,
+            false => call.held_unread(),
+        };
+        self.context.hold_call(call);
     }
 
     /// Holds the permit of an attempt while the body is on a connection.
     pub(crate) fn hold_permit(&mut self, permit: CallGuard) {
-        if self.context.received.holds_connection() {
+        if self.context.response.body.holds_connection() {
             self.context.hold_permit(permit.held_unread());
         }
     }
 
     /// Takes over what others have recorded for this request's timeline.
     pub(crate) fn gather_events(&mut self) {
-        let Context {
+        let Timing {
             mailbox, timeline, ..
-        } = &mut *self.context;
+        } = &mut self.context.timing;
         mailbox.drain_into(timeline);
     }
 
-    /// Lets go of connection and permit: a response kept after its body holds up nothing.
+    /// Releases connection, permit and call: a response that is kept after its body holds nothing.
     fn end(&mut self, failed: Option<Outcome>) {
-        let Context {
-            received,
-            head,
-            spare,
-            ..
-        } = &mut *self.context;
-        received.finish(head, spare);
+        let (body, context) = self.context.receive();
+        body.finish(context.head, context.spare);
         if failed.is_some() {
-            received.0 = Content::Failed;
+            body.0 = Content::Failed;
         }
         self.context.release(failed.unwrap_or(Outcome::Completed));
         self.gather_events();
@@ -495,7 +497,7 @@ impl Response {
 
     /// Appends a field: for middlewares and for transports that make their answers themselves.
     pub fn push_header(&mut self, name: &str, value: &[u8]) {
-        self.context.push_field(name, value);
+        self.context.response.push_field(name, value);
     }
 }
 
@@ -511,7 +513,7 @@ impl fmt::Debug for Response {
     /// Field names only: values can be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
-            .field("head", &self.context.head)
+            .field("head", &self.context.response.head)
             .finish()
     }
 }

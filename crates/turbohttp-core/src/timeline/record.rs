@@ -245,6 +245,12 @@ impl Timeline {
         &self.events[..usize::from(self.len)]
     }
 
+    /// The first phase, in the order of [`Phase::ALL`], that was opened by [`start`](Self::start) and is not
+    /// finished.
+    pub fn open_phase(&self) -> Option<Phase> {
+        self.open_starts().next().map(|(phase, _)| phase)
+    }
+
     fn open_starts(&self) -> impl Iterator<Item = (Phase, u64)> + '_ {
         let is_open = |phase: &Phase| self.open & phase.bit() != 0;
         Phase::ALL

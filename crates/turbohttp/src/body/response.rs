@@ -15,7 +15,7 @@ use turbohttp_core::timeline::{Phase, Timeline};
 use super::ReaderStream;
 use super::buffer::{BufferedBody, SpareBuffer};
 use crate::clock;
-use crate::context::RequestTime;
+use crate::context::TimeLimits;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The parts of a request that the source of its response's body may use: what a [`BodySource`] around
@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct BodyContext<'a> {
     pub(crate) head: &'a mut ResponseHead,
     pub(crate) timeline: &'a mut Timeline,
-    pub(crate) time: &'a RequestTime,
+    pub(crate) time: &'a TimeLimits,
     pub(crate) spare: &'a mut SpareBuffer,
 }
 

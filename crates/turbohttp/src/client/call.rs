@@ -89,10 +89,10 @@ impl<'a> Call<'a> {
                 ready!(context.poll_permit(guard, cx))?;
             }
             None => {
-                self.span = RequestSpan::new(&context.method, context.url.origin());
+                self.span = RequestSpan::new(&context.request.method, context.request.url.origin());
                 let _inside = self.span.enter();
                 let now = client.prepare(context);
-                self.deadline = context.time.deadline;
+                self.deadline = context.timing.limits.deadline;
                 if let Some(guard) = context.take_call() {
                     // A job of a queue, which was started with its permit.
                     self.guard = Some(guard);

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use http::{HeaderMap, Method};
 use turbohttp_core::origin::{Origin, Origins};
-use turbohttp_core::pool::{ObjectPool, ObjectPoolStats, Reset as _};
+use turbohttp_core::pool::{ObjectPool, ObjectPoolStats};
 use turbohttp_core::scheduler::{LaneKey, Scheduler, SchedulerAudit, SchedulerStats, Waited};
 use turbohttp_core::timeline::Phase;
 
@@ -219,14 +219,14 @@ impl Client {
     /// when its time is up.
     pub(crate) fn prepare_queued(&self, request: &mut Request) -> Option<Instant> {
         self.inner.prepare(&mut request.context);
-        request.context.is_collected = true;
-        request.context.time.deadline
+        request.context.request.is_collected = true;
+        request.context.timing.limits.deadline
     }
 
     /// [`prepare_queued`](Client::prepare_queued) for a request whose body its caller reads.
     pub(crate) fn prepare_streamed(&self, request: &mut Request) -> Option<Instant> {
         let deadline = self.prepare_queued(request);
-        request.context.is_collected = false;
+        request.context.request.is_collected = false;
         deadline
     }
 
@@ -234,14 +234,14 @@ impl Client {
     pub(crate) fn start_queued(&self, request: &mut Request, call: CallGuard, waited: Waited) {
         let now = clock::now();
         let context = &mut *request.context;
-        context.record_wait(waited, now, Phase::Queue);
-        context.began = Some(now);
-        context.call = Some(call);
+        context.timing.record_wait(waited, now, Phase::Queue);
+        context.timing.begin_exchange(now);
+        context.hold_call(call);
     }
 
     /// Sends a request from a queue, and reads its body into memory unless its caller does.
     pub(crate) async fn send_queued(&self, mut request: Request) -> Result<Response> {
-        let is_collected = std::mem::take(&mut request.context.is_collected);
+        let is_collected = std::mem::take(&mut request.context.request.is_collected);
         let response = self.send(request).await?;
         match is_collected {
             true => Box::pin(response.into_memory()).await,
@@ -314,20 +314,7 @@ impl Inner {
     /// Starts the clock of a call and fills in what its request left to the client.
     fn prepare(&self, context: &mut Context) -> Instant {
         let now = clock::now();
-        if context.open_calls == 0 {
-            if context.timeline.has_begun() {
-                context.timeline.reset();
-            }
-            context.timeline.begin(now);
-            context.time.deadline = None;
-        }
-        // One that comes from a queue, or from a transport of another client, has begun already.
-        context.open_calls = context.open_calls.saturating_add(1);
-        context.began = Some(now);
-        let limit = context.time.timeout.or(self.settings.timeouts.request);
-        let own = limit.and_then(|limit| now.checked_add(limit));
-        context.time.deadline = clock::earlier(context.time.deadline, own);
-        context.time.settings.get_or_insert(self.settings);
+        context.timing.begin_call(now, &self.settings);
         if self.needs_timer() {
             self.add_default_headers(context);
         }
@@ -337,8 +324,8 @@ impl Inner {
     /// Middlewares, hooks and other transports than the network see the default fields in the request.
     fn add_default_headers(&self, context: &mut Context) {
         for (name, value) in &self.default_headers {
-            if !context.headers.contains_key(name) {
-                context.headers.append(name.clone(), value.clone());
+            if !context.request.headers.contains_key(name) {
+                context.request.headers.append(name.clone(), value.clone());
             }
         }
     }

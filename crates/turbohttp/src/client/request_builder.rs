@@ -120,7 +120,7 @@ impl RequestBuilder {
     pub fn query<T: serde::Serialize + ?Sized>(mut self, pairs: &T) -> Self {
         match serde_urlencoded::to_string(pairs) {
             Ok(text) => {
-                let added = self.request.context.url.append_query(&text);
+                let added = self.request.context.request.url.append_query(&text);
                 added.unwrap_or_else(|error| self.note(error));
             }
             Err(error) => self.note(not_pairs("query", error)),
@@ -191,7 +191,7 @@ impl RequestBuilder {
         if limit.is_zero() {
             self.note(Error::config("timeout", "longer than zero", "0"));
         }
-        self.request.context.time.timeout = Some(limit);
+        self.request.context.timing.limits.timeout = Some(limit);
         self
     }
 
@@ -233,13 +233,13 @@ impl RequestBuilder {
 
     /// Sets the most bytes that a collected body of this response may have.
     pub fn body_bytes_max(mut self, bytes: usize) -> Self {
-        self.request.context.body_bytes_max = Some(bytes);
+        self.request.context.request.body_bytes_max = Some(bytes);
         self
     }
 
     /// Asks the server for `100 Continue` before the body is sent (RFC 9110 section 10.1.1).
     pub fn expect_continue(mut self) -> Self {
-        self.request.context.expect_continue = true;
+        self.request.context.request.expect_continue = true;
         self
     }
 

@@ -79,7 +79,7 @@ impl Connector {
             return Err(Error::new(ErrorKind::Runtime, message));
         }
         let origin = &route.origin;
-        let timeouts = *context.time.timeouts();
+        let timeouts = *context.timing.limits.timeouts();
         let resolved = self.resolve(context, origin, timeouts.dns).await?;
         let connecting = async {
             let connected = race(&resolved).await;
@@ -177,20 +177,25 @@ async fn timed<T>(
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let start = clock::now();
+    // Open until it is over: a call that is cut off meanwhile says in which phase.
+    context.timing.timeline.start(phase, start);
     // The earlier of the two decides, and which one it was decides what the error says.
     let own = clock::after(start, limit);
-    let (until, is_own) = match context.time.deadline {
+    let (until, is_own) = match context.timing.limits.deadline {
         Some(deadline) if deadline < own => (deadline, false),
         _ => (own, true),
     };
     let outcome = tokio::time::timeout_at(until.into(), work).await;
-    let end = clock::now();
-    context.timeline.record(phase, start, end);
+    context.timing.timeline.finish(phase, clock::now());
     match outcome {
         // Nothing was sent yet, so any request may be sent again.
         Ok(done) => done.map_err(|error| error.in_phase(phase).unsent()),
         Err(_) if is_own => Err(Error::timeout(phase, what, limit).unsent()),
-        Err(_) => Err(Error::timeout(phase, "the request", context.time.allowed())),
+        Err(_) => Err(Error::timeout(
+            phase,
+            "the request",
+            context.timing.limits.allowed(),
+        )),
     }
 }
 

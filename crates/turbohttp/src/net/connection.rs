@@ -94,9 +94,12 @@ impl Connection {
             return Err(error);
         }
         // Copies: the connection may be in use by another request when the response is asked for them.
-        context.addresses = Some(connection.addresses());
-        context.timeline.set_connection(connection.id(), is_reused);
-        context.timeline.count_attempt();
+        context.response.addresses = Some(connection.addresses());
+        context
+            .timing
+            .timeline
+            .set_connection(connection.id(), is_reused);
+        context.timing.timeline.count_attempt();
         Ok(Connection::H1(connection))
     }
 

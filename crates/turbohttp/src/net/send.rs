@@ -94,7 +94,7 @@ impl<'a> NetSend<'a> {
         let net = self.net;
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
         let now = began(context, &net.shared.settings);
-        let Some(origin) = context.url.origin() else {
+        let Some(origin) = context.request.url.origin() else {
             return Err(Error::new(ErrorKind::Url, "request has no URL"));
         };
         // Outside a runtime no socket would report an event; connecting says so in its error.
@@ -140,7 +140,7 @@ impl<'a> NetSend<'a> {
         if !may_be_sent_again {
             return Err(error.not_retryable());
         }
-        if !context.timeline.is_connection_reused() {
+        if !context.timing.timeline.is_connection_reused() {
             return Err(match connection.sent_nothing() {
                 true => error.unsent(),
                 false => error,
@@ -149,8 +149,8 @@ impl<'a> NetSend<'a> {
         // The dead connection is closed before its replacement is opened: it is a descriptor.
         drop(connection);
         self.net.shared.counters.replayed();
-        context.head.reset();
-        context.began = Some(clock::now());
+        context.response.head.reset();
+        context.timing.begin_exchange(clock::now());
         // Not the pool again: its other idle connections may have died in the same moment.
         self.connect();
         Ok(())
@@ -205,7 +205,7 @@ async fn connect(net: &NetTransport, mut request: Request) -> (Request, Result<C
     };
     let connection = connected.map(|connected| {
         let now = clock::now();
-        context.began = Some(now);
+        context.timing.begin_exchange(now);
         Connection::new(connected, route, now, &net.shared)
     });
     (request, connection)
@@ -215,7 +215,7 @@ async fn connect(net: &NetTransport, mut request: Request) -> (Request, Result<C
 /// there is no client.
 #[inline]
 fn began(context: &mut Context, settings: &Settings) -> Instant {
-    match context.began {
+    match context.timing.began() {
         Some(began) => began,
         None => begin_here(context, settings),
     }
@@ -224,20 +224,7 @@ fn began(context: &mut Context, settings: &Settings) -> Instant {
 #[cold]
 fn begin_here(context: &mut Context, settings: &Settings) -> Instant {
     let now = clock::now();
-    context.began = Some(now);
-    if context.time.settings.is_some() {
-        // The time in a middleware belongs to no phase.
-        context.timeline.end(now);
-        return now;
-    }
-    // No client has sent it: the transport's own options hold.
-    if !context.timeline.has_begun() {
-        context.timeline.begin(now);
-    }
-    context.time.settings = Some(*settings);
-    let limit = context.time.timeout.or(settings.timeouts.request);
-    let own = limit.and_then(|limit| now.checked_add(limit));
-    context.time.deadline = context.time.deadline.or(own);
+    context.timing.begin_without_client(now, settings);
     now
 }
 
@@ -245,9 +232,9 @@ fn begin_here(context: &mut Context, settings: &Settings) -> Instant {
 /// has the same effect when it is done twice (RFC 9110 section 9.2.2).
 fn can_be_sent_again(context: &Context, connection: &Connection) -> bool {
     let is_idempotent = matches!(
-        context.method,
+        context.request.method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
     );
     // A stream that was read from cannot be read again, whatever the method.
-    (is_idempotent || connection.sent_nothing()) && context.body.can_be_sent_again()
+    (is_idempotent || connection.sent_nothing()) && context.request.body.can_be_sent_again()
 }

@@ -216,7 +216,7 @@ impl<'a> Later<'a> {
     /// is late. Boxed, as it is large and rare.
     pub(crate) fn send(self) -> Boxed<'a, Result<Response>> {
         Box::pin(async move {
-            let limit = self.request.context.time.timeouts().head;
+            let limit = self.request.context.timing.limits.timeouts().head;
             tokio::time::sleep(self.reply.delay.min(limit)).await;
             self.call.leave();
             if self.reply.delay > limit {

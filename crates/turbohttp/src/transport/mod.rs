@@ -104,7 +104,7 @@ impl AnyTransport {
     /// Sends an attempt that has its permit.
     #[inline]
     pub(crate) fn send(&self, request: Request) -> AnySend<'_> {
-        if let Err(error) = request.context.body.check_unspent() {
+        if let Err(error) = request.context.request.body.check_unspent() {
             return AnySend::Answered(Some(Err(request.context.explain(error))));
         }
         match self {
@@ -175,10 +175,12 @@ impl SendLimit {
     /// `None` where the transport sends a stream, which takes as long as its source, and where there is
     /// no runtime whose timer could end the wait.
     fn of(context: &Context) -> Option<SendLimit> {
-        if !context.body.can_be_sent_again() || tokio::runtime::Handle::try_current().is_err() {
+        if !context.request.body.can_be_sent_again()
+            || tokio::runtime::Handle::try_current().is_err()
+        {
             return None;
         }
-        let length = context.time.timeouts().until_head();
+        let length = context.timing.limits.timeouts().until_head();
         Some(SendLimit {
             until: clock::after(clock::now(), length),
             length,

@@ -413,3 +413,33 @@ async fn a_transport_may_wrap_another() {
     assert_eq!(response.text().await.unwrap(), "fine");
     assert_eq!(count.load(Ordering::Relaxed), 1);
 }
+
+/// A close while a connection is made: the error says in which phase, though the request is inside the
+/// future that makes the connection.
+#[tokio::test]
+async fn a_close_while_connecting_is_explained() {
+    for layers in [bare, layered] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        let client = TestClient::with(layers);
+        let sending = client.get(&url).send();
+        let mut sending = std::pin::pin!(sending);
+        // The server accepts and says nothing more.
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted.unwrap(),
+            _ = &mut sending => unreachable!("there is no handshake"),
+        };
+        client.close_now();
+        let error = sending.await.unwrap_err();
+        drop(accepted);
+        assert_eq!(error.kind(), ErrorKind::Closed);
+        let phase = error.phase().unwrap();
+        assert!(matches!(phase, Phase::Connect | Phase::Tls), "{phase:?}");
+        let timeline = error.timeline().unwrap();
+        assert!(
+            timeline.spans().any(|span| span.phase == phase),
+            "{timeline:?}"
+        );
+        assert_eq!(error.origin().unwrap().host(), "127.0.0.1");
+    }
+}

@@ -207,24 +207,24 @@ impl Connection {
         let shared = self.shared.as_ref().expect(CHECKED_OUT);
         let (origin, template) = (&self.route.origin, &self.head_template);
         let head = request_head(context, origin, &shared.defaults, template);
-        let content = match &context.body.0 {
+        let content = match &context.request.body.0 {
             Outgoing::Empty | Outgoing::Bytes(_) => ContentSource::Slice,
             Outgoing::Stream { .. } => ContentSource::Pieces,
         };
         // The only step that can fail, and the first: the connection is as it was if it does.
         self.exchange.begin(&head, content)?;
-        if let Outgoing::Bytes(bytes) = &context.body.0
+        if let Outgoing::Bytes(bytes) = &context.request.body.0
             && bytes.len() <= INLINE_BODY_BYTES_MAX
         {
             self.exchange.send_half_mut().inline(bytes);
         }
         // The first write is bounded like any other; the time for the head begins when all is sent.
         self.stage = Stage::Unanswered;
-        self.since = context.began.unwrap_or_else(clock::now);
+        self.since = context.timing.began().unwrap_or_else(clock::now);
         self.timer.set(
             self.since,
-            context.time.timeouts().body,
-            context.time.deadline,
+            context.timing.limits.timeouts().body,
+            context.timing.limits.deadline,
         );
         Ok(())
     }
@@ -238,12 +238,12 @@ impl Connection {
         }
         if self.exchange.may_hold_rest(self.input.filled()) {
             let input = self.input.filled_mut();
-            let all = self.exchange.decode_all(input, &mut context.head);
+            let all = self.exchange.decode_all(input, &mut context.response.head);
             // Before the buffer is taken: bytes behind the body cost the connection.
             let surplus = self.input.len() - all.consumed;
             if all.error.is_none() && self.exchange.is_done() {
                 if let Some(body) = self.input.take_body(all.data) {
-                    context.received.0 = Content::Buffered(body);
+                    context.response.body.0 = Content::Buffered(body);
                 }
                 return self.end_exchange(surplus);
             }
@@ -256,7 +256,7 @@ impl Connection {
                 self.exchange.close_because(CloseReason::Failed);
             }
         }
-        context.received.0 = Content::Connection(self);
+        context.response.body.0 = Content::Connection(self);
     }
 
     #[inline]
@@ -323,13 +323,13 @@ fn request_head<'a>(
     head_template: &'a [u8],
 ) -> RequestHead<'a> {
     RequestHead {
-        method: &context.method,
-        target: context.url.target(),
+        method: &context.request.method,
+        target: context.request.url.target(),
         authority: origin.authority(),
-        headers: &context.headers,
+        headers: &context.request.headers,
         defaults,
         head_template,
-        body: context.body.length(),
-        expect_continue: context.expect_continue,
+        body: context.request.body.length(),
+        expect_continue: context.request.expect_continue,
     }
 }

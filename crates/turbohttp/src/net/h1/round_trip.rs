@@ -57,7 +57,10 @@ impl Connection {
 
     #[cold]
     fn round_trip_failed(&self, error: Error, context: &mut Context) -> Error {
-        context.timeline.lap(self.phase_before_head(), clock::now());
+        context
+            .timing
+            .timeline
+            .lap(self.phase_before_head(), clock::now());
         error
     }
 
@@ -67,8 +70,8 @@ impl Connection {
         // Progress restarts the timer of a write: a slow server is not a stalled one.
         let half = self.exchange.send_half_mut();
         let before = half.sent_bytes();
-        let sent = poll_send(half, &mut self.stream, &mut context.body, cx);
-        let (time, timer) = (&context.time, &mut self.timer);
+        let sent = poll_send(half, &mut self.stream, &mut context.request.body, cx);
+        let (time, timer) = (&context.timing.limits, &mut self.timer);
         let over_at = match sent {
             Poll::Ready(Ok(now)) => now,
             Poll::Ready(Err(Stop::Stream(error))) => {
@@ -97,7 +100,7 @@ impl Connection {
             }
         };
         timer.set(over_at, time.timeouts().head, time.deadline);
-        context.timeline.lap(Phase::Send, over_at);
+        context.timing.timeline.lap(Phase::Send, over_at);
         Ok(())
     }
 
@@ -105,15 +108,19 @@ impl Connection {
         loop {
             if !self.input.is_empty() {
                 let input = self.input.filled();
-                match self.exchange.receive_head(input, &mut context.head) {
+                match self
+                    .exchange
+                    .receive_head(input, &mut context.response.head)
+                {
                     Ok(HeadStep::NeedMore) => {}
                     Ok(HeadStep::Interim { consumed, proceed }) => {
                         self.input.consume(consumed);
                         // Fields of an interim response are not those of the final one.
-                        context.head.reset();
+                        context.response.head.reset();
                         if proceed && self.exchange.send_half_mut().proceed() {
-                            let limit = context.time.timeouts().body;
-                            self.timer.set(clock::now(), limit, context.time.deadline);
+                            let limit = context.timing.limits.timeouts().body;
+                            self.timer
+                                .set(clock::now(), limit, context.timing.limits.deadline);
                             self.poll_upload(cx, context)?;
                         }
                         continue;
@@ -136,7 +143,7 @@ impl Connection {
     #[inline]
     fn head_received(&mut self, context: &mut Context) {
         let now = clock::now();
-        context.timeline.lap(self.phase_before_head(), now);
+        context.timing.timeline.lap(self.phase_before_head(), now);
         self.since = now;
         self.stage = Stage::Body;
     }
@@ -146,12 +153,15 @@ impl Connection {
         loop {
             ready!(self.timer.poll_expired(cx, &self.runtime));
             let now = clock::now();
-            let deadline = context.time.deadline;
+            let deadline = context.timing.limits.deadline;
             let is_over_time = deadline.is_some_and(|deadline| deadline <= now);
             // A server that does not say 100 Continue gets the content anyway (RFC 9110 section 10.1.1).
             if !is_over_time && self.exchange.send_half_mut().proceed() {
-                self.timer
-                    .set(now, context.time.timeouts().body, context.time.deadline);
+                self.timer.set(
+                    now,
+                    context.timing.limits.timeouts().body,
+                    context.timing.limits.deadline,
+                );
                 if let Err(error) = self.poll_upload(cx, context) {
                     return Poll::Ready(error);
                 }
@@ -159,12 +169,15 @@ impl Connection {
             }
             let phase = self.phase_before_head();
             let (what, limit) = match phase {
-                _ if is_over_time => ("the request", context.time.allowed()),
+                _ if is_over_time => ("the request", context.timing.limits.allowed()),
                 Phase::Wait => (
                     "waiting for the response head",
-                    context.time.timeouts().head,
+                    context.timing.limits.timeouts().head,
                 ),
-                _ => ("a write of the request", context.time.timeouts().body),
+                _ => (
+                    "a write of the request",
+                    context.timing.limits.timeouts().body,
+                ),
             };
             return Poll::Ready(Error::timeout(phase, what, limit));
         }

@@ -1,0 +1,197 @@
+//! The parts of a context: what is sent, and what came back.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use turbohttp_core::head::ResponseHead;
+use turbohttp_core::pool::Reset;
+use turbohttp_core::scheduler::Priority;
+
+use crate::body::buffer::SpareBuffer;
+use crate::body::{Body, ResponseBody};
+use crate::url::RequestUrl;
+
+/// Fields that a reset map may keep room for: what a request has, with much to spare.
+const MAP_KEPT_FIELDS_MAX: usize = 64;
+
+/// What is sent.
+#[derive(Default)]
+pub(crate) struct RequestParts {
+    pub(crate) method: Method,
+    pub(crate) url: RequestUrl,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    /// The body waits for `100 Continue` (RFC 9110 section 10.1.1).
+    pub(crate) expect_continue: bool,
+    pub(crate) priority: Priority,
+    /// The most bytes that a collected body of the response may have, where the request says so.
+    pub(crate) body_bytes_max: Option<usize>,
+    /// A queue reads the body of the response into memory before it hands the response out.
+    pub(crate) is_collected: bool,
+}
+
+impl RequestParts {
+    /// Makes this the same as `other`; `None` if the body of that is a stream.
+    pub(crate) fn copy_from(&mut self, other: &RequestParts) -> Option<()> {
+        self.body = other.body.try_clone()?;
+        // A URL in normal form is read again as it is.
+        self.url.set(other.url.as_str(), None).ok()?;
+        self.method = other.method.clone();
+        self.headers.clone_from(&other.headers);
+        self.expect_continue = other.expect_continue;
+        self.priority = other.priority;
+        self.body_bytes_max = other.body_bytes_max;
+        Some(())
+    }
+}
+
+impl Reset for RequestParts {
+    #[inline]
+    fn reset(&mut self) {
+        let RequestParts {
+            method,
+            url,
+            headers,
+            body,
+            expect_continue,
+            priority,
+            body_bytes_max,
+            is_collected,
+        } = self;
+        url.reset();
+        clear_map(headers);
+        *body = Body::empty();
+        *method = Method::GET;
+        *expect_continue = false;
+        *priority = Priority::default();
+        *body_bytes_max = None;
+        *is_collected = false;
+    }
+
+    #[inline]
+    fn is_blank(&self) -> bool {
+        self.method.as_str() == Method::GET.as_str()
+            && self.url.is_blank()
+            && self.headers.is_empty()
+            && self.body.is_empty()
+            && !self.expect_continue
+            && self.priority == Priority::default()
+            && self.body_bytes_max.is_none()
+            && !self.is_collected
+    }
+}
+
+/// What came back.
+#[derive(Default)]
+pub(crate) struct ResponseParts {
+    pub(crate) head: ResponseHead,
+    pub(crate) body: ResponseBody,
+    /// Both ends of the connection that carried the last attempt.
+    pub(crate) addresses: Option<Addresses>,
+    pub(crate) fields: FieldMap,
+}
+
+/// Both ends of a connection, asked once when it was made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) remote: SocketAddr,
+    pub(crate) local: SocketAddr,
+}
+
+impl ResponseParts {
+    /// The fields as a map, built in the memory of a former one when it is first asked for.
+    pub(crate) fn map(&self) -> &HeaderMap {
+        self.fields.map.get_or_init(|| {
+            let mut spare = self.fields.spare.lock();
+            let spare = spare.as_deref_mut().map(std::mem::take);
+            let mut map = spare.unwrap_or_default();
+            for (name, value) in self.head.iter() {
+                append(&mut map, name, value);
+            }
+            map
+        })
+    }
+
+    /// The fields as a map, to change them.
+    pub(crate) fn map_mut(&mut self) -> &mut HeaderMap {
+        self.map();
+        self.fields.is_changed = true;
+        self.fields.map.get_mut().expect("just built")
+    }
+
+    /// Appends a field.
+    pub(crate) fn push_field(&mut self, name: &str, value: &[u8]) {
+        self.head.push(name, value);
+        if let Some(map) = self.fields.map.get_mut() {
+            append(map, name, value);
+        }
+    }
+
+    /// Releases the body, and forgets the rest.
+    #[inline]
+    pub(crate) fn reset(&mut self, spare: &mut SpareBuffer) {
+        let ResponseParts {
+            head,
+            body,
+            addresses,
+            fields,
+        } = self;
+        body.finish(head, spare);
+        fields.reset();
+        head.reset();
+        *addresses = None;
+    }
+
+    #[inline]
+    pub(crate) fn is_blank(&self) -> bool {
+        self.head.is_blank()
+            && self.body.has_ended()
+            && self.addresses.is_none()
+            && self.fields.is_blank()
+    }
+}
+
+/// The fields of a response as a map. The head is what arrived; the map is made of it on demand, and
+/// stands for it once it was lent out to be changed.
+#[derive(Default)]
+pub(crate) struct FieldMap {
+    pub(crate) map: OnceLock<HeaderMap>,
+    pub(crate) is_changed: bool,
+    /// An empty map with the room of a former one. The mutex only makes `&Response` shareable.
+    spare: Mutex<HeaderMap>,
+}
+
+impl FieldMap {
+    #[inline]
+    fn reset(&mut self) {
+        if let Some(mut map) = self.map.take() {
+            clear_map(&mut map);
+            *self.spare.get_mut().unwrap_or_else(PoisonError::into_inner) = map;
+        }
+        self.is_changed = false;
+    }
+
+    #[inline]
+    fn is_blank(&self) -> bool {
+        !self.is_changed && self.map.get().is_none()
+    }
+}
+
+/// A field that a map cannot hold stays in the head only.
+pub(crate) fn append(map: &mut HeaderMap, name: &str, value: &[u8]) {
+    let name = HeaderName::from_bytes(name.as_bytes());
+    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+        map.append(name, value);
+    }
+}
+
+#[inline(always)] // Mostly the map is empty and small.
+fn clear_map(map: &mut HeaderMap) {
+    if !map.is_empty() {
+        map.clear();
+    }
+    if map.capacity() > MAP_KEPT_FIELDS_MAX {
+        *map = HeaderMap::new();
+    }
+}

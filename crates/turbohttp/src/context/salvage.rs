@@ -1,0 +1,95 @@
+//! What is known of a request whose future is dropped from outside.
+//!
+//! # Implementation
+//!
+//! The context of a request lies inside the futures of middlewares and transports, so that the call which
+//! drops them, because of a close or of its deadline, cannot look at it. The context itself leaves what an
+//! error needs: when it is reset while a [`Salvage`] is under way on the same thread.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use turbohttp_core::origin::Origin;
+use turbohttp_core::timeline::{Phase, Timeline};
+
+use super::Context;
+use crate::clock;
+use crate::error::Error;
+
+thread_local! {
+    /// Whether a [`Salvage`] is under way on this thread.
+    static IS_UNDER_WAY: Cell<bool> = const { Cell::new(false) };
+    /// What the first context left that was reset meanwhile.
+    static FOUND: RefCell<Option<Found>> = const { RefCell::new(None) };
+}
+
+/// What the context of a dropped future has left.
+pub(crate) struct Salvage(Option<Found>);
+
+struct Found {
+    origin: Option<Origin>,
+    timeline: Timeline,
+    phase: Phase,
+    allowed: Duration,
+}
+
+impl Salvage {
+    /// Runs `work`, which drops the futures of one call, and keeps what its context leaves.
+    #[cold]
+    pub(crate) fn of(work: impl FnOnce()) -> Salvage {
+        // A drop may end another call in turn, which has a record of its own.
+        let outer = FOUND.take();
+        let was_under_way = IS_UNDER_WAY.replace(true);
+        work();
+        IS_UNDER_WAY.set(was_under_way);
+        Salvage(FOUND.replace(outer))
+    }
+
+    /// What the request was doing.
+    pub(crate) fn phase(&self) -> Phase {
+        self.0.as_ref().map_or(Phase::Wait, |found| found.phase)
+    }
+
+    /// How long the whole request was allowed to take.
+    pub(crate) fn allowed(&self) -> Duration {
+        self.0
+            .as_ref()
+            .map_or(Duration::ZERO, |found| found.allowed)
+    }
+
+    /// Adds phase, origin and timeline to an error.
+    pub(crate) fn explain(self, error: Error) -> Error {
+        let Some(found) = self.0 else { return error };
+        let error = error.in_phase(found.phase).with_timeline(&found.timeline);
+        match &found.origin {
+            Some(origin) => error.at(origin),
+            None => error,
+        }
+    }
+}
+
+impl Context {
+    /// Leaves a record before a reset, if one is wanted.
+    #[inline]
+    pub(super) fn leave_record(&self) {
+        if IS_UNDER_WAY.get() {
+            self.leave_wanted_record();
+        }
+    }
+
+    #[cold]
+    fn leave_wanted_record(&self) {
+        FOUND.with_borrow_mut(|found| {
+            found.get_or_insert_with(|| {
+                let mut timeline = self.timing.timeline.clone();
+                timeline.end(clock::now());
+                Found {
+                    origin: self.request.url.origin().cloned(),
+                    timeline,
+                    phase: self.phase(),
+                    allowed: self.timing.limits.allowed(),
+                }
+            });
+        });
+    }
+}

@@ -1,0 +1,197 @@
+//! When things happened to a request, and when they must be over.
+
+use std::time::{Duration, Instant};
+
+use turbohttp_core::pool::Reset;
+use turbohttp_core::scheduler::Waited;
+use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
+
+use crate::clock;
+use crate::config::{Settings, Timeouts};
+use crate::trace;
+
+/// The clock of one request: the only place where its instants are written.
+#[derive(Default)]
+pub(crate) struct Timing {
+    pub(crate) limits: TimeLimits,
+    /// When the exchange that is under way began: with the call, with a further attempt, when its permit
+    /// came, or when its connection was made. `None` outside of a call.
+    began: Option<Instant>,
+    /// Calls that are under way with this request: one, and one more for each client that a transport
+    /// sends by. At zero, a call begins a timeline and a deadline of its own.
+    open_calls: u8,
+    pub(crate) timeline: Timeline,
+    pub(crate) mailbox: Mailbox,
+}
+
+/// What the time of a request is bounded by.
+#[derive(Default)]
+pub(crate) struct TimeLimits {
+    /// The options of the client; set when a call begins.
+    pub(crate) settings: Option<Settings>,
+    /// How long the whole request may take, where it says so itself.
+    pub(crate) timeout: Option<Duration>,
+    /// When the whole of it must be over.
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl TimeLimits {
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.settings().timeouts
+    }
+
+    /// How long the whole request may take.
+    pub(crate) fn allowed(&self) -> Duration {
+        self.timeout.or(self.timeouts().request).unwrap_or_default()
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        self.settings.as_ref().unwrap_or(&Settings::DEFAULT)
+    }
+}
+
+impl Timing {
+    /// A call begins. One inside of another call of the same request, by a client further down, shares
+    /// its timeline, and can only bring the deadline forward.
+    #[inline]
+    pub(crate) fn begin_call(&mut self, now: Instant, settings: &Settings) {
+        if self.open_calls == 0 {
+            if self.timeline.has_begun() {
+                self.timeline.reset();
+            }
+            self.timeline.begin(now);
+            self.limits.deadline = None;
+        }
+        self.open_calls = self.open_calls.saturating_add(1);
+        self.began = Some(now);
+        let limit = self.limits.timeout.or(settings.timeouts.request);
+        let own = limit.and_then(|limit| now.checked_add(limit));
+        self.limits.deadline = clock::earlier(self.limits.deadline, own);
+        self.limits.settings.get_or_insert(*settings);
+    }
+
+    /// A call has ended in a response.
+    #[inline]
+    pub(crate) fn end_call(&mut self) {
+        self.open_calls = self.open_calls.saturating_sub(1);
+    }
+
+    /// A further attempt begins: the time since the last event, in a middleware, belongs to no phase.
+    pub(crate) fn begin_attempt(&mut self, now: Instant) {
+        self.began = Some(now);
+        self.timeline.end(now);
+    }
+
+    /// The exchange begins anew: its permit has come, or its connection.
+    #[inline]
+    pub(crate) fn begin_exchange(&mut self, now: Instant) {
+        self.began = Some(now);
+    }
+
+    /// When the exchange began.
+    #[inline]
+    pub(crate) fn began(&self) -> Option<Instant> {
+        self.began
+    }
+
+    /// The exchange is over, and its request may be sent again.
+    pub(crate) fn end_exchange(&mut self) {
+        self.began = None;
+    }
+
+    /// A transport is used without a client: its own options hold.
+    #[cold]
+    pub(crate) fn begin_without_client(&mut self, now: Instant, settings: &Settings) {
+        self.began = Some(now);
+        if self.limits.settings.is_some() {
+            // A client has sent it, and a transport or a middleware of the user took its time.
+            self.timeline.end(now);
+            return;
+        }
+        if !self.timeline.has_begun() {
+            self.timeline.begin(now);
+        }
+        self.limits.settings = Some(*settings);
+        let limit = self.limits.timeout.or(settings.timeouts.request);
+        let own = limit.and_then(|limit| now.checked_add(limit));
+        self.limits.deadline = self.limits.deadline.or(own);
+    }
+
+    /// A second request within the same call has its clock, too.
+    pub(crate) fn copy_from(&mut self, other: &Timing) {
+        self.limits.settings = other.limits.settings;
+        self.limits.timeout = other.limits.timeout;
+        self.limits.deadline = other.limits.deadline;
+        self.open_calls = other.open_calls;
+        self.timeline.clone_from(&other.timeline);
+    }
+
+    /// Records a wait for a permit that is over now; what neither a pause nor the origin's limit accounts
+    /// for is `rest`.
+    pub(crate) fn record_wait(&mut self, waited: Waited, now: Instant, rest: Phase) {
+        let mut start = now.checked_sub(waited.sum()).unwrap_or(now);
+        let parts = [
+            (Phase::Pause, waited.paused),
+            (Phase::HostPermit, waited.lane),
+            (rest, waited.total),
+        ];
+        for (phase, length) in parts {
+            if !length.is_zero() {
+                self.timeline.record(phase, start, start + length);
+                trace::waited(phase, length);
+                start += length;
+            }
+        }
+    }
+
+    /// What the request is doing before its body arrives, as far as its timeline tells.
+    #[cold]
+    pub(crate) fn phase(&self) -> Phase {
+        if let Some(open) = self.timeline.open_phase() {
+            return open;
+        }
+        let last = self.timeline.spans().last().map(|span| span.phase);
+        match last {
+            // In no attempt yet, or in a middleware: from the outside, the head is waited for.
+            _ if self.timeline.attempts() == 0 => Phase::Wait,
+            Some(Phase::Send) => Phase::Wait,
+            _ => Phase::Send,
+        }
+    }
+}
+
+impl Reset for Timing {
+    #[inline]
+    fn reset(&mut self) {
+        let Timing {
+            limits:
+                TimeLimits {
+                    settings,
+                    timeout,
+                    deadline,
+                },
+            began,
+            open_calls,
+            timeline,
+            mailbox,
+        } = self;
+        mailbox.retire();
+        timeline.reset();
+        *settings = None;
+        *timeout = None;
+        *deadline = None;
+        *began = None;
+        *open_calls = 0;
+    }
+
+    #[inline]
+    fn is_blank(&self) -> bool {
+        self.limits.settings.is_none()
+            && self.limits.timeout.is_none()
+            && self.limits.deadline.is_none()
+            && self.began.is_none()
+            && self.open_calls == 0
+            && self.timeline.is_blank()
+            && self.mailbox.is_blank()
+    }
+}
