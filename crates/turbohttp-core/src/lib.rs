@@ -17,7 +17,6 @@
 //! Out of scope: sockets, TLS, timers, tasks, DNS, URLs with hosts that are not ASCII.
 #![forbid(unsafe_code)]
 
-mod ascii;
 pub mod contain;
 pub mod earlier;
 pub mod h1;

@@ -6,8 +6,8 @@ use http::{StatusCode, Version};
 
 use super::head::parse_trailers;
 use super::{HeadLimits, ParseError};
-use crate::ascii::eq_ignore_case;
 use crate::head::ResponseHead;
+use crate::head::eq_ignore_case;
 
 /// Bytes of chunk extensions that one body may carry in all: they mean nothing to this client.
 pub const CHUNK_EXTENSION_BYTES_MAX: usize = 16 * 1024;

@@ -27,7 +27,7 @@ use turbohttp_core::scheduler::{Outcome, State, Waited};
 
 use super::Inner;
 use crate::clock;
-use crate::context::Salvage;
+use crate::context::{Context, Salvage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::middleware::Run;
 use crate::request::Request;
@@ -188,6 +188,28 @@ impl<'a> Call<'a> {
         // The guard knows how it ended.
         self.guard = None;
         error.with_request(self.request.take())
+    }
+}
+
+impl Inner {
+    /// Starts the clock of a call and fills in what its request left to the client.
+    #[inline]
+    pub(super) fn prepare(&self, context: &mut Context) -> Instant {
+        let now = clock::now();
+        context.timing.begin_call(now, &self.settings);
+        if self.needs_timer() {
+            self.add_default_headers(context);
+        }
+        now
+    }
+
+    /// Middlewares, hooks and other transports than the network see the default fields in the request.
+    fn add_default_headers(&self, context: &mut Context) {
+        for (name, value) in &self.default_headers {
+            if !context.request.headers.contains_key(name) {
+                context.request.headers.append(name.clone(), value.clone());
+            }
+        }
     }
 }
 

@@ -310,25 +310,6 @@ impl Inner {
     fn needs_timer(&self) -> bool {
         self.is_layered() || !self.pipeline.carrier.transport.is_network()
     }
-
-    /// Starts the clock of a call and fills in what its request left to the client.
-    fn prepare(&self, context: &mut Context) -> Instant {
-        let now = clock::now();
-        context.timing.begin_call(now, &self.settings);
-        if self.needs_timer() {
-            self.add_default_headers(context);
-        }
-        now
-    }
-
-    /// Middlewares, hooks and other transports than the network see the default fields in the request.
-    fn add_default_headers(&self, context: &mut Context) {
-        for (name, value) in &self.default_headers {
-            if !context.request.headers.contains_key(name) {
-                context.request.headers.append(name.clone(), value.clone());
-            }
-        }
-    }
 }
 
 impl Drop for Inner {
