@@ -260,6 +260,13 @@ impl Error {
         self
     }
 
+    /// What [`keep`](Error::keep) was given, if it is of this type, to change it.
+    pub(crate) fn kept_mut<T: 'static>(&mut self) -> Option<&mut T> {
+        let kept = self.0.kept.get_mut();
+        let kept = kept.unwrap_or_else(PoisonError::into_inner).as_mut()?;
+        kept.downcast_mut()
+    }
+
     /// What [`keep`](Error::keep) was given, if it is of this type.
     pub(crate) fn into_kept<T: 'static>(self) -> Option<T> {
         let kept = self.0.kept.into_inner();

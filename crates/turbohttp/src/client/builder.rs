@@ -259,6 +259,7 @@ impl ClientBuilder {
         self.timeouts.check()?;
         let contexts = ObjectPool::new(CONTEXTS_MAX, Context::default)
             .map_err(|error| Error::new(ErrorKind::Config, "context pool").with_source(error))?;
+        let has_template = self.transport.is_none();
         let transport = match self.transport {
             Some(transport) => transport,
             None => AnyTransport::Net(
@@ -287,6 +288,7 @@ impl ClientBuilder {
         scheduler.owns(pipeline.clone());
         Ok(Client {
             inner: Arc::new(Inner {
+                adds_default_headers: !has_template || !pipeline.layers.is_empty(),
                 pipeline,
                 default_headers: self.default_headers,
                 net_stats,

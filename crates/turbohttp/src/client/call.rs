@@ -22,6 +22,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Instant;
 
+use http::HeaderMap;
 use tokio::time::Sleep;
 use turbohttp_core::scheduler::{Outcome, State, Waited};
 
@@ -89,23 +90,25 @@ impl<'a> Call<'a> {
                 ready!(context.poll_permit(guard, cx))?;
             }
             None => {
+                // The span comes first, so that the event of a wait for the permit lies inside it.
                 self.span = RequestSpan::new(&context.request.method, context.request.url.origin());
                 let _inside = self.span.enter();
-                let now = client.prepare(context);
+                let started = context.take_call();
+                let now = client.prepare(context, started.is_some());
                 self.deadline = context.timing.limits.deadline;
-                if let Some(guard) = context.take_call() {
-                    // A job of a queue, which was started with its permit.
-                    self.guard = Some(guard);
+                let scheduler = client.scheduler();
+                let refused =
+                    |context: &Context, refusal| context.refused(refusal, Waited::default());
+                if started.is_some() {
+                    // A job of a queue: its worker has acquired the permit, which the guard holds.
+                    self.guard = started;
                 } else if client.is_layered() {
-                    let scheduler = &client.pipeline.carrier.scheduler;
+                    // The attempts at the end of the chain ask for permits of their own.
                     let entered = scheduler.enter(now);
-                    let refused = |refusal| context.refused(refusal, Waited::default());
-                    self.guard = Some(entered.map_err(refused)?);
+                    self.guard = Some(entered.map_err(|refusal| refused(context, refusal))?);
                 } else {
-                    let scheduler = &client.pipeline.carrier.scheduler;
                     let asked = scheduler.enter_and_ask(context.ask(now)?, cx.waker(), now);
-                    let refused = |refusal| context.refused(refusal, Waited::default());
-                    let (guard, state) = asked.map_err(refused)?;
+                    let (guard, state) = asked.map_err(|refusal| refused(context, refusal))?;
                     let guard = self.guard.insert(guard);
                     if state == State::Queued {
                         ready!(context.poll_permit(guard, cx))?;
@@ -134,9 +137,11 @@ impl<'a> Call<'a> {
     /// While the layers wait: whether a close or the deadline ends the call.
     fn poll_interrupt(&mut self, cx: &mut TaskContext<'_>) -> Poll<Interrupt> {
         let guard = self.guard.as_mut().expect("it has begun");
+        // Registers the waker with the scheduler, which wakes it when a close cuts the call off.
         if guard.poll_cut(cx).is_ready() {
             return Poll::Ready(Interrupt::Closed);
         }
+        // The network alone has a timer of its own, which knows in which phase the deadline passes.
         let Some(deadline) = self.deadline.filter(|_| self.client.needs_timer()) else {
             return Poll::Pending;
         };
@@ -161,6 +166,7 @@ impl<'a> Call<'a> {
     /// The end: the response keeps the call while its body is on a connection, an error ends it.
     #[inline]
     fn end(&mut self, done: Result<Response>) -> Result<Response> {
+        // The transport's future goes before the guard: a connection is released before its permit.
         self.stage = Stage::Idle;
         let guard = self.guard.take();
         match done {
@@ -172,42 +178,60 @@ impl<'a> Call<'a> {
                 Ok(response)
             }
             Err(error) => {
+                // Dropped without an outcome, a guard counts as canceled.
                 if let Some(guard) = guard {
                     let outcome = outcome_of(&error, guard.is_cut());
                     guard.leave(outcome);
                 }
-                Err(error)
+                Err(error.with_call_ended())
             }
         }
     }
 
     /// A call that was refused, or whose wait for a permit has ended without one: nothing of it was
-    /// sent, so the error gives the request back.
+    /// sent, so the error returns the request.
     #[cold]
     fn end_unsent(&mut self, error: Error) -> Error {
-        // The guard knows how it ended.
+        // `poll_permit` has told the guard its outcome.
         self.guard = None;
-        error.with_request(self.request.take())
+        error.with_request(self.request.take()).with_call_ended()
+    }
+}
+
+impl Error {
+    /// Ends the call in the clock of a request that the error returns: sent again, it begins anew.
+    #[cold]
+    fn with_call_ended(mut self) -> Error {
+        if let Some(request) = self.kept_mut::<Request>() {
+            request.context.timing.end_call();
+        }
+        self
     }
 }
 
 impl Inner {
-    /// Starts the clock of a call and fills in what its request left to the client.
+    /// Starts the clock of a call, or goes on with that of a job, and fills in what the request left to
+    /// the client.
     #[inline]
-    pub(super) fn prepare(&self, context: &mut Context) -> Instant {
+    fn prepare(&self, context: &mut Context, is_started: bool) -> Instant {
         let now = clock::now();
-        context.timing.begin_call(now, &self.settings);
-        if self.needs_timer() {
-            self.add_default_headers(context);
+        match is_started {
+            false => context.timing.begin_call(now, &self.settings),
+            true => context.timing.resume_call(),
+        }
+        if self.adds_default_headers {
+            self.add_default_headers(&mut context.request.headers);
         }
         now
     }
 
-    /// Middlewares, hooks and other transports than the network see the default fields in the request.
-    fn add_default_headers(&self, context: &mut Context) {
-        for (name, value) in &self.default_headers {
-            if !context.request.headers.contains_key(name) {
-                context.request.headers.append(name.clone(), value.clone());
+    /// Adds the default fields that the request does not set itself, with all values of a name.
+    fn add_default_headers(&self, headers: &mut HeaderMap) {
+        for name in self.default_headers.keys() {
+            if !headers.contains_key(name) {
+                for value in self.default_headers.get_all(name) {
+                    headers.append(name.clone(), value.clone());
+                }
             }
         }
     }
@@ -231,6 +255,7 @@ impl Future for Call<'_> {
         {
             return Poll::Ready(Err(this.end_unsent(error)));
         }
+        // A close may have come between two polls: the transport is not polled any more.
         if this.guard.as_ref().is_some_and(CallGuard::is_cut) {
             let error = this.interrupt(Interrupt::Closed);
             return Poll::Ready(this.end(Err(error)));
@@ -261,7 +286,8 @@ impl Call<'_> {
     /// what was waited for.
     #[cold]
     fn last_word(&mut self, cx: &mut TaskContext<'_>) -> Result<Response> {
-        self.client.pipeline.carrier.scheduler.sweep(clock::now());
+        // The timer driver of the scheduler may come a moment later than this timer.
+        self.client.scheduler().sweep(clock::now());
         match self.poll_run(cx) {
             Poll::Ready(done) => done,
             Poll::Pending => Err(self.interrupt(Interrupt::Deadline)),

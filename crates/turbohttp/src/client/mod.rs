@@ -47,6 +47,9 @@ struct Inner {
     /// Header fields that every request carries unless it sets them itself. The network writes them
     /// from a template of its own.
     default_headers: HeaderMap,
+    /// Whether a call adds them to its request, so that layers and other transports see them. A network
+    /// without layers writes them from a template instead.
+    adds_default_headers: bool,
     net_stats: Option<NetWatch>,
     contexts: ObjectPool<Context>,
     origins: Origins,
@@ -192,33 +195,36 @@ impl Client {
     /// Dropping the future does not undo the close: it goes on, and another call of `close` gives the
     /// report.
     pub async fn close(&self, mode: Shutdown) -> CloseReport {
-        self.inner.control().close(mode).await
+        self.inner.scheduler().close(mode).await
     }
 
     /// Closes the client at once: what waits is canceled, what runs is cut off.
     pub fn close_now(&self) {
-        self.inner.control().begin_close(Shutdown::Now);
+        self.inner.scheduler().begin_close(Shutdown::Now);
     }
 
     /// Whether a close has begun.
     pub fn is_closed(&self) -> bool {
-        self.inner.control().is_closed()
+        self.inner.scheduler().is_closed()
     }
 
     /// The scheduler of this client: to pause an origin, to change limits, to look. Its keys are
     /// origins: give an [`Origin`](crate::Origin) or any URL.
     pub fn limiter(&self) -> ConcurrencyLimiter {
-        ConcurrencyLimiter::of_origins(self.inner.control().clone())
+        ConcurrencyLimiter::of_origins(self.inner.scheduler().clone())
     }
 
     pub(crate) fn control(&self) -> &Arc<Dispatcher> {
-        &self.inner.control()
+        &self.inner.scheduler()
     }
 
     /// Starts the clock of a request that goes into a queue, which is where its call begins. Returns
     /// when its time is up.
     pub(crate) fn prepare_queued(&self, request: &mut Request) -> Option<Instant> {
-        self.inner.prepare(&mut request.context);
+        let timing = &mut request.context.timing;
+        timing.begin_call(clock::now(), &self.inner.settings);
+        // The job may come back to its submitter, who sends it in another way: then it begins anew.
+        timing.end_call();
         request.context.request.is_collected = true;
         request.context.timing.limits.deadline
     }
@@ -253,7 +259,7 @@ impl Client {
     pub fn audit(&self) -> Audit {
         let stats = self.stats();
         Audit {
-            scheduler: self.inner.control().look(Scheduler::audit),
+            scheduler: self.inner.scheduler().look(Scheduler::audit),
             contexts: stats.contexts.outstanding,
             connections: stats.net.as_ref().map_or(0, |net| net.open - net.idle),
             buffers: stats.net.as_ref().map_or(0, |net| net.buffers.outstanding),
@@ -266,7 +272,7 @@ impl Client {
         Stats {
             requests: contexts.outstanding,
             contexts,
-            scheduler: self.inner.control().look(Scheduler::stats),
+            scheduler: self.inner.scheduler().look(Scheduler::stats),
             net: self.inner.net_stats.as_ref().map(NetWatch::stats),
         }
     }
@@ -295,7 +301,7 @@ impl Audit {
 
 impl Inner {
     #[inline]
-    fn control(&self) -> &Arc<Dispatcher> {
+    fn scheduler(&self) -> &Arc<Dispatcher> {
         &self.pipeline.carrier.scheduler
     }
 
@@ -315,7 +321,7 @@ impl Inner {
 impl Drop for Inner {
     /// Nobody can send any more; what is inside goes on.
     fn drop(&mut self) {
-        self.control().close_behind();
+        self.scheduler().close_behind();
     }
 }
 

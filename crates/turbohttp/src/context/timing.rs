@@ -70,7 +70,13 @@ impl Timing {
         self.limits.settings.get_or_insert(*settings);
     }
 
-    /// A call has ended in a response.
+    /// The call of a job goes on: a queue has begun its timeline and set its deadline.
+    #[inline]
+    pub(crate) fn resume_call(&mut self) {
+        self.open_calls = self.open_calls.saturating_add(1);
+    }
+
+    /// A call has ended. What is sent with the same request from now on is a call of its own.
     #[inline]
     pub(crate) fn end_call(&mut self) {
         self.open_calls = self.open_calls.saturating_sub(1);

@@ -443,3 +443,51 @@ async fn a_close_while_connecting_is_explained() {
         assert_eq!(error.origin().unwrap().host(), "127.0.0.1");
     }
 }
+
+/// A request that an error returns is as good as new: its next call has a time of its own.
+#[tokio::test(start_paused = true)]
+async fn a_returned_request_begins_anew() {
+    for layers in [bare, layered] {
+        let limits = Limits::default().per_host(1);
+        let client =
+            TestClient::with(|builder| layers(builder.limits(limits)).transport(Lab::default()));
+        let mut first = Box::pin(client.get("http://a/never").send());
+        poll_pending(&mut first);
+        let mut request = client
+            .get("http://a/ms/40")
+            .timeout(50 * MS)
+            .build()
+            .unwrap();
+        for _ in 0..3 {
+            let error = client.send(request).await.unwrap_err();
+            is_explained(&error, ErrorKind::Timeout, Phase::HostPermit);
+            request = error.into_request().unwrap();
+        }
+        drop(first);
+        let response = client.send(request).await.unwrap();
+        assert_eq!(response.timeline().total(), 40 * MS);
+    }
+}
+
+/// All values of a default field are sent, and none where the request has one of its own; whoever made
+/// the transport.
+#[tokio::test]
+async fn default_fields_are_sent_by_every_transport() {
+    let server = turbohttp_loopback::Server::start(turbohttp_loopback::Options::default()).unwrap();
+    let mut fields = HeaderMap::new();
+    fields.append("x-many", "1".parse().unwrap());
+    fields.append("x-many", "2".parse().unwrap());
+    fields.append("x-own", "default".parse().unwrap());
+    let net = turbohttp::NetTransport::builder().build().unwrap();
+    let own = Client::builder().transport(net);
+    for builder in [Client::builder(), layered(Client::builder()), own] {
+        let client = builder.default_headers(fields.clone()).build().unwrap();
+        let client = TestClient::from(client);
+        let request = client.get(server.url("/headers")).header("x-own", "own");
+        let text = request.send().await.unwrap().text().await.unwrap();
+        for line in ["x-many: 1", "x-many: 2", "x-own: own", "accept: */*"] {
+            assert_eq!(text.matches(line).count(), 1, "{line} in {text}");
+        }
+        assert!(!text.contains("default"), "{text}");
+    }
+}
