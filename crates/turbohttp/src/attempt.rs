@@ -60,6 +60,7 @@ impl<'a> Attempt<'a> {
             return context.poll_permit(permit, cx);
         }
         let now = clock::now();
+        // What a middleware took before this attempt belongs to no phase of the timeline.
         context.timing.begin_attempt(now);
         let asked = self
             .carrier
@@ -91,6 +92,7 @@ impl Future for Attempt<'_> {
                         this.stage = Stage::Sending(this.carrier.transport.send(request));
                     }
                     Poll::Ready(Err(error)) => {
+                        // The place in line is left before the error is seen: who retries at once must not stand behind itself.
                         this.permit = None;
                         // Nothing of it was sent: the error returns the request.
                         return Poll::Ready(Err(error.with_request(Some(request))));
@@ -101,6 +103,7 @@ impl Future for Attempt<'_> {
                         this.stage = Stage::Sending(sending);
                         return Poll::Pending;
                     };
+                    // The transport releases what it holds before the response takes the permit over.
                     drop(sending);
                     let mut response = sent?;
                     if let Some(permit) = this.permit.take() {

@@ -108,6 +108,7 @@ impl Body {
         B::Data: Send,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
+        // Asked before the body is boxed away; a body without an exact size goes out chunked.
         let length = body.size_hint().exact();
         Body::from_stream(
             WrappedStream {
@@ -209,6 +210,7 @@ impl From<std::fs::File> for Body {
     /// The rest of the file, from where it stands. A regular file has a Content-Length; anything else,
     /// and a file whose length cannot be told, goes out in the chunked coding.
     fn from(mut file: std::fs::File) -> Body {
+        // The file may have been read from: what is left of it is the body.
         let at = io::Seek::stream_position(&mut file).ok();
         let whole = file.metadata().ok().filter(std::fs::Metadata::is_file);
         let length = at
@@ -258,6 +260,7 @@ impl http_body::Body for Body {
             Outgoing::Empty => Poll::Ready(None),
             Outgoing::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
+                // One frame: bytes in memory are not cut up.
                 self.0 = Outgoing::Empty;
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
@@ -325,6 +328,7 @@ where
             };
             match frame.map_err(io::Error::other)?.into_data() {
                 Ok(mut data) => {
+                    // Without a copy where the data is `Bytes` already.
                     let length = data.remaining();
                     return Poll::Ready(Some(Ok(data.copy_to_bytes(length))));
                 }
@@ -346,6 +350,7 @@ impl Stream for ReaderStream {
         mut self: Pin<&mut Self>,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Option<io::Result<Bytes>>> {
+        // Of its own, as the piece may wait in the connection while the next one is read.
         let mut piece = vec![0; UPLOAD_PIECE_BYTES];
         let mut buffer = ReadBuf::new(&mut piece);
         std::task::ready!(self.reader.as_mut().poll_read(cx, &mut buffer))?;
@@ -367,6 +372,7 @@ pub(crate) fn poll_piece(
         Outgoing::Stream {
             source, is_begun, ..
         } => {
+            // Set before the poll: a stream that was polled once may have given up a part of itself.
             *is_begun = true;
             source.as_mut().poll_next(cx)
         }

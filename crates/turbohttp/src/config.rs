@@ -178,6 +178,7 @@ impl Limits {
         in_range("limits.head_fields", self.head_fields, 1, HEAD_FIELDS_MAX)?;
         in_range("limits.idle_per_origin", self.idle_per_origin, 1, IDLE_MAX)?;
         in_range("limits.idle_total", self.idle_total, 1, IDLE_MAX)?;
+        // The scheduler knows the bounds of its own rules; its names become those of the options in the error.
         Ok(self.rules().check()?)
     }
 
@@ -321,6 +322,7 @@ impl Timeouts {
             ("timeouts.idle", Some(self.idle)),
             ("timeouts.lifetime", self.lifetime),
         ];
+        // Zero is no time to wait in: it would fail every request, and was mostly meant as "none".
         match named
             .iter()
             .find(|(_, limit)| *limit == Some(Duration::ZERO))

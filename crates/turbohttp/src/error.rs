@@ -256,6 +256,7 @@ impl Error {
 
     /// Keeps the request or the response that belongs to the error.
     pub(crate) fn keep<T: Send + 'static>(mut self, value: T) -> Error {
+        // Boxed, so that an error without it stays small; this path is cold.
         self.0.kept = Mutex::new(Some(Box::new(value)));
         self
     }
@@ -283,11 +284,13 @@ impl Error {
     }
 
     pub(crate) fn in_phase(mut self, phase: Phase) -> Error {
+        // The inner one wins: it knows more than the layers above it.
         self.0.phase.get_or_insert(phase);
         self
     }
 
     pub(crate) fn at(mut self, origin: &Origin) -> Error {
+        // Likewise: behind a redirect of a middleware the inner origin is the one that failed.
         self.0.origin.get_or_insert_with(|| origin.clone());
         self
     }
@@ -312,6 +315,7 @@ impl Error {
     }
 
     pub(crate) fn with_timeline(mut self, timeline: &Timeline) -> Error {
+        // A copy: the context goes back to its pool while the error lives on.
         self.0
             .timeline
             .get_or_insert_with(|| Box::new(timeline.clone()));
@@ -407,6 +411,7 @@ impl From<ParseError> for Error {
             ParseError::HeadTooLarge { .. }
             | ParseError::TooManyFields { .. }
             | ParseError::TooManyInterim { .. } => ErrorKind::TooLarge,
+            // What breaks the grammar or the framing of RFC 9112.
             _ => ErrorKind::Protocol,
         };
         Error::new(kind, error.to_string())

@@ -150,6 +150,7 @@ impl Next<'_> {
     /// The same, holding the pipeline itself: for the future of a closure, which borrows nothing.
     fn into_static(self) -> Next<'static> {
         let pipeline = match self.pipeline {
+            // A count on the pipeline per call: the future of a closure may outlive this borrow.
             PipelineRef::Borrowed(pipeline) => pipeline.clone(),
             PipelineRef::Shared(pipeline) => pipeline,
         };
@@ -264,6 +265,7 @@ pub(crate) struct Pipeline {
 impl Components for Pipeline {
     /// Closes the middlewares, the one added last first, and then the transport.
     fn close(&self, failures: &mut Failures) {
+        // The reverse of the order of adding: a layer may use those that were added before it until it is closed.
         for layer in self.layers.iter().rev() {
             if let Layer::Middleware(middleware) = layer {
                 failures.close(middleware.name(), || middleware.close());
@@ -298,9 +300,11 @@ impl<'a> Run<'a> {
         let layers = &pipeline.layers[from..];
         for (at, layer) in layers.iter().enumerate() {
             match layer {
+                // Called when the response comes back: see `come_back`.
                 Layer::OnResponse(_) => {}
                 Layer::OnRequest(hook) => {
                     if let Err(error) = hook(&mut request) {
+                        // The request is dropped here, so that its origin and timeline are added now.
                         let error = request.context.explain(error);
                         return Run {
                             passed: &[],
@@ -311,6 +315,7 @@ impl<'a> Run<'a> {
                 Layer::Middleware(middleware) => {
                     let next = Next {
                         pipeline: PipelineRef::Borrowed(pipeline),
+                        // The hooks behind this middleware belong to its own run of the rest.
                         index: from + at + 1,
                         call,
                     };
@@ -334,6 +339,7 @@ impl<'a> Run<'a> {
 
     /// Calls the response hooks that were passed on the way down, the last one first.
     fn come_back(&self, mut response: Response) -> Result<Response> {
+        // In reverse: the layer that saw the request first sees the response last.
         for layer in self.passed.iter().rev() {
             if let Layer::OnResponse(hook) = layer {
                 hook(&mut response).map_err(|error| response.explain(error))?;
@@ -355,6 +361,7 @@ impl Future for Run<'_> {
             RunState::Failed(error) => Err(error.take().expect("not polled after it was ready")),
         };
         Poll::Ready(match done {
+            // Errors pass the response hooks by: a middleware sees them.
             Ok(response) if !this.passed.is_empty() => this.come_back(response),
             done => done,
         })

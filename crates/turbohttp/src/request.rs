@@ -198,6 +198,7 @@ impl Request {
         context.response.head.reset();
         context.response.head.set_status(status);
         context.response.body = body.into();
+        // The answer exists from now on: without a network there are no phases up to here.
         context.timing.timeline.end(clock::now());
         Response::new(self)
     }
@@ -216,6 +217,7 @@ impl<B: IntoBody> TryFrom<http::Request<B>> for Request {
             request.context.request.headers.remove(name);
         }
         request.context.request.headers.extend(parts.headers);
+        // Moved, not copied: the `http` request is consumed.
         request.context.extensions = parts.extensions;
         request.set_body(body);
         Ok(request)

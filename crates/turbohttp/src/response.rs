@@ -253,6 +253,7 @@ impl Response {
     /// the body is read from the [`ResponseStream`].
     pub fn into_http(mut self) -> http::Response<ResponseStream> {
         let (status, version) = (self.status(), self.version());
+        // The response keeps its context, and with it connection and permit, until the body is read.
         let headers = std::mem::take(self.context.response.map_mut());
         let extensions = std::mem::take(&mut self.context.extensions);
         let mut response = http::Response::new(self.into_stream());
@@ -302,6 +303,7 @@ impl Response {
 
     /// Replaces the body by what `replace` makes of it: for hooks, which have the response by reference.
     pub fn replace_body(&mut self, replace: impl FnOnce(ResponseBody) -> ResponseBody) {
+        // `replace` may panic: then the response has an ended body, and the old one is dropped with the panic.
         let body = std::mem::take(&mut self.context.response.body);
         self.context.response.body = replace(body);
     }
@@ -322,6 +324,7 @@ impl Response {
     /// Dropping the future drops the response, which closes its connection.
     pub async fn bytes(mut self) -> Result<Bytes> {
         // A body that is in memory already is handed over as it is.
+        // Without a copy: the bytes of a mock, and those that a queue has collected.
         let limit = self.context.collect_bytes_max();
         if let Content::Bytes {
             bytes,
@@ -409,6 +412,7 @@ impl Response {
     }
 
     fn poll_chunk(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<bool>> {
+        // Looked at before the body is polled: data that is ready must not outrun a close for ever.
         if self.context.is_cut() {
             return Poll::Ready(Err(self.cut()));
         }
@@ -416,6 +420,7 @@ impl Response {
         let Poll::Ready(more) = received.poll_chunk(cx, context) else {
             return self.poll_cut(cx).map(Err);
         };
+        // The end and an error release everything at once; the response itself may be kept for its head.
         if !matches!(more, Ok(true)) {
             self.end(more.is_err().then_some(Outcome::Failed));
         }

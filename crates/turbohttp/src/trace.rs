@@ -22,6 +22,7 @@ mod imp {
         }
 
         pub(crate) fn new(method: &Method, origin: Option<&Origin>) -> RequestSpan {
+            // The origin and not the URL: a path or a query may carry a secret.
             let origin = origin.map(tracing::field::display);
             RequestSpan(tracing::debug_span!(target: "turbohttp", "request", %method, origin))
         }

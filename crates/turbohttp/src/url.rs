@@ -152,6 +152,7 @@ impl RequestUrl {
 
     /// The plain case, which is its own normal form; `None` leaves it to the `url` crate.
     fn set_plain(&mut self, input: &str, origins: Option<&Origins>) -> Option<()> {
+        // The context was used for that origin before: no table is looked up, and no lock is taken.
         if let Some(rest) = self.after_known_origin(input) {
             let target = plain_target(rest)?;
             self.write(target);
@@ -201,6 +202,7 @@ impl RequestUrl {
                 return Err(url_error(input, message));
             }
         };
+        // A final dot names the same host (RFC 1034 section 3.1); the key of connections has none.
         let host = url.host_str().unwrap_or_default();
         let host = host.strip_suffix('.').unwrap_or(host);
         if host.split('.').any(str::is_empty) {
@@ -212,6 +214,7 @@ impl RequestUrl {
         let port = url.port().unwrap_or(scheme.default_port());
         let origin = make_origin(origins, scheme, host, port);
         let credentials = credentials(&url);
+        // A fragment is never sent (RFC 9110 section 4.1).
         url.set_fragment(None);
         self.origin = Some(origin);
         self.write(&url[url::Position::BeforePath..]);
@@ -225,6 +228,7 @@ impl RequestUrl {
         if pairs.is_empty() || self.target_start == 0 {
             return Ok(());
         }
+        // Checked before it is appended: a refused query leaves the URL as it was.
         if self.text.len() + 1 + pairs.len() > URL_BYTES_MAX {
             return Err(url_error("", format!("URL exceeds {URL_BYTES_MAX} bytes")));
         }
@@ -247,6 +251,7 @@ impl RequestUrl {
             credentials,
         } = self;
         let origin = origin.as_ref().map_or("", Origin::as_str);
+        // In the memory of the former URL, which is kept up to `URL_KEPT_BYTES_MAX`.
         text.clear();
         text.push_str(origin);
         *target_start = origin.len();
@@ -324,6 +329,7 @@ fn is_plain_ipv4(host: &[u8]) -> bool {
 /// A colon and a port. The scheme's own port, none, and one with leading zeros are no normal form.
 fn plain_port(text: &str, scheme: Scheme) -> Option<u16> {
     let digits = text.strip_prefix(':')?;
+    // A sign or a space would pass `parse` in other languages; here only digits do, and no leading zero.
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) || digits.starts_with('0') {
         return None;
     }
@@ -412,6 +418,7 @@ pub(crate) fn basic(user: &[u8], password: &[u8]) -> HeaderValue {
     let text = STANDARD.encode([user, b":", password].concat());
     let mut value =
         HeaderValue::try_from(format!("Basic {text}")).expect("base64 is visible ASCII");
+    // `http` hides a sensitive value in its Debug output.
     value.set_sensitive(true);
     value
 }

@@ -205,6 +205,7 @@ impl ResponseBody {
         self,
         map: impl FnOnce(ResponseBody) -> S,
     ) -> ResponseBody {
+        // Asked before `map` takes the body: what is put around a body in memory holds no permit either.
         let holds_connection = self.holds_connection();
         ResponseBody::timed(map(self), holds_connection)
     }
@@ -266,6 +267,7 @@ impl BodySource for ResponseBody {
         };
         match polled {
             Ok(true) => Poll::Ready(Ok(true)),
+            // At once, not when the response is dropped: a body inside of another one ends here too.
             Ok(false) => {
                 self.finish(context.head, context.spare);
                 Poll::Ready(Ok(false))
@@ -309,8 +311,10 @@ impl Timed<dyn BodySource> {
         context: BodyContext<'_>,
     ) -> Poll<Result<bool>> {
         let time = context.time;
+        // Copied out, as the source borrows the context while it is polled.
         let (limit, deadline) = (time.timeouts().body, time.deadline);
         if let Poll::Ready(polled) = self.source.poll_chunk(cx, context) {
+            // A slice came: the next wait has its whole time again.
             self.timer = None;
             return Poll::Ready(polled);
         }
@@ -368,6 +372,7 @@ impl StreamSource {
                 let message = "the response body is longer than announced";
                 return Err(Error::new(ErrorKind::Protocol, message));
             };
+            // What was announced is a promise to the caller, who may have sized a buffer by it.
             *remaining = left;
         }
         self.piece = piece;

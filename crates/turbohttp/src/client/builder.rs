@@ -92,6 +92,7 @@ impl ClientBuilder {
     /// [`default_header`](ClientBuilder::default_header) does for one.
     #[must_use]
     pub fn default_headers(mut self, headers: HeaderMap) -> Self {
+        // A name of the builder is replaced with all its values, as in `RequestBuilder::headers`.
         for name in headers.keys() {
             self.default_headers.remove(name);
         }
@@ -110,6 +111,7 @@ impl ClientBuilder {
         V::Error: Into<Error>,
     {
         match value.try_into() {
+            // The first mistake is the one that `build` returns.
             Ok(value) => drop(self.default_headers.insert(USER_AGENT, value)),
             Err(error) => drop(self.mistake.get_or_insert(error.into())),
         }
@@ -216,6 +218,7 @@ impl ClientBuilder {
         F: Fn(&mut Request) -> R + Send + Sync + 'static,
         R: HookResult,
     {
+        // The conversion of the result is part of the boxed hook, so that the chain sees one type.
         let hook = move |request: &mut Request| hook(request).into_result();
         self.layer(Layer::OnRequest(Box::new(hook)))
     }
@@ -259,6 +262,7 @@ impl ClientBuilder {
         self.timeouts.check()?;
         let contexts = ObjectPool::new(CONTEXTS_MAX, Context::default)
             .map_err(|error| Error::new(ErrorKind::Config, "context pool").with_source(error))?;
+        // The network writes the default fields from a template only where it was made here, from these options.
         let has_template = self.transport.is_none();
         let transport = match self.transport {
             Some(transport) => transport,
@@ -275,6 +279,7 @@ impl ClientBuilder {
             _ => None,
         };
         let scheduler = Dispatcher::new(self.limits.rules())?;
+        // Before the first call, so that no call of such an origin sees the limit of all.
         for (origin, limit) in self.host_limits {
             set_host_limit(&scheduler, &origin, Some(limit))?;
         }
@@ -285,6 +290,7 @@ impl ClientBuilder {
                 transport,
             },
         });
+        // The scheduler closes the components at its end; this circle of references is broken there.
         scheduler.owns(pipeline.clone());
         Ok(Client {
             inner: Arc::new(Inner {

@@ -32,9 +32,25 @@ pub use request_builder::RequestBuilder;
 
 use call::Call;
 
-/// An HTTP client: connections, pools and options. A clone is the same client.
+/// An HTTP client: connections, pools, limits and options. A clone is the same client.
 ///
-/// When the last clone is dropped the client is closed behind it: responses still being read go on,
+/// ```no_run
+/// # async fn run() -> turbohttp::Result<()> {
+/// use std::time::Duration;
+/// use turbohttp::{Client, Limits, Shutdown};
+///
+/// let client = Client::builder()
+///     .limits(Limits::default().per_host(8))
+///     .timeout(Duration::from_secs(30))
+///     .build()?;
+/// let text = client.get("https://example.com/").send().await?.error_for_status()?.text().await?;
+/// println!("{} bytes", text.len());
+/// println!("{}", client.close(Shutdown::default()).await);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// When the last clone is dropped, the client is closed behind it: responses that are being read go on,
 /// and with the last of them middlewares and transport are closed. [`close`](Client::close) does the
 /// same within a time, and reports.
 #[derive(Clone)]
@@ -71,7 +87,7 @@ pub async fn get(url: impl IntoUrl) -> Result<Response> {
     Client::new()?.get(url).send().await
 }
 
-/// What a client holds right now: one snapshot.
+/// What a client holds right now: one snapshot of each of its parts, taken one after the other.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Stats {
@@ -157,9 +173,15 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the connection it was using and gives everything else back; whether
+    /// Dropping the future closes the connection that it was using and releases everything else; whether
     /// the server saw the request is not known.
+    ///
+    /// # Panics
+    ///
+    /// Where the request has a deadline and a middleware, a hook or a transport other than the network is
+    /// in use, polling panics in a tokio runtime whose time driver is off.
     pub fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
+        // Nothing happens before the first poll: a call that is not polled is not counted.
         Call::new(&self.inner, request)
     }
 
@@ -178,13 +200,13 @@ impl Client {
 
     /// Closes the client and waits for the end.
     ///
-    /// Every request from now on fails with [`ErrorKind::Closed`](crate::ErrorKind). What is inside
-    /// goes on or is canceled, as `mode` says; then the middlewares are closed, the one added last
-    /// first, and then the transport. Every caller, however many there are, gets the same report; a
-    /// later call with a stronger mode or less time makes it come sooner. All clones are the same
-    /// client, and so are its [`limiter`](Client::limiter) and its queues.
+    /// Every request from now on fails with [`ErrorKind::Closed`](crate::ErrorKind). Calls that are under
+    /// way go on or are canceled, as `mode` says; then the middlewares are closed, the one added last
+    /// first, and then the transport. All callers of `close` get the same report; a later call with a
+    /// stronger mode or less time makes it come sooner. All clones are the same client, and its
+    /// [`limiter`](Client::limiter) and its queues are closed with it.
     ///
-    /// It needs no runtime, and works when the one the client was used in is gone.
+    /// It needs no runtime, and works when the runtime that the client was used in is gone.
     ///
     /// A request counts until its body has ended or its [`Response`] is dropped, unless the body had
     /// arrived whole with its head: a close that is awaited by the owner of a response whose body is still
@@ -215,7 +237,7 @@ impl Client {
     }
 
     pub(crate) fn control(&self) -> &Arc<Dispatcher> {
-        &self.inner.scheduler()
+        self.inner.scheduler()
     }
 
     /// Starts the clock of a request that goes into a queue, which is where its call begins. Returns
@@ -250,17 +272,21 @@ impl Client {
         let is_collected = std::mem::take(&mut request.context.request.is_collected);
         let response = self.send(request).await?;
         match is_collected {
+            // Boxed: the future of a collected body is large, and every worker would carry it.
             true => Box::pin(response.into_memory()).await,
             false => Ok(response),
         }
     }
 
-    /// What is out right now: permits, waiting requests, contexts, connections, buffers.
+    /// What is in use right now: permits, waiting requests, contexts, connections, buffers.
     pub fn audit(&self) -> Audit {
         let stats = self.stats();
+        // The pools first and the scheduler after them: a request that ends in between looks like one that is
+        // still inside, never like a leak.
         Audit {
             scheduler: self.inner.scheduler().look(Scheduler::audit),
             contexts: stats.contexts.outstanding,
+            // Both figures come from one snapshot of the pool, so that the difference is not below zero.
             connections: stats.net.as_ref().map_or(0, |net| net.open - net.idle),
             buffers: stats.net.as_ref().map_or(0, |net| net.buffers.outstanding),
         }
@@ -278,11 +304,23 @@ impl Client {
     }
 }
 
-/// What of a client is out right now, for tests of those who use it.
+/// What of a client is in use right now: in a test, what must be idle at its end.
+///
+/// ```
+/// # async fn run() -> turbohttp::Result<()> {
+/// # use turbohttp::{Client, MockReply, MockTransport, StatusCode};
+/// let mock = MockTransport::new(MockReply::new(StatusCode::OK));
+/// let client = Client::builder().transport(mock).build()?;
+/// drop(client.get("http://mock.test/").send().await?);
+/// assert!(client.audit().is_idle());
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run()).unwrap();
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Audit {
-    /// Requests inside, permits, waiting requests, lanes.
+    /// Calls, permits, waiting calls, origins.
     pub scheduler: SchedulerAudit,
     /// Requests and responses that exist.
     pub contexts: u64,
@@ -293,7 +331,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Whether nothing is out.
+    /// Whether nothing is in use: no call, no permit, no request, no connection, no buffer.
     pub fn is_idle(&self) -> bool {
         self.scheduler.is_idle() && self.contexts == 0 && self.connections == 0 && self.buffers == 0
     }
@@ -308,6 +346,7 @@ impl Inner {
     /// Whether there are hooks or middlewares. Without any, a call asks for its permit as it begins.
     #[inline]
     fn is_layered(&self) -> bool {
+        // The list is fixed when the client is built, so that the answer is the same for every poll of a call.
         !self.pipeline.layers.is_empty()
     }
 
@@ -319,7 +358,7 @@ impl Inner {
 }
 
 impl Drop for Inner {
-    /// Nobody can send any more; what is inside goes on.
+    /// The last clone has gone, so that no call can begin; calls and responses that are under way go on.
     fn drop(&mut self) {
         self.scheduler().close_behind();
     }

@@ -31,6 +31,7 @@ pub struct RequestBuilder {
 impl RequestBuilder {
     pub(crate) fn new(client: Client, mut request: Request, method: Method, url: &str) -> Self {
         request.set_method(method);
+        // The builder goes on after a mistake, as the verbs return it and not a result.
         let mistake = request.read_url(url, Some(&client.inner.origins)).err();
         RequestBuilder {
             client,
@@ -178,6 +179,7 @@ impl RequestBuilder {
     pub fn bearer_auth(mut self, token: impl Display) -> Self {
         match HeaderValue::try_from(format!("Bearer {token}")) {
             Ok(mut value) => {
+                // `http` shows a sensitive value as "Sensitive", so that no log has the token.
                 value.set_sensitive(true);
                 self.request.headers_mut().insert(AUTHORIZATION, value);
             }
@@ -191,6 +193,7 @@ impl RequestBuilder {
         if limit.is_zero() {
             self.note(Error::config("timeout", "longer than zero", "0"));
         }
+        // Kept apart from the deadline, which `Call` computes when the clock starts.
         self.request.context.timing.limits.timeout = Some(limit);
         self
     }
@@ -199,6 +202,7 @@ impl RequestBuilder {
     ///
     /// HTTP/1.1 is the only one that is built; any other is an error of `send`.
     pub fn version(mut self, version: Version) -> Self {
+        // Refused, not ignored: the caller would believe that another version was spoken.
         if version != Version::HTTP_11 {
             let message = format!("{version:?} is not built: the client sends HTTP/1.1");
             self.note(Error::new(ErrorKind::Request, message));
@@ -215,6 +219,7 @@ impl RequestBuilder {
     /// A second builder like this one; `None` if the body is a stream, or if a mistake was made, which
     /// [`send`](RequestBuilder::send) of this one returns.
     pub fn try_clone(&self) -> Option<RequestBuilder> {
+        // The error is not cloneable, and a copy without it would send something else.
         if self.mistake.is_some() {
             return None;
         }

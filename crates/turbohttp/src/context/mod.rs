@@ -93,6 +93,7 @@ impl Context {
     ) -> Poll<Result<()>> {
         let permit = ready!(guard.poll_permit(cx));
         let now = clock::now();
+        // A refusal does not say how long the wait was; the scheduler knows until the guard leaves.
         let waited = match permit {
             Ok(waited) => waited,
             Err(_) => guard.waited(now),
@@ -155,6 +156,7 @@ impl Context {
     /// Drops what the context holds of a response, so that its request can be sent again.
     pub(crate) fn forget_response(&mut self) {
         self.response.reset(&mut self.spare);
+        // The answer was read as far as it was wanted: for the report of a close the call went well.
         self.release(Outcome::Completed);
         self.timing.end_exchange();
     }
@@ -179,6 +181,7 @@ impl Context {
     /// The request is over: the permit is released, and then the call ends.
     #[inline]
     pub(crate) fn release(&mut self, outcome: Outcome) {
+        // The permit first: when the call is counted as over, its permits are free.
         self.holds.permit = None;
         if let Some(call) = self.holds.call.take() {
             call.leave(outcome);

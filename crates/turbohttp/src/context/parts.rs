@@ -103,6 +103,7 @@ impl ResponseParts {
     /// The fields as a map, built in the memory of a former one when it is first asked for.
     pub(crate) fn map(&self) -> &HeaderMap {
         self.fields.map.get_or_init(|| {
+            // Not contended: only a reset, which has the context for itself, puts a map there.
             let mut spare = self.fields.spare.lock();
             let spare = spare.as_deref_mut().map(std::mem::take);
             let mut map = spare.unwrap_or_default();
@@ -123,6 +124,7 @@ impl ResponseParts {
     /// Appends a field.
     pub(crate) fn push_field(&mut self, name: &str, value: &[u8]) {
         self.head.push(name, value);
+        // The head keeps the spelling; the map, once built, is what the accessors read.
         if let Some(map) = self.fields.map.get_mut() {
             append(map, name, value);
         }
@@ -137,6 +139,7 @@ impl ResponseParts {
             addresses,
             fields,
         } = self;
+        // The body first: a connection that ends its exchange may still write trailers into the head.
         body.finish(head, spare);
         fields.reset();
         head.reset();

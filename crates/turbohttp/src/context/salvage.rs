@@ -79,9 +79,11 @@ impl Context {
 
     #[cold]
     fn leave_wanted_record(&self) {
+        // The first one: with several attempts at once, the one that is dropped first was sent first.
         FOUND.with_borrow_mut(|found| {
             found.get_or_insert_with(|| {
                 let mut timeline = self.timing.timeline.clone();
+                // Ends the open phase, so that the time which the error tells is accounted for.
                 timeline.end(clock::now());
                 Found {
                     origin: self.request.url.origin().cloned(),

@@ -60,11 +60,13 @@ impl Timing {
                 self.timeline.reset();
             }
             self.timeline.begin(now);
+            // A deadline of a former call with the same request must not end this one.
             self.limits.deadline = None;
         }
         self.open_calls = self.open_calls.saturating_add(1);
         self.began = Some(now);
         let limit = self.limits.timeout.or(settings.timeouts.request);
+        // A limit that the clock cannot add is none.
         let own = limit.and_then(|limit| now.checked_add(limit));
         self.limits.deadline = clock::earlier(self.limits.deadline, own);
         self.limits.settings.get_or_insert(*settings);
@@ -181,6 +183,7 @@ impl Reset for Timing {
             timeline,
             mailbox,
         } = self;
+        // First: a late writer must not reach the timeline of the next request.
         mailbox.retire();
         timeline.reset();
         *settings = None;

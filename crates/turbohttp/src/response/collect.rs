@@ -110,6 +110,7 @@ impl Response {
     /// The whole body, if it stays within its limit.
     pub(super) async fn collect(&mut self) -> Result<Collected> {
         let limit = self.context.collect_bytes_max();
+        // Refused before anything is read or allocated, where the length says so.
         let announced = self.remaining().unwrap_or(0);
         if announced > limit as u64 {
             return Err(self.too_large(limit));
@@ -121,6 +122,7 @@ impl Response {
                 return Err(self.too_large(limit));
             }
             body.extend(chunk);
+            // Once the buffered part is taken, the socket is read straight into the body.
             while poll_fn(|cx| self.poll_read_rest(cx, &mut body)).await? {}
         }
         Ok(body)

@@ -48,6 +48,7 @@ impl ResponseStream {
 
     /// Makes a slice ready of which something is left; `false` at the end of the body.
     fn poll_slice(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<bool>> {
+        // A reader with a small buffer takes a slice in parts; the connection is polled when it is used up.
         if self.has_slice && self.taken < self.response.slice().len() {
             return Poll::Ready(Ok(true));
         }
@@ -60,6 +61,7 @@ impl ResponseStream {
         match ready!(self.poll_slice(cx)) {
             Ok(true) => {
                 let bytes = Bytes::copy_from_slice(&self.response.slice()[self.taken..]);
+                // The whole rest of the slice was copied.
                 self.has_slice = false;
                 Poll::Ready(Some(Ok(bytes)))
             }
@@ -129,6 +131,7 @@ impl http_body::Body for ResponseStream {
             false => 0,
         };
         match self.response.remaining() {
+            // What the connection lends and was not taken is still to come for the reader.
             Some(remaining) => SizeHint::with_exact(remaining + ready as u64),
             None => SizeHint::default(),
         }

@@ -151,6 +151,7 @@ impl MockTransport {
         let fits = script.len() < SCRIPT_REPLIES_MAX;
         if fits {
             script.push_back(reply);
+            // Under the lock, so that the count never exceeds the script: `next_reply` looks at it without the lock.
             self.shared.scripted.fetch_add(1, Ordering::Release);
         }
         fits
@@ -218,6 +219,7 @@ impl<'a> Later<'a> {
         Box::pin(async move {
             let limit = self.request.context.timing.limits.timeouts().head;
             tokio::time::sleep(self.reply.delay.min(limit)).await;
+            // The mock answered or was too late; either way it has not dropped the request.
             self.call.leave();
             if self.reply.delay > limit {
                 let what = "waiting for the response head";
@@ -252,6 +254,7 @@ impl MockReply {
 
 impl Shared {
     fn next_reply(&self, request: &Request) -> MockReply {
+        // An atomic look instead of the lock: most mocks have no script, and all callers would queue for it.
         if self.scripted.load(Ordering::Acquire) > 0 {
             let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(reply) = script.pop_front() {
@@ -272,6 +275,7 @@ struct Call<'a> {
 impl<'a> Call<'a> {
     fn enter(shared: &'a Shared) -> Call<'a> {
         shared.entered.fetch_add(1, Ordering::Relaxed);
+        // Relaxed: the counts order nothing, and tests read them when all calls have ended.
         let inside = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         shared.peak.fetch_max(inside, Ordering::Relaxed);
         Call {

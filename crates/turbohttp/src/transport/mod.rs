@@ -86,6 +86,7 @@ pub(crate) enum AnyTransport {
 
 impl AnyTransport {
     pub(crate) fn new<T: Transport>(transport: T) -> AnyTransport {
+        // By type and not by a hidden method of the trait, which users would see and could override.
         let boxed: Box<dyn Any> = Box::new(transport);
         let boxed = match boxed.downcast::<NetTransport>() {
             Ok(net) => return AnyTransport::Net(*net),
@@ -104,6 +105,7 @@ impl AnyTransport {
     /// Sends an attempt that has its permit.
     #[inline]
     pub(crate) fn send(&self, request: Request) -> AnySend<'_> {
+        // Before any transport: a stream that is sent twice would be sent empty the second time.
         if let Err(error) = request.context.request.body.check_unspent() {
             return AnySend::Answered(Some(Err(request.context.explain(error))));
         }
@@ -113,6 +115,7 @@ impl AnyTransport {
                 Ok(answer) => AnySend::Answered(Some(answer)),
                 Err(later) => AnySend::Boxed(later.send()),
             },
+            // The mock and the network bound their waits themselves.
             AnyTransport::Custom(custom) => {
                 let limit = SendLimit::of(&request.context);
                 AnySend::Boxed(custom.send_boxed(request, limit))
@@ -215,6 +218,7 @@ impl<T: Transport> DynTransport for T {
             match tokio::time::timeout_at(limit.until.into(), sent).await {
                 Ok(done) => done,
                 Err(_) => {
+                    // Dropped inside, where the context of the request can leave its record.
                     let salvage = Salvage::of(|| sending.set(None));
                     let what = "waiting for the response head of the transport";
                     Err(salvage.explain(Error::timeout(Phase::Wait, what, limit.length)))
