@@ -5,24 +5,17 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use turbohttp_core::scheduler::{CallId, State, Waited};
 
+use crate::carrier::{AnySend, Carrier};
 use crate::clock;
 use crate::context::Context;
 use crate::error::Result;
 use crate::request::Request;
 use crate::response::Response;
-use crate::scheduler::{CallGuard, Dispatcher};
-use crate::transport::{AnySend, AnyTransport};
-
-/// What every attempt of a client needs: who gives permits, and what carries the request.
-pub(crate) struct Carrier {
-    pub(crate) scheduler: Arc<Dispatcher>,
-    pub(crate) transport: AnyTransport,
-}
+use crate::scheduler::CallGuard;
 
 /// The future of one attempt.
 ///

@@ -6,17 +6,19 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http_body::{Frame, SizeHint};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::AsyncRead;
 use turbohttp_core::h1::encode::BodyLength;
 
 use crate::error::{Error, ErrorKind};
-use crate::limits::UPLOAD_PIECE_BYTES;
 
 pub(crate) mod buffer;
 mod response;
+mod streams;
+
+use streams::{MappedStream, ReaderStream, WrappedStream};
 
 pub use response::{BodyContext, BodySource, ResponseBody};
 pub(crate) use response::{ConnectionBody, Content};
@@ -84,20 +86,12 @@ impl Body {
         O: Into<Bytes> + 'static,
         E: Into<Box<dyn StdError + Send + Sync>> + 'static,
     {
-        let stream = MappedStream {
-            stream: Box::pin(stream),
-        };
-        Body::from_stream(stream, None)
+        Body::from_stream(MappedStream::new(stream), None)
     }
 
     /// A body read from `reader` in pieces of at most 64 KiB; see [`Body::from_stream`].
     pub fn from_reader(reader: impl AsyncRead + Send + 'static, length: Option<u64>) -> Body {
-        Body::from_stream(
-            ReaderStream {
-                reader: Box::pin(reader),
-            },
-            length,
-        )
+        Body::from_stream(ReaderStream::new(reader), length)
     }
 
     /// A body of another crate's type. Its exact size, where it says one, is the Content-Length; its
@@ -110,12 +104,7 @@ impl Body {
     {
         // Asked before the body is boxed away; a body without an exact size goes out chunked.
         let length = body.size_hint().exact();
-        Body::from_stream(
-            WrappedStream {
-                body: Box::pin(body),
-            },
-            length,
-        )
+        Body::from_stream(WrappedStream::new(body), length)
     }
 
     /// Whether there is no body.
@@ -281,85 +270,6 @@ impl http_body::Body for Body {
             BodyLength::Known(length) => SizeHint::with_exact(length),
             _ => SizeHint::default(),
         }
-    }
-}
-
-/// A stream of any pieces and errors as one of [`Bytes`] and [`io::Error`].
-struct MappedStream<S> {
-    stream: Pin<Box<S>>,
-}
-
-impl<S, O, E> Stream for MappedStream<S>
-where
-    S: Stream<Item = Result<O, E>>,
-    O: Into<Bytes>,
-    E: Into<Box<dyn StdError + Send + Sync>>,
-{
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        cx: &mut TaskContext<'_>,
-    ) -> Poll<Option<io::Result<Bytes>>> {
-        let next = std::task::ready!(self.stream.as_mut().poll_next(cx));
-        Poll::Ready(next.map(|piece| piece.map(Into::into).map_err(io::Error::other)))
-    }
-}
-
-/// An [`http_body::Body`] as a stream of its data.
-struct WrappedStream<B> {
-    body: Pin<Box<B>>,
-}
-
-impl<B> Stream for WrappedStream<B>
-where
-    B: http_body::Body,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
-{
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        cx: &mut TaskContext<'_>,
-    ) -> Poll<Option<io::Result<Bytes>>> {
-        loop {
-            let Some(frame) = std::task::ready!(self.body.as_mut().poll_frame(cx)) else {
-                return Poll::Ready(None);
-            };
-            match frame.map_err(io::Error::other)?.into_data() {
-                Ok(mut data) => {
-                    // Without a copy where the data is `Bytes` already.
-                    let length = data.remaining();
-                    return Poll::Ready(Some(Ok(data.copy_to_bytes(length))));
-                }
-                // Trailers: the client sends none.
-                Err(_) => continue,
-            }
-        }
-    }
-}
-
-struct ReaderStream {
-    reader: Pin<Box<dyn AsyncRead + Send>>,
-}
-
-impl Stream for ReaderStream {
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        cx: &mut TaskContext<'_>,
-    ) -> Poll<Option<io::Result<Bytes>>> {
-        // Of its own, as the piece may wait in the connection while the next one is read.
-        let mut piece = vec![0; UPLOAD_PIECE_BYTES];
-        let mut buffer = ReadBuf::new(&mut piece);
-        std::task::ready!(self.reader.as_mut().poll_read(cx, &mut buffer))?;
-        let length = buffer.filled().len();
-        if length == 0 {
-            return Poll::Ready(None);
-        }
-        piece.truncate(length);
-        Poll::Ready(Some(Ok(Bytes::from(piece))))
     }
 }
 

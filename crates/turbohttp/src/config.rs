@@ -1,6 +1,6 @@
 //! The options of a client: plain numbers, checked once when it is built.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use turbohttp_core::h1::HeadLimits;
 use turbohttp_core::scheduler::{Priority, Reserve, Rules};
@@ -347,4 +347,30 @@ impl Settings {
         timeouts: Timeouts::DEFAULT,
         body_bytes_max: Limits::DEFAULT.body_bytes,
     };
+}
+
+/// What the time of a request is bounded by.
+#[derive(Default)]
+pub(crate) struct TimeLimits {
+    /// The options of the client; set when a call begins.
+    pub(crate) settings: Option<Settings>,
+    /// How long the whole request may take, where it says so itself.
+    pub(crate) timeout: Option<Duration>,
+    /// When the whole of it must be over.
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl TimeLimits {
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.settings().timeouts
+    }
+
+    /// How long the whole request may take.
+    pub(crate) fn allowed(&self) -> Duration {
+        self.timeout.or(self.timeouts().request).unwrap_or_default()
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        self.settings.as_ref().unwrap_or(&Settings::DEFAULT)
+    }
 }

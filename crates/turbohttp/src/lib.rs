@@ -27,6 +27,7 @@
 
 mod attempt;
 mod body;
+mod carrier;
 mod client;
 mod clock;
 mod config;

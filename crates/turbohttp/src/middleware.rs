@@ -17,7 +17,8 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use turbohttp_core::scheduler::CallId;
 
-use crate::attempt::{Attempt, Carrier};
+use crate::attempt::Attempt;
+use crate::carrier::Carrier;
 use crate::error::{Error, Result};
 use crate::request::Request;
 use crate::response::Response;

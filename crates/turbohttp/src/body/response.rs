@@ -12,10 +12,10 @@ use tokio::time::Sleep;
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::timeline::{Phase, Timeline};
 
-use super::ReaderStream;
 use super::buffer::{BufferedBody, SpareBuffer};
+use super::streams::ReaderStream;
 use crate::clock;
-use crate::context::TimeLimits;
+use crate::config::TimeLimits;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The parts of a request that the source of its response's body may use: what a [`BodySource`] around
@@ -186,10 +186,7 @@ impl ResponseBody {
         reader: impl AsyncRead + Send + 'static,
         length: Option<u64>,
     ) -> ResponseBody {
-        let stream = ReaderStream {
-            reader: Box::pin(reader),
-        };
-        ResponseBody::from_stream(stream, length)
+        ResponseBody::from_stream(ReaderStream::new(reader), length)
     }
 
     fn timed(source: impl BodySource + 'static, holds_connection: bool) -> ResponseBody {

@@ -10,8 +10,9 @@ use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::ObjectPool;
 
-use super::{Client, Inner, set_host_limit};
-use crate::attempt::Carrier;
+use super::inner::Inner;
+use super::{Client, set_host_limit};
+use crate::carrier::{AnyTransport, Carrier};
 use crate::config::{Limits, Settings, Timeouts};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
@@ -23,7 +24,7 @@ use crate::net::{NetTransport, NetTransportBuilder};
 use crate::request::Request;
 use crate::response::Response;
 use crate::scheduler::Dispatcher;
-use crate::transport::{AnyTransport, Transport};
+use crate::transport::Transport;
 
 /// Collects what a [`Client`] is made of; options are checked by [`build`](ClientBuilder::build).
 pub struct ClientBuilder {

@@ -22,11 +22,11 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Instant;
 
-use http::HeaderMap;
 use tokio::time::Sleep;
 use turbohttp_core::scheduler::{Outcome, State, Waited};
 
-use super::Inner;
+use super::inner::Inner;
+use crate::carrier::AnySend;
 use crate::clock;
 use crate::context::{Context, Salvage};
 use crate::error::{Error, ErrorKind, Result};
@@ -35,7 +35,6 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::scheduler::CallGuard;
 use crate::trace::RequestSpan;
-use crate::transport::AnySend;
 
 /// The future of [`Client::send`](super::Client::send).
 ///
@@ -206,34 +205,6 @@ impl Error {
             request.context.timing.end_call();
         }
         self
-    }
-}
-
-impl Inner {
-    /// Starts the clock of a call, or goes on with that of a job, and fills in what the request left to
-    /// the client.
-    #[inline]
-    fn prepare(&self, context: &mut Context, is_started: bool) -> Instant {
-        let now = clock::now();
-        match is_started {
-            false => context.timing.begin_call(now, &self.settings),
-            true => context.timing.resume_call(),
-        }
-        if self.adds_default_headers {
-            self.add_default_headers(&mut context.request.headers);
-        }
-        now
-    }
-
-    /// Adds the default fields that the request does not set itself, with all values of a name.
-    fn add_default_headers(&self, headers: &mut HeaderMap) {
-        for name in self.default_headers.keys() {
-            if !headers.contains_key(name) {
-                for value in self.default_headers.get_all(name) {
-                    headers.append(name.clone(), value.clone());
-                }
-            }
-        }
     }
 }
 

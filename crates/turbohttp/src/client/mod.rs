@@ -5,18 +5,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderMap, Method};
-use turbohttp_core::origin::{Origin, Origins};
-use turbohttp_core::pool::{ObjectPool, ObjectPoolStats};
+use http::Method;
+use turbohttp_core::origin::Origin;
+use turbohttp_core::pool::ObjectPoolStats;
 use turbohttp_core::scheduler::{LaneKey, Scheduler, SchedulerAudit, SchedulerStats, Waited};
 use turbohttp_core::timeline::Phase;
 
 use crate::clock;
-use crate::config::Settings;
-use crate::context::Context;
 use crate::error::Result;
 use crate::limiter::ConcurrencyLimiter;
-use crate::middleware::Pipeline;
 use crate::net::{NetStats, NetWatch};
 use crate::request::Request;
 use crate::response::Response;
@@ -25,12 +22,14 @@ use crate::url::IntoUrl;
 
 mod builder;
 mod call;
+mod inner;
 mod request_builder;
 
 pub use builder::{ClientBuilder, IntoAddresses};
 pub use request_builder::RequestBuilder;
 
 use call::Call;
+use inner::Inner;
 
 /// An HTTP client: connections, pools, limits and options. A clone is the same client.
 ///
@@ -56,20 +55,6 @@ use call::Call;
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
-}
-
-struct Inner {
-    pipeline: Arc<Pipeline>,
-    /// Header fields that every request carries unless it sets them itself. The network writes them
-    /// from a template of its own.
-    default_headers: HeaderMap,
-    /// Whether a call adds them to its request, so that layers and other transports see them. A network
-    /// without layers writes them from a template instead.
-    adds_default_headers: bool,
-    net_stats: Option<NetWatch>,
-    contexts: ObjectPool<Context>,
-    origins: Origins,
-    settings: Settings,
 }
 
 /// Sends one GET request with a client of its own.
@@ -334,33 +319,6 @@ impl Audit {
     /// Whether nothing is in use: no call, no permit, no request, no connection, no buffer.
     pub fn is_idle(&self) -> bool {
         self.scheduler.is_idle() && self.contexts == 0 && self.connections == 0 && self.buffers == 0
-    }
-}
-
-impl Inner {
-    #[inline]
-    fn scheduler(&self) -> &Arc<Dispatcher> {
-        &self.pipeline.carrier.scheduler
-    }
-
-    /// Whether there are hooks or middlewares. Without any, a call asks for its permit as it begins.
-    #[inline]
-    fn is_layered(&self) -> bool {
-        // The list is fixed when the client is built, so that the answer is the same for every poll of a call.
-        !self.pipeline.layers.is_empty()
-    }
-
-    /// Whether the timer of a call ends it at its deadline: the network without layers keeps it itself.
-    #[inline]
-    fn needs_timer(&self) -> bool {
-        self.is_layered() || !self.pipeline.carrier.transport.is_network()
-    }
-}
-
-impl Drop for Inner {
-    /// The last clone has gone, so that no call can begin; calls and responses that are under way go on.
-    fn drop(&mut self) {
-        self.scheduler().close_behind();
     }
 }
 

@@ -19,8 +19,9 @@ mod salvage;
 mod timing;
 
 pub(crate) use parts::{Addresses, RequestParts, ResponseParts, append};
+use salvage::Record;
 pub(crate) use salvage::Salvage;
-pub(crate) use timing::{TimeLimits, Timing};
+pub(crate) use timing::Timing;
 
 /// Everything that one request owns. Dropping its handle resets it and returns it to its pool, on every
 /// way out: there is one place where data of one request could reach another, and it is checked.
@@ -223,7 +224,12 @@ impl Holds {
 impl Reset for Context {
     #[inline]
     fn reset(&mut self) {
-        self.leave_record();
+        salvage::leave(|| Record {
+            origin: self.request.url.origin().cloned(),
+            timeline: self.timing.timeline.clone(),
+            phase: self.phase(),
+            allowed: self.timing.limits.allowed(),
+        });
         // Taken apart without `..`, so that a new field cannot be forgotten here.
         let Context {
             request,

@@ -12,7 +12,6 @@ use std::time::Duration;
 use turbohttp_core::origin::Origin;
 use turbohttp_core::timeline::{Phase, Timeline};
 
-use super::Context;
 use crate::clock;
 use crate::error::Error;
 
@@ -20,17 +19,19 @@ thread_local! {
     /// Whether a [`Salvage`] is under way on this thread.
     static IS_UNDER_WAY: Cell<bool> = const { Cell::new(false) };
     /// What the first context left that was reset meanwhile.
-    static FOUND: RefCell<Option<Found>> = const { RefCell::new(None) };
+    static FOUND: RefCell<Option<Record>> = const { RefCell::new(None) };
 }
 
 /// What the context of a dropped future has left.
-pub(crate) struct Salvage(Option<Found>);
+pub(crate) struct Salvage(Option<Record>);
 
-struct Found {
-    origin: Option<Origin>,
-    timeline: Timeline,
-    phase: Phase,
-    allowed: Duration,
+/// What an error needs of a request.
+pub(super) struct Record {
+    pub(super) origin: Option<Origin>,
+    pub(super) timeline: Timeline,
+    pub(super) phase: Phase,
+    /// How long the whole request was allowed to take.
+    pub(super) allowed: Duration,
 }
 
 impl Salvage {
@@ -68,30 +69,23 @@ impl Salvage {
     }
 }
 
-impl Context {
-    /// Leaves a record before a reset, if one is wanted.
-    #[inline]
-    pub(super) fn leave_record(&self) {
-        if IS_UNDER_WAY.get() {
-            self.leave_wanted_record();
-        }
+/// Leaves the record of a context that is reset, if one is wanted.
+#[inline]
+pub(super) fn leave(record: impl FnOnce() -> Record) {
+    if IS_UNDER_WAY.get() {
+        leave_wanted(record);
     }
+}
 
-    #[cold]
-    fn leave_wanted_record(&self) {
-        // The first one: with several attempts at once, the one that is dropped first was sent first.
-        FOUND.with_borrow_mut(|found| {
-            found.get_or_insert_with(|| {
-                let mut timeline = self.timing.timeline.clone();
-                // Ends the open phase, so that the time which the error tells is accounted for.
-                timeline.end(clock::now());
-                Found {
-                    origin: self.request.url.origin().cloned(),
-                    timeline,
-                    phase: self.phase(),
-                    allowed: self.timing.limits.allowed(),
-                }
-            });
+#[cold]
+fn leave_wanted(record: impl FnOnce() -> Record) {
+    // The first one: with several attempts at once, the one that is dropped first was sent first.
+    FOUND.with_borrow_mut(|found| {
+        found.get_or_insert_with(|| {
+            let mut record = record();
+            // Ends the open phase, so that the time which the error tells is accounted for.
+            record.timeline.end(clock::now());
+            record
         });
-    }
+    });
 }

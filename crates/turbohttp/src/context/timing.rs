@@ -1,13 +1,13 @@
 //! When things happened to a request, and when they must be over.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use turbohttp_core::pool::Reset;
 use turbohttp_core::scheduler::Waited;
 use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
 use crate::clock;
-use crate::config::{Settings, Timeouts};
+use crate::config::{Settings, TimeLimits};
 use crate::trace;
 
 /// The clock of one request: the only place where its instants are written.
@@ -22,32 +22,6 @@ pub(crate) struct Timing {
     open_calls: u8,
     pub(crate) timeline: Timeline,
     pub(crate) mailbox: Mailbox,
-}
-
-/// What the time of a request is bounded by.
-#[derive(Default)]
-pub(crate) struct TimeLimits {
-    /// The options of the client; set when a call begins.
-    pub(crate) settings: Option<Settings>,
-    /// How long the whole request may take, where it says so itself.
-    pub(crate) timeout: Option<Duration>,
-    /// When the whole of it must be over.
-    pub(crate) deadline: Option<Instant>,
-}
-
-impl TimeLimits {
-    pub(crate) fn timeouts(&self) -> &Timeouts {
-        &self.settings().timeouts
-    }
-
-    /// How long the whole request may take.
-    pub(crate) fn allowed(&self) -> Duration {
-        self.timeout.or(self.timeouts().request).unwrap_or_default()
-    }
-
-    pub(crate) fn settings(&self) -> &Settings {
-        self.settings.as_ref().unwrap_or(&Settings::DEFAULT)
-    }
 }
 
 impl Timing {
