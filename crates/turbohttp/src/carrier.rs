@@ -61,7 +61,7 @@ impl AnyTransport {
             return AnySend::Answered(Some(Err(request.context.explain(error))));
         }
         match self {
-            AnyTransport::Net(net) => AnySend::Net(NetSend::new(net, request)),
+            AnyTransport::Net(net) => AnySend::Net(NetSend::new(&net.shared, request)),
             AnyTransport::Mock(mock) => match mock.answer(request) {
                 Ok(answer) => AnySend::Answered(Some(answer)),
                 Err(later) => AnySend::Boxed(later.send()),

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use http::{StatusCode, Version};
 
+use super::error::ParseError;
 use super::head::parse_trailers;
-use super::{HeadLimits, ParseError};
+use super::limits::HeadLimits;
 use crate::head::ResponseHead;
 use crate::head::eq_ignore_case;
 

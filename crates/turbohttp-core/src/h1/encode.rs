@@ -6,7 +6,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 
-use super::EncodeError;
+use super::error::EncodeError;
 
 /// The most bytes a request head may have.
 pub const REQUEST_HEAD_BYTES_MAX: usize = 256 * 1024;

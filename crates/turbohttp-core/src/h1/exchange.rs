@@ -7,9 +7,10 @@ use http::{Method, StatusCode, Version};
 
 use super::body::{Decoded, Decoder, Framing, FramingFields};
 use super::encode::RequestHead;
+use super::error::{EncodeError, ParseError};
 use super::head::HeadScanner;
+use super::limits::HeadLimits;
 use super::send::{ContentSource, SendHalf};
-use super::{EncodeError, HeadLimits, ParseError};
 use crate::head::ResponseHead;
 
 /// What the bytes that have arrived say about the head.

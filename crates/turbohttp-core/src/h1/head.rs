@@ -23,7 +23,8 @@ use http::{StatusCode, Version};
 use memchr::memchr;
 use wide::u8x16;
 
-use super::{FIELDS_MAX, HeadLimits, ParseError};
+use super::error::ParseError;
+use super::limits::{FIELDS_MAX, HeadLimits};
 use crate::head::{FieldSpan, ResponseHead};
 
 /// What every response begins with.

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use super::encode::{BodyLength, CHUNK_END, Encoded, LAST_CHUNK, RequestHead, chunk_head};
 use super::encode::{expects_continue, request_head};
-use super::{EncodeError, SendError};
+use super::error::{EncodeError, SendError};
 
 /// What the driver does next to get the request out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

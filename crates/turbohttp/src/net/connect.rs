@@ -12,8 +12,8 @@ use tokio::time::Sleep;
 use turbohttp_core::origin::{Origin, Scheme};
 use turbohttp_core::timeline::Phase;
 
-use super::connection::Route;
 use super::resolve::{Overrides, Resolver};
+use super::route::Route;
 use super::stream::Stream;
 use crate::clock;
 use crate::context::{Addresses, Context};

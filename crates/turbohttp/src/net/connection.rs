@@ -1,62 +1,15 @@
-//! One connection to a server, whatever protocol it speaks, and the route that it was made for.
+//! One connection to a server, whatever protocol it speaks.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
-use hashbrown::Equivalent;
-use turbohttp_core::origin::Origin;
-
-use super::Shared;
 use super::connect::{Connected, Protocol};
-use super::h1;
+use super::h1::{self, Owner};
+use super::route::Route;
+use super::wire::Wire;
 use crate::context::Context;
 use crate::error::Result;
-
-/// How requests reach an origin: the key of connections. Two requests share connections if and only if
-/// their routes are equal.
-///
-/// Today the origin alone decides. What else is to decide, such as a proxy or a choice of TLS
-/// settings, is a further field here and in [`RouteKey`], and takes part in `Hash` and equality of both.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Route {
-    pub(crate) origin: Origin,
-}
-
-/// A [`Route`] as a request has it: borrowed, so that a lookup in the pool allocates nothing and counts
-/// no reference.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RouteKey<'a> {
-    pub(crate) origin: &'a Origin,
-}
-
-impl RouteKey<'_> {
-    pub(crate) fn to_route(self) -> Route {
-        Route {
-            origin: self.origin.clone(),
-        }
-    }
-}
-
-// An origin was hashed when it was made, and gives that hash as its only write; the two impls must agree.
-impl Hash for Route {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.origin.hash(state);
-    }
-}
-
-impl Hash for RouteKey<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.origin.hash(state);
-    }
-}
-
-impl Equivalent<Route> for RouteKey<'_> {
-    fn equivalent(&self, route: &Route) -> bool {
-        *self.origin == route.origin
-    }
-}
 
 /// A connection that a request has checked out.
 ///
@@ -73,10 +26,13 @@ impl Connection {
         connected: Connected,
         route: Route,
         now: Instant,
-        shared: &Arc<Shared>,
+        wire: &Arc<Wire>,
+        owner: Arc<dyn Owner>,
     ) -> Connection {
         match connected.protocol {
-            Protocol::Http1 => Connection::H1(h1::Connection::new(connected, route, now, shared)),
+            Protocol::Http1 => {
+                Connection::H1(h1::Connection::new(connected, route, now, wire, owner))
+            }
         }
     }
 

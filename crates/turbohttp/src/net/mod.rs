@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use turbohttp_core::h1::EncodeError;
 use turbohttp_core::h1::encode::DefaultFields;
-use turbohttp_core::h1::{EncodeError, HeadLimits};
 
 use crate::body::buffer::ReadPool;
 use crate::config::{Limits, Settings, Timeouts};
@@ -24,11 +24,14 @@ mod counters;
 mod h1;
 mod pool;
 mod resolve;
+mod route;
 mod send;
+mod shared;
 mod stream;
 mod timer;
 #[cfg(feature = "rustls")]
 mod tls;
+mod wire;
 
 pub use counters::NetStats;
 pub(crate) use send::NetSend;
@@ -39,6 +42,8 @@ use connect::Connector;
 use counters::Counters;
 use pool::Pool;
 use resolve::Overrides;
+use shared::Shared;
+use wire::Wire;
 
 /// The transport that speaks HTTP over the network: HTTP/1.1, over TCP or TLS.
 ///
@@ -84,19 +89,7 @@ use resolve::Overrides;
 /// # }
 /// ```
 pub struct NetTransport {
-    shared: Arc<Shared>,
-}
-
-/// What the transport shares with its connections.
-pub(crate) struct Shared {
-    pool: Pool,
-    buffers: ReadPool,
-    counters: Arc<Counters>,
-    connector: Connector,
-    defaults: DefaultFields,
-    head_limits: HeadLimits,
-    /// For requests that no client has sent.
-    settings: Settings,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// Collects the options of a [`NetTransport`]; they are checked by [`build`](NetTransportBuilder::build).
@@ -163,17 +156,18 @@ impl NetTransportBuilder {
             .map_err(|error| Error::new(ErrorKind::Config, "read buffers").with_source(error))?;
         Ok(NetTransport {
             shared: Arc::new(Shared {
-                pool: Pool::new(&self.limits, &self.timeouts),
-                buffers,
-                // Apart from `Shared`: an idle connection counts its end without keeping the pool alive.
-                counters: Arc::new(Counters::default()),
+                pool: Arc::new(Pool::new(&self.limits, &self.timeouts)),
+                wire: Arc::new(Wire {
+                    buffers,
+                    counters: Counters::default(),
+                    defaults: DefaultFields::new(self.defaults).map_err(default_field_error)?,
+                    head_limits: self.limits.head(),
+                }),
                 connector: Connector::new(
                     self.overrides,
                     #[cfg(feature = "rustls")]
                     self.tls,
                 )?,
-                defaults: DefaultFields::new(self.defaults).map_err(default_field_error)?,
-                head_limits: self.limits.head(),
                 settings: Settings {
                     timeouts: self.timeouts,
                     body_bytes_max: self.limits.body_bytes,
@@ -237,7 +231,7 @@ impl Transport for NetTransport {
     /// Dropping the future closes the connection it was using; whether the server saw the request is not
     /// known.
     fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
-        NetSend::new(self, request)
+        NetSend::new(&self.shared, request)
     }
 
     /// Closes the idle connections; those in use are closed when their responses end.
@@ -261,7 +255,7 @@ impl NetWatch {
     pub(crate) fn stats(&self) -> NetStats {
         let shared = &self.shared;
         let idle = shared.pool.idle_count();
-        shared.counters.stats(idle, &shared.buffers)
+        shared.wire.counters.stats(idle, &shared.wire.buffers)
     }
 }
 

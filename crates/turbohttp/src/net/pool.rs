@@ -4,7 +4,7 @@
 //!
 //! One mutex, held for one operation. Each route has a queue, oldest in front: the newest is checked out,
 //! as it is the least likely to have been closed by its server, and the oldest makes room. Connections
-//! are looked at and dropped after unlocking, as both are system calls. A janitor task lives while
+//! are looked at and dropped after unlocking, as both are system calls. A sweeper task lives while
 //! anything is idle and closes what has aged; it is ended with the pool.
 
 use std::collections::VecDeque;
@@ -17,9 +17,9 @@ use hashbrown::HashMap;
 use tokio::runtime;
 use tokio::task::AbortHandle;
 
-use super::Shared;
-use super::connection::{Connection, Route, RouteKey};
-use super::h1::{self, Health};
+use super::connection::Connection;
+use super::h1::{self, Health, Owner};
+use super::route::{Route, RouteKey};
 use crate::clock;
 use crate::config::{Limits, Timeouts};
 use crate::limits::IDLE_ORIGINS_MAX;
@@ -61,7 +61,7 @@ struct State {
     queues: HashMap<Route, Queue, BuildHasherDefault<Precomputed>>,
     /// Invariant: the sum of the lengths of the queues.
     count: usize,
-    janitor: Option<AbortHandle>,
+    sweeper: Option<AbortHandle>,
     is_closed: bool,
 }
 
@@ -109,8 +109,7 @@ impl Pool {
     /// something has happened while they were idle are closed.
     #[inline]
     pub(crate) fn check_out(
-        &self,
-        shared: &Arc<Shared>,
+        self: &Arc<Self>,
         route: RouteKey<'_>,
         here: runtime::Id,
         cx: &mut TaskContext<'_>,
@@ -120,11 +119,11 @@ impl Pool {
         while let Some(Entry::Exclusive(mut connection)) = self.take(route, here, now) {
             match connection.health(cx, now) {
                 Health::Idle => {
-                    connection.checked_out(shared);
+                    connection.checked_out(self.clone());
                     return Some(CheckedOut::Ready(Connection::H1(connection)));
                 }
                 Health::TlsRecords => {
-                    connection.checked_out(shared);
+                    connection.checked_out(self.clone());
                     return Some(CheckedOut::TlsRecords(connection));
                 }
                 Health::Unusable => {}
@@ -174,9 +173,8 @@ impl Pool {
         found
     }
 
-    /// Takes a connection back whose exchange is over.
-    #[inline]
-    pub(crate) fn return_exclusive(&self, shared: &Arc<Shared>, connection: Box<h1::Connection>) {
+    /// Puts a connection back whose exchange is over.
+    fn return_exclusive(self: &Arc<Self>, connection: Box<h1::Connection>) {
         let entry = Entry::Exclusive(connection);
         // It has not been idle yet, so that only its lifetime can be over.
         if self.lifetime.is_some() && self.has_aged(&entry, entry.since()) {
@@ -191,8 +189,8 @@ impl Pool {
         }
         let evicted = self.put(&mut state, entry);
         // The task of a runtime that was shut down is finished.
-        if state.janitor.as_ref().is_none_or(AbortHandle::is_finished) {
-            self.start_janitor(&mut state, shared);
+        if state.sweeper.as_ref().is_none_or(AbortHandle::is_finished) {
+            self.start_sweeper(&mut state);
         }
         drop(state);
         drop(evicted);
@@ -204,12 +202,12 @@ impl Pool {
         state.is_closed = true;
         state.count = 0;
         let queues = std::mem::take(&mut state.queues);
-        let janitor = state.janitor.take();
+        let sweeper = state.sweeper.take();
         drop(state);
         drop(queues);
         // Aborted after unlocking: its drop may free the last reference of the transport.
-        if let Some(janitor) = janitor {
-            janitor.abort();
+        if let Some(sweeper) = sweeper {
+            sweeper.abort();
         }
     }
 
@@ -279,22 +277,22 @@ impl Pool {
         }
         state.count -= aged.len();
         if next.is_none() {
-            // The next connection that is returned starts another janitor.
-            state.janitor = None;
+            // The next connection that is returned starts another sweeper.
+            state.sweeper = None;
             state.queues.clear();
         }
         (aged, next)
     }
 
-    fn start_janitor(&self, state: &mut State, shared: &Arc<Shared>) {
+    fn start_sweeper(self: &Arc<Self>, state: &mut State) {
         // Without a runtime (a response dropped on another thread) the next return tries again.
         if let Ok(runtime) = runtime::Handle::try_current() {
             let first = self
                 .lifetime
                 .map_or(self.age_max, |lifetime| lifetime.min(self.age_max));
             // Under the lock, so that two returns cannot start two. Spawning wakes the runtime only.
-            let task = runtime.spawn(clean(Arc::downgrade(shared), first));
-            state.janitor = Some(task.abort_handle());
+            let task = runtime.spawn(clean(Arc::downgrade(self), first));
+            state.sweeper = Some(task.abort_handle());
         }
     }
 
@@ -317,6 +315,13 @@ impl State {
     }
 }
 
+impl Owner for Pool {
+    #[inline]
+    fn take_back(self: Arc<Self>, connection: Box<h1::Connection>) {
+        self.return_exclusive(connection);
+    }
+}
+
 impl Drop for Pool {
     fn drop(&mut self) {
         self.close();
@@ -324,15 +329,15 @@ impl Drop for Pool {
 }
 
 /// Closes connections as they age, until none is left or the transport is gone.
-async fn clean(shared: Weak<Shared>, first: Duration) {
+async fn clean(pool: Weak<Pool>, first: Duration) {
     let mut due = clock::after(clock::now(), first);
     loop {
         tokio::time::sleep_until(due.into()).await;
-        // Weak: a janitor must not keep the transport alive, which would keep the janitor.
-        let Some(shared) = shared.upgrade() else {
+        // Weak: the sweeper must not keep the transport alive, which would keep the sweeper.
+        let Some(pool) = pool.upgrade() else {
             return;
         };
-        let (aged, next) = shared.pool.sweep(clock::now());
+        let (aged, next) = pool.sweep(clock::now());
         drop(aged);
         match next {
             Some(next) => due = next,

@@ -10,10 +10,11 @@ use std::time::Instant;
 use http::Method;
 use tokio::runtime;
 
-use super::NetTransport;
-use super::connection::{Connection, RouteKey};
+use super::connection::Connection;
 use super::h1;
 use super::pool::CheckedOut;
+use super::route::RouteKey;
+use super::shared::Shared;
 use crate::clock;
 use crate::config::Settings;
 use crate::context::Context;
@@ -30,7 +31,7 @@ use crate::response::Response;
 /// connection. They follow one another, except that a round trip on a connection that was used before
 /// may lead back to a new one.
 pub(crate) struct NetSend<'a> {
-    net: &'a NetTransport,
+    net: &'a Shared,
     // Before the request: fields are dropped in this order, and the connection is to be closed before
     // the context is in its pool again.
     acquire: Option<Acquire<'a>>,
@@ -52,7 +53,7 @@ const REQUEST_HELD: &str = "a request is here unless its connection is being mad
 
 impl<'a> NetSend<'a> {
     #[inline]
-    pub(crate) fn new(net: &'a NetTransport, request: Request) -> NetSend<'a> {
+    pub(crate) fn new(net: &'a Shared, request: Request) -> NetSend<'a> {
         NetSend {
             net,
             acquire: None,
@@ -93,18 +94,14 @@ impl<'a> NetSend<'a> {
     fn check_out(&mut self, cx: &mut TaskContext<'_>) -> Result<Option<Connection>> {
         let net = self.net;
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
-        let now = began(context, &net.shared.settings);
+        let now = began(context, &net.settings);
         let Some(origin) = context.request.url.origin() else {
             return Err(Error::new(ErrorKind::Url, "request has no URL"));
         };
         // Outside a runtime no socket would report an event; connecting says so in its error.
         if let Ok(here) = runtime::Handle::try_current() {
             let route = RouteKey { origin };
-            match net
-                .shared
-                .pool
-                .check_out(&net.shared, route, here.id(), cx, now)
-            {
+            match net.pool.check_out(route, here.id(), cx, now) {
                 Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
                 Some(CheckedOut::TlsRecords(connection)) => {
                     self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
@@ -148,7 +145,7 @@ impl<'a> NetSend<'a> {
         }
         // The dead connection is closed before its replacement is opened: it is a descriptor.
         drop(connection);
-        self.net.shared.counters.replayed();
+        self.net.wire.counters.replayed();
         context.response.head.reset();
         context.timing.begin_exchange(clock::now());
         // Not the pool again: its other idle connections may have died in the same moment.
@@ -194,19 +191,19 @@ impl Future for NetSend<'_> {
 }
 
 /// Makes a connection for `request`, which travels along.
-async fn connect(net: &NetTransport, mut request: Request) -> (Request, Result<Connection>) {
+async fn connect(net: &Shared, mut request: Request) -> (Request, Result<Connection>) {
     let origin = request.origin().clone();
     let route = RouteKey { origin: &origin }.to_route();
     let context = &mut *request.context;
     // A request that cannot be written is refused before a connection is made for it.
-    let connected = match h1::check_head(context, &origin, &net.shared.defaults) {
-        Ok(()) => net.shared.connector.connect(context, &route).await,
+    let connected = match h1::check_head(context, &origin, &net.wire.defaults) {
+        Ok(()) => net.connector.connect(context, &route).await,
         Err(error) => Err(error),
     };
     let connection = connected.map(|connected| {
         let now = clock::now();
         context.timing.begin_exchange(now);
-        Connection::new(connected, route, now, &net.shared)
+        Connection::new(connected, route, now, &net.wire, net.pool.clone())
     });
     (request, connection)
 }

@@ -25,12 +25,11 @@ use turbohttp_core::h1::encode::{self, DefaultFields, RequestHead};
 use turbohttp_core::h1::{CloseReason, ContentSource, Exchange, ParseError, Reuse};
 use turbohttp_core::origin::Origin;
 
-use super::Shared;
 use super::connect::Connected;
-use super::connection::Route;
-use super::counters::Counters;
+use super::route::Route;
 use super::stream::{Peeked, Stream};
 use super::timer::Timer;
+use super::wire::Wire;
 use crate::body::buffer::{ReadBuffer, SpareBuffer};
 use crate::body::{Content, Outgoing};
 use crate::clock;
@@ -40,8 +39,6 @@ use crate::limits::{INLINE_BODY_BYTES_MAX, OUTPUT_KEPT_BYTES_MAX};
 
 mod body;
 mod round_trip;
-
-const CHECKED_OUT: &str = "a connection in use knows its pool";
 
 /// How long a connection may have been idle before the system is asked for its health: short beside
 /// what a server needs to close it, long beside the pause between two requests under load.
@@ -83,6 +80,12 @@ enum Stage {
     BodyRead,
 }
 
+/// The pool of a connection, as far as the connection knows it.
+pub(crate) trait Owner: Send + Sync {
+    /// Takes a connection back whose exchange is over and which can serve another request.
+    fn take_back(self: Arc<Self>, connection: Box<Connection>);
+}
+
 /// A connection that speaks HTTP/1.1, and the exchange that is going on.
 pub(crate) struct Connection {
     stream: Stream,
@@ -94,9 +97,9 @@ pub(crate) struct Connection {
     opened_at: Instant,
     /// The runtime whose reactor the socket is registered with: only there do events wake a task.
     runtime: runtime::Handle,
-    /// The transport whose pool it returns to; `None` in the pool, which would keep itself alive.
-    shared: Option<Arc<Shared>>,
-    counters: Arc<Counters>,
+    wire: Arc<Wire>,
+    /// The pool that it returns to; `None` in the pool, which would keep itself alive.
+    owner: Option<Arc<dyn Owner>>,
 
     exchange: Exchange,
     stage: Stage,
@@ -116,19 +119,20 @@ impl Connection {
         connected: Connected,
         route: Route,
         now: Instant,
-        shared: &Arc<Shared>,
+        wire: &Arc<Wire>,
+        owner: Arc<dyn Owner>,
     ) -> Box<Connection> {
         Box::new(Connection {
             stream: connected.stream,
             addresses: connected.addresses,
-            head_template: shared.defaults.head_template(route.origin.authority()),
+            head_template: wire.defaults.head_template(route.origin.authority()),
             route,
-            id: shared.counters.opened(),
+            id: wire.counters.opened(),
             opened_at: now,
             runtime: runtime::Handle::current(),
-            shared: Some(shared.clone()),
-            counters: shared.counters.clone(),
-            exchange: Exchange::new(false, false, shared.head_limits),
+            wire: wire.clone(),
+            owner: Some(owner),
+            exchange: Exchange::new(false, false, wire.head_limits),
             stage: Stage::Idle,
             input: ReadBuffer::new(),
             timer: Timer::default(),
@@ -151,10 +155,10 @@ impl Connection {
         self.addresses
     }
 
-    /// Notes that it was checked out of the pool of `shared`.
+    /// Notes that it was checked out of the pool of `owner`.
     #[inline]
-    pub(crate) fn checked_out(&mut self, shared: &Arc<Shared>) {
-        self.shared = Some(shared.clone());
+    pub(crate) fn checked_out(&mut self, owner: Arc<dyn Owner>) {
+        self.owner = Some(owner);
     }
 
     /// Since when it has been idle, if it is.
@@ -204,9 +208,8 @@ impl Connection {
     /// leaves the connection as it was.
     #[inline]
     pub(crate) fn begin(&mut self, context: &mut Context) -> Result<()> {
-        let shared = self.shared.as_ref().expect(CHECKED_OUT);
         let (origin, template) = (&self.route.origin, &self.head_template);
-        let head = request_head(context, origin, &shared.defaults, template);
+        let head = request_head(context, origin, &self.wire.defaults, template);
         let content = match &context.request.body.0 {
             Outgoing::Empty | Outgoing::Bytes(_) => ContentSource::Slice,
             Outgoing::Stream { .. } => ContentSource::Pieces,
@@ -265,9 +268,8 @@ impl Connection {
         cx: &mut TaskContext<'_>,
         spare: &mut SpareBuffer,
     ) -> Poll<io::Result<usize>> {
-        let shared = self.shared.as_ref().expect(CHECKED_OUT);
         self.stream
-            .poll_fill(cx, &mut self.input, &shared.buffers, spare)
+            .poll_fill(cx, &mut self.input, &self.wire.buffers, spare)
     }
 
     /// Ends the exchange: back to the pool if the connection can serve another request, otherwise closed.
@@ -289,16 +291,16 @@ impl Connection {
         self.chunk_consumed = 0;
         // Otherwise the drop at the end of this function closes the socket.
         if reuse == Reuse::Keep
-            && let Some(shared) = self.shared.take()
+            && let Some(owner) = self.owner.take()
         {
-            shared.pool.return_exclusive(&shared, self);
+            owner.take_back(self);
         }
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.counters.closed();
+        self.wire.counters.closed();
     }
 }
 
