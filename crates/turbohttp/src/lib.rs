@@ -1,5 +1,9 @@
 //! A bounded, cancel-safe HTTP client with a timeline of every request.
 //!
+//! ```console
+//! $ cargo add turbohttp
+//! ```
+//!
 //! ```no_run
 //! # async fn run() -> turbohttp::Result<()> {
 //! let client = turbohttp::Client::new()?;
@@ -17,12 +21,40 @@
 //!
 //! # What holds
 //!
-//! - **Bounded**: every pool, head, body, table and wait has a named limit ([`Limits`], [`Timeouts`]).
+//! - **Bounded**: every pool, head, body, table and wait has a named limit ([`Limits`], [`Timeouts`],
+//!   [`limits`]).
 //! - **Cancel safe**: dropping any future of this crate closes what it was using and leaks nothing.
 //! - **Visible**: every request has a [`Timeline`] of its phases, errors included ([`Error::timeline`]).
+//! - **Fair**: one scheduler gives all permits, by [`Priority`], per origin and in total; a
+//!   [`RequestQueue`] and a [`ConcurrencyLimiter`] draw from the same one.
+//! - **Finite**: [`Client::close`] ends everything and reports what became of it.
 //!
-//! The client needs a tokio runtime with I/O and time enabled; it works on both flavours and spawns one
-//! task only, which closes idle connections when they have aged.
+//! # What extends it
+//!
+//! A [`Middleware`] is an `async fn` around every call, or a closure ([`ClientBuilder::with_fn`]); hooks
+//! ([`ClientBuilder::on_request`]) cost no allocation. A [`Transport`] takes the network's place or wraps
+//! it. A [`BodySource`] is a body of one's own.
+//!
+//! # What is not built
+//!
+//! Redirects, retries, cookies, decompression, proxies, multipart and HTTP/2. A 3xx is a response like any
+//! other. The guide's chapter for those who come from reqwest says what to write instead.
+//!
+//! # Features
+//!
+//! | Feature | Default | Brings |
+//! | --- | --- | --- |
+//! | `rustls` | on | https, with the ring provider and the platform's roots |
+//! | `json` | on | `RequestBuilder::json`, `Response::json` |
+//! | `form` | on | `RequestBuilder::query`, `RequestBuilder::form` |
+//! | `tracing` | off | a span per call and an event per wait, at `DEBUG` |
+//!
+//! # Runtime
+//!
+//! The client needs a tokio runtime with I/O and time enabled, of either flavour. No task belongs to a
+//! request or a connection. What is spawned ends by itself: one task that closes aged idle connections,
+//! one that watches deadlines (or a thread, where no runtime is driven), lookups of names, and the workers
+//! of a started queue.
 #![forbid(unsafe_code)]
 
 mod attempt;

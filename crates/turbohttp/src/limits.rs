@@ -1,7 +1,7 @@
 //! Every limit of the client that is not an option, and the bounds of those that are.
 //!
-//! Options are in [`Limits`](crate::Limits) and [`Timeouts`](crate::Timeouts); the constants here say
-//! how far an option may go, and hold what no user needs to change.
+//! Options are in [`Limits`](crate::Limits) and [`Timeouts`](crate::Timeouts). The public constants say how
+//! far an option may go and what a user can observe; the others are the client's own.
 
 /// Largest `Limits::head_bytes`: a head is copied once, and 1 MiB of fields is an attack.
 pub const HEAD_BYTES_MAX: usize = 1024 * 1024;
@@ -20,76 +20,76 @@ pub const IDLE_MAX: usize = 65_536;
 
 /// Request contexts kept for reuse by one client; one takes about 2 KiB with its buffers. Beyond this
 /// many requests at once, contexts are made and freed.
-pub const CONTEXTS_MAX: usize = 1_024;
+pub(crate) const CONTEXTS_MAX: usize = 1_024;
 
 /// Contexts kept for requests that were made without a client.
-pub const DETACHED_CONTEXTS_MAX: usize = 64;
+pub(crate) const DETACHED_CONTEXTS_MAX: usize = 64;
 
 /// The most bytes a URL may have.
 pub const URL_BYTES_MAX: usize = 64 * 1024;
 
 /// What a pooled request keeps of the buffer for its URL, in bytes.
-pub const URL_KEPT_BYTES_MAX: usize = 4 * 1024;
+pub(crate) const URL_KEPT_BYTES_MAX: usize = 4 * 1024;
 
 /// A request body of at most this many bytes is appended to the head, so that both leave in one send.
-pub const INLINE_BODY_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const INLINE_BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// What a connection keeps of its output buffer between requests, in bytes.
-pub const OUTPUT_KEPT_BYTES_MAX: usize = 32 * 1024;
+pub(crate) const OUTPUT_KEPT_BYTES_MAX: usize = 32 * 1024;
 
 /// The first read of a response, in bytes: a small response with its head fits.
 pub const READ_BYTES_MIN: usize = 8 * 1024;
 
 /// The largest read, in bytes: enough to save calls, small enough for the second-level cache.
-pub const READ_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const READ_BYTES_MAX: usize = 256 * 1024;
 
 /// Read buffers kept for reuse per size; a buffer is held only while a response is being read.
-pub const READ_BUFFERS_PER_SIZE_MAX: usize = 64;
+pub(crate) const READ_BUFFERS_PER_SIZE_MAX: usize = 64;
 
 /// Read buffers of [`READ_BYTES_MIN`] bytes that stay with the pooled contexts of one client's requests,
 /// 2 MiB in all; beyond this many, they go back to the pool of read buffers.
 pub const SPARE_BUFFERS_MAX: usize = 256;
 
 /// Bytes of all read buffers kept for reuse.
-pub const READ_BUFFERS_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub(crate) const READ_BUFFERS_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// What is believed of a Content-Length before bytes arrive, in bytes: more is reserved as they come.
-pub const COLLECT_FIRST_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const COLLECT_FIRST_BYTES_MAX: usize = 1024 * 1024;
 
 /// A collected body of at least this many bytes, when its length is announced, gets pages of its own.
-pub const COLLECT_PAGES_BYTES_MIN: usize = 4 * 1024 * 1024;
+pub(crate) const COLLECT_PAGES_BYTES_MIN: usize = 4 * 1024 * 1024;
 
 /// Pieces that a streamed request body is read in, in bytes.
-pub const UPLOAD_PIECE_BYTES: usize = 64 * 1024;
+pub(crate) const UPLOAD_PIECE_BYTES: usize = 64 * 1024;
 
 /// Names looked up at the same time: each occupies a thread of the runtime's blocking pool.
-pub const DNS_LOOKUPS_MAX: usize = 16;
+pub(crate) const DNS_LOOKUPS_MAX: usize = 16;
 
 /// Names whose addresses are remembered.
-pub const DNS_NAMES_MAX: usize = 256;
+pub(crate) const DNS_NAMES_MAX: usize = 256;
 
 /// How long addresses are remembered, in seconds: the system's resolver does not tell their lifetime.
-pub const DNS_KEPT_SECONDS: u64 = 30;
+pub(crate) const DNS_KEPT_SECONDS: u64 = 30;
 
 /// Addresses of one name that are tried.
-pub const ADDRESSES_MAX: usize = 8;
+pub(crate) const ADDRESSES_MAX: usize = 8;
 
 /// How long an address has the field to itself before the next is tried too, in milliseconds
 /// (RFC 8305 section 5).
-pub const NEXT_ADDRESS_MS: u64 = 250;
+pub(crate) const NEXT_ADDRESS_MS: u64 = 250;
 
 /// How long `Expect: 100-continue` waits for the server before the body is sent anyway, in
 /// milliseconds (RFC 9110 section 10.1.1).
-pub const CONTINUE_WAIT_MS: u64 = 1_000;
+pub(crate) const CONTINUE_WAIT_MS: u64 = 1_000;
 
 /// Origins that idle connections are filed under, counting those that have none right now.
-pub const IDLE_ORIGINS_MAX: usize = 512;
+pub(crate) const IDLE_ORIGINS_MAX: usize = 512;
 
 /// Replies that may wait in the script of a mock.
 pub const SCRIPT_REPLIES_MAX: usize = 65_536;
 
 /// How long a close waits by default for what is inside, in seconds.
-pub const DRAIN_SECONDS: u64 = 30;
+pub(crate) const DRAIN_SECONDS: u64 = 30;
 
 /// Failures of components that the report of a close names.
 pub const CLOSE_FAILURES_MAX: usize = 64;
@@ -104,7 +104,7 @@ pub const QUEUE_JOBS_MAX: usize = 1 << 20;
 pub const QUEUE_SUBMITTERS_MAX: usize = 1 << 20;
 
 /// Places in a queue's table of jobs that are kept when the last job has left it.
-pub const QUEUE_KEPT_JOBS_MAX: usize = 1_024;
+pub(crate) const QUEUE_KEPT_JOBS_MAX: usize = 1_024;
 
 const _: () = assert!(READ_BYTES_MIN <= READ_BYTES_MAX);
 const _: () = assert!(SPARE_BUFFERS_MAX <= CONTEXTS_MAX);
