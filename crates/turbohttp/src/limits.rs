@@ -89,7 +89,7 @@ pub(crate) const IDLE_ORIGINS_MAX: usize = 512;
 pub const SCRIPT_REPLIES_MAX: usize = 65_536;
 
 /// How long a close waits by default for what is inside, in seconds.
-pub(crate) const DRAIN_SECONDS: u64 = 30;
+pub const DRAIN_SECONDS: u64 = 30;
 
 /// Failures of components that the report of a close names.
 pub const CLOSE_FAILURES_MAX: usize = 64;
