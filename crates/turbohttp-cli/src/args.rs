@@ -51,6 +51,7 @@ pub(crate) enum Command {
     /// Run 2,000 requests over six servers in this process, then one dead host beside nine healthy
     /// ones, and show the reports
     Demo,
+    #[cfg(feature = "bench")]
     /// Run the benchmarks and check their gates
     ///
     /// The exit code is 0 if every gate holds, 3 if a gate was missed, and 2 if the file of --gate
@@ -221,6 +222,7 @@ pub(crate) struct ServeArgs {
     pub(crate) fail_every: Option<u64>,
 }
 
+#[cfg(feature = "bench")]
 #[derive(Debug, ClapArgs)]
 pub(crate) struct BenchArgs {
     /// Write the report as JSON

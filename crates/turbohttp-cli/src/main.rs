@@ -19,8 +19,8 @@ mod progress;
 use args::Args;
 use exit::Exit;
 
-/// `bench` counts allocations. Counting costs the other commands two additions per allocation, and
-/// they make none per request that would be felt.
+/// `bench` counts allocations; a build without that feature has the system's allocator.
+#[cfg(feature = "bench")]
 #[global_allocator]
 static ALLOCATOR: turbohttp_bench::meter::Meter = turbohttp_bench::meter::Meter;
 
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // Help and version come as errors too; a closed pipe leaves nobody to tell.
+            // Help and version come as errors too; a closed pipe is ignored.
             let _ = error.print();
             let exit = if error.use_stderr() {
                 Exit::Usage
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     };
     match commands::run(args.command) {
         Ok(exit) => exit.into(),
-        // Whoever read the output has seen enough, as `head` does.
+        // The reader of the output has seen enough, as `head` does.
         Err(failure) if failure.is_closed_pipe() => Exit::Ok.into(),
         Err(failure) => {
             output::complain(&output::chain(&failure.error));

@@ -25,8 +25,8 @@ pub struct Limits {
     /// Idle connections kept in total. Default 256. When it is reached, the one that has been idle
     /// longest makes room.
     pub idle_total: usize,
-    /// Requests that one origin (scheme, host and port) may have under way, from the permit to the
-    /// end of the body. Default 64; at least 1.
+    /// Requests that one origin (scheme, host and port) may have under way, each from its permit until
+    /// its body is on no connection any more. Default 64; at least 1.
     pub per_host: usize,
     /// Requests that may be under way in total. Default 256; at least 1.
     pub total: usize,
@@ -198,8 +198,8 @@ fn in_range(field: &str, value: usize, min: usize, max: usize) -> Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// For a permit to send, where one has to be waited for. Default 120 s: responses that hold their
-    /// permits unread would otherwise keep everybody waiting for ever. `None` leaves it to the time of
+    /// For a permit to send, where one has to be waited for. Default 120 s: unread responses that hold
+    /// their permits would otherwise keep other calls waiting for ever. `None` leaves it to the time of
     /// the whole request. The wait in a [`RequestQueue`](crate::RequestQueue) is not meant.
     pub permit: Option<Duration>,
     /// For the addresses of a name. Default 5 s.

@@ -1,6 +1,7 @@
 //! The commands.
 
 mod batch;
+#[cfg(feature = "bench")]
 mod bench;
 mod demo;
 mod get;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Batch(args) => runtime.block_on(Box::pin(batch::run(args))),
         Command::Serve(args) => runtime.block_on(Box::pin(serve::run(args))),
         Command::Demo => runtime.block_on(Box::pin(demo::run())),
+        #[cfg(feature = "bench")]
         Command::Bench(args) => runtime.block_on(Box::pin(bench::run(args))),
     };
     // A read of stdin may be blocked for ever; everything else has been waited for.

@@ -5,6 +5,7 @@ mod support;
 
 mod batch;
 mod batch_limits;
+#[cfg(feature = "bench")]
 mod bench;
 mod demo;
 mod get;

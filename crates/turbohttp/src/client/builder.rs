@@ -25,6 +25,7 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::scheduler::Dispatcher;
 use crate::transport::Transport;
+use crate::url::{IntoUrl, origin_of};
 
 /// Collects what a [`Client`] is made of; options are checked by [`build`](ClientBuilder::build).
 pub struct ClientBuilder {
@@ -66,10 +67,16 @@ impl ClientBuilder {
         self
     }
 
-    /// Gives one origin a limit of its own in place of [`Limits::per_host`].
+    /// Gives one origin a limit of its own in place of [`Limits::per_host`]. The origin is an
+    /// [`Origin`](crate::Origin) or any URL of it.
+    ///
+    /// Text that is no URL is an error of [`build`](ClientBuilder::build).
     #[must_use]
-    pub fn host_limit(mut self, origin: Origin, limit: usize) -> Self {
-        self.host_limits.push((origin, limit));
+    pub fn host_limit(mut self, origin: impl IntoUrl, limit: usize) -> Self {
+        match origin_of(&origin.as_url()) {
+            Ok(origin) => self.host_limits.push((origin, limit)),
+            Err(error) => drop(self.mistake.get_or_insert(error)),
+        }
         self
     }
 
