@@ -20,6 +20,7 @@ const WORKERS: usize = 2;
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
     let runtime = match command {
         // Counts every allocation of the process, so nothing else is to run.
+        #[cfg(feature = "bench")]
         Command::Bench(_) => Builder::new_current_thread().enable_all().build(),
         _ => Builder::new_multi_thread()
             .worker_threads(WORKERS)
