@@ -15,6 +15,10 @@ pub(crate) enum Exit {
     /// What was typed cannot be done.
     Usage = 2,
     /// A measured figure passed its budget.
+    #[cfg_attr(
+        not(feature = "bench"),
+        expect(dead_code, reason = "only `bench` has gates")
+    )]
     GateFailed = 3,
     /// Interrupted by Ctrl-C: 128 and the number of the signal, as shells say it.
     Interrupted = 130,
