@@ -3,6 +3,7 @@
 //!
 //! The functions of this file are compiled and not run: whether a call does the right thing is tested
 //! where its feature is.
+#![cfg(all(feature = "form", feature = "json"))]
 #![allow(
     dead_code,
     clippy::unwrap_used,

@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use turbohttp::{Body, Bytes, ErrorKind, Tls};
+#[cfg(feature = "rustls")]
+use turbohttp::Tls;
+use turbohttp::{Body, Bytes, ErrorKind};
 use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step};
 use turbohttp_loopback::tls::TestCa;
 
@@ -73,6 +75,7 @@ async fn deadlines_fire_for_many_requests_in_one_task() {
     client.audit();
 }
 
+#[cfg(feature = "rustls")]
 #[tokio::test]
 async fn bytes_over_tls_are_seen_by_a_task_without_budget() {
     let ca = TestCa::new();
