@@ -10,6 +10,7 @@
 )]
 
 mod alone;
+mod bodies;
 mod budget;
 mod cancel;
 mod client;
