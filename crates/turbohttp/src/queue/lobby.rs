@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use turbohttp_core::scheduler::{Priority, Refusal};
 
-use super::desk::Desk;
+use super::shared::Shared;
 use super::slot::Slot;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -60,7 +60,7 @@ impl<J, O> Lobby<J, O> {
     }
 }
 
-impl<J: Send + 'static, O: Send + 'static> Desk<J, O> {
+impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     /// Leaves a job to be put in when there is room.
     pub(super) fn wait_for_room(&self, slot: Arc<Slot<J, O>>) -> Result<Number> {
         let priority = slot.priority();

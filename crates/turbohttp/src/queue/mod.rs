@@ -21,10 +21,10 @@ use crate::error::{Error, Result};
 use crate::limiter::ConcurrencyLimiter;
 use crate::scheduler::{Dispatcher, Shutdown};
 
-mod desk;
 mod execute;
 mod lobby;
 mod options;
+mod shared;
 mod slot;
 mod start;
 mod stop;
@@ -38,9 +38,9 @@ pub use start::Started;
 pub use stop::{QueueStats, StopReport};
 pub use ticket::{Rejected, Ticket};
 
-use desk::Desk;
 use execute::Hooks;
 use lobby::Number;
+use shared::Shared;
 use slot::Slot;
 use start::Life;
 
@@ -97,7 +97,7 @@ struct Handle<E: Execute> {
 struct Staff<E: Execute> {
     executor: E,
     hooks: Hooks<E>,
-    desk: Arc<Desk<E::Job, E::Output>>,
+    shared: Arc<Shared<E::Job, E::Output>>,
 }
 
 impl RequestQueue<Client> {
@@ -138,13 +138,13 @@ impl<E: Execute> RequestQueue<E> {
         options: &QueueOptions,
     ) -> Result<RequestQueue<E>> {
         options.check()?;
-        let desk = Arc::new(Desk::new(control, options)?);
+        let shared = Arc::new(Shared::new(control, options)?);
         Ok(RequestQueue {
             handle: Arc::new(Handle {
                 staff: Arc::new(Staff {
                     executor,
                     hooks,
-                    desk,
+                    shared,
                 }),
                 workers: options.workers,
             }),
@@ -188,7 +188,7 @@ impl<E: Execute> RequestQueue<E> {
     ) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
         let job = job.into_job().map_err(Rejected::without_job)?;
         let slot = self.slot(job, options);
-        match self.desk().try_put_in(&slot) {
+        match self.shared().try_put_in(&slot) {
             Ok(()) => Ok(Ticket::new(slot)),
             Err(refusal) => Err(turned_away(&slot, Error::refused(refusal))),
         }
@@ -232,18 +232,18 @@ impl<E: Execute> RequestQueue<E> {
         options: SubmitOptions,
     ) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
         let job = job.into_job().map_err(Rejected::without_job)?;
-        let desk = self.desk();
+        let shared = self.shared();
         let slot = self.slot(job, options);
         // Cancels the job should this future be dropped.
         let ticket = Ticket::new(slot.clone());
-        if desk.try_put_in(&slot).is_err() {
+        if shared.try_put_in(&slot).is_err() {
             // For want of room, as a rule; if for another reason, it will be turned away for that.
-            let number = match desk.wait_for_room(slot.clone()) {
+            let number = match shared.wait_for_room(slot.clone()) {
                 Ok(number) => number,
                 Err(error) => return Err(turned_away(&slot, error)),
             };
-            let _withdrawal = Withdrawal { desk, number };
-            desk.let_in();
+            let _withdrawal = Withdrawal { shared, number };
+            shared.let_in();
             poll_fn(|cx| slot.poll_let_in(cx)).await;
         }
         match slot.reclaim_turned_away() {
@@ -256,7 +256,7 @@ impl<E: Execute> RequestQueue<E> {
         let Staff {
             executor,
             hooks,
-            desk,
+            shared,
         } = &*self.handle.staff;
         let own = options
             .within
@@ -264,11 +264,11 @@ impl<E: Execute> RequestQueue<E> {
         let deadline = clock::earlier(own, (hooks.prepare)(executor, &mut job));
         let lane = executor.lane(&job);
         let priority = options.priority.unwrap_or_else(|| executor.priority(&job));
-        Arc::new(Slot::new(desk.clone(), job, lane, priority, deadline))
+        Arc::new(Slot::new(shared.clone(), job, lane, priority, deadline))
     }
 
-    fn desk(&self) -> &Desk<E::Job, E::Output> {
-        &self.handle.staff.desk
+    fn shared(&self) -> &Shared<E::Job, E::Output> {
+        &self.handle.staff.shared
     }
 
     /// The executor.
@@ -279,8 +279,8 @@ impl<E: Execute> RequestQueue<E> {
     /// The scheduler that the queue draws from: to pause a lane, to change limits, to look.
     pub fn limiter(&self) -> ConcurrencyLimiter {
         match self.handle.staff.hooks.keys_are_origins {
-            true => ConcurrencyLimiter::of_origins(self.desk().control.clone()),
-            false => ConcurrencyLimiter::of_texts(self.desk().control.clone()),
+            true => ConcurrencyLimiter::of_origins(self.shared().control.clone()),
+            false => ConcurrencyLimiter::of_texts(self.shared().control.clone()),
         }
     }
 
@@ -299,10 +299,10 @@ impl<E: Execute> RequestQueue<E> {
     /// Dropping the future does not undo the stop: it goes on, and another call gives the report.
     pub async fn stop(&self, mode: Shutdown) -> StopReport {
         self.begin_stop(mode);
-        let desk = self.desk();
+        let shared = self.shared();
         let report =
-            |control: &Dispatcher| control.look(|scheduler| scheduler.group_report(desk.group));
-        StopReport::new(desk.control.wait_for(report).await)
+            |control: &Dispatcher| control.look(|scheduler| scheduler.group_report(shared.group));
+        StopReport::new(shared.control.wait_for(report).await)
     }
 
     /// Stops the queue at once, as by [`Shutdown::Now`], without waiting for the workers.
@@ -312,34 +312,34 @@ impl<E: Execute> RequestQueue<E> {
 
     fn begin_stop(&self, mode: Shutdown) {
         let was_idle = {
-            let mut life = self.desk().lock_life();
+            let mut life = self.shared().lock_life();
             let was_idle = *life == Life::Idle;
             *life = Life::Stopped;
             was_idle
         };
         // Nobody is there to drain it.
         let mode = if was_idle { Shutdown::Now } else { mode };
-        self.desk().begin_stop(mode);
+        self.shared().begin_stop(mode);
     }
 
     /// Whether the queue has been started and not been stopped.
     pub fn is_running(&self) -> bool {
-        let desk = self.desk();
-        let is_open = desk
+        let shared = self.shared();
+        let is_open = shared
             .control
-            .look(|scheduler| scheduler.group_stage(desk.group))
+            .look(|scheduler| scheduler.group_stage(shared.group))
             == turbohttp_core::scheduler::Stage::Open;
-        is_open && *desk.lock_life() == Life::Running
+        is_open && *shared.lock_life() == Life::Running
     }
 
     /// What the queue holds right now, and what has become of its jobs so far.
     pub fn stats(&self) -> QueueStats {
-        let desk = self.desk();
-        let load = desk
+        let shared = self.shared();
+        let load = shared
             .control
-            .look(|scheduler| scheduler.group_load(desk.group));
-        let submitters = desk.lobby().len();
-        QueueStats::new(load, submitters, desk.panicked.load(Ordering::Relaxed))
+            .look(|scheduler| scheduler.group_load(shared.group));
+        let submitters = shared.lobby().len();
+        QueueStats::new(load, submitters, shared.panicked.load(Ordering::Relaxed))
     }
 
     /// How many jobs wait at this level.
@@ -349,14 +349,14 @@ impl<E: Execute> RequestQueue<E> {
 
     /// What is out right now at the queue's scheduler; with a client, at the client's.
     pub fn audit(&self) -> SchedulerAudit {
-        self.desk().control.look(Scheduler::audit)
+        self.shared().control.look(Scheduler::audit)
     }
 }
 
 impl<E: Execute> Drop for Handle<E> {
     /// Nobody can submit any more, or stop it in a better way.
     fn drop(&mut self) {
-        self.staff.desk.begin_stop(Shutdown::Now);
+        self.staff.shared.begin_stop(Shutdown::Now);
     }
 }
 
@@ -379,13 +379,13 @@ impl<E: Execute> fmt::Debug for RequestQueue<E> {
 
 /// Gives up a place among those who wait for room.
 struct Withdrawal<'a, J: Send + 'static, O: Send + 'static> {
-    desk: &'a Desk<J, O>,
+    shared: &'a Shared<J, O>,
     number: Number,
 }
 
 impl<J: Send + 'static, O: Send + 'static> Drop for Withdrawal<'_, J, O> {
     fn drop(&mut self) {
-        self.desk.withdraw(self.number);
+        self.shared.withdraw(self.number);
     }
 }
 

@@ -21,8 +21,8 @@ use turbohttp_core::scheduler::{CallId, Effects, Outcome, Priority, Refusal, Sch
 
 use turbohttp_core::timeline::Phase;
 
-use super::desk::Desk;
 use super::execute::Lane;
+use super::shared::Shared;
 use super::{contain, contained_drop};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -32,7 +32,7 @@ mod outlook;
 pub(super) use outlook::Outlook;
 
 pub(super) struct Slot<J, O> {
-    pub(super) desk: Arc<Desk<J, O>>,
+    pub(super) shared: Arc<Shared<J, O>>,
     pub(super) lane: Lane,
     pub(super) deadline: Option<Instant>,
     /// Its ticket has been given up while it ran; read by the worker at every poll.
@@ -69,14 +69,14 @@ pub(super) struct Leftover<J, O> {
 
 impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
     pub(super) fn new(
-        desk: Arc<Desk<J, O>>,
+        shared: Arc<Shared<J, O>>,
         job: J,
         lane: Lane,
         priority: Priority,
         deadline: Option<Instant>,
     ) -> Slot<J, O> {
         Slot {
-            desk,
+            shared,
             lane,
             deadline,
             is_canceled: AtomicBool::new(false),
@@ -170,7 +170,7 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
     /// Writes the outcome down, and the call leaves. A job that was canceled or cut off meanwhile stays
     /// so.
     pub(super) fn finish(&self, call: CallId, result: Result<O>, outcome: Outcome) {
-        let (leftover, unwanted) = self.desk.control.act(|scheduler, effects| {
+        let (leftover, unwanted) = self.shared.control.act(|scheduler, effects| {
             let now = clock::now();
             let mut seat = self.seat();
             if matches!(seat.stage, Stage::Done(_)) {
@@ -180,20 +180,20 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
             let (result, unwanted) = match scheduler.finish_job(call, outcome, now, effects) {
                 true => (result, None),
                 // It has been counted as cut off.
-                false => (Err(self.desk.stopped()), Some(result)),
+                false => (Err(self.shared.stopped()), Some(result)),
             };
             scheduler.leave(call, outcome, now, effects);
             (Some(seat.end(result)), unwanted)
         });
         contained_drop(unwanted);
         if let Some(leftover) = leftover {
-            leftover.settle(&self.desk);
+            leftover.settle(&self.shared);
         }
     }
 
     /// Ends the job if the scheduler has refused it, or a stop has cut it off.
     fn look(&self) {
-        let leftover = self.desk.control.act(|scheduler, effects| {
+        let leftover = self.shared.control.act(|scheduler, effects| {
             let mut seat = self.seat();
             let error = self.lane.explain(self.ended_by(&seat, scheduler)?);
             let place = seat.place;
@@ -202,19 +202,19 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
             Some(leftover)
         });
         if let Some(leftover) = leftover {
-            leftover.settle(&self.desk);
+            leftover.settle(&self.shared);
         }
     }
 
     fn ended_by(&self, seat: &Seat<J, O>, scheduler: &Scheduler) -> Option<Error> {
         match &seat.stage {
             Stage::Waiting(_) => match scheduler.state(seat.place?.0)? {
-                State::Refused(refusal) => Some(self.desk.refused(refusal)),
+                State::Refused(refusal) => Some(self.shared.refused(refusal)),
                 // A worker has it, and has not looked at it yet.
-                State::Taken => self.desk.is_cut().then(|| self.desk.stopped()),
+                State::Taken => self.shared.is_cut().then(|| self.shared.stopped()),
                 _ => None,
             },
-            Stage::Running => self.desk.is_cut().then(|| self.desk.stopped()),
+            Stage::Running => self.shared.is_cut().then(|| self.shared.stopped()),
             Stage::TurnedAway(..) | Stage::Done(_) => None,
         }
     }
@@ -225,7 +225,7 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
             return;
         };
         let mut waker = Some(Waker::from(self.clone()));
-        self.desk.control.act(|scheduler, effects| {
+        self.shared.control.act(|scheduler, effects| {
             // A job that a worker has been given, and has not picked up, can still be refused.
             if matches!(scheduler.state(call), Some(State::Queued | State::Granted)) {
                 scheduler.set_waker(call, waker.take()?, effects);
@@ -268,18 +268,18 @@ impl<J, O> Leftover<J, O> {
 
     /// Without any lock: drops what is left of the job, wakes whoever waits for it, and lets in those
     /// who wait for its place.
-    fn settle(self, desk: &Desk<J, O>)
+    fn settle(self, shared: &Shared<J, O>)
     where
         J: Send + 'static,
         O: Send + 'static,
     {
-        let filed = self.tag.and_then(|tag| desk.unfile(tag));
+        let filed = self.tag.and_then(|tag| shared.unfile(tag));
         let has_left = filed.is_some();
         contained_drop(filed);
         contained_drop(self.stage);
         wake(self.waker);
         if has_left {
-            desk.let_in();
+            shared.let_in();
         }
     }
 }
@@ -317,7 +317,7 @@ pub(super) fn canceled() -> Error {
     Error::new(ErrorKind::Canceled, "canceled by its ticket")
 }
 
-impl<J, O> Desk<J, O> {
+impl<J, O> Shared<J, O> {
     /// Why a job that waited is not run.
     fn refused(&self, refusal: Refusal) -> Error {
         match refusal {

@@ -3,8 +3,8 @@
 use tokio::runtime::Handle;
 use turbohttp_core::scheduler::Stage;
 
-use super::desk::Desk;
 use super::execute::Execute;
+use super::shared::Shared;
 use super::worker::Worker;
 use super::{RequestQueue, contain};
 use crate::error::{Error, ErrorKind, Result};
@@ -35,8 +35,8 @@ pub(super) enum Life {
 
 pub(super) fn start<E: Execute>(queue: &RequestQueue<E>) -> Result<Started> {
     let staff = &queue.handle.staff;
-    let desk = &staff.desk;
-    let Some(attempt) = Attempt::begin(desk)? else {
+    let shared = &staff.shared;
+    let Some(attempt) = Attempt::begin(shared)? else {
         return Ok(Started::Already);
     };
     let runtime = Handle::try_current().map_err(|error| {
@@ -55,17 +55,17 @@ pub(super) fn start<E: Execute>(queue: &RequestQueue<E>) -> Result<Started> {
 
 /// A start under way: taken back unless it succeeds.
 struct Attempt<'a, J: Send + 'static, O: Send + 'static> {
-    desk: &'a Desk<J, O>,
+    shared: &'a Shared<J, O>,
     has_succeeded: bool,
 }
 
 impl<'a, J: Send + 'static, O: Send + 'static> Attempt<'a, J, O> {
     /// `None` if somebody else was faster.
-    fn begin(desk: &'a Desk<J, O>) -> Result<Option<Attempt<'a, J, O>>> {
-        let stage = desk
+    fn begin(shared: &'a Shared<J, O>) -> Result<Option<Attempt<'a, J, O>>> {
+        let stage = shared
             .control
-            .look(|scheduler| scheduler.group_stage(desk.group));
-        let mut life = desk.lock_life();
+            .look(|scheduler| scheduler.group_stage(shared.group));
+        let mut life = shared.lock_life();
         match *life {
             _ if stage != Stage::Open => Err(Error::closed()),
             Life::Stopped => Err(Error::closed()),
@@ -73,7 +73,7 @@ impl<'a, J: Send + 'static, O: Send + 'static> Attempt<'a, J, O> {
             Life::Idle => {
                 *life = Life::Starting;
                 Ok(Some(Attempt {
-                    desk,
+                    shared,
                     has_succeeded: false,
                 }))
             }
@@ -81,7 +81,7 @@ impl<'a, J: Send + 'static, O: Send + 'static> Attempt<'a, J, O> {
     }
 
     fn succeed(mut self) -> Result<Started> {
-        let mut life = self.desk.lock_life();
+        let mut life = self.shared.lock_life();
         match *life {
             Life::Stillborn => {
                 let message = "the runtime that the queue was to be started in is shut down";
@@ -99,13 +99,13 @@ impl<'a, J: Send + 'static, O: Send + 'static> Attempt<'a, J, O> {
 
 impl<J: Send + 'static, O: Send + 'static> Drop for Attempt<'_, J, O> {
     fn drop(&mut self) {
-        let mut life = self.desk.lock_life();
+        let mut life = self.shared.lock_life();
         match *life {
             Life::Starting | Life::Stillborn => *life = Life::Idle,
             Life::Stopped if !self.has_succeeded => {
                 // Stopped meanwhile, and nobody is there to drain what waits.
                 drop(life);
-                self.desk.begin_stop(Shutdown::Now);
+                self.shared.begin_stop(Shutdown::Now);
             }
             Life::Stopped | Life::Idle | Life::Running => {}
         }

@@ -15,8 +15,8 @@ use std::task::{Context as TaskContext, Poll};
 
 use turbohttp_core::scheduler::{Outcome, Picked, Stage};
 
-use super::desk::orphaned;
 use super::execute::{Execute, Start};
+use super::shared::orphaned;
 use super::slot::{Slot, canceled, expired};
 use super::start::Life;
 use super::{Staff, contain, contained_drop};
@@ -51,10 +51,10 @@ impl<E: Execute> Worker<E> {
 
     /// The next job; `None` when the queue is closed.
     fn poll_next(&self, cx: &mut TaskContext<'_>) -> Poll<Option<Picked>> {
-        let desk = &self.staff.desk;
+        let shared = &self.staff.shared;
         let mut waker = Some(cx.waker().clone());
-        let (group, number) = (desk.group, self.number);
-        let next = desk.control.act(|scheduler, effects| {
+        let (group, number) = (shared.group, self.number);
+        let next = shared.control.act(|scheduler, effects| {
             if scheduler.group_stage(group) == Stage::Closed {
                 return Poll::Ready(None);
             }
@@ -73,10 +73,10 @@ impl<E: Execute> Worker<E> {
         let Staff {
             executor,
             hooks,
-            desk,
+            shared,
         } = &*self.staff;
-        let call = CallGuard::new(desk.control.clone(), picked.call);
-        let Some(slot) = desk.unfile(picked.tag) else {
+        let call = CallGuard::new(shared.control.clone(), picked.call);
+        let Some(slot) = shared.unfile(picked.tag) else {
             return;
         };
         let mut stay = Stay {
@@ -85,7 +85,7 @@ impl<E: Execute> Worker<E> {
         };
         contained_drop(picked.waker);
         // It waits no more: there is room for another one.
-        desk.let_in();
+        shared.let_in();
         let Some(mut job) = stay.slot.take_job() else {
             return stay.end(Err(canceled()), Outcome::Canceled);
         };
@@ -132,11 +132,11 @@ impl<E: Execute> Worker<E> {
             unreachable!("it is dropped after the last poll");
         };
         if stay.is_interrupted() {
-            return Poll::Ready(Err(self.staff.desk.stopped()));
+            return Poll::Ready(Err(self.staff.shared.stopped()));
         }
         match self.contain(|| future.poll(cx)) {
             Ok(Poll::Pending) if stay.poll_interrupted(cx).is_pending() => Poll::Pending,
-            Ok(Poll::Pending) => Poll::Ready(Err(self.staff.desk.stopped())),
+            Ok(Poll::Pending) => Poll::Ready(Err(self.staff.shared.stopped())),
             Ok(Poll::Ready(result)) => Poll::Ready(result),
             Err(error) => Poll::Ready(Err(error)),
         }
@@ -145,27 +145,27 @@ impl<E: Execute> Worker<E> {
     /// Runs code of the executor; a panic is an error.
     fn contain<R>(&self, code: impl FnOnce() -> R) -> Result<R> {
         contain("executor", code).inspect_err(|_| {
-            self.staff.desk.panicked.fetch_add(1, Ordering::Relaxed);
+            self.staff.shared.panicked.fetch_add(1, Ordering::Relaxed);
         })
     }
 }
 
 impl<E: Execute> Drop for Worker<E> {
     fn drop(&mut self) {
-        let desk = &self.staff.desk;
-        desk.control.act(|scheduler, effects| {
-            scheduler.forget_worker(desk.group, self.number, effects);
+        let shared = &self.staff.shared;
+        shared.control.act(|scheduler, effects| {
+            scheduler.forget_worker(shared.group, self.number, effects);
         });
         if self.is_over {
             return;
         }
-        let mut life = desk.lock_life();
+        let mut life = shared.lock_life();
         if matches!(*life, Life::Starting | Life::Stillborn) {
             *life = Life::Stillborn;
             return;
         }
         drop(life);
-        desk.orphan();
+        shared.orphan();
     }
 }
 
@@ -183,7 +183,7 @@ impl<J: Send + 'static, O: Send + 'static> Stay<J, O> {
     }
 
     fn is_interrupted(&self) -> bool {
-        self.slot.is_canceled() || self.slot.desk.is_cut()
+        self.slot.is_canceled() || self.slot.shared.is_cut()
     }
 
     /// Whether the job is to be dropped; if not, the task is woken when it is.
@@ -214,7 +214,7 @@ impl<J: Send + 'static, O: Send + 'static> Drop for Stay<J, O> {
     fn drop(&mut self) {
         if self.call.is_some() {
             // First of all, so that the report counts this job too.
-            self.slot.desk.orphan();
+            self.slot.shared.orphan();
             self.finish(Err(orphaned()), Outcome::Aborted);
         }
     }

@@ -26,7 +26,7 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Slot<J, O> {
         }
         let is_open = |seat: &Seat<J, O>| !matches!(seat.stage, Stage::Done(_));
         if self.poll_while(cx, is_open).is_pending() {
-            self.desk.control.keep_time();
+            self.shared.control.keep_time();
             return Poll::Pending;
         }
         match self.try_result() {
@@ -55,7 +55,7 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Slot<J, O> {
 
     /// Ends the job where it stands; `false` if it is done already.
     fn cancel(&self) -> bool {
-        let leftover = self.desk.control.act(|scheduler, effects| {
+        let leftover = self.shared.control.act(|scheduler, effects| {
             let mut seat = self.seat();
             if let Stage::Done(_) = seat.stage {
                 return None;
@@ -76,13 +76,13 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Slot<J, O> {
         let Some(leftover) = leftover else {
             return false;
         };
-        leftover.settle(&self.desk);
+        leftover.settle(&self.shared);
         true
     }
 
     fn set_priority(&self, priority: Priority) -> Result<bool> {
-        let desk = &self.desk;
-        let changed = desk.control.act(|scheduler, effects| {
+        let shared = &self.shared;
+        let changed = shared.control.act(|scheduler, effects| {
             let mut seat = self.seat();
             let Some((call, _)) = seat.place else {
                 return Ok(false);
@@ -90,22 +90,24 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Slot<J, O> {
             if scheduler.state(call) != Some(State::Queued) || seat.priority == priority {
                 return Ok(scheduler.state(call) == Some(State::Queued));
             }
-            let waiting = scheduler.group_load(desk.group).waiting;
-            if waiting[priority.index()] >= desk.per_priority {
-                return Err(desk.full(priority));
+            let waiting = scheduler.group_load(shared.group).waiting;
+            if waiting[priority.index()] >= shared.per_priority {
+                return Err(shared.full(priority));
             }
             seat.priority = priority;
             Ok(scheduler.set_priority(call, priority, clock::now(), effects))
         });
         // There is room at the level it has left.
-        desk.let_in();
+        shared.let_in();
         changed
     }
 
     fn position(&self) -> Option<usize> {
         let place = self.seat().place;
         let (call, _) = place?;
-        self.desk.control.look(|scheduler| scheduler.position(call))
+        self.shared
+            .control
+            .look(|scheduler| scheduler.position(call))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::scheduler::{Dispatcher, Shutdown};
 
 /// The place of a queue at its scheduler. It holds neither the queue nor the executor.
-pub(super) struct Desk<J, O> {
+pub(super) struct Shared<J, O> {
     pub(super) control: Arc<Dispatcher>,
     pub(super) group: GroupId,
     pub(super) per_priority: usize,
@@ -31,8 +31,8 @@ pub(super) struct Desk<J, O> {
     lobby: Mutex<Lobby<J, O>>,
 }
 
-impl<J, O> Desk<J, O> {
-    pub(super) fn new(control: Arc<Dispatcher>, options: &QueueOptions) -> Result<Desk<J, O>> {
+impl<J, O> Shared<J, O> {
+    pub(super) fn new(control: Arc<Dispatcher>, options: &QueueOptions) -> Result<Shared<J, O>> {
         let per_priority = options.per_priority;
         let (group, cut) = control.act(|scheduler, _| {
             if scheduler.stage() != Stage::Open {
@@ -44,7 +44,7 @@ impl<J, O> Desk<J, O> {
             })?;
             Ok((group, scheduler.group_cut_flag(group)))
         })?;
-        Ok(Desk {
+        Ok(Shared {
             control,
             group,
             per_priority,
@@ -97,7 +97,7 @@ impl<J, O> Desk<J, O> {
     }
 }
 
-impl<J: Send + 'static, O: Send + 'static> Desk<J, O> {
+impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     /// Stops the group of workers in this way, and turns away those who wait for room.
     pub(super) fn begin_stop(&self, mode: Shutdown) {
         let now = clock::now();
@@ -154,7 +154,7 @@ impl<J: Send + 'static, O: Send + 'static> Desk<J, O> {
     }
 }
 
-impl<J, O> Drop for Desk<J, O> {
+impl<J, O> Drop for Shared<J, O> {
     /// The last ticket and the last worker have gone: another queue may have the place.
     fn drop(&mut self) {
         self.control
