@@ -70,7 +70,7 @@ pub(super) struct Leftover<J, O> {
 impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
     pub(super) fn new(
         shared: Arc<Shared<J, O>>,
-        job: J,
+        work: J,
         lane: Lane,
         priority: Priority,
         deadline: Option<Instant>,
@@ -81,7 +81,7 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
             deadline,
             is_canceled: AtomicBool::new(false),
             seat: Mutex::new(Seat {
-                stage: Stage::Waiting(job),
+                stage: Stage::Waiting(work),
                 priority,
                 place: None,
                 waker: None,
@@ -114,10 +114,10 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
     }
 
     /// The worker takes the job; `None` if it was canceled just now.
-    pub(super) fn take_job(&self) -> Option<J> {
+    pub(super) fn take_work(&self) -> Option<J> {
         let mut seat = self.seat();
         match mem::replace(&mut seat.stage, Stage::Running) {
-            Stage::Waiting(job) => Some(job),
+            Stage::Waiting(work) => Some(work),
             other => {
                 seat.stage = other;
                 None
@@ -129,7 +129,7 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
     pub(super) fn reclaim(&self) -> Option<J> {
         let mut seat = self.seat();
         match mem::replace(&mut seat.stage, Stage::Done(None)) {
-            Stage::Waiting(job) | Stage::TurnedAway(job, _) => Some(job),
+            Stage::Waiting(work) | Stage::TurnedAway(work, _) => Some(work),
             other => {
                 seat.stage = other;
                 None
@@ -141,7 +141,7 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
     pub(super) fn reclaim_turned_away(&self) -> Option<(J, Error)> {
         let mut seat = self.seat();
         match mem::replace(&mut seat.stage, Stage::Done(None)) {
-            Stage::TurnedAway(job, error) => Some((job, error)),
+            Stage::TurnedAway(work, error) => Some((work, error)),
             other => {
                 seat.stage = other;
                 None
@@ -153,7 +153,7 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
     pub(super) fn turn_away(&self, error: Error) {
         let mut seat = self.seat();
         match mem::replace(&mut seat.stage, Stage::Done(None)) {
-            Stage::Waiting(job) => seat.stage = Stage::TurnedAway(job, error),
+            Stage::Waiting(work) => seat.stage = Stage::TurnedAway(work, error),
             other => seat.stage = other,
         }
         let waker = seat.waker.take();

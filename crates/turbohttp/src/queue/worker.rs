@@ -86,7 +86,7 @@ impl<E: Execute> Worker<E> {
         contained_drop(picked.waker);
         // It waits no more: there is room for another one.
         shared.let_in();
-        let Some(mut job) = stay.slot.take_job() else {
+        let Some(mut job) = stay.slot.take_work() else {
             return stay.end(Err(canceled()), Outcome::Canceled);
         };
         if stay.is_late() {
