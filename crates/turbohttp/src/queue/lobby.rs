@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use turbohttp_core::scheduler::{Priority, Refusal};
 
+use super::job::Job;
 use super::shared::Shared;
-use super::slot::Slot;
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) struct Lobby<J, O> {
-    lines: [BTreeMap<u64, Arc<Slot<J, O>>>; Priority::COUNT],
+    lines: [BTreeMap<u64, Arc<Job<J, O>>>; Priority::COUNT],
     /// Numbers given out.
     last: u64,
     /// Somebody is letting in.
@@ -50,20 +50,20 @@ impl<J, O> Lobby<J, O> {
         self.lines[level.index()].is_empty()
     }
 
-    fn first(&self, level: usize) -> Option<(Number, Arc<Slot<J, O>>)> {
-        let (number, slot) = self.lines[level].first_key_value()?;
+    fn first(&self, level: usize) -> Option<(Number, Arc<Job<J, O>>)> {
+        let (number, job) = self.lines[level].first_key_value()?;
         let number = Number {
             level,
             number: *number,
         };
-        Some((number, slot.clone()))
+        Some((number, job.clone()))
     }
 }
 
 impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     /// Leaves a job to be put in when there is room.
-    pub(super) fn wait_for_room(&self, slot: Arc<Slot<J, O>>) -> Result<Number> {
-        let priority = slot.priority();
+    pub(super) fn wait_for_room(&self, job: Arc<Job<J, O>>) -> Result<Number> {
+        let priority = job.priority();
         let mut lobby = self.lobby();
         if lobby.lines[priority.index()].len() >= self.submitters_max {
             let most = self.submitters_max;
@@ -72,7 +72,7 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
         }
         lobby.last += 1;
         let number = lobby.last;
-        lobby.lines[priority.index()].insert(number, slot);
+        lobby.lines[priority.index()].insert(number, job);
         Ok(Number {
             level: priority.index(),
             number,
@@ -81,8 +81,8 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
 
     /// Does not wait for room any more.
     pub(super) fn withdraw(&self, number: Number) {
-        let slot = self.lobby().lines[number.level].remove(&number.number);
-        drop(slot);
+        let job = self.lobby().lines[number.level].remove(&number.number);
+        drop(job);
     }
 
     /// Puts in whoever there is room for, or turns all away if there never will be.
@@ -113,11 +113,11 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     fn let_in_at(&self, level: usize) {
         loop {
             let first = self.lobby().first(level);
-            let Some((number, slot)) = first else { return };
-            match self.put_in(&slot) {
-                Ok(()) => slot.tell(),
+            let Some((number, job)) = first else { return };
+            match self.put_in(&job) {
+                Ok(()) => job.tell(),
                 Err(Refusal::Full { .. }) => return,
-                Err(refusal) => slot.turn_away(Error::refused(refusal)),
+                Err(refusal) => job.turn_away(Error::refused(refusal)),
             }
             self.withdraw(number);
         }

@@ -22,10 +22,10 @@ use crate::limiter::ConcurrencyLimiter;
 use crate::scheduler::{Dispatcher, Shutdown};
 
 mod execute;
+mod job;
 mod lobby;
 mod options;
 mod shared;
-mod slot;
 mod start;
 mod stop;
 mod table;
@@ -39,9 +39,9 @@ pub use stop::{QueueStats, StopReport};
 pub use ticket::{Rejected, Ticket};
 
 use execute::Hooks;
+use job::Job;
 use lobby::Number;
 use shared::Shared;
-use slot::Slot;
 use start::Life;
 
 /// Jobs that wait for their turn and are done by a fixed number of workers.
@@ -187,10 +187,10 @@ impl<E: Execute> RequestQueue<E> {
         options: SubmitOptions,
     ) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
         let job = job.into_job().map_err(Rejected::without_job)?;
-        let slot = self.slot(job, options);
-        match self.shared().try_put_in(&slot) {
-            Ok(()) => Ok(Ticket::new(slot)),
-            Err(refusal) => Err(turned_away(&slot, Error::refused(refusal))),
+        let job = self.job(job, options);
+        match self.shared().try_put_in(&job) {
+            Ok(()) => Ok(Ticket::new(job)),
+            Err(refusal) => Err(turned_away(&job, Error::refused(refusal))),
         }
     }
 
@@ -233,26 +233,26 @@ impl<E: Execute> RequestQueue<E> {
     ) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
         let job = job.into_job().map_err(Rejected::without_job)?;
         let shared = self.shared();
-        let slot = self.slot(job, options);
+        let job = self.job(job, options);
         // Cancels the job should this future be dropped.
-        let ticket = Ticket::new(slot.clone());
-        if shared.try_put_in(&slot).is_err() {
+        let ticket = Ticket::new(job.clone());
+        if shared.try_put_in(&job).is_err() {
             // For want of room, as a rule; if for another reason, it will be turned away for that.
-            let number = match shared.wait_for_room(slot.clone()) {
+            let number = match shared.wait_for_room(job.clone()) {
                 Ok(number) => number,
-                Err(error) => return Err(turned_away(&slot, error)),
+                Err(error) => return Err(turned_away(&job, error)),
             };
             let _withdrawal = Withdrawal { shared, number };
             shared.let_in();
-            poll_fn(|cx| slot.poll_let_in(cx)).await;
+            poll_fn(|cx| job.poll_let_in(cx)).await;
         }
-        match slot.reclaim_turned_away() {
+        match job.reclaim_turned_away() {
             None => Ok(ticket),
             Some((job, error)) => Err(Rejected::new(error, job)),
         }
     }
 
-    fn slot(&self, mut job: E::Job, options: SubmitOptions) -> Arc<Slot<E::Job, E::Output>> {
+    fn job(&self, mut job: E::Job, options: SubmitOptions) -> Arc<Job<E::Job, E::Output>> {
         let Staff {
             executor,
             hooks,
@@ -264,7 +264,7 @@ impl<E: Execute> RequestQueue<E> {
         let deadline = clock::earlier(own, (hooks.prepare)(executor, &mut job));
         let lane = executor.lane(&job);
         let priority = options.priority.unwrap_or_else(|| executor.priority(&job));
-        Arc::new(Slot::new(shared.clone(), job, lane, priority, deadline))
+        Arc::new(Job::new(shared.clone(), job, lane, priority, deadline))
     }
 
     fn shared(&self) -> &Shared<E::Job, E::Output> {
@@ -390,12 +390,12 @@ impl<J: Send + 'static, O: Send + 'static> Drop for Withdrawal<'_, J, O> {
 }
 
 /// Gives back a job that nobody but its submitter has seen.
-fn turned_away<J, O>(slot: &Slot<J, O>, error: Error) -> Rejected<J>
+fn turned_away<J, O>(job: &Job<J, O>, error: Error) -> Rejected<J>
 where
     J: Send + 'static,
     O: Send + 'static,
 {
-    match slot.reclaim() {
+    match job.reclaim() {
         Some(job) => Rejected::new(error, job),
         None => unreachable!("a job that is not let in stays where it is"),
     }

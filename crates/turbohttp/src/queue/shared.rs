@@ -6,9 +6,9 @@ use std::task::Waker;
 
 use turbohttp_core::scheduler::{Ask, Bound, GroupId, Priority, Refusal, Stage};
 
+use super::job::Job;
 use super::lobby::Lobby;
 use super::options::QueueOptions;
-use super::slot::Slot;
 use super::start::Life;
 use super::table::Table;
 use crate::clock;
@@ -27,7 +27,7 @@ pub(super) struct Shared<J, O> {
     is_orphaned: AtomicBool,
     pub(super) panicked: AtomicU64,
     life: Mutex<Life>,
-    table: Mutex<Table<Arc<Slot<J, O>>>>,
+    table: Mutex<Table<Arc<Job<J, O>>>>,
     lobby: Mutex<Lobby<J, O>>,
 }
 
@@ -87,12 +87,12 @@ impl<J, O> Shared<J, O> {
         self.lobby.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn table(&self) -> MutexGuard<'_, Table<Arc<Slot<J, O>>>> {
+    fn table(&self) -> MutexGuard<'_, Table<Arc<Job<J, O>>>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a job out of the table; its slot is to be dropped without a lock held.
-    pub(super) fn unfile(&self, tag: u64) -> Option<Arc<Slot<J, O>>> {
+    /// Takes a job out of the table; its job is to be dropped without a lock held.
+    pub(super) fn unfile(&self, tag: u64) -> Option<Arc<Job<J, O>>> {
         self.table().remove(tag)
     }
 }
@@ -115,33 +115,33 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     }
 
     /// Puts a job in the queue if there is room and nobody else waits for it.
-    pub(super) fn try_put_in(&self, slot: &Arc<Slot<J, O>>) -> Result<(), Refusal> {
-        let priority = slot.priority();
+    pub(super) fn try_put_in(&self, job: &Arc<Job<J, O>>) -> Result<(), Refusal> {
+        let priority = job.priority();
         if !self.lobby().is_empty_at(priority) {
             return Err(Refusal::Full {
                 bound: Bound::Group(priority),
                 limit: self.per_priority,
             });
         }
-        self.put_in(slot)
+        self.put_in(job)
     }
 
     /// Puts a job in the queue if there is room; one that was canceled meanwhile stays out.
-    pub(super) fn put_in(&self, slot: &Arc<Slot<J, O>>) -> Result<(), Refusal> {
-        let priority = slot.priority();
-        let tag = self.table().insert(slot.clone());
-        let mut waker = Some(Waker::from(slot.clone()));
+    pub(super) fn put_in(&self, job: &Arc<Job<J, O>>) -> Result<(), Refusal> {
+        let priority = job.priority();
+        let tag = self.table().insert(job.clone());
+        let mut waker = Some(Waker::from(job.clone()));
         let entered = self.control.act(|scheduler, effects| {
-            if !slot.is_outside() {
+            if !job.is_outside() {
                 return Ok(false);
             }
             let ask = Ask {
-                lane: slot.lane.key(),
+                lane: job.lane.key(),
                 priority,
-                deadline: slot.deadline,
+                deadline: job.deadline,
             };
             let call = scheduler.submit(self.group, ask, tag, clock::now(), effects)?;
-            slot.sit_down(call, tag);
+            job.sit_down(call, tag);
             if let Some(waker) = waker.take() {
                 scheduler.set_waker(call, waker, effects);
             }

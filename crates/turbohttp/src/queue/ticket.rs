@@ -9,7 +9,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use turbohttp_core::scheduler::Priority;
 
-use super::slot::Outlook;
+use super::job::Outlook;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A job in a queue: a future of its outcome.

@@ -16,8 +16,8 @@ use std::task::{Context as TaskContext, Poll};
 use turbohttp_core::scheduler::{Outcome, Picked, Stage};
 
 use super::execute::{Execute, Start};
+use super::job::{Job, canceled, expired};
 use super::shared::orphaned;
-use super::slot::{Slot, canceled, expired};
 use super::start::Life;
 use super::{Staff, contain, contained_drop};
 use crate::clock;
@@ -76,29 +76,29 @@ impl<E: Execute> Worker<E> {
             shared,
         } = &*self.staff;
         let call = CallGuard::new(shared.control.clone(), picked.call);
-        let Some(slot) = shared.unfile(picked.tag) else {
+        let Some(job) = shared.unfile(picked.tag) else {
             return;
         };
         let mut stay = Stay {
-            slot,
+            job,
             call: Some(call),
         };
         contained_drop(picked.waker);
         // It waits no more: there is room for another one.
         shared.let_in();
-        let Some(mut job) = stay.slot.take_work() else {
+        let Some(mut job) = stay.job.take_work() else {
             return stay.end(Err(canceled()), Outcome::Canceled);
         };
         if stay.is_late() {
             contained_drop(job);
-            let error = stay.slot.lane.explain(expired());
+            let error = stay.job.lane.explain(expired());
             return stay.end(Err(error), Outcome::Expired);
         }
         if let Some(call) = &stay.call {
             let start = Start {
                 call,
                 waited: picked.waited,
-                priority: stay.slot.priority(),
+                priority: stay.job.priority(),
             };
             (hooks.hand_over)(executor, &mut job, start);
         }
@@ -171,19 +171,19 @@ impl<E: Execute> Drop for Worker<E> {
 
 /// A job in the hands of a worker. If it is dropped before its end, the runtime has gone.
 struct Stay<J: Send + 'static, O: Send + 'static> {
-    slot: Arc<Slot<J, O>>,
+    job: Arc<Job<J, O>>,
     /// `None` after its end.
     call: Option<CallGuard>,
 }
 
 impl<J: Send + 'static, O: Send + 'static> Stay<J, O> {
     fn is_late(&self) -> bool {
-        let deadline = self.slot.deadline;
+        let deadline = self.job.deadline;
         deadline.is_some_and(|deadline| deadline <= clock::now())
     }
 
     fn is_interrupted(&self) -> bool {
-        self.slot.is_canceled() || self.slot.shared.is_cut()
+        self.job.is_canceled() || self.job.shared.is_cut()
     }
 
     /// Whether the job is to be dropped; if not, the task is woken when it is.
@@ -205,7 +205,7 @@ impl<J: Send + 'static, O: Send + 'static> Stay<J, O> {
 
     fn finish(&mut self, result: Result<O>, outcome: Outcome) {
         if let Some(call) = self.call.take() {
-            self.slot.finish(call.call(), result, outcome);
+            self.job.finish(call.call(), result, outcome);
         }
     }
 }
@@ -214,7 +214,7 @@ impl<J: Send + 'static, O: Send + 'static> Drop for Stay<J, O> {
     fn drop(&mut self) {
         if self.call.is_some() {
             // First of all, so that the report counts this job too.
-            self.slot.shared.orphan();
+            self.job.shared.orphan();
             self.finish(Err(orphaned()), Outcome::Aborted);
         }
     }

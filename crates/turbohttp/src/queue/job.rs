@@ -3,12 +3,12 @@
 //! # Implementation
 //!
 //! Who decides what becomes of a job decides it under the scheduler's lock, and writes it down in the
-//! slot before giving that lock back: what a report counts and what a ticket says cannot differ, and
-//! nobody can see the one before the other. So the slot's lock is taken under the scheduler's, never
+//! job before giving that lock back: what a report counts and what a ticket says cannot differ, and
+//! nobody can see the one before the other. So the job's lock is taken under the scheduler's, never
 //! the other way round, and nothing foreign happens under either: jobs, outcomes and wakers are moved
 //! out, and dropped or woken afterwards.
 //!
-//! While a job waits, the slot itself is the waker that the scheduler knows: it is told at once when
+//! While a job waits, the job itself is the waker that the scheduler knows: it is told at once when
 //! the job expires or is refused, whether anybody looks at the ticket or not.
 
 use std::mem;
@@ -31,7 +31,7 @@ mod outlook;
 
 pub(super) use outlook::Outlook;
 
-pub(super) struct Slot<J, O> {
+pub(super) struct Job<J, O> {
     pub(super) shared: Arc<Shared<J, O>>,
     pub(super) lane: Lane,
     pub(super) deadline: Option<Instant>,
@@ -59,7 +59,7 @@ enum Stage<J, O> {
     Done(Option<Result<O>>),
 }
 
-/// What has come out of a slot under locks, to be dropped and woken without.
+/// What has come out of a job under locks, to be dropped and woken without.
 #[must_use = "it is to be dropped without a lock held"]
 pub(super) struct Leftover<J, O> {
     stage: Option<Stage<J, O>>,
@@ -67,15 +67,15 @@ pub(super) struct Leftover<J, O> {
     tag: Option<u64>,
 }
 
-impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
+impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     pub(super) fn new(
         shared: Arc<Shared<J, O>>,
         work: J,
         lane: Lane,
         priority: Priority,
         deadline: Option<Instant>,
-    ) -> Slot<J, O> {
-        Slot {
+    ) -> Job<J, O> {
+        Job {
             shared,
             lane,
             deadline,
@@ -219,7 +219,7 @@ impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
         }
     }
 
-    /// Takes the scheduler's answer for what waits, so that the slot is told of what comes next.
+    /// Takes the scheduler's answer for what waits, so that the job is told of what comes next.
     fn watch(self: &Arc<Self>) {
         let Some((call, _)) = self.seat().place else {
             return;
@@ -284,7 +284,7 @@ impl<J, O> Leftover<J, O> {
     }
 }
 
-impl<J: Send + 'static, O: Send + 'static> Wake for Slot<J, O> {
+impl<J: Send + 'static, O: Send + 'static> Wake for Job<J, O> {
     /// Something has happened to a job that waits.
     fn wake(self: Arc<Self>) {
         self.look();
@@ -297,7 +297,7 @@ impl<J: Send + 'static, O: Send + 'static> Wake for Slot<J, O> {
     }
 }
 
-impl<J, O> Drop for Slot<J, O> {
+impl<J, O> Drop for Job<J, O> {
     /// An outcome that nobody has taken is the user's, and often it is a worker that drops it.
     fn drop(&mut self) {
         let seat = self.seat.get_mut().unwrap_or_else(PoisonError::into_inner);

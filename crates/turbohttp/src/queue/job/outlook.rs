@@ -1,15 +1,15 @@
-//! What others see of a slot: its ticket, and the one who waits for room.
+//! What others see of a job: its ticket, and the one who waits for room.
 
 use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll};
 
 use turbohttp_core::scheduler::{Priority, State};
 
-use super::{Seat, Slot, Stage, canceled};
+use super::{Job, Seat, Stage, canceled};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
-/// What a ticket sees of its slot, whatever the job is.
+/// What a ticket sees of its job, whatever the job is.
 pub(in super::super) trait Outlook<O>: Send + Sync {
     fn poll_result(&self, cx: &mut TaskContext<'_>) -> Poll<Result<O>>;
     fn try_result(&self) -> Option<Result<O>>;
@@ -19,7 +19,7 @@ pub(in super::super) trait Outlook<O>: Send + Sync {
     fn position(&self) -> Option<usize>;
 }
 
-impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Slot<J, O> {
+impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Job<J, O> {
     fn poll_result(&self, cx: &mut TaskContext<'_>) -> Poll<Result<O>> {
         if let Some(result) = self.try_result() {
             return Poll::Ready(result);
@@ -111,7 +111,7 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Slot<J, O> {
     }
 }
 
-impl<J: Send + 'static, O: Send + 'static> Slot<J, O> {
+impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     /// Waits until the job is in the queue, or is turned away.
     pub(in super::super) fn poll_let_in(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
         let is_out =
