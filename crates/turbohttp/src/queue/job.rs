@@ -37,11 +37,11 @@ pub(super) struct Job<J, O> {
     pub(super) deadline: Option<Instant>,
     /// Its ticket has been given up while it ran; read by the worker at every poll.
     is_canceled: AtomicBool,
-    seat: Mutex<Seat<J, O>>,
+    state: Mutex<JobState<J, O>>,
 }
 
-struct Seat<J, O> {
-    stage: Stage<J, O>,
+struct JobState<J, O> {
+    stage: JobStage<J, O>,
     priority: Priority,
     /// Its call and its place in the table, once it is in the queue.
     place: Option<(CallId, u64)>,
@@ -49,7 +49,7 @@ struct Seat<J, O> {
     waker: Option<Waker>,
 }
 
-enum Stage<J, O> {
+enum JobStage<J, O> {
     /// In the queue, or before it for want of room.
     Waiting(J),
     Running,
@@ -62,7 +62,7 @@ enum Stage<J, O> {
 /// What has come out of a job under locks, to be dropped and woken without.
 #[must_use = "it is to be dropped without a lock held"]
 pub(super) struct Leftover<J, O> {
-    stage: Option<Stage<J, O>>,
+    stage: Option<JobStage<J, O>>,
     waker: Option<Waker>,
     tag: Option<u64>,
 }
@@ -80,8 +80,8 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
             lane,
             deadline,
             is_canceled: AtomicBool::new(false),
-            seat: Mutex::new(Seat {
-                stage: Stage::Waiting(work),
+            state: Mutex::new(JobState {
+                stage: JobStage::Waiting(work),
                 priority,
                 place: None,
                 waker: None,
@@ -89,12 +89,12 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
         }
     }
 
-    fn seat(&self) -> MutexGuard<'_, Seat<J, O>> {
-        self.seat.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, JobState<J, O>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn priority(&self) -> Priority {
-        self.seat().priority
+        self.state().priority
     }
 
     /// Whether the worker is to drop the job.
@@ -104,22 +104,22 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
 
     /// Whether it may still be let in. Under the scheduler's lock.
     pub(super) fn is_outside(&self) -> bool {
-        let seat = self.seat();
-        seat.place.is_none() && matches!(seat.stage, Stage::Waiting(_))
+        let state = self.state();
+        state.place.is_none() && matches!(state.stage, JobStage::Waiting(_))
     }
 
     /// It is in the queue. Under the scheduler's lock.
     pub(super) fn sit_down(&self, call: CallId, tag: u64) {
-        self.seat().place = Some((call, tag));
+        self.state().place = Some((call, tag));
     }
 
     /// The worker takes the job; `None` if it was canceled just now.
     pub(super) fn take_work(&self) -> Option<J> {
-        let mut seat = self.seat();
-        match mem::replace(&mut seat.stage, Stage::Running) {
-            Stage::Waiting(work) => Some(work),
+        let mut state = self.state();
+        match mem::replace(&mut state.stage, JobStage::Running) {
+            JobStage::Waiting(work) => Some(work),
             other => {
-                seat.stage = other;
+                state.stage = other;
                 None
             }
         }
@@ -127,11 +127,11 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
 
     /// Gives a job back that has not been let in, at any rate.
     pub(super) fn reclaim(&self) -> Option<J> {
-        let mut seat = self.seat();
-        match mem::replace(&mut seat.stage, Stage::Done(None)) {
-            Stage::Waiting(work) | Stage::TurnedAway(work, _) => Some(work),
+        let mut state = self.state();
+        match mem::replace(&mut state.stage, JobStage::Done(None)) {
+            JobStage::Waiting(work) | JobStage::TurnedAway(work, _) => Some(work),
             other => {
-                seat.stage = other;
+                state.stage = other;
                 None
             }
         }
@@ -139,11 +139,11 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
 
     /// Gives a job back that was turned away, with the reason.
     pub(super) fn reclaim_turned_away(&self) -> Option<(J, Error)> {
-        let mut seat = self.seat();
-        match mem::replace(&mut seat.stage, Stage::Done(None)) {
-            Stage::TurnedAway(work, error) => Some((work, error)),
+        let mut state = self.state();
+        match mem::replace(&mut state.stage, JobStage::Done(None)) {
+            JobStage::TurnedAway(work, error) => Some((work, error)),
             other => {
-                seat.stage = other;
+                state.stage = other;
                 None
             }
         }
@@ -151,19 +151,19 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
 
     /// The job is not let in: whoever waits for that is told.
     pub(super) fn turn_away(&self, error: Error) {
-        let mut seat = self.seat();
-        match mem::replace(&mut seat.stage, Stage::Done(None)) {
-            Stage::Waiting(work) => seat.stage = Stage::TurnedAway(work, error),
-            other => seat.stage = other,
+        let mut state = self.state();
+        match mem::replace(&mut state.stage, JobStage::Done(None)) {
+            JobStage::Waiting(work) => state.stage = JobStage::TurnedAway(work, error),
+            other => state.stage = other,
         }
-        let waker = seat.waker.take();
-        drop(seat);
+        let waker = state.waker.take();
+        drop(state);
         wake(waker);
     }
 
     /// The job is let in: whoever waits for that is told.
     pub(super) fn tell(&self) {
-        let waker = self.seat().waker.take();
+        let waker = self.state().waker.take();
         wake(waker);
     }
 
@@ -172,8 +172,8 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     pub(super) fn finish(&self, call: CallId, result: Result<O>, outcome: Outcome) {
         let (leftover, unwanted) = self.shared.control.act(|scheduler, effects| {
             let now = clock::now();
-            let mut seat = self.seat();
-            if matches!(seat.stage, Stage::Done(_)) {
+            let mut state = self.state();
+            if matches!(state.stage, JobStage::Done(_)) {
                 scheduler.leave(call, Outcome::Canceled, now, effects);
                 return (None, Some(result));
             }
@@ -183,7 +183,7 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
                 false => (Err(self.shared.stopped()), Some(result)),
             };
             scheduler.leave(call, outcome, now, effects);
-            (Some(seat.end(result)), unwanted)
+            (Some(state.end(result)), unwanted)
         });
         contained_drop(unwanted);
         if let Some(leftover) = leftover {
@@ -194,10 +194,10 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     /// Ends the job if the scheduler has refused it, or a stop has cut it off.
     fn look(&self) {
         let leftover = self.shared.control.act(|scheduler, effects| {
-            let mut seat = self.seat();
-            let error = self.lane.explain(self.ended_by(&seat, scheduler)?);
-            let place = seat.place;
-            let mut leftover = seat.end(Err(error));
+            let mut state = self.state();
+            let error = self.lane.explain(self.ended_by(&state, scheduler)?);
+            let place = state.place;
+            let mut leftover = state.end(Err(error));
             leftover.leave_unless_taken(place, scheduler, effects);
             Some(leftover)
         });
@@ -206,22 +206,22 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
         }
     }
 
-    fn ended_by(&self, seat: &Seat<J, O>, scheduler: &Scheduler) -> Option<Error> {
-        match &seat.stage {
-            Stage::Waiting(_) => match scheduler.state(seat.place?.0)? {
+    fn ended_by(&self, state: &JobState<J, O>, scheduler: &Scheduler) -> Option<Error> {
+        match &state.stage {
+            JobStage::Waiting(_) => match scheduler.state(state.place?.0)? {
                 State::Refused(refusal) => Some(self.shared.refused(refusal)),
                 // A worker has it, and has not looked at it yet.
                 State::Taken => self.shared.is_cut().then(|| self.shared.stopped()),
                 _ => None,
             },
-            Stage::Running => self.shared.is_cut().then(|| self.shared.stopped()),
-            Stage::TurnedAway(..) | Stage::Done(_) => None,
+            JobStage::Running => self.shared.is_cut().then(|| self.shared.stopped()),
+            JobStage::TurnedAway(..) | JobStage::Done(_) => None,
         }
     }
 
     /// Takes the scheduler's answer for what waits, so that the job is told of what comes next.
     fn watch(self: &Arc<Self>) {
-        let Some((call, _)) = self.seat().place else {
+        let Some((call, _)) = self.state().place else {
             return;
         };
         let mut waker = Some(Waker::from(self.clone()));
@@ -236,10 +236,10 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     }
 }
 
-impl<J, O> Seat<J, O> {
+impl<J, O> JobState<J, O> {
     fn end(&mut self, result: Result<O>) -> Leftover<J, O> {
         Leftover {
-            stage: Some(mem::replace(&mut self.stage, Stage::Done(Some(result)))),
+            stage: Some(mem::replace(&mut self.stage, JobStage::Done(Some(result)))),
             waker: self.waker.take(),
             tag: None,
         }
@@ -257,7 +257,7 @@ impl<J, O> Leftover<J, O> {
         let Some((call, tag)) = place else {
             return true;
         };
-        let is_waiting = matches!(self.stage, Some(Stage::Waiting(_)));
+        let is_waiting = matches!(self.stage, Some(JobStage::Waiting(_)));
         if !is_waiting || scheduler.state(call) == Some(State::Taken) {
             return false;
         }
@@ -288,7 +288,7 @@ impl<J: Send + 'static, O: Send + 'static> Wake for Job<J, O> {
     /// Something has happened to a job that waits.
     fn wake(self: Arc<Self>) {
         self.look();
-        if matches!(self.seat().stage, Stage::Waiting(_)) {
+        if matches!(self.state().stage, JobStage::Waiting(_)) {
             // Everybody is woken when a janitor has gone: it still waits, and whoever holds the ticket
             // starts another one.
             self.watch();
@@ -300,9 +300,9 @@ impl<J: Send + 'static, O: Send + 'static> Wake for Job<J, O> {
 impl<J, O> Drop for Job<J, O> {
     /// An outcome that nobody has taken is the user's, and often it is a worker that drops it.
     fn drop(&mut self) {
-        let seat = self.seat.get_mut().unwrap_or_else(PoisonError::into_inner);
-        contained_drop(mem::replace(&mut seat.stage, Stage::Done(None)));
-        contained_drop(seat.waker.take());
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        contained_drop(mem::replace(&mut state.stage, JobStage::Done(None)));
+        contained_drop(state.waker.take());
     }
 }
 

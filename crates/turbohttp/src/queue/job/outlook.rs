@@ -5,7 +5,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use turbohttp_core::scheduler::{Priority, State};
 
-use super::{Job, Seat, Stage, canceled};
+use super::{Job, JobStage, JobState, canceled};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,7 +24,7 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Job<J, O> {
         if let Some(result) = self.try_result() {
             return Poll::Ready(result);
         }
-        let is_open = |seat: &Seat<J, O>| !matches!(seat.stage, Stage::Done(_));
+        let is_open = |state: &JobState<J, O>| !matches!(state.stage, JobStage::Done(_));
         if self.poll_while(cx, is_open).is_pending() {
             self.shared.control.keep_time();
             return Poll::Pending;
@@ -39,31 +39,31 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Job<J, O> {
         if !self.is_done() {
             return None;
         }
-        match &mut self.seat().stage {
-            Stage::Done(result) => Some(result.take().unwrap_or_else(|| Err(given()))),
+        match &mut self.state().stage {
+            JobStage::Done(result) => Some(result.take().unwrap_or_else(|| Err(given()))),
             _ => None,
         }
     }
 
     fn is_done(&self) -> bool {
-        if matches!(self.seat().stage, Stage::Done(_)) {
+        if matches!(self.state().stage, JobStage::Done(_)) {
             return true;
         }
         self.look();
-        matches!(self.seat().stage, Stage::Done(_))
+        matches!(self.state().stage, JobStage::Done(_))
     }
 
     /// Ends the job where it stands; `false` if it is done already.
     fn cancel(&self) -> bool {
         let leftover = self.shared.control.act(|scheduler, effects| {
-            let mut seat = self.seat();
-            if let Stage::Done(_) = seat.stage {
+            let mut state = self.state();
+            if let JobStage::Done(_) = state.stage {
                 return None;
             }
-            let error = self.ended_by(&seat, scheduler);
-            let place = seat.place;
+            let error = self.ended_by(&state, scheduler);
+            let place = state.place;
             let error = self.lane.explain(error.unwrap_or_else(canceled));
-            let mut leftover = seat.end(Err(error));
+            let mut leftover = state.end(Err(error));
             if !leftover.leave_unless_taken(place, scheduler, effects)
                 && let Some((call, _)) = place
             {
@@ -83,18 +83,18 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Job<J, O> {
     fn set_priority(&self, priority: Priority) -> Result<bool> {
         let shared = &self.shared;
         let changed = shared.control.act(|scheduler, effects| {
-            let mut seat = self.seat();
-            let Some((call, _)) = seat.place else {
+            let mut state = self.state();
+            let Some((call, _)) = state.place else {
                 return Ok(false);
             };
-            if scheduler.state(call) != Some(State::Queued) || seat.priority == priority {
+            if scheduler.state(call) != Some(State::Queued) || state.priority == priority {
                 return Ok(scheduler.state(call) == Some(State::Queued));
             }
             let waiting = scheduler.group_load(shared.group).waiting;
             if waiting[priority.index()] >= shared.per_priority {
                 return Err(shared.full(priority));
             }
-            seat.priority = priority;
+            state.priority = priority;
             Ok(scheduler.set_priority(call, priority, clock::now(), effects))
         });
         // There is room at the level it has left.
@@ -103,7 +103,7 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Job<J, O> {
     }
 
     fn position(&self) -> Option<usize> {
-        let place = self.seat().place;
+        let place = self.state().place;
         let (call, _) = place?;
         self.shared
             .control
@@ -114,8 +114,9 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Job<J, O> {
 impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     /// Waits until the job is in the queue, or is turned away.
     pub(in super::super) fn poll_let_in(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let is_out =
-            |seat: &Seat<J, O>| seat.place.is_none() && matches!(seat.stage, Stage::Waiting(_));
+        let is_out = |state: &JobState<J, O>| {
+            state.place.is_none() && matches!(state.stage, JobStage::Waiting(_))
+        };
         self.poll_while(cx, is_out)
     }
 
@@ -123,26 +124,26 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     fn poll_while(
         &self,
         cx: &mut TaskContext<'_>,
-        holds: impl Fn(&Seat<J, O>) -> bool,
+        holds: impl Fn(&JobState<J, O>) -> bool,
     ) -> Poll<()> {
-        let seat = self.seat();
-        if !holds(&seat) {
+        let state = self.state();
+        if !holds(&state) {
             return Poll::Ready(());
         }
-        if let Some(known) = &seat.waker
+        if let Some(known) = &state.waker
             && known.will_wake(cx.waker())
         {
             return Poll::Pending;
         }
-        drop(seat);
+        drop(state);
         // Cloning and dropping wakers is foreign code: not under the lock.
         let clone = cx.waker().clone();
-        let mut seat = self.seat();
-        if !holds(&seat) {
+        let mut state = self.state();
+        if !holds(&state) {
             return Poll::Ready(());
         }
-        let former = seat.waker.replace(clone);
-        drop(seat);
+        let former = state.waker.replace(clone);
+        drop(state);
         drop(former);
         Poll::Pending
     }
