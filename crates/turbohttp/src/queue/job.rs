@@ -61,7 +61,7 @@ enum JobStage<J, O> {
 
 /// What has come out of a job under locks, to be dropped and woken without.
 #[must_use = "it is to be dropped without a lock held"]
-pub(super) struct Leftover<J, O> {
+pub(super) struct DeferredDrop<J, O> {
     stage: Option<JobStage<J, O>>,
     waker: Option<Waker>,
     tag: Option<u64>,
@@ -170,7 +170,7 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     /// Writes the outcome down, and the call leaves. A job that was canceled or cut off meanwhile stays
     /// so.
     pub(super) fn finish(&self, call: CallId, result: Result<O>, outcome: Outcome) {
-        let (leftover, unwanted) = self.shared.control.act(|scheduler, effects| {
+        let (deferred, unwanted) = self.shared.control.act(|scheduler, effects| {
             let now = clock::now();
             let mut state = self.state();
             if matches!(state.stage, JobStage::Done(_)) {
@@ -186,23 +186,23 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
             (Some(state.end(result)), unwanted)
         });
         contained_drop(unwanted);
-        if let Some(leftover) = leftover {
-            leftover.settle(&self.shared);
+        if let Some(deferred) = deferred {
+            deferred.drop_and_wake(&self.shared);
         }
     }
 
     /// Ends the job if the scheduler has refused it, or a stop has cut it off.
     fn look(&self) {
-        let leftover = self.shared.control.act(|scheduler, effects| {
+        let deferred = self.shared.control.act(|scheduler, effects| {
             let mut state = self.state();
             let error = self.lane.explain(self.ended_by(&state, scheduler)?);
             let place = state.place;
-            let mut leftover = state.end(Err(error));
-            leftover.leave_unless_taken(place, scheduler, effects);
-            Some(leftover)
+            let mut deferred = state.end(Err(error));
+            deferred.leave_unless_taken(place, scheduler, effects);
+            Some(deferred)
         });
-        if let Some(leftover) = leftover {
-            leftover.settle(&self.shared);
+        if let Some(deferred) = deferred {
+            deferred.drop_and_wake(&self.shared);
         }
     }
 
@@ -237,8 +237,8 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
 }
 
 impl<J, O> JobState<J, O> {
-    fn end(&mut self, result: Result<O>) -> Leftover<J, O> {
-        Leftover {
+    fn end(&mut self, result: Result<O>) -> DeferredDrop<J, O> {
+        DeferredDrop {
             stage: Some(mem::replace(&mut self.stage, JobStage::Done(Some(result)))),
             waker: self.waker.take(),
             tag: None,
@@ -246,7 +246,7 @@ impl<J, O> JobState<J, O> {
     }
 }
 
-impl<J, O> Leftover<J, O> {
+impl<J, O> DeferredDrop<J, O> {
     /// The call of a job leaves that no worker has and none will; says whether that is so.
     fn leave_unless_taken(
         &mut self,
@@ -268,7 +268,7 @@ impl<J, O> Leftover<J, O> {
 
     /// Without any lock: drops what is left of the job, wakes whoever waits for it, and lets in those
     /// who wait for its place.
-    fn settle(self, shared: &Shared<J, O>)
+    fn drop_and_wake(self, shared: &Shared<J, O>)
     where
         J: Send + 'static,
         O: Send + 'static,

@@ -55,7 +55,7 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Job<J, O> {
 
     /// Ends the job where it stands; `false` if it is done already.
     fn cancel(&self) -> bool {
-        let leftover = self.shared.control.act(|scheduler, effects| {
+        let deferred = self.shared.control.act(|scheduler, effects| {
             let mut state = self.state();
             if let JobStage::Done(_) = state.stage {
                 return None;
@@ -63,20 +63,20 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Job<J, O> {
             let error = self.ended_by(&state, scheduler);
             let place = state.place;
             let error = self.lane.explain(error.unwrap_or_else(canceled));
-            let mut leftover = state.end(Err(error));
-            if !leftover.leave_unless_taken(place, scheduler, effects)
+            let mut deferred = state.end(Err(error));
+            if !deferred.leave_unless_taken(place, scheduler, effects)
                 && let Some((call, _)) = place
             {
                 // The worker is told, and drops the job itself.
                 self.is_canceled.store(true, Ordering::Release);
                 scheduler.wake_owner(call, effects);
             }
-            Some(leftover)
+            Some(deferred)
         });
-        let Some(leftover) = leftover else {
+        let Some(deferred) = deferred else {
             return false;
         };
-        leftover.settle(&self.shared);
+        deferred.drop_and_wake(&self.shared);
         true
     }
 
