@@ -279,7 +279,7 @@ impl<J, O> DeferredDrop<J, O> {
         contained_drop(self.stage);
         wake(self.waker);
         if has_left {
-            shared.let_in();
+            shared.admit_waiting();
         }
     }
 }

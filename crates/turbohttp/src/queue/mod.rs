@@ -23,11 +23,11 @@ use crate::scheduler::{Dispatcher, Shutdown};
 
 mod execute;
 mod job;
-mod lobby;
 mod options;
 mod shared;
 mod start;
 mod stop;
+mod submit_waiters;
 mod table;
 mod ticket;
 mod worker;
@@ -40,9 +40,9 @@ pub use ticket::{Rejected, Ticket};
 
 use execute::Hooks;
 use job::Job;
-use lobby::Number;
 use shared::Shared;
 use start::Life;
+use submit_waiters::WaitNumber;
 
 /// Jobs that wait for their turn and are done by a fixed number of workers.
 ///
@@ -238,13 +238,13 @@ impl<E: Execute> RequestQueue<E> {
         let ticket = Ticket::new(job.clone());
         if shared.try_put_in(&job).is_err() {
             // For want of room, as a rule; if for another reason, it will be turned away for that.
-            let number = match shared.wait_for_room(job.clone()) {
+            let number = match shared.add_waiter(job.clone()) {
                 Ok(number) => number,
                 Err(error) => return Err(turned_away(&job, error)),
             };
-            let _withdrawal = Withdrawal { shared, number };
-            shared.let_in();
-            poll_fn(|cx| job.poll_let_in(cx)).await;
+            let _guard = WaiterGuard { shared, number };
+            shared.admit_waiting();
+            poll_fn(|cx| job.poll_admitted(cx)).await;
         }
         match job.reclaim_turned_away() {
             None => Ok(ticket),
@@ -338,7 +338,7 @@ impl<E: Execute> RequestQueue<E> {
         let load = shared
             .control
             .look(|scheduler| scheduler.group_load(shared.group));
-        let submitters = shared.lobby().len();
+        let submitters = shared.waiters().len();
         QueueStats::new(load, submitters, shared.panicked.load(Ordering::Relaxed))
     }
 
@@ -378,14 +378,14 @@ impl<E: Execute> fmt::Debug for RequestQueue<E> {
 }
 
 /// Gives up a place among those who wait for room.
-struct Withdrawal<'a, J: Send + 'static, O: Send + 'static> {
+struct WaiterGuard<'a, J: Send + 'static, O: Send + 'static> {
     shared: &'a Shared<J, O>,
-    number: Number,
+    number: WaitNumber,
 }
 
-impl<J: Send + 'static, O: Send + 'static> Drop for Withdrawal<'_, J, O> {
+impl<J: Send + 'static, O: Send + 'static> Drop for WaiterGuard<'_, J, O> {
     fn drop(&mut self) {
-        self.shared.withdraw(self.number);
+        self.shared.remove_waiter(self.number);
     }
 }
 

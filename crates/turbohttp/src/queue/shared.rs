@@ -7,9 +7,9 @@ use std::task::Waker;
 use turbohttp_core::scheduler::{Ask, Bound, GroupId, Priority, Refusal, Stage};
 
 use super::job::Job;
-use super::lobby::Lobby;
 use super::options::QueueOptions;
 use super::start::Life;
+use super::submit_waiters::SubmitWaiters;
 use super::table::Table;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,7 +28,7 @@ pub(super) struct Shared<J, O> {
     pub(super) panicked: AtomicU64,
     life: Mutex<Life>,
     table: Mutex<Table<Arc<Job<J, O>>>>,
-    lobby: Mutex<Lobby<J, O>>,
+    waiters: Mutex<SubmitWaiters<J, O>>,
 }
 
 impl<J, O> Shared<J, O> {
@@ -54,7 +54,7 @@ impl<J, O> Shared<J, O> {
             panicked: AtomicU64::new(0),
             life: Mutex::new(Life::Idle),
             table: Mutex::new(Table::default()),
-            lobby: Mutex::new(Lobby::default()),
+            waiters: Mutex::new(SubmitWaiters::default()),
         })
     }
 
@@ -83,8 +83,8 @@ impl<J, O> Shared<J, O> {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn lobby(&self) -> MutexGuard<'_, Lobby<J, O>> {
-        self.lobby.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn waiters(&self) -> MutexGuard<'_, SubmitWaiters<J, O>> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn table(&self) -> MutexGuard<'_, Table<Arc<Job<J, O>>>> {
@@ -105,7 +105,7 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
         self.control.act(|scheduler, effects| {
             scheduler.close_group(self.group, mode, deadline, now, effects);
         });
-        self.let_in();
+        self.admit_waiting();
     }
 
     /// Nobody is left to run the jobs, and nobody will be: all of them are told.
@@ -117,7 +117,7 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     /// Puts a job in the queue if there is room and nobody else waits for it.
     pub(super) fn try_put_in(&self, job: &Arc<Job<J, O>>) -> Result<(), Refusal> {
         let priority = job.priority();
-        if !self.lobby().is_empty_at(priority) {
+        if !self.waiters().is_empty_at(priority) {
             return Err(Refusal::Full {
                 bound: Bound::Group(priority),
                 limit: self.per_priority,

@@ -85,7 +85,7 @@ impl<E: Execute> Worker<E> {
         };
         contained_drop(picked.waker);
         // It waits no more: there is room for another one.
-        shared.let_in();
+        shared.admit_waiting();
         let Some(mut job) = stay.job.take_work() else {
             return stay.end(Err(canceled()), Outcome::Canceled);
         };

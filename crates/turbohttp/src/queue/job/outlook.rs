@@ -98,7 +98,7 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Job<J, O> {
             Ok(scheduler.set_priority(call, priority, clock::now(), effects))
         });
         // There is room at the level it has left.
-        shared.let_in();
+        shared.admit_waiting();
         changed
     }
 
@@ -113,7 +113,7 @@ impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Job<J, O> {
 
 impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     /// Waits until the job is in the queue, or is turned away.
-    pub(in super::super) fn poll_let_in(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
+    pub(in super::super) fn poll_admitted(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
         let is_out = |state: &JobState<J, O>| {
             state.place.is_none() && matches!(state.stage, JobStage::Waiting(_))
         };

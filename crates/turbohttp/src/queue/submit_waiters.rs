@@ -13,35 +13,35 @@ use super::job::Job;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind, Result};
 
-pub(super) struct Lobby<J, O> {
+pub(super) struct SubmitWaiters<J, O> {
     lines: [BTreeMap<u64, Arc<Job<J, O>>>; Priority::COUNT],
     /// Numbers given out.
     last: u64,
     /// Somebody is letting in.
-    is_busy: bool,
+    is_admitting: bool,
     /// He is to look once more.
-    has_news: bool,
+    admits_again: bool,
 }
 
-impl<J, O> Default for Lobby<J, O> {
-    fn default() -> Lobby<J, O> {
-        Lobby {
+impl<J, O> Default for SubmitWaiters<J, O> {
+    fn default() -> SubmitWaiters<J, O> {
+        SubmitWaiters {
             lines: Default::default(),
             last: 0,
-            is_busy: false,
-            has_news: false,
+            is_admitting: false,
+            admits_again: false,
         }
     }
 }
 
 /// A place among those who wait for room.
 #[derive(Clone, Copy)]
-pub(super) struct Number {
+pub(super) struct WaitNumber {
     level: usize,
     number: u64,
 }
 
-impl<J, O> Lobby<J, O> {
+impl<J, O> SubmitWaiters<J, O> {
     pub(super) fn len(&self) -> usize {
         self.lines.iter().map(BTreeMap::len).sum()
     }
@@ -50,9 +50,9 @@ impl<J, O> Lobby<J, O> {
         self.lines[level.index()].is_empty()
     }
 
-    fn first(&self, level: usize) -> Option<(Number, Arc<Job<J, O>>)> {
+    fn first(&self, level: usize) -> Option<(WaitNumber, Arc<Job<J, O>>)> {
         let (number, job) = self.lines[level].first_key_value()?;
-        let number = Number {
+        let number = WaitNumber {
             level,
             number: *number,
         };
@@ -62,64 +62,64 @@ impl<J, O> Lobby<J, O> {
 
 impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     /// Leaves a job to be put in when there is room.
-    pub(super) fn wait_for_room(&self, job: Arc<Job<J, O>>) -> Result<Number> {
+    pub(super) fn add_waiter(&self, job: Arc<Job<J, O>>) -> Result<WaitNumber> {
         let priority = job.priority();
-        let mut lobby = self.lobby();
-        if lobby.lines[priority.index()].len() >= self.submitters_max {
+        let mut waiters = self.waiters();
+        if waiters.lines[priority.index()].len() >= self.submitters_max {
             let most = self.submitters_max;
             let message = format!("{most} wait for room among {priority} jobs already");
             return Err(Error::new(ErrorKind::Full, message));
         }
-        lobby.last += 1;
-        let number = lobby.last;
-        lobby.lines[priority.index()].insert(number, job);
-        Ok(Number {
+        waiters.last += 1;
+        let number = waiters.last;
+        waiters.lines[priority.index()].insert(number, job);
+        Ok(WaitNumber {
             level: priority.index(),
             number,
         })
     }
 
     /// Does not wait for room any more.
-    pub(super) fn withdraw(&self, number: Number) {
-        let job = self.lobby().lines[number.level].remove(&number.number);
+    pub(super) fn remove_waiter(&self, number: WaitNumber) {
+        let job = self.waiters().lines[number.level].remove(&number.number);
         drop(job);
     }
 
     /// Puts in whoever there is room for, or turns all away if there never will be.
-    pub(super) fn let_in(&self) {
+    pub(super) fn admit_waiting(&self) {
         {
-            let mut lobby = self.lobby();
-            if lobby.is_busy {
-                lobby.has_news = true;
+            let mut waiters = self.waiters();
+            if waiters.is_admitting {
+                waiters.admits_again = true;
                 return;
             }
-            if lobby.len() == 0 {
+            if waiters.len() == 0 {
                 return;
             }
-            lobby.is_busy = true;
+            waiters.is_admitting = true;
         }
         loop {
             for level in 0..Priority::COUNT {
-                self.let_in_at(level);
+                self.admit_waiting_at(level);
             }
-            let mut lobby = self.lobby();
-            if !std::mem::take(&mut lobby.has_news) {
-                lobby.is_busy = false;
+            let mut waiters = self.waiters();
+            if !std::mem::take(&mut waiters.admits_again) {
+                waiters.is_admitting = false;
                 return;
             }
         }
     }
 
-    fn let_in_at(&self, level: usize) {
+    fn admit_waiting_at(&self, level: usize) {
         loop {
-            let first = self.lobby().first(level);
+            let first = self.waiters().first(level);
             let Some((number, job)) = first else { return };
             match self.put_in(&job) {
                 Ok(()) => job.tell(),
                 Err(Refusal::Full { .. }) => return,
                 Err(refusal) => job.turn_away(Error::refused(refusal)),
             }
-            self.withdraw(number);
+            self.remove_waiter(number);
         }
     }
 }
