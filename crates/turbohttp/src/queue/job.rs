@@ -27,9 +27,9 @@ use super::{contain, contained_drop};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
-mod outlook;
+mod ticket_state;
 
-pub(super) use outlook::Outlook;
+pub(super) use ticket_state::TicketState;
 
 pub(super) struct Job<J, O> {
     pub(super) shared: Arc<Shared<J, O>>,

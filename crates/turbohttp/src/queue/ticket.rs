@@ -9,7 +9,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use turbohttp_core::scheduler::Priority;
 
-use super::job::Outlook;
+use super::job::TicketState;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A job in a queue: a future of its outcome.
@@ -24,19 +24,17 @@ use crate::error::{Error, ErrorKind, Result};
 /// given once; a further poll answers [`ErrorKind::Closed`].
 #[must_use = "dropping a ticket cancels its job"]
 pub struct Ticket<O> {
-    outlook: Option<Arc<dyn Outlook<O>>>,
+    state: Option<Arc<dyn TicketState<O>>>,
 }
 
 impl<O> Ticket<O> {
-    pub(super) fn new(outlook: Arc<dyn Outlook<O>>) -> Ticket<O> {
-        Ticket {
-            outlook: Some(outlook),
-        }
+    pub(super) fn new(state: Arc<dyn TicketState<O>>) -> Ticket<O> {
+        Ticket { state: Some(state) }
     }
 
-    fn outlook(&self) -> &dyn Outlook<O> {
-        match &self.outlook {
-            Some(outlook) => &**outlook,
+    fn state(&self) -> &dyn TicketState<O> {
+        match &self.state {
+            Some(state) => &**state,
             None => unreachable!("only `detach` takes it, and the ticket with it"),
         }
     }
@@ -47,7 +45,7 @@ impl<O> Ticket<O> {
     /// A job that waits leaves the queue at once. One that runs is dropped by its worker, which is
     /// woken for that.
     pub fn cancel(&self) -> bool {
-        self.outlook().cancel()
+        self.state().cancel()
     }
 
     /// Changes how urgent a waiting job is; it keeps its age. Says whether it still waits.
@@ -56,29 +54,29 @@ impl<O> Ticket<O> {
     ///
     /// [`ErrorKind::Full`] if as many jobs wait at that level as may; nothing has changed then.
     pub fn set_priority(&self, priority: Priority) -> Result<bool> {
-        self.outlook().set_priority(priority)
+        self.state().set_priority(priority)
     }
 
     /// How many jobs of the queue stand before this one, should no limit of a host decide otherwise;
     /// `None` once it has been started or is done. Costs a look at every job.
     pub fn position(&self) -> Option<usize> {
-        self.outlook().position()
+        self.state().position()
     }
 
     /// Whether the outcome is there.
     pub fn is_done(&self) -> bool {
-        self.outlook().is_done()
+        self.state().is_done()
     }
 
     /// Takes the outcome if it is there. After [`RequestQueue::stop`](crate::RequestQueue::stop) has
     /// returned, it is.
     pub fn try_result(&mut self) -> Option<Result<O>> {
-        self.outlook().try_result()
+        self.state().try_result()
     }
 
     /// Lets the job go on without anybody to wait for it; what comes of it is dropped.
     pub fn detach(mut self) {
-        self.outlook = None;
+        self.state = None;
     }
 }
 
@@ -86,14 +84,14 @@ impl<O> Future for Ticket<O> {
     type Output = Result<O>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<O>> {
-        self.outlook().poll_result(cx)
+        self.state().poll_result(cx)
     }
 }
 
 impl<O> Drop for Ticket<O> {
     fn drop(&mut self) {
-        if let Some(outlook) = &self.outlook {
-            outlook.cancel();
+        if let Some(state) = &self.state {
+            state.cancel();
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a ticket sees of its job, whatever the job is.
-pub(in super::super) trait Outlook<O>: Send + Sync {
+pub(in super::super) trait TicketState<O>: Send + Sync {
     fn poll_result(&self, cx: &mut TaskContext<'_>) -> Poll<Result<O>>;
     fn try_result(&self) -> Option<Result<O>>;
     fn is_done(&self) -> bool;
@@ -19,7 +19,7 @@ pub(in super::super) trait Outlook<O>: Send + Sync {
     fn position(&self) -> Option<usize>;
 }
 
-impl<J: Send + 'static, O: Send + 'static> Outlook<O> for Job<J, O> {
+impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
     fn poll_result(&self, cx: &mut TaskContext<'_>) -> Poll<Result<O>> {
         if let Some(result) = self.try_result() {
             return Poll::Ready(result);
