@@ -79,26 +79,26 @@ impl<E: Execute> Worker<E> {
         let Some(job) = shared.unfile(picked.tag) else {
             return;
         };
-        let mut stay = Stay {
+        let mut running = RunningJob {
             job,
             call: Some(call),
         };
         contained_drop(picked.waker);
         // It waits no more: there is room for another one.
         shared.admit_waiting();
-        let Some(mut job) = stay.job.take_work() else {
-            return stay.end(Err(canceled()), Outcome::Canceled);
+        let Some(mut job) = running.job.take_work() else {
+            return running.end(Err(canceled()), Outcome::Canceled);
         };
-        if stay.is_late() {
+        if running.is_late() {
             contained_drop(job);
-            let error = stay.job.lane.explain(expired());
-            return stay.end(Err(error), Outcome::Expired);
+            let error = running.job.lane.explain(expired());
+            return running.end(Err(error), Outcome::Expired);
         }
-        if let Some(call) = &stay.call {
+        if let Some(call) = &running.call {
             let start = Start {
                 call,
                 waited: picked.waited,
-                priority: stay.job.priority(),
+                priority: running.job.priority(),
             };
             (hooks.hand_over)(executor, &mut job, start);
         }
@@ -106,7 +106,7 @@ impl<E: Execute> Worker<E> {
             Err(error) => Err(error),
             Ok(future) => {
                 let mut future = pin!(Some(future));
-                let result = poll_fn(|cx| self.poll_job(&mut stay, future.as_mut(), cx)).await;
+                let result = poll_fn(|cx| self.poll_job(&mut running, future.as_mut(), cx)).await;
                 // What it holds is home before its end is told; a panic here changes nothing of that.
                 let _ = self.contain(|| future.set(None));
                 result
@@ -116,12 +116,12 @@ impl<E: Execute> Worker<E> {
             Ok(_) => Outcome::Completed,
             Err(_) => Outcome::Failed,
         };
-        stay.end(result, outcome);
+        running.end(result, outcome);
     }
 
     fn poll_job<F>(
         &self,
-        stay: &mut Stay<E::Job, E::Output>,
+        running: &mut RunningJob<E::Job, E::Output>,
         future: Pin<&mut Option<F>>,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Result<E::Output>>
@@ -131,11 +131,11 @@ impl<E: Execute> Worker<E> {
         let Some(future) = future.as_pin_mut() else {
             unreachable!("it is dropped after the last poll");
         };
-        if stay.is_interrupted() {
+        if running.is_interrupted() {
             return Poll::Ready(Err(self.staff.shared.stopped()));
         }
         match self.contain(|| future.poll(cx)) {
-            Ok(Poll::Pending) if stay.poll_interrupted(cx).is_pending() => Poll::Pending,
+            Ok(Poll::Pending) if running.poll_interrupted(cx).is_pending() => Poll::Pending,
             Ok(Poll::Pending) => Poll::Ready(Err(self.staff.shared.stopped())),
             Ok(Poll::Ready(result)) => Poll::Ready(result),
             Err(error) => Poll::Ready(Err(error)),
@@ -170,13 +170,13 @@ impl<E: Execute> Drop for Worker<E> {
 }
 
 /// A job in the hands of a worker. If it is dropped before its end, the runtime has gone.
-struct Stay<J: Send + 'static, O: Send + 'static> {
+struct RunningJob<J: Send + 'static, O: Send + 'static> {
     job: Arc<Job<J, O>>,
     /// `None` after its end.
     call: Option<CallGuard>,
 }
 
-impl<J: Send + 'static, O: Send + 'static> Stay<J, O> {
+impl<J: Send + 'static, O: Send + 'static> RunningJob<J, O> {
     fn is_late(&self) -> bool {
         let deadline = self.job.deadline;
         deadline.is_some_and(|deadline| deadline <= clock::now())
@@ -210,7 +210,7 @@ impl<J: Send + 'static, O: Send + 'static> Stay<J, O> {
     }
 }
 
-impl<J: Send + 'static, O: Send + 'static> Drop for Stay<J, O> {
+impl<J: Send + 'static, O: Send + 'static> Drop for RunningJob<J, O> {
     fn drop(&mut self) {
         if self.call.is_some() {
             // First of all, so that the report counts this job too.
