@@ -89,12 +89,12 @@ pub struct RequestQueue<E: Execute = Client> {
 
 /// What all clones of a queue are. Workers do not hold it.
 struct Handle<E: Execute> {
-    staff: Arc<Staff<E>>,
+    context: Arc<WorkerContext<E>>,
     workers: usize,
 }
 
 /// What the workers need.
-struct Staff<E: Execute> {
+struct WorkerContext<E: Execute> {
     executor: E,
     hooks: Hooks<E>,
     shared: Arc<Shared<E::Job, E::Output>>,
@@ -141,7 +141,7 @@ impl<E: Execute> RequestQueue<E> {
         let shared = Arc::new(Shared::new(control, options)?);
         Ok(RequestQueue {
             handle: Arc::new(Handle {
-                staff: Arc::new(Staff {
+                context: Arc::new(WorkerContext {
                     executor,
                     hooks,
                     shared,
@@ -253,11 +253,11 @@ impl<E: Execute> RequestQueue<E> {
     }
 
     fn job(&self, mut job: E::Job, options: SubmitOptions) -> Arc<Job<E::Job, E::Output>> {
-        let Staff {
+        let WorkerContext {
             executor,
             hooks,
             shared,
-        } = &*self.handle.staff;
+        } = &*self.handle.context;
         let own = options
             .within
             .map(|limit| clock::after(clock::now(), limit));
@@ -268,17 +268,17 @@ impl<E: Execute> RequestQueue<E> {
     }
 
     fn shared(&self) -> &Shared<E::Job, E::Output> {
-        &self.handle.staff.shared
+        &self.handle.context.shared
     }
 
     /// The executor.
     pub fn executor(&self) -> &E {
-        &self.handle.staff.executor
+        &self.handle.context.executor
     }
 
     /// The scheduler that the queue draws from: to pause a lane, to change limits, to look.
     pub fn limiter(&self) -> ConcurrencyLimiter {
-        match self.handle.staff.hooks.keys_are_origins {
+        match self.handle.context.hooks.keys_are_origins {
             true => ConcurrencyLimiter::of_origins(self.shared().control.clone()),
             false => ConcurrencyLimiter::of_texts(self.shared().control.clone()),
         }
@@ -356,7 +356,7 @@ impl<E: Execute> RequestQueue<E> {
 impl<E: Execute> Drop for Handle<E> {
     /// Nobody can submit any more, or stop it in a better way.
     fn drop(&mut self) {
-        self.staff.shared.begin_stop(Shutdown::Now);
+        self.context.shared.begin_stop(Shutdown::Now);
     }
 }
 

@@ -34,8 +34,8 @@ pub(super) enum Life {
 }
 
 pub(super) fn start<E: Execute>(queue: &RequestQueue<E>) -> Result<Started> {
-    let staff = &queue.handle.staff;
-    let shared = &staff.shared;
+    let context = &queue.handle.context;
+    let shared = &context.shared;
     let Some(attempt) = Attempt::begin(shared)? else {
         return Ok(Started::Already);
     };
@@ -44,11 +44,11 @@ pub(super) fn start<E: Execute>(queue: &RequestQueue<E>) -> Result<Started> {
         Error::new(ErrorKind::Runtime, message).with_source(error)
     })?;
     for worker in 0..queue.handle.workers {
-        contain("executor", || staff.executor.ready(worker))??;
+        contain("executor", || context.executor.ready(worker))??;
     }
     for number in 0..queue.handle.workers {
         // At most `QUEUE_WORKERS_MAX`.
-        runtime.spawn(Worker::new(staff.clone(), number as u32).work());
+        runtime.spawn(Worker::new(context.clone(), number as u32).work());
     }
     attempt.succeed()
 }

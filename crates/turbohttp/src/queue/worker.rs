@@ -19,22 +19,22 @@ use super::execute::{Execute, Start};
 use super::job::{Job, canceled, expired};
 use super::shared::orphaned;
 use super::start::Life;
-use super::{Staff, contain, contained_drop};
+use super::{WorkerContext, contain, contained_drop};
 use crate::clock;
 use crate::error::Result;
 use crate::scheduler::CallGuard;
 
 pub(super) struct Worker<E: Execute> {
-    staff: Arc<Staff<E>>,
+    context: Arc<WorkerContext<E>>,
     number: u32,
     /// The queue is closed.
     is_over: bool,
 }
 
 impl<E: Execute> Worker<E> {
-    pub(super) fn new(staff: Arc<Staff<E>>, number: u32) -> Worker<E> {
+    pub(super) fn new(context: Arc<WorkerContext<E>>, number: u32) -> Worker<E> {
         Worker {
-            staff,
+            context,
             number,
             is_over: false,
         }
@@ -51,7 +51,7 @@ impl<E: Execute> Worker<E> {
 
     /// The next job; `None` when the queue is closed.
     fn poll_next(&self, cx: &mut TaskContext<'_>) -> Poll<Option<Picked>> {
-        let shared = &self.staff.shared;
+        let shared = &self.context.shared;
         let mut waker = Some(cx.waker().clone());
         let (group, number) = (shared.group, self.number);
         let next = shared.control.act(|scheduler, effects| {
@@ -70,11 +70,11 @@ impl<E: Execute> Worker<E> {
     }
 
     async fn run(&self, picked: Picked) {
-        let Staff {
+        let WorkerContext {
             executor,
             hooks,
             shared,
-        } = &*self.staff;
+        } = &*self.context;
         let call = CallGuard::new(shared.control.clone(), picked.call);
         let Some(job) = shared.unfile(picked.tag) else {
             return;
@@ -132,11 +132,11 @@ impl<E: Execute> Worker<E> {
             unreachable!("it is dropped after the last poll");
         };
         if running.is_interrupted() {
-            return Poll::Ready(Err(self.staff.shared.stopped()));
+            return Poll::Ready(Err(self.context.shared.stopped()));
         }
         match self.contain(|| future.poll(cx)) {
             Ok(Poll::Pending) if running.poll_interrupted(cx).is_pending() => Poll::Pending,
-            Ok(Poll::Pending) => Poll::Ready(Err(self.staff.shared.stopped())),
+            Ok(Poll::Pending) => Poll::Ready(Err(self.context.shared.stopped())),
             Ok(Poll::Ready(result)) => Poll::Ready(result),
             Err(error) => Poll::Ready(Err(error)),
         }
@@ -145,14 +145,14 @@ impl<E: Execute> Worker<E> {
     /// Runs code of the executor; a panic is an error.
     fn contain<R>(&self, code: impl FnOnce() -> R) -> Result<R> {
         contain("executor", code).inspect_err(|_| {
-            self.staff.shared.panicked.fetch_add(1, Ordering::Relaxed);
+            self.context.shared.panicked.fetch_add(1, Ordering::Relaxed);
         })
     }
 }
 
 impl<E: Execute> Drop for Worker<E> {
     fn drop(&mut self) {
-        let shared = &self.staff.shared;
+        let shared = &self.context.shared;
         shared.control.act(|scheduler, effects| {
             scheduler.forget_worker(shared.group, self.number, effects);
         });
