@@ -41,7 +41,7 @@ pub use ticket::{Rejected, Ticket};
 use execute::Hooks;
 use job::Job;
 use shared::Shared;
-use start::Life;
+use start::Lifecycle;
 use submit_waiters::WaitNumber;
 
 /// Jobs that wait for their turn and are done by a fixed number of workers.
@@ -312,9 +312,9 @@ impl<E: Execute> RequestQueue<E> {
 
     fn begin_stop(&self, mode: Shutdown) {
         let was_idle = {
-            let mut life = self.shared().lock_life();
-            let was_idle = *life == Life::Idle;
-            *life = Life::Stopped;
+            let mut lifecycle = self.shared().lock_lifecycle();
+            let was_idle = *lifecycle == Lifecycle::Idle;
+            *lifecycle = Lifecycle::Stopped;
             was_idle
         };
         // Nobody is there to drain it.
@@ -329,7 +329,7 @@ impl<E: Execute> RequestQueue<E> {
             .control
             .look(|scheduler| scheduler.group_stage(shared.group))
             == turbohttp_core::scheduler::Stage::Open;
-        is_open && *shared.lock_life() == Life::Running
+        is_open && *shared.lock_lifecycle() == Lifecycle::Running
     }
 
     /// What the queue holds right now, and what has become of its jobs so far.

@@ -8,7 +8,7 @@ use turbohttp_core::scheduler::{Ask, Bound, GroupId, Priority, Refusal, Stage};
 
 use super::job::Job;
 use super::options::QueueOptions;
-use super::start::Life;
+use super::start::Lifecycle;
 use super::submit_waiters::SubmitWaiters;
 use super::table::Table;
 use crate::clock;
@@ -26,7 +26,7 @@ pub(super) struct Shared<J, O> {
     /// The runtime of the workers has gone.
     is_orphaned: AtomicBool,
     pub(super) panicked: AtomicU64,
-    life: Mutex<Life>,
+    lifecycle: Mutex<Lifecycle>,
     table: Mutex<Table<Arc<Job<J, O>>>>,
     waiters: Mutex<SubmitWaiters<J, O>>,
 }
@@ -52,7 +52,7 @@ impl<J, O> Shared<J, O> {
             cut,
             is_orphaned: AtomicBool::new(false),
             panicked: AtomicU64::new(0),
-            life: Mutex::new(Life::Idle),
+            lifecycle: Mutex::new(Lifecycle::Idle),
             table: Mutex::new(Table::default()),
             waiters: Mutex::new(SubmitWaiters::default()),
         })
@@ -79,8 +79,10 @@ impl<J, O> Shared<J, O> {
         })
     }
 
-    pub(super) fn lock_life(&self) -> MutexGuard<'_, Life> {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock_lifecycle(&self) -> MutexGuard<'_, Lifecycle> {
+        self.lifecycle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn waiters(&self) -> MutexGuard<'_, SubmitWaiters<J, O>> {

@@ -22,12 +22,12 @@ pub enum Started {
 
 /// Whether a queue has workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
+pub(super) enum Lifecycle {
     /// Not yet.
     Idle,
     Starting,
     /// While it is being started, its runtime drops what is spawned.
-    Stillborn,
+    RuntimeGone,
     Running,
     /// Stopped before it had any, or while it was being started.
     Stopped,
@@ -65,13 +65,13 @@ impl<'a, J: Send + 'static, O: Send + 'static> Attempt<'a, J, O> {
         let stage = shared
             .control
             .look(|scheduler| scheduler.group_stage(shared.group));
-        let mut life = shared.lock_life();
-        match *life {
+        let mut lifecycle = shared.lock_lifecycle();
+        match *lifecycle {
             _ if stage != Stage::Open => Err(Error::closed()),
-            Life::Stopped => Err(Error::closed()),
-            Life::Starting | Life::Stillborn | Life::Running => Ok(None),
-            Life::Idle => {
-                *life = Life::Starting;
+            Lifecycle::Stopped => Err(Error::closed()),
+            Lifecycle::Starting | Lifecycle::RuntimeGone | Lifecycle::Running => Ok(None),
+            Lifecycle::Idle => {
+                *lifecycle = Lifecycle::Starting;
                 Ok(Some(Attempt {
                     shared,
                     has_succeeded: false,
@@ -81,17 +81,17 @@ impl<'a, J: Send + 'static, O: Send + 'static> Attempt<'a, J, O> {
     }
 
     fn succeed(mut self) -> Result<Started> {
-        let mut life = self.shared.lock_life();
-        match *life {
-            Life::Stillborn => {
+        let mut lifecycle = self.shared.lock_lifecycle();
+        match *lifecycle {
+            Lifecycle::RuntimeGone => {
                 let message = "the runtime that the queue was to be started in is shut down";
                 return Err(Error::new(ErrorKind::Runtime, message));
             }
             // The workers see to what is to be drained.
-            Life::Stopped => {}
-            _ => *life = Life::Running,
+            Lifecycle::Stopped => {}
+            _ => *lifecycle = Lifecycle::Running,
         }
-        drop(life);
+        drop(lifecycle);
         self.has_succeeded = true;
         Ok(Started::Now)
     }
@@ -99,15 +99,15 @@ impl<'a, J: Send + 'static, O: Send + 'static> Attempt<'a, J, O> {
 
 impl<J: Send + 'static, O: Send + 'static> Drop for Attempt<'_, J, O> {
     fn drop(&mut self) {
-        let mut life = self.shared.lock_life();
-        match *life {
-            Life::Starting | Life::Stillborn => *life = Life::Idle,
-            Life::Stopped if !self.has_succeeded => {
+        let mut lifecycle = self.shared.lock_lifecycle();
+        match *lifecycle {
+            Lifecycle::Starting | Lifecycle::RuntimeGone => *lifecycle = Lifecycle::Idle,
+            Lifecycle::Stopped if !self.has_succeeded => {
                 // Stopped meanwhile, and nobody is there to drain what waits.
-                drop(life);
+                drop(lifecycle);
                 self.shared.begin_stop(Shutdown::Now);
             }
-            Life::Stopped | Life::Idle | Life::Running => {}
+            Lifecycle::Stopped | Lifecycle::Idle | Lifecycle::Running => {}
         }
     }
 }

@@ -18,7 +18,7 @@ use turbohttp_core::scheduler::{Outcome, Picked, Stage};
 use super::execute::{Execute, Start};
 use super::job::{Job, canceled, expired};
 use super::shared::orphaned;
-use super::start::Life;
+use super::start::Lifecycle;
 use super::{WorkerContext, contain, contained_drop};
 use crate::clock;
 use crate::error::Result;
@@ -159,12 +159,12 @@ impl<E: Execute> Drop for Worker<E> {
         if self.is_over {
             return;
         }
-        let mut life = shared.lock_life();
-        if matches!(*life, Life::Starting | Life::Stillborn) {
-            *life = Life::Stillborn;
+        let mut lifecycle = shared.lock_lifecycle();
+        if matches!(*lifecycle, Lifecycle::Starting | Lifecycle::RuntimeGone) {
+            *lifecycle = Lifecycle::RuntimeGone;
             return;
         }
-        drop(life);
+        drop(lifecycle);
         shared.orphan();
     }
 }
