@@ -54,7 +54,7 @@ enum JobStage<J, O> {
     Waiting(J),
     Running,
     /// Not let in; for the one who waited for room.
-    TurnedAway(J, Error),
+    Rejected(J, Error),
     /// `None` when it has been taken.
     Done(Option<Result<O>>),
 }
@@ -103,13 +103,13 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     }
 
     /// Whether it may still be let in. Under the scheduler's lock.
-    pub(super) fn is_outside(&self) -> bool {
+    pub(super) fn is_unqueued(&self) -> bool {
         let state = self.state();
         state.place.is_none() && matches!(state.stage, JobStage::Waiting(_))
     }
 
     /// It is in the queue. Under the scheduler's lock.
-    pub(super) fn sit_down(&self, call: CallId, tag: u64) {
+    pub(super) fn set_place(&self, call: CallId, tag: u64) {
         self.state().place = Some((call, tag));
     }
 
@@ -126,10 +126,10 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     }
 
     /// Gives a job back that has not been let in, at any rate.
-    pub(super) fn reclaim(&self) -> Option<J> {
+    pub(super) fn take_unqueued(&self) -> Option<J> {
         let mut state = self.state();
         match mem::replace(&mut state.stage, JobStage::Done(None)) {
-            JobStage::Waiting(work) | JobStage::TurnedAway(work, _) => Some(work),
+            JobStage::Waiting(work) | JobStage::Rejected(work, _) => Some(work),
             other => {
                 state.stage = other;
                 None
@@ -138,10 +138,10 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     }
 
     /// Gives a job back that was turned away, with the reason.
-    pub(super) fn reclaim_turned_away(&self) -> Option<(J, Error)> {
+    pub(super) fn take_rejected(&self) -> Option<(J, Error)> {
         let mut state = self.state();
         match mem::replace(&mut state.stage, JobStage::Done(None)) {
-            JobStage::TurnedAway(work, error) => Some((work, error)),
+            JobStage::Rejected(work, error) => Some((work, error)),
             other => {
                 state.stage = other;
                 None
@@ -150,10 +150,10 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     }
 
     /// The job is not let in: whoever waits for that is told.
-    pub(super) fn turn_away(&self, error: Error) {
+    pub(super) fn reject(&self, error: Error) {
         let mut state = self.state();
         match mem::replace(&mut state.stage, JobStage::Done(None)) {
-            JobStage::Waiting(work) => state.stage = JobStage::TurnedAway(work, error),
+            JobStage::Waiting(work) => state.stage = JobStage::Rejected(work, error),
             other => state.stage = other,
         }
         let waker = state.waker.take();
@@ -162,7 +162,7 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     }
 
     /// The job is let in: whoever waits for that is told.
-    pub(super) fn tell(&self) {
+    pub(super) fn wake_waiter(&self) {
         let waker = self.state().waker.take();
         wake(waker);
     }
@@ -170,29 +170,29 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     /// Writes the outcome down, and the call leaves. A job that was canceled or cut off meanwhile stays
     /// so.
     pub(super) fn finish(&self, call: CallId, result: Result<O>, outcome: Outcome) {
-        let (deferred, unwanted) = self.shared.control.act(|scheduler, effects| {
+        let (deferred, discarded) = self.shared.control.act(|scheduler, effects| {
             let now = clock::now();
             let mut state = self.state();
             if matches!(state.stage, JobStage::Done(_)) {
                 scheduler.leave(call, Outcome::Canceled, now, effects);
                 return (None, Some(result));
             }
-            let (result, unwanted) = match scheduler.finish_job(call, outcome, now, effects) {
+            let (result, discarded) = match scheduler.finish_job(call, outcome, now, effects) {
                 true => (result, None),
                 // It has been counted as cut off.
                 false => (Err(self.shared.stopped()), Some(result)),
             };
             scheduler.leave(call, outcome, now, effects);
-            (Some(state.end(result)), unwanted)
+            (Some(state.end(result)), discarded)
         });
-        contained_drop(unwanted);
+        contained_drop(discarded);
         if let Some(deferred) = deferred {
             deferred.drop_and_wake(&self.shared);
         }
     }
 
     /// Ends the job if the scheduler has refused it, or a stop has cut it off.
-    fn look(&self) {
+    fn end_if_refused(&self) {
         let deferred = self.shared.control.act(|scheduler, effects| {
             let mut state = self.state();
             let error = self.lane.explain(self.ended_by(&state, scheduler)?);
@@ -215,12 +215,12 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
                 _ => None,
             },
             JobStage::Running => self.shared.is_cut().then(|| self.shared.stopped()),
-            JobStage::TurnedAway(..) | JobStage::Done(_) => None,
+            JobStage::Rejected(..) | JobStage::Done(_) => None,
         }
     }
 
     /// Takes the scheduler's answer for what waits, so that the job is told of what comes next.
-    fn watch(self: &Arc<Self>) {
+    fn renew_waker(self: &Arc<Self>) {
         let Some((call, _)) = self.state().place else {
             return;
         };
@@ -273,9 +273,9 @@ impl<J, O> DeferredDrop<J, O> {
         J: Send + 'static,
         O: Send + 'static,
     {
-        let filed = self.tag.and_then(|tag| shared.unfile(tag));
-        let has_left = filed.is_some();
-        contained_drop(filed);
+        let removed = self.tag.and_then(|tag| shared.remove_job(tag));
+        let has_left = removed.is_some();
+        contained_drop(removed);
         contained_drop(self.stage);
         wake(self.waker);
         if has_left {
@@ -287,12 +287,12 @@ impl<J, O> DeferredDrop<J, O> {
 impl<J: Send + 'static, O: Send + 'static> Wake for Job<J, O> {
     /// Something has happened to a job that waits.
     fn wake(self: Arc<Self>) {
-        self.look();
+        self.end_if_refused();
         if matches!(self.state().stage, JobStage::Waiting(_)) {
             // Everybody is woken when a janitor has gone: it still waits, and whoever holds the ticket
             // starts another one.
-            self.watch();
-            self.tell();
+            self.renew_waker();
+            self.wake_waiter();
         }
     }
 }

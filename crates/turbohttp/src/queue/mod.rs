@@ -188,9 +188,9 @@ impl<E: Execute> RequestQueue<E> {
     ) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
         let job = job.into_job().map_err(Rejected::without_job)?;
         let job = self.job(job, options);
-        match self.shared().try_put_in(&job) {
+        match self.shared().try_enqueue(&job) {
             Ok(()) => Ok(Ticket::new(job)),
-            Err(refusal) => Err(turned_away(&job, Error::refused(refusal))),
+            Err(refusal) => Err(rejected(&job, Error::refused(refusal))),
         }
     }
 
@@ -236,17 +236,17 @@ impl<E: Execute> RequestQueue<E> {
         let job = self.job(job, options);
         // Cancels the job should this future be dropped.
         let ticket = Ticket::new(job.clone());
-        if shared.try_put_in(&job).is_err() {
+        if shared.try_enqueue(&job).is_err() {
             // For want of room, as a rule; if for another reason, it will be turned away for that.
             let number = match shared.add_waiter(job.clone()) {
                 Ok(number) => number,
-                Err(error) => return Err(turned_away(&job, error)),
+                Err(error) => return Err(rejected(&job, error)),
             };
             let _guard = WaiterGuard { shared, number };
             shared.admit_waiting();
             poll_fn(|cx| job.poll_admitted(cx)).await;
         }
-        match job.reclaim_turned_away() {
+        match job.take_rejected() {
             None => Ok(ticket),
             Some((job, error)) => Err(Rejected::new(error, job)),
         }
@@ -390,12 +390,12 @@ impl<J: Send + 'static, O: Send + 'static> Drop for WaiterGuard<'_, J, O> {
 }
 
 /// Gives back a job that nobody but its submitter has seen.
-fn turned_away<J, O>(job: &Job<J, O>, error: Error) -> Rejected<J>
+fn rejected<J, O>(job: &Job<J, O>, error: Error) -> Rejected<J>
 where
     J: Send + 'static,
     O: Send + 'static,
 {
-    match job.reclaim() {
+    match job.take_unqueued() {
         Some(job) => Rejected::new(error, job),
         None => unreachable!("a job that is not let in stays where it is"),
     }

@@ -94,7 +94,7 @@ impl<J, O> Shared<J, O> {
     }
 
     /// Takes a job out of the table; its job is to be dropped without a lock held.
-    pub(super) fn unfile(&self, tag: u64) -> Option<Arc<Job<J, O>>> {
+    pub(super) fn remove_job(&self, tag: u64) -> Option<Arc<Job<J, O>>> {
         self.table().remove(tag)
     }
 }
@@ -117,7 +117,7 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     }
 
     /// Puts a job in the queue if there is room and nobody else waits for it.
-    pub(super) fn try_put_in(&self, job: &Arc<Job<J, O>>) -> Result<(), Refusal> {
+    pub(super) fn try_enqueue(&self, job: &Arc<Job<J, O>>) -> Result<(), Refusal> {
         let priority = job.priority();
         if !self.waiters().is_empty_at(priority) {
             return Err(Refusal::Full {
@@ -125,16 +125,16 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
                 limit: self.per_priority,
             });
         }
-        self.put_in(job)
+        self.enqueue(job)
     }
 
     /// Puts a job in the queue if there is room; one that was canceled meanwhile stays out.
-    pub(super) fn put_in(&self, job: &Arc<Job<J, O>>) -> Result<(), Refusal> {
+    pub(super) fn enqueue(&self, job: &Arc<Job<J, O>>) -> Result<(), Refusal> {
         let priority = job.priority();
         let tag = self.table().insert(job.clone());
         let mut waker = Some(Waker::from(job.clone()));
         let entered = self.control.act(|scheduler, effects| {
-            if !job.is_outside() {
+            if !job.is_unqueued() {
                 return Ok(false);
             }
             let ask = Ask {
@@ -143,14 +143,14 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
                 deadline: job.deadline,
             };
             let call = scheduler.submit(self.group, ask, tag, clock::now(), effects)?;
-            job.sit_down(call, tag);
+            job.set_place(call, tag);
             if let Some(waker) = waker.take() {
                 scheduler.set_waker(call, waker, effects);
             }
             Ok(true)
         });
         if !matches!(entered, Ok(true)) {
-            drop(self.unfile(tag));
+            drop(self.remove_job(tag));
         }
         entered.map(drop)
     }

@@ -114,10 +114,10 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
         loop {
             let first = self.waiters().first(level);
             let Some((number, job)) = first else { return };
-            match self.put_in(&job) {
-                Ok(()) => job.tell(),
+            match self.enqueue(&job) {
+                Ok(()) => job.wake_waiter(),
                 Err(Refusal::Full { .. }) => return,
-                Err(refusal) => job.turn_away(Error::refused(refusal)),
+                Err(refusal) => job.reject(Error::refused(refusal)),
             }
             self.remove_waiter(number);
         }

@@ -76,7 +76,7 @@ impl<E: Execute> Worker<E> {
             shared,
         } = &*self.context;
         let call = CallGuard::new(shared.control.clone(), picked.call);
-        let Some(job) = shared.unfile(picked.tag) else {
+        let Some(job) = shared.remove_job(picked.tag) else {
             return;
         };
         let mut running = RunningJob {

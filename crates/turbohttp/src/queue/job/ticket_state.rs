@@ -40,7 +40,7 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
             return None;
         }
         match &mut self.state().stage {
-            JobStage::Done(result) => Some(result.take().unwrap_or_else(|| Err(given()))),
+            JobStage::Done(result) => Some(result.take().unwrap_or_else(|| Err(already_taken()))),
             _ => None,
         }
     }
@@ -49,7 +49,7 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
         if matches!(self.state().stage, JobStage::Done(_)) {
             return true;
         }
-        self.look();
+        self.end_if_refused();
         matches!(self.state().stage, JobStage::Done(_))
     }
 
@@ -149,6 +149,6 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     }
 }
 
-fn given() -> Error {
+fn already_taken() -> Error {
     Error::new(ErrorKind::Closed, "the ticket has given its result already")
 }
