@@ -24,7 +24,7 @@ pub(super) struct Shared<J, O> {
     /// Set by the scheduler when what runs is to be dropped.
     cut: Arc<AtomicBool>,
     /// The runtime of the workers has gone.
-    is_orphaned: AtomicBool,
+    is_runtime_gone: AtomicBool,
     pub(super) panicked: AtomicU64,
     lifecycle: Mutex<Lifecycle>,
     table: Mutex<Table<Arc<Job<J, O>>>>,
@@ -50,7 +50,7 @@ impl<J, O> Shared<J, O> {
             per_priority,
             submitters_max: options.submitters,
             cut,
-            is_orphaned: AtomicBool::new(false),
+            is_runtime_gone: AtomicBool::new(false),
             panicked: AtomicU64::new(0),
             lifecycle: Mutex::new(Lifecycle::Idle),
             table: Mutex::new(Table::default()),
@@ -65,8 +65,8 @@ impl<J, O> Shared<J, O> {
 
     /// Why a job was not done of a queue that was stopped.
     pub(super) fn stopped(&self) -> Error {
-        if self.is_orphaned.load(Ordering::Acquire) {
-            return orphaned();
+        if self.is_runtime_gone.load(Ordering::Acquire) {
+            return runtime_gone();
         }
         let message = "canceled: the queue was stopped before the job was done";
         Error::new(ErrorKind::Canceled, message)
@@ -111,8 +111,8 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     }
 
     /// Nobody is left to run the jobs, and nobody will be: all of them are told.
-    pub(super) fn orphan(&self) {
-        self.is_orphaned.store(true, Ordering::Release);
+    pub(super) fn close_runtime_gone(&self) {
+        self.is_runtime_gone.store(true, Ordering::Release);
         self.begin_stop(Shutdown::Now);
     }
 
@@ -165,7 +165,7 @@ impl<J, O> Drop for Shared<J, O> {
 }
 
 /// There was a runtime, and it was shut down.
-pub(super) fn orphaned() -> Error {
+pub(super) fn runtime_gone() -> Error {
     let message = "the runtime of the queue's workers was shut down before the job was done";
     Error::new(ErrorKind::Runtime, message)
 }

@@ -17,7 +17,7 @@ use turbohttp_core::scheduler::{Outcome, Picked, Stage};
 
 use super::execute::{Execute, Start};
 use super::job::{Job, canceled, expired};
-use super::shared::orphaned;
+use super::shared::runtime_gone;
 use super::start::Lifecycle;
 use super::{WorkerContext, contain, contained_drop};
 use crate::clock;
@@ -165,7 +165,7 @@ impl<E: Execute> Drop for Worker<E> {
             return;
         }
         drop(lifecycle);
-        shared.orphan();
+        shared.close_runtime_gone();
     }
 }
 
@@ -214,8 +214,8 @@ impl<J: Send + 'static, O: Send + 'static> Drop for RunningJob<J, O> {
     fn drop(&mut self) {
         if self.call.is_some() {
             // First of all, so that the report counts this job too.
-            self.job.shared.orphan();
-            self.finish(Err(orphaned()), Outcome::Aborted);
+            self.job.shared.close_runtime_gone();
+            self.finish(Err(runtime_gone()), Outcome::Aborted);
         }
     }
 }
