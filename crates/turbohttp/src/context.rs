@@ -180,7 +180,7 @@ impl Context {
                 Refusal::Closed => Outcome::Canceled,
                 _ => Outcome::Failed,
             });
-            let unread = guard.control().unread_responses();
+            let unread = guard.dispatcher().unread_responses();
             match refusal {
                 Refusal::Expired => self.waited_in_vain(waited, unread),
                 refusal => self.refused(refusal, waited),

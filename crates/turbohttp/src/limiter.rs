@@ -45,7 +45,7 @@ use crate::url::origin_of;
 /// ```
 #[derive(Clone)]
 pub struct ConcurrencyLimiter {
-    control: Arc<Dispatcher>,
+    dispatcher: Arc<Dispatcher>,
     keys: Keys,
 }
 
@@ -94,23 +94,23 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Config`](crate::ErrorKind) naming the limit that is out of bounds.
     pub fn new(limits: &Limits) -> Result<ConcurrencyLimiter> {
         Ok(ConcurrencyLimiter {
-            control: Dispatcher::new(limits.rules())?,
+            dispatcher: Dispatcher::new(limits.rules())?,
             keys: Keys::Texts,
         })
     }
 
     /// The limiter of an executor's queue, whose keys are any text.
-    pub(crate) fn of_texts(control: Arc<Dispatcher>) -> ConcurrencyLimiter {
+    pub(crate) fn of_texts(dispatcher: Arc<Dispatcher>) -> ConcurrencyLimiter {
         ConcurrencyLimiter {
-            control,
+            dispatcher,
             keys: Keys::Texts,
         }
     }
 
     /// The limiter of a client, whose keys are origins.
-    pub(crate) fn of_origins(control: Arc<Dispatcher>) -> ConcurrencyLimiter {
+    pub(crate) fn of_origins(dispatcher: Arc<Dispatcher>) -> ConcurrencyLimiter {
         ConcurrencyLimiter {
-            control,
+            dispatcher,
             keys: Keys::Origins,
         }
     }
@@ -128,7 +128,7 @@ impl ConcurrencyLimiter {
     /// to the next. A future that is not polled when its turn comes loses the grant after a while and
     /// keeps its place: nobody behind it is held up.
     pub fn acquire<'a>(&'a self, key: &'a (impl AsRef<str> + ?Sized)) -> Acquire<'a> {
-        Acquire::new(&self.control, self.keys.read(key.as_ref()))
+        Acquire::new(&self.dispatcher, self.keys.read(key.as_ref()))
     }
 
     /// Takes a permit of `key` if one is free.
@@ -138,7 +138,7 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Busy`](crate::ErrorKind) if it would have to wait,
     /// [`ErrorKind::Closed`](crate::ErrorKind).
     pub fn try_acquire(&self, key: impl AsRef<str>) -> Result<Permit> {
-        try_take(&self.control, self.keys.read(key.as_ref())?.lane())
+        try_take(&self.dispatcher, self.keys.read(key.as_ref())?.lane())
     }
 
     /// Runs `work` with a permit of `key`, which is given back when the work is over, however it ends.
@@ -153,7 +153,7 @@ impl ConcurrencyLimiter {
     pub async fn execute<F: Future>(&self, key: impl AsRef<str>, work: F) -> Result<F::Output> {
         let key = self.keys.read(key.as_ref())?;
         let named = Named {
-            control: &self.control,
+            dispatcher: &self.dispatcher,
             key: &key,
         };
         run(named, work).await
@@ -181,9 +181,11 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Full`](crate::ErrorKind) if there are handles of 4,096 other keys.
     pub fn lane(&self, key: impl AsRef<str>) -> Result<LimiterLane> {
         let key = self.keys.read(key.as_ref())?;
-        let lane = self.control.act(|scheduler, _| scheduler.pin(key.lane()))?;
+        let lane = self
+            .dispatcher
+            .act(|scheduler, _| scheduler.pin(key.lane()))?;
         Ok(LimiterLane(Arc::new(Handle {
-            control: self.control.clone(),
+            dispatcher: self.dispatcher.clone(),
             lane,
         })))
     }
@@ -197,7 +199,7 @@ impl ConcurrencyLimiter {
     pub fn pause(&self, key: impl AsRef<str>, until: Instant) -> Result<()> {
         let key = self.keys.read(key.as_ref())?;
         Ok(self
-            .control
+            .dispatcher
             .act(|scheduler, effects| scheduler.pause(key.lane(), until, clock::now(), effects))?)
     }
 
@@ -210,7 +212,7 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys have one of their own.
     pub fn set_limit(&self, key: impl AsRef<str>, limit: Option<usize>) -> Result<()> {
         let key = self.keys.read(key.as_ref())?;
-        Ok(self.control.act(|scheduler, effects| {
+        Ok(self.dispatcher.act(|scheduler, effects| {
             scheduler.set_lane_limit(key.lane(), limit, clock::now(), effects)
         })?)
     }
@@ -222,7 +224,7 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Config`](crate::ErrorKind) if it is out of bounds.
     pub fn set_per_host(&self, limit: usize) -> Result<()> {
         Ok(self
-            .control
+            .dispatcher
             .act(|scheduler, effects| scheduler.set_per_lane(limit, clock::now(), effects))?)
     }
 
@@ -233,18 +235,18 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Config`](crate::ErrorKind) if it is out of bounds.
     pub fn set_total(&self, limit: usize) -> Result<()> {
         Ok(self
-            .control
+            .dispatcher
             .act(|scheduler, effects| scheduler.set_total(limit, clock::now(), effects))?)
     }
 
     /// What is out right now.
     pub fn audit(&self) -> SchedulerAudit {
-        self.control.look(Scheduler::audit)
+        self.dispatcher.look(Scheduler::audit)
     }
 
     /// What has happened so far.
     pub fn stats(&self) -> SchedulerStats {
-        self.control.look(Scheduler::stats)
+        self.dispatcher.look(Scheduler::stats)
     }
 
     /// Closes the limiter and waits until the permits are home, or the time of `mode` is up. Idempotent:
@@ -255,7 +257,7 @@ impl ConcurrencyLimiter {
     ///
     /// Dropping the future does not undo the close.
     pub async fn close(&self, mode: Shutdown) -> CloseReport {
-        self.control.close(mode).await
+        self.dispatcher.close(mode).await
     }
 }
 
@@ -269,7 +271,7 @@ impl fmt::Debug for ConcurrencyLimiter {
 
 /// Where a permit is asked for: a limiter and a key of it, in the smallest form to carry along.
 trait Counter: Copy {
-    fn control(&self) -> &Dispatcher;
+    fn dispatcher(&self) -> &Dispatcher;
 
     fn key(&self) -> LaneKey<'_>;
 }
@@ -277,13 +279,13 @@ trait Counter: Copy {
 /// A key by its text.
 #[derive(Clone, Copy)]
 struct Named<'a, 'k> {
-    control: &'a Dispatcher,
+    dispatcher: &'a Dispatcher,
     key: &'a Key<'k>,
 }
 
 impl Counter for Named<'_, '_> {
-    fn control(&self) -> &Dispatcher {
-        self.control
+    fn dispatcher(&self) -> &Dispatcher {
+        self.dispatcher
     }
 
     fn key(&self) -> LaneKey<'_> {
@@ -292,8 +294,8 @@ impl Counter for Named<'_, '_> {
 }
 
 impl Counter for &Handle {
-    fn control(&self) -> &Dispatcher {
-        &self.control
+    fn dispatcher(&self) -> &Dispatcher {
+        &self.dispatcher
     }
 
     fn key(&self) -> LaneKey<'_> {
@@ -303,11 +305,11 @@ impl Counter for &Handle {
 
 /// Runs `work` with a permit.
 async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::Output> {
-    let control = counter.control();
+    let dispatcher = counter.dispatcher();
     // Where others wait, a free permit is not to be expected.
-    let free = match control.seems_contended() {
+    let free = match dispatcher.seems_contended() {
         true => None,
-        false => control.try_take(counter.key(), Priority::default()),
+        false => dispatcher.try_take(counter.key(), Priority::default()),
     };
     let permit = match free {
         Some(permit) => permit,
@@ -316,7 +318,7 @@ async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::Output> {
             poll_fn(|cx| poll_line(&counter, &mut wait, cx)).await?
         }
     };
-    let mut permit = PermitGuard::new(control, permit);
+    let mut permit = PermitGuard::new(dispatcher, permit);
     // Unless it comes to its end.
     permit.outcome = Outcome::Canceled;
     let output = work.await;
@@ -340,7 +342,7 @@ fn poll_line<'a>(
         priority: Priority::default(),
         deadline: None,
     };
-    match Dispatcher::take_or_line_up(counter.control(), ask, cx) {
+    match Dispatcher::take_or_line_up(counter.dispatcher(), ask, cx) {
         Ok(Ok(permit)) => Poll::Ready(Ok(permit)),
         Ok(Err(place)) => {
             *wait = Some(place);
@@ -350,10 +352,10 @@ fn poll_line<'a>(
     }
 }
 
-fn try_take(control: &Arc<Dispatcher>, key: LaneKey<'_>) -> Result<Permit> {
-    match control.try_take(key, Priority::default()) {
-        Some(permit) => Ok(Permit(PermitGuard::new(Shared(control.clone()), permit))),
-        None if control.is_closed() => Err(Error::refused(Refusal::Closed)),
+fn try_take(dispatcher: &Arc<Dispatcher>, key: LaneKey<'_>) -> Result<Permit> {
+    match dispatcher.try_take(key, Priority::default()) {
+        Some(permit) => Ok(Permit(PermitGuard::new(Shared(dispatcher.clone()), permit))),
+        None if dispatcher.is_closed() => Err(Error::refused(Refusal::Closed)),
         None => Err(Error::refused(Refusal::Busy)),
     }
 }
@@ -365,7 +367,7 @@ fn try_take(control: &Arc<Dispatcher>, key: LaneKey<'_>) -> Result<Permit> {
 pub struct LimiterLane(Arc<Handle>);
 
 struct Handle {
-    control: Arc<Dispatcher>,
+    dispatcher: Arc<Dispatcher>,
     lane: PinnedLane,
 }
 
@@ -380,7 +382,7 @@ impl LimiterLane {
     ///
     /// As there.
     pub fn acquire(&self) -> Acquire<'_> {
-        Acquire::of_lane(&self.0.control, self.key())
+        Acquire::of_lane(&self.0.dispatcher, self.key())
     }
 
     /// As [`ConcurrencyLimiter::try_acquire`].
@@ -389,7 +391,7 @@ impl LimiterLane {
     ///
     /// As there.
     pub fn try_acquire(&self) -> Result<Permit> {
-        try_take(&self.0.control, self.key())
+        try_take(&self.0.dispatcher, self.key())
     }
 
     /// As [`ConcurrencyLimiter::execute`].
@@ -421,7 +423,8 @@ impl fmt::Debug for LimiterLane {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.control.act(|scheduler, _| scheduler.unpin(&self.lane));
+        self.dispatcher
+            .act(|scheduler, _| scheduler.unpin(&self.lane));
     }
 }
 
@@ -458,7 +461,7 @@ impl fmt::Debug for Permit {
 /// Waits for a permit; made by [`ConcurrencyLimiter::acquire`].
 #[must_use = "futures do nothing unless polled"]
 pub struct Acquire<'a> {
-    control: &'a Arc<Dispatcher>,
+    dispatcher: &'a Arc<Dispatcher>,
     key: AcquireKey<'a>,
     priority: Priority,
     within: Option<Duration>,
@@ -475,13 +478,13 @@ enum AcquireKey<'a> {
 }
 
 impl<'a> Acquire<'a> {
-    fn of_lane(control: &'a Arc<Dispatcher>, lane: LaneKey<'a>) -> Acquire<'a> {
-        Acquire::at(control, AcquireKey::Lane(lane))
+    fn of_lane(dispatcher: &'a Arc<Dispatcher>, lane: LaneKey<'a>) -> Acquire<'a> {
+        Acquire::at(dispatcher, AcquireKey::Lane(lane))
     }
 
-    fn new(control: &'a Arc<Dispatcher>, key: Result<Key<'a>>) -> Acquire<'a> {
+    fn new(dispatcher: &'a Arc<Dispatcher>, key: Result<Key<'a>>) -> Acquire<'a> {
         Acquire::at(
-            control,
+            dispatcher,
             match key {
                 Ok(Key::Text(text)) => AcquireKey::Lane(LaneKey::new(text)),
                 Ok(Key::Origin(origin)) => AcquireKey::Origin(origin),
@@ -490,9 +493,9 @@ impl<'a> Acquire<'a> {
         )
     }
 
-    fn at(control: &'a Arc<Dispatcher>, key: AcquireKey<'a>) -> Acquire<'a> {
+    fn at(dispatcher: &'a Arc<Dispatcher>, key: AcquireKey<'a>) -> Acquire<'a> {
         Acquire {
-            control,
+            dispatcher,
             key,
             priority: Priority::default(),
             within: None,
@@ -514,7 +517,7 @@ impl<'a> Acquire<'a> {
 
     /// Takes a permit or a place in line.
     fn ask(&mut self, cx: &TaskContext<'_>) -> Result<Option<PermitId>> {
-        let control = self.control;
+        let dispatcher = self.dispatcher;
         let lane = match &mut self.key {
             AcquireKey::Lane(lane) => *lane,
             AcquireKey::Origin(origin) => LaneKey::from(&*origin),
@@ -523,8 +526,8 @@ impl<'a> Acquire<'a> {
             }
         };
         // Where others wait, a free permit is not to be expected.
-        if !control.seems_contended()
-            && let Some(permit) = control.try_take(lane, self.priority)
+        if !dispatcher.seems_contended()
+            && let Some(permit) = dispatcher.try_take(lane, self.priority)
         {
             return Ok(Some(permit));
         }
@@ -533,12 +536,12 @@ impl<'a> Acquire<'a> {
             priority: self.priority,
             deadline: self.within.map(|limit| clock::after(clock::now(), limit)),
         };
-        match Dispatcher::take_or_line_up(Shared(control.clone()), ask, cx) {
+        match Dispatcher::take_or_line_up(Shared(dispatcher.clone()), ask, cx) {
             Ok(Ok(permit)) => Ok(Some(permit)),
             Ok(Err(wait)) => {
                 self.wait = Some(wait);
                 if self.within.is_some() {
-                    control.keep_time();
+                    dispatcher.keep_time();
                 }
                 Ok(None)
             }
@@ -557,8 +560,8 @@ impl Future for Acquire<'_> {
         };
         match permit {
             Ok(Some(permit)) => {
-                let control = Shared(self.control.clone());
-                Poll::Ready(Ok(Permit(PermitGuard::new(control, permit))))
+                let dispatcher = Shared(self.dispatcher.clone());
+                Poll::Ready(Ok(Permit(PermitGuard::new(dispatcher, permit))))
             }
             // In line; the waker is known.
             Ok(None) => Poll::Pending,

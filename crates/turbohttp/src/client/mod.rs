@@ -192,27 +192,27 @@ impl Client {
     /// Dropping the future does not undo the close: it goes on, and another call of `close` gives the
     /// report.
     pub async fn close(&self, mode: Shutdown) -> CloseReport {
-        self.inner.control().close(mode).await
+        self.inner.dispatcher().close(mode).await
     }
 
     /// Closes the client at once: what waits is canceled, what runs is cut off.
     pub fn close_now(&self) {
-        self.inner.control().begin_close(Shutdown::Now);
+        self.inner.dispatcher().begin_close(Shutdown::Now);
     }
 
     /// Whether a close has begun.
     pub fn is_closed(&self) -> bool {
-        self.inner.control().is_closed()
+        self.inner.dispatcher().is_closed()
     }
 
     /// The scheduler of this client: to pause an origin, to change limits, to look. Its keys are
     /// origins: give an [`Origin`](crate::Origin) or any URL.
     pub fn limiter(&self) -> ConcurrencyLimiter {
-        ConcurrencyLimiter::of_origins(self.inner.control().clone())
+        ConcurrencyLimiter::of_origins(self.inner.dispatcher().clone())
     }
 
-    pub(crate) fn control(&self) -> &Arc<Dispatcher> {
-        &self.inner.control()
+    pub(crate) fn dispatcher(&self) -> &Arc<Dispatcher> {
+        &self.inner.dispatcher()
     }
 
     /// Starts the clock of a request that goes into a queue, which is where its call begins. Returns
@@ -253,7 +253,7 @@ impl Client {
     pub fn audit(&self) -> Audit {
         let stats = self.stats();
         Audit {
-            scheduler: self.inner.control().look(Scheduler::audit),
+            scheduler: self.inner.dispatcher().look(Scheduler::audit),
             contexts: stats.contexts.outstanding,
             connections: stats.net.as_ref().map_or(0, |net| net.open - net.idle),
             buffers: stats.net.as_ref().map_or(0, |net| net.buffers.outstanding),
@@ -266,7 +266,7 @@ impl Client {
         Stats {
             requests: contexts.outstanding,
             contexts,
-            scheduler: self.inner.control().look(Scheduler::stats),
+            scheduler: self.inner.dispatcher().look(Scheduler::stats),
             net: self.inner.net_stats.as_ref().map(NetWatch::stats),
         }
     }
@@ -295,7 +295,7 @@ impl Audit {
 
 impl Inner {
     #[inline]
-    fn control(&self) -> &Arc<Dispatcher> {
+    fn dispatcher(&self) -> &Arc<Dispatcher> {
         &self.pipeline.carrier.scheduler
     }
 
@@ -347,14 +347,14 @@ impl Inner {
 impl Drop for Inner {
     /// Nobody can send any more; what is inside goes on.
     fn drop(&mut self) {
-        self.control().close_behind();
+        self.dispatcher().close_behind();
     }
 }
 
 /// Sets the limit of one origin.
-fn set_host_limit(control: &Dispatcher, origin: &Origin, limit: Option<usize>) -> Result<()> {
+fn set_host_limit(dispatcher: &Dispatcher, origin: &Origin, limit: Option<usize>) -> Result<()> {
     let lane = LaneKey::from(origin);
-    Ok(control
+    Ok(dispatcher
         .act(|scheduler, effects| scheduler.set_lane_limit(lane, limit, clock::now(), effects))?)
 }
 

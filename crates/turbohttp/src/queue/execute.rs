@@ -193,12 +193,12 @@ impl Hooks<Client> {
                 false => Client::prepare_queued,
             },
             hand_over: |client, request, start| {
-                let control = start.call.control();
+                let dispatcher = start.call.dispatcher();
                 let job: CallId = start.call.call();
                 // Without an heir it was cut off meanwhile: the request finds that out itself.
-                let heir = control.act(|scheduler, _| scheduler.transfer_permit(job));
+                let heir = dispatcher.act(|scheduler, _| scheduler.transfer_permit(job));
                 if let Some(heir) = heir {
-                    let call = CallGuard::new(control.clone(), heir);
+                    let call = CallGuard::new(dispatcher.clone(), heir);
                     request.set_priority(start.priority);
                     client.start_queued(request, call, start.waited);
                 }

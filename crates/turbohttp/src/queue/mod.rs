@@ -113,9 +113,9 @@ impl RequestQueue<Client> {
             let bound = "none: the limits are those of the client";
             return Err(Error::config("queue.limits", bound, "some"));
         }
-        let control = client.control().clone();
+        let dispatcher = client.dispatcher().clone();
         let hooks = Hooks::of_client(options.streamed);
-        RequestQueue::with(client.clone(), hooks, control, &options)
+        RequestQueue::with(client.clone(), hooks, dispatcher, &options)
     }
 }
 
@@ -127,18 +127,18 @@ impl<E: Execute> RequestQueue<E> {
     /// [`ErrorKind::Config`] naming the option that is out of its bounds.
     pub fn with_executor(executor: E, options: QueueOptions) -> Result<RequestQueue<E>> {
         options.check()?;
-        let control = Dispatcher::new(options.own_limits().rules())?;
-        RequestQueue::with(executor, Hooks::none(), control, &options)
+        let dispatcher = Dispatcher::new(options.own_limits().rules())?;
+        RequestQueue::with(executor, Hooks::none(), dispatcher, &options)
     }
 
     fn with(
         executor: E,
         hooks: Hooks<E>,
-        control: Arc<Dispatcher>,
+        dispatcher: Arc<Dispatcher>,
         options: &QueueOptions,
     ) -> Result<RequestQueue<E>> {
         options.check()?;
-        let shared = Arc::new(Shared::new(control, options)?);
+        let shared = Arc::new(Shared::new(dispatcher, options)?);
         Ok(RequestQueue {
             handle: Arc::new(Handle {
                 context: Arc::new(WorkerContext {
@@ -279,8 +279,8 @@ impl<E: Execute> RequestQueue<E> {
     /// The scheduler that the queue draws from: to pause a lane, to change limits, to look.
     pub fn limiter(&self) -> ConcurrencyLimiter {
         match self.handle.context.hooks.keys_are_origins {
-            true => ConcurrencyLimiter::of_origins(self.shared().control.clone()),
-            false => ConcurrencyLimiter::of_texts(self.shared().control.clone()),
+            true => ConcurrencyLimiter::of_origins(self.shared().dispatcher.clone()),
+            false => ConcurrencyLimiter::of_texts(self.shared().dispatcher.clone()),
         }
     }
 
@@ -300,9 +300,10 @@ impl<E: Execute> RequestQueue<E> {
     pub async fn stop(&self, mode: Shutdown) -> StopReport {
         self.begin_stop(mode);
         let shared = self.shared();
-        let report =
-            |control: &Dispatcher| control.look(|scheduler| scheduler.group_report(shared.group));
-        StopReport::new(shared.control.wait_for(report).await)
+        let report = |dispatcher: &Dispatcher| {
+            dispatcher.look(|scheduler| scheduler.group_report(shared.group))
+        };
+        StopReport::new(shared.dispatcher.wait_for(report).await)
     }
 
     /// Stops the queue at once, as by [`Shutdown::Now`], without waiting for the workers.
@@ -326,7 +327,7 @@ impl<E: Execute> RequestQueue<E> {
     pub fn is_running(&self) -> bool {
         let shared = self.shared();
         let is_open = shared
-            .control
+            .dispatcher
             .look(|scheduler| scheduler.group_stage(shared.group))
             == turbohttp_core::scheduler::Stage::Open;
         is_open && *shared.lock_lifecycle() == Lifecycle::Running
@@ -336,7 +337,7 @@ impl<E: Execute> RequestQueue<E> {
     pub fn stats(&self) -> QueueStats {
         let shared = self.shared();
         let load = shared
-            .control
+            .dispatcher
             .look(|scheduler| scheduler.group_load(shared.group));
         let submitters = shared.waiters().len();
         QueueStats::new(load, submitters, shared.panicked.load(Ordering::Relaxed))
@@ -349,7 +350,7 @@ impl<E: Execute> RequestQueue<E> {
 
     /// What is out right now at the queue's scheduler; with a client, at the client's.
     pub fn audit(&self) -> SchedulerAudit {
-        self.shared().control.look(Scheduler::audit)
+        self.shared().dispatcher.look(Scheduler::audit)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::scheduler::{Dispatcher, Shutdown};
 
 /// The place of a queue at its scheduler. It holds neither the queue nor the executor.
 pub(super) struct Shared<J, O> {
-    pub(super) control: Arc<Dispatcher>,
+    pub(super) dispatcher: Arc<Dispatcher>,
     pub(super) group: GroupId,
     pub(super) per_priority: usize,
     pub(super) submitters_max: usize,
@@ -32,9 +32,9 @@ pub(super) struct Shared<J, O> {
 }
 
 impl<J, O> Shared<J, O> {
-    pub(super) fn new(control: Arc<Dispatcher>, options: &QueueOptions) -> Result<Shared<J, O>> {
+    pub(super) fn new(dispatcher: Arc<Dispatcher>, options: &QueueOptions) -> Result<Shared<J, O>> {
         let per_priority = options.per_priority;
-        let (group, cut) = control.act(|scheduler, _| {
+        let (group, cut) = dispatcher.act(|scheduler, _| {
             if scheduler.stage() != Stage::Open {
                 return Err(Error::closed());
             }
@@ -45,7 +45,7 @@ impl<J, O> Shared<J, O> {
             Ok((group, scheduler.group_cut_flag(group)))
         })?;
         Ok(Shared {
-            control,
+            dispatcher,
             group,
             per_priority,
             submitters_max: options.submitters,
@@ -104,7 +104,7 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     pub(super) fn begin_stop(&self, mode: Shutdown) {
         let now = clock::now();
         let (mode, deadline) = mode.parts(now);
-        self.control.act(|scheduler, effects| {
+        self.dispatcher.act(|scheduler, effects| {
             scheduler.close_group(self.group, mode, deadline, now, effects);
         });
         self.admit_waiting();
@@ -133,7 +133,7 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
         let priority = job.priority();
         let tag = self.table().insert(job.clone());
         let mut waker = Some(Waker::from(job.clone()));
-        let entered = self.control.act(|scheduler, effects| {
+        let entered = self.dispatcher.act(|scheduler, effects| {
             if !job.is_unqueued() {
                 return Ok(false);
             }
@@ -159,7 +159,7 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
 impl<J, O> Drop for Shared<J, O> {
     /// The last ticket and the last worker have gone: another queue may have the place.
     fn drop(&mut self) {
-        self.control
+        self.dispatcher
             .act(|scheduler, _| scheduler.forget_group(self.group));
     }
 }

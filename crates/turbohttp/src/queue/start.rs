@@ -63,7 +63,7 @@ impl<'a, J: Send + 'static, O: Send + 'static> Attempt<'a, J, O> {
     /// `None` if somebody else was faster.
     fn begin(shared: &'a Shared<J, O>) -> Result<Option<Attempt<'a, J, O>>> {
         let stage = shared
-            .control
+            .dispatcher
             .look(|scheduler| scheduler.group_stage(shared.group));
         let mut lifecycle = shared.lock_lifecycle();
         match *lifecycle {

@@ -54,7 +54,7 @@ impl<E: Execute> Worker<E> {
         let shared = &self.context.shared;
         let mut waker = Some(cx.waker().clone());
         let (group, number) = (shared.group, self.number);
-        let next = shared.control.act(|scheduler, effects| {
+        let next = shared.dispatcher.act(|scheduler, effects| {
             if scheduler.group_stage(group) == Stage::Closed {
                 return Poll::Ready(None);
             }
@@ -75,7 +75,7 @@ impl<E: Execute> Worker<E> {
             hooks,
             shared,
         } = &*self.context;
-        let call = CallGuard::new(shared.control.clone(), picked.call);
+        let call = CallGuard::new(shared.dispatcher.clone(), picked.call);
         let Some(job) = shared.remove_job(picked.tag) else {
             return;
         };
@@ -153,7 +153,7 @@ impl<E: Execute> Worker<E> {
 impl<E: Execute> Drop for Worker<E> {
     fn drop(&mut self) {
         let shared = &self.context.shared;
-        shared.control.act(|scheduler, effects| {
+        shared.dispatcher.act(|scheduler, effects| {
             scheduler.forget_worker(shared.group, self.number, effects);
         });
         if self.is_over {

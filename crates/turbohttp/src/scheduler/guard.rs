@@ -16,7 +16,7 @@ use crate::clock;
 ///
 /// `mem::forget` of a guard loses its permit for good; a close with a deadline still ends.
 pub(crate) struct CallGuard {
-    control: Arc<Dispatcher>,
+    dispatcher: Arc<Dispatcher>,
     call: CallId,
     outcome: Outcome,
     /// Whom the scheduler will wake when this is cut off: data and vtable of the waker, which it keeps
@@ -28,9 +28,9 @@ pub(crate) struct CallGuard {
 
 impl CallGuard {
     #[inline]
-    pub(crate) fn new(control: Arc<Dispatcher>, call: CallId) -> CallGuard {
+    pub(crate) fn new(dispatcher: Arc<Dispatcher>, call: CallId) -> CallGuard {
         CallGuard {
-            control,
+            dispatcher,
             call,
             outcome: Outcome::Canceled,
             watched: (0, 0),
@@ -38,19 +38,19 @@ impl CallGuard {
         }
     }
 
-    pub(crate) fn control(&self) -> &Arc<Dispatcher> {
-        &self.control
+    pub(crate) fn dispatcher(&self) -> &Arc<Dispatcher> {
+        &self.dispatcher
     }
 
     /// A call whose waker the scheduler knows.
     #[inline]
     pub(super) fn watched(
-        control: Arc<Dispatcher>,
+        dispatcher: Arc<Dispatcher>,
         call: CallId,
         watched: (usize, usize),
     ) -> CallGuard {
         CallGuard {
-            control,
+            dispatcher,
             call,
             outcome: Outcome::Canceled,
             watched,
@@ -62,7 +62,7 @@ impl CallGuard {
     #[cold]
     pub(crate) fn held_unread(mut self) -> CallGuard {
         self.is_unread = true;
-        self.control.unread.fetch_add(1, Ordering::Relaxed);
+        self.dispatcher.unread.fetch_add(1, Ordering::Relaxed);
         self
     }
 
@@ -84,12 +84,12 @@ impl CallGuard {
     ) -> Poll<Result<Waited, Refusal>> {
         // The grant uses the waker up.
         self.watched = (0, 0);
-        self.control.poll_turn(self.call, cx)
+        self.dispatcher.poll_turn(self.call, cx)
     }
 
     /// How long it has waited so far, if it had to.
     pub(crate) fn waited(&self, now: Instant) -> Waited {
-        self.control
+        self.dispatcher
             .look(|scheduler| scheduler.waited(self.call, now))
     }
 
@@ -101,7 +101,7 @@ impl CallGuard {
 
     #[inline]
     pub(crate) fn is_cut(&self) -> bool {
-        self.control.is_cut()
+        self.dispatcher.is_cut()
     }
 
     /// Looks whether this was cut off by a close, and if not, has the task woken when it is.
@@ -109,7 +109,7 @@ impl CallGuard {
     pub(crate) fn poll_cut(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         let waker = cx.waker();
         let seen = identity(waker);
-        if self.control.is_cut() {
+        if self.dispatcher.is_cut() {
             return Poll::Ready(());
         }
         if self.watched == seen {
@@ -119,7 +119,7 @@ impl CallGuard {
         let clone = waker.clone();
         self.watched = identity(&clone);
         let is_kept = self
-            .control
+            .dispatcher
             .act(|scheduler, effects| scheduler.set_waker(self.call, clone, effects));
         if is_kept {
             Poll::Pending
@@ -133,10 +133,10 @@ impl Drop for CallGuard {
     #[inline]
     fn drop(&mut self) {
         if self.is_unread {
-            self.control.unread.fetch_sub(1, Ordering::Relaxed);
+            self.dispatcher.unread.fetch_sub(1, Ordering::Relaxed);
         }
         let (call, outcome) = (self.call, self.outcome);
-        self.control.act(|scheduler, effects| {
+        self.dispatcher.act(|scheduler, effects| {
             let now = time_of(scheduler);
             scheduler.leave(call, outcome, now, effects);
         });
@@ -146,7 +146,7 @@ impl Drop for CallGuard {
 impl fmt::Debug for CallGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self
-            .control
+            .dispatcher
             .look(|scheduler: &Scheduler| scheduler.state(self.call));
         f.debug_struct("CallGuard").field("state", &state).finish()
     }

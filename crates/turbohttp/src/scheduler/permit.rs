@@ -19,16 +19,16 @@ use crate::error::Error;
 
 /// A permit, given back when this is dropped.
 pub(crate) struct PermitGuard<C: Deref<Target = Dispatcher>> {
-    control: C,
+    dispatcher: C,
     lane: Option<PermitId>,
     pub(crate) outcome: Outcome,
 }
 
 impl<C: Deref<Target = Dispatcher>> PermitGuard<C> {
     #[inline]
-    pub(crate) fn new(control: C, lane: PermitId) -> PermitGuard<C> {
+    pub(crate) fn new(dispatcher: C, lane: PermitId) -> PermitGuard<C> {
         PermitGuard {
-            control,
+            dispatcher,
             lane: Some(lane),
             outcome: Outcome::Completed,
         }
@@ -41,7 +41,7 @@ impl<C: Deref<Target = Dispatcher>> PermitGuard<C> {
     pub(crate) fn give_back(&mut self) {
         let outcome = self.outcome;
         if let Some(lane) = self.lane.take() {
-            self.control.release_permit(lane, outcome);
+            self.dispatcher.release_permit(lane, outcome);
         }
     }
 }
@@ -54,7 +54,7 @@ impl<C: Deref<Target = Dispatcher>> Drop for PermitGuard<C> {
 
 /// A place in line for a permit; left when this is dropped.
 pub(crate) struct PermitWait<C: Deref<Target = Dispatcher>> {
-    control: C,
+    dispatcher: C,
     call: CallId,
     is_over: bool,
     outcome: Outcome,
@@ -101,19 +101,19 @@ impl Dispatcher {
     /// Takes a permit or a place in line.
     #[inline]
     pub(crate) fn take_or_line_up<C: Deref<Target = Dispatcher>>(
-        control: C,
+        dispatcher: C,
         ask: Ask<'_>,
         cx: &TaskContext<'_>,
     ) -> Result<Result<PermitId, PermitWait<C>>, Refusal> {
         let waker = cx.waker().clone();
-        let asked = control.act(|scheduler, effects| {
+        let asked = dispatcher.act(|scheduler, effects| {
             let now = time_of(scheduler);
             scheduler.request_permit(ask, waker, now, effects)
         });
         Ok(match asked? {
             PermitRequest::Taken(permit) => Ok(permit),
             PermitRequest::Queued(call) => Err(PermitWait {
-                control,
+                dispatcher,
                 call,
                 is_over: false,
                 outcome: Outcome::Canceled,
@@ -129,7 +129,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
         // Whoever is woken mostly has been granted it.
         let call = self.call;
         match self
-            .control
+            .dispatcher
             .scheduler
             .alter(|scheduler| scheduler.claim_permit(call))
         {
@@ -146,7 +146,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
     fn look_around(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
         let call = self.call;
         loop {
-            let turn = self.control.act(|scheduler, effects| {
+            let turn = self.dispatcher.act(|scheduler, effects| {
                 let now = scheduler.last_sweep();
                 match scheduler.turn(call, cx.waker(), now, effects) {
                     Turn::Taken(_) => Ok(scheduler.detach_permit(call, effects)),
@@ -168,7 +168,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
                 Err(Turn::NeedsWaker) => {
                     let clone = cx.waker().clone();
                     let is_kept = self
-                        .control
+                        .dispatcher
                         .act(|scheduler, effects| scheduler.set_waker(call, clone, effects));
                     if is_kept {
                         break;
@@ -178,7 +178,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
             }
         }
         // The janitor may have gone with its runtime.
-        self.control.janitor.start_if_needed(&self.control);
+        self.dispatcher.janitor.start_if_needed(&self.dispatcher);
         Poll::Pending
     }
 }
@@ -186,7 +186,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
 impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
     #[cold]
     fn leave(&self) {
-        self.control.act(|scheduler, effects| {
+        self.dispatcher.act(|scheduler, effects| {
             let now = scheduler.last_sweep();
             scheduler.leave(self.call, self.outcome, now, effects);
         });

@@ -57,20 +57,20 @@ impl State {
 
 impl Janitor {
     /// Something is due earlier than the janitor knows.
-    pub(super) fn alarm(&self, control: &Dispatcher) {
+    pub(super) fn alarm(&self, dispatcher: &Dispatcher) {
         self.desk.call();
-        self.serve(control);
+        self.serve(dispatcher);
     }
 
     /// Makes sure that somebody keeps the time of the caller, if there is anything to keep.
-    pub(super) fn start_if_needed(&self, control: &Dispatcher) {
+    pub(super) fn start_if_needed(&self, dispatcher: &Dispatcher) {
         // One lock after the other, never both.
-        if control.look(Scheduler::has_due) {
-            self.serve(control);
+        if dispatcher.look(Scheduler::has_due) {
+            self.serve(dispatcher);
         }
     }
 
-    fn serve(&self, control: &Dispatcher) {
+    fn serve(&self, dispatcher: &Dispatcher) {
         let runtime = Handle::try_current().ok();
         let here = runtime.as_ref().map(Handle::id);
         let mut state = self.desk.lock();
@@ -81,14 +81,14 @@ impl Janitor {
             Some(runtime) if state.home.is_none() && state.timeless != here => {
                 state.home = here;
                 drop(state);
-                self.start_task(control, &runtime);
+                self.start_task(dispatcher, &runtime);
             }
-            _ => start_thread(&self.desk, &control.itself, state),
+            _ => start_thread(&self.desk, &dispatcher.itself, state),
         }
     }
 
-    fn start_task(&self, control: &Dispatcher, runtime: &Handle) {
-        let shift = Shift::new(&self.desk, &control.itself, true);
+    fn start_task(&self, dispatcher: &Dispatcher, runtime: &Handle) {
+        let shift = Shift::new(&self.desk, &dispatcher.itself, true);
         // Without the lock: a runtime that is shut down drops the task at once.
         let task = runtime.spawn(shift.work()).abort_handle();
         let mut state = self.desk.lock();
@@ -122,12 +122,12 @@ impl Desk {
 }
 
 /// Starts the thread. Without one the next who needs it tries again.
-fn start_thread(desk: &Arc<Desk>, control: &Weak<Dispatcher>, mut state: MutexGuard<'_, State>) {
+fn start_thread(desk: &Arc<Desk>, dispatcher: &Weak<Dispatcher>, mut state: MutexGuard<'_, State>) {
     if std::mem::replace(&mut state.is_thread_there, true) {
         return;
     }
     drop(state);
-    let shift = Shift::new(desk, control, false);
+    let shift = Shift::new(desk, dispatcher, false);
     let name = "turbohttp-janitor".to_owned();
     let started = thread::Builder::new().name(name).spawn(|| shift.toil());
     if started.is_err() {
@@ -138,17 +138,17 @@ fn start_thread(desk: &Arc<Desk>, control: &Weak<Dispatcher>, mut state: MutexGu
 /// The work of one janitor, from its start until nothing is due.
 struct Shift {
     desk: Arc<Desk>,
-    control: Weak<Dispatcher>,
+    dispatcher: Weak<Dispatcher>,
     /// The calls that have been heard.
     heard: u64,
     is_task: bool,
 }
 
 impl Shift {
-    fn new(desk: &Arc<Desk>, control: &Weak<Dispatcher>, is_task: bool) -> Shift {
+    fn new(desk: &Arc<Desk>, dispatcher: &Weak<Dispatcher>, is_task: bool) -> Shift {
         Shift {
             desk: desk.clone(),
-            control: control.clone(),
+            dispatcher: dispatcher.clone(),
             heard: 0,
             is_task,
         }
@@ -188,8 +188,8 @@ impl Shift {
     fn sweep(&mut self) -> Option<Instant> {
         loop {
             self.heard = self.desk.lock().calls;
-            let due = self.control.upgrade().and_then(|control| {
-                control.act(|scheduler, effects| scheduler.sweep(clock::now(), effects))
+            let due = self.dispatcher.upgrade().and_then(|dispatcher| {
+                dispatcher.act(|scheduler, effects| scheduler.sweep(clock::now(), effects))
             });
             if let Some(due) = due {
                 // A pause may be for ever, which timers cannot add to.
@@ -198,7 +198,7 @@ impl Shift {
             let desk = self.desk.clone();
             let mut state = desk.lock();
             // Whoever calls from now on starts another janitor.
-            if state.calls == self.heard || self.control.strong_count() == 0 {
+            if state.calls == self.heard || self.dispatcher.strong_count() == 0 {
                 self.sign_off(&mut state);
                 return None;
             }
@@ -223,10 +223,10 @@ impl Drop for Shift {
         }
         let desk = self.desk.clone();
         self.sign_off(&mut desk.lock());
-        if let Some(control) = self.control.upgrade()
-            && control.look(Scheduler::has_due)
+        if let Some(dispatcher) = self.dispatcher.upgrade()
+            && dispatcher.look(Scheduler::has_due)
         {
-            start_thread(&self.desk, &self.control, self.desk.lock());
+            start_thread(&self.desk, &self.dispatcher, self.desk.lock());
         }
     }
 }

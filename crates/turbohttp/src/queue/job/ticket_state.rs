@@ -26,7 +26,7 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
         }
         let is_open = |state: &JobState<J, O>| !matches!(state.stage, JobStage::Done(_));
         if self.poll_while(cx, is_open).is_pending() {
-            self.shared.control.keep_time();
+            self.shared.dispatcher.keep_time();
             return Poll::Pending;
         }
         match self.try_result() {
@@ -55,7 +55,7 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
 
     /// Ends the job where it stands; `false` if it is done already.
     fn cancel(&self) -> bool {
-        let deferred = self.shared.control.act(|scheduler, effects| {
+        let deferred = self.shared.dispatcher.act(|scheduler, effects| {
             let mut state = self.state();
             if let JobStage::Done(_) = state.stage {
                 return None;
@@ -82,7 +82,7 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
 
     fn set_priority(&self, priority: Priority) -> Result<bool> {
         let shared = &self.shared;
-        let changed = shared.control.act(|scheduler, effects| {
+        let changed = shared.dispatcher.act(|scheduler, effects| {
             let mut state = self.state();
             let Some((call, _)) = state.place else {
                 return Ok(false);
@@ -106,7 +106,7 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
         let place = self.state().place;
         let (call, _) = place?;
         self.shared
-            .control
+            .dispatcher
             .look(|scheduler| scheduler.position(call))
     }
 }
