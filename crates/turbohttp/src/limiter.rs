@@ -183,7 +183,7 @@ impl ConcurrencyLimiter {
         let key = self.keys.read(key.as_ref())?;
         let lane = self
             .dispatcher
-            .act(|scheduler, _| scheduler.pin(key.lane()))?;
+            .update(|scheduler, _| scheduler.pin(key.lane()))?;
         Ok(LimiterLane(Arc::new(Handle {
             dispatcher: self.dispatcher.clone(),
             lane,
@@ -198,9 +198,9 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys are paused already.
     pub fn pause(&self, key: impl AsRef<str>, until: Instant) -> Result<()> {
         let key = self.keys.read(key.as_ref())?;
-        Ok(self
-            .dispatcher
-            .act(|scheduler, effects| scheduler.pause(key.lane(), until, clock::now(), effects))?)
+        Ok(self.dispatcher.update(|scheduler, effects| {
+            scheduler.pause(key.lane(), until, clock::now(), effects)
+        })?)
     }
 
     /// Gives `key` a limit of its own from now on, or, with `None`, that of all again. What runs is
@@ -212,7 +212,7 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys have one of their own.
     pub fn set_limit(&self, key: impl AsRef<str>, limit: Option<usize>) -> Result<()> {
         let key = self.keys.read(key.as_ref())?;
-        Ok(self.dispatcher.act(|scheduler, effects| {
+        Ok(self.dispatcher.update(|scheduler, effects| {
             scheduler.set_lane_limit(key.lane(), limit, clock::now(), effects)
         })?)
     }
@@ -225,7 +225,7 @@ impl ConcurrencyLimiter {
     pub fn set_per_host(&self, limit: usize) -> Result<()> {
         Ok(self
             .dispatcher
-            .act(|scheduler, effects| scheduler.set_per_lane(limit, clock::now(), effects))?)
+            .update(|scheduler, effects| scheduler.set_per_lane(limit, clock::now(), effects))?)
     }
 
     /// Changes the total limit.
@@ -236,17 +236,17 @@ impl ConcurrencyLimiter {
     pub fn set_total(&self, limit: usize) -> Result<()> {
         Ok(self
             .dispatcher
-            .act(|scheduler, effects| scheduler.set_total(limit, clock::now(), effects))?)
+            .update(|scheduler, effects| scheduler.set_total(limit, clock::now(), effects))?)
     }
 
     /// What is out right now.
     pub fn audit(&self) -> SchedulerAudit {
-        self.dispatcher.look(Scheduler::audit)
+        self.dispatcher.read(Scheduler::audit)
     }
 
     /// What has happened so far.
     pub fn stats(&self) -> SchedulerStats {
-        self.dispatcher.look(Scheduler::stats)
+        self.dispatcher.read(Scheduler::stats)
     }
 
     /// Closes the limiter and waits until the permits are home, or the time of `mode` is up. Idempotent:
@@ -424,7 +424,7 @@ impl fmt::Debug for LimiterLane {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.dispatcher
-            .act(|scheduler, _| scheduler.unpin(&self.lane));
+            .update(|scheduler, _| scheduler.unpin(&self.lane));
     }
 }
 

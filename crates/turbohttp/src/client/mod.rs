@@ -253,7 +253,7 @@ impl Client {
     pub fn audit(&self) -> Audit {
         let stats = self.stats();
         Audit {
-            scheduler: self.inner.dispatcher().look(Scheduler::audit),
+            scheduler: self.inner.dispatcher().read(Scheduler::audit),
             contexts: stats.contexts.outstanding,
             connections: stats.net.as_ref().map_or(0, |net| net.open - net.idle),
             buffers: stats.net.as_ref().map_or(0, |net| net.buffers.outstanding),
@@ -266,7 +266,7 @@ impl Client {
         Stats {
             requests: contexts.outstanding,
             contexts,
-            scheduler: self.inner.dispatcher().look(Scheduler::stats),
+            scheduler: self.inner.dispatcher().read(Scheduler::stats),
             net: self.inner.net_stats.as_ref().map(NetWatch::stats),
         }
     }
@@ -354,8 +354,9 @@ impl Drop for Inner {
 /// Sets the limit of one origin.
 fn set_host_limit(dispatcher: &Dispatcher, origin: &Origin, limit: Option<usize>) -> Result<()> {
     let lane = LaneKey::from(origin);
-    Ok(dispatcher
-        .act(|scheduler, effects| scheduler.set_lane_limit(lane, limit, clock::now(), effects))?)
+    Ok(dispatcher.update(|scheduler, effects| {
+        scheduler.set_lane_limit(lane, limit, clock::now(), effects)
+    })?)
 }
 
 impl fmt::Debug for Client {

@@ -196,7 +196,7 @@ impl Hooks<Client> {
                 let dispatcher = start.call.dispatcher();
                 let job: CallId = start.call.call();
                 // Without an heir it was cut off meanwhile: the request finds that out itself.
-                let heir = dispatcher.act(|scheduler, _| scheduler.transfer_permit(job));
+                let heir = dispatcher.update(|scheduler, _| scheduler.transfer_permit(job));
                 if let Some(heir) = heir {
                     let call = CallGuard::new(dispatcher.clone(), heir);
                     request.set_priority(start.priority);

@@ -170,7 +170,7 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     /// Writes the outcome down, and the call leaves. A job that was canceled or cut off meanwhile stays
     /// so.
     pub(super) fn finish(&self, call: CallId, result: Result<O>, outcome: Outcome) {
-        let (deferred, discarded) = self.shared.dispatcher.act(|scheduler, effects| {
+        let (deferred, discarded) = self.shared.dispatcher.update(|scheduler, effects| {
             let now = clock::now();
             let mut state = self.state();
             if matches!(state.stage, JobStage::Done(_)) {
@@ -193,7 +193,7 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
 
     /// Ends the job if the scheduler has refused it, or a stop has cut it off.
     fn end_if_refused(&self) {
-        let deferred = self.shared.dispatcher.act(|scheduler, effects| {
+        let deferred = self.shared.dispatcher.update(|scheduler, effects| {
             let mut state = self.state();
             let error = self.lane.explain(self.ended_by(&state, scheduler)?);
             let place = state.place;
@@ -225,7 +225,7 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
             return;
         };
         let mut waker = Some(Waker::from(self.clone()));
-        self.shared.dispatcher.act(|scheduler, effects| {
+        self.shared.dispatcher.update(|scheduler, effects| {
             // A job that a worker has been given, and has not picked up, can still be refused.
             if matches!(scheduler.state(call), Some(State::Queued | State::Granted)) {
                 scheduler.set_waker(call, waker.take()?, effects);

@@ -301,7 +301,7 @@ impl<E: Execute> RequestQueue<E> {
         self.begin_stop(mode);
         let shared = self.shared();
         let report = |dispatcher: &Dispatcher| {
-            dispatcher.look(|scheduler| scheduler.group_report(shared.group))
+            dispatcher.read(|scheduler| scheduler.group_report(shared.group))
         };
         StopReport::new(shared.dispatcher.wait_for(report).await)
     }
@@ -328,7 +328,7 @@ impl<E: Execute> RequestQueue<E> {
         let shared = self.shared();
         let is_open = shared
             .dispatcher
-            .look(|scheduler| scheduler.group_stage(shared.group))
+            .read(|scheduler| scheduler.group_stage(shared.group))
             == turbohttp_core::scheduler::Stage::Open;
         is_open && *shared.lock_lifecycle() == Lifecycle::Running
     }
@@ -338,7 +338,7 @@ impl<E: Execute> RequestQueue<E> {
         let shared = self.shared();
         let load = shared
             .dispatcher
-            .look(|scheduler| scheduler.group_load(shared.group));
+            .read(|scheduler| scheduler.group_load(shared.group));
         let submitters = shared.waiters().len();
         QueueStats::new(load, submitters, shared.panicked.load(Ordering::Relaxed))
     }
@@ -350,7 +350,7 @@ impl<E: Execute> RequestQueue<E> {
 
     /// What is out right now at the queue's scheduler; with a client, at the client's.
     pub fn audit(&self) -> SchedulerAudit {
-        self.shared().dispatcher.look(Scheduler::audit)
+        self.shared().dispatcher.read(Scheduler::audit)
     }
 }
 

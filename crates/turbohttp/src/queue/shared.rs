@@ -34,7 +34,7 @@ pub(super) struct Shared<J, O> {
 impl<J, O> Shared<J, O> {
     pub(super) fn new(dispatcher: Arc<Dispatcher>, options: &QueueOptions) -> Result<Shared<J, O>> {
         let per_priority = options.per_priority;
-        let (group, cut) = dispatcher.act(|scheduler, _| {
+        let (group, cut) = dispatcher.update(|scheduler, _| {
             if scheduler.stage() != Stage::Open {
                 return Err(Error::closed());
             }
@@ -104,7 +104,7 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     pub(super) fn begin_stop(&self, mode: Shutdown) {
         let now = clock::now();
         let (mode, deadline) = mode.parts(now);
-        self.dispatcher.act(|scheduler, effects| {
+        self.dispatcher.update(|scheduler, effects| {
             scheduler.close_group(self.group, mode, deadline, now, effects);
         });
         self.admit_waiting();
@@ -133,7 +133,7 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
         let priority = job.priority();
         let tag = self.table().insert(job.clone());
         let mut waker = Some(Waker::from(job.clone()));
-        let entered = self.dispatcher.act(|scheduler, effects| {
+        let entered = self.dispatcher.update(|scheduler, effects| {
             if !job.is_unqueued() {
                 return Ok(false);
             }
@@ -160,7 +160,7 @@ impl<J, O> Drop for Shared<J, O> {
     /// The last ticket and the last worker have gone: another queue may have the place.
     fn drop(&mut self) {
         self.dispatcher
-            .act(|scheduler, _| scheduler.forget_group(self.group));
+            .update(|scheduler, _| scheduler.forget_group(self.group));
     }
 }
 

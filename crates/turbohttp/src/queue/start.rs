@@ -64,7 +64,7 @@ impl<'a, J: Send + 'static, O: Send + 'static> Attempt<'a, J, O> {
     fn begin(shared: &'a Shared<J, O>) -> Result<Option<Attempt<'a, J, O>>> {
         let stage = shared
             .dispatcher
-            .look(|scheduler| scheduler.group_stage(shared.group));
+            .read(|scheduler| scheduler.group_stage(shared.group));
         let mut lifecycle = shared.lock_lifecycle();
         match *lifecycle {
             _ if stage != Stage::Open => Err(Error::closed()),

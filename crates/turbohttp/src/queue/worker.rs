@@ -54,7 +54,7 @@ impl<E: Execute> Worker<E> {
         let shared = &self.context.shared;
         let mut waker = Some(cx.waker().clone());
         let (group, number) = (shared.group, self.number);
-        let next = shared.dispatcher.act(|scheduler, effects| {
+        let next = shared.dispatcher.update(|scheduler, effects| {
             if scheduler.group_stage(group) == Stage::Closed {
                 return Poll::Ready(None);
             }
@@ -153,7 +153,7 @@ impl<E: Execute> Worker<E> {
 impl<E: Execute> Drop for Worker<E> {
     fn drop(&mut self) {
         let shared = &self.context.shared;
-        shared.dispatcher.act(|scheduler, effects| {
+        shared.dispatcher.update(|scheduler, effects| {
             scheduler.forget_worker(shared.group, self.number, effects);
         });
         if self.is_over {

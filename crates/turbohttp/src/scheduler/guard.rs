@@ -90,7 +90,7 @@ impl CallGuard {
     /// How long it has waited so far, if it had to.
     pub(crate) fn waited(&self, now: Instant) -> Waited {
         self.dispatcher
-            .look(|scheduler| scheduler.waited(self.call, now))
+            .read(|scheduler| scheduler.waited(self.call, now))
     }
 
     /// Says how it went and leaves.
@@ -120,7 +120,7 @@ impl CallGuard {
         self.watched = identity(&clone);
         let is_kept = self
             .dispatcher
-            .act(|scheduler, effects| scheduler.set_waker(self.call, clone, effects));
+            .update(|scheduler, effects| scheduler.set_waker(self.call, clone, effects));
         if is_kept {
             Poll::Pending
         } else {
@@ -136,7 +136,7 @@ impl Drop for CallGuard {
             self.dispatcher.unread.fetch_sub(1, Ordering::Relaxed);
         }
         let (call, outcome) = (self.call, self.outcome);
-        self.dispatcher.act(|scheduler, effects| {
+        self.dispatcher.update(|scheduler, effects| {
             let now = time_of(scheduler);
             scheduler.leave(call, outcome, now, effects);
         });
@@ -147,7 +147,7 @@ impl fmt::Debug for CallGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self
             .dispatcher
-            .look(|scheduler: &Scheduler| scheduler.state(self.call));
+            .read(|scheduler: &Scheduler| scheduler.state(self.call));
         f.debug_struct("CallGuard").field("state", &state).finish()
     }
 }

@@ -75,7 +75,7 @@ impl Dispatcher {
 
     /// Begins a call that holds no permit itself: its attempts ask for theirs.
     pub(crate) fn enter(self: &Arc<Self>, now: Instant) -> Result<CallGuard, Refusal> {
-        let entered = self.act(|scheduler, _| scheduler.enter(now));
+        let entered = self.update(|scheduler, _| scheduler.enter(now));
         entered.map(|call| CallGuard::new(self.clone(), call))
     }
 
@@ -91,7 +91,7 @@ impl Dispatcher {
         let clone = waker.clone();
         let watched = guard::identity(&clone);
         let clone = Some(clone);
-        self.act(|scheduler, effects| scheduler.enter_and_admit(ask, clone, now, effects))
+        self.update(|scheduler, effects| scheduler.enter_and_admit(ask, clone, now, effects))
             .map(|(call, state)| (CallGuard::watched(self.clone(), call, watched), state))
     }
 
@@ -103,14 +103,14 @@ impl Dispatcher {
         ask: Ask<'_>,
         now: Instant,
     ) -> Result<(CallGuard, State), Refusal> {
-        self.act(|scheduler, effects| scheduler.admit_for(Some(call), ask, now, effects))
+        self.update(|scheduler, effects| scheduler.admit_for(Some(call), ask, now, effects))
             .map(|(attempt, state)| (CallGuard::new(self.clone(), attempt), state))
     }
 
     /// Does what is due by `now`, as the janitor does at its time.
     #[cold]
     pub(crate) fn sweep(&self, now: Instant) {
-        self.act(|scheduler, effects| scheduler.sweep(now, effects));
+        self.update(|scheduler, effects| scheduler.sweep(now, effects));
     }
 
     /// Whether everything inside is to stop at once. Takes no lock.
@@ -125,10 +125,10 @@ impl Dispatcher {
 
     /// Does something with the scheduler, and what follows from it.
     #[inline]
-    pub(crate) fn act<R>(&self, act: impl FnOnce(&mut Scheduler, &mut Effects) -> R) -> R {
-        let (result, signals) = self.scheduler.with(act);
+    pub(crate) fn update<R>(&self, update: impl FnOnce(&mut Scheduler, &mut Effects) -> R) -> R {
+        let (result, signals) = self.scheduler.with(update);
         if signals != Signals::default() {
-            self.see_to(signals);
+            self.handle_signals(signals);
         }
         result
     }
@@ -139,8 +139,8 @@ impl Dispatcher {
     }
 
     /// Looks at the scheduler.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&Scheduler) -> R) -> R {
-        self.scheduler.look(look)
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&Scheduler) -> R) -> R {
+        self.scheduler.look(read)
     }
 
     /// Where a waiting call stands.
@@ -151,7 +151,7 @@ impl Dispatcher {
     ) -> Poll<Result<Waited, Refusal>> {
         let (poll, signals) = self.scheduler.poll_turn(call, cx.waker(), clock::now());
         if signals != Signals::default() {
-            self.see_to(signals);
+            self.handle_signals(signals);
         }
         if poll.is_pending() {
             // The janitor may have gone with its runtime.
@@ -170,13 +170,13 @@ impl Dispatcher {
     pub(crate) fn begin_close(&self, mode: Shutdown) {
         let now = clock::now();
         let (mode, deadline) = mode.parts(now);
-        self.act(|scheduler, effects| scheduler.close(mode, deadline, now, effects));
+        self.update(|scheduler, effects| scheduler.close(mode, deadline, now, effects));
     }
 
     /// Refuses newcomers; those inside go on for as long as they take.
     pub(crate) fn close_behind(&self) {
         let now = clock::now();
-        self.act(|scheduler, effects| scheduler.close(CloseMode::Drain, None, now, effects));
+        self.update(|scheduler, effects| scheduler.close(CloseMode::Drain, None, now, effects));
     }
 
     /// Makes sure that what is due by itself happens: the janitor may have gone with its runtime.
@@ -190,12 +190,12 @@ impl Dispatcher {
     }
 
     /// Waits until `look` finds what is there once some gate has closed.
-    pub(crate) async fn wait_for<R>(&self, look: impl Fn(&Self) -> Option<R>) -> R {
+    pub(crate) async fn wait_for<R>(&self, read: impl Fn(&Self) -> Option<R>) -> R {
         loop {
             // Registered before the look, so that an end between the two is not missed.
             let mut ended = pin!(self.ended.notified());
             ended.as_mut().enable();
-            if let Some(found) = look(self) {
+            if let Some(found) = read(self) {
                 return found;
             }
             // The janitor may have gone with its runtime.
@@ -205,13 +205,13 @@ impl Dispatcher {
     }
 
     #[cold]
-    fn see_to(&self, signals: Signals) {
+    fn handle_signals(&self, signals: Signals) {
         if signals.alarm {
             self.janitor.alarm(self);
         }
         if signals.closed {
-            self.act(|scheduler, effects| scheduler.dismiss_workers(effects));
-            if let Some(report) = self.look(Scheduler::final_report) {
+            self.update(|scheduler, effects| scheduler.dismiss_workers(effects));
+            if let Some(report) = self.read(Scheduler::final_report) {
                 self.end(report);
             }
             self.ended.notify_waiters();

@@ -86,7 +86,7 @@ impl Dispatcher {
 
     #[inline(never)]
     fn pass_back(&self, permit: PermitId, outcome: Outcome) {
-        self.act(|scheduler, effects| {
+        self.update(|scheduler, effects| {
             let now = scheduler.last_sweep();
             scheduler.release_permit(permit, outcome, now, effects);
         });
@@ -106,7 +106,7 @@ impl Dispatcher {
         cx: &TaskContext<'_>,
     ) -> Result<Result<PermitId, PermitWait<C>>, Refusal> {
         let waker = cx.waker().clone();
-        let asked = dispatcher.act(|scheduler, effects| {
+        let asked = dispatcher.update(|scheduler, effects| {
             let now = time_of(scheduler);
             scheduler.request_permit(ask, waker, now, effects)
         });
@@ -146,7 +146,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
     fn look_around(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
         let call = self.call;
         loop {
-            let turn = self.dispatcher.act(|scheduler, effects| {
+            let turn = self.dispatcher.update(|scheduler, effects| {
                 let now = scheduler.last_sweep();
                 match scheduler.turn(call, cx.waker(), now, effects) {
                     Turn::Taken(_) => Ok(scheduler.detach_permit(call, effects)),
@@ -169,7 +169,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
                     let clone = cx.waker().clone();
                     let is_kept = self
                         .dispatcher
-                        .act(|scheduler, effects| scheduler.set_waker(call, clone, effects));
+                        .update(|scheduler, effects| scheduler.set_waker(call, clone, effects));
                     if is_kept {
                         break;
                     }
@@ -186,7 +186,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
 impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
     #[cold]
     fn leave(&self) {
-        self.dispatcher.act(|scheduler, effects| {
+        self.dispatcher.update(|scheduler, effects| {
             let now = scheduler.last_sweep();
             scheduler.leave(self.call, self.outcome, now, effects);
         });

@@ -65,7 +65,7 @@ impl Janitor {
     /// Makes sure that somebody keeps the time of the caller, if there is anything to keep.
     pub(super) fn start_if_needed(&self, dispatcher: &Dispatcher) {
         // One lock after the other, never both.
-        if dispatcher.look(Scheduler::has_due) {
+        if dispatcher.read(Scheduler::has_due) {
             self.serve(dispatcher);
         }
     }
@@ -189,7 +189,7 @@ impl Shift {
         loop {
             self.heard = self.desk.lock().calls;
             let due = self.dispatcher.upgrade().and_then(|dispatcher| {
-                dispatcher.act(|scheduler, effects| scheduler.sweep(clock::now(), effects))
+                dispatcher.update(|scheduler, effects| scheduler.sweep(clock::now(), effects))
             });
             if let Some(due) = due {
                 // A pause may be for ever, which timers cannot add to.
@@ -224,7 +224,7 @@ impl Drop for Shift {
         let desk = self.desk.clone();
         self.sign_off(&mut desk.lock());
         if let Some(dispatcher) = self.dispatcher.upgrade()
-            && dispatcher.look(Scheduler::has_due)
+            && dispatcher.read(Scheduler::has_due)
         {
             start_thread(&self.desk, &self.dispatcher, self.desk.lock());
         }

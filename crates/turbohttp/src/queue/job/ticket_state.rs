@@ -55,7 +55,7 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
 
     /// Ends the job where it stands; `false` if it is done already.
     fn cancel(&self) -> bool {
-        let deferred = self.shared.dispatcher.act(|scheduler, effects| {
+        let deferred = self.shared.dispatcher.update(|scheduler, effects| {
             let mut state = self.state();
             if let JobStage::Done(_) = state.stage {
                 return None;
@@ -82,7 +82,7 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
 
     fn set_priority(&self, priority: Priority) -> Result<bool> {
         let shared = &self.shared;
-        let changed = shared.dispatcher.act(|scheduler, effects| {
+        let changed = shared.dispatcher.update(|scheduler, effects| {
             let mut state = self.state();
             let Some((call, _)) = state.place else {
                 return Ok(false);
@@ -107,7 +107,7 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
         let (call, _) = place?;
         self.shared
             .dispatcher
-            .look(|scheduler| scheduler.position(call))
+            .read(|scheduler| scheduler.position(call))
     }
 }
 
