@@ -175,7 +175,7 @@ impl Context {
         self.record_wait(waited, now, Phase::TotalPermit);
         self.began = Some(now);
         Poll::Ready(permit.map(drop).map_err(|refusal| {
-            guard.ends(match refusal {
+            guard.set_outcome(match refusal {
                 Refusal::Expired => Outcome::Expired,
                 Refusal::Closed => Outcome::Canceled,
                 _ => Outcome::Failed,

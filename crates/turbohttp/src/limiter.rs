@@ -541,7 +541,7 @@ impl<'a> Acquire<'a> {
             Ok(Err(wait)) => {
                 self.wait = Some(wait);
                 if self.within.is_some() {
-                    dispatcher.keep_time();
+                    dispatcher.ensure_timer();
                 }
                 Ok(None)
             }

@@ -284,7 +284,7 @@ impl ClientBuilder {
                 transport,
             },
         });
-        scheduler.owns(pipeline.clone());
+        scheduler.set_components(pipeline.clone());
         Ok(Client {
             inner: Arc::new(Inner {
                 pipeline,

@@ -347,7 +347,7 @@ impl Inner {
 impl Drop for Inner {
     /// Nobody can send any more; what is inside goes on.
     fn drop(&mut self) {
-        self.dispatcher().close_behind();
+        self.dispatcher().close_without_deadline();
     }
 }
 

@@ -67,7 +67,7 @@ impl CallGuard {
     }
 
     /// How it ends, should it end by being dropped.
-    pub(crate) fn ends(&mut self, outcome: Outcome) {
+    pub(crate) fn set_outcome(&mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
 

@@ -67,7 +67,7 @@ impl Dispatcher {
     }
 
     /// Says what is to be closed at the end. It is kept until then.
-    pub(crate) fn owns(&self, components: Arc<dyn Components>) {
+    pub(crate) fn set_components(&self, components: Arc<dyn Components>) {
         *self.lock_ending() = Some(Ending {
             components: Some(components),
         });
@@ -155,7 +155,7 @@ impl Dispatcher {
         }
         if poll.is_pending() {
             // The janitor may have gone with its runtime.
-            self.janitor.start_if_needed(self);
+            self.janitor.ensure_running(self);
         }
         poll
     }
@@ -174,14 +174,14 @@ impl Dispatcher {
     }
 
     /// Refuses newcomers; those inside go on for as long as they take.
-    pub(crate) fn close_behind(&self) {
+    pub(crate) fn close_without_deadline(&self) {
         let now = clock::now();
         self.update(|scheduler, effects| scheduler.close(CloseMode::Drain, None, now, effects));
     }
 
     /// Makes sure that what is due by itself happens: the janitor may have gone with its runtime.
-    pub(crate) fn keep_time(&self) {
-        self.janitor.start_if_needed(self);
+    pub(crate) fn ensure_timer(&self) {
+        self.janitor.ensure_running(self);
     }
 
     /// Waits for the end of a close that has begun, or will.
@@ -199,7 +199,7 @@ impl Dispatcher {
                 return found;
             }
             // The janitor may have gone with its runtime.
-            self.janitor.start_if_needed(self);
+            self.janitor.ensure_running(self);
             ended.await;
         }
     }

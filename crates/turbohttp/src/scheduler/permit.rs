@@ -178,7 +178,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
             }
         }
         // The janitor may have gone with its runtime.
-        self.dispatcher.janitor.start_if_needed(&self.dispatcher);
+        self.dispatcher.janitor.ensure_running(&self.dispatcher);
         Poll::Pending
     }
 }

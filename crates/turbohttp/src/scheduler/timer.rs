@@ -63,7 +63,7 @@ impl Janitor {
     }
 
     /// Makes sure that somebody keeps the time of the caller, if there is anything to keep.
-    pub(super) fn start_if_needed(&self, dispatcher: &Dispatcher) {
+    pub(super) fn ensure_running(&self, dispatcher: &Dispatcher) {
         // One lock after the other, never both.
         if dispatcher.read(Scheduler::has_due) {
             self.serve(dispatcher);

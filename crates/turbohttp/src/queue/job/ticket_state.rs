@@ -26,7 +26,7 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
         }
         let is_open = |state: &JobState<J, O>| !matches!(state.stage, JobStage::Done(_));
         if self.poll_while(cx, is_open).is_pending() {
-            self.shared.dispatcher.keep_time();
+            self.shared.dispatcher.ensure_timer();
             return Poll::Pending;
         }
         match self.try_result() {
