@@ -289,7 +289,7 @@ impl<J: Send + 'static, O: Send + 'static> Wake for Job<J, O> {
     fn wake(self: Arc<Self>) {
         self.end_if_refused();
         if matches!(self.state().stage, JobStage::Waiting(_)) {
-            // Everybody is woken when a janitor has gone: it still waits, and whoever holds the ticket
+            // Everybody is woken when a timer driver has gone: it still waits, and whoever holds the ticket
             // starts another one.
             self.renew_waker();
             self.wake_waiter();

@@ -1,6 +1,6 @@
 //! Admission: the one scheduler of a client or a limiter, with what it needs of the world.
 //!
-//! The decisions are core's [`Scheduler`]; here are the clock, the janitor that calls it when
+//! The decisions are core's [`Scheduler`]; here are the clock, the timer driver that calls it when
 //! something is due, and the end: what is told and closed when the last call has left.
 
 use std::fmt;
@@ -27,7 +27,7 @@ pub use close::{CloseFailure, CloseReport, Shutdown};
 pub(crate) use guard::CallGuard;
 pub(crate) use permit::{PermitGuard, PermitWait};
 
-use timer::Janitor;
+use timer::Timer;
 
 use crate::clock;
 use crate::error::Result;
@@ -38,10 +38,10 @@ pub(crate) trait Components: Send + Sync {
     fn close(&self, failures: &mut Failures);
 }
 
-/// A scheduler with a clock, a janitor and an end.
+/// A scheduler with a clock, a timer driver and an end.
 pub(crate) struct Dispatcher {
     scheduler: SharedScheduler,
-    janitor: Janitor,
+    timer: Timer,
     /// Somebody's end has come: whoever waits for a report looks.
     ended: Notify,
     /// Taken by whoever ends it.
@@ -57,7 +57,7 @@ impl Dispatcher {
         let scheduler = SharedScheduler::new(rules, clock::now())?;
         Ok(Arc::new_cyclic(|itself| Dispatcher {
             scheduler,
-            janitor: Janitor::default(),
+            timer: Timer::default(),
             ended: Notify::new(),
             ending: Mutex::new(Some(Ending::default())),
             closed: OnceLock::new(),
@@ -107,7 +107,7 @@ impl Dispatcher {
             .map(|(attempt, state)| (CallGuard::new(self.clone(), attempt), state))
     }
 
-    /// Does what is due by `now`, as the janitor does at its time.
+    /// Does what is due by `now`, as the timer driver does at its time.
     #[cold]
     pub(crate) fn sweep(&self, now: Instant) {
         self.update(|scheduler, effects| scheduler.sweep(now, effects));
@@ -154,8 +154,8 @@ impl Dispatcher {
             self.handle_signals(signals);
         }
         if poll.is_pending() {
-            // The janitor may have gone with its runtime.
-            self.janitor.ensure_running(self);
+            // The timer driver may have gone with its runtime.
+            self.timer.ensure_running(self);
         }
         poll
     }
@@ -179,9 +179,9 @@ impl Dispatcher {
         self.update(|scheduler, effects| scheduler.close(CloseMode::Drain, None, now, effects));
     }
 
-    /// Makes sure that what is due by itself happens: the janitor may have gone with its runtime.
+    /// Makes sure that what is due by itself happens: the timer driver may have gone with its runtime.
     pub(crate) fn ensure_timer(&self) {
-        self.janitor.ensure_running(self);
+        self.timer.ensure_running(self);
     }
 
     /// Waits for the end of a close that has begun, or will.
@@ -198,8 +198,8 @@ impl Dispatcher {
             if let Some(found) = read(self) {
                 return found;
             }
-            // The janitor may have gone with its runtime.
-            self.janitor.ensure_running(self);
+            // The timer driver may have gone with its runtime.
+            self.timer.ensure_running(self);
             ended.await;
         }
     }
@@ -207,7 +207,7 @@ impl Dispatcher {
     #[cold]
     fn handle_signals(&self, signals: Signals) {
         if signals.alarm {
-            self.janitor.alarm(self);
+            self.timer.alarm(self);
         }
         if signals.closed {
             self.update(|scheduler, effects| scheduler.dismiss_workers(effects));

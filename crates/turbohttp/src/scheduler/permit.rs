@@ -177,8 +177,8 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
                 Err(_) => break,
             }
         }
-        // The janitor may have gone with its runtime.
-        self.dispatcher.janitor.ensure_running(&self.dispatcher);
+        // The timer driver may have gone with its runtime.
+        self.dispatcher.timer.ensure_running(&self.dispatcher);
         Poll::Pending
     }
 }

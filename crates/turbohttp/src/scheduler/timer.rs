@@ -3,7 +3,7 @@
 //!
 //! # Implementation
 //!
-//! A janitor is there only while something is due by itself: requests that find a permit free, and
+//! A timer driver is there only while something is due by itself: requests that find a permit free, and
 //! waits without deadlines, need none. It is a task of the runtime that first needs it. Whoever needs
 //! it elsewhere cannot know whether anybody drives that runtime, so a thread does the same then; so
 //! there are two at most, and what is due is done by whichever comes first. Both hold the scheduler
@@ -23,13 +23,13 @@ use super::Dispatcher;
 use crate::clock;
 
 #[derive(Default)]
-pub(super) struct Janitor {
-    desk: Arc<Desk>,
+pub(super) struct Timer {
+    shared: Arc<Shared>,
 }
 
-/// What the janitors share with those who call them.
+/// What the timer drivers share with those who call them.
 #[derive(Default)]
-struct Desk {
+struct Shared {
     state: Mutex<State>,
     /// Wakes the task, or the thread, before its time.
     task: Notify,
@@ -39,129 +39,135 @@ struct Desk {
 #[derive(Default)]
 struct State {
     /// The runtime of the task, if there is one.
-    home: Option<Id>,
+    runtime: Option<Id>,
     task: Option<AbortHandle>,
-    is_thread_there: bool,
+    has_thread: bool,
     /// A runtime that has turned out to have no timer.
-    timeless: Option<Id>,
+    no_timer: Option<Id>,
     /// How often something has become due earlier; also when the scheduler goes.
-    calls: u64,
+    wakeups: u64,
 }
 
 impl State {
     /// Whether somebody keeps the time of those who are `here`.
-    fn serves(&self, here: Option<Id>) -> bool {
-        self.is_thread_there || (here.is_some() && self.home == here)
+    fn covers(&self, here: Option<Id>) -> bool {
+        self.has_thread || (here.is_some() && self.runtime == here)
     }
 }
 
-impl Janitor {
-    /// Something is due earlier than the janitor knows.
+impl Timer {
+    /// Something is due earlier than the timer driver knows.
     pub(super) fn alarm(&self, dispatcher: &Dispatcher) {
-        self.desk.call();
-        self.serve(dispatcher);
+        self.shared.wake();
+        self.start_unless_covered(dispatcher);
     }
 
     /// Makes sure that somebody keeps the time of the caller, if there is anything to keep.
     pub(super) fn ensure_running(&self, dispatcher: &Dispatcher) {
         // One lock after the other, never both.
         if dispatcher.read(Scheduler::has_due) {
-            self.serve(dispatcher);
+            self.start_unless_covered(dispatcher);
         }
     }
 
-    fn serve(&self, dispatcher: &Dispatcher) {
+    fn start_unless_covered(&self, dispatcher: &Dispatcher) {
         let runtime = Handle::try_current().ok();
         let here = runtime.as_ref().map(Handle::id);
-        let mut state = self.desk.lock();
-        if state.serves(here) {
+        let mut state = self.shared.lock();
+        if state.covers(here) {
             return;
         }
         match runtime {
-            Some(runtime) if state.home.is_none() && state.timeless != here => {
-                state.home = here;
+            Some(runtime) if state.runtime.is_none() && state.no_timer != here => {
+                state.runtime = here;
                 drop(state);
                 self.start_task(dispatcher, &runtime);
             }
-            _ => start_thread(&self.desk, &dispatcher.itself, state),
+            _ => start_thread(&self.shared, &dispatcher.itself, state),
         }
     }
 
     fn start_task(&self, dispatcher: &Dispatcher, runtime: &Handle) {
-        let shift = Shift::new(&self.desk, &dispatcher.itself, true);
+        let driver = TimerDriver::new(&self.shared, &dispatcher.itself, true);
         // Without the lock: a runtime that is shut down drops the task at once.
-        let task = runtime.spawn(shift.work()).abort_handle();
-        let mut state = self.desk.lock();
-        if state.home.is_some() {
+        let task = runtime.spawn(driver.run_as_task()).abort_handle();
+        let mut state = self.shared.lock();
+        if state.runtime.is_some() {
             state.task = Some(task);
         }
     }
 }
 
-impl Drop for Janitor {
+impl Drop for Timer {
     /// The scheduler is gone, and with it all that could become due.
     fn drop(&mut self) {
-        let task = self.desk.lock().task.take();
-        self.desk.call();
+        let task = self.shared.lock().task.take();
+        self.shared.wake();
         if let Some(task) = task {
             task.abort();
         }
     }
 }
 
-impl Desk {
+impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn call(&self) {
-        self.lock().calls += 1;
+    fn wake(&self) {
+        self.lock().wakeups += 1;
         self.task.notify_one();
         self.thread.notify_one();
     }
 }
 
 /// Starts the thread. Without one the next who needs it tries again.
-fn start_thread(desk: &Arc<Desk>, dispatcher: &Weak<Dispatcher>, mut state: MutexGuard<'_, State>) {
-    if std::mem::replace(&mut state.is_thread_there, true) {
+fn start_thread(
+    shared: &Arc<Shared>,
+    dispatcher: &Weak<Dispatcher>,
+    mut state: MutexGuard<'_, State>,
+) {
+    if std::mem::replace(&mut state.has_thread, true) {
         return;
     }
     drop(state);
-    let shift = Shift::new(desk, dispatcher, false);
-    let name = "turbohttp-janitor".to_owned();
-    let started = thread::Builder::new().name(name).spawn(|| shift.toil());
+    let driver = TimerDriver::new(shared, dispatcher, false);
+    let name = "turbohttp-timer".to_owned();
+    let started = thread::Builder::new()
+        .name(name)
+        .spawn(|| driver.run_on_thread());
     if started.is_err() {
-        desk.lock().is_thread_there = false;
+        shared.lock().has_thread = false;
     }
 }
 
-/// The work of one janitor, from its start until nothing is due.
-struct Shift {
-    desk: Arc<Desk>,
+/// The work of one timer driver, from its start until nothing is due.
+struct TimerDriver {
+    shared: Arc<Shared>,
     dispatcher: Weak<Dispatcher>,
-    /// The calls that have been heard.
-    heard: u64,
+    /// The wakeups that have been seen_wakeups.
+    seen_wakeups: u64,
     is_task: bool,
 }
 
-impl Shift {
-    fn new(desk: &Arc<Desk>, dispatcher: &Weak<Dispatcher>, is_task: bool) -> Shift {
-        Shift {
-            desk: desk.clone(),
+impl TimerDriver {
+    fn new(shared: &Arc<Shared>, dispatcher: &Weak<Dispatcher>, is_task: bool) -> TimerDriver {
+        TimerDriver {
+            shared: shared.clone(),
             dispatcher: dispatcher.clone(),
-            heard: 0,
+            seen_wakeups: 0,
             is_task,
         }
     }
 
     /// As a task.
-    async fn work(mut self) {
+    async fn run_as_task(mut self) {
         while let Some(due) = self.sweep() {
-            let called = self.desk.task.notified();
+            let called = self.shared.task.notified();
             // In a runtime without a timer this panics: the thread that follows needs none.
             let until = || tokio::time::timeout_at(due.into(), called);
             let Ok(until) = catch_unwind(AssertUnwindSafe(until)) else {
-                self.desk.lock().timeless = Handle::try_current().ok().map(|here| here.id());
+                self.shared.lock().no_timer = Handle::try_current().ok().map(|here| here.id());
                 return;
             };
             // Called early or not: what is due is looked up again.
@@ -170,15 +176,15 @@ impl Shift {
     }
 
     /// As a thread.
-    fn toil(mut self) {
+    fn run_on_thread(mut self) {
         while let Some(due) = self.sweep() {
-            let mut state = self.desk.lock();
-            while state.calls == self.heard {
+            let mut state = self.shared.lock();
+            while state.wakeups == self.seen_wakeups {
                 let left = due.saturating_duration_since(clock::now());
                 if left.is_zero() {
                     break;
                 }
-                let waited = self.desk.thread.wait_timeout(state, left);
+                let waited = self.shared.thread.wait_timeout(state, left);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
         }
@@ -187,7 +193,7 @@ impl Shift {
     /// Does what is due and says when to come again; `None` if the work is over.
     fn sweep(&mut self) -> Option<Instant> {
         loop {
-            self.heard = self.desk.lock().calls;
+            self.seen_wakeups = self.shared.lock().wakeups;
             let due = self.dispatcher.upgrade().and_then(|dispatcher| {
                 dispatcher.update(|scheduler, effects| scheduler.sweep(clock::now(), effects))
             });
@@ -195,38 +201,38 @@ impl Shift {
                 // A pause may be for ever, which timers cannot add to.
                 return Some(due.min(clock::after(clock::now(), clock::FAR)));
             }
-            let desk = self.desk.clone();
-            let mut state = desk.lock();
-            // Whoever calls from now on starts another janitor.
-            if state.calls == self.heard || self.dispatcher.strong_count() == 0 {
-                self.sign_off(&mut state);
+            let shared = self.shared.clone();
+            let mut state = shared.lock();
+            // Whoever wakeups from now on starts another timer driver.
+            if state.wakeups == self.seen_wakeups || self.dispatcher.strong_count() == 0 {
+                self.mark_stopped(&mut state);
                 return None;
             }
         }
     }
 
-    fn sign_off(&mut self, state: &mut State) {
+    fn mark_stopped(&mut self, state: &mut State) {
         if std::mem::take(&mut self.is_task) {
-            state.home = None;
+            state.runtime = None;
             state.task = None;
         } else {
-            state.is_thread_there = false;
+            state.has_thread = false;
         }
     }
 }
 
-impl Drop for Shift {
+impl Drop for TimerDriver {
     /// A task that is dropped before its work was over went with its runtime, and others may wait.
     fn drop(&mut self) {
         if !self.is_task {
             return;
         }
-        let desk = self.desk.clone();
-        self.sign_off(&mut desk.lock());
+        let shared = self.shared.clone();
+        self.mark_stopped(&mut shared.lock());
         if let Some(dispatcher) = self.dispatcher.upgrade()
             && dispatcher.read(Scheduler::has_due)
         {
-            start_thread(&self.desk, &self.dispatcher, self.desk.lock());
+            start_thread(&self.shared, &self.dispatcher, self.shared.lock());
         }
     }
 }
