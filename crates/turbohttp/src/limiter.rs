@@ -138,7 +138,7 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Busy`](crate::ErrorKind) if it would have to wait,
     /// [`ErrorKind::Closed`](crate::ErrorKind).
     pub fn try_acquire(&self, key: impl AsRef<str>) -> Result<Permit> {
-        try_take(&self.dispatcher, self.keys.read(key.as_ref())?.lane())
+        try_acquire(&self.dispatcher, self.keys.read(key.as_ref())?.lane())
     }
 
     /// Runs `work` with a permit of `key`, which is given back when the work is over, however it ends.
@@ -309,13 +309,13 @@ async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::Output> {
     // Where others wait, a free permit is not to be expected.
     let free = match dispatcher.seems_contended() {
         true => None,
-        false => dispatcher.try_take(counter.key(), Priority::default()),
+        false => dispatcher.try_acquire(counter.key(), Priority::default()),
     };
     let permit = match free {
         Some(permit) => permit,
         None => {
             let mut wait = None;
-            poll_fn(|cx| poll_line(&counter, &mut wait, cx)).await?
+            poll_fn(|cx| poll_acquire(&counter, &mut wait, cx)).await?
         }
     };
     let mut permit = PermitGuard::new(dispatcher, permit);
@@ -323,13 +323,13 @@ async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::Output> {
     permit.outcome = Outcome::Canceled;
     let output = work.await;
     permit.outcome = Outcome::Completed;
-    permit.give_back();
+    permit.release();
     Ok(output)
 }
 
 /// Takes a place in line, and the permit when it has come.
 #[inline]
-fn poll_line<'a>(
+fn poll_acquire<'a>(
     counter: &'a impl Counter,
     wait: &mut Option<PermitWait<&'a Dispatcher>>,
     cx: &TaskContext<'_>,
@@ -342,7 +342,7 @@ fn poll_line<'a>(
         priority: Priority::default(),
         deadline: None,
     };
-    match Dispatcher::take_or_line_up(counter.dispatcher(), ask, cx) {
+    match Dispatcher::acquire_or_queue(counter.dispatcher(), ask, cx) {
         Ok(Ok(permit)) => Poll::Ready(Ok(permit)),
         Ok(Err(place)) => {
             *wait = Some(place);
@@ -352,8 +352,8 @@ fn poll_line<'a>(
     }
 }
 
-fn try_take(dispatcher: &Arc<Dispatcher>, key: LaneKey<'_>) -> Result<Permit> {
-    match dispatcher.try_take(key, Priority::default()) {
+fn try_acquire(dispatcher: &Arc<Dispatcher>, key: LaneKey<'_>) -> Result<Permit> {
+    match dispatcher.try_acquire(key, Priority::default()) {
         Some(permit) => Ok(Permit(PermitGuard::new(Shared(dispatcher.clone()), permit))),
         None if dispatcher.is_closed() => Err(Error::refused(Refusal::Closed)),
         None => Err(Error::refused(Refusal::Busy)),
@@ -391,7 +391,7 @@ impl LimiterLane {
     ///
     /// As there.
     pub fn try_acquire(&self) -> Result<Permit> {
-        try_take(&self.0.dispatcher, self.key())
+        try_acquire(&self.0.dispatcher, self.key())
     }
 
     /// As [`ConcurrencyLimiter::execute`].
@@ -527,7 +527,7 @@ impl<'a> Acquire<'a> {
         };
         // Where others wait, a free permit is not to be expected.
         if !dispatcher.seems_contended()
-            && let Some(permit) = dispatcher.try_take(lane, self.priority)
+            && let Some(permit) = dispatcher.try_acquire(lane, self.priority)
         {
             return Ok(Some(permit));
         }
@@ -536,7 +536,7 @@ impl<'a> Acquire<'a> {
             priority: self.priority,
             deadline: self.within.map(|limit| clock::after(clock::now(), limit)),
         };
-        match Dispatcher::take_or_line_up(Shared(dispatcher.clone()), ask, cx) {
+        match Dispatcher::acquire_or_queue(Shared(dispatcher.clone()), ask, cx) {
             Ok(Ok(permit)) => Ok(Some(permit)),
             Ok(Err(wait)) => {
                 self.wait = Some(wait);

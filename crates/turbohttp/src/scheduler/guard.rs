@@ -137,7 +137,7 @@ impl Drop for CallGuard {
         }
         let (call, outcome) = (self.call, self.outcome);
         self.dispatcher.update(|scheduler, effects| {
-            let now = time_of(scheduler);
+            let now = time_for(scheduler);
             scheduler.leave(call, outcome, now, effects);
         });
     }
@@ -161,7 +161,7 @@ pub(super) fn identity(waker: &Waker) -> (usize, usize) {
 
 /// The time, where it matters to the scheduler: a look at the clock costs more than all the rest.
 #[inline]
-fn time_of(scheduler: &Scheduler) -> Instant {
+fn time_for(scheduler: &Scheduler) -> Instant {
     if scheduler.needs_time() {
         clock::now()
     } else {

@@ -20,16 +20,16 @@ use crate::error::Error;
 /// A permit, given back when this is dropped.
 pub(crate) struct PermitGuard<C: Deref<Target = Dispatcher>> {
     dispatcher: C,
-    lane: Option<PermitId>,
+    permit: Option<PermitId>,
     pub(crate) outcome: Outcome,
 }
 
 impl<C: Deref<Target = Dispatcher>> PermitGuard<C> {
     #[inline]
-    pub(crate) fn new(dispatcher: C, lane: PermitId) -> PermitGuard<C> {
+    pub(crate) fn new(dispatcher: C, permit: PermitId) -> PermitGuard<C> {
         PermitGuard {
             dispatcher,
-            lane: Some(lane),
+            permit: Some(permit),
             outcome: Outcome::Completed,
         }
     }
@@ -38,17 +38,17 @@ impl<C: Deref<Target = Dispatcher>> PermitGuard<C> {
 impl<C: Deref<Target = Dispatcher>> PermitGuard<C> {
     /// The same as dropping it, without the call that a drop is.
     #[inline(always)] // Said above.
-    pub(crate) fn give_back(&mut self) {
+    pub(crate) fn release(&mut self) {
         let outcome = self.outcome;
-        if let Some(lane) = self.lane.take() {
-            self.dispatcher.release_permit(lane, outcome);
+        if let Some(permit) = self.permit.take() {
+            self.dispatcher.release_permit(permit, outcome);
         }
     }
 }
 
 impl<C: Deref<Target = Dispatcher>> Drop for PermitGuard<C> {
     fn drop(&mut self) {
-        self.give_back();
+        self.release();
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct PermitWait<C: Deref<Target = Dispatcher>> {
 impl Dispatcher {
     /// Takes a permit if one is free and nothing is closed.
     #[inline(always)] // A call costs a quarter of what is in it.
-    pub(crate) fn try_take(&self, key: LaneKey<'_>, priority: Priority) -> Option<PermitId> {
+    pub(crate) fn try_acquire(&self, key: LaneKey<'_>, priority: Priority) -> Option<PermitId> {
         self.scheduler.alter(|scheduler| {
             let now = scheduler.last_sweep();
             scheduler
@@ -76,16 +76,16 @@ impl Dispatcher {
     fn release_permit(&self, permit: PermitId, outcome: Outcome) {
         // Where nobody waits nothing follows, and there is nothing to be prepared for it.
         if self.seems_contended() {
-            return self.pass_back(permit, outcome);
+            return self.release_contended(permit, outcome);
         }
         let put = |scheduler: &mut Scheduler| scheduler.try_release_permit(permit, outcome);
         if let Err(permit) = self.scheduler.alter(put) {
-            self.pass_back(permit, outcome);
+            self.release_contended(permit, outcome);
         }
     }
 
     #[inline(never)]
-    fn pass_back(&self, permit: PermitId, outcome: Outcome) {
+    fn release_contended(&self, permit: PermitId, outcome: Outcome) {
         self.update(|scheduler, effects| {
             let now = scheduler.last_sweep();
             scheduler.release_permit(permit, outcome, now, effects);
@@ -100,14 +100,14 @@ impl Dispatcher {
 
     /// Takes a permit or a place in line.
     #[inline]
-    pub(crate) fn take_or_line_up<C: Deref<Target = Dispatcher>>(
+    pub(crate) fn acquire_or_queue<C: Deref<Target = Dispatcher>>(
         dispatcher: C,
         ask: Ask<'_>,
         cx: &TaskContext<'_>,
     ) -> Result<Result<PermitId, PermitWait<C>>, Refusal> {
         let waker = cx.waker().clone();
         let asked = dispatcher.update(|scheduler, effects| {
-            let now = time_of(scheduler);
+            let now = time_for(scheduler);
             scheduler.request_permit(ask, waker, now, effects)
         });
         Ok(match asked? {
@@ -137,13 +137,13 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
                 self.is_over = true;
                 Poll::Ready(Ok(permit))
             }
-            None => self.look_around(cx),
+            None => self.poll_turn(cx),
         }
     }
 
     /// What else there may be than a grant.
     #[cold]
-    fn look_around(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
+    fn poll_turn(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
         let call = self.call;
         loop {
             let turn = self.dispatcher.update(|scheduler, effects| {
@@ -208,7 +208,7 @@ fn refused<T>(refusal: Refusal) -> Poll<Result<T, Error>> {
 
 /// The time, where the order depends on it.
 #[inline]
-fn time_of(scheduler: &Scheduler) -> Instant {
+fn time_for(scheduler: &Scheduler) -> Instant {
     if scheduler.has_ageing() {
         clock::now()
     } else {
