@@ -24,25 +24,20 @@ use crate::scheduler::{Dispatcher, Shutdown};
 mod execute;
 mod job;
 mod options;
+mod report;
 mod shared;
-mod start;
-mod stop;
-mod submit_waiters;
-mod table;
 mod ticket;
 mod worker;
 
 pub use execute::{Execute, IntoJob, Lane};
 pub use options::{QueueOptions, SubmitOptions};
-pub use start::Started;
-pub use stop::{QueueStats, StopReport};
+pub use report::{QueueStats, StopReport};
 pub use ticket::{Rejected, Ticket};
+pub use worker::Started;
 
 use execute::Hooks;
 use job::Job;
-use shared::Shared;
-use start::Lifecycle;
-use submit_waiters::WaitNumber;
+use shared::{Lifecycle, Shared, WaitNumber};
 
 /// Jobs that wait for their turn and are done by a fixed number of workers.
 ///
@@ -160,7 +155,7 @@ impl<E: Execute> RequestQueue<E> {
     /// or [`ErrorKind::Panicked`]: no worker is there then, what was submitted waits on, and the queue
     /// may be started again. [`ErrorKind::Closed`] once it has been stopped.
     pub fn start(&self) -> Result<Started> {
-        start::start(self)
+        worker::start(self)
     }
 
     /// Puts a job in the queue if there is room.

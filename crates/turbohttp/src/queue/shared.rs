@@ -1,5 +1,6 @@
 //! What workers, tickets and submitters of a queue have in common.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -8,11 +9,9 @@ use turbohttp_core::scheduler::{Ask, Bound, GroupId, Priority, Refusal, Stage};
 
 use super::job::Job;
 use super::options::QueueOptions;
-use super::start::Lifecycle;
-use super::submit_waiters::SubmitWaiters;
-use super::table::Table;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::QUEUE_KEPT_JOBS_MAX;
 use crate::scheduler::{Dispatcher, Shutdown};
 
 /// The place of a queue at its scheduler. It holds neither the queue nor the executor.
@@ -168,4 +167,171 @@ impl<J, O> Drop for Shared<J, O> {
 pub(super) fn runtime_gone() -> Error {
     let message = "the runtime of the queue's workers was shut down before the job was done";
     Error::new(ErrorKind::Runtime, message)
+}
+
+pub(super) struct SubmitWaiters<J, O> {
+    lines: [BTreeMap<u64, Arc<Job<J, O>>>; Priority::COUNT],
+    /// Numbers given out.
+    last: u64,
+    /// Somebody is letting in.
+    is_admitting: bool,
+    /// He is to look once more.
+    admits_again: bool,
+}
+
+impl<J, O> Default for SubmitWaiters<J, O> {
+    fn default() -> SubmitWaiters<J, O> {
+        SubmitWaiters {
+            lines: Default::default(),
+            last: 0,
+            is_admitting: false,
+            admits_again: false,
+        }
+    }
+}
+
+/// A place among those who wait for room.
+#[derive(Clone, Copy)]
+pub(super) struct WaitNumber {
+    level: usize,
+    number: u64,
+}
+
+impl<J, O> SubmitWaiters<J, O> {
+    pub(super) fn len(&self) -> usize {
+        self.lines.iter().map(BTreeMap::len).sum()
+    }
+
+    pub(super) fn is_empty_at(&self, level: Priority) -> bool {
+        self.lines[level.index()].is_empty()
+    }
+
+    fn first(&self, level: usize) -> Option<(WaitNumber, Arc<Job<J, O>>)> {
+        let (number, job) = self.lines[level].first_key_value()?;
+        let number = WaitNumber {
+            level,
+            number: *number,
+        };
+        Some((number, job.clone()))
+    }
+}
+
+impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
+    /// Leaves a job to be put in when there is room.
+    pub(super) fn add_waiter(&self, job: Arc<Job<J, O>>) -> Result<WaitNumber> {
+        let priority = job.priority();
+        let mut waiters = self.waiters();
+        if waiters.lines[priority.index()].len() >= self.submitters_max {
+            let most = self.submitters_max;
+            let message = format!("{most} wait for room among {priority} jobs already");
+            return Err(Error::new(ErrorKind::Full, message));
+        }
+        waiters.last += 1;
+        let number = waiters.last;
+        waiters.lines[priority.index()].insert(number, job);
+        Ok(WaitNumber {
+            level: priority.index(),
+            number,
+        })
+    }
+
+    /// Does not wait for room any more.
+    pub(super) fn remove_waiter(&self, number: WaitNumber) {
+        let job = self.waiters().lines[number.level].remove(&number.number);
+        drop(job);
+    }
+
+    /// Puts in whoever there is room for, or turns all away if there never will be.
+    pub(super) fn admit_waiting(&self) {
+        {
+            let mut waiters = self.waiters();
+            if waiters.is_admitting {
+                waiters.admits_again = true;
+                return;
+            }
+            if waiters.len() == 0 {
+                return;
+            }
+            waiters.is_admitting = true;
+        }
+        loop {
+            for level in 0..Priority::COUNT {
+                self.admit_waiting_at(level);
+            }
+            let mut waiters = self.waiters();
+            if !std::mem::take(&mut waiters.admits_again) {
+                waiters.is_admitting = false;
+                return;
+            }
+        }
+    }
+
+    fn admit_waiting_at(&self, level: usize) {
+        loop {
+            let first = self.waiters().first(level);
+            let Some((number, job)) = first else { return };
+            match self.enqueue(&job) {
+                Ok(()) => job.wake_waiter(),
+                Err(Refusal::Full { .. }) => return,
+                Err(refusal) => job.reject(Error::refused(refusal)),
+            }
+            self.remove_waiter(number);
+        }
+    }
+}
+
+/// Places that are used again.
+#[derive(Debug)]
+pub(super) struct Table<T> {
+    places: Vec<Option<T>>,
+    free: Vec<usize>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Table<T> {
+        Table {
+            places: Vec::new(),
+            free: Vec::new(),
+        }
+    }
+}
+
+impl<T> Table<T> {
+    pub(super) fn insert(&mut self, value: T) -> u64 {
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.places[index] = Some(value);
+                index
+            }
+            None => {
+                self.places.push(Some(value));
+                self.places.len() - 1
+            }
+        };
+        index as u64
+    }
+
+    pub(super) fn remove(&mut self, tag: u64) -> Option<T> {
+        let index = usize::try_from(tag).ok()?;
+        let value = self.places.get_mut(index)?.take()?;
+        self.free.push(index);
+        if self.free.len() == self.places.len() && self.places.len() > QUEUE_KEPT_JOBS_MAX {
+            // A burst is over.
+            *self = Table::default();
+        }
+        Some(value)
+    }
+}
+
+/// Whether a queue has workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lifecycle {
+    /// Not yet.
+    Idle,
+    Starting,
+    /// While it is being started, its runtime drops what is spawned.
+    RuntimeGone,
+    Running,
+    /// Stopped before it had any, or while it was being started.
+    Stopped,
 }

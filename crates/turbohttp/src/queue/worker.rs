@@ -13,16 +13,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll};
 
+use tokio::runtime::Handle;
 use turbohttp_core::scheduler::{Outcome, Picked, Stage};
 
 use super::execute::{Execute, Start};
 use super::job::{Job, canceled, expired};
-use super::shared::runtime_gone;
-use super::start::Lifecycle;
-use super::{WorkerContext, contain, contained_drop};
+use super::shared::{Lifecycle, Shared, runtime_gone};
+use super::{RequestQueue, WorkerContext, contain, contained_drop};
 use crate::clock;
-use crate::error::Result;
-use crate::scheduler::CallGuard;
+use crate::error::{Error, ErrorKind, Result};
+use crate::scheduler::{CallGuard, Shutdown};
 
 pub(super) struct Worker<E: Execute> {
     context: Arc<WorkerContext<E>>,
@@ -216,6 +216,95 @@ impl<J: Send + 'static, O: Send + 'static> Drop for RunningJob<J, O> {
             // First of all, so that the report counts this job too.
             self.job.shared.close_runtime_gone();
             self.finish(Err(runtime_gone()), Outcome::Aborted);
+        }
+    }
+}
+
+/// What a call of [`RequestQueue::start`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "it has, or somebody else has")]
+pub enum Started {
+    /// It has started the workers.
+    Now,
+    /// Another call has, or is about to.
+    Already,
+}
+
+pub(super) fn start<E: Execute>(queue: &RequestQueue<E>) -> Result<Started> {
+    let context = &queue.handle.context;
+    let shared = &context.shared;
+    let Some(attempt) = Attempt::begin(shared)? else {
+        return Ok(Started::Already);
+    };
+    let runtime = Handle::try_current().map_err(|error| {
+        let message = "a queue is to be started inside a tokio runtime";
+        Error::new(ErrorKind::Runtime, message).with_source(error)
+    })?;
+    for worker in 0..queue.handle.workers {
+        contain("executor", || context.executor.ready(worker))??;
+    }
+    for number in 0..queue.handle.workers {
+        // At most `QUEUE_WORKERS_MAX`.
+        runtime.spawn(Worker::new(context.clone(), number as u32).work());
+    }
+    attempt.succeed()
+}
+
+/// A start under way: taken back unless it succeeds.
+struct Attempt<'a, J: Send + 'static, O: Send + 'static> {
+    shared: &'a Shared<J, O>,
+    has_succeeded: bool,
+}
+
+impl<'a, J: Send + 'static, O: Send + 'static> Attempt<'a, J, O> {
+    /// `None` if somebody else was faster.
+    fn begin(shared: &'a Shared<J, O>) -> Result<Option<Attempt<'a, J, O>>> {
+        let stage = shared
+            .dispatcher
+            .read(|scheduler| scheduler.group_stage(shared.group));
+        let mut lifecycle = shared.lock_lifecycle();
+        match *lifecycle {
+            _ if stage != Stage::Open => Err(Error::closed()),
+            Lifecycle::Stopped => Err(Error::closed()),
+            Lifecycle::Starting | Lifecycle::RuntimeGone | Lifecycle::Running => Ok(None),
+            Lifecycle::Idle => {
+                *lifecycle = Lifecycle::Starting;
+                Ok(Some(Attempt {
+                    shared,
+                    has_succeeded: false,
+                }))
+            }
+        }
+    }
+
+    fn succeed(mut self) -> Result<Started> {
+        let mut lifecycle = self.shared.lock_lifecycle();
+        match *lifecycle {
+            Lifecycle::RuntimeGone => {
+                let message = "the runtime that the queue was to be started in is shut down";
+                return Err(Error::new(ErrorKind::Runtime, message));
+            }
+            // The workers see to what is to be drained.
+            Lifecycle::Stopped => {}
+            _ => *lifecycle = Lifecycle::Running,
+        }
+        drop(lifecycle);
+        self.has_succeeded = true;
+        Ok(Started::Now)
+    }
+}
+
+impl<J: Send + 'static, O: Send + 'static> Drop for Attempt<'_, J, O> {
+    fn drop(&mut self) {
+        let mut lifecycle = self.shared.lock_lifecycle();
+        match *lifecycle {
+            Lifecycle::Starting | Lifecycle::RuntimeGone => *lifecycle = Lifecycle::Idle,
+            Lifecycle::Stopped if !self.has_succeeded => {
+                // Stopped meanwhile, and nobody is there to drain what waits.
+                drop(lifecycle);
+                self.shared.begin_stop(Shutdown::Now);
+            }
+            Lifecycle::Stopped | Lifecycle::Idle | Lifecycle::Running => {}
         }
     }
 }
