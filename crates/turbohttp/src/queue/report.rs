@@ -1,40 +1,31 @@
-//! What a queue tells of itself, at its end and before.
+//! What a queue reports: how a stop went, and what it holds at one moment.
 
 use std::fmt;
 use std::time::Duration;
 
-use turbohttp_core::scheduler::{GroupLoad, Priority, Report};
+use turbohttp_core::scheduler::{Counts, GroupLoad, Priority, Report};
 
-/// What became of every job that was in a queue when it was stopped.
+use crate::scheduler::InWords;
+
+/// How every job ended that was in a queue when it was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StopReport {
-    /// Jobs that were waiting or running. The sum of the five below.
+    /// Jobs that were waiting or running; the sum of [`ended`](StopReport::ended).
     pub accepted: u64,
-    /// Were done.
-    pub completed: u64,
-    /// Ended in an error of their own, panics included.
-    pub failed: u64,
-    /// Were canceled by their tickets, or by the stop while they waited.
-    pub canceled: u64,
-    /// Waited longer than they were willing to.
-    pub expired: u64,
-    /// Were running and were dropped by the stop.
-    pub aborted: u64,
-    /// From the first call to the end.
+    /// How they ended. A job is `failed` if its executor returned an error or panicked, `canceled` by
+    /// its ticket or by the stop while it waited, `expired` if it was not started in time, and `aborted`
+    /// if the stop dropped it while it ran.
+    pub ended: Counts,
+    /// From the first call of [`stop`](crate::RequestQueue::stop) until the last job had ended.
     pub elapsed: Duration,
 }
 
 impl StopReport {
     pub(super) fn new(report: Report) -> StopReport {
-        let counts = report.counts;
         StopReport {
             accepted: report.accepted,
-            completed: counts.completed,
-            failed: counts.failed,
-            canceled: counts.canceled,
-            expired: counts.expired,
-            aborted: counts.aborted,
+            ended: report.counts,
             elapsed: report.elapsed,
         }
     }
@@ -44,44 +35,30 @@ impl fmt::Display for StopReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let StopReport {
             accepted,
-            completed,
-            failed,
-            canceled,
-            expired,
-            aborted,
+            ended,
             elapsed,
         } = self;
-        write!(
-            f,
-            "{accepted} jobs: {completed} completed, {failed} failed, {canceled} canceled, \
-             {expired} expired, {aborted} aborted; stopped in {elapsed:.3?}"
-        )
+        let ended = InWords(ended);
+        write!(f, "{accepted} jobs: {ended}; stopped in {elapsed:.3?}")
     }
 }
 
-/// A queue at one moment.
+/// What a queue holds at one moment, and how its jobs ended so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueStats {
-    /// Jobs that wait, at each level ([`Priority::index`]).
+    /// Jobs that wait, at each priority ([`Priority::index`]).
     pub waiting: [usize; Priority::COUNT],
-    /// Jobs that run, or are about to.
+    /// Jobs that run, or have been assigned to a worker.
     pub running: u64,
     /// Workers that wait for a job.
     pub idle_workers: usize,
-    /// Those who wait for room.
+    /// Calls of [`submit`](crate::RequestQueue::submit) that wait for room.
     pub submitters: usize,
-    /// Jobs that were done, ever.
-    pub completed: u64,
-    /// Jobs that ended in an error of their own, panics included.
-    pub failed: u64,
-    /// Jobs that were canceled.
-    pub canceled: u64,
-    /// Jobs that waited too long.
-    pub expired: u64,
-    /// Jobs that were dropped while they ran, because the queue was stopped.
-    pub aborted: u64,
-    /// Panics of the executor.
+    /// How jobs ended, since the queue was made; the fields mean what they mean in
+    /// [`StopReport::ended`].
+    pub ended: Counts,
+    /// Panics of the executor. One that happens while a canceled job is dropped is counted here alone.
     pub panicked: u64,
 }
 
@@ -93,11 +70,7 @@ impl QueueStats {
             running: load.present - waiting as u64,
             idle_workers: load.idle,
             submitters,
-            completed: load.ended.completed,
-            failed: load.ended.failed,
-            canceled: load.ended.canceled,
-            expired: load.ended.expired,
-            aborted: load.ended.aborted,
+            ended: load.ended,
             panicked,
         }
     }

@@ -22,8 +22,8 @@ mod guard;
 mod permit;
 mod timer;
 
-pub(crate) use close::Failures;
 pub use close::{CloseFailure, CloseReport, Shutdown};
+pub(crate) use close::{Failures, InWords};
 pub(crate) use guard::CallGuard;
 pub(crate) use permit::{PermitGuard, PermitWait};
 

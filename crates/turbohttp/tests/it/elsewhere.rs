@@ -65,7 +65,7 @@ fn a_close_ends_in_time_beside_a_runtime_nobody_drives() {
         let limiter = limiter.clone();
         move || block_on(limiter.close(Shutdown::Drain { within: 20 * MS }))
     });
-    assert_eq!((closed.accepted, closed.aborted), (1, 1));
+    assert_eq!((closed.accepted, closed.ended.aborted), (1, 1));
     drop(held);
     assert!(limiter.audit().is_idle());
 }

@@ -45,7 +45,7 @@ async fn a_forgotten_response_costs_its_own_permit() {
     let before = Instant::now();
     let closed = client.close(Shutdown::Drain { within: SECOND }).await;
     assert_eq!(before.elapsed(), SECOND);
-    assert_eq!((closed.accepted, closed.aborted), (1, 1), "{closed}");
+    assert_eq!((closed.accepted, closed.ended.aborted), (1, 1), "{closed}");
 }
 
 /// S44: a hundred forgotten contexts are lost, and no more.
@@ -90,13 +90,17 @@ async fn forgotten_tickets_and_permits_end_with_a_close() {
     forget(queue.try_submit(request).unwrap());
     tokio::task::yield_now().await;
     let stopped = queue.stop(Shutdown::Drain { within: SECOND }).await;
-    assert_eq!((stopped.accepted, stopped.aborted), (1, 1), "{stopped}");
+    assert_eq!(
+        (stopped.accepted, stopped.ended.aborted),
+        (1, 1),
+        "{stopped}"
+    );
 
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(2)).unwrap();
     forget(limiter.try_acquire("a").unwrap());
     drop(limiter.try_acquire("a").unwrap());
     let closed = limiter.close(Shutdown::Drain { within: SECOND }).await;
-    assert_eq!((closed.accepted, closed.aborted), (1, 1), "{closed}");
+    assert_eq!((closed.accepted, closed.ended.aborted), (1, 1), "{closed}");
 }
 
 /// X10: deadlines of waits that were given up are not kept.

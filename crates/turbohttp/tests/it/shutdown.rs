@@ -44,11 +44,11 @@ fn cancel(within: Duration) -> Shutdown {
 fn counts(closed: &CloseReport) -> [u64; 6] {
     [
         closed.accepted,
-        closed.completed,
-        closed.failed,
-        closed.canceled,
-        closed.expired,
-        closed.aborted,
+        closed.ended.completed,
+        closed.ended.failed,
+        closed.ended.canceled,
+        closed.ended.expired,
+        closed.ended.aborted,
     ]
 }
 

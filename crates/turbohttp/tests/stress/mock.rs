@@ -159,7 +159,12 @@ fn agree_on_queues(crew: &Crew, pace: Pace) {
     for (way, queue) in [(Way::Queued, &crew.queued), (Way::Streamed, &crew.streamed)] {
         let stats: QueueStats = queue.stats();
         let count = |is: fn(Outcome) -> bool| crew.oracle.count(is, |order| order.way == way);
-        let seen = [stats.completed, stats.failed, stats.canceled, stats.expired];
+        let seen = [
+            stats.ended.completed,
+            stats.ended.failed,
+            stats.ended.canceled,
+            stats.ended.expired,
+        ];
         let expected = [
             count(|outcome| is_unread(outcome) || outcome == Outcome::Answered),
             count(is_failed_job),
@@ -175,7 +180,7 @@ fn agree_on_queues(crew: &Crew, pace: Pace) {
         };
         assert!(has_all, "seed {seed}, {way:?}: {stats:?}, not {panics}");
         assert_eq!(
-            (stats.aborted, stats.running, stats.submitters),
+            (stats.ended.aborted, stats.running, stats.submitters),
             (0, 0, 0),
             "seed {seed}"
         );

@@ -251,7 +251,7 @@ async fn closing_the_client_closes_its_queues() {
         };
         let (closed, ended) = tokio::join!(client.close(mode), readers);
         assert_eq!(closed.accepted, 6);
-        assert_eq!(closed.completed, done, "{closed}");
+        assert_eq!(closed.ended.completed, done, "{closed}");
         let expected = [(None, done), (Some("canceled"), 6 - done)];
         let expected = expected.into_iter().filter(|(_, count)| *count > 0);
         assert_eq!(ended, expected.collect());
@@ -265,7 +265,7 @@ async fn closing_the_client_closes_its_queues() {
             ErrorKind::Closed
         );
         let stopped = queue.stop(Shutdown::default()).await;
-        assert_eq!((stopped.accepted, stopped.completed), (6, done));
+        assert_eq!((stopped.accepted, stopped.ended.completed), (6, done));
         assert_eq!(mock.stats().closed, 1);
         drop(tickets);
         expect_client_quiet(&client).await;
@@ -375,7 +375,7 @@ async fn a_request_that_is_given_up_gives_everything_back() {
         assert_eq!((stats.entered, stats.left, stats.dropped), (3, 1, 2));
         let stopped = queue.stop(Shutdown::default()).await;
         assert_eq!(stopped.accepted, 0);
-        assert_eq!(queue.stats().completed, 1);
+        assert_eq!(queue.stats().ended.completed, 1);
     }
 }
 
@@ -392,7 +392,7 @@ async fn errors_of_requests_come_through_as_they_are() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
     assert!(error.to_string().contains("nobody is there"));
-    assert_eq!(queue.stats().failed, 1);
+    assert_eq!(queue.stats().ended.failed, 1);
     queue.stop(Shutdown::default()).await;
     expect_client_quiet(&client).await;
 }

@@ -171,7 +171,7 @@ async fn submitters_are_let_in_by_workers_and_turned_away_by_a_stop() {
     assert_eq!(turned_away.kind(), ErrorKind::Closed);
     assert_eq!(turned_away.into_job().unwrap().id, 4);
     let stopped = stopping.await;
-    assert_eq!((stopped.accepted, stopped.completed), (2, 2));
+    assert_eq!((stopped.accepted, stopped.ended.completed), (2, 2));
     second.await.unwrap();
     third.await.unwrap();
     expect_quiet(&bed.queue.limiter()).await;

@@ -24,7 +24,7 @@ async fn a_dropped_ticket_ends_its_job_wherever_it_is() {
     drop(running);
     assert_eq!(next.await.unwrap(), 2);
     assert_eq!(bed.log(), [0, 2]);
-    assert_eq!(bed.queue.stats().canceled, 2);
+    assert_eq!(bed.queue.stats().ended.canceled, 2);
     bed.queue.stop(Shutdown::default()).await;
     expect_quiet(&bed.queue.limiter()).await;
 }
@@ -70,7 +70,7 @@ async fn a_detached_job_goes_on() {
     assert_eq!(bed.log(), [0, 1]);
     // Nobody looked at the one that was late, and nothing of it is left.
     assert_eq!(bed.jobs_alive(), 0);
-    assert_eq!(bed.queue.stats().expired, 1);
+    assert_eq!(bed.queue.stats().ended.expired, 1);
     bed.queue.stop(Shutdown::default()).await;
     expect_quiet(&bed.queue.limiter()).await;
 }
@@ -105,7 +105,7 @@ async fn what_is_late_is_never_done() {
     );
     assert_eq!(bed.log(), [0, 3]);
     let stats = bed.queue.stats();
-    assert_eq!((stats.expired, stats.completed), (3, 2));
+    assert_eq!((stats.ended.expired, stats.ended.completed), (3, 2));
     bed.queue.stop(Shutdown::default()).await;
     expect_quiet(&bed.queue.limiter()).await;
 }
