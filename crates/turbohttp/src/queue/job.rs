@@ -1,37 +1,50 @@
-//! One job from its submission to the moment its outcome is taken: the only allocation it costs.
+//! One job, from its submission until its outcome is taken: the only allocation that it costs.
 //!
 //! # Implementation
 //!
-//! Who decides what becomes of a job decides it under the scheduler's lock, and writes it down in the
-//! job before giving that lock back: what a report counts and what a ticket says cannot differ, and
-//! nobody can see the one before the other. So the job's lock is taken under the scheduler's, never
-//! the other way round, and nothing foreign happens under either: jobs, outcomes and wakers are moved
-//! out, and dropped or woken afterwards.
+//! The fate of a job is decided under the scheduler's lock and written into [`JobState`] before that
+//! lock is released. So a report and a ticket cannot disagree, and neither is visible before the
+//! other.
 //!
-//! While a job waits, the job itself is the waker that the scheduler knows: it is told at once when
-//! the job expires or is refused, whether anybody looks at the ticket or not.
+//! Lock order: the scheduler's lock, then the job's. No foreign code runs under either: work, outcomes
+//! and wakers are moved out into a [`DeferredDrop`], and dropped or woken after both are released.
+//!
+//! While a job waits, the job itself is the waker that the scheduler holds: it ends as soon as the
+//! scheduler refuses it, also when its ticket is not polled.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::time::Instant;
 
-use turbohttp_core::scheduler::{CallId, Effects, Outcome, Priority, Refusal, Scheduler, State};
-
-use turbohttp_core::timeline::Phase;
+use turbohttp_core::contain::contain;
+use turbohttp_core::scheduler::{CallId, Effects, Outcome, Priority, Scheduler, State};
+use turbohttp_core::sync::lock;
 
 use super::execute::Lane;
-use super::shared::Shared;
-use super::{contain, contained_drop};
+use super::group::{Group, canceled};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
+/// What a job needs of the queue that it is in.
+pub(super) trait JobQueue<J, O>: Send + Sync {
+    /// The group of workers that runs the job.
+    fn group(&self) -> &Group;
+
+    /// Takes a job out of the table of jobs; it is to be dropped without a lock held.
+    fn remove_job(&self, tag: u64) -> Option<Arc<Job<J, O>>>;
+
+    /// Enqueues the jobs that wait for room, as far as there is room.
+    fn admit_waiting(&self);
+}
+
+/// A job. `J` is its work, as it was submitted; `O` is what comes of it.
 pub(super) struct Job<J, O> {
-    pub(super) shared: Arc<Shared<J, O>>,
+    queue: Arc<dyn JobQueue<J, O>>,
     pub(super) lane: Lane,
     pub(super) deadline: Option<Instant>,
-    /// Its ticket has been given up while it ran; read by the worker at every poll.
+    /// The ticket was canceled while a worker had the job. The worker reads it at every poll.
     is_canceled: AtomicBool,
     state: Mutex<JobState<J, O>>,
 }
@@ -39,40 +52,55 @@ pub(super) struct Job<J, O> {
 struct JobState<J, O> {
     stage: JobStage<J, O>,
     priority: Priority,
-    /// Its call and its place in the table, once it is in the queue.
+    /// Its call at the scheduler and its tag in the table of jobs, once it is enqueued.
     place: Option<(CallId, u64)>,
-    /// Who waits for room, or for the outcome.
+    /// Of the task that awaits room, and later of the one that awaits the outcome.
     waker: Option<Waker>,
 }
 
 enum JobStage<J, O> {
-    /// In the queue, or before it for want of room.
+    /// Enqueued, or not yet for want of room.
     Waiting(J),
     Running,
-    /// Not let in; for the one who waited for room.
+    /// Not enqueued, and never will be: the submitter gets the work back.
     Rejected(J, Error),
-    /// `None` when it has been taken.
+    /// `None` when the outcome has been taken.
     Done(Option<Result<O>>),
 }
 
-/// What has come out of a job under locks, to be dropped and woken without.
+/// What was moved out of a job under locks, to be dropped and woken when they are released.
 #[must_use = "it is to be dropped without a lock held"]
-pub(super) struct DeferredDrop<J, O> {
+struct DeferredDrop<J, O> {
     stage: Option<JobStage<J, O>>,
     waker: Option<Waker>,
     tag: Option<u64>,
 }
 
+/// What a ticket sees of its job, whatever the work is.
+pub(super) trait TicketState<O>: Send + Sync {
+    /// The outcome; if it is not there, the task is woken when it is.
+    fn poll_result(&self, cx: &mut TaskContext<'_>) -> Poll<Result<O>>;
+    /// Takes the outcome if it is there; a second take is [`ErrorKind::Closed`].
+    fn try_result(&self) -> Option<Result<O>>;
+    fn is_done(&self) -> bool;
+    /// Ends the job; `false` if it is done already.
+    fn cancel(&self) -> bool;
+    /// `false` if the job does not wait any more.
+    fn set_priority(&self, priority: Priority) -> Result<bool>;
+    /// How many jobs start before this one, by priority and age alone.
+    fn position(&self) -> Option<usize>;
+}
+
 impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     pub(super) fn new(
-        shared: Arc<Shared<J, O>>,
+        queue: Arc<dyn JobQueue<J, O>>,
         work: J,
         lane: Lane,
         priority: Priority,
         deadline: Option<Instant>,
     ) -> Job<J, O> {
         Job {
-            shared,
+            queue,
             lane,
             deadline,
             is_canceled: AtomicBool::new(false),
@@ -86,70 +114,65 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
     }
 
     fn state(&self) -> MutexGuard<'_, JobState<J, O>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
+    }
+
+    fn group(&self) -> &Group {
+        self.queue.group()
     }
 
     pub(super) fn priority(&self) -> Priority {
         self.state().priority
     }
 
-    /// Whether the worker is to drop the job.
-    pub(super) fn is_canceled(&self) -> bool {
-        self.is_canceled.load(Ordering::Acquire)
+    /// Whether the worker is to drop the job: its ticket was canceled, or a stop cuts it off.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.is_canceled.load(Ordering::Acquire) || self.group().is_cut()
     }
 
-    /// Whether it may still be let in. Under the scheduler's lock.
+    /// Whether it can still be enqueued. Called under the scheduler's lock.
     pub(super) fn is_unqueued(&self) -> bool {
-        let state = self.state();
-        state.place.is_none() && matches!(state.stage, JobStage::Waiting(_))
+        self.state().is_unqueued()
     }
 
-    /// It is in the queue. Under the scheduler's lock.
+    /// Notes where it was enqueued. Called under the scheduler's lock.
     pub(super) fn set_place(&self, call: CallId, tag: u64) {
         self.state().place = Some((call, tag));
     }
 
-    /// The worker takes the job; `None` if it was canceled just now.
+    /// The work, for the worker that runs the job; `None` if the job was canceled meanwhile.
     pub(super) fn take_work(&self) -> Option<J> {
-        let mut state = self.state();
-        match mem::replace(&mut state.stage, JobStage::Running) {
-            JobStage::Waiting(work) => Some(work),
-            other => {
-                state.stage = other;
-                None
-            }
-        }
+        self.state()
+            .replace_if(JobStage::Running, |stage| match stage {
+                JobStage::Waiting(work) => Ok(work),
+                other => Err(other),
+            })
     }
 
-    /// Gives a job back that has not been let in, at any rate.
+    /// The work of a job that was not enqueued.
     pub(super) fn take_unqueued(&self) -> Option<J> {
-        let mut state = self.state();
-        match mem::replace(&mut state.stage, JobStage::Done(None)) {
-            JobStage::Waiting(work) | JobStage::Rejected(work, _) => Some(work),
-            other => {
-                state.stage = other;
-                None
-            }
-        }
+        self.state()
+            .replace_if(JobStage::Done(None), |stage| match stage {
+                JobStage::Waiting(work) | JobStage::Rejected(work, _) => Ok(work),
+                other => Err(other),
+            })
     }
 
-    /// Gives a job back that was turned away, with the reason.
+    /// The work of a job that was [rejected](Job::reject), and why.
     pub(super) fn take_rejected(&self) -> Option<(J, Error)> {
-        let mut state = self.state();
-        match mem::replace(&mut state.stage, JobStage::Done(None)) {
-            JobStage::Rejected(work, error) => Some((work, error)),
-            other => {
-                state.stage = other;
-                None
-            }
-        }
+        self.state()
+            .replace_if(JobStage::Done(None), |stage| match stage {
+                JobStage::Rejected(work, error) => Ok((work, error)),
+                other => Err(other),
+            })
     }
 
-    /// The job is not let in: whoever waits for that is told.
+    /// The job will never be enqueued. Wakes its submitter, which takes the work back.
     pub(super) fn reject(&self, error: Error) {
         let mut state = self.state();
         match mem::replace(&mut state.stage, JobStage::Done(None)) {
             JobStage::Waiting(work) => state.stage = JobStage::Rejected(work, error),
+            // Canceled meanwhile: its ticket has the outcome.
             other => state.stage = other,
         }
         let waker = state.waker.take();
@@ -157,16 +180,21 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
         wake(waker);
     }
 
-    /// The job is let in: whoever waits for that is told.
+    /// Wakes the task that awaits room or the outcome.
     pub(super) fn wake_waiter(&self) {
         let waker = self.state().waker.take();
         wake(waker);
     }
 
-    /// Writes the outcome down, and the call leaves. A job that was canceled or cut off meanwhile stays
-    /// so.
+    /// Waits until the job is enqueued or rejected.
+    pub(super) fn poll_admitted(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        self.poll_while(cx, JobState::is_unqueued)
+    }
+
+    /// Writes the outcome down, and the call leaves the scheduler. A job that was canceled or cut off
+    /// meanwhile keeps that outcome.
     pub(super) fn finish(&self, call: CallId, result: Result<O>, outcome: Outcome) {
-        let (deferred, discarded) = self.shared.dispatcher.update(|scheduler, effects| {
+        let (deferred, discarded) = self.group().dispatcher.update(|scheduler, effects| {
             let now = clock::now();
             let mut state = self.state();
             if matches!(state.stage, JobStage::Done(_)) {
@@ -175,21 +203,21 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
             }
             let (result, discarded) = match scheduler.finish_job(call, outcome, now, effects) {
                 true => (result, None),
-                // It has been counted as cut off.
-                false => (Err(self.shared.stopped()), Some(result)),
+                // The close of the group has counted it as aborted already: the ticket says the same.
+                false => (Err(self.group().stopped()), Some(result)),
             };
             scheduler.leave(call, outcome, now, effects);
             (Some(state.end(result)), discarded)
         });
-        contained_drop(discarded);
+        contain(|| drop(discarded));
         if let Some(deferred) = deferred {
-            deferred.drop_and_wake(&self.shared);
+            deferred.drop_and_wake(&*self.queue);
         }
     }
 
-    /// Ends the job if the scheduler has refused it, or a stop has cut it off.
+    /// Ends the job if the scheduler has refused it, or if a stop has cut it off.
     fn end_if_refused(&self) {
-        let deferred = self.shared.dispatcher.update(|scheduler, effects| {
+        let deferred = self.group().dispatcher.update(|scheduler, effects| {
             let mut state = self.state();
             let error = self.lane.explain(self.ended_by(&state, scheduler)?);
             let place = state.place;
@@ -198,144 +226,69 @@ impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
             Some(deferred)
         });
         if let Some(deferred) = deferred {
-            deferred.drop_and_wake(&self.shared);
+            deferred.drop_and_wake(&*self.queue);
         }
     }
 
+    /// Why the scheduler has ended the job, if it has.
     fn ended_by(&self, state: &JobState<J, O>, scheduler: &Scheduler) -> Option<Error> {
+        let group = self.group();
         match &state.stage {
             JobStage::Waiting(_) => match scheduler.state(state.place?.0)? {
-                State::Refused(refusal) => Some(self.shared.refused(refusal)),
-                // A worker has it, and has not looked at it yet.
-                State::Taken => self.shared.is_cut().then(|| self.shared.stopped()),
+                State::Refused(refusal) => Some(group.refused(refusal)),
+                // A worker has picked the job up, and has not taken its work yet.
+                State::Taken => group.is_cut().then(|| group.stopped()),
                 _ => None,
             },
-            JobStage::Running => self.shared.is_cut().then(|| self.shared.stopped()),
+            JobStage::Running => group.is_cut().then(|| group.stopped()),
             JobStage::Rejected(..) | JobStage::Done(_) => None,
         }
     }
 
-    /// Takes the scheduler's answer for what waits, so that the job is told of what comes next.
+    /// Gives the scheduler the job as a waker again, which it has used up.
     fn renew_waker(self: &Arc<Self>) {
         let Some((call, _)) = self.state().place else {
             return;
         };
         let mut waker = Some(Waker::from(self.clone()));
-        self.shared.dispatcher.update(|scheduler, effects| {
-            // A job that a worker has been given, and has not picked up, can still be refused.
+        self.group().dispatcher.update(|scheduler, effects| {
+            // Also for a granted job: until a worker picks it up, it can still be refused.
             if matches!(scheduler.state(call), Some(State::Queued | State::Granted)) {
                 scheduler.set_waker(call, waker.take()?, effects);
             }
             Some(())
         });
+        // Perhaps the last handle of the job: dropped here, not under the lock.
         drop(waker);
     }
-}
 
-impl<J, O> JobState<J, O> {
-    fn end(&mut self, result: Result<O>) -> DeferredDrop<J, O> {
-        DeferredDrop {
-            stage: Some(mem::replace(&mut self.stage, JobStage::Done(Some(result)))),
-            waker: self.waker.take(),
-            tag: None,
+    /// Waits while `holds`; what ends that wakes the stored waker.
+    fn poll_while(
+        &self,
+        cx: &mut TaskContext<'_>,
+        holds: impl Fn(&JobState<J, O>) -> bool,
+    ) -> Poll<()> {
+        let state = self.state();
+        if !holds(&state) {
+            return Poll::Ready(());
         }
-    }
-}
-
-impl<J, O> DeferredDrop<J, O> {
-    /// The call of a job leaves that no worker has and none will; says whether that is so.
-    fn leave_unless_taken(
-        &mut self,
-        place: Option<(CallId, u64)>,
-        scheduler: &mut Scheduler,
-        effects: &mut Effects,
-    ) -> bool {
-        let Some((call, tag)) = place else {
-            return true;
-        };
-        let is_waiting = matches!(self.stage, Some(JobStage::Waiting(_)));
-        if !is_waiting || scheduler.state(call) == Some(State::Taken) {
-            return false;
+        if let Some(known) = &state.waker
+            && known.will_wake(cx.waker())
+        {
+            return Poll::Pending;
         }
-        scheduler.leave(call, Outcome::Canceled, clock::now(), effects);
-        self.tag = Some(tag);
-        true
-    }
-
-    /// Without any lock: drops what is left of the job, wakes whoever waits for it, and lets in those
-    /// who wait for its place.
-    fn drop_and_wake(self, shared: &Shared<J, O>)
-    where
-        J: Send + 'static,
-        O: Send + 'static,
-    {
-        let removed = self.tag.and_then(|tag| shared.remove_job(tag));
-        let has_left = removed.is_some();
-        contained_drop(removed);
-        contained_drop(self.stage);
-        wake(self.waker);
-        if has_left {
-            shared.admit_waiting();
+        drop(state);
+        // Cloning and dropping a waker is foreign code: not under the lock. So `holds` is asked again.
+        let clone = cx.waker().clone();
+        let mut state = self.state();
+        if !holds(&state) {
+            return Poll::Ready(());
         }
+        let former = state.waker.replace(clone);
+        drop(state);
+        drop(former);
+        Poll::Pending
     }
-}
-
-impl<J: Send + 'static, O: Send + 'static> Wake for Job<J, O> {
-    /// Something has happened to a job that waits.
-    fn wake(self: Arc<Self>) {
-        self.end_if_refused();
-        if matches!(self.state().stage, JobStage::Waiting(_)) {
-            // Everybody is woken when a timer driver has gone: it still waits, and whoever holds the ticket
-            // starts another one.
-            self.renew_waker();
-            self.wake_waiter();
-        }
-    }
-}
-
-impl<J, O> Drop for Job<J, O> {
-    /// An outcome that nobody has taken is the user's, and often it is a worker that drops it.
-    fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        contained_drop(mem::replace(&mut state.stage, JobStage::Done(None)));
-        contained_drop(state.waker.take());
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        // A waker that panics has no ticket to tell.
-        let _ = contain("waker", || waker.wake());
-    }
-}
-
-pub(super) fn canceled() -> Error {
-    Error::new(ErrorKind::Canceled, "canceled by its ticket")
-}
-
-impl<J, O> Shared<J, O> {
-    /// Why a job that waited is not run.
-    fn refused(&self, refusal: Refusal) -> Error {
-        match refusal {
-            Refusal::Expired => expired(),
-            _ => self.stopped(),
-        }
-    }
-}
-
-pub(super) fn expired() -> Error {
-    let message = "not started in time: the deadline passed in the queue";
-    Error::new(ErrorKind::ExpiredInQueue, message).in_phase(Phase::Queue)
-}
-
-/// What a ticket sees of its job, whatever the job is.
-pub(super) trait TicketState<O>: Send + Sync {
-    fn poll_result(&self, cx: &mut TaskContext<'_>) -> Poll<Result<O>>;
-    fn try_result(&self) -> Option<Result<O>>;
-    fn is_done(&self) -> bool;
-    fn cancel(&self) -> bool;
-    fn set_priority(&self, priority: Priority) -> Result<bool>;
-    fn position(&self) -> Option<usize>;
 }
 
 impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
@@ -345,7 +298,7 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
         }
         let is_open = |state: &JobState<J, O>| !matches!(state.stage, JobStage::Done(_));
         if self.poll_while(cx, is_open).is_pending() {
-            self.shared.dispatcher.ensure_timer();
+            self.group().dispatcher.ensure_timer();
             return Poll::Pending;
         }
         match self.try_result() {
@@ -368,13 +321,14 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
         if matches!(self.state().stage, JobStage::Done(_)) {
             return true;
         }
+        // A stop ends what waits in the scheduler first; the waker that tells the job may be on its
+        // way, and the outcome is to be there when the stop returns.
         self.end_if_refused();
         matches!(self.state().stage, JobStage::Done(_))
     }
 
-    /// Ends the job where it stands; `false` if it is done already.
     fn cancel(&self) -> bool {
-        let deferred = self.shared.dispatcher.update(|scheduler, effects| {
+        let deferred = self.group().dispatcher.update(|scheduler, effects| {
             let mut state = self.state();
             if let JobStage::Done(_) = state.stage {
                 return None;
@@ -386,7 +340,7 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
             if !deferred.leave_unless_taken(place, scheduler, effects)
                 && let Some((call, _)) = place
             {
-                // The worker is told, and drops the job itself.
+                // The future lives in the worker's task: the worker is woken, and drops it there.
                 self.is_canceled.store(true, Ordering::Release);
                 scheduler.wake_owner(call, effects);
             }
@@ -395,13 +349,13 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
         let Some(deferred) = deferred else {
             return false;
         };
-        deferred.drop_and_wake(&self.shared);
+        deferred.drop_and_wake(&*self.queue);
         true
     }
 
     fn set_priority(&self, priority: Priority) -> Result<bool> {
-        let shared = &self.shared;
-        let changed = shared.dispatcher.update(|scheduler, effects| {
+        let group = self.group();
+        let changed = group.dispatcher.update(|scheduler, effects| {
             let mut state = self.state();
             let Some((call, _)) = state.place else {
                 return Ok(false);
@@ -409,62 +363,120 @@ impl<J: Send + 'static, O: Send + 'static> TicketState<O> for Job<J, O> {
             if scheduler.state(call) != Some(State::Queued) || state.priority == priority {
                 return Ok(scheduler.state(call) == Some(State::Queued));
             }
-            let waiting = scheduler.group_load(shared.group).waiting;
-            if waiting[priority.index()] >= shared.per_priority {
-                return Err(shared.full(priority));
+            let waiting = scheduler.group_load(group.id).waiting;
+            if waiting[priority.index()] >= group.per_priority {
+                return Err(Error::refused(group.full(priority)));
             }
             state.priority = priority;
             Ok(scheduler.set_priority(call, priority, clock::now(), effects))
         });
-        // There is room at the level it has left.
-        shared.admit_waiting();
+        // There is room at the level that it has left.
+        self.queue.admit_waiting();
         changed
     }
 
     fn position(&self) -> Option<usize> {
         let place = self.state().place;
         let (call, _) = place?;
-        self.shared
+        self.group()
             .dispatcher
             .read(|scheduler| scheduler.position(call))
     }
 }
 
-impl<J: Send + 'static, O: Send + 'static> Job<J, O> {
-    /// Waits until the job is in the queue, or is turned away.
-    pub(super) fn poll_admitted(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let is_out = |state: &JobState<J, O>| {
-            state.place.is_none() && matches!(state.stage, JobStage::Waiting(_))
-        };
-        self.poll_while(cx, is_out)
+impl<J, O> JobState<J, O> {
+    fn is_unqueued(&self) -> bool {
+        self.place.is_none() && matches!(self.stage, JobStage::Waiting(_))
     }
 
-    /// Waits while `holds`; what ends it wakes the waker.
-    fn poll_while(
-        &self,
-        cx: &mut TaskContext<'_>,
-        holds: impl Fn(&JobState<J, O>) -> bool,
-    ) -> Poll<()> {
-        let state = self.state();
-        if !holds(&state) {
-            return Poll::Ready(());
+    /// Goes to `next` if `take` takes the present stage, and stays in it otherwise.
+    fn replace_if<R>(
+        &mut self,
+        next: JobStage<J, O>,
+        take: impl FnOnce(JobStage<J, O>) -> Result<R, JobStage<J, O>>,
+    ) -> Option<R> {
+        match take(mem::replace(&mut self.stage, next)) {
+            Ok(taken) => Some(taken),
+            Err(former) => {
+                self.stage = former;
+                None
+            }
         }
-        if let Some(known) = &state.waker
-            && known.will_wake(cx.waker())
-        {
-            return Poll::Pending;
+    }
+
+    fn end(&mut self, result: Result<O>) -> DeferredDrop<J, O> {
+        DeferredDrop {
+            stage: Some(mem::replace(&mut self.stage, JobStage::Done(Some(result)))),
+            waker: self.waker.take(),
+            tag: None,
         }
+    }
+}
+
+impl<J, O> DeferredDrop<J, O> {
+    /// The call of a job that no worker has leaves the scheduler. Returns `false` if a worker has it:
+    /// then the worker leaves.
+    fn leave_unless_taken(
+        &mut self,
+        place: Option<(CallId, u64)>,
+        scheduler: &mut Scheduler,
+        effects: &mut Effects,
+    ) -> bool {
+        let Some((call, tag)) = place else {
+            return true;
+        };
+        let is_waiting = matches!(self.stage, Some(JobStage::Waiting(_)));
+        if !is_waiting || scheduler.state(call) == Some(State::Taken) {
+            return false;
+        }
+        scheduler.leave(call, Outcome::Canceled, clock::now(), effects);
+        self.tag = Some(tag);
+        true
+    }
+
+    /// Without a lock: drops what is left of the job, wakes the task that awaits it, and admits a job
+    /// that waits for its room.
+    fn drop_and_wake(self, queue: &dyn JobQueue<J, O>) {
+        let removed = self.tag.and_then(|tag| queue.remove_job(tag));
+        let has_left = removed.is_some();
+        contain(|| drop(removed));
+        contain(|| drop(self.stage));
+        wake(self.waker);
+        if has_left {
+            queue.admit_waiting();
+        }
+    }
+}
+
+impl<J: Send + 'static, O: Send + 'static> Wake for Job<J, O> {
+    /// The scheduler has refused the job, or asks every waiter to check again.
+    fn wake(self: Arc<Self>) {
+        self.end_if_refused();
+        if matches!(self.state().stage, JobStage::Waiting(_)) {
+            // The timer driver has ended with its runtime, and every waiter was woken: the task that
+            // polls the ticket starts another one.
+            self.renew_waker();
+            self.wake_waiter();
+        }
+    }
+}
+
+impl<J, O> Drop for Job<J, O> {
+    /// An outcome that was not taken is a value of the user, and a worker may be dropping it.
+    fn drop(&mut self) {
+        let mut state = lock(&self.state);
+        let stage = mem::replace(&mut state.stage, JobStage::Done(None));
+        let waker = state.waker.take();
         drop(state);
-        // Cloning and dropping wakers is foreign code: not under the lock.
-        let clone = cx.waker().clone();
-        let mut state = self.state();
-        if !holds(&state) {
-            return Poll::Ready(());
-        }
-        let former = state.waker.replace(clone);
-        drop(state);
-        drop(former);
-        Poll::Pending
+        contain(|| drop(stage));
+        contain(|| drop(waker));
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        // There is no ticket that could be told of a panic in a waker.
+        contain(|| waker.wake());
     }
 }
 

@@ -1,138 +1,143 @@
-//! What workers, tickets and submitters of a queue have in common.
+//! What workers, tickets and submitters of a queue share: its jobs, and who waits for room.
+//!
+//! # Implementation
+//!
+//! A submitter that finds no room leaves its job in [`SubmitWaiters`], and every operation that frees
+//! room calls [`admit_waiting`](JobQueue::admit_waiting), which enqueues the first of them. So a
+//! submitter whose future is not polled delays no other one. Only one thread admits at a time; another
+//! one that calls it meanwhile sets [`SubmitWaiters::admits_again`] and returns. That keeps the order
+//! of the waiters without a lock held while a job is enqueued.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
-use turbohttp_core::scheduler::{Ask, Bound, GroupId, Priority, Refusal, Stage};
+use turbohttp_core::scheduler::{Ask, Priority, Refusal};
+use turbohttp_core::sync::lock;
 
-use super::job::Job;
+use super::group::Group;
+use super::job::{Job, JobQueue};
 use super::options::QueueOptions;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::QUEUE_KEPT_JOBS_MAX;
 use crate::scheduler::{Dispatcher, Shutdown};
 
-/// The place of a queue at its scheduler. It holds neither the queue nor the executor.
+/// The state of a queue. It holds neither the handle of the queue nor the executor, so that tickets
+/// do not keep those alive.
 pub(super) struct Shared<J, O> {
-    pub(super) dispatcher: Arc<Dispatcher>,
-    pub(super) group: GroupId,
-    pub(super) per_priority: usize,
-    pub(super) submitters_max: usize,
-    /// Set by the scheduler when what runs is to be dropped.
-    cut: Arc<AtomicBool>,
-    /// The runtime of the workers has gone.
-    is_runtime_gone: AtomicBool,
+    pub(super) group: Group,
+    submitters_max: usize,
+    /// Panics of the executor.
     pub(super) panicked: AtomicU64,
     lifecycle: Mutex<Lifecycle>,
-    table: Mutex<Table<Arc<Job<J, O>>>>,
+    jobs: Mutex<JobTable<Arc<Job<J, O>>>>,
     waiters: Mutex<SubmitWaiters<J, O>>,
 }
 
+/// Whether a queue has workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lifecycle {
+    /// Not started.
+    Idle,
+    Starting,
+    /// Being started, but the runtime drops the workers as they are spawned.
+    RuntimeGone,
+    Running,
+    /// Stopped: before it had workers, while it was being started, or while they ran.
+    Stopped,
+}
+
+/// Jobs that wait for room, at each priority in the order of submission. Bounded by
+/// [`QueueOptions::submitters`] at each priority.
+struct SubmitWaiters<J, O> {
+    lines: [BTreeMap<u64, Arc<Job<J, O>>>; Priority::COUNT],
+    /// The last number that was given to a waiter.
+    last: u64,
+    /// A thread is in `admit_waiting`.
+    is_admitting: bool,
+    /// That thread is to check every line once more.
+    admits_again: bool,
+}
+
+/// The place of a waiter: its line, and its number in it.
+#[derive(Clone, Copy)]
+pub(super) struct WaitNumber {
+    level: usize,
+    number: u64,
+}
+
+/// The enqueued jobs, by the tag under which the scheduler names them. Bounded by what the scheduler
+/// lets in.
+struct JobTable<T> {
+    places: Vec<Option<T>>,
+    /// Invariant: each index of an empty place stands here once.
+    free: Vec<usize>,
+}
+
 impl<J, O> Shared<J, O> {
+    /// # Errors
+    ///
+    /// Those of [`Group::open`].
     pub(super) fn new(dispatcher: Arc<Dispatcher>, options: &QueueOptions) -> Result<Shared<J, O>> {
-        let per_priority = options.per_priority;
-        let (group, cut) = dispatcher.update(|scheduler, _| {
-            if scheduler.stage() != Stage::Open {
-                return Err(Error::closed());
-            }
-            let opened = scheduler.open_group([per_priority; Priority::COUNT]);
-            let group = opened.map_err(|error| {
-                Error::new(ErrorKind::Full, "the client has too many queues").with_source(error)
-            })?;
-            Ok((group, scheduler.group_cut_flag(group)))
-        })?;
         Ok(Shared {
-            dispatcher,
-            group,
-            per_priority,
+            group: Group::open(dispatcher, options.per_priority)?,
             submitters_max: options.submitters,
-            cut,
-            is_runtime_gone: AtomicBool::new(false),
             panicked: AtomicU64::new(0),
             lifecycle: Mutex::new(Lifecycle::Idle),
-            table: Mutex::new(Table::default()),
+            jobs: Mutex::new(JobTable::default()),
             waiters: Mutex::new(SubmitWaiters::default()),
         })
     }
 
-    /// Whether what runs is to be dropped.
-    pub(super) fn is_cut(&self) -> bool {
-        self.cut.load(Ordering::Acquire)
-    }
-
-    /// Why a job was not done of a queue that was stopped.
-    pub(super) fn stopped(&self) -> Error {
-        if self.is_runtime_gone.load(Ordering::Acquire) {
-            return runtime_gone();
-        }
-        let message = "canceled: the queue was stopped before the job was done";
-        Error::new(ErrorKind::Canceled, message)
-    }
-
-    pub(super) fn full(&self, priority: Priority) -> Error {
-        Error::refused(Refusal::Full {
-            bound: Bound::Group(priority),
-            limit: self.per_priority,
-        })
-    }
-
     pub(super) fn lock_lifecycle(&self) -> MutexGuard<'_, Lifecycle> {
-        self.lifecycle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.lifecycle)
     }
 
-    pub(super) fn waiters(&self) -> MutexGuard<'_, SubmitWaiters<J, O>> {
-        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    fn waiters(&self) -> MutexGuard<'_, SubmitWaiters<J, O>> {
+        lock(&self.waiters)
     }
 
-    fn table(&self) -> MutexGuard<'_, Table<Arc<Job<J, O>>>> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes a job out of the table; its job is to be dropped without a lock held.
-    pub(super) fn remove_job(&self, tag: u64) -> Option<Arc<Job<J, O>>> {
-        self.table().remove(tag)
+    /// How many jobs wait for room.
+    pub(super) fn submitters(&self) -> usize {
+        self.waiters().len()
     }
 }
 
 impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
-    /// Stops the group of workers in this way, and turns away those who wait for room.
+    /// Closes the group in this mode, and rejects the jobs that wait for room.
     pub(super) fn begin_stop(&self, mode: Shutdown) {
         let now = clock::now();
         let (mode, deadline) = mode.parts(now);
-        self.dispatcher.update(|scheduler, effects| {
-            scheduler.close_group(self.group, mode, deadline, now, effects);
+        self.group.dispatcher.update(|scheduler, effects| {
+            scheduler.close_group(self.group.id, mode, deadline, now, effects);
         });
         self.admit_waiting();
     }
 
-    /// Nobody is left to run the jobs, and nobody will be: all of them are told.
+    /// The runtime has dropped a worker: every job that is not done ends in [`ErrorKind::Runtime`].
     pub(super) fn close_runtime_gone(&self) {
-        self.is_runtime_gone.store(true, Ordering::Release);
+        self.group.set_runtime_gone();
         self.begin_stop(Shutdown::Now);
     }
 
-    /// Puts a job in the queue if there is room and nobody else waits for it.
+    /// Enqueues a job if there is room and no earlier job of its priority waits for it.
     pub(super) fn try_enqueue(&self, job: &Arc<Job<J, O>>) -> Result<(), Refusal> {
         let priority = job.priority();
         if !self.waiters().is_empty_at(priority) {
-            return Err(Refusal::Full {
-                bound: Bound::Group(priority),
-                limit: self.per_priority,
-            });
+            return Err(self.group.full(priority));
         }
         self.enqueue(job)
     }
 
-    /// Puts a job in the queue if there is room; one that was canceled meanwhile stays out.
-    pub(super) fn enqueue(&self, job: &Arc<Job<J, O>>) -> Result<(), Refusal> {
+    /// Enqueues a job if there is room; one that was canceled meanwhile stays out.
+    fn enqueue(&self, job: &Arc<Job<J, O>>) -> Result<(), Refusal> {
         let priority = job.priority();
-        let tag = self.table().insert(job.clone());
+        let tag = lock(&self.jobs).insert(job.clone());
         let mut waker = Some(Waker::from(job.clone()));
-        let entered = self.dispatcher.update(|scheduler, effects| {
+        let entered = self.group.dispatcher.update(|scheduler, effects| {
+            // Under the scheduler's lock, as a cancel is: so one of the two comes first.
             if !job.is_unqueued() {
                 return Ok(false);
             }
@@ -141,7 +146,7 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
                 priority,
                 deadline: job.deadline,
             };
-            let call = scheduler.submit(self.group, ask, tag, clock::now(), effects)?;
+            let call = scheduler.submit(self.group.id, ask, tag, clock::now(), effects)?;
             job.set_place(call, tag);
             if let Some(waker) = waker.take() {
                 scheduler.set_waker(call, waker, effects);
@@ -153,71 +158,13 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
         }
         entered.map(drop)
     }
-}
 
-impl<J, O> Drop for Shared<J, O> {
-    /// The last ticket and the last worker have gone: another queue may have the place.
-    fn drop(&mut self) {
-        self.dispatcher
-            .update(|scheduler, _| scheduler.forget_group(self.group));
-    }
-}
-
-/// There was a runtime, and it was shut down.
-pub(super) fn runtime_gone() -> Error {
-    let message = "the runtime of the queue's workers was shut down before the job was done";
-    Error::new(ErrorKind::Runtime, message)
-}
-
-pub(super) struct SubmitWaiters<J, O> {
-    lines: [BTreeMap<u64, Arc<Job<J, O>>>; Priority::COUNT],
-    /// Numbers given out.
-    last: u64,
-    /// Somebody is letting in.
-    is_admitting: bool,
-    /// He is to look once more.
-    admits_again: bool,
-}
-
-impl<J, O> Default for SubmitWaiters<J, O> {
-    fn default() -> SubmitWaiters<J, O> {
-        SubmitWaiters {
-            lines: Default::default(),
-            last: 0,
-            is_admitting: false,
-            admits_again: false,
-        }
-    }
-}
-
-/// A place among those who wait for room.
-#[derive(Clone, Copy)]
-pub(super) struct WaitNumber {
-    level: usize,
-    number: u64,
-}
-
-impl<J, O> SubmitWaiters<J, O> {
-    pub(super) fn len(&self) -> usize {
-        self.lines.iter().map(BTreeMap::len).sum()
-    }
-
-    pub(super) fn is_empty_at(&self, level: Priority) -> bool {
-        self.lines[level.index()].is_empty()
-    }
-
-    fn first(&self, level: usize) -> Option<(WaitNumber, Arc<Job<J, O>>)> {
-        let (number, job) = self.lines[level].first_key_value()?;
-        let number = WaitNumber {
-            level,
-            number: *number,
-        };
-        Some((number, job.clone()))
-    }
-}
-
-impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
-    /// Leaves a job to be put in when there is room.
+    /// Puts a job in line for room. It is enqueued by the next [`admit_waiting`](JobQueue::admit_waiting)
+    /// that finds room.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Full`] if as many wait at its priority as may.
     pub(super) fn add_waiter(&self, job: Arc<Job<J, O>>) -> Result<WaitNumber> {
         let priority = job.priority();
         let mut waiters = self.waiters();
@@ -235,35 +182,11 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
         })
     }
 
-    /// Does not wait for room any more.
+    /// Takes a job out of the line for room, if it is there.
     pub(super) fn remove_waiter(&self, number: WaitNumber) {
         let job = self.waiters().lines[number.level].remove(&number.number);
+        // Not in the statement above: a job's drop runs code of the user, and the guard lives as long.
         drop(job);
-    }
-
-    /// Puts in whoever there is room for, or turns all away if there never will be.
-    pub(super) fn admit_waiting(&self) {
-        {
-            let mut waiters = self.waiters();
-            if waiters.is_admitting {
-                waiters.admits_again = true;
-                return;
-            }
-            if waiters.len() == 0 {
-                return;
-            }
-            waiters.is_admitting = true;
-        }
-        loop {
-            for level in 0..Priority::COUNT {
-                self.admit_waiting_at(level);
-            }
-            let mut waiters = self.waiters();
-            if !std::mem::take(&mut waiters.admits_again) {
-                waiters.is_admitting = false;
-                return;
-            }
-        }
     }
 
     fn admit_waiting_at(&self, level: usize) {
@@ -280,24 +203,83 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
     }
 }
 
-/// Places that are used again.
-#[derive(Debug)]
-pub(super) struct Table<T> {
-    places: Vec<Option<T>>,
-    free: Vec<usize>,
+impl<J: Send + 'static, O: Send + 'static> JobQueue<J, O> for Shared<J, O> {
+    fn group(&self) -> &Group {
+        &self.group
+    }
+
+    fn remove_job(&self, tag: u64) -> Option<Arc<Job<J, O>>> {
+        lock(&self.jobs).remove(tag)
+    }
+
+    /// Enqueues the waiting jobs that there is room for, and rejects all of them if the group is closed.
+    fn admit_waiting(&self) {
+        {
+            let mut waiters = self.waiters();
+            if waiters.is_admitting {
+                waiters.admits_again = true;
+                return;
+            }
+            if waiters.len() == 0 {
+                return;
+            }
+            waiters.is_admitting = true;
+        }
+        loop {
+            for level in 0..Priority::COUNT {
+                self.admit_waiting_at(level);
+            }
+            // One lock for both fields: a caller that comes later finds `is_admitting` unset.
+            let mut waiters = self.waiters();
+            if !std::mem::take(&mut waiters.admits_again) {
+                waiters.is_admitting = false;
+                return;
+            }
+        }
+    }
 }
 
-impl<T> Default for Table<T> {
-    fn default() -> Table<T> {
-        Table {
+impl<J, O> Default for SubmitWaiters<J, O> {
+    fn default() -> SubmitWaiters<J, O> {
+        SubmitWaiters {
+            lines: Default::default(),
+            last: 0,
+            is_admitting: false,
+            admits_again: false,
+        }
+    }
+}
+
+impl<J, O> SubmitWaiters<J, O> {
+    fn len(&self) -> usize {
+        self.lines.iter().map(BTreeMap::len).sum()
+    }
+
+    fn is_empty_at(&self, priority: Priority) -> bool {
+        self.lines[priority.index()].is_empty()
+    }
+
+    fn first(&self, level: usize) -> Option<(WaitNumber, Arc<Job<J, O>>)> {
+        let (number, job) = self.lines[level].first_key_value()?;
+        let number = WaitNumber {
+            level,
+            number: *number,
+        };
+        Some((number, job.clone()))
+    }
+}
+
+impl<T> Default for JobTable<T> {
+    fn default() -> JobTable<T> {
+        JobTable {
             places: Vec::new(),
             free: Vec::new(),
         }
     }
 }
 
-impl<T> Table<T> {
-    pub(super) fn insert(&mut self, value: T) -> u64 {
+impl<T> JobTable<T> {
+    fn insert(&mut self, value: T) -> u64 {
         let index = match self.free.pop() {
             Some(index) => {
                 self.places[index] = Some(value);
@@ -311,27 +293,14 @@ impl<T> Table<T> {
         index as u64
     }
 
-    pub(super) fn remove(&mut self, tag: u64) -> Option<T> {
+    fn remove(&mut self, tag: u64) -> Option<T> {
         let index = usize::try_from(tag).ok()?;
         let value = self.places.get_mut(index)?.take()?;
         self.free.push(index);
         if self.free.len() == self.places.len() && self.places.len() > QUEUE_KEPT_JOBS_MAX {
-            // A burst is over.
-            *self = Table::default();
+            // Empty after a burst: the memory goes back.
+            *self = JobTable::default();
         }
         Some(value)
     }
-}
-
-/// Whether a queue has workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lifecycle {
-    /// Not yet.
-    Idle,
-    Starting,
-    /// While it is being started, its runtime drops what is spawned.
-    RuntimeGone,
-    Running,
-    /// Stopped before it had any, or while it was being started.
-    Stopped,
 }
