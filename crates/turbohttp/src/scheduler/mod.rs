@@ -1,21 +1,23 @@
-//! Admission: the one scheduler of a client or a limiter, with what it needs of the world.
+//! The dispatcher of a client or a limiter: core's scheduler with a clock, a timer and an end.
 //!
-//! The decisions are core's [`Scheduler`]; here are the clock, the timer driver that calls it when
-//! something is due, and the end: what is told and closed when the last call has left.
+//! Core's [`Scheduler`] decides who may start. [`Dispatcher`] passes it the time, sweeps it when
+//! something is due ([`timer`]), and after the last call has left closes the components and keeps the
+//! report. [`CallGuard`] and [`PermitGuard`] release what a call or a permit holds when they drop.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
 
 use tokio::sync::Notify;
+use turbohttp_core::contain::contain;
 use turbohttp_core::scheduler::{
     Ask, CallId, CloseMode, Effects, Refusal, Report, Rules, Scheduler, SharedScheduler, Signals,
     Stage, State, Waited,
 };
+use turbohttp_core::sync::lock;
 
 mod close;
 mod guard;
@@ -32,21 +34,23 @@ use timer::Timer;
 use crate::clock;
 use crate::error::Result;
 
-/// What a client closes when its last request has left: its middlewares and its transport.
+/// What a client closes when its last call has left: its middlewares and its transport.
 pub(crate) trait Components: Send + Sync {
-    /// Closes every component once, and collects what goes wrong.
+    /// Closes every component once, and collects their errors.
     fn close(&self, failures: &mut Failures);
 }
 
-/// A scheduler with a clock, a timer driver and an end.
+/// The scheduler behind its lock, with a clock, a timer and an end.
 pub(crate) struct Dispatcher {
     scheduler: SharedScheduler,
     timer: Timer,
-    /// Somebody's end has come: whoever waits for a report looks.
+    /// Notified when a gate closes, that of a queue included; tasks that wait for a report check again.
     ended: Notify,
-    /// Taken by whoever ends it.
+    /// Taken by the thread that ends the dispatcher, so that components are closed once.
     ending: Mutex<Option<Ending>>,
+    /// Set after the components are closed.
     closed: OnceLock<CloseReport>,
+    /// For the timer drivers, which hold the dispatcher weakly.
     itself: Weak<Dispatcher>,
     /// Permits held by responses whose bodies are unread.
     unread: AtomicUsize,
@@ -66,21 +70,21 @@ impl Dispatcher {
         }))
     }
 
-    /// Says what is to be closed at the end. It is kept until then.
+    /// Sets what is to be closed at the end, and keeps it alive until then.
     pub(crate) fn set_components(&self, components: Arc<dyn Components>) {
-        *self.lock_ending() = Some(Ending {
+        *lock(&self.ending) = Some(Ending {
             components: Some(components),
         });
     }
 
-    /// Begins a call that holds no permit itself: its attempts ask for theirs.
+    /// Begins a call that holds no permit itself: each of its attempts asks for one.
     pub(crate) fn enter(self: &Arc<Self>, now: Instant) -> Result<CallGuard, Refusal> {
         let entered = self.update(|scheduler, _| scheduler.enter(now));
         entered.map(|call| CallGuard::new(self.clone(), call))
     }
 
-    /// Comes in and asks for a permit in one step; `waker` is woken when there is one, and when a close
-    /// cuts the request off.
+    /// Begins a call and asks for its permit under one lock. `waker` is woken when the permit is granted,
+    /// and when a close cuts the call off.
     #[inline]
     pub(crate) fn enter_and_ask(
         self: &Arc<Self>,
@@ -96,7 +100,7 @@ impl Dispatcher {
     }
 
     /// Asks for a permit for one attempt of `call`, with the age of that call. A permit that the call
-    /// holds itself, as a job of a queue does, becomes the attempt's.
+    /// holds itself, as that of a queue's job does, becomes the attempt's.
     pub(crate) fn ask_for(
         self: &Arc<Self>,
         call: CallId,
@@ -107,23 +111,25 @@ impl Dispatcher {
             .map(|(attempt, state)| (CallGuard::new(self.clone(), attempt), state))
     }
 
-    /// Does what is due by `now`, as the timer driver does at its time.
+    /// Does what is due by `now`, as a timer driver does when it wakes.
     #[cold]
     pub(crate) fn sweep(&self, now: Instant) {
         self.update(|scheduler, effects| scheduler.sweep(now, effects));
     }
 
-    /// Whether everything inside is to stop at once. Takes no lock.
+    /// Whether a close has cut off everything inside. Takes no lock.
     #[inline]
     pub(crate) fn is_cut(&self) -> bool {
         self.scheduler.is_cut()
     }
 
+    /// Whether new calls are refused.
     pub(crate) fn is_closed(&self) -> bool {
         self.scheduler.stage() != Stage::Open
     }
 
-    /// Does something with the scheduler, and what follows from it.
+    /// Runs `update` under the scheduler's lock, and then, without the lock, what follows from it:
+    /// wakers, the timer, the end.
     #[inline]
     pub(crate) fn update<R>(&self, update: impl FnOnce(&mut Scheduler, &mut Effects) -> R) -> R {
         let (result, signals) = self.scheduler.with(update);
@@ -138,12 +144,12 @@ impl Dispatcher {
         self.unread.load(Ordering::Relaxed)
     }
 
-    /// Looks at the scheduler.
+    /// Reads the scheduler under its lock.
     pub(crate) fn read<R>(&self, read: impl FnOnce(&Scheduler) -> R) -> R {
         self.scheduler.look(read)
     }
 
-    /// Where a waiting call stands.
+    /// Whether a waiting call has its permit; if not, its task is woken when it has, or is refused.
     pub(crate) fn poll_turn(
         &self,
         call: CallId,
@@ -154,56 +160,58 @@ impl Dispatcher {
             self.handle_signals(signals);
         }
         if poll.is_pending() {
-            // The timer driver may have gone with its runtime.
+            // A timer driver that was a task of another runtime may have been dropped with it.
             self.timer.ensure_running(self);
         }
         poll
     }
 
-    /// Closes everything in this way, and waits for the end.
+    /// Closes in this mode, and waits for the end.
     pub(crate) async fn close(&self, mode: Shutdown) -> CloseReport {
         self.begin_close(mode);
         self.wait_until_closed().await
     }
 
-    /// Closes in this way, or goes on closing; returns at once.
+    /// Begins a close, or makes one that has begun stronger or shorter. Does not wait.
     pub(crate) fn begin_close(&self, mode: Shutdown) {
         let now = clock::now();
         let (mode, deadline) = mode.parts(now);
         self.update(|scheduler, effects| scheduler.close(mode, deadline, now, effects));
     }
 
-    /// Refuses newcomers; those inside go on for as long as they take.
+    /// Refuses new calls; those inside go on for as long as they take.
     pub(crate) fn close_without_deadline(&self) {
         let now = clock::now();
         self.update(|scheduler, effects| scheduler.close(CloseMode::Drain, None, now, effects));
     }
 
-    /// Makes sure that what is due by itself happens: the timer driver may have gone with its runtime.
+    /// Starts a timer driver if something is due by itself and none covers the current runtime: the
+    /// former one may have been dropped with its runtime.
     pub(crate) fn ensure_timer(&self) {
         self.timer.ensure_running(self);
     }
 
-    /// Waits for the end of a close that has begun, or will.
+    /// Waits for the end of a close that has begun, or will begin.
     pub(crate) async fn wait_until_closed(&self) -> CloseReport {
         self.wait_for(|this| this.closed.get().cloned()).await
     }
 
-    /// Waits until `look` finds what is there once some gate has closed.
-    pub(crate) async fn wait_for<R>(&self, read: impl Fn(&Self) -> Option<R>) -> R {
+    /// Waits until `find` returns something; it is called again each time that a gate has closed.
+    pub(crate) async fn wait_for<R>(&self, find: impl Fn(&Self) -> Option<R>) -> R {
         loop {
-            // Registered before the look, so that an end between the two is not missed.
+            // Registered before `find` is called, so that a gate that closes between the two is not missed.
             let mut ended = pin!(self.ended.notified());
             ended.as_mut().enable();
-            if let Some(found) = read(self) {
+            if let Some(found) = find(self) {
                 return found;
             }
-            // The timer driver may have gone with its runtime.
+            // The deadline of the close needs a driver, and the former one may be gone with its runtime.
             self.timer.ensure_running(self);
             ended.await;
         }
     }
 
+    /// Acts on what the scheduler has signaled, without its lock.
     #[cold]
     fn handle_signals(&self, signals: Signals) {
         if signals.alarm {
@@ -211,6 +219,7 @@ impl Dispatcher {
         }
         if signals.closed {
             self.update(|scheduler, effects| scheduler.dismiss_workers(effects));
+            // A queue's gate signals this too; the final report is there when the client's has closed.
             if let Some(report) = self.read(Scheduler::final_report) {
                 self.end(report);
             }
@@ -218,30 +227,24 @@ impl Dispatcher {
         }
     }
 
-    /// Closes what is owned, once, and then makes the report visible.
+    /// Closes the components, once, and then publishes the report.
     fn end(&self, report: Report) {
-        // Whoever comes second, a component that closes its own client included, does not wait here.
-        let Some(ending) = self.lock_ending().take() else {
+        // A second thread does not wait here, nor does a component that closes its own client.
+        let Some(ending) = lock(&self.ending).take() else {
             return;
         };
         let mut failures = Failures::default();
         if let Some(components) = &ending.components {
             components.close(&mut failures);
         }
-        // Nobody else sets it. What is dropped after it is foreign, and may panic: nobody waits for it.
+        // Set here only, by the thread that took `ending`. The components are values of the user, whose
+        // drop may panic or take its time: so the report is published before it.
         let _ = self.closed.set(CloseReport::new(report, failures));
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(ending)));
-        if let Err(panic) = dropped {
-            std::mem::forget(panic);
-        }
-    }
-
-    fn lock_ending(&self) -> MutexGuard<'_, Option<Ending>> {
-        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+        contain(|| drop(ending));
     }
 }
 
-/// What is to be done at the end.
+/// What is closed at the end.
 #[derive(Default)]
 struct Ending {
     components: Option<Arc<dyn Components>>,

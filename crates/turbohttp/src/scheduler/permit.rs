@@ -1,9 +1,8 @@
-//! Permits alone, for work that the scheduler knows nothing else of.
+//! Permits without a call, for work behind a [`ConcurrencyLimiter`](crate::ConcurrencyLimiter).
 //!
-//! A request is inside from the first call to the end of its body, can be cut off, and tells how long
-//! it waited; that takes a call. Work behind a [`ConcurrencyLimiter`](crate::ConcurrencyLimiter) only
-//! holds a permit, which is a count in its lane, and is inside while it does. No clock is looked at
-//! either, unless the order depends on it.
+//! A request is a call: it can be cut off, and says how long it waited. Other work needs neither, so its
+//! permit is a mere count in its lane, acquired and released without reading the clock unless the order
+//! depends on it.
 
 use std::ops::Deref;
 use std::task::{Context as TaskContext, Poll};
@@ -17,10 +16,11 @@ use super::Dispatcher;
 use crate::clock;
 use crate::error::Error;
 
-/// A permit, given back when this is dropped.
+/// A permit. Dropping it releases the permit.
 pub(crate) struct PermitGuard<C: Deref<Target = Dispatcher>> {
     dispatcher: C,
     permit: Option<PermitId>,
+    /// What the work is counted as when the permit is released.
     pub(crate) outcome: Outcome,
 }
 
@@ -36,8 +36,8 @@ impl<C: Deref<Target = Dispatcher>> PermitGuard<C> {
 }
 
 impl<C: Deref<Target = Dispatcher>> PermitGuard<C> {
-    /// The same as dropping it, without the call that a drop is.
-    #[inline(always)] // Said above.
+    /// Releases the permit. The drop after it finds none.
+    #[inline(always)] // Unlike `drop`, which is called out of line.
     pub(crate) fn release(&mut self) {
         let outcome = self.outcome;
         if let Some(permit) = self.permit.take() {
@@ -52,17 +52,18 @@ impl<C: Deref<Target = Dispatcher>> Drop for PermitGuard<C> {
     }
 }
 
-/// A place in line for a permit; left when this is dropped.
+/// A place in line for a permit. Dropping it leaves the line, and releases a grant that was not taken.
 pub(crate) struct PermitWait<C: Deref<Target = Dispatcher>> {
     dispatcher: C,
     call: CallId,
+    /// The permit was taken, and the call is no more.
     is_over: bool,
     outcome: Outcome,
 }
 
 impl Dispatcher {
-    /// Takes a permit if one is free and nothing is closed.
-    #[inline(always)] // A call costs a quarter of what is in it.
+    /// Takes a permit if one is free and the scheduler is open.
+    #[inline(always)] // The call itself would cost a quarter of what is in it.
     pub(crate) fn try_acquire(&self, key: LaneKey<'_>, priority: Priority) -> Option<PermitId> {
         self.scheduler.alter(|scheduler| {
             let now = scheduler.last_sweep();
@@ -72,9 +73,10 @@ impl Dispatcher {
         })
     }
 
-    #[inline(always)] // As above.
+    #[inline(always)] // The call itself would cost a quarter of what is in it.
     fn release_permit(&self, permit: PermitId, outcome: Outcome) {
-        // Where nobody waits nothing follows, and there is nothing to be prepared for it.
+        // `alter` is cheaper than `update`, but collects no effects. Without waiters a release has none.
+        // The scheduler refuses it if a waiter has come in between.
         if self.seems_contended() {
             return self.release_contended(permit, outcome);
         }
@@ -92,13 +94,13 @@ impl Dispatcher {
         });
     }
 
-    /// Whether somebody is probably in line already.
+    /// Whether calls wait for permits, by a flag that is read without the lock and may be outdated.
     #[inline]
     pub(crate) fn seems_contended(&self) -> bool {
         self.scheduler.seems_contended()
     }
 
-    /// Takes a permit or a place in line.
+    /// Takes a permit, or a place in line, in which the task of `cx` is woken.
     #[inline]
     pub(crate) fn acquire_or_queue<C: Deref<Target = Dispatcher>>(
         dispatcher: C,
@@ -123,10 +125,10 @@ impl Dispatcher {
 }
 
 impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
-    /// Whether the permit has come.
+    /// Ready when the permit has been granted or refused.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
-        // Whoever is woken mostly has been granted it.
+        // A task that is woken has been granted its permit, as a rule: one cheap step under the lock.
         let call = self.call;
         match self
             .dispatcher
@@ -141,7 +143,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
         }
     }
 
-    /// What else there may be than a grant.
+    /// What is not a grant: still in line, refused, or without a waker.
     #[cold]
     fn poll_turn(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
         let call = self.call;
@@ -158,6 +160,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
                     self.is_over = true;
                     return Poll::Ready(Ok(permit));
                 }
+                // Granted, and cut off by a close before it was taken.
                 Ok(None) => return refused(Refusal::Closed),
                 Err(Turn::Refused(refusal)) => {
                     if refusal == Refusal::Expired {
@@ -166,6 +169,8 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
                     return refused(refusal);
                 }
                 Err(Turn::NeedsWaker) => {
+                    // Cloned without the lock. If the call changes meanwhile, the clone is not kept and
+                    // the loop reads the new state.
                     let clone = cx.waker().clone();
                     let is_kept = self
                         .dispatcher
@@ -177,7 +182,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
                 Err(_) => break,
             }
         }
-        // The timer driver may have gone with its runtime.
+        // A timer driver that was a task of another runtime may have been dropped with it.
         self.dispatcher.timer.ensure_running(&self.dispatcher);
         Poll::Pending
     }
@@ -206,7 +211,7 @@ fn refused<T>(refusal: Refusal) -> Poll<Result<T, Error>> {
     Poll::Ready(Err(Error::refused(refusal)))
 }
 
-/// The time, where the order depends on it.
+/// The time, where the order of waiters depends on it.
 #[inline]
 fn time_for(scheduler: &Scheduler) -> Instant {
     if scheduler.has_ageing() {

@@ -1,15 +1,14 @@
-//! Calls the scheduler when something in it is due: a deadline, the end of a pause, a grant that
-//! nobody has taken up, the end of a close's patience.
+//! The timer: sweeps the scheduler when something in it is due by itself, such as a deadline, the end of
+//! a pause, a grant that was not taken up, or the end of a close's time.
 //!
 //! # Implementation
 //!
-//! A timer driver is there only while something is due by itself: requests that find a permit free, and
-//! waits without deadlines, need none. It is a task of the runtime that first needs it. Whoever needs
-//! it elsewhere cannot know whether anybody drives that runtime, so a thread does the same then; so
-//! there are two at most, and what is due is done by whichever comes first. Both hold the scheduler
-//! weakly and go with it. A task that goes with its runtime leaves a thread in its place.
+//! A timer driver runs only while something is due by itself: requests that find a permit free, and
+//! waits without deadlines, need none. The first driver is a task of the runtime that first needs it. A
+//! caller elsewhere cannot know whether that runtime is driven, so it starts a second driver, a thread;
+//! there are at most these two, and the one that wakes first does the work. Both hold the dispatcher
+//! weakly and end with it. A task that its runtime drops starts the thread in its place.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
@@ -17,22 +16,26 @@ use std::time::Instant;
 use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use turbohttp_core::contain;
 use turbohttp_core::scheduler::Scheduler;
+use turbohttp_core::sync::lock;
 
 use super::Dispatcher;
 use crate::clock;
 
+/// Starts timer drivers as they are needed, and wakes them when something becomes due earlier.
 #[derive(Default)]
 pub(super) struct Timer {
     shared: Arc<Shared>,
 }
 
-/// What the timer drivers share with those who call them.
+/// What the timer drivers share with the callers that start and wake them.
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Wakes the task, or the thread, before its time.
+    /// Wakes the task before its time.
     task: Notify,
+    /// Wakes the thread before its time.
     thread: Condvar,
 }
 
@@ -42,29 +45,30 @@ struct State {
     runtime: Option<Id>,
     task: Option<AbortHandle>,
     has_thread: bool,
-    /// A runtime that has turned out to have no timer.
+    /// A runtime that turned out to have no timer: it gets no second task.
     no_timer: Option<Id>,
-    /// How often something has become due earlier; also when the scheduler goes.
+    /// How often something has become due earlier, or the dispatcher was dropped. A driver that sees it
+    /// changed sweeps once more before it sleeps or ends.
     wakeups: u64,
 }
 
 impl State {
-    /// Whether somebody keeps the time of those who are `here`.
-    fn covers(&self, here: Option<Id>) -> bool {
-        self.has_thread || (here.is_some() && self.runtime == here)
+    /// Whether a driver wakes in time for callers in this runtime, or outside any.
+    fn covers(&self, runtime: Option<Id>) -> bool {
+        self.has_thread || (runtime.is_some() && self.runtime == runtime)
     }
 }
 
 impl Timer {
-    /// Something is due earlier than the timer driver knows.
+    /// Something is due earlier than the last sweep said.
     pub(super) fn alarm(&self, dispatcher: &Dispatcher) {
         self.shared.wake();
         self.start_unless_covered(dispatcher);
     }
 
-    /// Makes sure that somebody keeps the time of the caller, if there is anything to keep.
+    /// Starts a driver for the caller's runtime if something is due by itself and none covers it.
     pub(super) fn ensure_running(&self, dispatcher: &Dispatcher) {
-        // One lock after the other, never both.
+        // The scheduler's lock is released before that of the timer is taken.
         if dispatcher.read(Scheduler::has_due) {
             self.start_unless_covered(dispatcher);
         }
@@ -72,14 +76,14 @@ impl Timer {
 
     fn start_unless_covered(&self, dispatcher: &Dispatcher) {
         let runtime = Handle::try_current().ok();
-        let here = runtime.as_ref().map(Handle::id);
+        let id = runtime.as_ref().map(Handle::id);
         let mut state = self.shared.lock();
-        if state.covers(here) {
+        if state.covers(id) {
             return;
         }
         match runtime {
-            Some(runtime) if state.runtime.is_none() && state.no_timer != here => {
-                state.runtime = here;
+            Some(runtime) if state.runtime.is_none() && state.no_timer != id => {
+                state.runtime = id;
                 drop(state);
                 self.start_task(dispatcher, &runtime);
             }
@@ -89,9 +93,11 @@ impl Timer {
 
     fn start_task(&self, dispatcher: &Dispatcher, runtime: &Handle) {
         let driver = TimerDriver::new(&self.shared, &dispatcher.itself, true);
-        // Without the lock: a runtime that is shut down drops the task at once.
+        // Without the lock: a runtime that is shut down drops the task within `spawn`, and the drop of
+        // the driver takes the lock.
         let task = runtime.spawn(driver.run_as_task()).abort_handle();
         let mut state = self.shared.lock();
+        // Unless the task has ended already.
         if state.runtime.is_some() {
             state.task = Some(task);
         }
@@ -99,7 +105,7 @@ impl Timer {
 }
 
 impl Drop for Timer {
-    /// The scheduler is gone, and with it all that could become due.
+    /// The dispatcher is dropped, and nothing can become due any more.
     fn drop(&mut self) {
         let task = self.shared.lock().task.take();
         self.shared.wake();
@@ -111,7 +117,7 @@ impl Drop for Timer {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn wake(&self) {
@@ -121,7 +127,7 @@ impl Shared {
     }
 }
 
-/// Starts the thread. Without one the next who needs it tries again.
+/// Starts the thread, unless there is one. If the system refuses it, the next caller tries again.
 fn start_thread(
     shared: &Arc<Shared>,
     dispatcher: &Weak<Dispatcher>,
@@ -141,11 +147,11 @@ fn start_thread(
     }
 }
 
-/// The work of one timer driver, from its start until nothing is due.
+/// One timer driver, from its start until nothing is due by itself.
 struct TimerDriver {
     shared: Arc<Shared>,
     dispatcher: Weak<Dispatcher>,
-    /// The wakeups that have been seen_wakeups.
+    /// [`State::wakeups`] as it was before the last sweep.
     seen_wakeups: u64,
     is_task: bool,
 }
@@ -160,25 +166,25 @@ impl TimerDriver {
         }
     }
 
-    /// As a task.
     async fn run_as_task(mut self) {
         while let Some(due) = self.sweep() {
-            let called = self.shared.task.notified();
-            // In a runtime without a timer this panics: the thread that follows needs none.
-            let until = || tokio::time::timeout_at(due.into(), called);
-            let Ok(until) = catch_unwind(AssertUnwindSafe(until)) else {
+            let woken = self.shared.task.notified();
+            // Panics in a runtime without a timer. The drop of this driver then starts the thread, which
+            // needs none.
+            let sleep = contain::catch(|| tokio::time::timeout_at(due.into(), woken));
+            let Ok(sleep) = sleep else {
                 self.shared.lock().no_timer = Handle::try_current().ok().map(|here| here.id());
                 return;
             };
-            // Called early or not: what is due is looked up again.
-            let _ = until.await;
+            // In time or woken early: the next sweep finds out what is due.
+            let _ = sleep.await;
         }
     }
 
-    /// As a thread.
     fn run_on_thread(mut self) {
         while let Some(due) = self.sweep() {
             let mut state = self.shared.lock();
+            // A condition variable may wake without cause, so the time is checked again.
             while state.wakeups == self.seen_wakeups {
                 let left = due.saturating_duration_since(clock::now());
                 if left.is_zero() {
@@ -190,7 +196,8 @@ impl TimerDriver {
         }
     }
 
-    /// Does what is due and says when to come again; `None` if the work is over.
+    /// Does what is due, and returns when something is due next; `None` if nothing is, and the driver
+    /// ends.
     fn sweep(&mut self) -> Option<Instant> {
         loop {
             self.seen_wakeups = self.shared.lock().wakeups;
@@ -198,12 +205,13 @@ impl TimerDriver {
                 dispatcher.update(|scheduler, effects| scheduler.sweep(clock::now(), effects))
             });
             if let Some(due) = due {
-                // A pause may be for ever, which timers cannot add to.
+                // A pause may be for ever, and a timer cannot add that to an instant.
                 return Some(due.min(clock::after(clock::now(), clock::FAR)));
             }
             let shared = self.shared.clone();
             let mut state = shared.lock();
-            // Whoever wakeups from now on starts another timer driver.
+            // Under the lock that `wake` takes: an alarm either is seen here, or finds no driver and
+            // starts one.
             if state.wakeups == self.seen_wakeups || self.dispatcher.strong_count() == 0 {
                 self.mark_stopped(&mut state);
                 return None;
@@ -222,7 +230,8 @@ impl TimerDriver {
 }
 
 impl Drop for TimerDriver {
-    /// A task that is dropped before its work was over went with its runtime, and others may wait.
+    /// A task that is dropped before it has stopped was dropped by its runtime: the thread takes over,
+    /// for waiters elsewhere.
     fn drop(&mut self) {
         if !self.is_task {
             return;
