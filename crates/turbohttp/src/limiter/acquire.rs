@@ -25,16 +25,16 @@ pub struct Acquire<'a> {
     key: AcquireKey<'a>,
     priority: Priority,
     within: Option<Duration>,
-    /// The place in line, if it had to take one.
-    wait: Option<PermitWait<Shared>>,
+    /// The place in line, after a poll that found no permit free.
+    wait: Option<PermitWait<OwnedDispatcher>>,
 }
 
-/// Where a permit is waited for.
+/// The key of a permit that is waited for.
 enum AcquireKey<'a> {
     Lane(LaneKey<'a>),
     Origin(Origin),
-    /// Text that is no key of this limiter; the error is taken when it is returned.
-    Wrong(Option<Error>),
+    /// Text that is no origin, at the limiter of a client. The first poll takes the error and returns it.
+    Invalid(Option<Error>),
 }
 
 impl<'a> Acquire<'a> {
@@ -48,7 +48,7 @@ impl<'a> Acquire<'a> {
             match key {
                 Ok(Key::Text(text)) => AcquireKey::Lane(LaneKey::new(text)),
                 Ok(Key::Origin(origin)) => AcquireKey::Origin(origin),
-                Err(error) => AcquireKey::Wrong(Some(error)),
+                Err(error) => AcquireKey::Invalid(Some(error)),
             },
         )
     }
@@ -63,13 +63,14 @@ impl<'a> Acquire<'a> {
         }
     }
 
-    /// Sets how urgent it is.
+    /// Sets the priority. Default: [`Priority::Normal`].
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
         self
     }
 
-    /// Sets how long to wait at most, from the first poll.
+    /// Sets how long to wait at most, from the first poll; beyond that the future returns
+    /// [`ErrorKind::Timeout`](crate::ErrorKind). Default: no bound.
     pub fn within(mut self, limit: Duration) -> Self {
         self.within = Some(limit);
         self
@@ -81,11 +82,11 @@ impl<'a> Acquire<'a> {
         let lane = match &mut self.key {
             AcquireKey::Lane(lane) => *lane,
             AcquireKey::Origin(origin) => LaneKey::from(&*origin),
-            AcquireKey::Wrong(error) => {
+            AcquireKey::Invalid(error) => {
                 return Err(error.take().expect("not polled after it was ready"));
             }
         };
-        // Where others wait, a free permit is not to be expected.
+        // With waiters in line the attempt would fail, and would cost a lock.
         if !dispatcher.seems_contended()
             && let Some(permit) = dispatcher.try_acquire(lane, self.priority)
         {
@@ -96,10 +97,11 @@ impl<'a> Acquire<'a> {
             priority: self.priority,
             deadline: self.within.map(|limit| clock::after(clock::now(), limit)),
         };
-        match Dispatcher::acquire_or_queue(Shared(dispatcher.clone()), ask, cx) {
+        match Dispatcher::acquire_or_queue(OwnedDispatcher(dispatcher.clone()), ask, cx) {
             Ok(Ok(permit)) => Ok(Some(permit)),
             Ok(Err(wait)) => {
                 self.wait = Some(wait);
+                // A deadline is due by itself, so a timer driver has to cover this runtime.
                 if self.within.is_some() {
                     dispatcher.ensure_timer();
                 }
@@ -120,10 +122,10 @@ impl Future for Acquire<'_> {
         };
         match permit {
             Ok(Some(permit)) => {
-                let dispatcher = Shared(self.dispatcher.clone());
+                let dispatcher = OwnedDispatcher(self.dispatcher.clone());
                 Poll::Ready(Ok(Permit(PermitGuard::new(dispatcher, permit))))
             }
-            // In line; the waker is known.
+            // In line, with the waker of this task.
             Ok(None) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
@@ -136,13 +138,13 @@ impl fmt::Debug for Acquire<'_> {
     }
 }
 
-/// The right to run one piece of work; given back when it is dropped.
+/// The right to run one piece of work. Dropping it releases the permit.
 #[must_use = "a permit that is dropped at once limits nothing"]
-pub struct Permit(PermitGuard<Shared>);
+pub struct Permit(PermitGuard<OwnedDispatcher>);
 
 impl Permit {
-    /// Gives the permit back and says that the work failed, for the report of a close; a permit that
-    /// is merely dropped counts as completed.
+    /// Releases the permit, and counts the work as failed in the report of a close. A permit that is
+    /// dropped counts as completed.
     pub fn failed(mut self) {
         self.0.outcome = Outcome::Failed;
     }
@@ -154,11 +156,11 @@ impl fmt::Debug for Permit {
     }
 }
 
-/// The scheduler of a permit that may outlive its limiter.
+/// A dispatcher that a permit keeps alive, as the permit may outlive its limiter.
 #[derive(Clone)]
-struct Shared(Arc<Dispatcher>);
+struct OwnedDispatcher(Arc<Dispatcher>);
 
-impl Deref for Shared {
+impl Deref for OwnedDispatcher {
     type Target = Dispatcher;
 
     fn deref(&self) -> &Dispatcher {
@@ -168,7 +170,10 @@ impl Deref for Shared {
 
 pub(super) fn try_acquire(dispatcher: &Arc<Dispatcher>, key: LaneKey<'_>) -> Result<Permit> {
     match dispatcher.try_acquire(key, Priority::default()) {
-        Some(permit) => Ok(Permit(PermitGuard::new(Shared(dispatcher.clone()), permit))),
+        Some(permit) => Ok(Permit(PermitGuard::new(
+            OwnedDispatcher(dispatcher.clone()),
+            permit,
+        ))),
         None if dispatcher.is_closed() => Err(Error::refused(Refusal::Closed)),
         None => Err(Error::refused(Refusal::Busy)),
     }

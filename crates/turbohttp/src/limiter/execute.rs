@@ -9,7 +9,7 @@ use super::key::Key;
 use crate::error::{Error, Result};
 use crate::scheduler::{Dispatcher, PermitGuard, PermitWait};
 
-/// Where a permit is asked for: a limiter and a key of it, in the smallest form to carry along.
+/// Where a permit is asked for: a limiter and one of its keys, small enough to be copied into a future.
 pub(super) trait Counter: Copy {
     fn dispatcher(&self) -> &Dispatcher;
 
@@ -33,10 +33,10 @@ impl Counter for Named<'_, '_> {
     }
 }
 
-/// Runs `work` with a permit.
+/// Runs `work` with a permit, and releases it afterwards.
 pub(super) async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::Output> {
     let dispatcher = counter.dispatcher();
-    // Where others wait, a free permit is not to be expected.
+    // With waiters in line the attempt would fail, and would cost a lock.
     let free = match dispatcher.seems_contended() {
         true => None,
         false => dispatcher.try_acquire(counter.key(), Priority::default()),
@@ -49,7 +49,7 @@ pub(super) async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::
         }
     };
     let mut permit = PermitGuard::new(dispatcher, permit);
-    // Unless it comes to its end.
+    // In case `work` panics or is dropped.
     permit.outcome = Outcome::Canceled;
     let output = work.await;
     permit.outcome = Outcome::Completed;
@@ -57,7 +57,7 @@ pub(super) async fn run<F: Future>(counter: impl Counter, work: F) -> Result<F::
     Ok(output)
 }
 
-/// Takes a place in line, and the permit when it has come.
+/// Takes a place in line at the first poll, and the permit when it is granted.
 #[inline]
 fn poll_acquire<'a>(
     counter: &'a impl Counter,

@@ -15,7 +15,7 @@ pub(super) enum Keys {
     Origins,
 }
 
-/// A key as the scheduler knows it.
+/// A key as it was read: a text, or an origin in its normal form.
 #[derive(Debug)]
 pub(super) enum Key<'a> {
     Text(&'a str),

@@ -15,7 +15,7 @@ use crate::scheduler::Dispatcher;
 
 /// One key of a [`ConcurrencyLimiter`], looked up once; made by [`ConcurrencyLimiter::lane`].
 ///
-/// A clone is a handle of the same key.
+/// A clone is a handle of the same key. The example is at [`ConcurrencyLimiter::lane`].
 #[derive(Clone)]
 pub struct LimiterLane(pub(super) Arc<Handle>);
 
@@ -25,37 +25,37 @@ pub(super) struct Handle {
 }
 
 impl LimiterLane {
-    /// As [`ConcurrencyLimiter::acquire`].
+    /// [`ConcurrencyLimiter::acquire`] for this key.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of [`ConcurrencyLimiter::acquire`].
     ///
     /// # Cancel safety
     ///
-    /// As there.
+    /// That of [`ConcurrencyLimiter::acquire`].
     pub fn acquire(&self) -> Acquire<'_> {
         Acquire::of_lane(&self.0.dispatcher, self.key())
     }
 
-    /// As [`ConcurrencyLimiter::try_acquire`].
+    /// [`ConcurrencyLimiter::try_acquire`] for this key.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of [`ConcurrencyLimiter::try_acquire`].
     pub fn try_acquire(&self) -> Result<Permit> {
         try_acquire(&self.0.dispatcher, self.key())
     }
 
-    /// As [`ConcurrencyLimiter::execute`].
+    /// [`ConcurrencyLimiter::execute`] for this key.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Those of [`ConcurrencyLimiter::execute`].
     ///
     /// # Cancel safety
     ///
-    /// As there.
+    /// That of [`ConcurrencyLimiter::execute`].
     pub fn execute<F: Future>(&self, work: F) -> impl Future<Output = Result<F::Output>> {
         run(&*self.0, work)
     }
@@ -85,6 +85,7 @@ impl Counter for &Handle {
 }
 
 impl Drop for Handle {
+    /// The scheduler may forget the key again.
     fn drop(&mut self) {
         self.dispatcher
             .update(|scheduler, _| scheduler.unpin(&self.lane));

@@ -1,4 +1,4 @@
-//! The scheduler alone, in front of anything.
+//! The dispatcher alone, in front of any async work.
 
 use std::fmt;
 use std::future::Future;
@@ -25,14 +25,15 @@ use crate::config::Limits;
 use crate::error::Result;
 use crate::scheduler::{CloseReport, Dispatcher, Shutdown};
 
-/// Limits how much async work runs at once: per key and in total, the urgent first.
+/// Limits how much async work runs at once, per key and in total, and admits it by priority.
 ///
-/// The scheduler that a [`Client`](crate::Client) has inside, for whatever you call. A key is any text;
-/// work of one key never holds up work of another. A clone is the same limiter.
+/// It is the scheduler of a [`Client`](crate::Client) without the client. A key is any text, and work of
+/// one key never delays work of another. A clone is a handle of the same limiter.
 ///
 /// The limiter of a client ([`Client::limiter`](crate::Client::limiter)) has origins for keys. Its
-/// methods take an [`Origin`](crate::Origin) or any URL of it, in any spelling, and refuse other text
-/// with [`ErrorKind::Url`](crate::ErrorKind): no key is silently another one's.
+/// methods take an [`Origin`](crate::Origin) or any URL of one, in any spelling (`http://a.test`,
+/// `HTTP://A.test:80/x`), and refuse other text with [`ErrorKind::Url`](crate::ErrorKind): a misspelled
+/// key is an error, not a key that matches nothing.
 ///
 /// ```
 /// # async fn run() -> turbohttp::Result<()> {
@@ -43,7 +44,7 @@ use crate::scheduler::{CloseReport, Dispatcher, Shutdown};
 /// assert_eq!(answer, 42);
 ///
 /// let permit = limiter.acquire("db-1").priority(Priority::High).await?;
-/// drop(permit); // the next one may go on
+/// drop(permit); // releases it
 /// # Ok(())
 /// # }
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run()).unwrap();
@@ -55,8 +56,8 @@ pub struct ConcurrencyLimiter {
 }
 
 impl ConcurrencyLimiter {
-    /// A limiter with these limits; of [`Limits`] it heeds `per_host`, `total`, `waiting`,
-    /// `waiting_per_host`, `idle_hosts`, `ageing` and `reserve`.
+    /// A limiter with these limits. It uses `per_host`, `total`, `waiting`, `waiting_per_host`,
+    /// `idle_hosts`, `ageing` and `reserve` of [`Limits`]; a host is a key here.
     ///
     /// # Errors
     ///
@@ -84,41 +85,45 @@ impl ConcurrencyLimiter {
         }
     }
 
-    /// Waits for a permit of `key`. Nothing happens before the future is polled.
+    /// Waits for a permit of `key`. The future takes its place in line when it is polled first.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Closed`](crate::ErrorKind), [`ErrorKind::Full`](crate::ErrorKind), and
-    /// [`ErrorKind::Timeout`](crate::ErrorKind) with [`within`](Acquire::within).
+    /// [`ErrorKind::Closed`](crate::ErrorKind), [`ErrorKind::Full`](crate::ErrorKind) if as many wait as
+    /// may, [`ErrorKind::Timeout`](crate::ErrorKind) with [`within`](Acquire::within), and
+    /// [`ErrorKind::Url`](crate::ErrorKind) for a key that is no origin, of the limiter of a client.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up its place in line; a permit that had been granted to it already goes
-    /// to the next. A future that is not polled when its turn comes loses the grant after a while and
-    /// keeps its place: nobody behind it is held up.
+    /// Dropping the future leaves the line; a permit that was granted to it goes to the next waiter. A
+    /// future that is not polled when its turn comes loses the grant after 100 to 200 ms and keeps its
+    /// place in line, so it delays no other waiter for longer.
     pub fn acquire<'a>(&'a self, key: &'a (impl AsRef<str> + ?Sized)) -> Acquire<'a> {
         Acquire::new(&self.dispatcher, self.keys.read(key.as_ref()))
     }
 
-    /// Takes a permit of `key` if one is free.
+    /// Takes a permit of `key` if one is free. Does not wait.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Busy`](crate::ErrorKind) if it would have to wait,
-    /// [`ErrorKind::Closed`](crate::ErrorKind).
+    /// [`ErrorKind::Closed`](crate::ErrorKind), [`ErrorKind::Url`](crate::ErrorKind) for a key that is no
+    /// origin, of the limiter of a client.
     pub fn try_acquire(&self, key: impl AsRef<str>) -> Result<Permit> {
         try_acquire(&self.dispatcher, self.keys.read(key.as_ref())?.lane())
     }
 
-    /// Runs `work` with a permit of `key`, which is given back when the work is over, however it ends.
+    /// Runs `work` with a permit of `key`, and releases the permit when the work has returned, panicked or
+    /// been dropped.
     ///
     /// # Errors
     ///
-    /// As [`acquire`](ConcurrencyLimiter::acquire); what the work itself returns is not looked at.
+    /// Those of [`acquire`](ConcurrencyLimiter::acquire), without a timeout. The output of the work is
+    /// returned as it is, an error inside it included.
     ///
     /// # Cancel safety
     ///
-    /// As [`acquire`](ConcurrencyLimiter::acquire) while it waits; afterwards, as safe as `work`.
+    /// That of [`acquire`](ConcurrencyLimiter::acquire) while it waits; then that of `work`.
     pub async fn execute<F: Future>(&self, key: impl AsRef<str>, work: F) -> Result<F::Output> {
         let key = self.keys.read(key.as_ref())?;
         let named = Named {
@@ -128,8 +133,8 @@ impl ConcurrencyLimiter {
         run(named, work).await
     }
 
-    /// A handle of one key, for whoever uses it again and again: the key is looked up once, and is kept
-    /// in mind as long as the handle lives.
+    /// A handle of one key, for a key that is used often: the key is looked up once, and is not forgotten
+    /// as long as the handle lives.
     ///
     /// ```
     /// # async fn run() -> turbohttp::Result<()> {
@@ -147,7 +152,8 @@ impl ConcurrencyLimiter {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Full`](crate::ErrorKind) if there are handles of 4,096 other keys.
+    /// [`ErrorKind::Full`](crate::ErrorKind) if there are handles of 4,096 other keys,
+    /// [`ErrorKind::Url`](crate::ErrorKind) for a key that is no origin, of the limiter of a client.
     pub fn lane(&self, key: impl AsRef<str>) -> Result<LimiterLane> {
         let key = self.keys.read(key.as_ref())?;
         let lane = self
@@ -159,12 +165,25 @@ impl ConcurrencyLimiter {
         })))
     }
 
-    /// Grants no permit of `key` before `until`. A later call replaces an earlier one; an instant of
-    /// the past ends the pause. What runs goes on.
+    /// Grants no permit of `key` before `until`. A later call replaces an earlier one; an instant in the
+    /// past ends the pause. What runs goes on.
+    ///
+    /// ```
+    /// # fn main() -> turbohttp::Result<()> {
+    /// use std::time::{Duration, Instant};
+    /// use turbohttp::Client;
+    ///
+    /// let client = Client::new()?;
+    /// let until = Instant::now() + Duration::from_secs(2);
+    /// client.limiter().pause("https://example.com/any/path", until)?; // pauses https://example.com
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys are paused already.
+    /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys are paused already,
+    /// [`ErrorKind::Url`](crate::ErrorKind) for a key that is no origin, of the limiter of a client.
     pub fn pause(&self, key: impl AsRef<str>, until: Instant) -> Result<()> {
         let key = self.keys.read(key.as_ref())?;
         Ok(self.dispatcher.update(|scheduler, effects| {
@@ -172,13 +191,14 @@ impl ConcurrencyLimiter {
         })?)
     }
 
-    /// Gives `key` a limit of its own from now on, or, with `None`, that of all again. What runs is
-    /// not interrupted.
+    /// Gives `key` a limit of its own from now on, or, with `None`, the common one again. What runs is
+    /// not interrupted: a lower limit holds as soon as enough permits are released.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind) for 0 and for more than a limit may be,
-    /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys have one of their own.
+    /// [`ErrorKind::Config`](crate::ErrorKind) for 0 and for more than 1,048,576,
+    /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys have a limit of their own,
+    /// [`ErrorKind::Url`](crate::ErrorKind) for a key that is no origin, of the limiter of a client.
     pub fn set_limit(&self, key: impl AsRef<str>, limit: Option<usize>) -> Result<()> {
         let key = self.keys.read(key.as_ref())?;
         Ok(self.dispatcher.update(|scheduler, effects| {
@@ -197,7 +217,7 @@ impl ConcurrencyLimiter {
             .update(|scheduler, effects| scheduler.set_per_lane(limit, clock::now(), effects))?)
     }
 
-    /// Changes the total limit.
+    /// Changes the limit in total.
     ///
     /// # Errors
     ///
@@ -208,23 +228,23 @@ impl ConcurrencyLimiter {
             .update(|scheduler, effects| scheduler.set_total(limit, clock::now(), effects))?)
     }
 
-    /// What is out right now.
+    /// What is in use at this moment: permits, waiters, pauses.
     pub fn audit(&self) -> SchedulerAudit {
         self.dispatcher.read(Scheduler::audit)
     }
 
-    /// What has happened so far.
+    /// Counts since the limiter was made.
     pub fn stats(&self) -> SchedulerStats {
         self.dispatcher.read(Scheduler::stats)
     }
 
-    /// Closes the limiter and waits until the permits are home, or the time of `mode` is up. Idempotent:
-    /// all callers get the same report. A permit that is still out then keeps working, but nobody
-    /// waits for it.
+    /// Closes the limiter, and waits until all permits are released or the time of `mode` is up. All
+    /// callers get the same report. Work that holds a permit then goes on, and counts as aborted. The
+    /// limiter of a client closes the client.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not undo the close.
+    /// Dropping the future does not undo the close. Another call returns the report.
     pub async fn close(&self, mode: Shutdown) -> CloseReport {
         self.dispatcher.close(mode).await
     }
