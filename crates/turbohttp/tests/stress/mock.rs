@@ -8,7 +8,7 @@ use crate::crew::Crew;
 use crate::oracle::Outcome;
 use crate::plan::{Order, Plan, Way};
 
-/// D36.
+/// Orders of one storm.
 const ORDERS: usize = 10_000;
 
 /// For the last tasks, which need a few; on several threads their thread may have to wait for a core,
@@ -194,7 +194,7 @@ fn agree_with_the_mock(crew: &Crew, pace: Pace) {
     assert_eq!(mock.left + mock.dropped, mock.entered);
     let seed = crew.plan.seed;
     match pace {
-        // Whoever leaves in the very millisecond of the answer is one or the other.
+        // A caller that leaves in the millisecond of the answer is counted as one or the other.
         Pace::Clock if crew.desk.is_some() => {
             assert_eq!(mock.entered, totals.left + totals.dropped, "seed {seed}");
             assert!(
@@ -212,7 +212,7 @@ fn agree_with_the_mock(crew: &Crew, pace: Pace) {
     }
 }
 
-/// V8: nothing is out, and nobody is left.
+/// No permit is held, and no task is left.
 async fn is_idle(crew: &Crew) {
     let seed = crew.plan.seed;
     let audit = crew.client.audit();
@@ -242,7 +242,7 @@ fn storms(seeds: impl IntoIterator<Item = u64>) {
     }
 }
 
-/// S52: five seeds of each kind of client: the two bits at the end of a seed are its kind.
+/// Five seeds of each kind of client: the two bits at the end of a seed are its kind.
 #[test]
 fn storms_on_a_bare_client_add_up() {
     storms((0..40).filter(|seed| seed % 4 == 0).take(5));

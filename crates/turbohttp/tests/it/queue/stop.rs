@@ -35,7 +35,7 @@ async fn busy(workers: usize, waiting: u64, act: Act) -> (Bed, Vec<Ticket<u64>>)
 
 async fn expect_end(bed: &Bed) {
     expect_quiet(&bed.queue.limiter()).await;
-    // The janitor, if there was one, looks once more when the time of the stop is up.
+    // A timer driver, if one runs, sweeps once more when the time of the stop is up.
     assert!(tasks() <= 1);
     tokio::time::sleep(seconds(3_601)).await;
     assert_eq!(tasks(), 0);
@@ -278,7 +278,7 @@ async fn a_job_that_waits_for_the_stop_of_its_queue_ends_with_it() {
                 queue.stop(Shutdown::default()).await;
                 unreachable!("it waits for itself");
             }
-            // With one worker nobody is there to do it.
+            // The only worker waits for this job, so no worker is left to run it.
             queue.submit(true).await?.await
         }
     }
