@@ -134,7 +134,7 @@ async fn a_handle_of_a_key_draws_from_the_same_permits() {
 #[tokio::test]
 async fn handles_of_keys_are_bounded() {
     let limiter = ConcurrencyLimiter::new(&Limits::default()).unwrap();
-    let lane = |index: usize| limiter.lane(&format!("lane {index}"));
+    let lane = |index: usize| limiter.lane(format!("lane {index}"));
     let lanes: Result<Vec<_>> = (0..4_096).map(lane).collect();
     let lanes = lanes.unwrap();
     assert_eq!(lane(4_096).unwrap_err().kind(), ErrorKind::Full);
