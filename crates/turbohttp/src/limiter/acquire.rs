@@ -121,6 +121,7 @@ impl Future for Acquire<'_> {
             None => self.ask(cx),
         };
         match permit {
+            // From here on the guard releases it; until now it was the scheduler's or the wait's.
             Ok(Some(permit)) => {
                 let dispatcher = OwnedDispatcher(self.dispatcher.clone());
                 Poll::Ready(Ok(Permit(PermitGuard::new(dispatcher, permit))))
@@ -174,6 +175,7 @@ pub(super) fn try_acquire(dispatcher: &Arc<Dispatcher>, key: LaneKey<'_>) -> Res
             OwnedDispatcher(dispatcher.clone()),
             permit,
         ))),
+        // Read after the attempt: where a close comes in between, it is the reason.
         None if dispatcher.is_closed() => Err(Error::refused(Refusal::Closed)),
         None => Err(Error::refused(Refusal::Busy)),
     }

@@ -37,6 +37,7 @@ impl Keys {
     pub(super) fn read(self, text: &str) -> Result<Key<'_>> {
         match self {
             Keys::Texts => Ok(Key::Text(text)),
+            // In the normal form that requests have, so that every spelling is the key of their lane.
             Keys::Origins => origin_of(text).map(Key::Origin),
         }
     }

@@ -57,6 +57,7 @@ impl LimiterLane {
     ///
     /// That of [`ConcurrencyLimiter::execute`].
     pub fn execute<F: Future>(&self, work: F) -> impl Future<Output = Result<F::Output>> {
+        // The pinned key is passed on as it is: no lookup, and no count of a reference changes.
         run(&*self.0, work)
     }
 

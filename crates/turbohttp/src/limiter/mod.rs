@@ -99,6 +99,7 @@ impl ConcurrencyLimiter {
     /// future that is not polled when its turn comes loses the grant after 100 to 200 ms and keeps its
     /// place in line, so it delays no other waiter for longer.
     pub fn acquire<'a>(&'a self, key: &'a (impl AsRef<str> + ?Sized)) -> Acquire<'a> {
+        // A key that names no origin is an error of the future: the call itself cannot fail.
         Acquire::new(&self.dispatcher, self.keys.read(key.as_ref()))
     }
 
@@ -126,6 +127,7 @@ impl ConcurrencyLimiter {
     /// That of [`acquire`](ConcurrencyLimiter::acquire) while it waits; then that of `work`.
     pub async fn execute<F: Future>(&self, key: impl AsRef<str>, work: F) -> Result<F::Output> {
         let key = self.keys.read(key.as_ref())?;
+        // The key lives in this future, so that what is copied into `run` is two references.
         let named = Named {
             dispatcher: &self.dispatcher,
             key: &key,
@@ -156,6 +158,7 @@ impl ConcurrencyLimiter {
     /// [`ErrorKind::Url`](crate::ErrorKind) for a key that is no origin, of the limiter of a client.
     pub fn lane(&self, key: impl AsRef<str>) -> Result<LimiterLane> {
         let key = self.keys.read(key.as_ref())?;
+        // Pinned lanes are counted, and `Handle` unpins when the last clone of the lane drops.
         let lane = self
             .dispatcher
             .update(|scheduler, _| scheduler.pin(key.lane()))?;

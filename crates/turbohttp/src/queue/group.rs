@@ -29,6 +29,7 @@ impl Group {
     /// as it may have.
     pub(super) fn open(dispatcher: Arc<Dispatcher>, per_priority: usize) -> Result<Group> {
         let (id, cut) = dispatcher.update(|scheduler, _| {
+            // Under one lock with `open_group`: a close either refuses the group or closes it too.
             if scheduler.stage() != Stage::Open {
                 return Err(Error::closed());
             }
@@ -78,6 +79,7 @@ impl Group {
     pub(super) fn refused(&self, refusal: Refusal) -> Error {
         match refusal {
             Refusal::Expired => expired(),
+            // By a close: the other refusals are those of `submit`, before a job waits.
             _ => self.stopped(),
         }
     }

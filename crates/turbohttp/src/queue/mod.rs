@@ -250,6 +250,7 @@ impl<E: Execute> RequestQueue<E> {
             hooks,
             shared,
         } = &*self.handle.context;
+        // From here on, so that a wait for room counts too.
         let own = options
             .within
             .map(|limit| clock::after(clock::now(), limit));
@@ -292,6 +293,7 @@ impl<E: Execute> RequestQueue<E> {
     ///
     /// Dropping the future does not undo the stop. Another call returns the report.
     pub async fn stop(&self, mode: Shutdown) -> StopReport {
+        // Begun at once and not undone: only the wait for the report is dropped with this future.
         self.begin_stop(mode);
         let group = &self.shared().group;
         let report =
@@ -330,6 +332,7 @@ impl<E: Execute> RequestQueue<E> {
         let load = group
             .dispatcher
             .read(|scheduler| scheduler.group_load(group.id));
+        // Read one after the other: each count is exact, and they may be of different moments.
         let panicked = shared.panicked.load(Ordering::Relaxed);
         QueueStats::new(load, shared.submitters(), panicked)
     }

@@ -98,6 +98,7 @@ impl QueueOptions {
             ("queue.per_priority", self.per_priority, QUEUE_JOBS_MAX),
             ("queue.submitters", self.submitters, QUEUE_SUBMITTERS_MAX),
         ];
+        // Before anything is made, so that the error names the option.
         for (field, value, most) in bounds {
             if !(1..=most).contains(&value) {
                 return Err(Error::config(field, &format!("1..={most}"), value));
@@ -108,6 +109,7 @@ impl QueueOptions {
 
     /// The limits for a scheduler of its own.
     pub(super) fn own_limits(&self) -> Limits {
+        // More permits than workers would be unused, and fewer would keep workers idle.
         let as_many = Limits::default().per_host(self.workers).total(self.workers);
         self.limits.unwrap_or(as_many)
     }

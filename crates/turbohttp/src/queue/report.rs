@@ -67,6 +67,7 @@ impl QueueStats {
         let waiting: usize = load.waiting.iter().sum();
         QueueStats {
             waiting: load.waiting,
+            // What is present and not in line has been assigned to a worker, which counts as running.
             running: load.present - waiting as u64,
             idle_workers: load.idle,
             submitters,

@@ -128,12 +128,14 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
         if !self.waiters().is_empty_at(priority) {
             return Err(self.group.full(priority));
         }
+        // A submitter that joins the line between the two locks has come after this job.
         self.enqueue(job)
     }
 
     /// Enqueues a job if there is room; one that was canceled meanwhile stays out.
     fn enqueue(&self, job: &Arc<Job<J, O>>) -> Result<(), Refusal> {
         let priority = job.priority();
+        // In the table before the scheduler has the tag: a worker may pick the job up at once.
         let tag = lock(&self.jobs).insert(job.clone());
         let mut waker = Some(Waker::from(job.clone()));
         let entered = self.group.dispatcher.update(|scheduler, effects| {
@@ -193,8 +195,10 @@ impl<J: Send + 'static, O: Send + 'static> Shared<J, O> {
         loop {
             let first = self.waiters().first(level);
             let Some((number, job)) = first else { return };
+            // It stays in line while it is enqueued, so that `try_enqueue` does not overtake it.
             match self.enqueue(&job) {
                 Ok(()) => job.wake_waiter(),
+                // At this priority only: room is counted for each.
                 Err(Refusal::Full { .. }) => return,
                 Err(refusal) => job.reject(Error::refused(refusal)),
             }

@@ -97,6 +97,7 @@ impl<O> Ticket<O> {
 
     /// Lets the job go on without its ticket. Its outcome is dropped.
     pub fn detach(mut self) {
+        // The drop of the ticket then finds no job to cancel.
         self.state = None;
     }
 }
@@ -112,6 +113,7 @@ impl<O> Future for Ticket<O> {
 impl<O> Drop for Ticket<O> {
     fn drop(&mut self) {
         if let Some(state) = &self.state {
+            // A job that is done keeps its outcome, which is dropped with the job.
             state.cancel();
         }
     }
