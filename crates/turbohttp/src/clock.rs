@@ -2,20 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+pub(crate) use turbohttp_core::earlier::earlier;
+
 /// Longer than any wait; adding it to an instant does not overflow.
 pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// The end of a wait of `limit` from `since`, where that can be said.
 pub(crate) fn after(since: Instant, limit: Duration) -> Instant {
     since + limit.min(FAR)
-}
-
-/// The earlier of two deadlines, where there is one.
-pub(crate) fn earlier(first: Option<Instant>, second: Option<Instant>) -> Option<Instant> {
-    match (first, second) {
-        (Some(first), Some(second)) => Some(first.min(second)),
-        (first, second) => first.or(second),
-    }
 }
 
 /// The time now, by the runtime's monotonic clock.

@@ -4,10 +4,10 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use turbohttp_core::contain;
 use turbohttp_core::h1::{EncodeError, ParseError};
 use turbohttp_core::origin::Origin;
 use turbohttp_core::scheduler::{AdjustError, Bound, InvalidRule, Refusal, TooManyLanes};
@@ -374,10 +374,7 @@ impl Error {
             .downcast_ref::<&str>()
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned());
-        // A payload is a value of the user, and its drop may panic in turn.
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-            std::mem::forget(second);
-        }
+        contain::discard(panic);
         let message = match said {
             Some(said) => format!("{what} panicked: {said}"),
             None => format!("{what} panicked"),
@@ -399,6 +396,11 @@ impl Error {
             format!("{field} must be {bound} (got {value})"),
         )
     }
+}
+
+/// Runs code of the user; a panic ends here, and is an error that names `what`.
+pub(crate) fn contain<R>(what: &str, code: impl FnOnce() -> R) -> Result<R> {
+    contain::catch(code).map_err(|panic| Error::panicked(what, panic))
 }
 
 impl From<ParseError> for Error {

@@ -107,6 +107,6 @@ pub use http::{
 pub use turbohttp_core::origin::{Origin, Scheme};
 pub use turbohttp_core::pool;
 pub use turbohttp_core::scheduler::{
-    OriginAudit, Priority, Reserve, SchedulerAudit, SchedulerStats, UnknownPriority,
+    Counts, OriginAudit, Priority, Reserve, SchedulerAudit, SchedulerStats, UnknownPriority,
 };
 pub use turbohttp_core::timeline::{Phase, Recorder, Span, Timeline};

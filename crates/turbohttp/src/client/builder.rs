@@ -299,7 +299,7 @@ impl ClientBuilder {
             },
         });
         // The scheduler closes the components at its end; this circle of references is broken there.
-        scheduler.owns(pipeline.clone());
+        scheduler.set_components(pipeline.clone());
         Ok(Client {
             inner: Arc::new(Inner {
                 adds_default_headers: !has_template || !pipeline.layers.is_empty(),

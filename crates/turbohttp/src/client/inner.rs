@@ -78,6 +78,6 @@ impl Inner {
 impl Drop for Inner {
     /// The last clone has gone, so that no call can begin; calls and responses that are under way go on.
     fn drop(&mut self) {
-        self.scheduler().close_behind();
+        self.scheduler().close_without_deadline();
     }
 }

@@ -221,7 +221,7 @@ impl Client {
         ConcurrencyLimiter::of_origins(self.inner.scheduler().clone())
     }
 
-    pub(crate) fn control(&self) -> &Arc<Dispatcher> {
+    pub(crate) fn dispatcher(&self) -> &Arc<Dispatcher> {
         self.inner.scheduler()
     }
 
@@ -269,7 +269,7 @@ impl Client {
         // The pools first and the scheduler after them: a request that ends in between looks like one that is
         // still inside, never like a leak.
         Audit {
-            scheduler: self.inner.scheduler().look(Scheduler::audit),
+            scheduler: self.inner.scheduler().read(Scheduler::audit),
             contexts: stats.contexts.outstanding,
             // Both figures come from one snapshot of the pool, so that the difference is not below zero.
             connections: stats.net.as_ref().map_or(0, |net| net.open - net.idle),
@@ -283,7 +283,7 @@ impl Client {
         Stats {
             requests: contexts.outstanding,
             contexts,
-            scheduler: self.inner.scheduler().look(Scheduler::stats),
+            scheduler: self.inner.scheduler().read(Scheduler::stats),
             net: self.inner.net_stats.as_ref().map(NetWatch::stats),
         }
     }
@@ -323,10 +323,11 @@ impl Audit {
 }
 
 /// Sets the limit of one origin.
-fn set_host_limit(control: &Dispatcher, origin: &Origin, limit: Option<usize>) -> Result<()> {
+fn set_host_limit(dispatcher: &Dispatcher, origin: &Origin, limit: Option<usize>) -> Result<()> {
     let lane = LaneKey::from(origin);
-    Ok(control
-        .act(|scheduler, effects| scheduler.set_lane_limit(lane, limit, clock::now(), effects))?)
+    Ok(dispatcher.update(|scheduler, effects| {
+        scheduler.set_lane_limit(lane, limit, clock::now(), effects)
+    })?)
 }
 
 impl fmt::Debug for Client {

@@ -102,12 +102,12 @@ impl Context {
         self.timing.record_wait(waited, now, Phase::TotalPermit);
         self.timing.begin_exchange(now);
         Poll::Ready(permit.map(drop).map_err(|refusal| {
-            guard.ends(match refusal {
+            guard.set_outcome(match refusal {
                 Refusal::Expired => Outcome::Expired,
                 Refusal::Closed => Outcome::Canceled,
                 _ => Outcome::Failed,
             });
-            let unread = guard.control().unread_responses();
+            let unread = guard.dispatcher().unread_responses();
             match refusal {
                 Refusal::Expired => self.waited_in_vain(waited, unread),
                 refusal => self.refused(refusal, waited),

@@ -1,4 +1,4 @@
-//! What a queue runs: the trait of an executor, and the client as one.
+//! What a queue runs: the trait of an executor, its jobs and their lanes, and the client as one.
 
 use std::future::Future;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::scheduler::CallGuard;
 
-/// Does the jobs of a [`RequestQueue`](crate::RequestQueue). A [`Client`] is one: its jobs are
+/// Runs the jobs of a [`RequestQueue`](crate::RequestQueue). A [`Client`] is one, whose jobs are
 /// requests.
 ///
 /// ```
@@ -32,52 +32,55 @@ use crate::scheduler::CallGuard;
 /// }
 /// ```
 ///
-/// A panic here reaches the ticket of its job as [`ErrorKind::Panicked`], and nobody else.
+/// # Panics
+///
+/// A panic of an implementation is contained: it ends its own job with [`ErrorKind::Panicked`].
 ///
 /// # Cancel safety
 ///
-/// The future of a job is dropped where it stands when its ticket is dropped, and when the queue is
-/// stopped and its time is up.
+/// The future of a job is dropped at an await when its ticket is dropped or canceled, and when the time
+/// of a stop is up.
 pub trait Execute: Send + Sync + 'static {
-    /// What is to be done.
+    /// What is submitted.
     type Job: Send + 'static;
 
-    /// What comes of it.
+    /// What the ticket of a job returns.
     type Output: Send + 'static;
 
-    /// Does one job.
+    /// Runs one job. At most [`QueueOptions::workers`](crate::QueueOptions::workers) run at once.
     fn execute(&self, job: Self::Job) -> impl Future<Output = Result<Self::Output>> + Send;
 
-    /// The jobs that share a limit with this one; asked when it is submitted. All of them by default.
+    /// The lane of a job: jobs of one lane share the limit per origin. Called when the job is submitted.
+    /// Default: one lane for all jobs.
     fn lane(&self, job: &Self::Job) -> Lane {
         let _ = job;
         Lane::ALL
     }
 
-    /// How urgent a job is whose submitter does not say.
+    /// The priority of a job whose submitter gives none. Default: [`Priority::Normal`].
     fn priority(&self, job: &Self::Job) -> Priority {
         let _ = job;
         Priority::default()
     }
 
-    /// Asked once for each worker before any of them is started.
+    /// Called once for each worker, from 0, before any of them is started. Default: ready.
     ///
     /// # Errors
     ///
-    /// What stands in the way: the queue is not started then, and may be started again.
+    /// An error keeps the queue from being started; it can be started again.
     fn ready(&self, worker: usize) -> Result<()> {
         let _ = worker;
         Ok(())
     }
 }
 
-/// What can be submitted as a job: the job itself, and of requests also their builder.
+/// What can be submitted as a job: the job itself, and in place of a request its builder.
 pub trait IntoJob<J> {
     /// The job.
     ///
     /// # Errors
     ///
-    /// The mistake that was made while it was built.
+    /// The first mistake that was made while the job was built.
     fn into_job(self) -> Result<J>;
 }
 
@@ -93,7 +96,7 @@ impl IntoJob<Request> for RequestBuilder {
     }
 }
 
-/// The name of what jobs have in common that share a limit: mostly a host.
+/// The name of a line of jobs that share a limit; mostly a host.
 #[derive(Clone, Debug)]
 pub struct Lane(Name);
 
@@ -108,12 +111,12 @@ impl Lane {
     /// One lane for all jobs; its text is empty.
     pub const ALL: Lane = Lane(Name::All);
 
-    /// The lane of this text.
+    /// The lane of this name.
     pub fn new(text: impl Into<Box<str>>) -> Lane {
         Lane(Name::Text(text.into()))
     }
 
-    /// An error of a job of this lane; where the lane is an origin, it names it.
+    /// The error of a job of this lane; it names the origin, where the lane is one.
     pub(super) fn explain(&self, error: Error) -> Error {
         match &self.0 {
             Name::Origin(origin) => error.at(origin),
@@ -131,7 +134,7 @@ impl Lane {
 }
 
 impl From<&Origin> for Lane {
-    /// The lane of an origin, in which its other requests are too.
+    /// The lane that all requests to this origin share.
     fn from(origin: &Origin) -> Lane {
         Lane(Name::Origin(origin.clone()))
     }
@@ -141,7 +144,7 @@ impl Execute for Client {
     type Job = Request;
     type Output = Response;
 
-    /// Sends the request: with the permit it was started with, if it comes from a queue of this client.
+    /// Sends the request, with the permit that its worker was granted if a queue of this client runs it.
     async fn execute(&self, request: Request) -> Result<Response> {
         self.send_queued(request).await
     }
@@ -155,17 +158,17 @@ impl Execute for Client {
     }
 }
 
-/// What a queue does to a job on its way, where executor and queue have the scheduler in common.
+/// What a queue does to a job beside running it, where it shares the scheduler of its executor.
 pub(super) struct Hooks<E: Execute> {
     /// Whether the scheduler's keys are origins, as those of a client are.
     pub(super) keys_are_origins: bool,
-    /// The job goes into the queue; says when its time is up.
+    /// Called when the job is submitted; returns the deadline of its start.
     pub(super) prepare: fn(&E, &mut E::Job) -> Option<Instant>,
-    /// The job is started, and its call holds a permit.
+    /// Called when the job is started and its call holds a permit.
     pub(super) hand_over: fn(&E, &mut E::Job, Start<'_>),
 }
 
-/// How a job is started.
+/// A job that is started: its call, how long it waited, and its priority.
 pub(super) struct Start<'a> {
     pub(super) call: &'a CallGuard,
     pub(super) waited: Waited,
@@ -173,7 +176,7 @@ pub(super) struct Start<'a> {
 }
 
 impl<E: Execute> Hooks<E> {
-    /// For an executor that knows of no scheduler: the permit stays with the job.
+    /// For an executor that knows no scheduler: the permit stays with the call of the job.
     pub(super) fn none() -> Hooks<E> {
         Hooks {
             keys_are_origins: false,
@@ -184,7 +187,7 @@ impl<E: Execute> Hooks<E> {
 }
 
 impl Hooks<Client> {
-    /// The permit of a job becomes that of the request, which may hold it until its body has ended.
+    /// The permit of the job becomes that of the request, which holds it to the end of the body.
     pub(super) fn of_client(is_streamed: bool) -> Hooks<Client> {
         Hooks {
             keys_are_origins: true,
@@ -193,12 +196,14 @@ impl Hooks<Client> {
                 false => Client::prepare_queued,
             },
             hand_over: |client, request, start| {
-                let control = start.call.control();
+                let dispatcher = start.call.dispatcher();
                 let job: CallId = start.call.call();
-                // Without an heir it was cut off meanwhile: the request finds that out itself.
-                let heir = control.act(|scheduler, _| scheduler.transfer_permit(job));
-                if let Some(heir) = heir {
-                    let call = CallGuard::new(control.clone(), heir);
+                // The permit moves to a call of its own: the worker is free when the head is there, while a
+                // streamed body still holds the permit. `None` if a close has cut the job off meanwhile,
+                // which the request finds out when it is sent.
+                let attempt = dispatcher.update(|scheduler, _| scheduler.transfer_permit(job));
+                if let Some(attempt) = attempt {
+                    let call = CallGuard::new(dispatcher.clone(), attempt);
                     request.set_priority(start.priority);
                     client.start_queued(request, call, start.waited);
                 }

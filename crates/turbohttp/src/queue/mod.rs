@@ -1,17 +1,15 @@
-//! A queue of jobs in front of an executor: bounded, the urgent first, and it can be stopped.
+//! A bounded queue of jobs in front of an executor, served by priority, which can be stopped.
 //!
-//! There is no second scheduler: the queue is a group of workers at the scheduler of its client, so
-//! that jobs and callers share the same limits, lanes and order. A worker that waits is a capacity of
-//! its own; a job that is started holds its permit already.
+//! The queue has no scheduler of its own kind: its workers are a group at the scheduler of its client,
+//! so that jobs and direct requests share limits, lanes and order. A job that is started holds its
+//! permit already, so no worker waits for one.
 
-use std::any::Any;
 use std::fmt;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use turbohttp_core::scheduler::{Priority, Scheduler, SchedulerAudit};
+use turbohttp_core::scheduler::{Priority, Scheduler, SchedulerAudit, Stage};
 
 use crate::client::Client;
 use crate::clock;
@@ -21,34 +19,31 @@ use crate::error::{Error, Result};
 use crate::limiter::ConcurrencyLimiter;
 use crate::scheduler::{Dispatcher, Shutdown};
 
-mod desk;
 mod execute;
-mod lobby;
+mod group;
+mod job;
 mod options;
-mod slot;
-mod start;
-mod stop;
-mod table;
+mod report;
+mod shared;
 mod ticket;
 mod worker;
 
 pub use execute::{Execute, IntoJob, Lane};
 pub use options::{QueueOptions, SubmitOptions};
-pub use start::Started;
-pub use stop::{QueueStats, StopReport};
+pub use report::{QueueStats, StopReport};
 pub use ticket::{Rejected, Ticket};
+pub use worker::Started;
 
-use desk::Desk;
 use execute::Hooks;
-use lobby::Number;
-use slot::Slot;
-use start::Life;
+use job::{Job, JobQueue as _};
+use shared::{Lifecycle, Shared, WaitNumber};
+use worker::WorkerContext;
 
-/// Jobs that wait for their turn and are done by a fixed number of workers.
+/// A bounded queue of jobs, which a fixed number of workers runs.
 ///
-/// Served strictly by [`Priority`], and within one level in the order of submission, as far as limits
-/// per host let a job start: what waits for a host that is busy or paused holds up nobody else. By
-/// default the jobs are requests of a [`Client`], and the queue draws from the client's own scheduler.
+/// Jobs start strictly by [`Priority`], and within one priority in the order of submission, as far as
+/// the limit of their origin lets them: a job whose origin is full or paused delays no other one. By
+/// default the jobs are requests of a [`Client`], and the queue shares the client's limits.
 ///
 /// ```
 /// use turbohttp::{Client, QueueOptions, RequestQueue, Shutdown};
@@ -60,115 +55,110 @@ use start::Life;
 /// queue.start()?;
 /// let ticket = queue.try_submit(client.get("http://example.com/"))?;
 /// let response = ticket.await?;
-/// let stopped = queue.stop(Shutdown::default()).await;
-/// assert_eq!(stopped.canceled, 0);
+/// let report = queue.stop(Shutdown::default()).await;
+/// assert_eq!(report.ended.canceled, 0);
 /// # drop(response);
 /// # Ok(())
 /// # }
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run()).unwrap();
 /// ```
 ///
-/// A clone is the same queue. When the last clone is dropped the queue is stopped as by
-/// [`Shutdown::Now`]: its jobs are canceled, nothing is waited for. Closing the client stops its queues
-/// in the same way as the client.
+/// A clone is a handle of the same queue. Dropping the last handle stops the queue as
+/// [`Shutdown::Now`] does, without waiting: its jobs are canceled. Closing the client stops its queues
+/// in the same mode.
 ///
-/// # Jobs of jobs
+/// # Jobs that wait for their own queue
 ///
-/// A job that waits for another job of its own queue needs another worker for that, and a job that
-/// waits for the stop of its own queue, or the close of its client, waits for itself. Neither is
-/// noticed. Both end when the time of a stop is up, because what still runs then is dropped.
+/// A job that awaits another job of its own queue needs a second worker for that one. A job that awaits
+/// the stop of its own queue, or the close of its client, waits for itself. The queue detects neither;
+/// both end when the time of the stop is up, which drops what still runs.
 ///
 /// # The runtime
 ///
-/// The workers live in the runtime in which the queue was started. When that is shut down, the queue
-/// is over: every job that is not done says [`ErrorKind::Runtime`], nothing more is taken, and it
-/// cannot be started again.
+/// The workers are tasks of the runtime in which the queue was started. When that runtime is shut down,
+/// the queue ends: every job that is not done ends in [`ErrorKind::Runtime`], no job is accepted, and
+/// the queue cannot be started again.
 pub struct RequestQueue<E: Execute = Client> {
     handle: Arc<Handle<E>>,
 }
 
-/// What all clones of a queue are. Workers do not hold it.
+/// What all clones of a queue share. Workers do not hold it, so that its drop is that of the last
+/// clone.
 struct Handle<E: Execute> {
-    staff: Arc<Staff<E>>,
+    context: Arc<WorkerContext<E>>,
     workers: usize,
 }
 
-/// What the workers need.
-struct Staff<E: Execute> {
-    executor: E,
-    hooks: Hooks<E>,
-    desk: Arc<Desk<E::Job, E::Output>>,
-}
-
 impl RequestQueue<Client> {
-    /// A queue of requests that draws from the scheduler of `client`. It takes jobs at once, and does
-    /// them when it has been [started](RequestQueue::start).
+    /// A queue of requests that shares the limits of `client`. It accepts jobs at once, and runs them
+    /// when it has been [started](RequestQueue::start).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`] naming the option that is out of its bounds, [`ErrorKind::Closed`] if the
-    /// client is closed, [`ErrorKind::Full`] if it has too many queues.
+    /// client is closed, [`ErrorKind::Full`] if it has 16 queues.
     pub fn new(client: &Client, options: QueueOptions) -> Result<RequestQueue> {
         if options.limits.is_some() {
             let bound = "none: the limits are those of the client";
             return Err(Error::config("queue.limits", bound, "some"));
         }
-        let control = client.control().clone();
+        let dispatcher = client.dispatcher().clone();
         let hooks = Hooks::of_client(options.streamed);
-        RequestQueue::with(client.clone(), hooks, control, &options)
+        RequestQueue::with(client.clone(), hooks, dispatcher, &options)
     }
 }
 
 impl<E: Execute> RequestQueue<E> {
-    /// A queue in front of any executor, with a scheduler of its own.
+    /// A queue in front of any executor, with limits of its own ([`QueueOptions::limits`]).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`] naming the option that is out of its bounds.
     pub fn with_executor(executor: E, options: QueueOptions) -> Result<RequestQueue<E>> {
         options.check()?;
-        let control = Dispatcher::new(options.own_limits().rules())?;
-        RequestQueue::with(executor, Hooks::none(), control, &options)
+        let dispatcher = Dispatcher::new(options.own_limits().rules())?;
+        RequestQueue::with(executor, Hooks::none(), dispatcher, &options)
     }
 
     fn with(
         executor: E,
         hooks: Hooks<E>,
-        control: Arc<Dispatcher>,
+        dispatcher: Arc<Dispatcher>,
         options: &QueueOptions,
     ) -> Result<RequestQueue<E>> {
         options.check()?;
-        let desk = Arc::new(Desk::new(control, options)?);
+        let shared = Arc::new(Shared::new(dispatcher, options)?);
         Ok(RequestQueue {
             handle: Arc::new(Handle {
-                staff: Arc::new(Staff {
+                context: Arc::new(WorkerContext {
                     executor,
                     hooks,
-                    desk,
+                    shared,
                 }),
                 workers: options.workers,
             }),
         })
     }
 
-    /// Starts the workers in the current runtime. However many call this at the same time, one of them
-    /// does; after it, [`Started::Already`] is the answer.
+    /// Starts the workers as tasks of the current runtime. Of several calls exactly one starts them; the
+    /// others return [`Started::Already`].
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Runtime`] without a runtime, or if it is shut down; what [`Execute::ready`] says,
-    /// or [`ErrorKind::Panicked`]: no worker is there then, what was submitted waits on, and the queue
-    /// may be started again. [`ErrorKind::Closed`] once it has been stopped.
+    /// [`ErrorKind::Runtime`] outside a runtime, or in one that is shut down; the error of
+    /// [`Execute::ready`], or [`ErrorKind::Panicked`] if it panics. After these no worker runs, jobs keep
+    /// waiting, and the queue can be started again. [`ErrorKind::Closed`] once it has been stopped.
     pub fn start(&self) -> Result<Started> {
-        start::start(self)
+        worker::start(&self.handle.context, self.handle.workers)
     }
 
-    /// Puts a job in the queue if there is room.
+    /// Enqueues a job if there is room. Does not wait.
     ///
     /// # Errors
     ///
-    /// [`Rejected`] with the job: [`ErrorKind::Full`] naming level and capacity, [`ErrorKind::Closed`];
-    /// without it where a [`RequestBuilder`](crate::RequestBuilder) made none.
+    /// [`Rejected`], which gives the job back: [`ErrorKind::Full`] naming priority and capacity,
+    /// [`ErrorKind::Closed`]. A [`RequestBuilder`](crate::RequestBuilder) that makes no request is
+    /// rejected with its own mistake, and there is no job to give back.
     pub fn try_submit(
         &self,
         job: impl IntoJob<E::Job>,
@@ -176,40 +166,41 @@ impl<E: Execute> RequestQueue<E> {
         self.try_submit_with(job, SubmitOptions::default())
     }
 
-    /// [`try_submit`](RequestQueue::try_submit) with options.
+    /// [`try_submit`](RequestQueue::try_submit) with options for this job.
     ///
     /// # Errors
     ///
-    /// As [`try_submit`](RequestQueue::try_submit).
+    /// Those of [`try_submit`](RequestQueue::try_submit).
     pub fn try_submit_with(
         &self,
         job: impl IntoJob<E::Job>,
         options: SubmitOptions,
     ) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
-        let job = job.into_job().map_err(Rejected::without_job)?;
-        let slot = self.slot(job, options);
-        match self.desk().try_put_in(&slot) {
-            Ok(()) => Ok(Ticket::new(slot)),
-            Err(refusal) => Err(turned_away(&slot, Error::refused(refusal))),
+        let work = job.into_job().map_err(Rejected::without_job)?;
+        let job = self.new_job(work, options);
+        match self.shared().try_enqueue(&job) {
+            Ok(()) => Ok(Ticket::new(job)),
+            Err(refusal) => Err(rejected(&job, Error::refused(refusal))),
         }
     }
 
-    /// Puts a job in the queue, and waits for room if there is none: at each level, those who wait are
-    /// let in in the order in which they came, and before those who only try.
+    /// Enqueues a job, and waits for room if there is none. At each priority, jobs that wait for room
+    /// are enqueued in the order of their calls, and before jobs of [`try_submit`](RequestQueue::try_submit).
     ///
-    /// The time that [`SubmitOptions::within`] gives goes on while it waits for room; a job that comes
-    /// in too late is not done.
+    /// The time of [`SubmitOptions::within`] includes the wait for room. A job whose time is up before
+    /// it is started is not run.
     ///
     /// # Errors
     ///
-    /// [`Rejected`] with the job: [`ErrorKind::Closed`] when the queue is stopped meanwhile (by a close
-    /// of its client, it is told when the next place is free), and [`ErrorKind::Full`] if too many wait
-    /// for room already ([`QueueOptions::submitters`]).
+    /// [`Rejected`], which gives the job back: [`ErrorKind::Closed`] when the queue is stopped meanwhile
+    /// (after a close of its client, as soon as the queue would have had room), and [`ErrorKind::Full`]
+    /// if [`QueueOptions::submitters`] calls wait already. A mistake of a
+    /// [`RequestBuilder`](crate::RequestBuilder) as in [`try_submit`](RequestQueue::try_submit).
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up its place, and cancels the job if it is in the queue already. It
-    /// need not be polled for the job to be let in.
+    /// Dropping the future gives up its place in line, and cancels the job if it is enqueued already.
+    /// Once polled, the future need not be polled again for its job to be enqueued.
     pub async fn submit(
         &self,
         job: impl IntoJob<E::Job>,
@@ -217,146 +208,150 @@ impl<E: Execute> RequestQueue<E> {
         self.submit_with(job, SubmitOptions::default()).await
     }
 
-    /// [`submit`](RequestQueue::submit) with options.
+    /// [`submit`](RequestQueue::submit) with options for this job.
     ///
     /// # Errors
     ///
-    /// As [`submit`](RequestQueue::submit).
+    /// Those of [`submit`](RequestQueue::submit).
     ///
     /// # Cancel safety
     ///
-    /// As [`submit`](RequestQueue::submit).
+    /// That of [`submit`](RequestQueue::submit).
     pub async fn submit_with(
         &self,
         job: impl IntoJob<E::Job>,
         options: SubmitOptions,
     ) -> Result<Ticket<E::Output>, Rejected<E::Job>> {
-        let job = job.into_job().map_err(Rejected::without_job)?;
-        let desk = self.desk();
-        let slot = self.slot(job, options);
-        // Cancels the job should this future be dropped.
-        let ticket = Ticket::new(slot.clone());
-        if desk.try_put_in(&slot).is_err() {
-            // For want of room, as a rule; if for another reason, it will be turned away for that.
-            let number = match desk.wait_for_room(slot.clone()) {
+        let work = job.into_job().map_err(Rejected::without_job)?;
+        let shared = self.shared();
+        let job = self.new_job(work, options);
+        // Cancels the job if this future is dropped.
+        let ticket = Ticket::new(job.clone());
+        if shared.try_enqueue(&job).is_err() {
+            // For want of room, as a rule; for any other reason `admit_waiting` rejects the job.
+            let number = match shared.add_waiter(job.clone()) {
                 Ok(number) => number,
-                Err(error) => return Err(turned_away(&slot, error)),
+                Err(error) => return Err(rejected(&job, error)),
             };
-            let _withdrawal = Withdrawal { desk, number };
-            desk.let_in();
-            poll_fn(|cx| slot.poll_let_in(cx)).await;
+            let _guard = WaiterGuard { shared, number };
+            // Room may have come free before the job was in line.
+            shared.admit_waiting();
+            poll_fn(|cx| job.poll_admitted(cx)).await;
         }
-        match slot.reclaim_turned_away() {
+        match job.take_rejected() {
             None => Ok(ticket),
-            Some((job, error)) => Err(Rejected::new(error, job)),
+            Some((work, error)) => Err(Rejected::new(error, work)),
         }
     }
 
-    fn slot(&self, mut job: E::Job, options: SubmitOptions) -> Arc<Slot<E::Job, E::Output>> {
-        let Staff {
+    fn new_job(&self, mut work: E::Job, options: SubmitOptions) -> Arc<Job<E::Job, E::Output>> {
+        let WorkerContext {
             executor,
             hooks,
-            desk,
-        } = &*self.handle.staff;
+            shared,
+        } = &*self.handle.context;
+        // From here on, so that a wait for room counts too.
         let own = options
             .within
             .map(|limit| clock::after(clock::now(), limit));
-        let deadline = clock::earlier(own, (hooks.prepare)(executor, &mut job));
-        let lane = executor.lane(&job);
-        let priority = options.priority.unwrap_or_else(|| executor.priority(&job));
-        Arc::new(Slot::new(desk.clone(), job, lane, priority, deadline))
+        let deadline = clock::earlier(own, (hooks.prepare)(executor, &mut work));
+        let lane = executor.lane(&work);
+        let priority = options.priority.unwrap_or_else(|| executor.priority(&work));
+        Arc::new(Job::new(shared.clone(), work, lane, priority, deadline))
     }
 
-    fn desk(&self) -> &Desk<E::Job, E::Output> {
-        &self.handle.staff.desk
+    fn shared(&self) -> &Shared<E::Job, E::Output> {
+        &self.handle.context.shared
     }
 
     /// The executor.
     pub fn executor(&self) -> &E {
-        &self.handle.staff.executor
+        &self.handle.context.executor
     }
 
-    /// The scheduler that the queue draws from: to pause a lane, to change limits, to look.
+    /// The limiter that the queue shares with its client, or its own one: to pause a lane, to change
+    /// limits, to read counts.
     pub fn limiter(&self) -> ConcurrencyLimiter {
-        match self.handle.staff.hooks.keys_are_origins {
-            true => ConcurrencyLimiter::of_origins(self.desk().control.clone()),
-            false => ConcurrencyLimiter::of_texts(self.desk().control.clone()),
+        let dispatcher = self.shared().group.dispatcher.clone();
+        match self.handle.context.hooks.keys_are_origins {
+            true => ConcurrencyLimiter::of_origins(dispatcher),
+            false => ConcurrencyLimiter::of_texts(dispatcher),
         }
     }
 
-    /// Stops the queue and waits for the end.
+    /// Stops the queue, and waits for the end.
     ///
-    /// From now on jobs are refused, and those who wait for room are told. Jobs that wait are done, or
-    /// say [`ErrorKind::Canceled`], as `mode` says; what still runs when its time is up is dropped, and
-    /// says the same. Of a queue that was never started all jobs are canceled at once. When this
-    /// returns, the outcome of every job is there.
+    /// New jobs are refused from the moment of the call, and jobs that wait for room are rejected. Jobs
+    /// that are enqueued run or end in [`ErrorKind::Canceled`], as `mode` says. Jobs that still run when
+    /// its time is up are dropped, and end in [`ErrorKind::Canceled`] too. A queue that was never started
+    /// cancels all of them at once. When this returns, every ticket has its outcome.
     ///
-    /// Every caller gets the same report; a later call with a stronger mode or less time makes it come
-    /// sooner. The queue does not wait for the bodies of responses: they are their owners'.
+    /// All callers get the same report; a later call with a stronger mode or less time ends the stop
+    /// sooner. The stop does not wait for bodies of responses that tickets have handed out.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not undo the stop: it goes on, and another call gives the report.
+    /// Dropping the future does not undo the stop. Another call returns the report.
     pub async fn stop(&self, mode: Shutdown) -> StopReport {
+        // Begun at once and not undone: only the wait for the report is dropped with this future.
         self.begin_stop(mode);
-        let desk = self.desk();
+        let group = &self.shared().group;
         let report =
-            |control: &Dispatcher| control.look(|scheduler| scheduler.group_report(desk.group));
-        StopReport::new(desk.control.wait_for(report).await)
+            |dispatcher: &Dispatcher| dispatcher.read(|scheduler| scheduler.group_report(group.id));
+        StopReport::new(group.dispatcher.wait_for(report).await)
     }
 
-    /// Stops the queue at once, as by [`Shutdown::Now`], without waiting for the workers.
+    /// Stops the queue as [`Shutdown::Now`] does, and returns without waiting for the workers.
     pub fn stop_now(&self) {
         self.begin_stop(Shutdown::Now);
     }
 
     fn begin_stop(&self, mode: Shutdown) {
         let was_idle = {
-            let mut life = self.desk().lock_life();
-            let was_idle = *life == Life::Idle;
-            *life = Life::Stopped;
+            let mut lifecycle = self.shared().lock_lifecycle();
+            let was_idle = *lifecycle == Lifecycle::Idle;
+            *lifecycle = Lifecycle::Stopped;
             was_idle
         };
-        // Nobody is there to drain it.
+        // Without workers a drain would never end.
         let mode = if was_idle { Shutdown::Now } else { mode };
-        self.desk().begin_stop(mode);
+        self.shared().begin_stop(mode);
     }
 
-    /// Whether the queue has been started and not been stopped.
+    /// Whether the queue has been started, and not been stopped.
     pub fn is_running(&self) -> bool {
-        let desk = self.desk();
-        let is_open = desk
-            .control
-            .look(|scheduler| scheduler.group_stage(desk.group))
-            == turbohttp_core::scheduler::Stage::Open;
-        is_open && *desk.lock_life() == Life::Running
+        let shared = self.shared();
+        let is_open = shared.group.stage() == Stage::Open;
+        is_open && *shared.lock_lifecycle() == Lifecycle::Running
     }
 
-    /// What the queue holds right now, and what has become of its jobs so far.
+    /// What the queue holds at this moment, and how its jobs ended so far.
     pub fn stats(&self) -> QueueStats {
-        let desk = self.desk();
-        let load = desk
-            .control
-            .look(|scheduler| scheduler.group_load(desk.group));
-        let submitters = desk.lobby().len();
-        QueueStats::new(load, submitters, desk.panicked.load(Ordering::Relaxed))
+        let shared = self.shared();
+        let group = &shared.group;
+        let load = group
+            .dispatcher
+            .read(|scheduler| scheduler.group_load(group.id));
+        // Read one after the other: each count is exact, and they may be of different moments.
+        let panicked = shared.panicked.load(Ordering::Relaxed);
+        QueueStats::new(load, shared.submitters(), panicked)
     }
 
-    /// How many jobs wait at this level.
+    /// How many jobs wait at this priority.
     pub fn depth(&self, priority: Priority) -> usize {
         self.stats().waiting[priority.index()]
     }
 
-    /// What is out right now at the queue's scheduler; with a client, at the client's.
+    /// What is in use at this moment in the scheduler that the queue shares with its client.
     pub fn audit(&self) -> SchedulerAudit {
-        self.desk().control.look(Scheduler::audit)
+        self.shared().group.dispatcher.read(Scheduler::audit)
     }
 }
 
 impl<E: Execute> Drop for Handle<E> {
-    /// Nobody can submit any more, or stop it in a better way.
+    /// There is no handle any more that could stop the queue in a milder mode.
     fn drop(&mut self) {
-        self.staff.desk.begin_stop(Shutdown::Now);
+        self.context.shared.begin_stop(Shutdown::Now);
     }
 }
 
@@ -377,37 +372,26 @@ impl<E: Execute> fmt::Debug for RequestQueue<E> {
     }
 }
 
-/// Gives up a place among those who wait for room.
-struct Withdrawal<'a, J: Send + 'static, O: Send + 'static> {
-    desk: &'a Desk<J, O>,
-    number: Number,
+/// Takes a job out of the line for room when the future that put it there is done or dropped.
+struct WaiterGuard<'a, J: Send + 'static, O: Send + 'static> {
+    shared: &'a Shared<J, O>,
+    number: WaitNumber,
 }
 
-impl<J: Send + 'static, O: Send + 'static> Drop for Withdrawal<'_, J, O> {
+impl<J: Send + 'static, O: Send + 'static> Drop for WaiterGuard<'_, J, O> {
     fn drop(&mut self) {
-        self.desk.withdraw(self.number);
+        self.shared.remove_waiter(self.number);
     }
 }
 
-/// Gives back a job that nobody but its submitter has seen.
-fn turned_away<J, O>(slot: &Slot<J, O>, error: Error) -> Rejected<J>
+/// Gives back a job that is neither enqueued nor in line for room.
+fn rejected<J, O>(job: &Job<J, O>, error: Error) -> Rejected<J>
 where
     J: Send + 'static,
     O: Send + 'static,
 {
-    match slot.reclaim() {
-        Some(job) => Rejected::new(error, job),
-        None => unreachable!("a job that is not let in stays where it is"),
+    match job.take_unqueued() {
+        Some(work) => Rejected::new(error, work),
+        None => unreachable!("no other thread has the job yet"),
     }
-}
-
-/// Runs code of the user where a panic must not go on: it is an error instead.
-fn contain<R>(what: &str, code: impl FnOnce() -> R) -> Result<R> {
-    catch_unwind(AssertUnwindSafe(code))
-        .map_err(|panic: Box<dyn Any + Send>| Error::panicked(what, panic))
-}
-
-/// Drops what the user made: a panic has nobody to go to.
-fn contained_drop<T>(value: T) {
-    let _ = contain("drop", || drop(value));
 }

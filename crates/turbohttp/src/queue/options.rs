@@ -10,27 +10,37 @@ use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::limits::{QUEUE_JOBS_MAX, QUEUE_SUBMITTERS_MAX, QUEUE_WORKERS_MAX};
 
-/// How much a queue holds and does at once.
+/// How many jobs a queue holds, and how many it runs at once.
+///
+/// ```
+/// use turbohttp::QueueOptions;
+///
+/// // 8 requests at once; 500 more may wait at each priority.
+/// let options = QueueOptions::default().workers(8).per_priority(500);
+/// # assert_eq!((options.workers, options.per_priority), (8, 500));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueOptions {
-    /// Jobs that run at the same time, as far as permits allow. Default 64; at least 1.
+    /// Jobs that run at once, as far as permits allow; each worker is a task. Default 64; 1 to 65,536.
     pub workers: usize,
-    /// Jobs that may wait at each level of urgency. Default 1,000; at least 1. The next one is refused
-    /// with [`ErrorKind::Full`], or waits for room, as its submitter wishes.
+    /// Jobs that may wait at each priority. Default 1,000; 1 to 1,048,576. Beyond that, `try_submit`
+    /// refuses with [`ErrorKind::Full`] and `submit` waits for room.
     pub per_priority: usize,
-    /// Those who may wait for room at each level. Default 1,024; at least 1. The next one is refused
-    /// with [`ErrorKind::Full`].
+    /// Calls of `submit` that may wait for room at each priority. Default 1,024; 1 to 1,048,576. The next
+    /// one is refused with [`ErrorKind::Full`].
     pub submitters: usize,
-    /// Whether the ticket of a request has its response as soon as the head is there, its body unread.
-    /// Default no: the body is in memory when the ticket has it, within
-    /// [`Limits::body_bytes`](crate::Limits::body_bytes), and the permit has gone home.
+    /// Whether the ticket of a request has its response as soon as the head has arrived. Default no: the
+    /// worker reads the body into memory first, at most [`Limits::body_bytes`](crate::Limits::body_bytes)
+    /// of it, and releases the permit.
     ///
-    /// A streamed response holds the permit of its host until it has been read: with more tickets than
-    /// permits, read them in the order in which they are done, or they wait for each other for ever.
+    /// A streamed response holds the permit of its origin until its body has been read or dropped. With
+    /// more tickets than permits, read the responses in the order in which they are done: jobs wait for
+    /// the permits of unread ones, without a bound but [`SubmitOptions::within`].
     pub streamed: bool,
-    /// The limits of the scheduler, where the queue has one of its own. Default none: as many permits
-    /// per lane and in total as there are workers.
+    /// The limits of a queue that has a scheduler of its own
+    /// ([`with_executor`](crate::RequestQueue::with_executor)). Default none: as many permits per lane and
+    /// in total as there are workers. A queue of a client refuses it.
     pub limits: Option<Limits>,
 }
 
@@ -88,6 +98,7 @@ impl QueueOptions {
             ("queue.per_priority", self.per_priority, QUEUE_JOBS_MAX),
             ("queue.submitters", self.submitters, QUEUE_SUBMITTERS_MAX),
         ];
+        // Before anything is made, so that the error names the option.
         for (field, value, most) in bounds {
             if !(1..=most).contains(&value) {
                 return Err(Error::config(field, &format!("1..={most}"), value));
@@ -96,21 +107,23 @@ impl QueueOptions {
         Ok(())
     }
 
-    /// The limits of a scheduler of its own.
+    /// The limits for a scheduler of its own.
     pub(super) fn own_limits(&self) -> Limits {
+        // More permits than workers would be unused, and fewer would keep workers idle.
         let as_many = Limits::default().per_host(self.workers).total(self.workers);
         self.limits.unwrap_or(as_many)
     }
 }
 
-/// How one job is to be treated.
+/// Options of one job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubmitOptions {
-    /// How urgent it is. Default: what the executor says of it; of a request, its own priority.
+    /// The priority. Default: that of the request, or what [`Execute::priority`](crate::Execute::priority)
+    /// returns.
     pub priority: Option<Priority>,
-    /// From the call, how long it may take until it is started. Default: as long as it takes; a request
-    /// is bounded by its own time anyway.
+    /// How long the job may wait until it is started, from the call of `submit`; beyond that it ends in
+    /// [`ErrorKind::ExpiredInQueue`]. Default: no bound but the timeout of the request itself.
     pub within: Option<Duration>,
 }
 

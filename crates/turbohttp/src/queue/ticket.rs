@@ -1,4 +1,4 @@
-//! The caller's end of a job.
+//! The caller's handle of a job, and a job that was not enqueued.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,76 +9,96 @@ use std::task::{Context as TaskContext, Poll};
 
 use turbohttp_core::scheduler::Priority;
 
-use super::slot::Outlook;
+use super::job::TicketState;
 use crate::error::{Error, ErrorKind, Result};
 
-/// A job in a queue: a future of its outcome.
+/// The caller's handle of a job in a queue: a future of its outcome.
 ///
-/// Dropping it cancels the job: one that waits leaves the queue and its place is free at once, one
-/// that runs is dropped where it stands. [`detach`](Ticket::detach) lets it go on. It need not be
-/// polled for the job to be done.
+/// The outcome is what the executor returned, or one of these errors: [`ErrorKind::Canceled`] after
+/// [`cancel`](Ticket::cancel) or a stop of the queue, [`ErrorKind::ExpiredInQueue`],
+/// [`ErrorKind::Panicked`], and [`ErrorKind::Runtime`] if the runtime of the workers was shut down. It is
+/// given once: a further poll returns [`ErrorKind::Closed`].
 ///
-/// What comes out is what the executor returned, or one of these errors: [`ErrorKind::Canceled`] by
-/// [`cancel`](Ticket::cancel) or by a stop of the queue, [`ErrorKind::ExpiredInQueue`],
-/// [`ErrorKind::Panicked`], and [`ErrorKind::Runtime`] if the workers went with their runtime. It is
-/// given once; a further poll answers [`ErrorKind::Closed`].
+/// ```
+/// use turbohttp::{Client, ErrorKind, QueueOptions, RequestQueue};
+/// # use turbohttp::{MockReply, MockTransport, StatusCode};
+///
+/// # async fn run() -> turbohttp::Result<()> {
+/// # let client = Client::builder().transport(MockTransport::new(MockReply::new(StatusCode::OK))).build()?;
+/// let queue = RequestQueue::new(&client, QueueOptions::default())?;
+/// let ticket = queue.try_submit(client.get("http://example.com/"))?;
+/// assert_eq!(ticket.position(), Some(0)); // it waits: the queue has not been started
+/// assert!(ticket.cancel());
+/// assert_eq!(ticket.await.unwrap_err().kind(), ErrorKind::Canceled);
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run()).unwrap();
+/// ```
+///
+/// # Cancel safety
+///
+/// Dropping a ticket cancels its job: a waiting job leaves the queue at once, a running one is dropped
+/// by its worker. [`detach`](Ticket::detach) lets the job go on. A ticket need not be polled for its job
+/// to run.
 #[must_use = "dropping a ticket cancels its job"]
 pub struct Ticket<O> {
-    outlook: Option<Arc<dyn Outlook<O>>>,
+    state: Option<Arc<dyn TicketState<O>>>,
 }
 
 impl<O> Ticket<O> {
-    pub(super) fn new(outlook: Arc<dyn Outlook<O>>) -> Ticket<O> {
-        Ticket {
-            outlook: Some(outlook),
+    pub(super) fn new(state: Arc<dyn TicketState<O>>) -> Ticket<O> {
+        Ticket { state: Some(state) }
+    }
+
+    fn state(&self) -> &dyn TicketState<O> {
+        match &self.state {
+            Some(state) => &**state,
+            // `detach` takes it, and consumes the ticket.
+            None => unreachable!("a detached ticket cannot be used"),
         }
     }
 
-    fn outlook(&self) -> &dyn Outlook<O> {
-        match &self.outlook {
-            Some(outlook) => &**outlook,
-            None => unreachable!("only `detach` takes it, and the ticket with it"),
-        }
-    }
-
-    /// Ends the job where it stands; its outcome is [`ErrorKind::Canceled`] from now on. Says whether
-    /// it was not done yet.
+    /// Cancels the job: its outcome is [`ErrorKind::Canceled`] from now on. Returns `false` if it was
+    /// done already; then the outcome stays as it is.
     ///
-    /// A job that waits leaves the queue at once. One that runs is dropped by its worker, which is
-    /// woken for that.
+    /// A waiting job leaves the queue at once. A running one is dropped by its worker, which is woken
+    /// for that.
     pub fn cancel(&self) -> bool {
-        self.outlook().cancel()
+        self.state().cancel()
     }
 
-    /// Changes how urgent a waiting job is; it keeps its age. Says whether it still waits.
+    /// Changes the priority of a waiting job; it keeps its age. Returns `false` if it does not wait any
+    /// more.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Full`] if as many jobs wait at that level as may; nothing has changed then.
+    /// [`ErrorKind::Full`] if as many jobs wait at that priority as may; the job keeps its own then.
     pub fn set_priority(&self, priority: Priority) -> Result<bool> {
-        self.outlook().set_priority(priority)
+        self.state().set_priority(priority)
     }
 
-    /// How many jobs of the queue stand before this one, should no limit of a host decide otherwise;
-    /// `None` once it has been started or is done. Costs a look at every job.
+    /// How many jobs of the queue start before this one, by priority and age alone; limits per origin may
+    /// change that order. `None` once it has been started or is done. Costs time linear in the jobs that
+    /// wait.
     pub fn position(&self) -> Option<usize> {
-        self.outlook().position()
+        self.state().position()
     }
 
-    /// Whether the outcome is there.
+    /// Whether the job has its outcome.
     pub fn is_done(&self) -> bool {
-        self.outlook().is_done()
+        self.state().is_done()
     }
 
-    /// Takes the outcome if it is there. After [`RequestQueue::stop`](crate::RequestQueue::stop) has
-    /// returned, it is.
+    /// Takes the outcome if it is there, without waiting. It is there once
+    /// [`RequestQueue::stop`](crate::RequestQueue::stop) has returned.
     pub fn try_result(&mut self) -> Option<Result<O>> {
-        self.outlook().try_result()
+        self.state().try_result()
     }
 
-    /// Lets the job go on without anybody to wait for it; what comes of it is dropped.
+    /// Lets the job go on without its ticket. Its outcome is dropped.
     pub fn detach(mut self) {
-        self.outlook = None;
+        // The drop of the ticket then finds no job to cancel.
+        self.state = None;
     }
 }
 
@@ -86,14 +106,15 @@ impl<O> Future for Ticket<O> {
     type Output = Result<O>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<O>> {
-        self.outlook().poll_result(cx)
+        self.state().poll_result(cx)
     }
 }
 
 impl<O> Drop for Ticket<O> {
     fn drop(&mut self) {
-        if let Some(outlook) = &self.outlook {
-            outlook.cancel();
+        if let Some(state) = &self.state {
+            // A job that is done keeps its outcome, which is dropped with the job.
+            state.cancel();
         }
     }
 }
@@ -107,7 +128,7 @@ impl<O> fmt::Debug for Ticket<O> {
     }
 }
 
-/// A job that was not taken into a queue, and why.
+/// A job that was not enqueued, and why.
 pub struct Rejected<J> {
     error: Error,
     job: Option<J>,
@@ -121,30 +142,30 @@ impl<J> Rejected<J> {
         }
     }
 
-    /// Of what could not be made a job.
+    /// A builder that makes no job.
     pub(super) fn without_job(error: Error) -> Rejected<J> {
         Rejected { error, job: None }
     }
 
-    /// Why, in one word: [`ErrorKind::Full`] or [`ErrorKind::Closed`]; of a
-    /// [`RequestBuilder`](crate::RequestBuilder) also what its mistake is.
+    /// The kind of the error: [`ErrorKind::Full`], [`ErrorKind::Closed`], or that of the mistake of a
+    /// [`RequestBuilder`](crate::RequestBuilder).
     pub fn kind(&self) -> ErrorKind {
         self.error.kind()
     }
 
-    /// Why.
+    /// Why the job was not enqueued.
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// The job, as it was; `None` of a [`RequestBuilder`](crate::RequestBuilder) that made no request.
+    /// The job, unchanged; `None` if a [`RequestBuilder`](crate::RequestBuilder) made no request.
     pub fn into_job(self) -> Option<J> {
         self.job
     }
 }
 
 impl<J> From<Rejected<J>> for Error {
-    /// Why, without the job.
+    /// The error alone; drops the job.
     fn from(rejected: Rejected<J>) -> Error {
         rejected.error
     }

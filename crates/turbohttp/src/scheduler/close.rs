@@ -1,34 +1,47 @@
-//! How a client is closed, and what is told about it.
+//! How a client is closed, and the report of that.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use turbohttp_core::scheduler::{CloseMode, Report};
+use turbohttp_core::scheduler::{CloseMode, Counts, Report};
 
 use crate::clock;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::limits::{CLOSE_FAILURES_MAX, DRAIN_SECONDS};
 
-/// How to close a client, a limiter or a queue.
+/// How to close a client or a limiter, or to stop a queue.
 ///
-/// Newcomers are refused in every mode from the moment of the call. A second close joins the first:
-/// the stronger mode and the earlier end win, and all callers get the same report.
+/// Every mode refuses new requests from the moment of the call. A second close joins the first one: the
+/// stronger mode and the earlier end hold, and all callers get the same report.
+///
+/// ```
+/// use std::time::Duration;
+/// use turbohttp::{ConcurrencyLimiter, Limits, Shutdown};
+///
+/// # async fn run() -> turbohttp::Result<()> {
+/// let limiter = ConcurrencyLimiter::new(&Limits::default())?;
+/// let within = Duration::from_secs(5);
+/// let report = limiter.close(Shutdown::Drain { within }).await;
+/// assert_eq!((report.accepted, report.ended.aborted), (0, 0));
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run()).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Shutdown {
     /// What waits and what runs goes on; what is left after `within` is cut off.
     Drain {
-        /// How long to wait for what is inside.
+        /// How long to wait for what is inside, from the call.
         within: Duration,
     },
     /// What waits is canceled at once; what runs goes on, and what is left of it after `within` is cut
     /// off.
     CancelPending {
-        /// How long to wait for what runs.
+        /// How long to wait for what runs, from the call.
         within: Duration,
     },
     /// What waits is canceled and what runs is cut off, at once.
@@ -45,37 +58,35 @@ impl Default for Shutdown {
 }
 
 impl Shutdown {
+    /// The mode, and when what is left is cut off.
     pub(crate) fn parts(self, now: Instant) -> (CloseMode, Option<Instant>) {
         match self {
             Shutdown::Drain { within } => (CloseMode::Drain, Some(clock::after(now, within))),
             Shutdown::CancelPending { within } => {
                 (CloseMode::CancelPending, Some(clock::after(now, within)))
             }
+            // No deadline: the scheduler cuts off at the call itself.
             Shutdown::Now => (CloseMode::Now, None),
         }
     }
 }
 
-/// What became of everything that was inside when a client or a limiter was closed.
+/// How everything ended that was inside when a client or a limiter was closed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CloseReport {
-    /// Requests that were inside: waiting, running, or being read. The sum of the five below.
+    /// Requests that were waiting, running, or having their bodies read; the sum of
+    /// [`ended`](CloseReport::ended). Of a limiter: its permits, and calls that waited for one.
     pub accepted: u64,
-    /// Ended well: for a request, its body was read to the end.
-    pub completed: u64,
-    /// Ended in an error.
-    pub failed: u64,
-    /// Were given up by their callers, or were still waiting and were canceled by the close.
-    pub canceled: u64,
-    /// Waited longer than they were willing to.
-    pub expired: u64,
-    /// Were cut off by the close. A response that its owner does not read answers
+    /// How they ended. A request is `completed` when its body was read to the end, `canceled` if its
+    /// caller dropped it or if the close refused it while it waited, `expired` if its wait for a permit
+    /// took too long, and `aborted` if the close cut it off: a response that was unread then returns
     /// [`ErrorKind::Closed`] when it is read the next time.
-    pub aborted: u64,
-    /// From the first call to the end.
+    pub ended: Counts,
+    /// From the first call of `close` until nothing was inside any more.
     pub elapsed: Duration,
-    /// Components that could not be closed, in the order of the attempts; all others are closed.
+    /// Components that could not be closed, in the order of the attempts; all others are closed. At most
+    /// 64.
     pub failures: Arc<[CloseFailure]>,
 }
 
@@ -83,22 +94,17 @@ pub struct CloseReport {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CloseFailure {
-    /// Its type.
+    /// The name of its type.
     pub component: &'static str,
-    /// What went wrong; [`ErrorKind::Panicked`] if it panicked.
+    /// The error that it returned; [`ErrorKind::Panicked`] if it panicked.
     pub error: Error,
 }
 
 impl CloseReport {
     pub(super) fn new(report: Report, failures: Failures) -> CloseReport {
-        let counts = report.counts;
         CloseReport {
             accepted: report.accepted,
-            completed: counts.completed,
-            failed: counts.failed,
-            canceled: counts.canceled,
-            expired: counts.expired,
-            aborted: counts.aborted,
+            ended: report.counts,
             elapsed: report.elapsed,
             failures: failures.0.into(),
         }
@@ -109,19 +115,12 @@ impl fmt::Display for CloseReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CloseReport {
             accepted,
-            completed,
-            failed,
-            canceled,
-            expired,
-            aborted,
+            ended,
             elapsed,
             failures,
         } = self;
-        write!(
-            f,
-            "{accepted} inside: {completed} completed, {failed} failed, {canceled} canceled, \
-             {expired} expired, {aborted} aborted; closed in {elapsed:.3?}"
-        )?;
+        let ended = InWords(ended);
+        write!(f, "{accepted} inside: {ended}; closed in {elapsed:.3?}")?;
         match failures.len() {
             0 => Ok(()),
             count => write!(f, ", {count} components failed to close"),
@@ -129,18 +128,39 @@ impl fmt::Display for CloseReport {
     }
 }
 
-/// Collects what goes wrong while components are closed.
+/// Counts of outcomes as the reports print them.
+pub(crate) struct InWords<'a>(pub(crate) &'a Counts);
+
+impl fmt::Display for InWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts {
+            completed,
+            failed,
+            canceled,
+            expired,
+            aborted,
+            ..
+        } = self.0;
+        write!(
+            f,
+            "{completed} completed, {failed} failed, {canceled} canceled, {expired} expired, \
+             {aborted} aborted"
+        )
+    }
+}
+
+/// Collects the errors of components that are closed one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Failures(Vec<CloseFailure>);
 
 impl Failures {
-    /// Closes the component of this name; a failure or a panic is noted, so that the next one is closed
-    /// all the same.
+    /// Closes the component of this name. An error or a panic is kept, and the caller goes on with the
+    /// next component.
     pub(crate) fn close(&mut self, component: &'static str, close: impl FnOnce() -> Result<()>) {
-        let error = match catch_unwind(AssertUnwindSafe(close)) {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error,
-            Err(panic) => Error::panicked("component", panic),
+        // The outer result is that of the panic, the inner one that of the component.
+        let closed = error::contain("component", close);
+        let Err(error) = closed.and_then(|closed| closed) else {
+            return;
         };
         if self.0.len() < CLOSE_FAILURES_MAX {
             self.0.push(CloseFailure { component, error });

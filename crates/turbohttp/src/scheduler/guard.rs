@@ -1,4 +1,4 @@
-//! A call in the scheduler, or one attempt of it, as a guard.
+//! A call in the scheduler, or one attempt of a call, as a guard.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use turbohttp_core::scheduler::{CallId, Outcome, Refusal, Scheduler, Waited};
 use super::Dispatcher;
 use crate::clock;
 
-/// A call that leaves the scheduler when this is dropped, and releases what it holds: a place in line, a
-/// grant that was not taken up, a permit. An attempt that acquires a permit of its own is one too.
+/// A call in the scheduler. Dropping it makes the call leave, and releases what it holds: a place in
+/// line, a grant that was not taken up, a permit. An attempt with a permit of its own is a call too.
 ///
 /// `mem::forget` of a guard loses its permit for good; a close with a deadline still ends.
 pub(crate) struct CallGuard {
-    control: Arc<Dispatcher>,
+    dispatcher: Arc<Dispatcher>,
     call: CallId,
     outcome: Outcome,
-    /// Whom the scheduler will wake when this is cut off: data and vtable of the waker, which it keeps
-    /// alive.
+    /// [`identity`] of the waker that the scheduler keeps for this call.
     watched: (usize, usize),
-    /// A response with an unread body holds this, and is counted for the error of those who wait.
+    /// A response with an unread body holds this: it is counted in [`Dispatcher::unread_responses`].
     is_unread: bool,
 }
 
 impl CallGuard {
+    /// The guard of a call that has no waker in the scheduler yet.
     #[inline]
-    pub(crate) fn new(control: Arc<Dispatcher>, call: CallId) -> CallGuard {
+    pub(crate) fn new(dispatcher: Arc<Dispatcher>, call: CallId) -> CallGuard {
         CallGuard {
-            control,
+            dispatcher,
             call,
             outcome: Outcome::Canceled,
             watched: (0, 0),
@@ -38,19 +38,19 @@ impl CallGuard {
         }
     }
 
-    pub(crate) fn control(&self) -> &Arc<Dispatcher> {
-        &self.control
+    pub(crate) fn dispatcher(&self) -> &Arc<Dispatcher> {
+        &self.dispatcher
     }
 
-    /// A call whose waker the scheduler knows.
+    /// The guard of a call that has given the scheduler the waker of this [`identity`].
     #[inline]
     pub(super) fn watched(
-        control: Arc<Dispatcher>,
+        dispatcher: Arc<Dispatcher>,
         call: CallId,
         watched: (usize, usize),
     ) -> CallGuard {
         CallGuard {
-            control,
+            dispatcher,
             call,
             outcome: Outcome::Canceled,
             watched,
@@ -58,16 +58,16 @@ impl CallGuard {
         }
     }
 
-    /// A response holds this guard while its body is unread.
+    /// Counts the guard as held by a response whose body is unread, until it drops.
     #[cold]
     pub(crate) fn held_unread(mut self) -> CallGuard {
         self.is_unread = true;
-        self.control.unread.fetch_add(1, Ordering::Relaxed);
+        self.dispatcher.unread.fetch_add(1, Ordering::Relaxed);
         self
     }
 
-    /// How it ends, should it end by being dropped.
-    pub(crate) fn ends(&mut self, outcome: Outcome) {
+    /// Sets the outcome that the call is counted with when the guard drops.
+    pub(crate) fn set_outcome(&mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
 
@@ -76,51 +76,54 @@ impl CallGuard {
         self.call
     }
 
-    /// Waits for the permit that was asked for. A call that is not repeated has changed nothing: the
-    /// call is still in line.
+    /// Waits for the permit that was asked for. A waiter that stops polling keeps its place in line.
     pub(crate) fn poll_permit(
         &mut self,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Result<Waited, Refusal>> {
-        // The grant uses the waker up.
+        // The grant uses the scheduler's waker up, so the next `poll_cut` must give it another one.
         self.watched = (0, 0);
-        self.control.poll_turn(self.call, cx)
+        self.dispatcher.poll_turn(self.call, cx)
     }
 
-    /// How long it has waited so far, if it had to.
+    /// How long the call has waited so far, by what kept it.
     pub(crate) fn waited(&self, now: Instant) -> Waited {
-        self.control
-            .look(|scheduler| scheduler.waited(self.call, now))
+        self.dispatcher
+            .read(|scheduler| scheduler.waited(self.call, now))
     }
 
-    /// Says how it went and leaves.
+    /// Leaves the scheduler with this outcome.
     #[inline]
     pub(crate) fn leave(mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
 
+    /// Whether a close has cut the call off. Takes no lock.
     #[inline]
     pub(crate) fn is_cut(&self) -> bool {
-        self.control.is_cut()
+        self.dispatcher.is_cut()
     }
 
-    /// Looks whether this was cut off by a close, and if not, has the task woken when it is.
+    /// Ready if a close has cut the call off; if not, the task is woken when one does.
     #[inline]
     pub(crate) fn poll_cut(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         let waker = cx.waker();
         let seen = identity(waker);
-        if self.control.is_cut() {
+        if self.dispatcher.is_cut() {
             return Poll::Ready(());
         }
         if self.watched == seen {
+            // The usual case, a second poll by the same task: no lock, no clone.
             return Poll::Pending;
         }
-        // It is the clone that the scheduler keeps alive, and another waker may be equal to.
+        // The identity of the clone, which the scheduler keeps alive: that of `waker` itself could be used
+        // again by another task after it is dropped.
         let clone = waker.clone();
         self.watched = identity(&clone);
         let is_kept = self
-            .control
-            .act(|scheduler, effects| scheduler.set_waker(self.call, clone, effects));
+            .dispatcher
+            .update(|scheduler, effects| scheduler.set_waker(self.call, clone, effects));
+        // Not kept if the call has been refused or cut off meanwhile.
         if is_kept {
             Poll::Pending
         } else {
@@ -133,11 +136,11 @@ impl Drop for CallGuard {
     #[inline]
     fn drop(&mut self) {
         if self.is_unread {
-            self.control.unread.fetch_sub(1, Ordering::Relaxed);
+            self.dispatcher.unread.fetch_sub(1, Ordering::Relaxed);
         }
         let (call, outcome) = (self.call, self.outcome);
-        self.control.act(|scheduler, effects| {
-            let now = time_of(scheduler);
+        self.dispatcher.update(|scheduler, effects| {
+            let now = time_for(scheduler);
             scheduler.leave(call, outcome, now, effects);
         });
     }
@@ -146,22 +149,22 @@ impl Drop for CallGuard {
 impl fmt::Debug for CallGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self
-            .control
-            .look(|scheduler: &Scheduler| scheduler.state(self.call));
+            .dispatcher
+            .read(|scheduler: &Scheduler| scheduler.state(self.call));
         f.debug_struct("CallGuard").field("state", &state).finish()
     }
 }
 
-/// What makes a waker the same as another one, as long as one of them lives.
+/// Data and vtable of a waker: equal for two wakers of one task, as long as one of them lives.
 #[inline]
 pub(super) fn identity(waker: &Waker) -> (usize, usize) {
     let vtable = std::ptr::from_ref(waker.vtable());
     (waker.data().addr(), vtable.addr())
 }
 
-/// The time, where it matters to the scheduler: a look at the clock costs more than all the rest.
+/// The time, where the scheduler needs it: reading the clock costs more than the rest of a release.
 #[inline]
-fn time_of(scheduler: &Scheduler) -> Instant {
+fn time_for(scheduler: &Scheduler) -> Instant {
     if scheduler.needs_time() {
         clock::now()
     } else {

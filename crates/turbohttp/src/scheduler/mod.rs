@@ -1,52 +1,56 @@
-//! Admission: the one scheduler of a client or a limiter, with what it needs of the world.
+//! The dispatcher of a client or a limiter: core's scheduler with a clock, a timer and an end.
 //!
-//! The decisions are core's [`Scheduler`]; here are the clock, the janitor that calls it when
-//! something is due, and the end: what is told and closed when the last call has left.
+//! Core's [`Scheduler`] decides who may start. [`Dispatcher`] passes it the time, sweeps it when
+//! something is due ([`timer`]), and after the last call has left closes the components and keeps the
+//! report. [`CallGuard`] and [`PermitGuard`] release what a call or a permit holds when they drop.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
 
 use tokio::sync::Notify;
+use turbohttp_core::contain::contain;
 use turbohttp_core::scheduler::{
     Ask, CallId, CloseMode, Effects, Refusal, Report, Rules, Scheduler, SharedScheduler, Signals,
     Stage, State, Waited,
 };
+use turbohttp_core::sync::lock;
 
 mod close;
 mod guard;
 mod permit;
 mod timer;
 
-pub(crate) use close::Failures;
 pub use close::{CloseFailure, CloseReport, Shutdown};
+pub(crate) use close::{Failures, InWords};
 pub(crate) use guard::CallGuard;
 pub(crate) use permit::{PermitGuard, PermitWait};
 
-use timer::Janitor;
+use timer::Timer;
 
 use crate::clock;
 use crate::error::Result;
 
-/// What a client closes when its last request has left: its middlewares and its transport.
+/// What a client closes when its last call has left: its middlewares and its transport.
 pub(crate) trait Components: Send + Sync {
-    /// Closes every component once, and collects what goes wrong.
+    /// Closes every component once, and collects their errors.
     fn close(&self, failures: &mut Failures);
 }
 
-/// A scheduler with a clock, a janitor and an end.
+/// The scheduler behind its lock, with a clock, a timer and an end.
 pub(crate) struct Dispatcher {
     scheduler: SharedScheduler,
-    janitor: Janitor,
-    /// Somebody's end has come: whoever waits for a report looks.
+    timer: Timer,
+    /// Notified when a gate closes, that of a queue included; tasks that wait for a report check again.
     ended: Notify,
-    /// Taken by whoever ends it.
+    /// Taken by the thread that ends the dispatcher, so that components are closed once.
     ending: Mutex<Option<Ending>>,
+    /// Set after the components are closed.
     closed: OnceLock<CloseReport>,
+    /// For the timer drivers, which hold the dispatcher weakly.
     itself: Weak<Dispatcher>,
     /// Permits held by responses whose bodies are unread.
     unread: AtomicUsize,
@@ -57,7 +61,7 @@ impl Dispatcher {
         let scheduler = SharedScheduler::new(rules, clock::now())?;
         Ok(Arc::new_cyclic(|itself| Dispatcher {
             scheduler,
-            janitor: Janitor::default(),
+            timer: Timer::default(),
             ended: Notify::new(),
             ending: Mutex::new(Some(Ending::default())),
             closed: OnceLock::new(),
@@ -66,21 +70,21 @@ impl Dispatcher {
         }))
     }
 
-    /// Says what is to be closed at the end. It is kept until then.
-    pub(crate) fn owns(&self, components: Arc<dyn Components>) {
-        *self.lock_ending() = Some(Ending {
+    /// Sets what is to be closed at the end, and keeps it alive until then.
+    pub(crate) fn set_components(&self, components: Arc<dyn Components>) {
+        *lock(&self.ending) = Some(Ending {
             components: Some(components),
         });
     }
 
-    /// Begins a call that holds no permit itself: its attempts ask for theirs.
+    /// Begins a call that holds no permit itself: each of its attempts asks for one.
     pub(crate) fn enter(self: &Arc<Self>, now: Instant) -> Result<CallGuard, Refusal> {
-        let entered = self.act(|scheduler, _| scheduler.enter(now));
+        let entered = self.update(|scheduler, _| scheduler.enter(now));
         entered.map(|call| CallGuard::new(self.clone(), call))
     }
 
-    /// Comes in and asks for a permit in one step; `waker` is woken when there is one, and when a close
-    /// cuts the request off.
+    /// Begins a call and asks for its permit under one lock. `waker` is woken when the permit is granted,
+    /// and when a close cuts the call off.
     #[inline]
     pub(crate) fn enter_and_ask(
         self: &Arc<Self>,
@@ -91,44 +95,46 @@ impl Dispatcher {
         let clone = waker.clone();
         let watched = guard::identity(&clone);
         let clone = Some(clone);
-        self.act(|scheduler, effects| scheduler.enter_and_admit(ask, clone, now, effects))
+        self.update(|scheduler, effects| scheduler.enter_and_admit(ask, clone, now, effects))
             .map(|(call, state)| (CallGuard::watched(self.clone(), call, watched), state))
     }
 
     /// Asks for a permit for one attempt of `call`, with the age of that call. A permit that the call
-    /// holds itself, as a job of a queue does, becomes the attempt's.
+    /// holds itself, as that of a queue's job does, becomes the attempt's.
     pub(crate) fn ask_for(
         self: &Arc<Self>,
         call: CallId,
         ask: Ask<'_>,
         now: Instant,
     ) -> Result<(CallGuard, State), Refusal> {
-        self.act(|scheduler, effects| scheduler.admit_for(Some(call), ask, now, effects))
+        self.update(|scheduler, effects| scheduler.admit_for(Some(call), ask, now, effects))
             .map(|(attempt, state)| (CallGuard::new(self.clone(), attempt), state))
     }
 
-    /// Does what is due by `now`, as the janitor does at its time.
+    /// Does what is due by `now`, as a timer driver does when it wakes.
     #[cold]
     pub(crate) fn sweep(&self, now: Instant) {
-        self.act(|scheduler, effects| scheduler.sweep(now, effects));
+        self.update(|scheduler, effects| scheduler.sweep(now, effects));
     }
 
-    /// Whether everything inside is to stop at once. Takes no lock.
+    /// Whether a close has cut off everything inside. Takes no lock.
     #[inline]
     pub(crate) fn is_cut(&self) -> bool {
         self.scheduler.is_cut()
     }
 
+    /// Whether new calls are refused.
     pub(crate) fn is_closed(&self) -> bool {
         self.scheduler.stage() != Stage::Open
     }
 
-    /// Does something with the scheduler, and what follows from it.
+    /// Runs `update` under the scheduler's lock, and then, without the lock, what follows from it:
+    /// wakers, the timer, the end.
     #[inline]
-    pub(crate) fn act<R>(&self, act: impl FnOnce(&mut Scheduler, &mut Effects) -> R) -> R {
-        let (result, signals) = self.scheduler.with(act);
+    pub(crate) fn update<R>(&self, update: impl FnOnce(&mut Scheduler, &mut Effects) -> R) -> R {
+        let (result, signals) = self.scheduler.with(update);
         if signals != Signals::default() {
-            self.see_to(signals);
+            self.handle_signals(signals);
         }
         result
     }
@@ -138,12 +144,12 @@ impl Dispatcher {
         self.unread.load(Ordering::Relaxed)
     }
 
-    /// Looks at the scheduler.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&Scheduler) -> R) -> R {
-        self.scheduler.look(look)
+    /// Reads the scheduler under its lock.
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&Scheduler) -> R) -> R {
+        self.scheduler.look(read)
     }
 
-    /// Where a waiting call stands.
+    /// Whether a waiting call has its permit; if not, its task is woken when it has, or is refused.
     pub(crate) fn poll_turn(
         &self,
         call: CallId,
@@ -151,97 +157,94 @@ impl Dispatcher {
     ) -> Poll<Result<Waited, Refusal>> {
         let (poll, signals) = self.scheduler.poll_turn(call, cx.waker(), clock::now());
         if signals != Signals::default() {
-            self.see_to(signals);
+            self.handle_signals(signals);
         }
         if poll.is_pending() {
-            // The janitor may have gone with its runtime.
-            self.janitor.start_if_needed(self);
+            // A timer driver that was a task of another runtime may have been dropped with it.
+            self.timer.ensure_running(self);
         }
         poll
     }
 
-    /// Closes everything in this way, and waits for the end.
+    /// Closes in this mode, and waits for the end.
     pub(crate) async fn close(&self, mode: Shutdown) -> CloseReport {
         self.begin_close(mode);
         self.wait_until_closed().await
     }
 
-    /// Closes in this way, or goes on closing; returns at once.
+    /// Begins a close, or makes one that has begun stronger or shorter. Does not wait.
     pub(crate) fn begin_close(&self, mode: Shutdown) {
         let now = clock::now();
         let (mode, deadline) = mode.parts(now);
-        self.act(|scheduler, effects| scheduler.close(mode, deadline, now, effects));
+        self.update(|scheduler, effects| scheduler.close(mode, deadline, now, effects));
     }
 
-    /// Refuses newcomers; those inside go on for as long as they take.
-    pub(crate) fn close_behind(&self) {
+    /// Refuses new calls; those inside go on for as long as they take.
+    pub(crate) fn close_without_deadline(&self) {
         let now = clock::now();
-        self.act(|scheduler, effects| scheduler.close(CloseMode::Drain, None, now, effects));
+        self.update(|scheduler, effects| scheduler.close(CloseMode::Drain, None, now, effects));
     }
 
-    /// Makes sure that what is due by itself happens: the janitor may have gone with its runtime.
-    pub(crate) fn keep_time(&self) {
-        self.janitor.start_if_needed(self);
+    /// Starts a timer driver if something is due by itself and none covers the current runtime: the
+    /// former one may have been dropped with its runtime.
+    pub(crate) fn ensure_timer(&self) {
+        self.timer.ensure_running(self);
     }
 
-    /// Waits for the end of a close that has begun, or will.
+    /// Waits for the end of a close that has begun, or will begin.
     pub(crate) async fn wait_until_closed(&self) -> CloseReport {
         self.wait_for(|this| this.closed.get().cloned()).await
     }
 
-    /// Waits until `look` finds what is there once some gate has closed.
-    pub(crate) async fn wait_for<R>(&self, look: impl Fn(&Self) -> Option<R>) -> R {
+    /// Waits until `find` returns something; it is called again each time that a gate has closed.
+    pub(crate) async fn wait_for<R>(&self, find: impl Fn(&Self) -> Option<R>) -> R {
         loop {
-            // Registered before the look, so that an end between the two is not missed.
+            // Registered before `find` is called, so that a gate that closes between the two is not missed.
             let mut ended = pin!(self.ended.notified());
             ended.as_mut().enable();
-            if let Some(found) = look(self) {
+            if let Some(found) = find(self) {
                 return found;
             }
-            // The janitor may have gone with its runtime.
-            self.janitor.start_if_needed(self);
+            // The deadline of the close needs a driver, and the former one may be gone with its runtime.
+            self.timer.ensure_running(self);
             ended.await;
         }
     }
 
+    /// Acts on what the scheduler has signaled, without its lock.
     #[cold]
-    fn see_to(&self, signals: Signals) {
+    fn handle_signals(&self, signals: Signals) {
         if signals.alarm {
-            self.janitor.alarm(self);
+            self.timer.alarm(self);
         }
         if signals.closed {
-            self.act(|scheduler, effects| scheduler.dismiss_workers(effects));
-            if let Some(report) = self.look(Scheduler::final_report) {
+            self.update(|scheduler, effects| scheduler.dismiss_workers(effects));
+            // A queue's gate signals this too; the final report is there when the client's has closed.
+            if let Some(report) = self.read(Scheduler::final_report) {
                 self.end(report);
             }
             self.ended.notify_waiters();
         }
     }
 
-    /// Closes what is owned, once, and then makes the report visible.
+    /// Closes the components, once, and then publishes the report.
     fn end(&self, report: Report) {
-        // Whoever comes second, a component that closes its own client included, does not wait here.
-        let Some(ending) = self.lock_ending().take() else {
+        // A second thread does not wait here, nor does a component that closes its own client.
+        let Some(ending) = lock(&self.ending).take() else {
             return;
         };
         let mut failures = Failures::default();
         if let Some(components) = &ending.components {
             components.close(&mut failures);
         }
-        // Nobody else sets it. What is dropped after it is foreign, and may panic: nobody waits for it.
+        // Set here only, by the thread that took `ending`. The components are values of the user, whose
+        // drop may panic or take its time: so the report is published before it.
         let _ = self.closed.set(CloseReport::new(report, failures));
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(ending)));
-        if let Err(panic) = dropped {
-            std::mem::forget(panic);
-        }
-    }
-
-    fn lock_ending(&self) -> MutexGuard<'_, Option<Ending>> {
-        self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+        contain(|| drop(ending));
     }
 }
 
-/// What is to be done at the end.
+/// What is closed at the end.
 #[derive(Default)]
 struct Ending {
     components: Option<Arc<dyn Components>>,

@@ -1,9 +1,8 @@
-//! Permits alone, for work that the scheduler knows nothing else of.
+//! Permits without a call, for work behind a [`ConcurrencyLimiter`](crate::ConcurrencyLimiter).
 //!
-//! A request is inside from the first call to the end of its body, can be cut off, and tells how long
-//! it waited; that takes a call. Work behind a [`ConcurrencyLimiter`](crate::ConcurrencyLimiter) only
-//! holds a permit, which is a count in its lane, and is inside while it does. No clock is looked at
-//! either, unless the order depends on it.
+//! A request is a call: it can be cut off, and says how long it waited. Other work needs neither, so its
+//! permit is a mere count in its lane, acquired and released without reading the clock unless the order
+//! depends on it.
 
 use std::ops::Deref;
 use std::task::{Context as TaskContext, Poll};
@@ -17,53 +16,55 @@ use super::Dispatcher;
 use crate::clock;
 use crate::error::Error;
 
-/// A permit, given back when this is dropped.
+/// A permit. Dropping it releases the permit.
 pub(crate) struct PermitGuard<C: Deref<Target = Dispatcher>> {
-    control: C,
-    lane: Option<PermitId>,
+    dispatcher: C,
+    permit: Option<PermitId>,
+    /// What the work is counted as when the permit is released.
     pub(crate) outcome: Outcome,
 }
 
 impl<C: Deref<Target = Dispatcher>> PermitGuard<C> {
     #[inline]
-    pub(crate) fn new(control: C, lane: PermitId) -> PermitGuard<C> {
+    pub(crate) fn new(dispatcher: C, permit: PermitId) -> PermitGuard<C> {
         PermitGuard {
-            control,
-            lane: Some(lane),
+            dispatcher,
+            permit: Some(permit),
             outcome: Outcome::Completed,
         }
     }
 }
 
 impl<C: Deref<Target = Dispatcher>> PermitGuard<C> {
-    /// The same as dropping it, without the call that a drop is.
-    #[inline(always)] // Said above.
-    pub(crate) fn give_back(&mut self) {
+    /// Releases the permit. The drop after it finds none.
+    #[inline(always)] // Unlike `drop`, which is called out of line.
+    pub(crate) fn release(&mut self) {
         let outcome = self.outcome;
-        if let Some(lane) = self.lane.take() {
-            self.control.release_permit(lane, outcome);
+        if let Some(permit) = self.permit.take() {
+            self.dispatcher.release_permit(permit, outcome);
         }
     }
 }
 
 impl<C: Deref<Target = Dispatcher>> Drop for PermitGuard<C> {
     fn drop(&mut self) {
-        self.give_back();
+        self.release();
     }
 }
 
-/// A place in line for a permit; left when this is dropped.
+/// A place in line for a permit. Dropping it leaves the line, and releases a grant that was not taken.
 pub(crate) struct PermitWait<C: Deref<Target = Dispatcher>> {
-    control: C,
+    dispatcher: C,
     call: CallId,
+    /// The permit was taken, and the call is no more.
     is_over: bool,
     outcome: Outcome,
 }
 
 impl Dispatcher {
-    /// Takes a permit if one is free and nothing is closed.
-    #[inline(always)] // A call costs a quarter of what is in it.
-    pub(crate) fn try_take(&self, key: LaneKey<'_>, priority: Priority) -> Option<PermitId> {
+    /// Takes a permit if one is free and the scheduler is open.
+    #[inline(always)] // The call itself would cost a quarter of what is in it.
+    pub(crate) fn try_acquire(&self, key: LaneKey<'_>, priority: Priority) -> Option<PermitId> {
         self.scheduler.alter(|scheduler| {
             let now = scheduler.last_sweep();
             scheduler
@@ -72,48 +73,49 @@ impl Dispatcher {
         })
     }
 
-    #[inline(always)] // As above.
+    #[inline(always)] // The call itself would cost a quarter of what is in it.
     fn release_permit(&self, permit: PermitId, outcome: Outcome) {
-        // Where nobody waits nothing follows, and there is nothing to be prepared for it.
+        // `alter` is cheaper than `update`, but collects no effects. Without waiters a release has none.
+        // The scheduler refuses it if a waiter has come in between.
         if self.seems_contended() {
-            return self.pass_back(permit, outcome);
+            return self.release_contended(permit, outcome);
         }
         let put = |scheduler: &mut Scheduler| scheduler.try_release_permit(permit, outcome);
         if let Err(permit) = self.scheduler.alter(put) {
-            self.pass_back(permit, outcome);
+            self.release_contended(permit, outcome);
         }
     }
 
     #[inline(never)]
-    fn pass_back(&self, permit: PermitId, outcome: Outcome) {
-        self.act(|scheduler, effects| {
+    fn release_contended(&self, permit: PermitId, outcome: Outcome) {
+        self.update(|scheduler, effects| {
             let now = scheduler.last_sweep();
             scheduler.release_permit(permit, outcome, now, effects);
         });
     }
 
-    /// Whether somebody is probably in line already.
+    /// Whether calls wait for permits, by a flag that is read without the lock and may be outdated.
     #[inline]
     pub(crate) fn seems_contended(&self) -> bool {
         self.scheduler.seems_contended()
     }
 
-    /// Takes a permit or a place in line.
+    /// Takes a permit, or a place in line, in which the task of `cx` is woken.
     #[inline]
-    pub(crate) fn take_or_line_up<C: Deref<Target = Dispatcher>>(
-        control: C,
+    pub(crate) fn acquire_or_queue<C: Deref<Target = Dispatcher>>(
+        dispatcher: C,
         ask: Ask<'_>,
         cx: &TaskContext<'_>,
     ) -> Result<Result<PermitId, PermitWait<C>>, Refusal> {
         let waker = cx.waker().clone();
-        let asked = control.act(|scheduler, effects| {
-            let now = time_of(scheduler);
+        let asked = dispatcher.update(|scheduler, effects| {
+            let now = time_for(scheduler);
             scheduler.request_permit(ask, waker, now, effects)
         });
         Ok(match asked? {
             PermitRequest::Taken(permit) => Ok(permit),
             PermitRequest::Queued(call) => Err(PermitWait {
-                control,
+                dispatcher,
                 call,
                 is_over: false,
                 outcome: Outcome::Canceled,
@@ -123,13 +125,13 @@ impl Dispatcher {
 }
 
 impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
-    /// Whether the permit has come.
+    /// Ready when the permit has been granted or refused.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
-        // Whoever is woken mostly has been granted it.
+        // A task that is woken has been granted its permit, as a rule: one cheap step under the lock.
         let call = self.call;
         match self
-            .control
+            .dispatcher
             .scheduler
             .alter(|scheduler| scheduler.claim_permit(call))
         {
@@ -137,16 +139,16 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
                 self.is_over = true;
                 Poll::Ready(Ok(permit))
             }
-            None => self.look_around(cx),
+            None => self.poll_turn(cx),
         }
     }
 
-    /// What else there may be than a grant.
+    /// What is not a grant: still in line, refused, or without a waker.
     #[cold]
-    fn look_around(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
+    fn poll_turn(&mut self, cx: &TaskContext<'_>) -> Poll<Result<PermitId, Error>> {
         let call = self.call;
         loop {
-            let turn = self.control.act(|scheduler, effects| {
+            let turn = self.dispatcher.update(|scheduler, effects| {
                 let now = scheduler.last_sweep();
                 match scheduler.turn(call, cx.waker(), now, effects) {
                     Turn::Taken(_) => Ok(scheduler.detach_permit(call, effects)),
@@ -158,6 +160,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
                     self.is_over = true;
                     return Poll::Ready(Ok(permit));
                 }
+                // Granted, and cut off by a close before it was taken.
                 Ok(None) => return refused(Refusal::Closed),
                 Err(Turn::Refused(refusal)) => {
                     if refusal == Refusal::Expired {
@@ -166,10 +169,12 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
                     return refused(refusal);
                 }
                 Err(Turn::NeedsWaker) => {
+                    // Cloned without the lock. If the call changes meanwhile, the clone is not kept and
+                    // the loop reads the new state.
                     let clone = cx.waker().clone();
                     let is_kept = self
-                        .control
-                        .act(|scheduler, effects| scheduler.set_waker(call, clone, effects));
+                        .dispatcher
+                        .update(|scheduler, effects| scheduler.set_waker(call, clone, effects));
                     if is_kept {
                         break;
                     }
@@ -177,8 +182,8 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
                 Err(_) => break,
             }
         }
-        // The janitor may have gone with its runtime.
-        self.control.janitor.start_if_needed(&self.control);
+        // A timer driver that was a task of another runtime may have been dropped with it.
+        self.dispatcher.timer.ensure_running(&self.dispatcher);
         Poll::Pending
     }
 }
@@ -186,7 +191,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
 impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
     #[cold]
     fn leave(&self) {
-        self.control.act(|scheduler, effects| {
+        self.dispatcher.update(|scheduler, effects| {
             let now = scheduler.last_sweep();
             scheduler.leave(self.call, self.outcome, now, effects);
         });
@@ -206,9 +211,9 @@ fn refused<T>(refusal: Refusal) -> Poll<Result<T, Error>> {
     Poll::Ready(Err(Error::refused(refusal)))
 }
 
-/// The time, where the order depends on it.
+/// The time, where the order of waiters depends on it.
 #[inline]
-fn time_of(scheduler: &Scheduler) -> Instant {
+fn time_for(scheduler: &Scheduler) -> Instant {
     if scheduler.has_ageing() {
         clock::now()
     } else {

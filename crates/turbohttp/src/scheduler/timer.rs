@@ -1,15 +1,14 @@
-//! Calls the scheduler when something in it is due: a deadline, the end of a pause, a grant that
-//! nobody has taken up, the end of a close's patience.
+//! The timer: sweeps the scheduler when something in it is due by itself, such as a deadline, the end of
+//! a pause, a grant that was not taken up, or the end of a close's time.
 //!
 //! # Implementation
 //!
-//! A janitor is there only while something is due by itself: requests that find a permit free, and
-//! waits without deadlines, need none. It is a task of the runtime that first needs it. Whoever needs
-//! it elsewhere cannot know whether anybody drives that runtime, so a thread does the same then; so
-//! there are two at most, and what is due is done by whichever comes first. Both hold the scheduler
-//! weakly and go with it. A task that goes with its runtime leaves a thread in its place.
+//! A timer driver runs only while something is due by itself: requests that find a permit free, and
+//! waits without deadlines, need none. The first driver is a task of the runtime that first needs it. A
+//! caller elsewhere cannot know whether that runtime is driven, so it starts a second driver, a thread;
+//! there are at most these two, and the one that wakes first does the work. Both hold the dispatcher
+//! weakly and end with it. A task that its runtime drops starts the thread in its place.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
@@ -17,216 +16,232 @@ use std::time::Instant;
 use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use turbohttp_core::contain;
 use turbohttp_core::scheduler::Scheduler;
+use turbohttp_core::sync::lock;
 
 use super::Dispatcher;
 use crate::clock;
 
+/// Starts timer drivers as they are needed, and wakes them when something becomes due earlier.
 #[derive(Default)]
-pub(super) struct Janitor {
-    desk: Arc<Desk>,
+pub(super) struct Timer {
+    shared: Arc<Shared>,
 }
 
-/// What the janitors share with those who call them.
+/// What the timer drivers share with the callers that start and wake them.
 #[derive(Default)]
-struct Desk {
+struct Shared {
     state: Mutex<State>,
-    /// Wakes the task, or the thread, before its time.
+    /// Wakes the task before its time.
     task: Notify,
+    /// Wakes the thread before its time.
     thread: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     /// The runtime of the task, if there is one.
-    home: Option<Id>,
+    runtime: Option<Id>,
     task: Option<AbortHandle>,
-    is_thread_there: bool,
-    /// A runtime that has turned out to have no timer.
-    timeless: Option<Id>,
-    /// How often something has become due earlier; also when the scheduler goes.
-    calls: u64,
+    has_thread: bool,
+    /// A runtime that turned out to have no timer: it gets no second task.
+    no_timer: Option<Id>,
+    /// How often something has become due earlier, or the dispatcher was dropped. A driver that sees it
+    /// changed sweeps once more before it sleeps or ends.
+    wakeups: u64,
 }
 
 impl State {
-    /// Whether somebody keeps the time of those who are `here`.
-    fn serves(&self, here: Option<Id>) -> bool {
-        self.is_thread_there || (here.is_some() && self.home == here)
+    /// Whether a driver wakes in time for callers in this runtime, or outside any.
+    fn covers(&self, runtime: Option<Id>) -> bool {
+        self.has_thread || (runtime.is_some() && self.runtime == runtime)
     }
 }
 
-impl Janitor {
-    /// Something is due earlier than the janitor knows.
-    pub(super) fn alarm(&self, control: &Dispatcher) {
-        self.desk.call();
-        self.serve(control);
+impl Timer {
+    /// Something is due earlier than the last sweep said.
+    pub(super) fn alarm(&self, dispatcher: &Dispatcher) {
+        self.shared.wake();
+        self.start_unless_covered(dispatcher);
     }
 
-    /// Makes sure that somebody keeps the time of the caller, if there is anything to keep.
-    pub(super) fn start_if_needed(&self, control: &Dispatcher) {
-        // One lock after the other, never both.
-        if control.look(Scheduler::has_due) {
-            self.serve(control);
+    /// Starts a driver for the caller's runtime if something is due by itself and none covers it.
+    pub(super) fn ensure_running(&self, dispatcher: &Dispatcher) {
+        // The scheduler's lock is released before that of the timer is taken.
+        if dispatcher.read(Scheduler::has_due) {
+            self.start_unless_covered(dispatcher);
         }
     }
 
-    fn serve(&self, control: &Dispatcher) {
+    fn start_unless_covered(&self, dispatcher: &Dispatcher) {
         let runtime = Handle::try_current().ok();
-        let here = runtime.as_ref().map(Handle::id);
-        let mut state = self.desk.lock();
-        if state.serves(here) {
+        let id = runtime.as_ref().map(Handle::id);
+        let mut state = self.shared.lock();
+        if state.covers(id) {
             return;
         }
         match runtime {
-            Some(runtime) if state.home.is_none() && state.timeless != here => {
-                state.home = here;
+            Some(runtime) if state.runtime.is_none() && state.no_timer != id => {
+                state.runtime = id;
                 drop(state);
-                self.start_task(control, &runtime);
+                self.start_task(dispatcher, &runtime);
             }
-            _ => start_thread(&self.desk, &control.itself, state),
+            _ => start_thread(&self.shared, &dispatcher.itself, state),
         }
     }
 
-    fn start_task(&self, control: &Dispatcher, runtime: &Handle) {
-        let shift = Shift::new(&self.desk, &control.itself, true);
-        // Without the lock: a runtime that is shut down drops the task at once.
-        let task = runtime.spawn(shift.work()).abort_handle();
-        let mut state = self.desk.lock();
-        if state.home.is_some() {
+    fn start_task(&self, dispatcher: &Dispatcher, runtime: &Handle) {
+        let driver = TimerDriver::new(&self.shared, &dispatcher.itself, true);
+        // Without the lock: a runtime that is shut down drops the task within `spawn`, and the drop of
+        // the driver takes the lock.
+        let task = runtime.spawn(driver.run_as_task()).abort_handle();
+        let mut state = self.shared.lock();
+        // Unless the task has ended already.
+        if state.runtime.is_some() {
             state.task = Some(task);
         }
     }
 }
 
-impl Drop for Janitor {
-    /// The scheduler is gone, and with it all that could become due.
+impl Drop for Timer {
+    /// The dispatcher is dropped, and nothing can become due any more.
     fn drop(&mut self) {
-        let task = self.desk.lock().task.take();
-        self.desk.call();
+        let task = self.shared.lock().task.take();
+        self.shared.wake();
         if let Some(task) = task {
             task.abort();
         }
     }
 }
 
-impl Desk {
+impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
-    fn call(&self) {
-        self.lock().calls += 1;
+    fn wake(&self) {
+        self.lock().wakeups += 1;
         self.task.notify_one();
         self.thread.notify_one();
     }
 }
 
-/// Starts the thread. Without one the next who needs it tries again.
-fn start_thread(desk: &Arc<Desk>, control: &Weak<Dispatcher>, mut state: MutexGuard<'_, State>) {
-    if std::mem::replace(&mut state.is_thread_there, true) {
+/// Starts the thread, unless there is one. If the system refuses it, the next caller tries again.
+fn start_thread(
+    shared: &Arc<Shared>,
+    dispatcher: &Weak<Dispatcher>,
+    mut state: MutexGuard<'_, State>,
+) {
+    if std::mem::replace(&mut state.has_thread, true) {
         return;
     }
     drop(state);
-    let shift = Shift::new(desk, control, false);
-    let name = "turbohttp-janitor".to_owned();
-    let started = thread::Builder::new().name(name).spawn(|| shift.toil());
+    let driver = TimerDriver::new(shared, dispatcher, false);
+    let name = "turbohttp-timer".to_owned();
+    let started = thread::Builder::new()
+        .name(name)
+        .spawn(|| driver.run_on_thread());
     if started.is_err() {
-        desk.lock().is_thread_there = false;
+        shared.lock().has_thread = false;
     }
 }
 
-/// The work of one janitor, from its start until nothing is due.
-struct Shift {
-    desk: Arc<Desk>,
-    control: Weak<Dispatcher>,
-    /// The calls that have been heard.
-    heard: u64,
+/// One timer driver, from its start until nothing is due by itself.
+struct TimerDriver {
+    shared: Arc<Shared>,
+    dispatcher: Weak<Dispatcher>,
+    /// [`State::wakeups`] as it was before the last sweep.
+    seen_wakeups: u64,
     is_task: bool,
 }
 
-impl Shift {
-    fn new(desk: &Arc<Desk>, control: &Weak<Dispatcher>, is_task: bool) -> Shift {
-        Shift {
-            desk: desk.clone(),
-            control: control.clone(),
-            heard: 0,
+impl TimerDriver {
+    fn new(shared: &Arc<Shared>, dispatcher: &Weak<Dispatcher>, is_task: bool) -> TimerDriver {
+        TimerDriver {
+            shared: shared.clone(),
+            dispatcher: dispatcher.clone(),
+            seen_wakeups: 0,
             is_task,
         }
     }
 
-    /// As a task.
-    async fn work(mut self) {
+    async fn run_as_task(mut self) {
         while let Some(due) = self.sweep() {
-            let called = self.desk.task.notified();
-            // In a runtime without a timer this panics: the thread that follows needs none.
-            let until = || tokio::time::timeout_at(due.into(), called);
-            let Ok(until) = catch_unwind(AssertUnwindSafe(until)) else {
-                self.desk.lock().timeless = Handle::try_current().ok().map(|here| here.id());
+            let woken = self.shared.task.notified();
+            // Panics in a runtime without a timer. The drop of this driver then starts the thread, which
+            // needs none.
+            let sleep = contain::catch(|| tokio::time::timeout_at(due.into(), woken));
+            let Ok(sleep) = sleep else {
+                self.shared.lock().no_timer = Handle::try_current().ok().map(|here| here.id());
                 return;
             };
-            // Called early or not: what is due is looked up again.
-            let _ = until.await;
+            // In time or woken early: the next sweep finds out what is due.
+            let _ = sleep.await;
         }
     }
 
-    /// As a thread.
-    fn toil(mut self) {
+    fn run_on_thread(mut self) {
         while let Some(due) = self.sweep() {
-            let mut state = self.desk.lock();
-            while state.calls == self.heard {
+            let mut state = self.shared.lock();
+            // A condition variable may wake without cause, so the time is checked again.
+            while state.wakeups == self.seen_wakeups {
                 let left = due.saturating_duration_since(clock::now());
                 if left.is_zero() {
                     break;
                 }
-                let waited = self.desk.thread.wait_timeout(state, left);
+                let waited = self.shared.thread.wait_timeout(state, left);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
         }
     }
 
-    /// Does what is due and says when to come again; `None` if the work is over.
+    /// Does what is due, and returns when something is due next; `None` if nothing is, and the driver
+    /// ends.
     fn sweep(&mut self) -> Option<Instant> {
         loop {
-            self.heard = self.desk.lock().calls;
-            let due = self.control.upgrade().and_then(|control| {
-                control.act(|scheduler, effects| scheduler.sweep(clock::now(), effects))
+            self.seen_wakeups = self.shared.lock().wakeups;
+            let due = self.dispatcher.upgrade().and_then(|dispatcher| {
+                dispatcher.update(|scheduler, effects| scheduler.sweep(clock::now(), effects))
             });
             if let Some(due) = due {
-                // A pause may be for ever, which timers cannot add to.
+                // A pause may be for ever, and a timer cannot add that to an instant.
                 return Some(due.min(clock::after(clock::now(), clock::FAR)));
             }
-            let desk = self.desk.clone();
-            let mut state = desk.lock();
-            // Whoever calls from now on starts another janitor.
-            if state.calls == self.heard || self.control.strong_count() == 0 {
-                self.sign_off(&mut state);
+            let shared = self.shared.clone();
+            let mut state = shared.lock();
+            // Under the lock that `wake` takes: an alarm either is seen here, or finds no driver and
+            // starts one.
+            if state.wakeups == self.seen_wakeups || self.dispatcher.strong_count() == 0 {
+                self.mark_stopped(&mut state);
                 return None;
             }
         }
     }
 
-    fn sign_off(&mut self, state: &mut State) {
+    fn mark_stopped(&mut self, state: &mut State) {
         if std::mem::take(&mut self.is_task) {
-            state.home = None;
+            state.runtime = None;
             state.task = None;
         } else {
-            state.is_thread_there = false;
+            state.has_thread = false;
         }
     }
 }
 
-impl Drop for Shift {
-    /// A task that is dropped before its work was over went with its runtime, and others may wait.
+impl Drop for TimerDriver {
+    /// A task that is dropped before it has stopped was dropped by its runtime: the thread takes over,
+    /// for waiters elsewhere.
     fn drop(&mut self) {
         if !self.is_task {
             return;
         }
-        let desk = self.desk.clone();
-        self.sign_off(&mut desk.lock());
-        if let Some(control) = self.control.upgrade()
-            && control.look(Scheduler::has_due)
+        let shared = self.shared.clone();
+        self.mark_stopped(&mut shared.lock());
+        if let Some(dispatcher) = self.dispatcher.upgrade()
+            && dispatcher.read(Scheduler::has_due)
         {
-            start_thread(&self.desk, &self.control, self.desk.lock());
+            start_thread(&self.shared, &self.dispatcher, self.shared.lock());
         }
     }
 }

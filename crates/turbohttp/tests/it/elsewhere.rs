@@ -1,4 +1,4 @@
-//! Clients and limiters that are used from several places at once: runtimes that nobody drives, clients
+//! Clients and limiters that are used from several places at once: runtimes that are not driven, clients
 //! inside clients, middlewares that several clients share.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,7 +32,7 @@ fn in_time<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
         .expect("hangs")
 }
 
-/// A limiter whose time is first kept in a runtime that is there and that nobody drives.
+/// A limiter whose timer driver is a task of a runtime that exists and is not driven.
 fn limiter_of_an_idle_runtime() -> (ConcurrencyLimiter, Runtime) {
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(1)).unwrap();
     let idle = runtime();
@@ -44,9 +44,9 @@ fn limiter_of_an_idle_runtime() -> (ConcurrencyLimiter, Runtime) {
     (limiter, idle)
 }
 
-/// X6: a wait keeps its time in the runtime it is in, whoever else keeps time.
+/// A wait ends in time in its own runtime, whatever other runtime has a timer driver.
 #[test]
-fn a_wait_ends_in_time_beside_a_runtime_nobody_drives() {
+fn a_wait_ends_in_time_beside_an_idle_runtime() {
     let (limiter, _idle) = limiter_of_an_idle_runtime();
     let _held = limiter.try_acquire("a").unwrap();
     let kind = in_time({
@@ -56,23 +56,23 @@ fn a_wait_ends_in_time_beside_a_runtime_nobody_drives() {
     assert_eq!(kind.unwrap_err().kind(), ErrorKind::Timeout);
 }
 
-/// X6: and so does a close.
+/// A close ends in time too.
 #[test]
-fn a_close_ends_in_time_beside_a_runtime_nobody_drives() {
+fn a_close_ends_in_time_beside_an_idle_runtime() {
     let (limiter, _idle) = limiter_of_an_idle_runtime();
     let held = limiter.try_acquire("a").unwrap();
     let closed = in_time({
         let limiter = limiter.clone();
         move || block_on(limiter.close(Shutdown::Drain { within: 20 * MS }))
     });
-    assert_eq!((closed.accepted, closed.aborted), (1, 1));
+    assert_eq!((closed.accepted, closed.ended.aborted), (1, 1));
     drop(held);
     assert!(limiter.audit().is_idle());
 }
 
-/// X2, X6: a grant to a task that nobody polls goes on to one who waits elsewhere.
+/// A grant to a task that is not polled goes on to a waiter elsewhere.
 #[test]
-fn a_grant_in_a_runtime_nobody_drives_goes_on() {
+fn a_grant_in_an_idle_runtime_goes_on() {
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(1)).unwrap();
     let held = limiter.try_acquire("a").unwrap();
     let idle = runtime();
@@ -156,7 +156,7 @@ impl Middleware for Mixup {
 
 /// A request that came in at one client has no permit at another.
 #[tokio::test(start_paused = true)]
-async fn a_request_of_another_client_takes_nobodys_permit() {
+async fn a_request_of_another_client_takes_no_permit() {
     let shared = Arc::new(Mixup(Mutex::new(None)));
     let lab = Lab::default();
     let build = |lab: Lab| {
@@ -220,7 +220,7 @@ impl Drop for Bomb {
     }
 }
 
-/// X3: the end of a client is told although a component panics when it is dropped.
+/// The end of a client is told although a component panics when it is dropped.
 #[tokio::test]
 async fn a_component_that_panics_when_dropped_does_not_hide_the_end() {
     let dropped = Arc::new(AtomicUsize::new(0));

@@ -1,5 +1,5 @@
-//! What is forgotten, by `mem::forget` or by a caller who never looks again, and what must not be
-//! kept in mind when it is over.
+//! Values that are forgotten, by `mem::forget` or by a caller that never polls again, and what must not
+//! be kept after they are gone.
 
 use std::mem::forget;
 use std::pin::pin;
@@ -31,7 +31,7 @@ fn client(limits: Limits) -> Client {
     builder.transport(Lab::default()).build().unwrap()
 }
 
-/// X13: a forgotten response costs its permit and its context, and nobody else anything; a close with
+/// A forgotten response costs its permit and its context, and no other request anything; a close with
 /// a time still ends, and tells of it.
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_response_costs_its_own_permit() {
@@ -45,10 +45,10 @@ async fn a_forgotten_response_costs_its_own_permit() {
     let before = Instant::now();
     let closed = client.close(Shutdown::Drain { within: SECOND }).await;
     assert_eq!(before.elapsed(), SECOND);
-    assert_eq!((closed.accepted, closed.aborted), (1, 1), "{closed}");
+    assert_eq!((closed.accepted, closed.ended.aborted), (1, 1), "{closed}");
 }
 
-/// S44: a hundred forgotten contexts are lost, and no more.
+/// A hundred forgotten contexts are lost, and no more.
 #[tokio::test]
 async fn forgotten_requests_are_lost_alone() {
     let client = client(Limits::default());
@@ -61,10 +61,10 @@ async fn forgotten_requests_are_lost_alone() {
     assert_eq!(client.close(Shutdown::default()).await.accepted, 0);
 }
 
-/// X2, X13: a future that was polled and forgotten keeps its place in line and holds up nobody: a grant
+/// A future that was polled and forgotten keeps its place in line and delays no other: a grant
 /// it does not take up goes on.
 #[tokio::test(start_paused = true)]
-async fn a_forgotten_wait_holds_up_nobody() {
+async fn a_forgotten_wait_delays_no_other() {
     let client = client(Limits::default().per_host(1));
     let held = client.get("http://a/").send().await.unwrap();
     let mut waiting = Box::pin(client.get("http://a/").send());
@@ -80,7 +80,7 @@ async fn a_forgotten_wait_holds_up_nobody() {
     assert_eq!(closed.accepted, 1, "{closed}");
 }
 
-/// X13: a forgotten ticket is a detached one; a forgotten permit is one permit less.
+/// A forgotten ticket is a detached one; a forgotten permit is one permit less.
 #[tokio::test(start_paused = true)]
 async fn forgotten_tickets_and_permits_end_with_a_close() {
     let client = client(Limits::default().per_host(1));
@@ -90,16 +90,20 @@ async fn forgotten_tickets_and_permits_end_with_a_close() {
     forget(queue.try_submit(request).unwrap());
     tokio::task::yield_now().await;
     let stopped = queue.stop(Shutdown::Drain { within: SECOND }).await;
-    assert_eq!((stopped.accepted, stopped.aborted), (1, 1), "{stopped}");
+    assert_eq!(
+        (stopped.accepted, stopped.ended.aborted),
+        (1, 1),
+        "{stopped}"
+    );
 
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(2)).unwrap();
     forget(limiter.try_acquire("a").unwrap());
     drop(limiter.try_acquire("a").unwrap());
     let closed = limiter.close(Shutdown::Drain { within: SECOND }).await;
-    assert_eq!((closed.accepted, closed.aborted), (1, 1), "{closed}");
+    assert_eq!((closed.accepted, closed.ended.aborted), (1, 1), "{closed}");
 }
 
-/// X10: deadlines of waits that were given up are not kept.
+/// Deadlines of waits that were given up are not kept.
 #[tokio::test(start_paused = true)]
 async fn two_hundred_thousand_deadlines_leave_nothing() {
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(1)).unwrap();
@@ -111,7 +115,7 @@ async fn two_hundred_thousand_deadlines_leave_nothing() {
     assert_eq!((audit.deadlines, audit.waiting), (0, 0));
     drop(held);
     assert!(limiter.audit().is_idle());
-    // Only a janitor may be left, and it goes with its limiter.
+    // Only a timer driver may be left, and it ends with its limiter.
     drop(limiter);
     let metrics = tokio::runtime::Handle::current().metrics();
     for _ in 0..FAREWELL_TURNS {
@@ -133,7 +137,7 @@ impl Transport for Owned {
     }
 }
 
-/// S28, X9: what a client owns is freed when nobody can need it any more, and not before.
+/// The components of a client are dropped with the last clone, which may ask for its report, not before.
 #[tokio::test]
 async fn what_a_client_owns_goes_with_the_last_who_needs_it() {
     let owned = Arc::new(());
@@ -149,5 +153,5 @@ async fn what_a_client_owns_goes_with_the_last_who_needs_it() {
     );
     drop(clone);
     drop((response, limiter));
-    assert!(weak.upgrade().is_none(), "somebody holds it for ever");
+    assert!(weak.upgrade().is_none(), "a handle keeps it alive for ever");
 }

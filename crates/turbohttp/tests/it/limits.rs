@@ -1,4 +1,4 @@
-//! Who may send when: limits, order, pauses, waits by reason, and permits to the end of the body.
+//! Limits, order, pauses, waits by reason, and permits that are held to the end of the body.
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,13 +10,15 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use turbohttp::{
-    Client, ConcurrencyLimiter, Error, ErrorKind, Limits, Middleware, Next, Phase, Priority,
-    Request, Response, Result, Shutdown, Timeouts, Transport,
+    Client, ConcurrencyLimiter, Error, ErrorKind, Limits, Middleware, MockReply, MockTransport,
+    Next, Phase, Priority, Request, Response, Result, Shutdown, StatusCode, Timeouts, Transport,
 };
 use turbohttp_loopback::{Options, Server};
 
 use crate::lab::Lab;
 use crate::support::{TestClient, poll_times, read, soon};
+
+mod limiter;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -39,7 +41,7 @@ pub(crate) fn poll_pending<F: Future + Unpin>(future: &mut F) {
     assert!(pin!(future).poll(&mut cx).is_pending());
 }
 
-/// S23, V2: with more demand than permits, the peak that the transport sees is each limit exactly.
+/// With more demand than permits, the peak that the transport sees is each limit exactly.
 #[tokio::test(start_paused = true)]
 async fn peaks_equal_the_limits() {
     for (total, peak) in [(256, 10), (10, 10), (7, 7)] {
@@ -70,13 +72,13 @@ async fn peak_equals(total: usize, peak: usize) {
         .map(|(host, counts)| (host.as_str(), counts.peak))
         .collect();
     if peak == 7 {
-        // Those who came first hold the total between them.
+        // The first requests hold the total; of which hosts they are is not fixed.
         return;
     }
     assert_eq!(peaks, [("a", 3), ("b", 3), ("c", 3), ("small", 1)]);
 }
 
-/// S23, X25: the waiters of a host that never answers hold nothing of what others need.
+/// The waiters of a host that never answers hold nothing of what others need.
 #[tokio::test(start_paused = true)]
 async fn a_dead_host_holds_up_itself_only() {
     let (client, lab) = lab(Limits::default().per_host(6).total(8));
@@ -99,7 +101,7 @@ async fn a_dead_host_holds_up_itself_only() {
     dead.shutdown().await;
 }
 
-/// S33: one permit, everybody in line: the order is priority, then arrival.
+/// With one permit and 400 requests in line, the order is priority, then arrival.
 #[tokio::test(start_paused = true)]
 async fn the_urgent_go_first_and_equals_in_order() {
     let (client, lab) = lab(Limits::default().per_host(1).total(1));
@@ -121,7 +123,7 @@ async fn the_urgent_go_first_and_equals_in_order() {
     assert!(order[1..].is_sorted(), "{order:?}");
 }
 
-/// X16: the permit is held until the body has ended or is dropped, and a response that is kept after
+/// The permit is held until the body has ended or is dropped, and a response that is kept after
 /// its body holds up nothing.
 #[tokio::test]
 async fn the_permit_is_held_to_the_end_of_the_body() {
@@ -199,7 +201,7 @@ impl Middleware for Through {
     }
 }
 
-/// S25: the work is over when the transport is, whatever it does with the request.
+/// The work is over when the transport is, whatever it does with the request.
 #[tokio::test(start_paused = true)]
 async fn the_permit_is_held_while_the_transport_works() {
     let limits = Limits::default().per_host(1);
@@ -215,7 +217,7 @@ async fn the_permit_is_held_while_the_transport_works() {
     }
 }
 
-/// S29: a wait is in the timeline by what caused it, to the nanosecond of the clock, and only if there
+/// A wait is in the timeline by what caused it, to the nanosecond of the clock, and only if there
 /// was one; the spans add up.
 #[tokio::test(start_paused = true)]
 async fn waits_are_told_apart() {
@@ -289,6 +291,35 @@ async fn a_wait_has_a_time_of_its_own() {
     slow.await.unwrap().unwrap();
 }
 
+/// Without any option a wait ends after 120 s, and the error says how many responses hold permits unread.
+#[tokio::test(start_paused = true)]
+async fn a_wait_has_a_bound_by_default_and_names_the_unread_responses() {
+    let reply = MockReply::new(StatusCode::OK).body("later").streamed();
+    let client = Client::builder().transport(MockTransport::new(reply));
+    let client = TestClient::from(client.build().unwrap());
+    let mut unread = Vec::new();
+    for _ in 0..64 {
+        unread.push(client.get("http://a/").send().await.unwrap());
+    }
+    let before = Instant::now();
+    let error = client.get("http://a/").send().await.unwrap_err();
+    assert_eq!(before.elapsed(), Duration::from_secs(120));
+    assert_eq!(
+        (error.kind(), error.phase()),
+        (ErrorKind::Timeout, Some(Phase::HostPermit))
+    );
+    let message = error.to_string();
+    assert!(message.contains("64 responses hold permits"), "{message}");
+    // A response that is read releases its permit, and is not counted any more.
+    unread.pop().unwrap().text().await.unwrap();
+    let last = client.get("http://a/").send().await.unwrap();
+    let error = client.get("http://a/").send().await.unwrap_err();
+    assert!(error.to_string().contains("64 responses"), "{error}");
+    drop((unread, last));
+    let audit = client.client_audit();
+    assert!(audit.scheduler.is_idle(), "{audit:?}");
+}
+
 /// The time of a request bounds its wait too.
 #[tokio::test(start_paused = true)]
 async fn the_time_of_a_request_includes_its_wait() {
@@ -305,7 +336,7 @@ async fn the_time_of_a_request_includes_its_wait() {
     slow.await.unwrap().unwrap();
 }
 
-/// S6: beyond the bounds of waiting a request is refused, and the error names the bound.
+/// Beyond the bounds of waiting a request is refused, and the error names the bound.
 #[tokio::test(start_paused = true)]
 async fn too_many_waiters_are_refused() {
     let limits = Limits::default().per_host(1).waiting(4).waiting_per_host(2);
@@ -339,7 +370,7 @@ async fn too_many_waiters_are_refused() {
     }
 }
 
-/// S25: a failing and a panicking transport give their permits back.
+/// A failing and a panicking transport give their permits back.
 #[tokio::test(start_paused = true)]
 async fn failures_and_panics_give_permits_back() {
     let (client, lab) = lab(Limits::default().per_host(1));
@@ -360,27 +391,7 @@ async fn failures_and_panics_give_permits_back() {
     assert_eq!(lab.book().entered, 400);
 }
 
-async fn panics() {
-    panic!("as asked");
-}
-
-/// S25: work behind a limiter that panics, or is dropped on the way, gives its permit back.
-#[tokio::test(start_paused = true)]
-async fn work_that_panics_or_is_dropped_gives_its_permit_back() {
-    let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(1)).unwrap();
-    for _ in 0..100 {
-        let cloned = limiter.clone();
-        let panicking = tokio::spawn(async move { cloned.execute("a", panics()).await });
-        assert!(panicking.await.unwrap_err().is_panic());
-        drop(limiter.try_acquire("a").unwrap());
-        let endless = limiter.execute("a", std::future::pending::<()>());
-        assert!(poll_times(endless, 1).await.is_none());
-        drop(limiter.try_acquire("a").unwrap());
-    }
-    assert!(limiter.audit().is_idle(), "{:?}", limiter.audit());
-}
-
-/// X17: ways of writing one origin are one lane.
+/// Ways of writing one origin are one lane.
 #[tokio::test(start_paused = true)]
 async fn spellings_of_one_origin_are_one_lane() {
     let (client, _lab) = lab(Limits::default());
@@ -420,7 +431,7 @@ impl Middleware for Retry {
     }
 }
 
-/// X14: a pause between two attempts holds no permit, and the second attempt is admitted with the age
+/// A pause between two attempts holds no permit, and the second attempt is admitted with the age
 /// of the first.
 #[tokio::test(start_paused = true)]
 async fn a_further_attempt_is_admitted_anew_with_its_age() {
@@ -470,7 +481,7 @@ impl Middleware for Follow {
     }
 }
 
-/// X15: from a to b and from b to a with one permit each: nobody ever holds two.
+/// Redirects from a to b and from b to a with one permit each do not deadlock: no request holds two.
 #[tokio::test(start_paused = true)]
 async fn crossing_redirects_do_not_lock_each_other_out() {
     let lab = Lab::default();
@@ -494,9 +505,9 @@ async fn crossing_redirects_do_not_lock_each_other_out() {
     );
 }
 
-/// X2: a request whose task does not poll it when its turn comes holds up nobody behind it.
+/// A request that is not polled when its permit is granted loses the grant and keeps its place in line.
 #[tokio::test(start_paused = true)]
-async fn a_grant_nobody_takes_up_goes_to_the_next() {
+async fn a_grant_that_is_not_taken_up_goes_to_the_next() {
     let (client, _lab) = lab(Limits::default().per_host(1));
     let running = tokio::spawn(fetch(client.clone(), "http://a/ms/10".to_owned()));
     tokio::task::yield_now().await;
@@ -510,85 +521,11 @@ async fn a_grant_nobody_takes_up_goes_to_the_next() {
     running.await.unwrap().unwrap();
     let stats = client.limiter().stats();
     assert_eq!(stats.grants_parked, 1);
-    // It kept its place.
+    // It kept its place in line.
     unpolled.await.unwrap();
 }
 
-/// S31, V5: a limiter's `acquire` dropped at every poll, before, at and after its turn.
-#[tokio::test(start_paused = true)]
-async fn acquire_may_be_dropped_at_every_poll() {
-    let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(1)).unwrap();
-    for polls in 0..4 {
-        let first = limiter.acquire("a").await.unwrap();
-        let waiting = limiter.acquire("a");
-        let dropped = async {
-            let permit = poll_times(waiting, polls).await;
-            drop(permit);
-        };
-        let release = async {
-            tokio::time::sleep(MS).await;
-            drop(first);
-        };
-        tokio::join!(dropped, release);
-        assert!(
-            limiter.audit().is_idle(),
-            "{polls} polls: {:?}",
-            limiter.audit()
-        );
-        drop(limiter.try_acquire("a").unwrap());
-    }
-}
-
-/// The limiter alone: exact peak, priorities, times, pauses, limits that change.
-#[tokio::test(start_paused = true)]
-async fn the_limiter_works_alone() {
-    let limits = Limits::default().per_host(4).total(6);
-    let limiter = ConcurrencyLimiter::new(&limits).unwrap();
-    let inside = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
-    let mut tasks = JoinSet::new();
-    for index in 0..60 {
-        let (limiter, inside) = (limiter.clone(), inside.clone());
-        tasks.spawn(async move {
-            let work = async {
-                let count = inside[0].fetch_add(1, Ordering::SeqCst) + 1;
-                inside[1].fetch_max(count, Ordering::SeqCst);
-                tokio::time::sleep(MS).await;
-                inside[0].fetch_sub(1, Ordering::SeqCst);
-            };
-            limiter.execute(["a", "b"][index % 2], work).await.unwrap();
-        });
-    }
-    tasks.join_all().await;
-    assert_eq!(inside[1].load(Ordering::SeqCst), 6);
-
-    limiter.set_limit("a", Some(1)).unwrap();
-    let held = limiter.acquire("a").await.unwrap();
-    assert_eq!(
-        limiter.try_acquire("a").unwrap_err().kind(),
-        ErrorKind::Busy
-    );
-    let error = limiter.acquire("a").within(5 * MS).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
-    drop(held);
-    let until = Instant::now() + 7 * MS;
-    limiter.pause("a", until.into_std()).unwrap();
-    let permit = limiter.acquire("a").priority(Priority::Low).await.unwrap();
-    assert_eq!(Instant::now(), until);
-    drop(permit);
-    for wrong in [0, usize::MAX] {
-        let error = limiter.set_limit("a", Some(wrong)).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
-    }
-    let report = limiter.close(Shutdown::default()).await;
-    assert_eq!(report.accepted, 0);
-    assert_eq!(
-        limiter.acquire("a").await.unwrap_err().kind(),
-        ErrorKind::Closed
-    );
-    assert!(limiter.audit().is_idle());
-}
-
-/// X18: limits that cannot be are refused when the client is built, by name.
+/// Limits that cannot be are refused when the client is built, by name.
 #[test]
 fn impossible_limits_are_refused_by_name() {
     let cases = [
@@ -621,7 +558,7 @@ fn impossible_limits_are_refused_by_name() {
     }
 }
 
-/// D13: with the limiter in the way or not, the answer is the same to the byte.
+/// With the limiter in the way or not, the answer is the same to the byte.
 #[tokio::test]
 async fn a_limited_request_gets_the_same_answer() {
     let server = Server::start(Options::default()).unwrap();
@@ -642,50 +579,4 @@ async fn a_limited_request_gets_the_same_answer() {
         (one.kind(), one.to_string()),
         (other.kind(), other.to_string())
     );
-}
-
-#[tokio::test]
-async fn a_handle_of_a_key_draws_from_the_same_permits() {
-    let limits = Limits::default().per_host(1).idle_hosts(1);
-    let limiter = ConcurrencyLimiter::new(&limits).unwrap();
-    let lane = limiter.lane("a").unwrap();
-    let permit = lane.try_acquire().unwrap();
-    assert_eq!(
-        limiter.try_acquire("a").unwrap_err().kind(),
-        ErrorKind::Busy
-    );
-    let mut waiting = Box::pin(lane.execute(async { 1 }));
-    poll_pending(&mut waiting);
-    drop(permit);
-    assert_eq!(waiting.await.unwrap(), 1);
-    for other in ["b", "c", "d"] {
-        drop(limiter.acquire(other).await.unwrap());
-    }
-    let permit = limiter.try_acquire("a").unwrap();
-    assert_eq!(lane.try_acquire().unwrap_err().kind(), ErrorKind::Busy);
-    drop(permit);
-    let late = lane.acquire().within(MS).await;
-    drop(late.unwrap());
-    limiter.close(Shutdown::Now).await;
-    let closed = [
-        lane.try_acquire().map(drop),
-        lane.acquire().await.map(drop),
-        lane.execute(async {}).await,
-    ];
-    for closed in closed {
-        assert_eq!(closed.unwrap_err().kind(), ErrorKind::Closed);
-    }
-    drop(lane);
-    assert_eq!(limiter.audit().pinned_origins, 0);
-}
-
-#[tokio::test]
-async fn handles_of_keys_are_bounded() {
-    let limiter = ConcurrencyLimiter::new(&Limits::default()).unwrap();
-    let lane = |index: usize| limiter.lane(&format!("lane {index}"));
-    let lanes: Result<Vec<_>> = (0..4_096).map(lane).collect();
-    let lanes = lanes.unwrap();
-    assert_eq!(lane(4_096).unwrap_err().kind(), ErrorKind::Full);
-    drop(lanes);
-    drop(lane(4_096).unwrap());
 }

@@ -240,7 +240,7 @@ async fn a_deadline_in_the_line_for_a_permit_says_so() {
         assert_eq!(request.url(), "http://a/");
         drop((request, first));
         let report = client.close(Shutdown::Now).await;
-        assert_eq!((report.accepted, report.failed), (0, 0));
+        assert_eq!((report.accepted, report.ended.failed), (0, 0));
         assert_eq!(client.stats().scheduler.ended.expired, 1);
     }
 }

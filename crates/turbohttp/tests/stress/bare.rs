@@ -4,8 +4,8 @@
 //!
 //! A transport of a user's own, as the [`booth`](crate::booth) is one, sees a request come and go.
 //! Here there is only the handler, which sees it come. So the call goes with the body of the reply:
-//! a reply that is dropped in the mock ends it, and so does its own caller who has the answer. A queue
-//! that collects has given the permit back before its caller looks; its calls end with their delay.
+//! a reply that is dropped in the mock ends it, and so does the caller that receives the answer. A queue
+//! that reads bodies has released the permit before its ticket is polled; its calls end with their delay.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -20,20 +20,20 @@ use crate::oracle::{Call, Oracle};
 use crate::plan::{Act, HOSTS, Order, Plan, Way};
 
 /// The oracle in the handler of a mock.
-pub(crate) struct Desk {
+pub(crate) struct BareMock {
     plan: Arc<Plan>,
     oracle: Arc<Oracle>,
-    /// By the number of the order: who is in the mock, or was and has not been missed yet.
-    calls: Mutex<BTreeMap<usize, Weak<Stay>>>,
+    /// By the number of the order: calls in the mock, and calls that have ended and were not removed yet.
+    calls: Mutex<BTreeMap<usize, Weak<HeldCall>>>,
 }
 
 /// A request in the mock.
-struct Stay {
+struct HeldCall {
     call: Mutex<Option<Call>>,
     end: Instant,
 }
 
-impl Stay {
+impl HeldCall {
     fn leave(&self) {
         if let Some(call) = self.call.lock().unwrap().take() {
             call.leave();
@@ -44,7 +44,7 @@ impl Stay {
 /// A body, and the call that ends with it.
 struct Carrier {
     bytes: Vec<u8>,
-    _stay: Arc<Stay>,
+    _held: Arc<HeldCall>,
 }
 
 impl AsRef<[u8]> for Carrier {
@@ -53,30 +53,30 @@ impl AsRef<[u8]> for Carrier {
     }
 }
 
-impl Desk {
+impl BareMock {
     /// Returns the mock too, which the client is to hold.
-    pub(crate) fn new(plan: &Arc<Plan>, oracle: &Arc<Oracle>) -> (Arc<Desk>, MockTransport) {
-        let desk = Arc::new(Desk {
+    pub(crate) fn new(plan: &Arc<Plan>, oracle: &Arc<Oracle>) -> (Arc<BareMock>, MockTransport) {
+        let bare = Arc::new(BareMock {
             plan: plan.clone(),
             oracle: oracle.clone(),
             calls: Mutex::default(),
         });
-        let this = desk.clone();
+        let this = bare.clone();
         let mock = MockTransport::with_handler(move |request| this.receive(request));
-        (desk, mock)
+        (bare, mock)
     }
 
     /// The caller of this order has its answer.
     pub(crate) fn is_answered(&self, id: usize) {
-        let stay = self.calls.lock().unwrap().remove(&id);
-        if let Some(stay) = stay.and_then(|stay| stay.upgrade()) {
-            stay.leave();
+        let held = self.calls.lock().unwrap().remove(&id);
+        if let Some(held) = held.and_then(|held| held.upgrade()) {
+            held.leave();
         }
     }
 
     fn receive(&self, request: &Request) -> MockReply {
         let order = &self.plan.orders[booth::id_of(request)];
-        self.see_off();
+        self.remove_ended();
         let call = self.oracle.enter(order.id);
         let host = request.origin().host();
         if host != HOSTS[order.host].0 {
@@ -89,29 +89,29 @@ impl Desk {
             call.leave();
             return reply;
         }
-        let stay = Arc::new(Stay {
+        let held = Arc::new(HeldCall {
             call: Mutex::new(Some(call)),
             end: Instant::now() + delay,
         });
         let mut calls = self.calls.lock().unwrap();
-        calls.insert(order.id, Arc::downgrade(&stay));
+        calls.insert(order.id, Arc::downgrade(&held));
         let carrier = Carrier {
             bytes: order.body(),
-            _stay: stay,
+            _held: held,
         };
         reply.body(Bytes::from_owner(carrier))
     }
 
     /// Ends the calls of collected answers whose time is up, and forgets those that are over.
-    fn see_off(&self) {
+    fn remove_ended(&self) {
         let now = Instant::now();
-        self.calls.lock().unwrap().retain(|id, stay| {
-            let Some(stay) = stay.upgrade() else {
+        self.calls.lock().unwrap().retain(|id, held| {
+            let Some(held) = held.upgrade() else {
                 return false;
             };
-            let is_over = self.plan.orders[*id].way == Way::Queued && stay.end <= now;
+            let is_over = self.plan.orders[*id].way == Way::Queued && held.end <= now;
             if is_over {
-                stay.leave();
+                held.leave();
             }
             !is_over
         });

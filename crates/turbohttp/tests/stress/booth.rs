@@ -28,14 +28,14 @@ pub(crate) enum Pace {
     Turns,
 }
 
-/// Turns for one step of work: far more than it takes to pick up a permit, so that whoever has one is
+/// Turns for one step of work: far more than it takes to pick up a permit, so that a task that has one is
 /// at work most of the time.
 const WORK_TURNS: u64 = 16;
 
 /// How long the first ones wait for the house to be full; far longer than it takes.
 const GATHERING_TURNS: u64 = 100_000;
 
-/// Longer than anybody's patience.
+/// Longer than the patience of any caller.
 pub(crate) const NEVER_STEPS: u64 = 1_000_000;
 
 /// Steps of patience for one turn: storms of turns are short.
@@ -112,7 +112,7 @@ impl Transport for Booth {
             return answer;
         }
         // The mock waits by the clock only. Behind middlewares the permit goes with the request, which a
-        // mock that fails drops: whoever counts on another thread must have left by then.
+        // mock that fails drops: the call must have left the oracle by then, which another thread reads.
         self.take_turns(order).await;
         call.leave();
         self.mock.send(request).await
@@ -190,7 +190,7 @@ impl Middleware for Inspector {
         }
         let response = next.run(request).await?;
         if response.header(ID) != Some(&id.to_string()) {
-            let other = response.header(ID).unwrap_or("nobody").to_owned();
+            let other = response.header(ID).unwrap_or("none").to_owned();
             self.oracle
                 .complain(format!("order {id} was answered with that of {other}"));
         }

@@ -12,7 +12,7 @@ use turbohttp::{
 };
 
 use crate::HANG;
-use crate::bare::Desk;
+use crate::bare::BareMock;
 use crate::booth::{Again, Booth, ID, Inspector, Pace};
 use crate::oracle::{Oracle, Outcome};
 use crate::plan::{HOSTS, Order, Plan, Way, Whim};
@@ -20,7 +20,7 @@ use crate::plan::{HOSTS, Order, Plan, Way, Whim};
 /// Jobs that wait at each level; small enough that some find no room.
 const ROOM: usize = 200;
 
-/// A client, its queues, and who watches them.
+/// A client, its queues, and the oracle that watches them.
 #[derive(Clone)]
 pub(crate) struct Crew {
     pub(crate) plan: Arc<Plan>,
@@ -30,7 +30,7 @@ pub(crate) struct Crew {
     pub(crate) streamed: RequestQueue,
     pub(crate) mock: MockTransport,
     /// Where the client holds the mock itself.
-    pub(crate) desk: Option<Arc<Desk>>,
+    pub(crate) bare: Option<Arc<BareMock>>,
     pace: Pace,
 }
 
@@ -60,9 +60,9 @@ impl Crew {
         assert!(!plan.is_layered, "a stack of middlewares is boxed");
         let plan = Arc::new(plan);
         let oracle = Oracle::new(plan.clone());
-        let (desk, mock) = Desk::new(&plan, &oracle);
+        let (bare, mock) = BareMock::new(&plan, &oracle);
         let client = builder(&plan).transport(mock.clone()).build().unwrap();
-        Crew::start(plan, oracle, client, mock, Some(desk), Pace::Clock)
+        Crew::start(plan, oracle, client, mock, Some(bare), Pace::Clock)
     }
 
     fn start(
@@ -70,7 +70,7 @@ impl Crew {
         oracle: Arc<Oracle>,
         client: Client,
         mock: MockTransport,
-        desk: Option<Arc<Desk>>,
+        bare: Option<Arc<BareMock>>,
         pace: Pace,
     ) -> Crew {
         let options = QueueOptions::default().workers(40).per_priority(ROOM);
@@ -87,7 +87,7 @@ impl Crew {
             queued,
             streamed,
             mock,
-            desk,
+            bare,
             pace,
         }
     }
@@ -99,7 +99,7 @@ impl Crew {
                 let crew = self.clone();
                 tokio::spawn(async move {
                     crew.pace.patience(crew.plan.orders[id].arrives).await;
-                    // None has complained. A panic is for whoever joins.
+                    // On `None` a complaint was made. A panic is noted where the task is joined.
                     if let Some(outcome) = crew.carry_out(id).await {
                         crew.oracle.settle(id, outcome);
                     }
@@ -261,8 +261,8 @@ impl Crew {
             Ok(response) => response,
             Err(error) => return self.explain(order, Err(error)),
         };
-        if let Some(desk) = &self.desk {
-            desk.is_answered(order.id);
+        if let Some(bare) = &self.bare {
+            bare.is_answered(order.id);
         }
         if order.whim == Whim::DropUnread {
             return Some(Outcome::Unread);

@@ -20,7 +20,7 @@ use crate::plan::Dice;
 /// Requests under way in all; less than all servers have together.
 pub(crate) const TOTAL: usize = 24;
 
-/// Of the server that answers late, and to which everybody is patient: its peak is exact.
+/// The limit of the server that answers late, to which no caller is impatient: its peak is exact.
 pub(crate) const SLOW: usize = 3;
 
 /// What is asked.
@@ -128,7 +128,7 @@ impl Field {
         }
     }
 
-    /// One caller, who asks until somebody says that it is enough.
+    /// One caller, which sends requests until `is_enough` says so of their number.
     pub(crate) async fn call(&self, seed: u64, is_enough: impl Fn(u64) -> bool) {
         let mut dice = Dice::new(seed);
         loop {
@@ -139,7 +139,7 @@ impl Field {
             self.asked.fetch_add(1, Ordering::Relaxed);
             let ask = ASKS[dice.below(ASKS.len())];
             let server = dice.below(self.servers.len());
-            // Whoever leaves makes room here before the server has noticed.
+            // A caller that leaves frees its permit before the server has noticed.
             let is_patient = !matches!(ask, Ask::Never | Ask::Leave | Ask::Half);
             let server = if is_patient || server != 1 { server } else { 0 };
             let end = self.ask(id, ask, server, &mut dice).await;

@@ -1,4 +1,4 @@
-//! Much of everything at once, and an accountant beside it who believes nobody.
+//! Many requests of every kind at once, and an oracle beside them that counts by itself.
 //!
 //! A [`plan`] of ten thousand orders is drawn from a seed: hosts with different limits, priorities,
 //! requests sent at once and through queues, answers that are slow, fail, panic or never come, and

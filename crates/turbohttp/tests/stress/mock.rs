@@ -8,7 +8,7 @@ use crate::crew::Crew;
 use crate::oracle::Outcome;
 use crate::plan::{Order, Plan, Way};
 
-/// D36.
+/// Orders of one storm.
 const ORDERS: usize = 10_000;
 
 /// For the last tasks, which need a few; on several threads their thread may have to wait for a core,
@@ -159,7 +159,12 @@ fn agree_on_queues(crew: &Crew, pace: Pace) {
     for (way, queue) in [(Way::Queued, &crew.queued), (Way::Streamed, &crew.streamed)] {
         let stats: QueueStats = queue.stats();
         let count = |is: fn(Outcome) -> bool| crew.oracle.count(is, |order| order.way == way);
-        let seen = [stats.completed, stats.failed, stats.canceled, stats.expired];
+        let seen = [
+            stats.ended.completed,
+            stats.ended.failed,
+            stats.ended.canceled,
+            stats.ended.expired,
+        ];
         let expected = [
             count(|outcome| is_unread(outcome) || outcome == Outcome::Answered),
             count(is_failed_job),
@@ -175,7 +180,7 @@ fn agree_on_queues(crew: &Crew, pace: Pace) {
         };
         assert!(has_all, "seed {seed}, {way:?}: {stats:?}, not {panics}");
         assert_eq!(
-            (stats.aborted, stats.running, stats.submitters),
+            (stats.ended.aborted, stats.running, stats.submitters),
             (0, 0, 0),
             "seed {seed}"
         );
@@ -189,8 +194,8 @@ fn agree_with_the_mock(crew: &Crew, pace: Pace) {
     assert_eq!(mock.left + mock.dropped, mock.entered);
     let seed = crew.plan.seed;
     match pace {
-        // Whoever leaves in the very millisecond of the answer is one or the other.
-        Pace::Clock if crew.desk.is_some() => {
+        // A caller that leaves in the millisecond of the answer is counted as one or the other.
+        Pace::Clock if crew.bare.is_some() => {
             assert_eq!(mock.entered, totals.left + totals.dropped, "seed {seed}");
             assert!(
                 mock.peak <= crew.plan.peak() as u64,
@@ -207,7 +212,7 @@ fn agree_with_the_mock(crew: &Crew, pace: Pace) {
     }
 }
 
-/// V8: nothing is out, and nobody is left.
+/// No permit is held, and no task is left.
 async fn is_idle(crew: &Crew) {
     let seed = crew.plan.seed;
     let audit = crew.client.audit();
@@ -237,7 +242,7 @@ fn storms(seeds: impl IntoIterator<Item = u64>) {
     }
 }
 
-/// S52: five seeds of each kind of client: the two bits at the end of a seed are its kind.
+/// Five seeds of each kind of client: the two bits at the end of a seed are its kind.
 #[test]
 fn storms_on_a_bare_client_add_up() {
     storms((0..40).filter(|seed| seed % 4 == 0).take(5));

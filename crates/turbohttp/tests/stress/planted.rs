@@ -134,7 +134,7 @@ fn a_permit_that_is_held_to_the_end_is_noticed() {
 }
 
 #[test]
-fn an_outcome_that_nobody_asked_for_is_noticed() {
+fn an_outcome_that_was_not_planned_is_noticed() {
     let (oracle, count) = sent(|_| {});
     for id in 0..count {
         oracle.settle(id, Outcome::Failed);

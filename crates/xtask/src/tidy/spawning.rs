@@ -6,8 +6,8 @@ use super::{Violation, is_in_crate};
 /// The files of `turbohttp` that spawn, each with what ends it.
 const ALLOWED: [(&str, &str); 5] = [
     (
-        "crates/turbohttp/src/scheduler/janitor.rs",
-        "the scheduler's janitor, ended with it",
+        "crates/turbohttp/src/scheduler/timer.rs",
+        "the scheduler's timer, ended with it",
     ),
     (
         "crates/turbohttp/src/net/pool.rs",
@@ -22,7 +22,7 @@ const ALLOWED: [(&str, &str); 5] = [
         "loading of the roots, once, awaited",
     ),
     (
-        "crates/turbohttp/src/queue/start.rs",
+        "crates/turbohttp/src/queue/worker.rs",
         "the workers of a queue, ended with it",
     ),
 ];

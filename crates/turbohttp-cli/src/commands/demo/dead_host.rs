@@ -175,8 +175,8 @@ async fn settled(otherwise: &str, is_settled: impl Fn() -> bool) -> anyhow::Resu
 fn check(closed: &CloseReport) -> anyhow::Result<()> {
     let (waiting, running) = ((EACH - PER_HOST) as u64, PER_HOST as u64);
     let is_right = closed.accepted == waiting + running
-        && closed.canceled == waiting
-        && closed.aborted == running;
+        && closed.ended.canceled == waiting
+        && closed.ended.aborted == running;
     ensure!(
         is_right,
         "{waiting} waited and {running} ran, but: {closed}"

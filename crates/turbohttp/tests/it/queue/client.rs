@@ -216,6 +216,40 @@ async fn a_request_brings_its_priority_and_comes_back_when_it_is_refused() {
     expect_client_quiet(&client).await;
 }
 
+/// A builder is submitted as it is; one with a mistake is rejected with that, and leaves no job.
+#[tokio::test(start_paused = true)]
+async fn a_builder_is_a_job_and_its_mistake_is_rejected() {
+    let mock = MockTransport::new(reply(1));
+    let client = client(&mock, Limits::default());
+    let queue = RequestQueue::new(&client, QueueOptions::default()).unwrap();
+    let tickets = [
+        queue.try_submit(client.get("http://a.example/")).unwrap(),
+        queue.submit(client.get("http://a.example/")).await.unwrap(),
+    ];
+    assert_eq!(queue.depth(Priority::Normal), 2);
+    let wrong = || client.get("not a url");
+    let named = || client.get("http://a.example/").header("a b", "c");
+    for (rejected, kind) in [
+        (queue.try_submit(wrong()).unwrap_err(), ErrorKind::Url),
+        (queue.submit(wrong()).await.unwrap_err(), ErrorKind::Url),
+        (queue.try_submit(named()).unwrap_err(), ErrorKind::Request),
+        (queue.submit(named()).await.unwrap_err(), ErrorKind::Request),
+    ] {
+        assert_eq!(rejected.kind(), kind, "{rejected}");
+        assert!(rejected.into_job().is_none());
+    }
+    let stats = queue.stats();
+    let waiting: usize = stats.waiting.iter().sum();
+    assert_eq!((waiting, stats.running, stats.ended.sum()), (2, 0, 0));
+    queue.start().unwrap();
+    for ticket in tickets {
+        assert_eq!(ticket.await.unwrap().text().await.unwrap(), "answer");
+    }
+    assert_eq!(mock.stats().entered, 2);
+    queue.stop(Shutdown::default()).await;
+    expect_client_quiet(&client).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn closing_the_client_closes_its_queues() {
     let modes = [
@@ -251,7 +285,7 @@ async fn closing_the_client_closes_its_queues() {
         };
         let (closed, ended) = tokio::join!(client.close(mode), readers);
         assert_eq!(closed.accepted, 6);
-        assert_eq!(closed.completed, done, "{closed}");
+        assert_eq!(closed.ended.completed, done, "{closed}");
         let expected = [(None, done), (Some("canceled"), 6 - done)];
         let expected = expected.into_iter().filter(|(_, count)| *count > 0);
         assert_eq!(ended, expected.collect());
@@ -265,7 +299,7 @@ async fn closing_the_client_closes_its_queues() {
             ErrorKind::Closed
         );
         let stopped = queue.stop(Shutdown::default()).await;
-        assert_eq!((stopped.accepted, stopped.completed), (6, done));
+        assert_eq!((stopped.accepted, stopped.ended.completed), (6, done));
         assert_eq!(mock.stats().closed, 1);
         drop(tickets);
         expect_client_quiet(&client).await;
@@ -375,13 +409,13 @@ async fn a_request_that_is_given_up_gives_everything_back() {
         assert_eq!((stats.entered, stats.left, stats.dropped), (3, 1, 2));
         let stopped = queue.stop(Shutdown::default()).await;
         assert_eq!(stopped.accepted, 0);
-        assert_eq!(queue.stats().completed, 1);
+        assert_eq!(queue.stats().ended.completed, 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn errors_of_requests_come_through_as_they_are() {
-    let failure = MockReply::failure(ErrorKind::Connect, "nobody is there");
+    let failure = MockReply::failure(ErrorKind::Connect, "refused by the peer");
     let client = client(&MockTransport::new(failure), Limits::default());
     let queue = RequestQueue::new(&client, QueueOptions::default()).unwrap();
     queue.start().unwrap();
@@ -391,8 +425,8 @@ async fn errors_of_requests_come_through_as_they_are() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
-    assert!(error.to_string().contains("nobody is there"));
-    assert_eq!(queue.stats().failed, 1);
+    assert!(error.to_string().contains("refused by the peer"));
+    assert_eq!(queue.stats().ended.failed, 1);
     queue.stop(Shutdown::default()).await;
     expect_client_quiet(&client).await;
 }

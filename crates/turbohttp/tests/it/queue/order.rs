@@ -1,4 +1,4 @@
-//! Who is started first.
+//! The order in which jobs start.
 
 use turbohttp::{Limits, Shutdown};
 
@@ -86,7 +86,7 @@ async fn a_worker_that_comes_free_takes_the_most_urgent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_lane_holds_up_nobody_else() {
+async fn a_paused_lane_delays_no_other() {
     let limits = Limits::default().per_host(2).total(8);
     let bed = Bed::new(QueueOptions::default().workers(2).limits(limits));
     let limiter = bed.queue.limiter();

@@ -116,12 +116,13 @@ async fn those_who_wait_for_room_come_in_in_order_without_being_polled() {
     assert_eq!(bed.queue.stats().submitters, 3);
     // A level of its own has room of its own.
     let high = bed.put_at(Priority::High, 6, Act::Done);
-    // Giving up frees the place among those who wait.
+    // Dropping the future frees its place among the submitters that wait.
     drop(waiting.remove(0));
     assert_eq!(bed.queue.stats().submitters, 2);
     assert_eq!(bed.jobs_alive(), 5);
     drop(first);
-    // Nobody has polled it, and it is in; the next one still waits, and who only tries is refused.
+    // The job is enqueued although its future was not polled; the next submitter still waits, and
+    // `try_submit` is refused.
     assert_eq!(bed.queue.stats().submitters, 1);
     assert_eq!(bed.queue.depth(Priority::Normal), 2);
     let tried = bed.queue.try_submit(bed.job(7, Act::Done));
@@ -171,7 +172,7 @@ async fn submitters_are_let_in_by_workers_and_turned_away_by_a_stop() {
     assert_eq!(turned_away.kind(), ErrorKind::Closed);
     assert_eq!(turned_away.into_job().unwrap().id, 4);
     let stopped = stopping.await;
-    assert_eq!((stopped.accepted, stopped.completed), (2, 2));
+    assert_eq!((stopped.accepted, stopped.ended.completed), (2, 2));
     second.await.unwrap();
     third.await.unwrap();
     expect_quiet(&bed.queue.limiter()).await;

@@ -91,7 +91,11 @@ fn when_the_runtime_goes_everything_resolves() {
             assert_eq!(kind(bed.queue.start()), ErrorKind::Closed);
             let stopped = bed.queue.stop(Shutdown::default()).await;
             assert_eq!(
-                (stopped.accepted, stopped.canceled, stopped.aborted),
+                (
+                    stopped.accepted,
+                    stopped.ended.canceled,
+                    stopped.ended.aborted
+                ),
                 (1_004, 1_000, 4)
             );
         });
@@ -144,7 +148,7 @@ fn when_the_runtime_goes_during_a_drain_the_drain_ends() {
         began.recv().unwrap();
         drop(runtime);
         let stopped = waiter.join().unwrap();
-        assert_eq!((stopped.canceled, stopped.aborted), (1_000, 4));
+        assert_eq!((stopped.ended.canceled, stopped.ended.aborted), (1_000, 4));
         assert!(stopped.elapsed < seconds(15));
         assert_eq!(
             tally(&mut tickets),

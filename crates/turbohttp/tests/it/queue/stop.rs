@@ -35,7 +35,7 @@ async fn busy(workers: usize, waiting: u64, act: Act) -> (Bed, Vec<Ticket<u64>>)
 
 async fn expect_end(bed: &Bed) {
     expect_quiet(&bed.queue.limiter()).await;
-    // The janitor, if there was one, looks once more when the time of the stop is up.
+    // A timer driver, if one runs, sweeps once more when the time of the stop is up.
     assert!(tasks() <= 1);
     tokio::time::sleep(seconds(3_601)).await;
     assert_eq!(tasks(), 0);
@@ -53,7 +53,7 @@ async fn a_drain_does_everything_in_order_and_takes_nothing_more() {
         assert_eq!(rejected.kind(), ErrorKind::Closed);
     };
     let (stopped, ()) = tokio::join!(stopping, late);
-    assert_eq!((stopped.accepted, stopped.completed), (1_004, 1_004));
+    assert_eq!((stopped.accepted, stopped.ended.completed), (1_004, 1_004));
     assert_eq!(stopped.elapsed, Duration::from_millis(2_510));
     let text = stopped.to_string();
     assert!(
@@ -72,7 +72,11 @@ async fn a_drain_ends_when_its_time_is_up() {
     let stopped = bed.queue.stop(drain(30)).await;
     assert_eq!(began.elapsed(), seconds(30));
     assert_eq!(
-        (stopped.accepted, stopped.aborted, stopped.canceled),
+        (
+            stopped.accepted,
+            stopped.ended.aborted,
+            stopped.ended.canceled
+        ),
         (5, 2, 3)
     );
     assert_eq!(stopped.elapsed, seconds(30));
@@ -82,7 +86,7 @@ async fn a_drain_ends_when_its_time_is_up() {
 
     let (bed, mut tickets) = busy(2, 0, Act::Sleep(seconds(29))).await;
     let stopped = bed.queue.stop(drain(30)).await;
-    assert_eq!((stopped.completed, stopped.elapsed), (2, seconds(29)));
+    assert_eq!((stopped.ended.completed, stopped.elapsed), (2, seconds(29)));
     assert_eq!(tally(&mut tickets), BTreeMap::from([(None, 2)]));
     expect_end(&bed).await;
 }
@@ -95,7 +99,7 @@ async fn a_drain_of_a_paused_lane_ends_by_its_time() {
     bed.queue.limiter().pause("", until.into_std()).unwrap();
     let mut tickets = vec![bed.put(1, Act::Done)];
     let stopped = bed.queue.stop(drain(30)).await;
-    assert_eq!((stopped.canceled, stopped.elapsed), (1, seconds(30)));
+    assert_eq!((stopped.ended.canceled, stopped.elapsed), (1, seconds(30)));
     assert_eq!(tally(&mut tickets), BTreeMap::from([(Some("canceled"), 1)]));
     expect_end(&bed).await;
 }
@@ -112,7 +116,11 @@ async fn cancel_pending_cancels_what_waits_and_nothing_else() {
     );
     let stopped = stopping.await;
     assert_eq!(
-        (stopped.accepted, stopped.completed, stopped.canceled),
+        (
+            stopped.accepted,
+            stopped.ended.completed,
+            stopped.ended.canceled
+        ),
         (1_004, 4, 1_000)
     );
     assert_eq!(stopped.elapsed, seconds(5));
@@ -135,7 +143,7 @@ async fn a_stop_can_become_stronger_and_never_weaker() {
     );
     assert_eq!(first, second);
     assert_eq!(first, third);
-    assert_eq!((first.completed, first.canceled), (8, 996));
+    assert_eq!((first.ended.completed, first.ended.canceled), (8, 996));
     assert_eq!(first.elapsed, seconds(10));
     assert_eq!(
         tally(&mut tickets),
@@ -148,7 +156,7 @@ async fn a_stop_can_become_stronger_and_never_weaker() {
     assert!(poll_times(&mut patient, 1).await.is_none());
     bed.queue.stop_now();
     let stopped = patient.await;
-    assert_eq!((stopped.aborted, stopped.canceled), (2, 2));
+    assert_eq!((stopped.ended.aborted, stopped.ended.canceled), (2, 2));
     assert_eq!(tally(&mut tickets), BTreeMap::from([(Some("canceled"), 4)]));
     expect_end(&bed).await;
 }
@@ -160,7 +168,7 @@ async fn a_stop_that_is_dropped_goes_on() {
         let _ = poll_times(bed.queue.stop(drain(30)), polls).await;
         let stopped = bed.queue.stop(drain(30)).await;
         assert_eq!(
-            (stopped.accepted, stopped.completed),
+            (stopped.accepted, stopped.ended.completed),
             (4, 4),
             "{polls} polls"
         );
@@ -196,18 +204,21 @@ async fn outcomes_are_there_when_a_stop_returns() {
         let stats = bed.queue.stats();
         let tally = tally(&mut tickets);
         let count = |name| tally.get(&name).copied().unwrap_or_default() as u64;
-        let sum = stopped.completed
-            + stopped.failed
-            + stopped.canceled
-            + stopped.expired
-            + stopped.aborted;
+        let sum = stopped.ended.completed
+            + stopped.ended.failed
+            + stopped.ended.canceled
+            + stopped.ended.expired
+            + stopped.ended.aborted;
         assert_eq!(stopped.accepted, sum);
-        assert_eq!(stats.completed, count(None), "{tally:?} {stats:?}");
+        assert_eq!(stats.ended.completed, count(None), "{tally:?} {stats:?}");
         assert_eq!(
-            stats.failed,
+            stats.ended.failed,
             count(Some("panicked")) + count(Some("transport"))
         );
-        assert_eq!(stats.canceled + stats.aborted, count(Some("canceled")));
+        assert_eq!(
+            stats.ended.canceled + stats.ended.aborted,
+            count(Some("canceled"))
+        );
         assert_eq!((stats.running, stats.waiting), (0, [0; Priority::COUNT]));
         let limiter = bed.queue.limiter();
         while !limiter.audit().is_idle() {
@@ -235,7 +246,7 @@ async fn a_job_that_a_worker_has_just_picked_up_is_stopped_before_it_begins() {
     bed.queue.start().unwrap();
     settle().await;
     let (stats, result) = seen.lock().unwrap().take().unwrap();
-    assert_eq!((stats.aborted, stats.running), (1, 0));
+    assert_eq!((stats.ended.aborted, stats.running), (1, 0));
     assert_eq!(result, Some(ErrorKind::Canceled));
     assert_eq!(bed.entered(), 0);
     drop(submit);
@@ -267,7 +278,7 @@ async fn a_job_that_waits_for_the_stop_of_its_queue_ends_with_it() {
                 queue.stop(Shutdown::default()).await;
                 unreachable!("it waits for itself");
             }
-            // With one worker nobody is there to do it.
+            // The only worker waits for this job, so no worker is left to run it.
             queue.submit(true).await?.await
         }
     }
@@ -282,7 +293,7 @@ async fn a_job_that_waits_for_the_stop_of_its_queue_ends_with_it() {
         let began = Instant::now();
         let stopped = queue.stop(Shutdown::default()).await;
         assert_eq!(began.elapsed(), seconds(30));
-        assert_eq!(stopped.aborted, 1);
+        assert_eq!(stopped.ended.aborted, 1);
         assert_eq!(kind(ticket.try_result().unwrap()), ErrorKind::Canceled);
         *queue.executor().0.lock().unwrap() = None;
         expect_quiet(&queue.limiter()).await;

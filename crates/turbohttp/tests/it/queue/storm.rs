@@ -19,7 +19,7 @@ async fn a_hundred_thousand_jobs_one_after_the_other_are_never_overlooked() {
     })
     .await;
     let stats = bed.queue.stats();
-    assert_eq!(stats.completed, 100_000);
+    assert_eq!(stats.ended.completed, 100_000);
     let stopped = bed.queue.stop(Shutdown::default()).await;
     assert_eq!(stopped.accepted, 0);
     let limiter = bed.queue.limiter();
@@ -100,7 +100,7 @@ fn cancels_submits_and_moves_from_many_threads_lose_nothing() {
             0 => Shutdown::default(),
             _ => Shutdown::Now,
         }));
-        let sum = stopped.completed + stopped.canceled + stopped.aborted;
+        let sum = stopped.ended.completed + stopped.ended.canceled + stopped.ended.aborted;
         assert_eq!(stopped.accepted, sum, "{stopped}");
         for (_, kept) in results {
             assert!(kept.iter().all(Ticket::is_done));
