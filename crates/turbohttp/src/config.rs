@@ -9,6 +9,16 @@ use crate::error::{Error, Result};
 use crate::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, HEAD_BYTES_MIN, HEAD_FIELDS_MAX, IDLE_MAX};
 
 /// How much a client may take and keep. There is no "unlimited".
+///
+/// ```
+/// use turbohttp::{Limits, Priority};
+///
+/// let limits = Limits::default()
+///     .per_host(8)
+///     .total(64)
+///     .reserve(Priority::Critical, 1, 4); // one permit of each origin, and four in total
+/// assert_eq!((limits.per_host, limits.waiting), (8, 65_536));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -195,6 +205,17 @@ fn in_range(field: &str, value: usize, min: usize, max: usize) -> Result<()> {
 }
 
 /// How long a client waits, phase by phase.
+///
+/// ```
+/// use std::time::Duration;
+/// use turbohttp::Timeouts;
+///
+/// let timeouts = Timeouts::default()
+///     .connect(Duration::from_secs(2))
+///     .request(Duration::from_secs(60))
+///     .permit(None); // as long as the whole request may take
+/// assert_eq!(timeouts.head, Duration::from_secs(30));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {

@@ -23,6 +23,20 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// What went wrong with a request, in one word of memory.
 ///
 /// `Display` tells this level only and names the origin; [`source`](StdError::source) goes deeper.
+///
+/// ```
+/// # async fn run() -> turbohttp::Result<()> {
+/// # use turbohttp::{Client, ErrorKind, MockReply, MockTransport, StatusCode};
+/// # let mock = MockTransport::new(MockReply::new(StatusCode::NOT_FOUND));
+/// # let client = Client::builder().transport(mock).build()?;
+/// let response = client.get("http://example.com/x").send().await?;
+/// let error = response.error_for_status().unwrap_err();
+/// assert_eq!(error.to_string(), "server answered 404 Not Found (http://example.com)");
+/// assert_eq!((error.kind(), error.status()), (ErrorKind::Status, Some(StatusCode::NOT_FOUND)));
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run()).unwrap();
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {

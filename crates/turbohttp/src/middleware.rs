@@ -115,6 +115,23 @@ impl<M: Middleware> Middleware for Option<M> {
 ///
 /// It can be run any number of times, one after the other or at once; every run that reaches the
 /// transport acquires its own permit, with the priority and the age of the call.
+///
+/// ```
+/// use turbohttp::{Middleware, Next, Request, Response, Result, StatusCode};
+///
+/// /// Sends a request that was answered by 503 once more.
+/// struct OnceMore;
+///
+/// impl Middleware for OnceMore {
+///     async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
+///         let response = next.run(request).await?;
+///         match response.status() {
+///             StatusCode::SERVICE_UNAVAILABLE => next.run(response.into_request()).await,
+///             _ => Ok(response),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Next<'a> {
     pipeline: PipelineRef<'a>,

@@ -24,6 +24,20 @@ static DETACHED: LazyLock<ObjectPool<Context>> = LazyLock::new(|| {
 });
 
 /// A request on its way to a transport: what a middleware sees and may change.
+///
+/// ```
+/// # fn main() -> turbohttp::Result<()> {
+/// use turbohttp::{Method, Request};
+///
+/// let mut request = Request::new(Method::POST, "http://example.com/?a=1")?;
+/// request.headers_mut().insert("content-type", "text/plain".parse()?);
+/// request.set_body("content");
+/// request.extensions_mut().insert(7_u32);
+/// let copy = request.try_clone().expect("the body is no stream");
+/// assert_eq!(copy.url(), "http://example.com/?a=1");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Request {
     pub(crate) context: PoolBox<Context>,
 }

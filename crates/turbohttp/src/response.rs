@@ -31,6 +31,22 @@ pub use stream::ResponseStream;
 /// had already arrived. A body that arrived whole with its head (it and the head fit the read buffer,
 /// from [`READ_BYTES_MIN`](crate::limits::READ_BYTES_MIN) bytes up) holds neither: connection and permit
 /// are free when [`send`](crate::Client::send) returns, and the body may be read whenever it suits.
+///
+/// ```
+/// # async fn run() -> turbohttp::Result<()> {
+/// # use turbohttp::{Client, MockReply, MockTransport, StatusCode};
+/// # let reply = MockReply::new(StatusCode::OK).header("content-type", "text/plain").body("fine");
+/// # let client = Client::builder().transport(MockTransport::new(reply)).build()?;
+/// let mut response = client.get("http://example.com/").send().await?;
+/// assert_eq!(response.status(), StatusCode::OK);
+/// assert_eq!(response.header("Content-Type"), Some("text/plain"));
+/// while let Some(chunk) = response.chunk().await? {
+///     println!("{} bytes", chunk.len());
+/// }
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run()).unwrap();
+/// ```
 pub struct Response {
     context: PoolBox<Context>,
 }

@@ -28,6 +28,26 @@ use crate::transport::Transport;
 use crate::url::{IntoUrl, origin_of};
 
 /// Collects what a [`Client`] is made of; options are checked by [`build`](ClientBuilder::build).
+///
+/// ```
+/// # fn main() -> turbohttp::Result<()> {
+/// use std::time::Duration;
+/// use turbohttp::{Client, Limits, Request};
+///
+/// let client = Client::builder()
+///     .user_agent("crawler/1.0 (+https://example.com/about)")
+///     .limits(Limits::default().per_host(4).total(100))
+///     .host_limit("https://slow.example.com", 1)
+///     .timeout(Duration::from_secs(60))
+///     .on_request(|request: &mut Request| println!("{} {}", request.method(), request.url()))
+///     .build()?;
+/// # drop(client);
+///
+/// let error = Client::builder().limits(Limits::default().per_host(0)).build().unwrap_err();
+/// assert!(error.to_string().starts_with("limits.per_host must be "));
+/// # Ok(())
+/// # }
+/// ```
 pub struct ClientBuilder {
     limits: Limits,
     timeouts: Timeouts,

@@ -20,6 +20,23 @@ use crate::url::basic;
 /// A request of a [`Client`] that is being put together; [`send`](RequestBuilder::send) it.
 ///
 /// A mistake on the way is kept and returned by `send` or `build`.
+///
+/// ```
+/// # fn main() -> turbohttp::Result<()> {
+/// # let client = turbohttp::Client::new()?;
+/// let request = client
+///     .put("http://example.com/things/7")
+///     .header("if-match", "\"v1\"")
+///     .bearer_auth("token")
+///     .body("content")
+///     .build()?;
+/// assert_eq!(request.headers()["if-match"], "\"v1\"");
+///
+/// let mistake = client.get("http://example.com/").header("a b", "c").build().unwrap_err();
+/// assert!(mistake.is_builder());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {

@@ -20,6 +20,23 @@ use crate::response::Response;
 /// Answers requests in memory: first the scripted replies in order, then what the handler says.
 ///
 /// A clone shares script and counts, so a test keeps one clone and gives the other to the client.
+///
+/// ```
+/// # async fn run() -> turbohttp::Result<()> {
+/// use turbohttp::{Client, MockReply, MockTransport, StatusCode};
+///
+/// let mock = MockTransport::with_handler(|request| {
+///     MockReply::new(StatusCode::OK).body(request.url().to_owned())
+/// });
+/// mock.script(MockReply::new(StatusCode::SERVICE_UNAVAILABLE)); // the first answer
+/// let client = Client::builder().transport(mock.clone()).build()?;
+/// assert_eq!(client.get("http://a.test/").send().await?.status(), 503);
+/// assert_eq!(client.get("http://a.test/").send().await?.text().await?, "http://a.test/");
+/// assert_eq!(mock.stats().entered, 2);
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run()).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct MockTransport {
     shared: Arc<Shared>,
