@@ -228,6 +228,14 @@ impl ResponseBody {
     /// Releases what is left: the connection to its pool, the read buffer to `spare`.
     #[inline]
     pub(crate) fn finish(&mut self, head: &mut ResponseHead, spare: &mut SpareBuffer) {
+        // A response that was read to its end comes by twice more: by its end, and by its reset.
+        if !self.has_ended() {
+            self.finish_rest(head, spare);
+        }
+    }
+
+    #[inline(never)]
+    fn finish_rest(&mut self, head: &mut ResponseHead, spare: &mut SpareBuffer) {
         match std::mem::take(&mut self.0) {
             Content::Connection(connection) => connection.finish(head, spare),
             Content::Buffered(body) => body.release(spare),

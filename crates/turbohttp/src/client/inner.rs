@@ -65,6 +65,13 @@ impl Inner {
 
     /// Adds the default fields that the request does not set itself, with all values of a name.
     fn add_default_headers(&self, headers: &mut HeaderMap) {
+        if headers.is_empty() {
+            // Most requests set none: then no name has to be looked up.
+            for (name, value) in &self.default_headers {
+                headers.append(name.clone(), value.clone());
+            }
+            return;
+        }
         for name in self.default_headers.keys() {
             if !headers.contains_key(name) {
                 for value in self.default_headers.get_all(name) {
