@@ -21,8 +21,8 @@ const PARTS: [Part; 9] = [
     },
     Part {
         name: "tests",
-        again: "cargo test --workspace --exclude turbohttp-peers",
-        run: || alone::cargo_test(&["--workspace", "--exclude", "turbohttp-peers"]),
+        again: "cargo test --workspace",
+        run: || alone::cargo_test(&["--workspace"]),
     },
     Part {
         name: "tests without default features",
