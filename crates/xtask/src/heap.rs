@@ -1,4 +1,4 @@
-//! `heap`: what a request allocates, seen by heap profilers, beside what our own meter says (S56).
+//! `heap`: what a request allocates, seen by heap profilers, beside what our own meter says.
 //!
 //! The meter counts inside the process that it judges; these look at the same process from outside.
 //! Each kind of request is run with more and with fewer requests, as for the gates, and what one
@@ -7,11 +7,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::gates::outside::{Counted, Lengths, Output};
+use crate::gates::outside::{Counted, Lengths};
+use crate::run::Output;
 use crate::{gates, run, tools};
 
 /// Kinds of requests that allocate nothing, once, and several times; the last has an allocation
@@ -38,7 +38,6 @@ const PLANTED_MIN: f64 = 0.99;
 /// Who looks from outside.
 struct Profiler {
     program: &'static str,
-    package: &'static str,
     /// Its command line up to the program, when it is to write to this file.
     command: fn(&Path) -> Vec<String>,
     /// What stands before the number of allocations in what it says.
@@ -50,7 +49,6 @@ struct Profiler {
 const PROFILERS: [Profiler; 2] = [
     Profiler {
         program: "valgrind",
-        package: "valgrind",
         command: |file| {
             let file = format!("--dhat-out-file={}.dhat", file.display());
             vec!["valgrind".to_owned(), "--tool=dhat".to_owned(), file]
@@ -60,7 +58,6 @@ const PROFILERS: [Profiler; 2] = [
     },
     Profiler {
         program: "heaptrack",
-        package: "heaptrack",
         command: |file| {
             let file = format!("{}.heaptrack", file.display());
             vec!["heaptrack".to_owned(), "--output".to_owned(), file]
@@ -71,16 +68,13 @@ const PROFILERS: [Profiler; 2] = [
 ];
 
 pub(crate) fn run() -> Result<()> {
-    tools::install_missing();
     gates::build_count()?;
     let folder = run::target_dir().join("heap");
     fs::create_dir_all(&folder)?;
     let counted = Counted::start()?;
     let mut looked = 0;
     for profiler in PROFILERS {
-        if !tools::is_there(profiler.program) {
-            let because = format!("{} is not installed", profiler.package);
-            tools::skipped("a heap profile", &because)?;
+        if !tools::can("a heap profile", profiler.program)? {
             continue;
         }
         for (work, planted) in WORKS {
@@ -163,16 +157,11 @@ impl Profiler {
         let Some(written) = written.iter().find(|path| path.is_file()) else {
             return Ok(());
         };
-        let report = fs::File::create(format!("{}.heaptrack.txt", file.display()))?;
-        let mut print = Command::new("heaptrack_print");
-        print
-            .arg(written)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .stdout(report);
-        let status = print.status().context("cannot start heaptrack_print")?;
-        ensure!(status.success(), "heaptrack_print: {status}");
-        Ok(())
+        let report = run::output("heaptrack_print", &[&written.to_string_lossy()])?;
+        Ok(fs::write(
+            format!("{}.heaptrack.txt", file.display()),
+            report.stdout,
+        )?)
     }
 }
 

@@ -1,94 +1,51 @@
 //! `test`: everything, in the order in which it fails fastest.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::{alone, check, fuzz, gates, heap, loom, shuttle, tools};
+use crate::{alone, commands, fuzz, gates, heap, tools, walk};
 
-/// One part: what it is called, the command that runs it alone, and what it does.
-struct Part {
-    name: &'static str,
-    again: &'static str,
-    run: fn() -> Result<()>,
-}
+/// A part: the command that runs it alone, and what it does.
+type Part = (&'static str, fn() -> Result<()>);
 
-const PARTS: [Part; 9] = [
-    Part {
-        name: "check",
-        again: "cargo xtask check",
-        run: check::run,
-    },
-    Part {
-        name: "tests",
-        again: "cargo test --workspace",
-        run: || alone::cargo_test(&["--workspace"]),
-    },
-    Part {
-        name: "tests without default features",
-        again: "cargo test -p turbohttp --no-default-features --lib",
-        run: || alone::cargo_test(&["-p", "turbohttp", "--no-default-features", "--lib"]),
-    },
-    Part {
-        name: "tests with tracing",
-        again: "cargo test -p turbohttp --features tracing --test tracing",
-        run: || {
-            alone::cargo_test(&[
-                "-p",
-                "turbohttp",
-                "--features",
-                "tracing",
-                "--test",
-                "tracing",
-            ])
-        },
-    },
-    Part {
-        name: "loom",
-        again: "cargo xtask loom",
-        run: loom::run,
-    },
-    Part {
-        name: "shuttle",
-        again: "cargo xtask shuttle",
-        run: shuttle::run,
-    },
-    Part {
-        name: "fuzz",
-        again: "cargo xtask fuzz",
-        run: || fuzz::run(&fuzz::Options::default()),
-    },
-    Part {
-        name: "gates",
-        again: "cargo xtask gates --prove",
-        run: || {
-            gates::run(&gates::Options {
-                proves: true,
-                ..gates::Options::default()
-            })
-        },
-    },
-    Part {
-        name: "heap",
-        again: "cargo xtask heap",
-        run: heap::run,
-    },
+const PARTS: [Part; 10] = [
+    ("cargo xtask check", commands::check),
+    ("cargo test --workspace", || {
+        alone::cargo_test("--workspace")
+    }),
+    (
+        "cargo test -p turbohttp --no-default-features --lib",
+        || alone::cargo_test("-p turbohttp --no-default-features --lib"),
+    ),
+    (
+        "cargo test -p turbohttp --features tracing --test tracing",
+        || alone::cargo_test("-p turbohttp --features tracing --test tracing"),
+    ),
+    ("cargo xtask loom", || commands::under("loom")),
+    ("cargo xtask shuttle", || commands::under("shuttle")),
+    ("cargo xtask fuzz", || fuzz::command(&[])),
+    ("cargo xtask gates --prove", || {
+        gates::command(&["--prove".to_owned()])
+    }),
+    ("cargo xtask heap", heap::run),
+    ("cargo xtask walk", walk::command),
 ];
 
 pub(crate) fn run() -> Result<()> {
-    tools::install_missing();
-    let mut times: Vec<(&str, Duration)> = Vec::new();
-    for part in PARTS {
-        println!("\n== {} ==", part.name);
+    tools::report();
+    let start = Instant::now();
+    let mut times = Vec::new();
+    for (command, part) in PARTS {
+        println!("\n== {command} ==");
         let start = Instant::now();
-        let outcome = (part.run)();
-        times.push((part.name, start.elapsed()));
-        outcome
-            .with_context(|| format!("{} failed; run it again by: {}", part.name, part.again))?;
+        part().with_context(|| format!("failed; run it again by: {command}"))?;
+        times.push((command, start.elapsed()));
     }
     println!("\n== all passed ==");
-    for (name, time) in times {
-        println!("{name:<32} {:>6.1} s", time.as_secs_f64());
+    for (command, time) in times {
+        println!("{:>6.1} s  {command}", time.as_secs_f64());
     }
+    println!("{:>6.1} s  in all", start.elapsed().as_secs_f64());
     Ok(())
 }

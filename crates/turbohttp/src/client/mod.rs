@@ -212,7 +212,7 @@ impl Client {
     }
 
     pub(crate) fn control(&self) -> &Arc<Dispatcher> {
-        &self.inner.control()
+        self.inner.control()
     }
 
     /// Starts the clock of a request that goes into a queue, which is where its call begins. Returns

@@ -48,6 +48,7 @@ pub(super) fn start<E: Execute>(queue: &RequestQueue<E>) -> Result<Started> {
     }
     for number in 0..queue.handle.workers {
         // At most `QUEUE_WORKERS_MAX`.
+        #[expect(clippy::disallowed_methods, reason = "ends with its queue")]
         runtime.spawn(Worker::new(staff.clone(), number as u32).work());
     }
     attempt.succeed()

@@ -90,6 +90,7 @@ impl Janitor {
     fn start_task(&self, control: &Dispatcher, runtime: &Handle) {
         let shift = Shift::new(&self.desk, &control.itself, true);
         // Without the lock: a runtime that is shut down drops the task at once.
+        #[expect(clippy::disallowed_methods, reason = "aborted with the scheduler")]
         let task = runtime.spawn(shift.work()).abort_handle();
         let mut state = self.desk.lock();
         if state.home.is_some() {
@@ -129,6 +130,10 @@ fn start_thread(desk: &Arc<Desk>, control: &Weak<Dispatcher>, mut state: MutexGu
     drop(state);
     let shift = Shift::new(desk, control, false);
     let name = "turbohttp-janitor".to_owned();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "ends when it is idle, or with the scheduler"
+    )]
     let started = thread::Builder::new().name(name).spawn(|| shift.toil());
     if started.is_err() {
         desk.lock().is_thread_there = false;

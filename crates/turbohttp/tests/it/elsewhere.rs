@@ -44,7 +44,7 @@ fn limiter_of_an_idle_runtime() -> (ConcurrencyLimiter, Runtime) {
     (limiter, idle)
 }
 
-/// X6: a wait keeps its time in the runtime it is in, whoever else keeps time.
+/// A wait keeps its time in the runtime it is in, whoever else keeps time.
 #[test]
 fn a_wait_ends_in_time_beside_a_runtime_nobody_drives() {
     let (limiter, _idle) = limiter_of_an_idle_runtime();
@@ -56,7 +56,7 @@ fn a_wait_ends_in_time_beside_a_runtime_nobody_drives() {
     assert_eq!(kind.unwrap_err().kind(), ErrorKind::Timeout);
 }
 
-/// X6: and so does a close.
+/// And so does a close.
 #[test]
 fn a_close_ends_in_time_beside_a_runtime_nobody_drives() {
     let (limiter, _idle) = limiter_of_an_idle_runtime();
@@ -70,7 +70,7 @@ fn a_close_ends_in_time_beside_a_runtime_nobody_drives() {
     assert!(limiter.audit().is_idle());
 }
 
-/// X2, X6: a grant to a task that nobody polls goes on to one who waits elsewhere.
+/// A grant to a task that nobody polls goes on to one who waits elsewhere.
 #[test]
 fn a_grant_in_a_runtime_nobody_drives_goes_on() {
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(1)).unwrap();
@@ -220,7 +220,7 @@ impl Drop for Bomb {
     }
 }
 
-/// X3: the end of a client is told although a component panics when it is dropped.
+/// The end of a client is told although a component panics when it is dropped.
 #[tokio::test]
 async fn a_component_that_panics_when_dropped_does_not_hide_the_end() {
     let dropped = Arc::new(AtomicUsize::new(0));

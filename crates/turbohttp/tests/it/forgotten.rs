@@ -31,7 +31,7 @@ fn client(limits: Limits) -> Client {
     builder.transport(Lab::default()).build().unwrap()
 }
 
-/// X13: a forgotten response costs its permit and its context, and nobody else anything; a close with
+/// A forgotten response costs its permit and its context, and nobody else anything; a close with
 /// a time still ends, and tells of it.
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_response_costs_its_own_permit() {
@@ -48,7 +48,7 @@ async fn a_forgotten_response_costs_its_own_permit() {
     assert_eq!((closed.accepted, closed.aborted), (1, 1), "{closed}");
 }
 
-/// S44: a hundred forgotten contexts are lost, and no more.
+/// A hundred forgotten contexts are lost, and no more.
 #[tokio::test]
 async fn forgotten_requests_are_lost_alone() {
     let client = client(Limits::default());
@@ -61,7 +61,7 @@ async fn forgotten_requests_are_lost_alone() {
     assert_eq!(client.close(Shutdown::default()).await.accepted, 0);
 }
 
-/// X2, X13: a future that was polled and forgotten keeps its place in line and holds up nobody: a grant
+/// A future that was polled and forgotten keeps its place in line and holds up nobody: a grant
 /// it does not take up goes on.
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_wait_holds_up_nobody() {
@@ -80,7 +80,7 @@ async fn a_forgotten_wait_holds_up_nobody() {
     assert_eq!(closed.accepted, 1, "{closed}");
 }
 
-/// X13: a forgotten ticket is a detached one; a forgotten permit is one permit less.
+/// A forgotten ticket is a detached one; a forgotten permit is one permit less.
 #[tokio::test(start_paused = true)]
 async fn forgotten_tickets_and_permits_end_with_a_close() {
     let client = client(Limits::default().per_host(1));
@@ -99,7 +99,7 @@ async fn forgotten_tickets_and_permits_end_with_a_close() {
     assert_eq!((closed.accepted, closed.aborted), (1, 1), "{closed}");
 }
 
-/// X10: deadlines of waits that were given up are not kept.
+/// Deadlines of waits that were given up are not kept.
 #[tokio::test(start_paused = true)]
 async fn two_hundred_thousand_deadlines_leave_nothing() {
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(1)).unwrap();
@@ -133,7 +133,7 @@ impl Transport for Owned {
     }
 }
 
-/// S28, X9: what a client owns is freed when nobody can need it any more, and not before.
+/// What a client owns is freed when nobody can need it any more, and not before.
 #[tokio::test]
 async fn what_a_client_owns_goes_with_the_last_who_needs_it() {
     let owned = Arc::new(());

@@ -39,7 +39,7 @@ pub(crate) fn poll_pending<F: Future + Unpin>(future: &mut F) {
     assert!(pin!(future).poll(&mut cx).is_pending());
 }
 
-/// S23, V2: with more demand than permits, the peak that the transport sees is each limit exactly.
+/// With more demand than permits, the peak that the transport sees is each limit exactly.
 #[tokio::test(start_paused = true)]
 async fn peaks_equal_the_limits() {
     for (total, peak) in [(256, 10), (10, 10), (7, 7)] {
@@ -76,7 +76,7 @@ async fn peak_equals(total: usize, peak: usize) {
     assert_eq!(peaks, [("a", 3), ("b", 3), ("c", 3), ("small", 1)]);
 }
 
-/// S23, X25: the waiters of a host that never answers hold nothing of what others need.
+/// The waiters of a host that never answers hold nothing of what others need.
 #[tokio::test(start_paused = true)]
 async fn a_dead_host_holds_up_itself_only() {
     let (client, lab) = lab(Limits::default().per_host(6).total(8));
@@ -99,7 +99,7 @@ async fn a_dead_host_holds_up_itself_only() {
     dead.shutdown().await;
 }
 
-/// S33: one permit, everybody in line: the order is priority, then arrival.
+/// One permit, everybody in line: the order is priority, then arrival.
 #[tokio::test(start_paused = true)]
 async fn the_urgent_go_first_and_equals_in_order() {
     let (client, lab) = lab(Limits::default().per_host(1).total(1));
@@ -121,7 +121,7 @@ async fn the_urgent_go_first_and_equals_in_order() {
     assert!(order[1..].is_sorted(), "{order:?}");
 }
 
-/// X16: the permit is held until the body has ended or is dropped, and a response that is kept after
+/// The permit is held until the body has ended or is dropped, and a response that is kept after
 /// its body holds up nothing.
 #[tokio::test]
 async fn the_permit_is_held_to_the_end_of_the_body() {
@@ -199,7 +199,7 @@ impl Middleware for Through {
     }
 }
 
-/// S25: the work is over when the transport is, whatever it does with the request.
+/// The work is over when the transport is, whatever it does with the request.
 #[tokio::test(start_paused = true)]
 async fn the_permit_is_held_while_the_transport_works() {
     let limits = Limits::default().per_host(1);
@@ -215,7 +215,7 @@ async fn the_permit_is_held_while_the_transport_works() {
     }
 }
 
-/// S29: a wait is in the timeline by what caused it, to the nanosecond of the clock, and only if there
+/// A wait is in the timeline by what caused it, to the nanosecond of the clock, and only if there
 /// was one; the spans add up.
 #[tokio::test(start_paused = true)]
 async fn waits_are_told_apart() {
@@ -305,7 +305,7 @@ async fn the_time_of_a_request_includes_its_wait() {
     slow.await.unwrap().unwrap();
 }
 
-/// S6: beyond the bounds of waiting a request is refused, and the error names the bound.
+/// Beyond the bounds of waiting a request is refused, and the error names the bound.
 #[tokio::test(start_paused = true)]
 async fn too_many_waiters_are_refused() {
     let limits = Limits::default().per_host(1).waiting(4).waiting_per_host(2);
@@ -339,7 +339,7 @@ async fn too_many_waiters_are_refused() {
     }
 }
 
-/// S25: a failing and a panicking transport give their permits back.
+/// A failing and a panicking transport give their permits back.
 #[tokio::test(start_paused = true)]
 async fn failures_and_panics_give_permits_back() {
     let (client, lab) = lab(Limits::default().per_host(1));
@@ -364,7 +364,7 @@ async fn panics() {
     panic!("as asked");
 }
 
-/// S25: work behind a limiter that panics, or is dropped on the way, gives its permit back.
+/// Work behind a limiter that panics, or is dropped on the way, gives its permit back.
 #[tokio::test(start_paused = true)]
 async fn work_that_panics_or_is_dropped_gives_its_permit_back() {
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(1)).unwrap();
@@ -380,7 +380,7 @@ async fn work_that_panics_or_is_dropped_gives_its_permit_back() {
     assert!(limiter.audit().is_idle(), "{:?}", limiter.audit());
 }
 
-/// X17: ways of writing one origin are one lane.
+/// Ways of writing one origin are one lane.
 #[tokio::test(start_paused = true)]
 async fn spellings_of_one_origin_are_one_lane() {
     let (client, _lab) = lab(Limits::default());
@@ -420,7 +420,7 @@ impl Middleware for Retry {
     }
 }
 
-/// X14: a pause between two attempts holds no permit, and the second attempt is admitted with the age
+/// A pause between two attempts holds no permit, and the second attempt is admitted with the age
 /// of the first.
 #[tokio::test(start_paused = true)]
 async fn a_further_attempt_is_admitted_anew_with_its_age() {
@@ -470,7 +470,7 @@ impl Middleware for Follow {
     }
 }
 
-/// X15: from a to b and from b to a with one permit each: nobody ever holds two.
+/// From a to b and from b to a with one permit each: nobody ever holds two.
 #[tokio::test(start_paused = true)]
 async fn crossing_redirects_do_not_lock_each_other_out() {
     let lab = Lab::default();
@@ -494,7 +494,7 @@ async fn crossing_redirects_do_not_lock_each_other_out() {
     );
 }
 
-/// X2: a request whose task does not poll it when its turn comes holds up nobody behind it.
+/// A request whose task does not poll it when its turn comes holds up nobody behind it.
 #[tokio::test(start_paused = true)]
 async fn a_grant_nobody_takes_up_goes_to_the_next() {
     let (client, _lab) = lab(Limits::default().per_host(1));
@@ -514,7 +514,7 @@ async fn a_grant_nobody_takes_up_goes_to_the_next() {
     unpolled.await.unwrap();
 }
 
-/// S31, V5: a limiter's `acquire` dropped at every poll, before, at and after its turn.
+/// A limiter's `acquire` dropped at every poll, before, at and after its turn.
 #[tokio::test(start_paused = true)]
 async fn acquire_may_be_dropped_at_every_poll() {
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(1)).unwrap();
@@ -588,7 +588,7 @@ async fn the_limiter_works_alone() {
     assert!(limiter.audit().is_idle());
 }
 
-/// X18: limits that cannot be are refused when the client is built, by name.
+/// Limits that cannot be are refused when the client is built, by name.
 #[test]
 fn impossible_limits_are_refused_by_name() {
     let cases = [
@@ -621,7 +621,7 @@ fn impossible_limits_are_refused_by_name() {
     }
 }
 
-/// D13: with the limiter in the way or not, the answer is the same to the byte.
+/// With the limiter in the way or not, the answer is the same to the byte.
 #[tokio::test]
 async fn a_limited_request_gets_the_same_answer() {
     let server = Server::start(Options::default()).unwrap();
@@ -682,7 +682,7 @@ async fn a_handle_of_a_key_draws_from_the_same_permits() {
 #[tokio::test]
 async fn handles_of_keys_are_bounded() {
     let limiter = ConcurrencyLimiter::new(&Limits::default()).unwrap();
-    let lane = |index: usize| limiter.lane(&format!("lane {index}"));
+    let lane = |index: usize| limiter.lane(format!("lane {index}"));
     let lanes: Result<Vec<_>> = (0..4_096).map(lane).collect();
     let lanes = lanes.unwrap();
     assert_eq!(lane(4_096).unwrap_err().kind(), ErrorKind::Full);

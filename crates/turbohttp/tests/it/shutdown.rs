@@ -52,7 +52,7 @@ fn counts(closed: &CloseReport) -> [u64; 6] {
     ]
 }
 
-/// S27, D11: what ends in time is waited for, not longer; what does not is cut off, not later.
+/// What ends in time is waited for, not longer; what does not is cut off, not later.
 #[tokio::test(start_paused = true)]
 async fn a_drain_ends_with_the_last_request_or_with_its_time() {
     for (ms, ends_at, expected) in [
@@ -76,7 +76,7 @@ async fn a_drain_ends_with_the_last_request_or_with_its_time() {
     }
 }
 
-/// S26, S38: what waits is canceled at once, what runs goes on for its time; newcomers are refused.
+/// What waits is canceled at once, what runs goes on for its time; newcomers are refused.
 #[tokio::test(start_paused = true)]
 async fn canceling_refuses_what_waits_and_lets_go_on_what_runs() {
     let (client, lab) = lab(Limits::default().per_host(4));
@@ -102,7 +102,7 @@ async fn canceling_refuses_what_waits_and_lets_go_on_what_runs() {
     assert_eq!(done, 4);
 }
 
-/// S38: a stronger mode makes a close come sooner, a weaker one joins, and all get the same report.
+/// A stronger mode makes a close come sooner, a weaker one joins, and all get the same report.
 #[tokio::test(start_paused = true)]
 async fn closes_escalate_and_share_one_report() {
     let (client, _lab) = lab(Limits::default().per_host(1));
@@ -200,7 +200,7 @@ impl Transport for Bottom {
     }
 }
 
-/// S47, D33, D34: the one added last is closed first, the transport last, each once, whatever the
+/// The one added last is closed first, the transport last, each once, whatever the
 /// others do; the report names those that failed. What is shared is not closed.
 #[tokio::test]
 async fn components_are_closed_once_in_reverse_order() {
@@ -240,7 +240,7 @@ async fn components_are_closed_once_in_reverse_order() {
     assert_eq!(*log.lock().unwrap(), order);
 }
 
-/// S46: any number of closers on any thread in any order have their effects once.
+/// Any number of closers on any thread in any order have their effects once.
 #[test]
 fn sixty_four_threads_close_once() {
     for round in 0..20 {
@@ -266,7 +266,7 @@ fn sixty_four_threads_close_once() {
     }
 }
 
-/// S49, S50: after a close every way to send answers `Closed` at once and reaches nothing.
+/// After a close every way to send answers `Closed` at once and reaches nothing.
 #[tokio::test(start_paused = true)]
 async fn every_entry_answers_closed() {
     let (client, lab) = lab(Limits::default());
@@ -306,7 +306,7 @@ async fn every_entry_answers_closed() {
     assert_eq!(lab.book().entered, 0);
 }
 
-/// S48-S50: with middlewares nothing of them is reached either.
+/// With middlewares nothing of them is reached either.
 #[tokio::test]
 async fn a_closed_client_reaches_no_middleware() {
     struct Counting(Arc<AtomicUsize>);
@@ -458,7 +458,7 @@ async fn a_body_that_is_waited_for_is_cut_off() {
     soon(server.all_closed()).await;
 }
 
-/// S48: sending and closing at the same time ends in one of few ways, and never hangs.
+/// Sending and closing at the same time ends in one of few ways, and never hangs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_race_with_closes() {
     let mut completed = 0;
@@ -487,7 +487,7 @@ async fn sends_race_with_closes() {
     assert!(completed > 2_000 && completed < 2_000 * 9, "{completed}");
 }
 
-/// X6: closing works with no runtime, and after the runtime is gone.
+/// Closing works with no runtime, and after the runtime is gone.
 #[test]
 fn a_close_needs_no_runtime() {
     let server = Server::start(Options::default()).unwrap();
@@ -517,7 +517,7 @@ fn a_close_needs_no_runtime() {
     assert!(client.audit().is_idle());
 }
 
-/// X7: a middleware that closes its own client, and a request inside a request, do not hang.
+/// A middleware that closes its own client, and a request inside a request, do not hang.
 #[tokio::test(start_paused = true)]
 async fn a_close_from_inside_ends_with_its_time() {
     struct Suicidal(Mutex<Option<Client>>);
@@ -545,7 +545,7 @@ async fn a_close_from_inside_ends_with_its_time() {
     assert!(client.audit().is_idle());
 }
 
-/// S46: dropping the last handle closes behind it; a response that is out goes on, and with its end the
+/// Dropping the last handle closes behind it; a response that is out goes on, and with its end the
 /// transport is closed.
 #[tokio::test]
 async fn dropping_the_last_handle_closes_behind_it() {
@@ -588,7 +588,7 @@ impl Wake for Nasty {
     }
 }
 
-/// X4: nothing foreign runs under a lock: those who wait beside a nasty waker are served.
+/// Nothing foreign runs under a lock: those who wait beside a nasty waker are served.
 #[tokio::test(start_paused = true)]
 async fn nasty_wakers_harm_nobody_else() {
     let (client, _lab) = lab(Limits::default().per_host(1));

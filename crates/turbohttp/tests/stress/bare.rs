@@ -20,20 +20,20 @@ use crate::oracle::{Call, Oracle};
 use crate::plan::{Act, HOSTS, Order, Plan, Way};
 
 /// The oracle in the handler of a mock.
-pub(crate) struct Desk {
+pub(crate) struct BareCalls {
     plan: Arc<Plan>,
     oracle: Arc<Oracle>,
     /// By the number of the order: who is in the mock, or was and has not been missed yet.
-    calls: Mutex<BTreeMap<usize, Weak<Stay>>>,
+    calls: Mutex<BTreeMap<usize, Weak<OpenCall>>>,
 }
 
 /// A request in the mock.
-struct Stay {
+struct OpenCall {
     call: Mutex<Option<Call>>,
     end: Instant,
 }
 
-impl Stay {
+impl OpenCall {
     fn leave(&self) {
         if let Some(call) = self.call.lock().unwrap().take() {
             call.leave();
@@ -44,7 +44,7 @@ impl Stay {
 /// A body, and the call that ends with it.
 struct Carrier {
     bytes: Vec<u8>,
-    _stay: Arc<Stay>,
+    _call: Arc<OpenCall>,
 }
 
 impl AsRef<[u8]> for Carrier {
@@ -53,24 +53,24 @@ impl AsRef<[u8]> for Carrier {
     }
 }
 
-impl Desk {
+impl BareCalls {
     /// Returns the mock too, which the client is to hold.
-    pub(crate) fn new(plan: &Arc<Plan>, oracle: &Arc<Oracle>) -> (Arc<Desk>, MockTransport) {
-        let desk = Arc::new(Desk {
+    pub(crate) fn new(plan: &Arc<Plan>, oracle: &Arc<Oracle>) -> (Arc<BareCalls>, MockTransport) {
+        let bare = Arc::new(BareCalls {
             plan: plan.clone(),
             oracle: oracle.clone(),
             calls: Mutex::default(),
         });
-        let this = desk.clone();
+        let this = bare.clone();
         let mock = MockTransport::with_handler(move |request| this.receive(request));
-        (desk, mock)
+        (bare, mock)
     }
 
     /// The caller of this order has its answer.
     pub(crate) fn is_answered(&self, id: usize) {
-        let stay = self.calls.lock().unwrap().remove(&id);
-        if let Some(stay) = stay.and_then(|stay| stay.upgrade()) {
-            stay.leave();
+        let open_call = self.calls.lock().unwrap().remove(&id);
+        if let Some(open_call) = open_call.and_then(|open_call| open_call.upgrade()) {
+            open_call.leave();
         }
     }
 
@@ -89,15 +89,15 @@ impl Desk {
             call.leave();
             return reply;
         }
-        let stay = Arc::new(Stay {
+        let open_call = Arc::new(OpenCall {
             call: Mutex::new(Some(call)),
             end: Instant::now() + delay,
         });
         let mut calls = self.calls.lock().unwrap();
-        calls.insert(order.id, Arc::downgrade(&stay));
+        calls.insert(order.id, Arc::downgrade(&open_call));
         let carrier = Carrier {
             bytes: order.body(),
-            _stay: stay,
+            _call: open_call,
         };
         reply.body(Bytes::from_owner(carrier))
     }
@@ -105,13 +105,13 @@ impl Desk {
     /// Ends the calls of collected answers whose time is up, and forgets those that are over.
     fn see_off(&self) {
         let now = Instant::now();
-        self.calls.lock().unwrap().retain(|id, stay| {
-            let Some(stay) = stay.upgrade() else {
+        self.calls.lock().unwrap().retain(|id, open_call| {
+            let Some(open_call) = open_call.upgrade() else {
                 return false;
             };
-            let is_over = self.plan.orders[*id].way == Way::Queued && stay.end <= now;
+            let is_over = self.plan.orders[*id].way == Way::Queued && open_call.end <= now;
             if is_over {
-                stay.leave();
+                open_call.leave();
             }
             !is_over
         });

@@ -12,7 +12,7 @@ use turbohttp::{
 };
 
 use crate::HANG;
-use crate::bare::Desk;
+use crate::bare::BareCalls;
 use crate::booth::{Again, Booth, ID, Inspector, Pace};
 use crate::oracle::{Oracle, Outcome};
 use crate::plan::{HOSTS, Order, Plan, Way, Whim};
@@ -30,7 +30,7 @@ pub(crate) struct Crew {
     pub(crate) streamed: RequestQueue,
     pub(crate) mock: MockTransport,
     /// Where the client holds the mock itself.
-    pub(crate) desk: Option<Arc<Desk>>,
+    pub(crate) bare: Option<Arc<BareCalls>>,
     pace: Pace,
 }
 
@@ -60,9 +60,9 @@ impl Crew {
         assert!(!plan.is_layered, "a stack of middlewares is boxed");
         let plan = Arc::new(plan);
         let oracle = Oracle::new(plan.clone());
-        let (desk, mock) = Desk::new(&plan, &oracle);
+        let (bare, mock) = BareCalls::new(&plan, &oracle);
         let client = builder(&plan).transport(mock.clone()).build().unwrap();
-        Crew::start(plan, oracle, client, mock, Some(desk), Pace::Clock)
+        Crew::start(plan, oracle, client, mock, Some(bare), Pace::Clock)
     }
 
     fn start(
@@ -70,7 +70,7 @@ impl Crew {
         oracle: Arc<Oracle>,
         client: Client,
         mock: MockTransport,
-        desk: Option<Arc<Desk>>,
+        bare: Option<Arc<BareCalls>>,
         pace: Pace,
     ) -> Crew {
         let options = QueueOptions::default().workers(40).per_priority(ROOM);
@@ -87,7 +87,7 @@ impl Crew {
             queued,
             streamed,
             mock,
-            desk,
+            bare,
             pace,
         }
     }
@@ -261,8 +261,8 @@ impl Crew {
             Ok(response) => response,
             Err(error) => return self.explain(order, Err(error)),
         };
-        if let Some(desk) = &self.desk {
-            desk.is_answered(order.id);
+        if let Some(bare) = &self.bare {
+            bare.is_answered(order.id);
         }
         if order.whim == Whim::DropUnread {
             return Some(Outcome::Unread);

@@ -8,7 +8,7 @@ use crate::crew::Crew;
 use crate::oracle::Outcome;
 use crate::plan::{Order, Plan, Way};
 
-/// D36.
+/// Orders of one plan. The row on storms of tests/requirements.toml asks for ten thousand.
 const ORDERS: usize = 10_000;
 
 /// For the last tasks, which need a few; on several threads their thread may have to wait for a core,
@@ -207,7 +207,7 @@ fn agree_with_the_mock(crew: &Crew, pace: Pace) {
     }
 }
 
-/// V8: nothing is out, and nobody is left.
+/// Nothing is out, and nobody is left.
 async fn is_idle(crew: &Crew) {
     let seed = crew.plan.seed;
     let audit = crew.client.audit();
@@ -237,7 +237,7 @@ fn storms(seeds: impl IntoIterator<Item = u64>) {
     }
 }
 
-/// S52: five seeds of each kind of client: the two bits at the end of a seed are its kind.
+/// Five seeds of each kind of client: the two bits at the end of a seed are its kind.
 #[test]
 fn storms_on_a_bare_client_add_up() {
     storms((0..40).filter(|seed| seed % 4 == 0).take(5));

@@ -82,7 +82,7 @@ pub(crate) async fn settle(field: &Field, seed: u64) {
     }
 }
 
-/// V10: what holds on the mock holds on real sockets, and every connection is closed.
+/// What holds on the mock holds on real sockets, and every connection is closed.
 #[test]
 fn a_storm_of_real_sockets_adds_up() {
     for seed in [1, 2] {

@@ -1,5 +1,5 @@
 //! Nothing in the sources could reach another machine: addresses are loopback ones or those that are
-//! kept for documentation, and tests name no host that exists (S68).
+//! kept for documentation, and tests name no host that exists.
 //!
 //! Where the system permits it, `cargo xtask test` also takes the network away ([`crate::alone`]); this
 //! holds everywhere.
