@@ -86,6 +86,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         ("soak", rest) => commands::soak(rest),
         ("gates", rest) => gates::command(rest),
         ("walk", []) => walk::command(),
+        // What `test` builds beside its first parts.
+        ("count", []) => gates::build_count(),
         // What `test` runs inside a network of its own.
         ("alone", rest) => alone::run(rest),
         ("heap", []) => heap::run(),
