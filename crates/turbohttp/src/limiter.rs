@@ -26,7 +26,7 @@ use crate::url::origin_of;
 /// work of one key never holds up work of another. A clone is the same limiter.
 ///
 /// The limiter of a client ([`Client::limiter`](crate::Client::limiter)) has origins for keys. Its
-/// methods take an [`Origin`](crate::Origin) or any URL of it, in any spelling, and refuse other text
+/// methods take an [`Origin`] or any URL of it, in any spelling, and refuse other text
 /// with [`ErrorKind::Url`](crate::ErrorKind): no key is silently another one's.
 ///
 /// ```

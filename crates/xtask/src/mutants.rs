@@ -4,9 +4,9 @@
 //! the sources; then the tests that stand against it are run. One that survives is a hole in the tests.
 //! cargo-mutants makes mistakes of its own choice, and knows nothing of races: it is no substitute.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -83,7 +83,7 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
         return Ok(());
     }
     let tree = run::target_dir().join("mutants/tree");
-    copy(run::root(), &tree)?;
+    copy(&tree)?;
     // Whether all of them apply, before anything is built.
     for mutant in &mutants {
         mutant.mutate(&tree)?;
@@ -145,40 +145,21 @@ impl Mutant {
     }
 }
 
-/// Copies the sources that git knows or would take in. What has not changed is not written, so that cargo
-/// does not build it again; what is gone from the sources goes from the copy.
-fn copy(root: &Path, tree: &Path) -> Result<()> {
-    let line = "ls-files -z --cached --others --exclude-standard";
-    let list = run::output("git", &line.split(' ').collect::<Vec<_>>())?.stdout;
-    let mut kept = HashSet::new();
-    for path in list
-        .split_terminator('\0')
-        .filter(|path| !path.starts_with("target/"))
-    {
-        // A file that is listed may have been deleted since.
-        let Ok(content) = fs::read(root.join(path)) else {
-            continue;
-        };
-        let target = tree.join(path);
-        if !fs::read(&target).is_ok_and(|old| old == content) {
-            fs::create_dir_all(target.parent().unwrap_or(tree))?;
-            fs::write(&target, content)?;
-        }
-        kept.insert(target);
-    }
-    remove_others(tree, &kept)
-}
-
-fn remove_others(folder: &Path, kept: &HashSet<PathBuf>) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            remove_others(&path, kept)?;
-        } else if !kept.contains(&path) {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
+/// Checks the sources out into a folder and an index of their own: what git tracks, with what has been
+/// changed since. Only what differs is written, so that cargo does not build the rest again.
+fn copy(tree: &Path) -> Result<()> {
+    fs::create_dir_all(tree)?;
+    let stash = run::output("git", &["stash", "create"])?.stdout;
+    let state = if stash.is_empty() {
+        "HEAD"
+    } else {
+        stash.trim()
+    };
+    let mut git = Command::new("git");
+    git.arg("--work-tree")
+        .arg(tree)
+        .args(["read-tree", "-u", "--reset", state]);
+    run::show(git.env("GIT_INDEX_FILE", tree.with_file_name("index")))
 }
 
 /// Runs the tests of all mutants without any: they must be green, and say how long they may take.

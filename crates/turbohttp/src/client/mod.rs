@@ -206,7 +206,7 @@ impl Client {
     }
 
     /// The scheduler of this client: to pause an origin, to change limits, to look. Its keys are
-    /// origins: give an [`Origin`](crate::Origin) or any URL.
+    /// origins: give an [`Origin`] or any URL.
     pub fn limiter(&self) -> ConcurrencyLimiter {
         ConcurrencyLimiter::of_origins(self.inner.control().clone())
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Violation;
-use super::paths::{Arrow, Crate};
+use super::paths::Crate;
 use super::source::Source;
 
 /// The modules of `turbohttp`, lowest first. A module may name its own layer and those below.
@@ -20,19 +20,11 @@ const LAYERS: [&[&str]; 9] = [
     &["client", "queue"],
 ];
 
-/// The file that every check of the real tree finds; a planted tree has none and uses no exception.
-const ROOT: &str = "crates/turbohttp/src/lib.rs";
-
-/// An upward arrow (from module, to module, name) and its reason.
-const UPWARD: [(&str, &str, &str, &str); 2] = [
-    (
-        "transport",
-        "net",
-        "NetTransport",
-        "a client holds the network as it is: no box per request",
-    ),
-    ("transport", "net", "NetSend", "and so its future"),
-];
+/// Upward arrows, each with its reason.
+const UPWARD: &str = "
+transport -> net::NetTransport: a client holds the network as it is, which saves a box per request
+transport -> net::NetSend: and so its future
+";
 
 /// What every module of core may name: leaves that name nothing themselves.
 const CORE_LEAVES: [&str; 4] = ["ascii", "contain", "earlier", "sync"];
@@ -44,108 +36,66 @@ const CORE_ARROWS: [(&str, &str); 3] = [
     ("timeline", "pool"),
 ];
 
-/// Arrows (from file, to file, both below `crates`) that close a circle, each with its reason.
-const CIRCLES: [(&str, &str, &str); 6] = [
-    (
-        "turbohttp/src/body/response.rs",
-        "turbohttp/src/context.rs",
-        "a body records its time in the context that holds it",
-    ),
-    (
-        "turbohttp/src/request.rs",
-        "turbohttp/src/response.rs",
-        "a request is sent for a response, which gives it back",
-    ),
-    (
-        "turbohttp/src/net/connect.rs",
-        "turbohttp/src/net/connection.rs",
-        "a route says what is connected, and a connection is one of a route",
-    ),
-    (
-        "turbohttp/src/net/h1/mod.rs",
-        "turbohttp/src/net/connection.rs",
-        "a variant of the enum has the route of the whole",
-    ),
-    (
-        "turbohttp/src/transport/mod.rs",
-        "turbohttp/src/net/mod.rs",
-        "a client holds the network as it is: no box per request",
-    ),
-    (
-        "turbohttp/src/transport/mod.rs",
-        "turbohttp/src/net/send.rs",
-        "and so its future",
-    ),
-];
+/// Arrows between files that close a circle, each with its reason.
+const CIRCLES: &str = "
+turbohttp/src/body/response.rs -> turbohttp/src/context.rs: a body records its time in the context that holds it
+turbohttp/src/request.rs -> turbohttp/src/response.rs: a request is sent for a response, which gives it back
+turbohttp/src/net/connect.rs -> turbohttp/src/net/connection.rs: a connection is one of a route
+turbohttp/src/net/h1/mod.rs -> turbohttp/src/net/connection.rs: a variant has the route of the whole
+turbohttp/src/transport/mod.rs -> turbohttp/src/net/mod.rs: a client holds the network as it is
+turbohttp/src/transport/mod.rs -> turbohttp/src/net/send.rs: and so its future
+";
 
 // TEMPORARY: these files are being rewritten on another branch. Remove this when that is merged.
 const REWRITTEN_ELSEWHERE: &str = "crates/turbohttp/src/queue/";
 
 pub(super) fn layers(sources: &[Source]) -> Vec<Violation> {
     let mut violations = Vec::new();
-    let mut unused: BTreeSet<_> = UPWARD.into_iter().collect();
-    let (ours, core) = (
-        Crate::read(sources, "turbohttp"),
-        Crate::read(sources, "turbohttp-core"),
-    );
+    let mut allowed = Allowed::new(UPWARD);
     let layer_of = |module: &str| LAYERS.iter().position(|layer| layer.contains(&module));
-    let tops = |arrow: &Arrow<'_>| (arrow.from.module[0].clone(), arrow.to.module[0].clone());
-    for arrow in ours.arrows() {
-        let (from, to) = tops(&arrow);
-        let name = arrow.name.as_str();
-        let (Some(layer), Some(target)) = (layer_of(&from), layer_of(&to)) else {
-            let message = format!("{from} or {to} has no layer: add it to LAYERS of tidy");
-            violations.push(Violation::at(arrow.from.source, arrow.line, message));
-            continue;
-        };
-        let is_this = |allowed: &&(&str, &str, &str, &str)| {
-            (allowed.0, allowed.1, allowed.2) == (from.as_str(), to.as_str(), name)
-        };
-        if let Some(allowed) = UPWARD.iter().find(is_this) {
-            unused.remove(allowed);
-        } else if target > layer {
-            let message = format!("{from} names {to}::{name}, a layer above");
+    for name in ["turbohttp", "turbohttp-core"] {
+        let files = Crate::read(sources, name);
+        for arrow in files.arrows() {
+            let (from, to) = (arrow.from.module[0].as_str(), arrow.to.module[0].as_str());
+            let target = format!("{to}::{}", arrow.name);
+            let message = match (name, layer_of(from), layer_of(to)) {
+                ("turbohttp-core", ..) if from == to || is_in_core((from, to)) => continue,
+                ("turbohttp-core", ..) => format!("core's {from} names {to}"),
+                (_, Some(layer), Some(above)) if above <= layer => continue,
+                (_, Some(_), Some(_)) if allowed.has(from, &target) => continue,
+                (_, Some(_), Some(_)) => format!("{from} names {target}, a layer above"),
+                _ => format!("{from} or {to} has no layer: add it to LAYERS of tidy"),
+            };
             violations.push(Violation::at(arrow.from.source, arrow.line, message));
         }
     }
-    for arrow in core.arrows() {
-        let (from, to) = tops(&arrow);
-        let pair = (from.as_str(), to.as_str());
-        if from != to && !CORE_LEAVES.contains(&pair.1) && !CORE_ARROWS.contains(&pair) {
-            let message = format!("core's {from} names {to}");
-            violations.push(Violation::at(arrow.from.source, arrow.line, message));
-        }
-    }
-    if sources.iter().any(|source| source.path == ROOT) {
-        violations.extend(unused.into_iter().map(|(from, to, name, reason)| {
-            let message = format!("{from} names {to}::{name} no more ({reason}): remove it");
-            Violation::in_file(ROOT, 0, message)
-        }));
-    }
+    violations.extend(allowed.unused(sources));
     violations
 }
 
-/// Files of which each reaches the other, apart from the arrows in [`CIRCLES`].
+fn is_in_core(pair: (&str, &str)) -> bool {
+    CORE_LEAVES.contains(&pair.1) || CORE_ARROWS.contains(&pair)
+}
+
+/// Files of which each reaches the other, apart from the arrows in [`CIRCLES`]. A parent declares its
+/// children and shows what they have: that is no arrow of its own.
 pub(super) fn circles(sources: &[Source]) -> Vec<Violation> {
     let mut violations = Vec::new();
-    let mut unused: BTreeSet<_> = CIRCLES.into_iter().collect();
+    let mut allowed = Allowed::new(CIRCLES);
     for name in ["turbohttp", "turbohttp-core"] {
         let files = Crate::read(sources, name);
         let mut names: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
-        // A parent declares its children and shows what they have: that is no arrow of its own.
-        let is_own = |arrow: &Arrow<'_>| arrow.to.module.starts_with(&arrow.from.module);
-        for arrow in files.arrows().into_iter().filter(|arrow| !is_own(arrow)) {
+        for arrow in files.arrows() {
             let ends = (
                 arrow.from.source.path.as_str(),
                 arrow.to.source.path.as_str(),
             );
-            names.entry(ends).or_default().insert(arrow.name);
+            let below = (&ends.0["crates/".len()..], &ends.1["crates/".len()..]);
+            let is_child = arrow.to.module.starts_with(&arrow.from.module);
+            if !is_child && !allowed.has(below.0, below.1) {
+                names.entry(ends).or_default().insert(arrow.name);
+            }
         }
-        let is_allowed = |ends: (&str, &str), allowed: &(&str, &str, &str)| {
-            ends.0.ends_with(allowed.0) && ends.1.ends_with(allowed.1)
-        };
-        unused.retain(|allowed| !names.keys().any(|ends| is_allowed(*ends, allowed)));
-        names.retain(|ends, _| !CIRCLES.iter().any(|allowed| is_allowed(*ends, allowed)));
         for ((from, to), taken) in &names {
             if !from.starts_with(REWRITTEN_ELSEWHERE) && reach(&names, to).contains(from) {
                 let taken: Vec<&str> = taken.iter().map(String::as_str).collect();
@@ -154,13 +104,34 @@ pub(super) fn circles(sources: &[Source]) -> Vec<Violation> {
             }
         }
     }
-    if sources.iter().any(|source| source.path == ROOT) {
-        violations.extend(unused.into_iter().map(|(from, to, reason)| {
-            let message = format!("{from} names {to} no more ({reason}): remove it from CIRCLES");
-            Violation::in_file(ROOT, 0, message)
-        }));
-    }
+    violations.extend(allowed.unused(sources));
     violations
+}
+
+/// Arrows with reasons, as lines `from -> to: reason`, and which of them were met.
+struct Allowed(Vec<(&'static str, bool)>);
+
+impl Allowed {
+    fn new(lines: &'static str) -> Allowed {
+        Allowed(lines.trim().lines().map(|line| (line, false)).collect())
+    }
+
+    fn has(&mut self, from: &str, to: &str) -> bool {
+        let start = format!("{from} -> {to}: ");
+        let mut lines = self.0.iter_mut();
+        let found = lines.find(|(line, _)| line.starts_with(&start));
+        found.map(|(_, is_met)| *is_met = true).is_some()
+    }
+
+    /// What the real tree has no more. A planted tree has no example of the README.
+    fn unused(self, sources: &[Source]) -> impl Iterator<Item = Violation> {
+        let is_real = sources.iter().any(|source| source.path == "README.md");
+        let unused = self
+            .0
+            .into_iter()
+            .filter(move |(_, is_met)| is_real && !is_met);
+        unused.map(|(line, _)| Violation::in_file("tidy/arrows.rs", 0, format!("unused: {line}")))
+    }
 }
 
 /// Every file that can be reached from one.
@@ -182,111 +153,101 @@ mod tests {
     use super::super::{plant, said};
     use super::*;
 
-    fn planted(files: &[(&str, &str)]) -> Vec<Source> {
+    /// Files, each behind a line with its path below `crates`.
+    fn planted(text: &str) -> Vec<Source> {
+        let files = text
+            .split("== ")
+            .skip(1)
+            .map(|file| file.split_once('\n').unwrap());
         files
-            .iter()
             .map(|(path, text)| plant(&format!("crates/{path}"), text))
             .collect()
     }
 
     #[test]
     fn upward_arrows_are_found_wherever_they_stand() {
-        let mut sources = planted(&[
-            (
-                "turbohttp/src/lib.rs",
-                "pub use client::{Client, Stats};\npub use error::Error;\n",
-            ),
-            ("turbohttp/src/error.rs", ""),
-            ("turbohttp/src/middleware.rs", ""),
-            ("turbohttp/src/net/mod.rs", "mod h1;\n"),
-            (
-                "turbohttp/src/net/h1.rs",
-                "use crate::error::Error;\nuse crate::middleware::Next;\n",
-            ),
-            (
-                "turbohttp/src/body.rs",
-                "// crate::net::X\nfn f() -> crate::Client {}\n",
-            ),
-            (
-                "turbohttp/src/url.rs",
-                "use crate::{\n    error::Error,\n    net::{Tls, NetStats},\n};\n",
-            ),
-            (
-                "turbohttp/src/client/mod.rs",
-                "use crate::net::NetStats;\nuse crate::Error;\n",
-            ),
-            (
-                "turbohttp/src/transport.rs",
-                "use crate::net::{NetTransport, NetStats};\n",
-            ),
-            ("turbohttp/src/other.rs", "use super::net;\n"),
-        ]);
-        // Without the root's own sources no exception counts as unused.
-        let found = said(layers, &sources);
-        for message in [
-            "net/h1.rs:2: net names middleware::Next, a layer above",
+        let sources = planted(
+            "== turbohttp/src/lib.rs
+pub use client::{Client, Stats};
+pub use error::Error;
+== turbohttp/src/error.rs
+== turbohttp/src/middleware.rs
+== turbohttp/src/net/mod.rs
+mod h1;
+== turbohttp/src/net/h1.rs
+use crate::error::Error;
+use crate::middleware::Next;
+== turbohttp/src/body.rs
+// crate::net::X
+fn f() -> crate::Client {}
+== turbohttp/src/url.rs
+use crate::{
+    error::Error,
+    net::{Tls, NetStats},
+};
+== turbohttp/src/client/mod.rs
+use crate::net::NetStats;
+use crate::Error;
+== turbohttp/src/transport.rs
+use crate::net::{NetTransport, NetStats};
+== turbohttp/src/other.rs
+use super::net;
+",
+        );
+        let expected = [
             "body.rs:2: body names client::Client, a layer above",
-            "url.rs:1: url names net::Tls, a layer above",
+            "net/h1.rs:2: net names middleware::Next, a layer above",
+            "other.rs:1: other or net has no layer: add it to LAYERS of tidy",
             "transport.rs:1: transport names net::NetStats, a layer above",
-            "other.rs:1: other or net has no layer",
-            "transport names net::NetSend no more",
-        ] {
-            assert!(
-                found.iter().any(|said| said.contains(message)),
-                "{message}: {found:#?}"
-            );
-        }
-        assert_eq!(found.len(), 7, "{found:#?}");
-        sources.retain(|source| source.path.ends_with("error.rs"));
-        assert!(layers(&sources).is_empty());
+            "url.rs:1: url names net::NetStats, a layer above",
+            "url.rs:1: url names net::Tls, a layer above",
+        ];
+        let expected = expected.map(|said| format!("crates/turbohttp/src/{said}"));
+        assert_eq!(said(layers, &sources), expected);
+        let readme = [plant("README.md", "")];
+        assert_eq!(
+            (said(layers, &readme).len(), said(circles, &readme).len()),
+            (2, 6)
+        );
     }
 
     #[test]
     fn core_keeps_to_its_arrows() {
-        let found = said(
-            layers,
-            &planted(&[
-                (
-                    "turbohttp-core/src/h1/body.rs",
-                    "use crate::head::X;\nuse crate::pool::Y;\n",
-                ),
-                ("turbohttp-core/src/head.rs", "use crate::sync::Mutex;\n"),
-                ("turbohttp-core/src/pool/mod.rs", ""),
-                ("turbohttp-core/src/sync.rs", ""),
-                ("turbohttp-core/src/lib.rs", "mod h1;\n"),
-            ]),
+        let sources = planted(
+            "== turbohttp-core/src/lib.rs
+== turbohttp-core/src/h1/body.rs
+use crate::head::X;
+use crate::pool::Y;
+== turbohttp-core/src/head.rs
+use crate::sync::Mutex;
+== turbohttp-core/src/pool/mod.rs
+== turbohttp-core/src/sync.rs
+",
         );
-        assert_eq!(
-            found,
-            ["crates/turbohttp-core/src/h1/body.rs:2: core's h1 names pool"]
-        );
+        let expected = "crates/turbohttp-core/src/h1/body.rs:2: core's h1 names pool";
+        assert_eq!(said(layers, &sources), [expected]);
     }
 
+    /// Through the parent's export, which is an arrow to the file that is exported.
     #[test]
     fn a_circle_is_found_through_exports_and_parents() {
-        let found = said(
-            circles,
-            &planted(&[
-                (
-                    "turbohttp-core/src/net/mod.rs",
-                    "mod a;\nmod b;\nmod c;\npub(crate) use b::B;\n",
-                ),
-                // Through the parent's export, which is the arrow to `b`.
-                ("turbohttp-core/src/net/a.rs", "use super::B;\n"),
-                (
-                    "turbohttp-core/src/net/b.rs",
-                    "fn f(_: crate::net::a::A) {}\n",
-                ),
-                ("turbohttp-core/src/net/c.rs", "use super::a;\n"),
-                ("turbohttp-core/src/lib.rs", "mod net;\n"),
-            ]),
+        let sources = planted(
+            "== turbohttp-core/src/lib.rs
+== turbohttp-core/src/net/mod.rs
+mod a;
+pub(crate) use b::B;
+== turbohttp-core/src/net/a.rs
+use super::B;
+== turbohttp-core/src/net/b.rs
+fn f(_: crate::net::a::A) {}
+== turbohttp-core/src/net/c.rs
+use super::a;
+",
         );
-        assert_eq!(
-            found,
-            [
-                "crates/turbohttp-core/src/net/a.rs: in a circle: takes B from crates/turbohttp-core/src/net/b.rs",
-                "crates/turbohttp-core/src/net/b.rs: in a circle: takes A from crates/turbohttp-core/src/net/a.rs",
-            ]
-        );
+        let folder = "crates/turbohttp-core/src/net";
+        let expected = [("a", "B", "b"), ("b", "A", "a")].map(|(from, name, to)| {
+            format!("{folder}/{from}.rs: in a circle: takes {name} from {folder}/{to}.rs")
+        });
+        assert_eq!(said(circles, &sources), expected);
     }
 }
