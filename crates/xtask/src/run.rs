@@ -55,7 +55,11 @@ pub(crate) fn collect(command: &mut Command) -> Result<Output> {
     let output = output.with_context(|| format!("cannot start: {}", describe(command)))?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-    ensure!(output.status.success(), "{}: {stderr}", describe(command));
+    ensure!(
+        output.status.success(),
+        "{}:\n{stdout}{stderr}",
+        describe(command)
+    );
     Ok(Output { stdout, stderr })
 }
 

@@ -3,13 +3,14 @@
 //! Two lanes run beside each other: the checks and tests, and what is built and run in profiles of its
 //! own, most of it on one core. The gates come last and alone, as some of them look at the clock.
 
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
+use crate::run::{self, Output};
 use crate::{alone, commands, gates, tools};
 
 /// A part: the command that runs it alone, and what it does.
@@ -39,12 +40,18 @@ const LAST: [Part; 1] = [("cargo xtask gates --prove", || {
 
 pub(crate) fn run() -> Result<()> {
     tools::report();
-    let (start, beside) = (Instant::now(), Beside::default());
+    let (start, has_failed) = (Instant::now(), AtomicBool::new(false));
     thread::scope(|scope| {
-        let others = scope.spawn(|| beside.run());
+        let others = scope.spawn(|| {
+            BESIDE
+                .into_iter()
+                .try_for_each(|name| beside(name, &has_failed))
+        });
         let first = FIRST.into_iter().try_for_each(part);
-        if first.is_err() {
-            beside.stop();
+        if let Err(error) = &first {
+            // Said at once, as the lane beside has to end the command that it is at.
+            eprintln!("xtask: {error:#}");
+            has_failed.store(true, Relaxed);
         }
         let others = others
             .join()
@@ -67,71 +74,16 @@ fn part((command, part): Part) -> Result<()> {
     Ok(())
 }
 
-/// The lane beside the first parts: one process after the other, each shown when it has ended.
-#[derive(Default)]
-struct Beside(Mutex<Stage>);
-
-#[derive(Default)]
-enum Stage {
-    #[default]
-    Between,
-    Running(Child),
-    Stopped,
-}
-
-impl Beside {
-    fn run(&self) -> Result<()> {
-        for name in BESIDE {
-            let start = Instant::now();
-            let log = std::env::temp_dir().join(format!("xtask-{}-{name}", std::process::id()));
-            let output = std::fs::File::create(&log)?;
-            let mut command = Command::new(std::env::current_exe()?);
-            command
-                .arg(name)
-                .stdin(Stdio::null())
-                .stdout(output.try_clone()?)
-                .stderr(output);
-            let Some(is_done) = self.wait_for(&mut command)? else {
-                return Ok(());
-            };
-            let text = String::from_utf8_lossy(&std::fs::read(&log)?).into_owned();
-            std::fs::remove_file(&log)?;
-            let seconds = start.elapsed().as_secs_f64();
-            println!(
-                "\n== cargo xtask {name} (beside) ==\n{text}== cargo xtask {name}: {seconds:.1} s =="
-            );
-            ensure!(is_done, "failed; run it again by: cargo xtask {name}");
-        }
-        Ok(())
+/// A command of this program, whose output is shown when it has ended.
+fn beside(name: &str, has_failed: &AtomicBool) -> Result<()> {
+    if has_failed.load(Relaxed) {
+        return Ok(());
     }
-
-    /// Whether a command succeeds; nothing once the lane is stopped.
-    fn wait_for(&self, command: &mut Command) -> Result<Option<bool>> {
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*lock(), Stage::Stopped) {
-            return Ok(None);
-        }
-        *lock() = Stage::Running(command.spawn()?);
-        loop {
-            // Not waited for under the lock, which `stop` needs.
-            thread::sleep(std::time::Duration::from_millis(100));
-            let Stage::Running(child) = &mut *lock() else {
-                return Ok(None);
-            };
-            if let Some(status) = child.try_wait()? {
-                return Ok(Some(status.success()));
-            }
-        }
-    }
-
-    /// Ends what runs, as another part has failed.
-    fn stop(&self) {
-        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Stage::Running(child) = std::mem::replace(&mut *stage, Stage::Stopped) {
-            let mut child = child;
-            // Fails only if it has ended already.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
+    let start = Instant::now();
+    let ended = run::collect(Command::new(std::env::current_exe()?).arg(name));
+    let Output { stdout, stderr } =
+        ended.with_context(|| format!("failed; run it again by: cargo xtask {name}"))?;
+    let seconds = start.elapsed().as_secs_f64();
+    println!("\n== cargo xtask {name}, beside: {seconds:.1} s ==\n{stderr}{stdout}");
+    Ok(())
 }
