@@ -1,9 +1,9 @@
 //! What the fuzz targets share: a driver that feeds bytes to the codec as a connection would, and
 //! checks at each step what must hold whatever the bytes are.
 //!
-//! - **D1** every split of the bytes gives the same result;
-//! - **D3** what is consumed was given, and each step makes progress;
-//! - **D4** nothing is held beyond the limits, and the number of steps is linear in the input.
+//! - **splits**: every split of the bytes gives the same result;
+//! - **progress**: what is consumed was given, and each step makes progress;
+//! - **bounds**: nothing is held beyond the limits, and the number of steps is linear in the input.
 #![forbid(unsafe_code)]
 
 use turbohttp_core::h1::body::{Decoder, Framing};
@@ -100,7 +100,7 @@ pub fn receive_in_place(
         let all = exchange.decode_all(input, head);
         assert!(
             all.data.end <= all.consumed && all.consumed <= input.len(),
-            "D3: consumed more than was given"
+            "consumed more than was given"
         );
         receiver.body.extend_from_slice(&receiver.input[all.data]);
         receiver.consume(all.consumed);
@@ -137,7 +137,7 @@ impl Receiver {
     fn consume(&mut self, length: usize) {
         assert!(
             length <= self.input.len(),
-            "D3: consumed more than was given"
+            "consumed more than was given"
         );
         self.input.drain(..length);
         self.consumed += length;
@@ -149,12 +149,12 @@ impl Receiver {
                 HeadStep::NeedMore => {
                     assert!(
                         self.input.len() <= self.limits.bytes,
-                        "D4: an unbounded head"
+                        "an unbounded head"
                     );
                     return Ok(());
                 }
                 HeadStep::Interim { consumed, .. } => {
-                    assert!(consumed > 0, "D3: no progress");
+                    assert!(consumed > 0, "no progress");
                     self.consume(consumed);
                     self.head.reset();
                     assert!(self.head.is_blank(), "an interim head leaves nothing");
@@ -162,7 +162,7 @@ impl Receiver {
                 HeadStep::Final { consumed } => {
                     let start = self.consumed;
                     self.consume(consumed);
-                    assert!(consumed <= self.limits.bytes, "D4: a head beyond its limit");
+                    assert!(consumed <= self.limits.bytes, "a head beyond its limit");
                     self.final_head = Some((start, start + consumed));
                 }
             }
@@ -178,14 +178,14 @@ impl Receiver {
         while !self.exchange.is_done() && at < self.input.len() {
             let rest = &self.input[at..];
             let decoded = self.exchange.decode(rest, &mut self.head)?;
-            assert!(decoded.consumed > 0, "D4: a step without progress");
+            assert!(decoded.consumed > 0, "a step without progress");
             assert!(
                 decoded.consumed <= rest.len(),
-                "D3: consumed more than was given"
+                "consumed more than was given"
             );
             assert!(
                 decoded.data.end <= decoded.consumed,
-                "D3: data beyond what was consumed"
+                "data beyond what was consumed"
             );
             self.body.extend_from_slice(&rest[decoded.data]);
             at += decoded.consumed;
@@ -218,7 +218,7 @@ impl Receiver {
 fn check_bounds(fields: &[Field], limits: HeadLimits) {
     assert!(
         fields.len() <= limits.fields,
-        "D4: more fields than the limit"
+        "more fields than the limit"
     );
     let bytes: usize = fields
         .iter()
@@ -226,7 +226,7 @@ fn check_bounds(fields: &[Field], limits: HeadLimits) {
         .sum();
     assert!(
         bytes <= limits.bytes,
-        "D4: more bytes of fields than the limit"
+        "more bytes of fields than the limit"
     );
 }
 
@@ -247,14 +247,14 @@ pub fn decode<'a>(
         let mut at = 0;
         while !decoder.is_done() && at < piece.len() {
             let decoded = decoder.decode(&piece[at..], limits, &mut head)?;
-            assert!(decoded.consumed > 0, "D4: a step without progress");
+            assert!(decoded.consumed > 0, "a step without progress");
             assert!(
                 decoded.consumed <= piece.len() - at,
-                "D3: consumed more than was given"
+                "consumed more than was given"
             );
             assert!(
                 decoded.data.end <= decoded.consumed,
-                "D3: data beyond what was consumed"
+                "data beyond what was consumed"
             );
             data.extend_from_slice(&piece[at..][decoded.data]);
             at += decoded.consumed;

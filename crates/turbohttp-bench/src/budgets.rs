@@ -137,7 +137,7 @@ pub(crate) fn is_max(section: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// The specification's gates, and those bounds of ours that only a commit of its own may loosen.
+    /// The specification's gates, and those bounds of ours that only a commit of its own may raise.
     #[test]
     fn the_bounds_are_the_ones_agreed_on() {
         let budgets = Budgets::built_in().unwrap();

@@ -1,5 +1,7 @@
 //! An allocator that counts: every allocation of every thread of the process.
 
+#![expect(unsafe_code, reason = "an allocator is an unsafe trait")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 

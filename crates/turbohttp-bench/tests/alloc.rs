@@ -1,5 +1,5 @@
 //! The gates that need no other tool, in one process: allocations counted by an allocator that first
-//! proves itself, pooling, throughput, overhead, leaks (S54 to S56, S63 to S66).
+//! proves itself, pooling, throughput, overhead, leaks.
 //!
 //! One test in one process, as all threads are counted.
 

@@ -1,4 +1,4 @@
-//! Where `cargo xtask test` has taken the network away, it is away (S68): no address but loopback can be
+//! Where `cargo xtask test` has taken the network away, it is away: no address but loopback can be
 //! reached, by the system's means or by the client's.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -1,5 +1,5 @@
 //! Every gate can miss: for each there is a planted regression that makes it miss, and no gate that
-//! has nothing to do with it (S8). A gate without its proof is a failure.
+//! has nothing to do with it. A gate without its proof is a failure.
 //!
 //! One test in one process, as all threads are counted. Gates on instructions and system calls are
 //! proven where they are measured, by `cargo xtask gates --prove`.

@@ -121,29 +121,9 @@ pub(crate) fn push_chunk_head(bytes: &mut Vec<u8>, size: u64) {
 }
 
 fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        201 => "Created",
-        202 => "Accepted",
-        204 => "No Content",
-        206 => "Partial Content",
-        301 => "Moved Permanently",
-        302 => "Found",
-        303 => "See Other",
-        304 => "Not Modified",
-        307 => "Temporary Redirect",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        413 => "Content Too Large",
-        429 => "Too Many Requests",
-        500 => "Internal Server Error",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        // RFC 9112 §4: a client ignores the reason; it may even be empty.
-        _ => "Other",
-    }
+    let status = http::StatusCode::from_u16(status).ok();
+    // RFC 9112 §4: a client ignores the reason; it may even be empty.
+    status
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Other")
 }

@@ -1,13 +1,13 @@
 //! A request head: found, checked, and reduced to what the server needs of it.
-//!
-//! # Implementation
-//!
-//! The head stays where it was read; [`Head`] holds positions in it. Only the fields whose names
-//! begin with one of five letters are compared with the few names that matter.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use memchr::{memchr, memmem};
+use httparse::Request;
+use memchr::memmem;
+
+/// Fields of a head; a request with more is malformed.
+const FIELDS_MAX: usize = 256;
 
 /// What the server needs to know of a request head. Positions count from the head's first byte.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,154 +40,66 @@ pub(crate) fn find_end(bytes: &[u8]) -> Option<usize> {
 
 /// Reads a whole head, as [`find_end`] found it.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Head, Malformed> {
-    let mut lines = Lines { bytes, at: 0 };
-    let (mut head, version_minor) = parse_request_line(bytes, lines.next().ok_or(Malformed)??)?;
-    head.keep_alive = version_minor == 1;
-    let mut seen = Seen::default();
-    for line in lines {
-        let line = line?;
-        if line.is_empty() {
-            break;
-        }
-        parse_field(bytes, line, &mut head, &mut seen)?;
-    }
-    // RFC 9112 §3.2: exactly one Host; HTTP/1.0 may do without.
-    if seen.hosts > 1 || (seen.hosts == 0 && version_minor == 1) {
+    // httparse lets a bare LF end a line, and empty lines begin a head.
+    let has_bare_lf = memchr::memchr_iter(b'\n', bytes).any(|at| !bytes[..at].ends_with(b"\r"));
+    if has_bare_lf || bytes.starts_with(b"\r") {
         return Err(Malformed);
     }
-    Ok(head)
-}
-
-/// Lines without their CRLF, as positions. A line that ends in a bare LF is malformed.
-struct Lines<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Iterator for Lines<'_> {
-    type Item = Result<Range<usize>, Malformed>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let start = self.at;
-        let end = start + memchr(b'\n', &self.bytes[start..])?;
-        self.at = end + 1;
-        if end == start || self.bytes[end - 1] != b'\r' {
-            return Some(Err(Malformed));
-        }
-        Some(Ok(start..end - 1))
-    }
-}
-
-/// What may come once only.
-#[derive(Default)]
-struct Seen {
-    hosts: u32,
-    content_length: bool,
-    transfer_encoding: bool,
-}
-
-/// `method SP target SP HTTP/1.x`: the head so far, and x.
-fn parse_request_line(bytes: &[u8], line: Range<usize>) -> Result<(Head, u8), Malformed> {
-    let text = &bytes[line];
-    let method_end = memchr(b' ', text).ok_or(Malformed)?;
-    let target_start = method_end + 1;
-    let target_end = target_start + memchr(b' ', &text[target_start..]).ok_or(Malformed)?;
-    let version_minor = match &text[target_end + 1..] {
-        b"HTTP/1.1" => 1,
-        b"HTTP/1.0" => 0,
-        _ => return Err(Malformed),
+    let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut request = Request::new(&mut []);
+    let parsed = request.parse_with_uninit_headers(bytes, &mut fields);
+    let is_whole = parsed.is_ok_and(|status| status.is_complete());
+    let (Some(method), Some(path), Some(minor), true) =
+        (request.method, request.path, request.version, is_whole)
+    else {
+        return Err(Malformed);
     };
-    if method_end == 0 || target_end == target_start || !text[..method_end].iter().all(is_token) {
-        return Err(Malformed);
-    }
-    let head = Head {
+    let mut head = Head {
         length: bytes.len(),
-        is_head_method: &text[..method_end] == b"HEAD",
-        target: target_start..target_end,
+        is_head_method: method == "HEAD",
+        target: range(bytes, path.as_bytes()),
         framing: Framing::Length(0),
-        keep_alive: true,
+        keep_alive: minor == 1,
         expects_continue: false,
         content_type: None,
     };
-    Ok((head, version_minor))
-}
-
-fn parse_field(
-    bytes: &[u8],
-    line: Range<usize>,
-    head: &mut Head,
-    seen: &mut Seen,
-) -> Result<(), Malformed> {
-    let text = &bytes[line.clone()];
-    let colon = memchr(b':', text).ok_or(Malformed)?;
-    let name = &text[..colon];
-    // Also refuses an empty name, white space before the colon, and line folding.
-    if name.is_empty() || !name.iter().all(is_token) {
-        return Err(Malformed);
-    }
-    let value = trim(bytes, line.start + colon + 1..line.end);
-    let text = &bytes[value.clone()];
-    match name[0] | 0x20 {
-        b'h' if is(name, "host") => seen.hosts += 1,
-        b'e' if is(name, "expect") => head.expects_continue |= is(text, "100-continue"),
-        b'c' if is(name, "connection") => {
-            head.keep_alive = keeps_alive(text, head.keep_alive);
-        }
-        b'c' if is(name, "content-type") => head.content_type = Some(value),
-        b'c' if is(name, "content-length") => {
-            if seen.content_length || seen.transfer_encoding {
-                return Err(Malformed);
+    let (mut hosts, mut has_framing) = (0, false);
+    for field in request.headers.iter() {
+        let (name, value) = (field.name.as_bytes(), field.value);
+        let is_length = is(name, "content-length");
+        match name[0] | 0x20 {
+            b'h' if is(name, "host") => hosts += 1,
+            b'e' if is(name, "expect") => head.expects_continue |= is(value, "100-continue"),
+            b'c' if is(name, "connection") => head.keep_alive = keeps_alive(value, head.keep_alive),
+            b'c' if is(name, "content-type") => head.content_type = Some(range(bytes, value)),
+            b'c' | b't' if is_length || is(name, "transfer-encoding") => {
+                if has_framing || !(is_length || is(value, "chunked")) {
+                    return Err(Malformed);
+                }
+                has_framing = true;
+                head.framing = match is_length {
+                    true => Framing::Length(decimal(value).ok_or(Malformed)?),
+                    false => Framing::Chunked,
+                };
             }
-            seen.content_length = true;
-            head.framing = Framing::Length(decimal(text).ok_or(Malformed)?);
+            _ => {}
         }
-        b't' if is(name, "transfer-encoding") => {
-            if seen.content_length || seen.transfer_encoding || !is(text, "chunked") {
-                return Err(Malformed);
-            }
-            seen.transfer_encoding = true;
-            head.framing = Framing::Chunked;
-        }
-        _ => {}
     }
-    Ok(())
+    // RFC 9112 §3.2: exactly one Host; HTTP/1.0 may do without.
+    match hosts > 1 || (hosts == 0 && minor == 1) {
+        true => Err(Malformed),
+        false => Ok(head),
+    }
 }
 
-/// `tchar` of RFC 9110 §5.6.2.
-fn is_token(byte: &u8) -> bool {
-    const TOKEN: [bool; 256] = token_table();
-    TOKEN[usize::from(*byte)]
-}
-
-const fn token_table() -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        table[byte as usize] = byte.is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let symbols = b"!#$%&'*+-.^_`|~";
-    let mut i = 0;
-    while i < symbols.len() {
-        table[symbols[i] as usize] = true;
-        i += 1;
-    }
-    table
+/// Where a part stands in the whole that it is of.
+fn range(whole: &[u8], part: &[u8]) -> Range<usize> {
+    let start = part.as_ptr().addr() - whole.as_ptr().addr();
+    start..start + part.len()
 }
 
 fn is(text: &[u8], lower: &str) -> bool {
     text.eq_ignore_ascii_case(lower.as_bytes())
-}
-
-fn trim(bytes: &[u8], mut range: Range<usize>) -> Range<usize> {
-    let is_space = |at: usize| matches!(bytes[at], b' ' | b'\t');
-    while !range.is_empty() && is_space(range.start) {
-        range.start += 1;
-    }
-    while !range.is_empty() && is_space(range.end - 1) {
-        range.end -= 1;
-    }
-    range
 }
 
 fn keeps_alive(value: &[u8], otherwise: bool) -> bool {

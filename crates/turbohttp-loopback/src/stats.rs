@@ -35,8 +35,6 @@ pub(crate) struct Counters {
     in_flight: Level,
     body_bytes_received: AtomicU64,
     body_bytes_sent: AtomicU64,
-    /// Told whenever a connection has closed.
-    closed: Notify,
 }
 
 impl Counters {
@@ -54,12 +52,9 @@ impl Counters {
     }
 
     /// Counts a connection, open until the guard is dropped.
-    pub(crate) fn connection(&self) -> OpenGuard<'_> {
+    pub(crate) fn connection(&self) -> LevelGuard<'_> {
         self.connections.fetch_add(1, Relaxed);
-        OpenGuard {
-            _level: self.open.enter(),
-            _closed: Announcement(&self.closed),
-        }
+        self.open.enter()
     }
 
     /// Counts a request, in flight until the guard is dropped, and tells its number from 1.
@@ -80,7 +75,7 @@ impl Counters {
     /// Waits until no connection is open.
     pub(crate) async fn all_closed(&self) {
         loop {
-            let closed = self.closed.notified();
+            let closed = self.open.left.notified();
             tokio::pin!(closed);
             // Listens before it looks, so that a close in between is not missed.
             closed.as_mut().enable();
@@ -97,6 +92,8 @@ impl Counters {
 struct Level {
     now: AtomicU64,
     peak: AtomicU64,
+    /// Notified after one has left.
+    left: Notify,
 }
 
 impl Level {
@@ -115,22 +112,8 @@ pub(crate) struct LevelGuard<'a>(&'a Level);
 
 impl Drop for LevelGuard<'_> {
     fn drop(&mut self) {
+        // First the count falls, then the waiters look at it.
         self.0.now.fetch_sub(1, Relaxed);
-    }
-}
-
-/// Counts a connection as open until it is dropped. The fields drop in this order: first the count
-/// falls, then those who wait for it are told.
-pub(crate) struct OpenGuard<'a> {
-    _level: LevelGuard<'a>,
-    _closed: Announcement<'a>,
-}
-
-/// Tells all who wait when it is dropped.
-struct Announcement<'a>(&'a Notify);
-
-impl Drop for Announcement<'_> {
-    fn drop(&mut self) {
-        self.0.notify_waiters();
+        self.0.left.notify_waiters();
     }
 }

@@ -211,6 +211,7 @@ impl HookResult for Result<()> {
 }
 
 /// One element of a client's list, in the order in which it was added.
+#[expect(clippy::type_complexity, reason = "two hooks, each named once")]
 pub(crate) enum Layer {
     OnRequest(Box<dyn Fn(&mut Request) -> Result<()> + Send + Sync>),
     OnResponse(Box<dyn Fn(&mut Response) -> Result<()> + Send + Sync>),

@@ -7,6 +7,7 @@
 #![allow(
     dead_code,
     clippy::unwrap_used,
+    clippy::print_stdout,
     reason = "the calls of a user, compiled and not run"
 )]
 

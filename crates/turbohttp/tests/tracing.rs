@@ -1,4 +1,4 @@
-//! S30: at the levels that programs show by default, nothing is said, whatever happens; and what
+//! At the levels that programs show by default, nothing is said, whatever happens; and what
 //! transports do belongs to the request's span.
 #![allow(
     clippy::unwrap_used,

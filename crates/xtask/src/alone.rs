@@ -1,4 +1,4 @@
-//! Runs tests where nothing but loopback can be reached (S68): in a network of their own, which has no
+//! Runs tests where nothing but loopback can be reached: in a network of their own, which has no
 //! other interface and so no way out.
 //!
 //! What is to be built is built before, outside, where cargo may fetch. `xtask alone COMMAND` is what
@@ -7,10 +7,10 @@
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use crate::run;
 
@@ -35,21 +35,18 @@ const OUTSIDE: [SocketAddr; 2] = [
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs cargo's tests alone where the system permits it, else as they are.
-pub(crate) fn cargo_test(arguments: &[&str]) -> Result<()> {
-    run::cargo_with(&[&["test", "--no-run"], arguments].concat())?;
+pub(crate) fn cargo_test(arguments: &str) -> Result<()> {
+    run::cargo_line(&format!("test --no-run {arguments}"))?;
     let Some(way) = WAYS.into_iter().find(|way| is_permitted(way)) else {
         // Not for the tests to change, so it is no failure in CI either; a rule of tidy holds anyway.
-        println!(
-            "SKIPPED taking the network away: this system does not let a process have its own"
-        );
-        return run::cargo_with(&[&["test"], arguments].concat());
+        println!("SKIPPED taking the network away: this system lets no process have its own");
+        return run::cargo_line(&format!("test {arguments}"));
     };
     let mut command = inside(way)?;
     command
         .arg(run::cargo().get_program())
-        .args(["test", "--offline"])
-        .args(arguments);
-    run::show(&mut command)
+        .args(["test", "--offline"]);
+    run::show(command.args(arguments.split(' ')))
 }
 
 /// `xtask alone`: what runs inside.
@@ -57,10 +54,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let [program, rest @ ..] = arguments else {
         bail!("alone needs a command");
     };
-    let mut up = Command::new("ip");
-    up.args(["link", "set", "lo", "up"]).stdin(Stdio::null());
-    let status = up.status().context("cannot start ip")?;
-    ensure!(status.success(), "ip link set lo up: {status}");
+    run::output("ip", &["link", "set", "lo", "up"])?;
     see_no_way_out()?;
     let mut command = Command::new(program);
     run::show(command.args(rest).env(ALONE, "1"))
@@ -75,15 +69,7 @@ fn inside(way: &[&str]) -> Result<Command> {
 }
 
 fn is_permitted(way: &[&str]) -> bool {
-    let tried = inside(way).and_then(|mut command| {
-        command
-            .arg("true")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        Ok(command.status()?)
-    });
-    tried.is_ok_and(|status| status.success())
+    inside(way).is_ok_and(|mut command| run::succeeds(command.arg("true")))
 }
 
 /// Loopback works, and nothing else is there.

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::args::Args;
 use crate::{run, tools};
 
 /// The targets, each a file of that name in `fuzz/src/bin` and a folder of seeds.
@@ -19,72 +20,41 @@ const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-l
 /// Resident memory that a target may take, in MiB: a target that holds what it is sent shows.
 const MEMORY_MIB_MAX: u32 = 1_024;
 
-/// What was typed.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Options {
-    seconds: u32,
-    address_sanitizer: bool,
-    target: Option<&'static str>,
-}
+/// For how long a target is fuzzed if nothing else is said.
+const SECONDS: u32 = 5;
 
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            seconds: 5,
-            address_sanitizer: false,
-            target: None,
-        }
-    }
-}
-
-impl Options {
-    pub(crate) fn parse(arguments: &[String]) -> Result<Options> {
-        let mut options = Options::default();
-        let mut rest = arguments.iter();
-        while let Some(argument) = rest.next() {
-            match argument.as_str() {
-                "--seconds" => {
-                    let number = rest.next().context("--seconds needs a number")?;
-                    options.seconds = number.parse().context("--seconds needs a number")?;
-                    ensure!(options.seconds > 0, "--seconds 0 would never end");
-                }
-                "--address-sanitizer" => options.address_sanitizer = true,
-                name => {
-                    let known = TARGETS.into_iter().find(|target| *target == name);
-                    options.target = Some(known.with_context(|| {
-                        format!("no target {name}; there are {}", TARGETS.join(", "))
-                    })?);
-                }
-            }
-        }
-        Ok(options)
-    }
-}
-
-pub(crate) fn run(options: &Options) -> Result<()> {
-    if !["c++", "g++", "clang++"].into_iter().any(tools::is_there) {
-        return tools::skipped("fuzz", "libFuzzer needs a C++ compiler (c++)");
+pub(crate) fn command(arguments: &[String]) -> Result<()> {
+    let mut args = Args::new(arguments);
+    let seconds = args.value("--seconds")?.unwrap_or(SECONDS);
+    ensure!(seconds > 0, "--seconds 0 would never end");
+    let watches_memory = args.has("--address-sanitizer");
+    let only = args.word();
+    args.end()?;
+    let is_known = only.is_none_or(|only| TARGETS.contains(&only));
+    ensure!(is_known, "no such target; there are {}", TARGETS.join(", "));
+    if !tools::can("fuzz", "c++")? {
+        return Ok(());
     }
     let host = host()?;
     let directory = run::target_dir().join("fuzz");
-    build(options, &host, &directory)?;
+    build(watches_memory, &host, &directory)?;
     for target in TARGETS {
-        if options.target.is_none_or(|only| only == target) {
+        if only.is_none_or(|only| only == target) {
             let program = directory.join(&host).join("release").join(target);
-            fuzz(&program, target, &directory, options.seconds)?;
+            fuzz(&program, target, &directory, seconds)?;
         }
     }
     Ok(())
 }
 
-fn build(options: &Options, host: &str, directory: &Path) -> Result<()> {
+fn build(watches_memory: bool, host: &str, directory: &Path) -> Result<()> {
     let mut flags = COVERAGE.to_owned();
     let mut command = run::cargo();
     // Naming the target keeps the flags away from build scripts.
     command
         .args(["build", "--release", "--manifest-path", "fuzz/Cargo.toml"])
         .args(["--target", host]);
-    if options.address_sanitizer {
+    if watches_memory {
         // The stable toolchain carries the runtime but not the permission.
         flags.push_str(" -Zsanitizer=address");
         command.env("RUSTC_BOOTSTRAP", "1");
@@ -138,8 +108,7 @@ fn seeds(target: &str) -> Result<Vec<PathBuf>> {
 
 /// The triple of this machine, as rustc says it.
 fn host() -> Result<String> {
-    let output = Command::new("rustc").arg("-vV").output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = run::output("rustc", &["-vV"])?.stdout;
     match text.lines().find_map(|line| line.strip_prefix("host: ")) {
         Some(host) => Ok(host.to_owned()),
         None => bail!("rustc -vV names no host"),
@@ -149,22 +118,6 @@ fn host() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn parse(words: &[&str]) -> Result<Options> {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        Options::parse(&words)
-    }
-
-    #[test]
-    fn options_are_read_and_mistakes_are_named() {
-        assert_eq!(parse(&[]).unwrap(), Options::default());
-        let options = parse(&["--seconds", "60", "url"]).unwrap();
-        assert_eq!((options.seconds, options.target), (60, Some("url")));
-        assert!(parse(&["--seconds"]).is_err());
-        assert!(parse(&["--seconds", "0"]).is_err());
-        let unknown = parse(&["nothing"]).unwrap_err().to_string();
-        assert!(unknown.contains("head, body, response, url"), "{unknown}");
-    }
 
     #[test]
     fn every_target_has_seeds_and_a_program() {

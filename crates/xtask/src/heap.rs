@@ -1,4 +1,4 @@
-//! `heap`: what a request allocates, seen by heap profilers, beside what our own meter says (S56).
+//! `heap`: what a request allocates, seen by heap profilers, beside what our own meter says.
 //!
 //! The meter counts inside the process that it judges; these look at the same process from outside.
 //! Each kind of request is run with more and with fewer requests, as for the gates, and what one
@@ -7,11 +7,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::gates::outside::{Counted, Lengths, Output};
+use crate::gates::outside::{Counted, Lengths};
+use crate::run::Output;
 use crate::{gates, run, tools};
 
 /// Kinds of requests that allocate nothing, once, and several times; the last has an allocation
@@ -35,52 +35,36 @@ const TOLERANCE: f64 = 0.01;
 /// Allocations per request that a planted one must at least add.
 const PLANTED_MIN: f64 = 0.99;
 
-/// Who looks from outside.
+/// A program that counts allocations from outside.
 struct Profiler {
     program: &'static str,
-    package: &'static str,
-    /// Its command line up to the program, when it is to write to this file.
-    command: fn(&Path) -> Vec<String>,
-    /// What stands before the number of allocations in what it says.
-    before: &'static str,
-    /// What stands behind it, if anything is to.
-    behind: &'static str,
+    /// Its command line up to the program, where `FILE` is what it writes to.
+    line: &'static str,
+    /// What stands before and behind the number of allocations in what it says.
+    around: (&'static str, &'static str),
 }
 
 const PROFILERS: [Profiler; 2] = [
     Profiler {
         program: "valgrind",
-        package: "valgrind",
-        command: |file| {
-            let file = format!("--dhat-out-file={}.dhat", file.display());
-            vec!["valgrind".to_owned(), "--tool=dhat".to_owned(), file]
-        },
-        before: " bytes in ",
-        behind: " blocks",
+        line: "valgrind --tool=dhat --dhat-out-file=FILE.dhat",
+        around: (" bytes in ", " blocks"),
     },
     Profiler {
         program: "heaptrack",
-        package: "heaptrack",
-        command: |file| {
-            let file = format!("{}.heaptrack", file.display());
-            vec!["heaptrack".to_owned(), "--output".to_owned(), file]
-        },
-        before: "\tallocations:",
-        behind: "",
+        line: "heaptrack --output FILE.heaptrack",
+        around: ("\tallocations:", ""),
     },
 ];
 
 pub(crate) fn run() -> Result<()> {
-    tools::install_missing();
     gates::build_count()?;
     let folder = run::target_dir().join("heap");
     fs::create_dir_all(&folder)?;
     let counted = Counted::start()?;
     let mut looked = 0;
     for profiler in PROFILERS {
-        if !tools::is_there(profiler.program) {
-            let because = format!("{} is not installed", profiler.package);
-            tools::skipped("a heap profile", &because)?;
+        if !tools::can("a heap profile", profiler.program)? {
             continue;
         }
         for (work, planted) in WORKS {
@@ -110,9 +94,13 @@ impl Profiler {
         );
         let file = folder.join(&name);
         let count = |requests| -> Result<(u64, u64)> {
-            let command = (self.command)(&file);
-            let command: Vec<&str> = command.iter().map(String::as_str).collect();
-            let output = counted.under(&command, work, CALLERS, requests, planted)?;
+            let words = self
+                .line
+                .split(' ')
+                .map(|word| word.replace("FILE", &file.to_string_lossy()));
+            let words: Vec<String> = words.collect();
+            let tool: Vec<&str> = words.iter().map(String::as_str).collect();
+            let output = counted.under(&tool, work, CALLERS, requests, planted)?;
             Ok((self.allocations(&output)?, by_meter(&output)?))
         };
         let lengths = Lengths::FULL;
@@ -141,9 +129,9 @@ impl Profiler {
         let said = [output.stderr.as_str(), &output.stdout];
         let lines = said.iter().flat_map(|text| text.lines());
         let number = |line: &str| -> Option<u64> {
-            let rest = line.split_once(self.before)?.1;
+            let rest = line.split_once(self.around.0)?.1;
             let end = rest
-                .find(self.behind)
+                .find(self.around.1)
                 .filter(|end| *end > 0)
                 .unwrap_or(rest.len());
             rest[..end].trim().replace(',', "").parse().ok()
@@ -163,16 +151,11 @@ impl Profiler {
         let Some(written) = written.iter().find(|path| path.is_file()) else {
             return Ok(());
         };
-        let report = fs::File::create(format!("{}.heaptrack.txt", file.display()))?;
-        let mut print = Command::new("heaptrack_print");
-        print
-            .arg(written)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .stdout(report);
-        let status = print.status().context("cannot start heaptrack_print")?;
-        ensure!(status.success(), "heaptrack_print: {status}");
-        Ok(())
+        let report = run::output("heaptrack_print", &[&written.to_string_lossy()])?;
+        Ok(fs::write(
+            format!("{}.heaptrack.txt", file.display()),
+            report.stdout,
+        )?)
     }
 }
 

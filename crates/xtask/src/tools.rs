@@ -1,108 +1,126 @@
-//! Programs that some commands need and a fresh machine may lack.
+//! What some commands need of the system, and which public tools are used where they are installed.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
-/// A program, and the Debian package it comes in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tool {
-    pub(crate) program: &'static str,
-    pub(crate) package: &'static str,
-}
+use crate::args::Args;
+use crate::run;
 
-/// Real servers and clients for the tests, and what counts for the gates.
-pub(crate) const ALL: [Tool; 6] = [
-    Tool {
-        program: "nginx",
-        package: "nginx-light",
-    },
-    Tool {
-        program: "curl",
-        package: "curl",
-    },
-    Tool {
-        program: "valgrind",
-        package: "valgrind",
-    },
-    Tool {
-        program: "strace",
-        package: "strace",
-    },
-    Tool {
-        program: "heaptrack",
-        package: "heaptrack",
-    },
-    // Switches loopback on in a network of the tests' own.
-    Tool {
-        program: "ip",
-        package: "iproute2",
-    },
+/// Programs of which one must be there, the Debian package with the first, and what needs it.
+struct Need(&'static [&'static str], &'static str, &'static str);
+
+const NEEDS: [Need; 9] = [
+    Need(&["c++", "g++", "clang++"], "g++", "fuzz: libFuzzer is C++"),
+    Need(
+        &["valgrind"],
+        "valgrind",
+        "gates, walk: instructions; heap: allocations",
+    ),
+    Need(&["strace"], "strace", "gates: system calls"),
+    Need(
+        &["heaptrack"],
+        "heaptrack",
+        "heap: allocations, by another profiler",
+    ),
+    Need(&["objdump"], "binutils", "walk: lock operations"),
+    Need(
+        &["nginx"],
+        "nginx-light",
+        "tests: a server written by others",
+    ),
+    Need(&["curl"], "curl", "tests: a client written by others"),
+    Need(
+        &["ip"],
+        "iproute2",
+        "tests: loopback in a network of their own",
+    ),
+    Need(&["git"], "git", "tidy: the history of the baseline"),
 ];
 
-/// The load generator that stands among the peers.
-pub(crate) const WRK: Tool = Tool {
-    program: "wrk",
-    package: "wrk",
-};
+/// Installed by `cargo install`, never from here: SKIPPED where they are absent, in CI too.
+const CARGO_TOOLS: [&str; 3] = ["deny", "hack", "semver-checks"];
+
+/// `tools`: says what is there and what is not; `--install` installs the missing packages by apt-get.
+pub(crate) fn command(arguments: &[String]) -> Result<()> {
+    let mut args = Args::new(arguments);
+    let installs = args.has("--install");
+    args.end()?;
+    let missing = report();
+    if !installs || missing.is_empty() {
+        return Ok(());
+    }
+    println!("installing by apt-get: {}", missing.join(" "));
+    let apt = |line: &str, packages: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        run::show(command.args(line.split(' ')).args(packages))
+    };
+    apt("update -qq", &[])?;
+    let install = "install -y -qq --no-install-recommends";
+    // One package that cannot be had must not cost the others.
+    let each = |package: &&str| apt(install, &[*package]).is_ok();
+    let is_done =
+        apt(install, &missing).is_ok() || missing.iter().filter(|p| !each(p)).count() == 0;
+    ensure!(is_done, "not every package could be installed");
+    Ok(())
+}
+
+/// Prints what is needed and what of it is missing; the packages with the latter. Installs nothing.
+pub(crate) fn report() -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    for Need(programs, package, why) in NEEDS {
+        let found = programs.iter().find(|program| is_there(program));
+        let state = found.map_or("MISSING", |_| "there   ");
+        println!("{state} {:<16} {why} (package {package})", programs[0]);
+        missing.extend(found.is_none().then_some(package));
+    }
+    for tool in CARGO_TOOLS {
+        let is_there = is_there(&format!("cargo-{tool}"));
+        let state = if is_there { "there   " } else { "optional" };
+        println!("{state} cargo-{tool:<10} audit (cargo install --locked cargo-{tool})");
+    }
+    if !missing.is_empty() {
+        println!(
+            "nothing is installed by this: `cargo xtask tools --install` does, as root, by apt-get"
+        );
+    }
+    missing
+}
 
 /// Whether `program` is on the path, or where only root's path leads.
 pub(crate) fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let in_directory = |directory: &Path| directory.join(program).is_file();
-    std::env::split_paths(&path).any(|directory| in_directory(&directory))
-        || in_directory(Path::new("/usr/sbin"))
+    let mut folders = std::env::split_paths(&path);
+    folders.any(|folder| folder.join(program).is_file())
+        || Path::new("/usr/sbin").join(program).is_file()
 }
 
-/// Installs what is missing of [`ALL`]: see [`install`].
-pub(crate) fn install_missing() {
-    install(&ALL);
-}
-
-/// Installs what is missing of `tools` where this is root on a system with apt-get, quietly; otherwise
-/// does nothing. What is still missing is said by those who need it.
-pub(crate) fn install(tools: &[Tool]) {
-    let missing: Vec<Tool> = tools
-        .iter()
-        .copied()
-        .filter(|tool| !is_there(tool.program))
-        .collect();
-    if missing.is_empty() || !is_there("apt-get") || !is_root() {
-        return;
+/// Whether a public tool is installed; says so where it is not, which is no failure in CI either.
+pub(crate) fn has_cargo(tool: &str) -> bool {
+    let is_there = is_there(&format!("cargo-{tool}"));
+    if !is_there {
+        println!("SKIPPED cargo {tool}: it is not installed (cargo install --locked cargo-{tool})");
     }
-    let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
-    println!("installing: {}", packages.join(" "));
-    apt_get(&["update", "-qq"]);
-    let install = ["install", "-y", "-qq", "--no-install-recommends"];
-    if !apt_get(&[&install[..], &packages].concat()) {
-        // One package that cannot be had must not cost the others.
-        for package in packages {
-            apt_get(&[&install[..], &[package]].concat());
-        }
+    is_there
+}
+
+/// Whether a program is there. Where it is not, `what` is left out, which in CI is a failure: there
+/// nobody reads what was skipped.
+pub(crate) fn can(what: &str, program: &str) -> Result<bool> {
+    let need = NEEDS.iter().find(|need| need.0[0] == program);
+    let programs = need.map_or(&[][..], |need| need.0);
+    if programs.iter().any(|program| is_there(program)) {
+        return Ok(true);
     }
-}
-
-/// Says that something was left out. In CI that is a failure: there nobody reads what was skipped.
-pub(crate) fn skipped(what: &str, because: &str) -> Result<()> {
-    println!("SKIPPED {what}: {because}");
-    if std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false") {
-        bail!("{what} was skipped in CI: {because}");
+    println!("SKIPPED {what}: {program} is not installed");
+    if is_ci() {
+        bail!("{what} was skipped in CI: {program} is not installed");
     }
-    Ok(())
+    Ok(false)
 }
 
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
-fn apt_get(arguments: &[&str]) -> bool {
-    let status = Command::new("apt-get")
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status();
-    status.is_ok_and(|status| status.success())
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }

@@ -10,11 +10,11 @@ fuzz_target!(|input: &[u8]| {
     // Small, so that the limits are met often.
     let limits = HeadLimits::new(512, 8);
     let whole = receive(true, limits, [bytes]);
-    assert_eq!(receive(true, limits, pieces(bytes, cuts)), whole, "D1");
+    assert_eq!(receive(true, limits, pieces(bytes, cuts)), whole, "split at the cuts");
     assert_eq!(
         receive(true, limits, bytes.chunks(1)),
         whole,
-        "D1, byte by byte"
+        "split byte by byte"
     );
     if let Ok(outcome) = whole {
         assert!(outcome.body.is_empty(), "an answer to HEAD has no body");

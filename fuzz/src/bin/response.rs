@@ -15,16 +15,16 @@ fuzz_target!(|input: &[u8]| {
     let limits = HeadLimits::new(4_096, FIELDS_MAX);
     let to_head = cuts.first().is_some_and(|cut| cut % 16 == 15);
     let whole = receive(to_head, limits, [bytes]);
-    assert_eq!(receive(to_head, limits, pieces(bytes, cuts)), whole, "D1");
+    assert_eq!(receive(to_head, limits, pieces(bytes, cuts)), whole, "split at the cuts");
     assert_eq!(
         receive(to_head, limits, bytes.chunks(1)),
         whole,
-        "D1, byte by byte"
+        "split byte by byte"
     );
     assert_eq!(
         receive_in_place(to_head, limits, bytes),
         whole,
-        "D1, decoded in place"
+        "decoded in place"
     );
     let Ok(outcome) = whole else {
         return;
@@ -45,15 +45,15 @@ fn check_head(head: &[u8], outcome: &Outcome) {
     assert_eq!(
         parsed,
         Ok(httparse::Status::Complete(head.len())),
-        "D5: httparse refuses it"
+        "httparse refuses it"
     );
-    assert_eq!(response.code, Some(outcome.status), "D5: status");
+    assert_eq!(response.code, Some(outcome.status), "status");
     let fields: Vec<Field> = response
         .headers
         .iter()
         .map(|field| (field.name.as_bytes().to_vec(), unfold(field.value)))
         .collect();
-    assert_eq!(outcome.fields, fields, "D5: fields");
+    assert_eq!(outcome.fields, fields, "fields");
 }
 
 fn unfold(value: &[u8]) -> Vec<u8> {
@@ -113,7 +113,7 @@ fn check_framing(to_head: bool, head: &[u8], outcome: &Outcome) {
         (false, None, Some(length)) => Framing::Length(length),
         (false, None, None) => Framing::CloseDelimited,
     };
-    assert_eq!(outcome.framing, expected, "D5: framing");
+    assert_eq!(outcome.framing, expected, "framing");
     match outcome.framing {
         Framing::None => assert!(outcome.body.is_empty()),
         Framing::Length(length) => assert_eq!(outcome.body.len() as u64, length),

@@ -639,7 +639,7 @@ fn response() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2048) })]
 
-    /// D1: however the bytes are cut, the result is the same.
+    /// However the bytes are cut, the result is the same.
     #[test]
     fn any_split_gives_the_same_result(
         bytes in response(),
@@ -674,7 +674,7 @@ proptest! {
         }
     }
 
-    /// D2: what is encoded in chunks is decoded to the same.
+    /// What is encoded in chunks is decoded to the same.
     #[test]
     fn chunked_bodies_come_back_as_they_were(
         pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..600), 0..20),

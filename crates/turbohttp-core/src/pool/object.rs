@@ -2,9 +2,9 @@
 //!
 //! # Implementation
 //!
-//! A stack of boxed slots under one mutex: the slot released last is rented first, as it is in the
-//! cache. A slot points to its pool only while it is rented, so that the guard is one pointer wide
-//! and an idle slot keeps nothing alive. The clones of a pool share a handle whose drop closes the
+//! A stack of boxed slots under one mutex: the cell released last is rented first, as it is in the
+//! cache. A cell points to its pool only while it is rented, so that the guard is one pointer wide
+//! and an idle cell keeps nothing alive. The clones of a pool share a handle whose drop closes the
 //! pool; the shared part lives until the last guard is dropped.
 
 use std::error::Error;
@@ -85,9 +85,9 @@ impl<T: Reset> ObjectPool<T> {
     pub fn take(&self) -> PoolBox<T> {
         let shared = &self.handle.shared;
         // The lock is released in between: `make` runs code of the user.
-        let mut slot = shared.reuse().unwrap_or_else(|| shared.make());
-        slot.pool = Some(Arc::clone(shared));
-        PoolBox { slot: Some(slot) }
+        let mut cell = shared.reuse().unwrap_or_else(|| shared.make());
+        cell.pool = Some(Arc::clone(shared));
+        PoolBox { cell: Some(cell) }
     }
 
     /// Adopts an object that was not rented from here: it is reset, and dropped if there is no
@@ -97,8 +97,8 @@ impl<T: Reset> ObjectPool<T> {
     ///
     /// In debug builds, if the object is not blank after its reset.
     pub fn put(&self, value: T) {
-        let slot = Box::new(Slot { value, pool: None });
-        self.handle.shared.accept(slot, Source::Adopted);
+        let cell = Box::new(Cell { value, pool: None });
+        self.handle.shared.accept(cell, Source::Adopted);
     }
 
     /// The number of idle objects, in `0..=cap`, without taking the lock.
@@ -162,21 +162,21 @@ impl<T: Reset> fmt::Debug for ObjectPool<T> {
 /// Dropping panics in debug builds only, if the object is not blank after its reset.
 #[must_use = "the object is released at once"]
 pub struct PoolBox<T: Reset> {
-    /// Invariant: `Some` until dropped or detached, and so is the slot's pool.
-    slot: Option<Box<Slot<T>>>,
+    /// Invariant: `Some` until dropped or detached, and so is the cell's pool.
+    cell: Option<Box<Cell<T>>>,
 }
 
 impl<T: Reset> PoolBox<T> {
     /// Takes the object out of the pool for good; it is not reset and not kept.
-    #[expect(clippy::missing_panics_doc, reason = "the slot is there until here")]
+    #[expect(clippy::missing_panics_doc, reason = "the cell is there until here")]
     pub fn detach(mut self) -> T {
-        let mut slot = self.slot.take().expect(HELD);
-        if let Some(pool) = slot.pool.take() {
+        let mut cell = self.cell.take().expect(HELD);
+        if let Some(pool) = cell.pool.take() {
             let mut state = pool.state.lock();
             state.stats.outstanding -= 1;
             state.stats.detached += 1;
         }
-        slot.value
+        cell.value
     }
 }
 
@@ -185,14 +185,14 @@ impl<T: Reset> Deref for PoolBox<T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        &self.slot.as_ref().expect(HELD).value
+        &self.cell.as_ref().expect(HELD).value
     }
 }
 
 impl<T: Reset> DerefMut for PoolBox<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.slot.as_mut().expect(HELD).value
+        &mut self.cell.as_mut().expect(HELD).value
     }
 }
 
@@ -206,11 +206,11 @@ impl<T: Reset> Drop for PoolBox<T> {
     #[inline]
     fn drop(&mut self) {
         // `None` after `detach`.
-        let Some(mut slot) = self.slot.take() else {
+        let Some(mut cell) = self.cell.take() else {
             return;
         };
-        if let Some(pool) = slot.pool.take() {
-            pool.accept(slot, Source::Rented);
+        if let Some(pool) = cell.pool.take() {
+            pool.accept(cell, Source::Rented);
         }
     }
 }
@@ -258,7 +258,7 @@ impl fmt::Display for InvalidCap {
 
 impl Error for InvalidCap {}
 
-const HELD: &str = "a guard holds its slot until it is dropped";
+const HELD: &str = "a guard holds its cell until it is dropped";
 
 /// Room for this many pointers is allocated with the pool. A pool with a larger cap allocates as it
 /// fills.
@@ -276,7 +276,7 @@ impl<T: Reset> Drop for Handle<T> {
     }
 }
 
-struct Slot<T: Reset> {
+struct Cell<T: Reset> {
     value: T,
     /// Invariant: `Some` only while rented, so that idle slots do not keep the pool alive.
     pool: Option<Arc<Shared<T>>>,
@@ -293,7 +293,7 @@ struct Shared<T: Reset> {
 
 struct State<T: Reset> {
     /// Invariant: at most `cap` slots, each of them blank.
-    idle: Vec<Box<Slot<T>>>,
+    idle: Vec<Box<Cell<T>>>,
     is_closed: bool,
     /// `idle` and `cap` are filled in by [`ObjectPool::stats`].
     stats: ObjectPoolStats,
@@ -309,7 +309,7 @@ impl<T: Reset> State<T> {
     }
 }
 
-/// Where a slot that comes in was before.
+/// Where a cell that comes in was before.
 #[derive(Clone, Copy)]
 enum Source {
     Rented,
@@ -324,19 +324,19 @@ enum Emptying {
 
 impl<T: Reset> Shared<T> {
     #[inline]
-    fn reuse(&self) -> Option<Box<Slot<T>>> {
+    fn reuse(&self) -> Option<Box<Cell<T>>> {
         let mut state = self.state.lock();
-        let slot = state.idle.pop()?;
+        let cell = state.idle.pop()?;
         self.idle_count.store(state.idle.len(), Ordering::Relaxed);
         state.stats.reused += 1;
         state.stats.outstanding += 1;
-        Some(slot)
+        Some(cell)
     }
 
     /// Makes an object.
     #[cold]
-    fn make(&self) -> Box<Slot<T>> {
-        let slot = Box::new(Slot {
+    fn make(&self) -> Box<Cell<T>> {
+        let cell = Box::new(Cell {
             value: (self.make)(),
             pool: None,
         });
@@ -345,13 +345,13 @@ impl<T: Reset> Shared<T> {
         let mut state = self.state.lock();
         state.stats.made += 1;
         state.stats.outstanding += 1;
-        slot
+        cell
     }
 
-    fn accept(&self, mut slot: Box<Slot<T>>, source: Source) {
+    fn accept(&self, mut cell: Box<Cell<T>>, source: Source) {
         // Before the lock is taken: it runs code of the user, which may rent from this pool.
-        let verdict = inspect(&mut slot.value);
-        if let Some(refused) = self.insert(slot, source, verdict) {
+        let verdict = inspect(&mut cell.value);
+        if let Some(refused) = self.insert(cell, source, verdict) {
             contain(|| drop(refused));
         }
         debug_assert!(
@@ -360,9 +360,9 @@ impl<T: Reset> Shared<T> {
         );
     }
 
-    /// Keeps the slot, or returns it to be dropped outside the lock.
+    /// Keeps the cell, or returns it to be dropped outside the lock.
     #[inline]
-    fn insert(&self, slot: Box<Slot<T>>, source: Source, verdict: Verdict) -> Option<Box<Slot<T>>> {
+    fn insert(&self, cell: Box<Cell<T>>, source: Source, verdict: Verdict) -> Option<Box<Cell<T>>> {
         let mut state = self.state.lock();
         match source {
             Source::Rented => state.stats.outstanding -= 1,
@@ -372,14 +372,14 @@ impl<T: Reset> Shared<T> {
         // counter.
         if verdict == Verdict::Poisoned {
             state.stats.poisoned += 1;
-            return Some(slot);
+            return Some(cell);
         }
         if verdict != Verdict::Blank || state.is_closed || state.idle.len() >= self.cap {
             state.stats.discarded += 1;
-            return Some(slot);
+            return Some(cell);
         }
         state.stats.returned += 1;
-        state.idle.push(slot);
+        state.idle.push(cell);
         self.idle_count.store(state.idle.len(), Ordering::Relaxed);
         None
     }
@@ -394,8 +394,8 @@ impl<T: Reset> Shared<T> {
         drop(state);
 
         let count = idle.len();
-        for slot in idle {
-            contain(|| drop(slot));
+        for cell in idle {
+            contain(|| drop(cell));
         }
         count
     }

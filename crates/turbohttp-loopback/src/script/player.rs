@@ -12,10 +12,10 @@ use crate::socket;
 use crate::stream::Stream;
 
 /// What one connection received, as it is told to tests.
-pub(super) type Received = Arc<Mutex<Vec<u8>>>;
+pub(super) type Transcript = Arc<Mutex<Vec<u8>>>;
 
 /// Plays `steps` on a fresh connection and closes it.
-pub(super) async fn play(tcp: TcpStream, steps: Vec<Step>, received: Received) {
+pub(super) async fn play(tcp: TcpStream, steps: Vec<Step>, received: Transcript) {
     // Without it the pieces of `SendSplit` would be gathered again.
     let _ = tcp.set_nodelay(true);
     let mut player = Player {
@@ -35,7 +35,7 @@ pub(super) async fn play(tcp: TcpStream, steps: Vec<Step>, received: Received) {
 struct Player {
     /// Gone once the script has closed it.
     stream: Option<Stream>,
-    received: Received,
+    received: Transcript,
     /// How much of what was received the reading steps have used.
     used: usize,
 }

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::player::{self, Received};
+use super::player::{self, Transcript};
 use super::step::Step;
 use crate::server::OwnThread;
 use crate::socket;
@@ -104,7 +104,8 @@ impl ScriptServer {
     /// What was read on each connection, in the order they were accepted; over TLS, its plaintext.
     #[must_use]
     pub fn received(&self) -> Vec<Vec<u8>> {
-        let read = |bytes: &Received| bytes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let read =
+            |bytes: &Transcript| bytes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.log.received().iter().map(read).collect()
     }
 
@@ -122,19 +123,19 @@ impl ScriptServer {
 #[derive(Default)]
 struct Log {
     counters: Counters,
-    received: Mutex<Vec<Received>>,
+    received: Mutex<Vec<Transcript>>,
 }
 
 impl Log {
-    fn received(&self) -> Vec<Received> {
+    fn received(&self) -> Vec<Transcript> {
         self.received
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    fn add(&self) -> Received {
-        let received = Received::default();
+    fn add(&self) -> Transcript {
+        let received = Transcript::default();
         self.received
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -164,7 +165,7 @@ async fn run(
 }
 
 /// Counts the connection as open while it is played.
-async fn play(tcp: TcpStream, steps: Vec<Step>, received: Received, log: Arc<Log>) {
+async fn play(tcp: TcpStream, steps: Vec<Step>, received: Transcript, log: Arc<Log>) {
     let _open = log.counters.connection();
     Box::pin(player::play(tcp, steps, received)).await;
 }

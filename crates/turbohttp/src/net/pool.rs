@@ -291,6 +291,7 @@ impl Pool {
                 .lifetime
                 .map_or(self.age_max, |lifetime| lifetime.min(self.age_max));
             // Under the lock, so that two returns cannot start two. Spawning wakes the runtime only.
+            #[expect(clippy::disallowed_methods, reason = "ends with the pool")]
             let task = runtime.spawn(clean(Arc::downgrade(self), first));
             state.sweeper = Some(task.abort_handle());
         }

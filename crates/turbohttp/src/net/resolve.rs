@@ -78,6 +78,7 @@ impl Resolver {
             .await
             .map_err(io::Error::other)?;
         let name = host.to_owned();
+        #[expect(clippy::disallowed_methods, reason = "bounded in number, and awaited")]
         let lookup = tokio::task::spawn_blocking(move || {
             let _place = place;
             (name.as_str(), port)

@@ -166,6 +166,7 @@ fn explain(reason: &rustls::CertificateError) -> &'static str {
 
 /// Reads roots and keys, on a thread of the blocking pool, as the platform's roots are files.
 async fn load(options: Tls) -> Result<Arc<ClientConfig>> {
+    #[expect(clippy::disallowed_methods, reason = "once, and awaited")]
     let loading = tokio::task::spawn_blocking(move || build(&options));
     match loading.await {
         Ok(config) => config,

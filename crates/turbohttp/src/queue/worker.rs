@@ -62,6 +62,7 @@ pub(super) fn start<E: Execute>(
     }
     for number in 0..workers {
         // Fits: at most `QUEUE_WORKERS_MAX`.
+        #[expect(clippy::disallowed_methods, reason = "ends with its queue")]
         runtime.spawn(Worker::new(context.clone(), number as u32).run());
     }
     attempt.succeed()

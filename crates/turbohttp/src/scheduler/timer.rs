@@ -95,6 +95,7 @@ impl Timer {
         let driver = TimerDriver::new(&self.shared, &dispatcher.itself, true);
         // Without the lock: a runtime that is shut down drops the task within `spawn`, and the drop of
         // the driver takes the lock.
+        #[expect(clippy::disallowed_methods, reason = "aborted with the scheduler")]
         let task = runtime.spawn(driver.run_as_task()).abort_handle();
         let mut state = self.shared.lock();
         // Unless the task has ended already.
@@ -139,6 +140,10 @@ fn start_thread(
     drop(state);
     let driver = TimerDriver::new(shared, dispatcher, false);
     let name = "turbohttp-timer".to_owned();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "ends when nothing is due, or with the scheduler"
+    )]
     let started = thread::Builder::new()
         .name(name)
         .spawn(|| driver.run_on_thread());

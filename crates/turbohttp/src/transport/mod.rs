@@ -4,23 +4,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-#[cfg(doc)]
-use crate::error::Error;
 use crate::error::Result;
-#[cfg(doc)]
-use crate::net::NetTransport;
 use crate::request::Request;
 use crate::response::Response;
 
 pub(crate) mod mock;
 
-#[cfg(doc)]
-use mock::MockTransport;
-
 /// Carries one attempt of a request to the head of its response.
 ///
-/// The client's network is a transport ([`NetTransport`]), and so is [`MockTransport`]. A transport of
-/// one's own answers with [`Request::respond`], fails with an [`Error`], or wraps another transport:
+/// The client's network is a transport ([`NetTransport`](crate::NetTransport)), and so is [`MockTransport`](crate::MockTransport). A transport of
+/// one's own answers with [`Request::respond`], fails with an [`Error`](crate::Error), or wraps another transport:
 ///
 /// ```
 /// use turbohttp::{NetTransport, Request, Response, Result, Transport};

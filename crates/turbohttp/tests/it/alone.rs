@@ -27,7 +27,7 @@ impl Reset for Scratch {
     }
 }
 
-/// S22, D1: an object is made on a miss, and comes back blank on a hit.
+/// An object is made on a miss, and comes back blank on a hit.
 #[test]
 fn objects_are_pooled_without_a_client() {
     let pool = ObjectPool::new(1, Scratch::default).unwrap();
@@ -42,7 +42,7 @@ fn objects_are_pooled_without_a_client() {
     assert_eq!(pool.count(), 1, "one more than its cap");
 }
 
-/// S22, S17-S19: a buffer is the shortest that fits, blank, and of no length that makes no sense.
+/// A buffer is the shortest that fits, blank, and of no length that makes no sense.
 #[test]
 fn buffers_are_pooled_without_a_client() {
     let options = BufferOptions::default().clear(ClearPolicy::Both);
@@ -68,7 +68,7 @@ impl Middleware for Turnstile {
     }
 }
 
-/// S22: the limiter without a client, and as one of the middlewares that a client is given.
+/// The limiter without a client, and as one of the middlewares that a client is given.
 #[tokio::test]
 async fn a_limiter_works_in_front_of_anything() {
     let limits = Limits::default().per_host(1);
@@ -100,7 +100,7 @@ impl Execute for Counter {
     }
 }
 
-/// S22: the queue in front of an executor that knows nothing of HTTP.
+/// The queue in front of an executor that knows nothing of HTTP.
 #[tokio::test]
 async fn a_queue_works_without_a_client() {
     let count = Arc::new(AtomicUsize::new(0));

@@ -116,7 +116,7 @@ fn requests() -> [(&'static str, Make); 7] {
     ]
 }
 
-/// F1, X1: the future is dropped after each number of polls, until it completes.
+/// The future is dropped after each number of polls, until it completes.
 #[tokio::test]
 async fn send_may_be_dropped_at_any_poll() {
     let server = dribbler();
@@ -221,7 +221,7 @@ async fn dropped_chunk_calls_lose_nothing() {
     }
 }
 
-/// F4, X5: polls that nobody asked for, each with another waker, change nothing.
+/// Polls that nobody asked for, each with another waker, change nothing.
 #[tokio::test]
 async fn spurious_polls_and_changing_wakers_change_nothing() {
     let server = dribbler();
@@ -267,7 +267,7 @@ impl Wake for Counting {
     }
 }
 
-/// X5: a request that waits polls nothing by itself, and its waker is not kept when it is over.
+/// A request that waits polls nothing by itself, and its waker is not kept when it is over.
 #[tokio::test]
 async fn waiting_request_does_not_wake_itself_and_keeps_no_waker() {
     let server = Script::new()
@@ -299,7 +299,7 @@ async fn waiting_request_does_not_wake_itself_and_keeps_no_waker() {
     );
 }
 
-/// X8: every public value may be dropped where there is no runtime.
+/// Every public value may be dropped where there is no runtime.
 #[tokio::test]
 async fn drops_on_a_thread_without_a_runtime() {
     let server = dribbler();
@@ -373,7 +373,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// X6: a client may be made outside, and used from one runtime after the other.
+/// A client may be made outside, and used from one runtime after the other.
 #[test]
 fn client_is_used_from_several_runtimes() {
     let server = Server::start(Options::default()).unwrap();
@@ -423,7 +423,7 @@ fn idle_connections_age_on_a_second_runtime() {
     });
 }
 
-/// X6: requests in flight end with their runtime; the client goes on elsewhere.
+/// Requests in flight end with their runtime; the client goes on elsewhere.
 #[test]
 fn runtime_that_is_shut_down_takes_its_requests_along() {
     let server = Server::start(Options::default()).unwrap();
@@ -549,7 +549,7 @@ impl Middleware for Faulty {
     }
 }
 
-/// X3: one caller sees the panic; the accounts are settled and the next request is right.
+/// One caller sees the panic; the accounts are settled and the next request is right.
 #[tokio::test]
 async fn panic_of_the_user_costs_one_request() {
     let server = dribbler();

@@ -163,7 +163,7 @@ async fn headers_replaces_fields_of_the_same_names() {
     );
 }
 
-/// X17: the Host field is the caller's; which connection is used is not decided by it.
+/// The Host field is the caller's; which connection is used is not decided by it.
 #[tokio::test]
 async fn host_override_does_not_change_the_connection() {
     let server = server();
@@ -577,7 +577,7 @@ fn telling_server() -> ScriptServer {
     answering(ok(&fields, CANARY.as_bytes()))
 }
 
-/// X22: nothing that is printed shows what only the server should see.
+/// Nothing that is printed shows what only the server should see.
 #[tokio::test]
 async fn debug_output_holds_no_secret() {
     let server = telling_server();
@@ -661,7 +661,7 @@ async fn errors_hold_no_secret() {
     }
 }
 
-/// X11: what may go to another thread, and what errors promise.
+/// What may go to another thread, and what errors promise.
 #[test]
 fn types_are_as_promised() {
     fn shared<T: Send + Sync + Debug + 'static>() {}

@@ -10,7 +10,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// D10: 128 hosts, and what else a client may keep.
+/// 128 hosts, and what else a client may keep.
 #[test]
 fn limits_are_these_unless_said_otherwise() {
     let limits = Limits::default();
@@ -36,7 +36,7 @@ fn timeouts_are_these_unless_said_otherwise() {
     assert_eq!((timeouts.idle, timeouts.lifetime), (seconds(90), None));
 }
 
-/// D21: 1,000 jobs at each level.
+/// 1,000 jobs at each level.
 #[test]
 fn a_queue_has_these_options_unless_said_otherwise() {
     let options = QueueOptions::default();
@@ -46,7 +46,7 @@ fn a_queue_has_these_options_unless_said_otherwise() {
     assert_eq!(Priority::default(), Priority::Normal);
 }
 
-/// D11, D28: a drain has 30 s.
+/// A drain has 30 s.
 #[test]
 fn a_close_drains_for_thirty_seconds_unless_said_otherwise() {
     let within = seconds(30);

@@ -16,7 +16,7 @@ const PER_STEP: usize = 20;
 
 const WAITING: usize = 100;
 
-/// S6: a producer that is a hundred times too fast, for a minute.
+/// A producer that is a hundred times too fast, for a minute.
 #[tokio::test(start_paused = true)]
 async fn a_flood_is_turned_away_and_nothing_grows() {
     let limits = Limits::default().per_host(2).waiting(WAITING);

@@ -161,7 +161,7 @@ async fn connection_serves_no_request_beyond_its_lifetime() {
     open_at(&server, 1).await;
 }
 
-/// X17: what names the same origin shares connections; host or port apart, nothing does.
+/// What names the same origin shares connections; host or port apart, nothing does.
 #[tokio::test]
 async fn connections_are_kept_by_scheme_host_and_port() {
     let server = server();
@@ -281,7 +281,7 @@ async fn overhear(client: &TestClient, server: &Server, round: usize) -> Vec<u8>
     [seen.into_bytes(), surface(&mut response).await].concat()
 }
 
-/// S10: nothing that was written for one request is seen by another.
+/// Nothing that was written for one request is seen by another.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn secrets_of_one_request_are_seen_by_no_other() {
     let shared = Arc::new((

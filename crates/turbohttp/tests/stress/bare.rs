@@ -17,7 +17,7 @@ use turbohttp::{MockReply, MockTransport, Request};
 
 use crate::booth::{self, Pace};
 use crate::oracle::{Call, Oracle};
-use crate::plan::{Act, HOSTS, Order, Plan, Way};
+use crate::plan::{Act, HOSTS, Order, Plan, Route};
 
 /// The oracle in the handler of a mock.
 pub(crate) struct BareMock {
@@ -109,7 +109,7 @@ impl BareMock {
             let Some(held) = held.upgrade() else {
                 return false;
             };
-            let is_over = self.plan.orders[*id].way == Way::Queued && held.end <= now;
+            let is_over = self.plan.orders[*id].route == Route::Queued && held.end <= now;
             if is_over {
                 held.leave();
             }

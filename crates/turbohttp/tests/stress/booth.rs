@@ -13,7 +13,7 @@ use crate::ON_PURPOSE;
 use crate::oracle::Oracle;
 use crate::plan::{Act, HOSTS, Order, Plan};
 
-/// The field that names the order, on the way down and on the way up.
+/// The field that names the order, on the route down and on the route up.
 pub(crate) const ID: &str = "x-id";
 
 /// The field that marks the attempt that is to fail.
@@ -176,7 +176,7 @@ pub(crate) fn reply(order: &Order, fails: bool, pace: Pace) -> MockReply {
     }
 }
 
-/// Checks on the way up that the answer belongs to the request, and panics where that is planned.
+/// Checks on the route up that the answer belongs to the request, and panics where that is planned.
 pub(crate) struct Inspector {
     pub(crate) plan: Arc<Plan>,
     pub(crate) oracle: Arc<Oracle>,

@@ -15,7 +15,7 @@ use crate::HANG;
 use crate::bare::BareMock;
 use crate::booth::{Again, Booth, ID, Inspector, Pace};
 use crate::oracle::{Oracle, Outcome};
-use crate::plan::{HOSTS, Order, Plan, Way, Whim};
+use crate::plan::{HOSTS, Order, Plan, Route, Whim};
 
 /// Jobs that wait at each level; small enough that some find no room.
 const ROOM: usize = 200;
@@ -131,10 +131,10 @@ impl Crew {
     async fn carry_out(&self, id: usize) -> Option<Outcome> {
         let order = self.plan.orders[id];
         let request = self.request(&order);
-        match order.way {
-            Way::Direct => self.send(&order, request).await,
-            Way::Queued => self.submit(&order, request, &self.queued).await,
-            Way::Streamed => self.submit(&order, request, &self.streamed).await,
+        match order.route {
+            Route::Direct => self.send(&order, request).await,
+            Route::Queued => self.submit(&order, request, &self.queued).await,
+            Route::Streamed => self.submit(&order, request, &self.streamed).await,
         }
     }
 
@@ -268,7 +268,7 @@ impl Crew {
             return Some(Outcome::Unread);
         }
         // A collected answer has given its permit back; an unread one holds it.
-        if let (Whim::ReadSlowly(steps), false) = (order.whim, order.way == Way::Queued) {
+        if let (Whim::ReadSlowly(steps), false) = (order.whim, order.route == Route::Queued) {
             let reading = self.oracle.read_slowly(order.id);
             self.pace.work(steps).await;
             drop(reading);

@@ -17,7 +17,7 @@ use turbohttp_loopback::{Fail, FailWith, Options, Server, pattern};
 use crate::crew::poll_times;
 use crate::plan::Dice;
 
-/// Requests under way in all; less than all servers have together.
+/// Requests under route in all; less than all servers have together.
 pub(crate) const TOTAL: usize = 24;
 
 /// The limit of the server that answers late, to which no caller is impatient: its peak is exact.
@@ -176,10 +176,10 @@ impl Field {
         };
         let breaks = matches!(ask, Ask::Drop | Ask::Reset | Ask::Half) || server == 3;
         match ended {
-            Ok(Received::Own) => Ok(End::Answered),
-            Ok(Received::Unavailable) if server == 2 => Ok(End::Unavailable),
-            Ok(Received::Unavailable) => Err("answered 503".to_owned()),
-            Ok(Received::Other(status, bytes)) => Err(format!(
+            Ok(Answer::Own) => Ok(End::Answered),
+            Ok(Answer::Unavailable) if server == 2 => Ok(End::Unavailable),
+            Ok(Answer::Unavailable) => Err("answered 503".to_owned()),
+            Ok(Answer::Other(status, bytes)) => Err(format!(
                 "answered {status} with {bytes} bytes of another one"
             )),
             Err(error) => match error.kind() {
@@ -223,11 +223,11 @@ impl Field {
     }
 
     /// Reads the answer, and says whether it belongs to the number.
-    async fn receive(&self, id: u64, ask: Ask, response: Response) -> Result<Received> {
+    async fn receive(&self, id: u64, ask: Ask, response: Response) -> Result<Answer> {
         let status = response.status().as_u16();
         let body = response.bytes().await?;
         if status == 503 {
-            return Ok(Received::Unavailable);
+            return Ok(Answer::Unavailable);
         }
         let is_own = match ask {
             Ask::Id | Ask::Leave => body == id.to_string(),
@@ -246,8 +246,8 @@ impl Field {
             Ask::Drop | Ask::Reset | Ask::Half | Ask::Never => false,
         };
         match is_own {
-            true => Ok(Received::Own),
-            false => Ok(Received::Other(status, body.len())),
+            true => Ok(Answer::Own),
+            false => Ok(Answer::Other(status, body.len())),
         }
     }
 
@@ -271,7 +271,7 @@ impl Field {
 
 const LARGE: usize = 300_000;
 
-enum Received {
+enum Answer {
     /// What was asked for.
     Own,
     Unavailable,

@@ -6,7 +6,7 @@ use turbohttp::{QueueStats, Shutdown};
 use crate::booth::Pace;
 use crate::crew::Crew;
 use crate::oracle::Outcome;
-use crate::plan::{Order, Plan, Way};
+use crate::plan::{Order, Plan, Route};
 
 /// Orders of one storm.
 const ORDERS: usize = 10_000;
@@ -93,7 +93,7 @@ async fn settle(crew: &Crew, pace: Pace) {
 fn agree_on_counts(crew: &Crew, pace: Pace) {
     let ended = crew.client.stats().scheduler.ended;
     let count = |is: fn(Outcome) -> bool| crew.oracle.count(is, |_| true);
-    let is_collected = |order: &Order| order.way == Way::Queued;
+    let is_collected = |order: &Order| order.route == Route::Queued;
     // An answer that the queue had read already was complete before it was dropped.
     let unread_but_complete = crew.oracle.count(is_unread, is_collected);
     let seen = [
@@ -156,9 +156,12 @@ fn is_failed_job(outcome: Outcome) -> bool {
 
 fn agree_on_queues(crew: &Crew, pace: Pace) {
     let seed = crew.plan.seed;
-    for (way, queue) in [(Way::Queued, &crew.queued), (Way::Streamed, &crew.streamed)] {
+    for (route, queue) in [
+        (Route::Queued, &crew.queued),
+        (Route::Streamed, &crew.streamed),
+    ] {
         let stats: QueueStats = queue.stats();
-        let count = |is: fn(Outcome) -> bool| crew.oracle.count(is, |order| order.way == way);
+        let count = |is: fn(Outcome) -> bool| crew.oracle.count(is, |order| order.route == route);
         let seen = [
             stats.ended.completed,
             stats.ended.failed,
@@ -171,14 +174,14 @@ fn agree_on_queues(crew: &Crew, pace: Pace) {
             count(|outcome| matches!(outcome, Outcome::Canceled(_))),
             count(|outcome| outcome == Outcome::Expired),
         ];
-        assert_eq!(seen, expected, "seed {seed}, {way:?}");
+        assert_eq!(seen, expected, "seed {seed}, {route:?}");
         // On several threads a ticket may be canceled just as its job panics.
         let panics = count(|outcome| outcome == Outcome::Panicked);
         let has_all = match pace {
             Pace::Clock => stats.panicked == panics,
             Pace::Turns => stats.panicked >= panics,
         };
-        assert!(has_all, "seed {seed}, {way:?}: {stats:?}, not {panics}");
+        assert!(has_all, "seed {seed}, {route:?}: {stats:?}, not {panics}");
         assert_eq!(
             (stats.ended.aborted, stats.running, stats.submitters),
             (0, 0, 0),

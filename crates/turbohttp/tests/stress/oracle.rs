@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::plan::{ALL_HOSTS, Act, HOSTS, Order, Plan, Way, Whim};
+use crate::plan::{ALL_HOSTS, Act, HOSTS, Order, Plan, Route, Whim};
 
 /// What became of an order: exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -319,7 +319,10 @@ impl Oracle {
                 (leaves, 0..=most)
             }
             Outcome::Unpolled => (order.whim == Whim::Leave(0), 0..=0),
-            Outcome::Refused => (order.way != Way::Direct && order.whim == Whim::Try, 0..=0),
+            Outcome::Refused => (
+                order.route != Route::Direct && order.whim == Whim::Try,
+                0..=0,
+            ),
         };
         is_possible && attempts.contains(&entries)
     }

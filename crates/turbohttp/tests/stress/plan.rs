@@ -39,7 +39,7 @@ impl Dice {
 
 /// How a request gets to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Route {
     Direct,
     /// Through a queue that reads the body.
     Queued,
@@ -87,7 +87,7 @@ pub(crate) enum Whim {
 pub(crate) struct Order {
     pub(crate) id: usize,
     pub(crate) host: usize,
-    pub(crate) way: Way,
+    pub(crate) route: Route,
     pub(crate) priority: Priority,
     pub(crate) act: Act,
     pub(crate) whim: Whim,
@@ -101,7 +101,7 @@ impl Order {
         Order {
             id,
             host: SHARES[dice.below(SHARES.len())],
-            way: [Way::Direct, Way::Direct, Way::Queued, Way::Streamed][dice.below(4)],
+            route: [Route::Direct, Route::Direct, Route::Queued, Route::Streamed][dice.below(4)],
             priority: Priority::ALL[dice.below(Priority::COUNT)],
             act: act(dice, whim),
             whim,
@@ -110,7 +110,7 @@ impl Order {
     }
 
     pub(crate) fn is_queued(&self) -> bool {
-        self.way != Way::Direct
+        self.route != Route::Direct
     }
 
     pub(crate) fn url(&self) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::booth::Pace;
 use crate::crew::Crew;
 use crate::oracle::{Oracle, Outcome};
-use crate::plan::{Act, HOSTS, Order, Plan, Way, Whim};
+use crate::plan::{Act, HOSTS, Order, Plan, Route, Whim};
 use tokio::runtime::{Builder, Runtime};
 use turbohttp::{Priority, Transport as _};
 
@@ -17,7 +17,7 @@ fn plain() -> Plan {
             orders.push(Order {
                 id: orders.len(),
                 host,
-                way: Way::Direct,
+                route: Route::Direct,
                 priority: Priority::Normal,
                 act: Act::Answer,
                 whim: Whim::Read,
@@ -145,7 +145,7 @@ fn an_outcome_that_was_not_planned_is_noticed() {
 #[test]
 fn a_job_that_was_canceled_waiting_and_sent_all_the_same_is_noticed() {
     let (oracle, _) = sent(|plan| {
-        plan.orders[5].way = Way::Queued;
+        plan.orders[5].route = Route::Queued;
         plan.orders[5].whim = Whim::Cancel(1);
     });
     oracle.settle(5, Outcome::Canceled(true));

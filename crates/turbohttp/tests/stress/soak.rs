@@ -2,7 +2,7 @@
 //!
 //! # Implementation
 //!
-//! The time is cut into blocks; between two of them no request is under way, so that what is left then is what
+//! The time is cut into blocks; between two of them no request is under route, so that what is left then is what
 //! the client keeps. The first block warms up; memory must not rise from its end to that of the last
 //! one, as it does with a leak of a few bytes per request. It is what the system says is resident,
 //! which is coarse; bytes are counted exactly by the gates. At the end every descriptor is closed.

@@ -15,7 +15,7 @@ pub(crate) const CALLERS: u64 = 96;
 
 const REQUESTS: u64 = 3_000;
 
-/// What must be hit at least so often, per way to end.
+/// What must be hit at least so often, per route to end.
 const FLOORS: [(End, u64); 5] = [
     (End::Answered, REQUESTS / 2),
     (End::Unavailable, REQUESTS / 100),

@@ -4,13 +4,11 @@
 //! below its gate, and it is changed by hand only, in a commit of its own (see `tidy/baseline.rs`).
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::Row;
-use super::bounds::Figures;
+use super::{Figures, Row};
 
 /// Where the baseline is.
 pub(crate) const FILE: &str = "crates/turbohttp-bench/baseline.toml";
@@ -23,7 +21,7 @@ const HEADER: &str = "\
 ";
 
 /// What was measured, where, and how far it may be passed.
-#[derive(Debug, Deserialize, PartialEq)]
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub(super) struct Baseline {
     pub(super) machine: Machine,
     tolerance: BTreeMap<String, Tolerance>,
@@ -31,7 +29,7 @@ pub(super) struct Baseline {
 }
 
 /// The class of machines on which the instructions are the same.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(super) struct Machine {
     pub(super) arch: String,
     /// The compiler's version without its patch.
@@ -39,7 +37,7 @@ pub(super) struct Machine {
 }
 
 /// How far a figure may be passed: a part of it, or so much, whichever is more.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 struct Tolerance {
     percent: f64,
     absolute: f64,
@@ -88,26 +86,24 @@ impl Baseline {
     /// A baseline with the tolerances of the last one, or those that a first one has.
     pub(super) fn of(machine: Machine, figures: Figures, last: Option<Baseline>) -> Baseline {
         let first = || {
-            [
+            let tolerance = |percent, absolute| Tolerance { percent, absolute };
+            let sections = [
                 ("allocations", Tolerance::EXACT),
-                (
-                    "instructions",
-                    Tolerance {
-                        percent: 3.0,
-                        absolute: 0.0,
-                    },
-                ),
-                (
-                    "system_calls",
-                    Tolerance {
-                        percent: 0.0,
-                        absolute: 0.002,
-                    },
-                ),
-            ]
-            .map(|(section, tolerance)| (section.to_owned(), tolerance))
-            .into()
+                ("instructions", tolerance(3.0, 0.0)),
+                ("system_calls", tolerance(0.0, 0.002)),
+            ];
+            sections
+                .map(|(section, of)| (section.to_owned(), of))
+                .into()
         };
+        // To the thousandth, and without a zero below zero.
+        let round = |figure: f64| (figure * 1_000.0).round() / 1_000.0 + 0.0;
+        let rounded =
+            |of: BTreeMap<_, f64>| of.into_iter().map(|(name, figure)| (name, round(figure)));
+        let figures = figures
+            .into_iter()
+            .map(|(section, of)| (section, rounded(of).collect()))
+            .collect();
         let tolerance = last.map_or_else(first, |last| last.tolerance);
         Baseline {
             machine,
@@ -116,29 +112,8 @@ impl Baseline {
         }
     }
 
-    pub(super) fn write(&self) -> String {
-        let mut text = String::from(HEADER);
-        // A `String` takes whatever is written to it.
-        let _ = write!(
-            text,
-            "\n[machine]\narch = {:?}\nrustc = {:?}\n",
-            self.machine.arch, self.machine.rustc
-        );
-        for (section, Tolerance { percent, absolute }) in &self.tolerance {
-            let _ = write!(
-                text,
-                "\n[tolerance.{section}]\npercent = {percent}\nabsolute = {absolute}\n"
-            );
-        }
-        for (section, figures) in &self.figures {
-            let _ = write!(text, "\n[figures.{section}]\n");
-            for (name, figure) in figures {
-                // To the thousandth, and without a zero below zero.
-                let figure = (figure * 1_000.0).round() / 1_000.0 + 0.0;
-                let _ = writeln!(text, "{name:?} = {figure}");
-            }
-        }
-        text
+    pub(super) fn write(&self) -> Result<String> {
+        Ok(format!("{HEADER}\n{}", toml::to_string(self)?))
     }
 
     /// Holds figures that were measured here against those that were accepted. Of a section that was
@@ -175,11 +150,7 @@ impl Baseline {
                     let note = format!("{name}, now {figure:.3}: record the improvement");
                     found.notes.push(note);
                 }
-                found.rows.push(Row {
-                    name,
-                    measured: *figure,
-                    most: was + allowed,
-                });
+                found.rows.push(Row::new(name, *figure, was + allowed));
             }
         }
         Ok(found)
@@ -224,9 +195,9 @@ mod tests {
         let mut all = figures("instructions", 7_504.126);
         all.append(&mut figures("allocations", -0.0));
         let baseline = Baseline::of(machine("1.95.0"), all, None);
-        let text = baseline.write();
+        let text = baseline.write().unwrap();
         assert_eq!(Baseline::read(&text).unwrap(), baseline, "{text}");
-        assert!(text.contains("\"get, mock\" = 0\n"), "{text}");
+        assert!(text.contains("\"get, mock\" = 0.0\n"), "{text}");
         assert!(Baseline::read("[machine]\narch = 1\n").is_err());
     }
 

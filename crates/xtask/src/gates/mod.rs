@@ -8,17 +8,22 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
+use crate::args::Args;
 use crate::{run, tools};
 use baseline::{Baseline, Machine};
-use bounds::Figures;
 use outside::{Counted, Lengths};
 
 pub(crate) mod baseline;
-mod bounds;
 pub(crate) mod outside;
 mod prove;
+
+/// Where the bounds are.
+const BOUNDS: &str = "crates/turbohttp-bench/gates.toml";
+
+/// Figures by section and name.
+type Figures = BTreeMap<String, BTreeMap<String, f64>>;
 
 /// The kinds of work whose instructions are counted: all that `count` knows, with and without gates.
 const WORKS: [&str; 14] = [
@@ -38,29 +43,6 @@ const WORKS: [&str; 14] = [
     "limiter_crowd",
 ];
 
-/// What was typed.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Options {
-    /// Shows that every gate can miss.
-    pub(crate) proves: bool,
-    /// Writes the baseline.
-    pub(crate) records: bool,
-}
-
-impl Options {
-    pub(crate) fn parse(arguments: &[String]) -> Result<Options> {
-        let mut options = Options::default();
-        for argument in arguments {
-            match argument.as_str() {
-                "--prove" => options.proves = true,
-                "--record" => options.records = true,
-                other => bail!("gates has no option {other}; there are --prove and --record"),
-            }
-        }
-        Ok(options)
-    }
-}
-
 /// A figure passed its bound.
 #[derive(Debug)]
 pub(crate) struct Missed(usize);
@@ -69,9 +51,8 @@ impl fmt::Display for Missed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} gates missed (bounds: {}, {})",
+            "{} gates missed (bounds: {BOUNDS}, {})",
             self.0,
-            bounds::FILE,
             baseline::FILE
         )
     }
@@ -88,6 +69,14 @@ struct Row {
 }
 
 impl Row {
+    fn new(name: String, measured: f64, most: f64) -> Row {
+        Row {
+            name,
+            measured,
+            most,
+        }
+    }
+
     /// A figure that is no number never holds.
     fn holds(&self) -> bool {
         self.measured <= self.most
@@ -97,11 +86,7 @@ impl Row {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.holds() { "ok  " } else { "MISS" };
-        let Row {
-            name,
-            measured,
-            most,
-        } = self;
+        let (name, measured, most) = (&self.name, self.measured, self.most);
         write!(
             f,
             "{verdict} {name:<56} {measured:>12.3}  at most {most:.3}"
@@ -109,33 +94,35 @@ impl fmt::Display for Row {
     }
 }
 
-pub(crate) fn run(options: &Options) -> Result<()> {
-    tools::install_missing();
-    run::cargo_with(&TESTS)?;
-    let bounds = bounds::read(&std::fs::read_to_string(bounds::FILE)?)?;
+/// `gates`: `--prove` shows that every gate can miss, `--record` writes the baseline.
+pub(crate) fn command(arguments: &[String]) -> Result<()> {
+    let mut args = Args::new(arguments);
+    let (proves, records) = (args.has("--prove"), args.has("--record"));
+    args.end()?;
+    run::cargo_line(&format!("{TESTS} -- --nocapture"))?;
+    let bounds = bounds()?;
     let counted = Counted::start()?;
-    let (can_count, can_trace) = (can_count()?, can_trace()?);
+    let can_count = tools::can("instruction counts", "valgrind")?;
+    let can_trace = tools::can("system call counts", "strace")? && may_trace();
     let mut figures = Figures::new();
     figures.insert("allocations".to_owned(), counted.allocations()?);
     if can_count {
-        let count = |work: &str| {
-            Ok((
-                work.to_owned(),
-                counted.instructions(work, None, Lengths::FULL)?,
-            ))
+        let count = |work: &str| -> Result<(String, f64)> {
+            let figure = counted.instructions(work, None, Lengths::FULL)?;
+            Ok((work.to_owned(), figure))
         };
-        let counts: Result<BTreeMap<String, f64>> = WORKS.into_iter().map(count).collect();
+        let counts: Result<BTreeMap<_, _>> = WORKS.into_iter().map(count).collect();
         figures.insert("instructions".to_owned(), counts?);
     }
     if can_trace {
         let calls = counted.system_calls(None, Lengths::FULL)?;
         figures.insert("system_calls".to_owned(), calls);
     }
-    let mut rows: Vec<Row> = figures
+    let bounded = figures
         .iter()
-        .flat_map(|(section, measured)| against(&bounds, section, measured))
-        .collect();
-    if options.records {
+        .flat_map(|(section, of)| against(&bounds, section, of));
+    let mut rows: Vec<Row> = bounded.collect();
+    if records {
         show(&rows)?;
         ensure!(
             can_count && can_trace,
@@ -145,11 +132,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     rows.append(&mut compared(&figures)?);
     show(&rows)?;
-    if options.proves && can_count {
+    if proves && can_count {
         prove::instructions(&counted, &bounds)?;
         prove::baseline(&counted, &figures, committed()?)?;
     }
-    if options.proves && can_trace {
+    if proves && can_trace {
         prove::system_calls(&counted, &bounds)?;
     }
     Ok(())
@@ -157,46 +144,29 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// The tests that measure in a process of their own. Cargo builds the program `count` with them, as it
 /// does for every integration test of a package.
-const TESTS: [&str; 12] = [
-    "test",
-    "--release",
-    "-p",
-    "turbohttp-bench",
-    "--test",
-    "alloc",
-    "--test",
-    "alloc_limiter",
-    "--test",
-    "alloc_tls",
-    "--",
-    "--nocapture",
-];
+const TESTS: &str =
+    "test --release -p turbohttp-bench --test alloc --test alloc_limiter --test alloc_tls";
 
 /// Builds the program `count`, as the gates do, so that nothing is built twice.
 pub(crate) fn build_count() -> Result<()> {
-    let building = &TESTS[..TESTS.len() - 2];
-    run::cargo_with(&[building, &["--no-run"]].concat())
+    run::cargo_line(&format!("{TESTS} --no-run"))
 }
 
-fn can_count() -> Result<bool> {
-    let is_there = tools::is_there("valgrind");
-    if !is_there {
-        tools::skipped("instruction counts", "valgrind is not installed")?;
-    }
-    Ok(is_there)
-}
-
-fn can_trace() -> Result<bool> {
-    if !tools::is_there("strace") {
-        tools::skipped("system call counts", "strace is not installed")?;
-        return Ok(false);
-    }
-    let may_trace = outside::may_trace();
-    if !may_trace {
-        // Not for the tests to change, so it is no failure in CI either.
+/// Whether the system lets one process trace another. If not, that is not for the tests to change, so it
+/// is no failure in CI either.
+fn may_trace() -> bool {
+    let mut trace = Command::new("strace");
+    let may = run::succeeds(trace.args(["-c", "-o", "/dev/null", "true"]));
+    if !may {
         println!("SKIPPED system call counts: this system does not let strace trace");
     }
-    Ok(may_trace)
+    may
+}
+
+/// Every section, those that are not ours too.
+fn bounds() -> Result<Figures> {
+    let text = std::fs::read_to_string(run::root().join(BOUNDS))?;
+    toml::from_str(&text).context(BOUNDS)
 }
 
 /// The figures of one kind beside their bounds, where they have one.
@@ -205,11 +175,7 @@ fn against(bounds: &Figures, section: &str, measured: &BTreeMap<String, f64>) ->
     let row = |(name, figure): (&String, &f64)| -> Option<Row> {
         let most = *bounds?.get(name)?;
         let name = format!("{} per request, {name}", section.replace('_', " "));
-        Some(Row {
-            name,
-            measured: *figure,
-            most,
-        })
+        Some(Row::new(name, *figure, most))
     };
     measured.iter().filter_map(row).collect()
 }
@@ -229,7 +195,7 @@ fn compared(figures: &Figures) -> Result<Vec<Row>> {
 
 fn record(figures: Figures) -> Result<()> {
     let baseline = Baseline::of(machine()?, figures, committed()?);
-    std::fs::write(baseline::FILE, baseline.write())?;
+    std::fs::write(baseline::FILE, baseline.write()?)?;
     println!("recorded: commit {} by itself, and say why", baseline::FILE);
     Ok(())
 }
@@ -243,9 +209,8 @@ fn committed() -> Result<Option<Baseline>> {
 }
 
 fn machine() -> Result<Machine> {
-    let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(compiler).arg("--version").output()?;
-    Machine::here(&String::from_utf8_lossy(&output.stdout))
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    Machine::here(&run::output(&rustc, &["--version"])?.stdout)
 }
 
 /// Prints the rows.
@@ -265,11 +230,7 @@ mod tests {
 
     #[test]
     fn a_figure_beyond_its_bound_is_a_miss() {
-        let row = |measured| Row {
-            name: "x".to_owned(),
-            measured,
-            most: 1.0,
-        };
+        let row = |measured| Row::new("x".to_owned(), measured, 1.0);
         assert!(row(1.0).holds() && show(&[row(1.0)]).is_ok());
         assert!(!row(1.001).holds() && show(&[row(0.0), row(1.001)]).is_err());
         assert!(!row(f64::NAN).holds());
@@ -278,8 +239,7 @@ mod tests {
 
     #[test]
     fn every_bound_from_outside_is_measured() {
-        let text = std::fs::read_to_string(run::root().join(bounds::FILE)).unwrap();
-        let bounds = bounds::read(&text).unwrap();
+        let bounds = bounds().unwrap();
         for work in bounds["instructions_max"].keys() {
             assert!(WORKS.contains(&work.as_str()), "{work} is not measured");
         }

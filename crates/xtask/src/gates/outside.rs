@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::run;
+use crate::run::{self, Output};
 
 /// Callers at once: so many that the runtime's own turns are shared, as they are under load.
 const CALLERS: u32 = 64;
@@ -54,12 +54,6 @@ pub(crate) struct Counted {
     server: Server,
 }
 
-/// What a run of the program left behind.
-pub(crate) struct Output {
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
 impl Counted {
     /// Starts the server of a program that has been built.
     pub(crate) fn start() -> Result<Counted> {
@@ -102,16 +96,11 @@ impl Counted {
 
     /// What each kind of request allocates, as the program itself counts.
     pub(super) fn allocations(&self) -> Result<BTreeMap<String, f64>> {
-        let output = Command::new(&self.program)
-            .arg("allocations")
-            .stdin(Stdio::null())
-            .output()?;
-        ensure!(
-            output.status.success(),
-            "count allocations: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        allocations_in(&String::from_utf8_lossy(&output.stdout))
+        allocations_in(&run::output(&self.program(), &["allocations"])?.stdout)
+    }
+
+    pub(crate) fn program(&self) -> String {
+        self.program.to_string_lossy().into_owned()
     }
 
     /// Runs the program under a tool.
@@ -123,33 +112,14 @@ impl Counted {
         requests: u64,
         planted: Option<&str>,
     ) -> Result<Output> {
-        let output = Command::new(tool[0])
+        let mut command = Command::new(tool[0]);
+        command
             .args(&tool[1..])
             .arg(&self.program)
             .args([self.server.url.as_str(), work])
-            .args([callers.to_string(), requests.to_string()])
-            .args(planted)
-            .stdin(Stdio::null())
-            .output()
-            .with_context(|| format!("cannot start {}", tool[0]))?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        ensure!(
-            output.status.success(),
-            "{work} under {}: {stderr}",
-            tool[0]
-        );
-        Ok(Output { stdout, stderr })
+            .args([callers.to_string(), requests.to_string()]);
+        run::collect(command.args(planted))
     }
-}
-
-/// Whether the system lets one process trace another.
-pub(super) fn may_trace() -> bool {
-    let status = Command::new("strace")
-        .args(["-c", "-o", "/dev/null", "true"])
-        .stderr(Stdio::null())
-        .status();
-    status.is_ok_and(|status| status.success())
 }
 
 /// The server as a process of its own, ended when it is dropped.

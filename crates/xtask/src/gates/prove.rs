@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 
 use super::baseline::Baseline;
-use super::bounds::Figures;
 use super::outside::{Counted, Lengths};
-use super::{Row, against};
+use super::{Figures, Row, against};
 
 /// Far beyond the bound of every kind of work.
 const MANY_INSTRUCTIONS: &str = "20000_instructions";
@@ -119,14 +118,12 @@ fn misses_only(
 #[cfg(test)]
 mod tests {
     use super::super::baseline::Machine;
-    use super::super::bounds;
     use super::*;
 
-    /// S8: a gate that is added comes with its proof.
+    /// A gate that is added comes with its proof.
     #[test]
     fn every_gate_from_outside_has_a_proof() {
-        let text = std::fs::read_to_string(crate::run::root().join(bounds::FILE)).unwrap();
-        let bounds = bounds::read(&text).unwrap();
+        let bounds = super::super::bounds().unwrap();
         let proven: Vec<&str> = SYSTEM_CALLS
             .iter()
             .flat_map(|(_, gates)| gates.iter().copied())
@@ -147,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_gate_that_does_not_miss_is_no_proof() {
-        let bounds = bounds::read("[system_calls_max]\nsend = 1\nfutex = 1\n").unwrap();
+        let bounds = toml::from_str("[system_calls_max]\nsend = 1\nfutex = 1\n").unwrap();
         let measured =
             |send, futex| BTreeMap::from([("send".to_owned(), send), ("futex".to_owned(), futex)]);
         let proof = |send, futex| {

@@ -1,5 +1,4 @@
-//! The baseline is changed by itself: a commit that changes it changes nothing else, so that what is
-//! accepted is seen, and reviewed, as such.
+//! A commit that changes the baseline changes nothing else, so that what is accepted is reviewed as such.
 
 use std::path::Path;
 use std::process::Command;
@@ -46,11 +45,7 @@ fn in_company(history: &str) -> Vec<Violation> {
         let other = others.first()?;
         let message =
             format!("commit {name} changes {other} too: the baseline is changed by itself");
-        Some(Violation {
-            path: FILE.to_owned(),
-            line: 0,
-            message,
-        })
+        Some(Violation::in_file(FILE, 0, message))
     };
     commits.filter_map(violation).collect()
 }
@@ -61,54 +56,41 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_baseline_that_was_changed_in_company_is_found() {
-        let alone = format!("{COMMIT}abc1\n\n{FILE}\n");
-        assert!(in_company(&alone).is_empty() && in_company("").is_empty());
-        let company = format!("{alone}\n{COMMIT}abc2\n\n{FILE}\ncrates/a/src/b.rs\n{alone}");
-        let found = in_company(&company);
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(
-            found[0].message.contains("abc2 changes crates/a/src/b.rs"),
-            "{found:?}"
-        );
-    }
-
     /// A repository of its own, removed at the end.
     struct Planted(PathBuf);
 
     impl Planted {
-        fn new() -> Planted {
-            let root = std::env::temp_dir().join(format!("turbohttp-tidy-{}", std::process::id()));
-            std::fs::create_dir_all(root.join(FILE).parent().unwrap()).unwrap();
-            Planted(root)
-        }
-
-        fn git(&self, arguments: &[&str]) {
+        fn git(&self, line: &str) {
+            let name = [
+                "-c",
+                "user.name=x",
+                "-c",
+                "user.email=x@a.test",
+                "-c",
+                "commit.gpgsign=false",
+            ];
             let mut git = Command::new("git");
-            git.current_dir(&self.0)
-                .args(["-c", "user.name=x", "-c", "user.email=x@a.test"])
-                .args(["-c", "commit.gpgsign=false"])
-                .args(arguments);
-            let output = git.output();
-            let is_done = output.is_ok_and(|output| output.status.success());
-            assert!(is_done, "git {arguments:?}");
+            git.current_dir(&self.0).args(name).args(line.split(' '));
+            assert!(
+                git.output().is_ok_and(|output| output.status.success()),
+                "git {line}"
+            );
         }
 
         fn commit(&self, baseline: &str, code: &str) {
             std::fs::write(self.0.join(FILE), baseline).unwrap();
             std::fs::write(self.0.join("code.rs"), code).unwrap();
-            self.git(&["add", "code.rs", FILE]);
-            self.git(&["commit", "--quiet", "--allow-empty", "-m", "x"]);
+            self.git("add .");
+            self.git("commit --quiet --allow-empty -m x");
         }
 
         /// A branch that records a baseline, beside one that changes code, to be merged.
-        fn fork(&self, branch: &str, baseline: [&str; 2], code: [&str; 2]) {
-            self.git(&["checkout", "--quiet", "-b", branch]);
-            self.commit(baseline[1], code[0]);
-            self.git(&["checkout", "--quiet", "-"]);
-            self.commit(baseline[0], code[1]);
-            self.git(&["merge", "--quiet", "--no-ff", "--no-commit", branch]);
+        fn fork(&self, branch: &str, [first, second]: [&str; 2]) {
+            self.git(&format!("checkout --quiet -b {branch}"));
+            self.commit(second, first);
+            self.git("checkout --quiet -");
+            self.commit(first, second);
+            self.git(&format!("merge --quiet --no-ff --no-commit {branch}"));
         }
 
         fn found(&self) -> usize {
@@ -123,31 +105,37 @@ mod tests {
         }
     }
 
-    /// The same through git itself.
     #[test]
     fn a_planted_commit_is_found_in_a_history() {
         if Command::new("git").arg("--version").output().is_err() {
             return;
         }
-        let planted = Planted::new();
-        assert!(history(&planted.0).is_none_or(|history| history.is_empty()));
-        planted.git(&["init", "--quiet"]);
+        let root = std::env::temp_dir().join(format!("turbohttp-tidy-{}", std::process::id()));
+        std::fs::create_dir_all(root.join(FILE).parent().unwrap()).unwrap();
+        let planted = Planted(root);
+        planted.git("init --quiet");
         // The first commit has every file.
         for (baseline, code, found) in [("a", "a", 0), ("b", "a", 0), ("b", "b", 0), ("c", "c", 1)]
         {
             planted.commit(baseline, code);
             assert_eq!(planted.found(), found, "{baseline} {code}");
         }
-        planted.fork("alone", ["c", "d"], ["c", "d"]);
+        let said = in_company(&history(&planted.0).unwrap()).remove(0).message;
+        assert!(said.contains("changes code.rs too"), "{said}");
+        planted.fork("alone", ["c", "d"]);
         planted.commit("d", "d");
         assert_eq!(planted.found(), 1, "a merge of what was alone");
-        planted.fork("company", ["d", "e"], ["d", "e"]);
+        planted.fork("company", ["d", "e"]);
         planted.commit("f", "f");
         assert_eq!(planted.found(), 2, "a merge that changes both itself");
         // Where a shallow clone ends, a commit has every file too.
-        let source = format!("file://{}", planted.0.display());
-        planted.git(&["clone", "--quiet", "--depth", "1", &source, "shallow"]);
-        let shallow = history(&planted.0.join("shallow")).unwrap();
-        assert_eq!(in_company(&shallow), []);
+        planted.git(&format!(
+            "clone --quiet --depth 1 file://{} shallow",
+            planted.0.display()
+        ));
+        assert_eq!(
+            in_company(&history(&planted.0.join("shallow")).unwrap()),
+            []
+        );
     }
 }

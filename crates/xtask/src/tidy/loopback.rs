@@ -1,5 +1,5 @@
 //! Nothing in the sources could reach another machine: addresses are loopback ones or those that are
-//! kept for documentation, and tests name no host that exists (S68).
+//! kept for documentation, and tests name no host that exists.
 //!
 //! Where the system permits it, `cargo xtask test` also takes the network away ([`crate::alone`]); this
 //! holds everywhere.
@@ -20,21 +20,18 @@ const OWN: &str = "crates/xtask/src/tidy/loopback.rs";
 
 pub(super) fn check(sources: &[Source]) -> Vec<Violation> {
     let mut violations = Vec::new();
-    for source in sources
-        .iter()
-        .filter(|source| source.is_rust() && source.path != OWN)
-    {
+    let others = sources.iter().filter(|source| source.path != OWN);
+    for source in others.filter(|source| source.is_rust()) {
         for (number, line) in source.lines() {
-            let address = addresses(line).find(|address| !is_harmless(*address));
-            if let Some(address) = address {
-                let message =
-                    format!("{address} is neither a loopback address nor one for documentation");
+            let parts = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
+            let mut addresses = parts.filter_map(|part| part.trim_matches('.').parse().ok());
+            if let Some(address) = addresses.find(|address| !is_harmless(*address)) {
+                let message = format!("{address} is no address of loopback or documentation");
                 violations.push(Violation::at(source, number, message));
             }
-            let host = hosts(line).find(|host| source.is_test() && is_public(host));
-            if let Some(host) = host {
-                let message =
-                    format!("a test names {host}, which may exist; take .test or .example");
+            let mut hosts = line.split("://").skip(1).map(host);
+            if let Some(host) = hosts.find(|host| source.is_test() && is_public(host)) {
+                let message = format!("{host} may exist: take .test or .example");
                 violations.push(Violation::at(source, number, message));
             }
         }
@@ -42,26 +39,15 @@ pub(super) fn check(sources: &[Source]) -> Vec<Violation> {
     violations
 }
 
-/// The IPv4 addresses in a line.
-fn addresses(line: &str) -> impl Iterator<Item = Ipv4Addr> {
-    let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
-    words.filter_map(|word| word.trim_matches('.').parse().ok())
-}
-
 fn is_harmless(address: Ipv4Addr) -> bool {
-    address.is_loopback()
-        || address.is_unspecified()
-        || address.is_broadcast()
-        || address.is_documentation()
+    let is_local = address.is_loopback() || address.is_unspecified();
+    is_local || address.is_broadcast() || address.is_documentation()
 }
 
-/// The hosts of the URLs in a line.
-fn hosts(line: &str) -> impl Iterator<Item = &str> {
-    let rests = line.split("://").skip(1);
-    rests.map(|rest| {
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-');
-        &rest[..end.unwrap_or(rest.len())]
-    })
+/// The host at the beginning of what follows a scheme.
+fn host(rest: &str) -> &str {
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-');
+    &rest[..end.unwrap_or(rest.len())]
 }
 
 fn is_public(host: &str) -> bool {

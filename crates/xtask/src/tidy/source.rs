@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 /// A file of the workspace.
+#[derive(Clone)]
 pub(super) struct Source {
     /// From the root, with slashes.
     pub(super) path: String,
@@ -68,6 +69,18 @@ impl Source {
             .map(|(index, line)| (index + 1, line))
     }
 
+    /// Lines with a `//` comment in the code that ships; docs are none.
+    pub(super) fn comments(&self) -> usize {
+        let end = self.code().last().map_or(0, |(number, _)| *number);
+        let is_comment = |line: &str| {
+            let line = line.trim_start();
+            line.starts_with("// ") || (!line.starts_with("//") && line.contains(" // "))
+        };
+        self.lines()
+            .filter(|(number, line)| *number <= end && is_comment(line))
+            .count()
+    }
+
     /// The lines of code that ship: without comments, and without the tests, which stand last.
     pub(super) fn code(&self) -> Vec<(usize, &str)> {
         if self.is_test() {
@@ -102,6 +115,12 @@ fn without_comment(line: &str) -> &str {
         from = at + 2;
     }
     line
+}
+
+/// The identifiers and numbers of a line.
+pub(super) fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]

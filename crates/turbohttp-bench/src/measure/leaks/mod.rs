@@ -1,5 +1,5 @@
 //! The search for leaks: warm up, be silent, look; then three blocks of mixed requests, and silence
-//! and a look after each (S55).
+//! and a look after each.
 //!
 //! Where a language with a collector would collect before it looks, here silence is waited for: every
 //! caller has ended, the audits of clients and queue show nothing out, the server has as many

@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::children::{CLIENT_CORE, SERVER_CORE};
 
 /// The versions that were built are those of the lock file, so it is compiled in.
-const LOCK: &str = include_str!("../../../Cargo.lock");
-const MANIFEST: &str = include_str!("../../../Cargo.toml");
+const LOCK: &str = include_str!("../Cargo.lock");
+const MANIFEST: &str = include_str!("../Cargo.toml");
 
 /// The packages whose versions decide what is measured. libcurl's is part of `curl-sys`'s.
 const PACKAGES: [&str; 13] = [
