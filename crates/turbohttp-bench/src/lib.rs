@@ -31,3 +31,8 @@ pub use report::{Gate, Report};
 pub use run::{Measurement, run, run_planted};
 pub use scenario::Scenario;
 pub use work::{Carrier, Work};
+
+/// The code of the repository's `README.md`, as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;

@@ -60,31 +60,6 @@ pub(super) fn sizes(sources: &[Source]) -> Vec<Violation> {
     violations
 }
 
-/// The example `quickstart` is what the README shows from its first import on.
-pub(super) fn quickstart(sources: &[Source]) -> Vec<Violation> {
-    const EXAMPLE: &str = "crates/turbohttp/examples/quickstart.rs";
-    let text = |path: &str| {
-        sources
-            .iter()
-            .find(|source| source.path == path)
-            .map(|source| &source.text)
-    };
-    let (Some(readme), Some(example)) = (text("README.md"), text(EXAMPLE)) else {
-        return Vec::new();
-    };
-    match example
-        .find("use ")
-        .filter(|at| readme.contains(&example[*at..]))
-    {
-        Some(_) => Vec::new(),
-        None => vec![Violation::in_file(
-            "README.md",
-            0,
-            format!("its quickstart is not {EXAMPLE}"),
-        )],
-    }
-}
-
 /// What is printed of a tree that breaks nothing.
 pub(super) fn figures(sources: &[Source]) -> Vec<String> {
     let long = longer_than(sources, CODE_LINES_ASKED);
@@ -164,21 +139,5 @@ mod tests {
             [plant("crates/turbohttp/src/a.rs", &text)]
         };
         assert_eq!((sizes(&file(3)).len(), sizes(&file(2)).len()), (0, 1));
-    }
-
-    #[test]
-    fn a_quickstart_that_has_aged_is_found() {
-        let example = || {
-            plant(
-                "crates/turbohttp/examples/quickstart.rs",
-                "//! One.\n\nuse a::B;\n",
-            )
-        };
-        let readme = |text| plant("README.md", text);
-        assert!(quickstart(&[readme("# R\nuse a::B;\n"), example()]).is_empty());
-        assert_eq!(
-            quickstart(&[readme("# R\nuse a::C;\n"), example()]).len(),
-            1
-        );
     }
 }
