@@ -75,7 +75,8 @@ impl fmt::Debug for BodyContext<'_> {
 /// ```
 ///
 /// The client bounds the wait for each slice by [`Timeouts::body`](crate::Timeouts::body) and by the
-/// deadline of the call.
+/// deadline of the call. It needs the time driver of the tokio runtime for that: without one, reading a
+/// body that is not ready panics.
 pub trait BodySource: Send {
     /// Makes the next slice of the body ready; `false` says that the body has ended. It ends the loan of
     /// the slice before it. After an error the source is not polled again.

@@ -159,7 +159,7 @@ impl Context {
         self.response.reset(&mut self.spare);
         // The answer was read as far as it was wanted: for the report of a close the call went well.
         self.release(Outcome::Completed);
-        self.timing.end_exchange();
+        self.timing.end_answered();
     }
 
     /// The call that a queue has started this request with.
@@ -168,15 +168,22 @@ impl Context {
         self.holds.call.take()
     }
 
-    /// Whether there is a permit of an attempt beside the call.
-    pub(crate) fn has_permit(&self) -> bool {
-        self.holds.permit.is_some()
-    }
-
-    /// The call that a response holds.
+    /// Ready if a close has cut this request off; if not, the task is woken when one does.
     #[inline]
-    pub(crate) fn call_mut(&mut self) -> Option<&mut CallGuard> {
-        self.holds.call.as_mut()
+    pub(crate) fn poll_cut(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Holds {
+            permit,
+            call,
+            nested,
+        } = &mut self.holds;
+        // The permit is of the call's client, whose close is watched by one of the two.
+        let own = call.as_mut().or(permit.as_mut());
+        for guard in own.into_iter().chain(nested) {
+            if guard.poll_cut(cx).is_ready() {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
     }
 
     /// The request is over: the permit is released, and then the call ends.
@@ -207,10 +214,12 @@ impl Context {
         self.holds.call = Some(call);
     }
 
-    /// Whether a close has cut this request off.
+    /// Whether a close has cut this request off: that of its client, or of one further down, whose
+    /// connection the body is on.
     #[inline]
     pub(crate) fn is_cut(&self) -> bool {
-        self.holds.call.as_ref().is_some_and(CallGuard::is_cut)
+        let own = self.holds.call.as_ref().or(self.holds.permit.as_ref());
+        own.is_some_and(CallGuard::is_cut) || self.holds.nested.iter().any(CallGuard::is_cut)
     }
 }
 
