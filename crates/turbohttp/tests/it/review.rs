@@ -1,9 +1,7 @@
 //! Requests and responses that leave the call they were made for: sent again elsewhere, kept by an error,
 //! kept by a middleware.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -441,4 +439,39 @@ async fn post_that_was_answered_is_not_retryable_in_its_call() {
         let held = client.get("http://b/").send().await;
         drop((request, held));
     }
+}
+
+/// Signs with `&Request` across an await, and looks at `&Response` in the same way.
+struct Signs;
+
+impl Signs {
+    async fn sign(&self, request: &Request) -> usize {
+        tokio::task::yield_now().await;
+        request.url().len()
+    }
+
+    async fn look(&self, response: &Response) -> StatusCode {
+        tokio::task::yield_now().await;
+        response.status()
+    }
+}
+
+impl turbohttp::Middleware for Signs {
+    async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
+        assert_eq!(self.sign(&request).await, request.url().len());
+        let response = next.run(request).await?;
+        assert_eq!(self.look(&response).await, StatusCode::OK);
+        Ok(response)
+    }
+}
+
+#[tokio::test]
+async fn request_and_response_are_lent_across_an_await() {
+    fn is_shareable<T: Send + Sync>() {}
+    is_shareable::<Request>();
+    is_shareable::<Response>();
+    is_shareable::<turbohttp::RequestBuilder>();
+    is_shareable::<turbohttp::ResponseStream>();
+    let client = TestClient::with(|builder| builder.transport(ok()).with(Signs));
+    client.get("http://a/").send().await.unwrap();
 }
