@@ -171,14 +171,12 @@ impl Context {
     /// Ready if a close has cut this request off; if not, the task is woken when one does.
     #[inline]
     pub(crate) fn poll_cut(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let Holds {
-            permit,
-            call,
-            nested,
-        } = &mut self.holds;
-        // The permit is of the call's client, whose close is watched by one of the two.
-        let own = call.as_mut().or(permit.as_mut());
-        for guard in own.into_iter().chain(nested) {
+        let Holds { call, nested, .. } = &mut self.holds;
+        let Some(call) = call else {
+            return Poll::Pending;
+        };
+        // The permit is of the call's client, or of one further down, whose call is nested.
+        for guard in std::iter::once(call).chain(nested) {
             if guard.poll_cut(cx).is_ready() {
                 return Poll::Ready(());
             }
@@ -218,8 +216,10 @@ impl Context {
     /// connection the body is on.
     #[inline]
     pub(crate) fn is_cut(&self) -> bool {
-        let own = self.holds.call.as_ref().or(self.holds.permit.as_ref());
-        own.is_some_and(CallGuard::is_cut) || self.holds.nested.iter().any(CallGuard::is_cut)
+        let Holds { call, nested, .. } = &self.holds;
+        // Without a call there is nothing nested: a body in memory is read at the cost of one look.
+        call.as_ref()
+            .is_some_and(|call| call.is_cut() || nested.iter().any(CallGuard::is_cut))
     }
 }
 
