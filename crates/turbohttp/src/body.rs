@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -54,7 +55,8 @@ pub(crate) enum Outgoing {
     },
 }
 
-type Source = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+/// The mutex only makes `&Body` shareable: the stream is polled by its owner, without locking.
+type Source = Mutex<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>>;
 
 impl Body {
     /// No body.
@@ -73,7 +75,7 @@ impl Body {
     ) -> Body {
         Body(Outgoing::Stream {
             length,
-            source: Box::pin(stream),
+            source: Mutex::new(Box::pin(stream)),
             is_begun: false,
         })
     }
@@ -284,6 +286,7 @@ pub(crate) fn poll_piece(
         } => {
             // Set before the poll: a stream that was polled once may have given up a part of itself.
             *is_begun = true;
+            let source = source.get_mut().unwrap_or_else(PoisonError::into_inner);
             source.as_mut().poll_next(cx)
         }
         Outgoing::Empty | Outgoing::Bytes(_) => Poll::Ready(None),

@@ -439,6 +439,8 @@ impl From<InvalidRule> for Error {
     fn from(rule: InvalidRule) -> Error {
         let field = match rule.field {
             "per_lane" => "limits.per_host".to_owned(),
+            // Of one key alone, given to `host_limit` or `set_limit`: no option is called so.
+            "limit" => "the limit of a host".to_owned(),
             "waiting_per_lane" => "limits.waiting_per_host".to_owned(),
             "idle_lanes" => "limits.idle_hosts".to_owned(),
             "reserve.per_lane" => "limits.reserve.per_host".to_owned(),

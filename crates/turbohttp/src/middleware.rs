@@ -116,6 +116,9 @@ impl<M: Middleware> Middleware for Option<M> {
 /// It can be run any number of times, one after the other or at once; every run that reaches the
 /// transport acquires its own permit, with the priority and the age of the call.
 ///
+/// A run belongs to its call. One that goes on in a task of its own after the call has ended holds its
+/// permit, but a close of the client neither waits for it nor cuts it off.
+///
 /// ```
 /// use turbohttp::{Middleware, Next, Request, Response, Result, StatusCode};
 ///

@@ -247,10 +247,20 @@ impl Error {
 
     /// Keeps the request that the error did not consume.
     pub(crate) fn with_request(self, request: Option<Request>) -> Error {
-        match request {
-            Some(request) => self.unsent().keep(request),
-            None => self,
-        }
+        let Some(mut request) = request else {
+            return self;
+        };
+        let context = &mut *request.context;
+        context.timing.end_exchange();
+        // Nothing of this attempt was sent, but a former one of the same call may have been: a stream that
+        // it has read from is spent, and a POST would be done twice.
+        let is_spent = context.request.body.check_unspent().is_err();
+        let is_done = context.timing.was_answered() && !context.request.is_idempotent();
+        let error = match is_spent || is_done {
+            true => self.not_retryable(),
+            false => self.unsent(),
+        };
+        error.keep(request)
     }
 }
 

@@ -322,6 +322,10 @@ impl Response {
         // `replace` may panic: then the response has an ended body, and the old one is dropped with the panic.
         let body = std::mem::take(&mut self.context.response.body);
         self.context.response.body = replace(body);
+        // The former body was dropped, and the new one is in memory: nothing is left to hold a permit for.
+        if !self.context.response.body.holds_connection() {
+            self.context.release(Outcome::Completed);
+        }
     }
 
     /// The slice that the last poll has made ready.
@@ -445,10 +449,7 @@ impl Response {
 
     /// While the body has to be waited for: whether the client is closed meanwhile.
     fn poll_cut(&mut self, cx: &mut TaskContext<'_>) -> Poll<Error> {
-        let Some(call) = self.context.call_mut() else {
-            return Poll::Pending;
-        };
-        std::task::ready!(call.poll_cut(cx));
+        std::task::ready!(self.context.poll_cut(cx));
         Poll::Ready(self.cut())
     }
 
@@ -460,18 +461,19 @@ impl Response {
     }
 
     /// Holds the call while the body is on a connection; otherwise the call ends here, be the body unread.
+    /// `has_permit` says that the permit is the call's, and not one of an attempt.
     #[inline]
-    pub(crate) fn hold_call(&mut self, call: CallGuard) {
+    pub(crate) fn hold_call(&mut self, call: CallGuard, has_permit: bool) {
         self.context.timing.end_call();
         if !self.context.response.body.holds_connection() {
             call.leave(Outcome::Completed);
             self.context.release(Outcome::Completed);
             return;
         }
-        // One of the two has the permit, and is what others wait for.
-        let call = match self.context.has_permit() {
-            true => call,
-            false => call.held_unread(),
+        // What holds the permit is what others wait for.
+        let call = match has_permit {
+            true => call.held_unread(),
+            false => call,
         };
         self.context.hold_call(call);
     }

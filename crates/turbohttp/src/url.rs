@@ -230,7 +230,8 @@ impl RequestUrl {
         }
         // Checked before it is appended: a refused query leaves the URL as it was.
         if self.text.len() + 1 + pairs.len() > URL_BYTES_MAX {
-            return Err(url_error("", format!("URL exceeds {URL_BYTES_MAX} bytes")));
+            let message = format!("URL with its query exceeds {URL_BYTES_MAX} bytes");
+            return Err(url_error(&self.text, message));
         }
         let separator = match self.target().split_once('?') {
             None => "?",

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use bytes::{BufMut, Bytes};
@@ -48,7 +49,9 @@ impl fmt::Debug for BodyContext<'_> {
 /// Where the bytes of a response come from: for transports that stream, and for middlewares that put
 /// something around a body ([`Response::map_body`](crate::Response::map_body)).
 ///
-/// A source lends its bytes slice by slice, so that no copy and no allocation is needed.
+/// A source lends its bytes slice by slice, so that no copy and no allocation is needed. It is `Sync`, so
+/// that a `&Response` may be held across an await; a stream that is not can be kept in a `Mutex`, whose
+/// `get_mut` takes no lock.
 ///
 /// ```
 /// use std::task::{Context, Poll, ready};
@@ -75,8 +78,9 @@ impl fmt::Debug for BodyContext<'_> {
 /// ```
 ///
 /// The client bounds the wait for each slice by [`Timeouts::body`](crate::Timeouts::body) and by the
-/// deadline of the call.
-pub trait BodySource: Send {
+/// deadline of the call. It needs the time driver of the tokio runtime for that: without one, reading a
+/// body that is not ready panics.
+pub trait BodySource: Send + Sync {
     /// Makes the next slice of the body ready; `false` says that the body has ended. It ends the loan of
     /// the slice before it. After an error the source is not polled again.
     ///
@@ -99,7 +103,7 @@ pub trait BodySource: Send {
 }
 
 /// A connection as the source of a body. It goes back to its pool by itself, so a response needs no task.
-pub(crate) trait ConnectionBody: Send {
+pub(crate) trait ConnectionBody: Send + Sync {
     /// See [`BodySource::poll_chunk`].
     fn poll_chunk(
         &mut self,
@@ -174,7 +178,7 @@ impl ResponseBody {
         length: Option<u64>,
     ) -> ResponseBody {
         ResponseBody::from_source(StreamSource {
-            stream: Box::pin(stream),
+            stream: Mutex::new(Box::pin(stream)),
             piece: Bytes::new(),
             remaining: length,
         })
@@ -363,7 +367,8 @@ impl fmt::Debug for ResponseBody {
 
 /// A stream as the source of a body.
 struct StreamSource {
-    stream: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
+    /// The mutex only makes `&Response` shareable: the stream is polled by its owner, without locking.
+    stream: Mutex<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>>,
     piece: Bytes,
     /// Bytes behind the piece, where the length is known.
     remaining: Option<u64>,
@@ -403,7 +408,11 @@ impl BodySource for StreamSource {
         _context: BodyContext<'_>,
     ) -> Poll<Result<bool>> {
         loop {
-            match ready!(self.stream.as_mut().poll_next(cx)) {
+            let stream = self
+                .stream
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner);
+            match ready!(stream.as_mut().poll_next(cx)) {
                 None => return Poll::Ready(self.end()),
                 // An empty slice would look like nothing.
                 Some(Ok(piece)) if piece.is_empty() => {}

@@ -88,7 +88,7 @@ impl ClientBuilder {
     }
 
     /// Gives one origin a limit of its own in place of [`Limits::per_host`]. The origin is an
-    /// [`Origin`](crate::Origin) or any URL of it.
+    /// [`Origin`] or any URL of it.
     ///
     /// Text that is no URL is an error of [`build`](ClientBuilder::build).
     #[must_use]

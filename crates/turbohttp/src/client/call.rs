@@ -172,19 +172,31 @@ impl<'a> Call<'a> {
             Ok(mut response) => {
                 response.gather_events();
                 if let Some(guard) = guard {
-                    response.hold_call(guard);
+                    response.hold_call(guard, !self.client.is_layered());
                 }
                 Ok(response)
             }
-            Err(error) => {
-                // Dropped without an outcome, a guard counts as canceled.
-                if let Some(guard) = guard {
-                    let outcome = outcome_of(&error, guard.is_cut());
-                    guard.leave(outcome);
-                }
-                Err(error.with_call_ended())
-            }
+            Err(error) => Err(self.fail(error, guard)),
         }
+    }
+
+    /// The end with an error, which may keep the request or the response.
+    #[cold]
+    fn fail(&self, mut error: Error, guard: Option<CallGuard>) -> Error {
+        let Some(guard) = guard else {
+            return error.with_call_ended();
+        };
+        // The response of a middleware's `error_for_status`: while its body is on a connection it holds
+        // the call, as it would outside of the error.
+        if let Some(response) = error.kept_mut::<Response>() {
+            response.gather_events();
+            response.hold_call(guard, !self.client.is_layered());
+            return error;
+        }
+        // Dropped without an outcome, a guard counts as canceled.
+        let outcome = outcome_of(&error, guard.is_cut());
+        guard.leave(outcome);
+        error.with_call_ended()
     }
 
     /// A call that was refused, or whose wait for a permit has ended without one: nothing of it was

@@ -163,8 +163,9 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// Where the request has a deadline and a middleware, a hook or a transport other than the network is
-    /// in use, polling panics in a tokio runtime whose time driver is off.
+    /// In a tokio runtime whose time driver is off, polling panics where a wait is bounded in time: when a
+    /// connection is made, with a transport of one's own, and where the request has a deadline and waits in
+    /// a middleware or in a mock.
     pub fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
         // Nothing happens before the first poll: a call that is not polled is not counted.
         Call::new(&self.inner, request)
@@ -216,7 +217,7 @@ impl Client {
     }
 
     /// The scheduler of this client: to pause an origin, to change limits, to look. Its keys are
-    /// origins: give an [`Origin`](crate::Origin) or any URL.
+    /// origins: give an [`Origin`] or any URL.
     pub fn limiter(&self) -> ConcurrencyLimiter {
         ConcurrencyLimiter::of_origins(self.inner.scheduler().clone())
     }
@@ -271,7 +272,7 @@ impl Client {
         Audit {
             scheduler: self.inner.scheduler().read(Scheduler::audit),
             contexts: stats.contexts.outstanding,
-            // Both figures come from one snapshot of the pool, so that the difference is not below zero.
+            // `Counters::stats` never says that more are idle than open, so the difference is not below zero.
             connections: stats.net.as_ref().map_or(0, |net| net.open - net.idle),
             buffers: stats.net.as_ref().map_or(0, |net| net.buffers.outstanding),
         }

@@ -159,7 +159,7 @@ impl Context {
         self.response.reset(&mut self.spare);
         // The answer was read as far as it was wanted: for the report of a close the call went well.
         self.release(Outcome::Completed);
-        self.timing.end_exchange();
+        self.timing.end_answered();
     }
 
     /// The call that a queue has started this request with.
@@ -168,15 +168,20 @@ impl Context {
         self.holds.call.take()
     }
 
-    /// Whether there is a permit of an attempt beside the call.
-    pub(crate) fn has_permit(&self) -> bool {
-        self.holds.permit.is_some()
-    }
-
-    /// The call that a response holds.
+    /// Ready if a close has cut this request off; if not, the task is woken when one does.
     #[inline]
-    pub(crate) fn call_mut(&mut self) -> Option<&mut CallGuard> {
-        self.holds.call.as_mut()
+    pub(crate) fn poll_cut(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Holds { call, nested, .. } = &mut self.holds;
+        let Some(call) = call else {
+            return Poll::Pending;
+        };
+        // The permit is of the call's client, or of one further down, whose call is nested.
+        for guard in std::iter::once(call).chain(nested) {
+            if guard.poll_cut(cx).is_ready() {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
     }
 
     /// The request is over: the permit is released, and then the call ends.
@@ -207,10 +212,14 @@ impl Context {
         self.holds.call = Some(call);
     }
 
-    /// Whether a close has cut this request off.
+    /// Whether a close has cut this request off: that of its client, or of one further down, whose
+    /// connection the body is on.
     #[inline]
     pub(crate) fn is_cut(&self) -> bool {
-        self.holds.call.as_ref().is_some_and(CallGuard::is_cut)
+        let Holds { call, nested, .. } = &self.holds;
+        // Without a call there is nothing nested: a body in memory is read at the cost of one look.
+        call.as_ref()
+            .is_some_and(|call| call.is_cut() || nested.iter().any(CallGuard::is_cut))
     }
 }
 

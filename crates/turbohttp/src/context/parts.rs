@@ -32,6 +32,19 @@ pub(crate) struct RequestParts {
 }
 
 impl RequestParts {
+    /// Whether the method has the same effect when the request is done twice (RFC 9110 section 9.2.2).
+    pub(crate) fn is_idempotent(&self) -> bool {
+        matches!(
+            self.method,
+            Method::GET
+                | Method::HEAD
+                | Method::OPTIONS
+                | Method::TRACE
+                | Method::PUT
+                | Method::DELETE
+        )
+    }
+
     /// Makes this the same as `other`; `None` if the body of that is a stream.
     pub(crate) fn copy_from(&mut self, other: &RequestParts) -> Option<()> {
         self.body = other.body.try_clone()?;

@@ -38,12 +38,11 @@ impl Salvage {
     /// Runs `work`, which drops the futures of one call, and keeps what its context leaves.
     #[cold]
     pub(crate) fn of(work: impl FnOnce()) -> Salvage {
-        // A drop may end another call in turn, which has a record of its own.
-        let outer = FOUND.take();
-        let was_under_way = IS_UNDER_WAY.replace(true);
+        let outer = Outer::set_aside();
         work();
-        IS_UNDER_WAY.set(was_under_way);
-        Salvage(FOUND.replace(outer))
+        let found = FOUND.take();
+        drop(outer);
+        Salvage(found)
     }
 
     /// What the request was doing.
@@ -69,6 +68,30 @@ impl Salvage {
     }
 }
 
+/// The state of the salvage around this one: a drop may end another call in turn, which has a record of
+/// its own.
+struct Outer {
+    found: Option<Record>,
+    was_under_way: bool,
+}
+
+impl Outer {
+    fn set_aside() -> Outer {
+        Outer {
+            found: FOUND.take(),
+            was_under_way: IS_UNDER_WAY.replace(true),
+        }
+    }
+}
+
+impl Drop for Outer {
+    /// Also where a drop of the user's values panics: contexts that are reset later must leave nothing.
+    fn drop(&mut self) {
+        IS_UNDER_WAY.set(self.was_under_way);
+        FOUND.set(self.found.take());
+    }
+}
+
 /// Leaves the record of a context that is reset, if one is wanted.
 #[inline]
 pub(super) fn leave(record: impl FnOnce() -> Record) {
@@ -88,4 +111,17 @@ fn leave_wanted(record: impl FnOnce() -> Record) {
             record
         });
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panic_of_a_drop_ends_the_salvage() {
+        let caught = turbohttp_core::contain::contain(|| {
+            Salvage::of(|| panic!("as a drop of the user's may"));
+        });
+        assert!(!caught && !IS_UNDER_WAY.get());
+    }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Timing {
     /// Calls that are under way with this request: one, and one more for each client that a transport
     /// sends by. At zero, a call begins a timeline and a deadline of its own.
     open_calls: u8,
+    /// An attempt of this call was answered: the request was sent, whatever becomes of the next attempt.
+    was_answered: bool,
     pub(crate) timeline: Timeline,
     pub(crate) mailbox: Mailbox,
 }
@@ -34,8 +36,11 @@ impl Timing {
                 self.timeline.reset();
             }
             self.timeline.begin(now);
-            // A deadline of a former call with the same request must not end this one.
+            // Neither the deadline of a former call with the same request holds for this one, nor the
+            // options of the client that sent it.
             self.limits.deadline = None;
+            self.limits.settings = None;
+            self.was_answered = false;
         }
         self.open_calls = self.open_calls.saturating_add(1);
         self.began = Some(now);
@@ -81,22 +86,35 @@ impl Timing {
         self.began = None;
     }
 
+    /// The exchange has brought a response, which was given up for another attempt.
+    pub(crate) fn end_answered(&mut self) {
+        self.end_exchange();
+        self.was_answered = true;
+    }
+
+    /// Whether an attempt of this call was answered.
+    pub(crate) fn was_answered(&self) -> bool {
+        self.was_answered
+    }
+
     /// A transport is used without a client: its own options hold.
     #[cold]
     pub(crate) fn begin_without_client(&mut self, now: Instant, settings: &Settings) {
         self.began = Some(now);
-        if self.limits.settings.is_some() {
-            // A client has sent it, and a transport or a middleware of the user took its time.
+        if self.open_calls > 0 {
+            // A client sends it, and a transport or a middleware of the user took its time.
             self.timeline.end(now);
             return;
         }
-        if !self.timeline.has_begun() {
-            self.timeline.begin(now);
+        // What a former call or exchange with the same request has left does not hold for this one.
+        if self.timeline.has_begun() {
+            self.timeline.reset();
         }
+        self.timeline.begin(now);
+        self.was_answered = false;
         self.limits.settings = Some(*settings);
         let limit = self.limits.timeout.or(settings.timeouts.request);
-        let own = limit.and_then(|limit| now.checked_add(limit));
-        self.limits.deadline = self.limits.deadline.or(own);
+        self.limits.deadline = limit.and_then(|limit| now.checked_add(limit));
     }
 
     /// A second request within the same call has its clock, too.
@@ -154,6 +172,7 @@ impl Reset for Timing {
                 },
             began,
             open_calls,
+            was_answered,
             timeline,
             mailbox,
         } = self;
@@ -165,6 +184,7 @@ impl Reset for Timing {
         *deadline = None;
         *began = None;
         *open_calls = 0;
+        *was_answered = false;
     }
 
     #[inline]
@@ -174,6 +194,7 @@ impl Reset for Timing {
             && self.limits.deadline.is_none()
             && self.began.is_none()
             && self.open_calls == 0
+            && !self.was_answered
             && self.timeline.is_blank()
             && self.mailbox.is_blank()
     }

@@ -52,14 +52,31 @@ impl Counters {
         // Closed first: a connection between the two loads then counts as open, not as closed twice.
         let closed = self.closed.load(Ordering::Relaxed);
         let opened = self.opened.load(Ordering::Relaxed);
+        let open = opened.saturating_sub(closed);
         NetStats {
             opened,
             closed,
-            open: opened.saturating_sub(closed),
-            idle: idle as u64,
+            open,
+            // The pool was looked at earlier: what it has closed since then is not open any more.
+            idle: open.min(idle as u64),
             replayed: self.replayed.load(Ordering::Relaxed),
             buffers: buffers.stats(),
             spare_buffers: buffers.spare_count(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_more_are_idle_than_open() {
+        let counters = Counters::default();
+        counters.opened();
+        counters.closed();
+        // The pool was asked before it closed its one connection.
+        let stats = counters.stats(1, &ReadPool::new().unwrap());
+        assert_eq!((stats.open, stats.idle), (0, 0));
     }
 }

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Instant;
 
-use http::Method;
 use tokio::runtime;
 
 use super::connection::Connection;
@@ -228,10 +227,7 @@ fn begin_here(context: &mut Context, settings: &Settings) -> Instant {
 /// Whether a request that got no answer may be sent again: if nothing of it was sent, or if its method
 /// has the same effect when it is done twice (RFC 9110 section 9.2.2).
 fn can_be_sent_again(context: &Context, connection: &Connection) -> bool {
-    let is_idempotent = matches!(
-        context.request.method,
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
-    );
+    let is_idempotent = context.request.is_idempotent();
     // A stream that was read from cannot be read again, whatever the method.
     (is_idempotent || connection.sent_nothing()) && context.request.body.can_be_sent_again()
 }

@@ -25,6 +25,7 @@ mod limits;
 mod nginx;
 mod pool;
 mod queue;
+mod review;
 mod seam;
 mod shutdown;
 mod support;

@@ -315,13 +315,14 @@ fn poll_content(
         Some(Err(error)) => {
             let message = "the source of the request body failed";
             let error = Error::new(ErrorKind::RequestBody, message).with_source(error);
-            return Poll::Ready(Err(Stop::Source(error)));
+            return Poll::Ready(Err(Stop::Source(error.in_phase(Phase::Send))));
         }
         None => half.finish(),
     };
-    Poll::Ready(
-        taken.map_err(|error| Stop::Source(Error::new(ErrorKind::RequestBody, error.to_string()))),
-    )
+    Poll::Ready(taken.map_err(|error| {
+        let error = Error::new(ErrorKind::RequestBody, error.to_string());
+        Stop::Source(error.in_phase(Phase::Send))
+    }))
 }
 
 #[cold]
