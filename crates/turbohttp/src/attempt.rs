@@ -109,3 +109,11 @@ impl Future for Attempt<'_> {
         }
     }
 }
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if let (Stage::Acquiring(request), Some(permit)) = (&mut self.stage, &self.permit) {
+            request.context.give_up_permit(permit);
+        }
+    }
+}

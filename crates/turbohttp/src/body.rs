@@ -10,7 +10,7 @@ use std::task::{Context as TaskContext, Poll};
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http_body::{Frame, SizeHint};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use turbohttp_core::h1::encode::BodyLength;
 
 use crate::error::{Error, ErrorKind};
@@ -207,7 +207,13 @@ impl From<std::fs::File> for Body {
         let length = at
             .zip(whole)
             .map(|(at, whole)| whole.len().saturating_sub(at));
-        Body::from_reader(tokio::fs::File::from_std(file), length)
+        let file = tokio::fs::File::from_std(file);
+        match length {
+            // What is appended while the file is read is no part of the body.
+            Some(length @ 1..) => Body::from_reader(file.take(length), Some(length)),
+            // A file of the system may say 0 and have content: sending it fails instead of losing that.
+            _ => Body::from_reader(file, length),
+        }
     }
 }
 

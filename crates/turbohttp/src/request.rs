@@ -97,6 +97,7 @@ impl Request {
     }
 
     /// Reads the URL with the help of a client's table of origins.
+    #[inline]
     pub(crate) fn read_url(&mut self, url: &str, origins: Option<&Origins>) -> Result<()> {
         let context = &mut *self.context;
         context.request.url.set(url, origins)?;
@@ -148,7 +149,8 @@ impl Request {
     }
 
     /// Changes how long the whole request may take, from `send` to the end of the body; `None` leaves it
-    /// to [`Timeouts::request`](crate::Timeouts::request).
+    /// to [`Timeouts::request`](crate::Timeouts::request). It is read when a call begins: a change by a
+    /// middleware or a hook holds for the next call with this request.
     pub fn timeout_mut(&mut self) -> &mut Option<Duration> {
         &mut self.context.timing.limits.timeout
     }
@@ -185,6 +187,9 @@ impl Request {
     }
 
     /// A second request like this one; `None` if its body is a stream.
+    ///
+    /// In a middleware, the clone belongs to the same call and shares its deadline. For a request that
+    /// is sent after the call has ended, make a new one.
     pub fn try_clone(&self) -> Option<Request> {
         let mut clone = Request {
             context: DETACHED.take(),

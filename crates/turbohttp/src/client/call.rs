@@ -152,6 +152,7 @@ impl<'a> Call<'a> {
     /// Drops the layers with all that they hold; the error says what is known of the request.
     #[cold]
     fn interrupt(&mut self, interrupt: Interrupt) -> Error {
+        let _inside = self.span.enter();
         let salvage = Salvage::of(|| self.stage = Stage::Idle);
         let error = match interrupt {
             Interrupt::Closed => Error::closed_by_client(),

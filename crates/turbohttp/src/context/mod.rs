@@ -135,6 +135,17 @@ impl Context {
         self.explain(error.in_phase(permit_phase(waited)))
     }
 
+    /// The wait of `guard` for a permit is given up, as its future is dropped: the error that the call
+    /// ends with tells of the wait.
+    #[cold]
+    pub(crate) fn give_up_permit(&mut self, guard: &CallGuard) {
+        let now = clock::now();
+        let waited = guard.waited(now);
+        self.timing.record_wait(waited, now, Phase::TotalPermit);
+        // Open, it is what the request was doing.
+        self.timing.timeline.start(permit_phase(waited), now);
+    }
+
     /// Adds origin and timeline to an error of this request.
     #[cold]
     pub(crate) fn explain(&self, error: Error) -> Error {

@@ -38,6 +38,7 @@ impl Timer {
     /// Whether the deadline has passed; if not, the task is woken when it does.
     ///
     /// The sleep is made in `runtime`, wherever this is polled.
+    #[inline]
     pub(crate) fn poll_expired(&mut self, cx: &mut TaskContext<'_>, runtime: &Handle) -> Poll<()> {
         // Nothing was set, or both limits lie beyond what the clock can say.
         let Some(deadline) = self.deadline() else {

@@ -107,15 +107,18 @@ impl CallGuard {
     /// Ready if a close has cut the call off; if not, the task is woken when one does.
     #[inline]
     pub(crate) fn poll_cut(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let waker = cx.waker();
-        let seen = identity(waker);
         if self.dispatcher.is_cut() {
-            return Poll::Ready(());
-        }
-        if self.watched == seen {
+            Poll::Ready(())
+        } else if self.watched == identity(cx.waker()) {
             // The usual case, a second poll by the same task: no lock, no clone.
-            return Poll::Pending;
+            Poll::Pending
+        } else {
+            self.watch(cx.waker())
         }
+    }
+
+    /// Gives the scheduler the waker of the task that polls now.
+    fn watch(&mut self, waker: &Waker) -> Poll<()> {
         // The identity of the clone, which the scheduler keeps alive: that of `waker` itself could be used
         // again by another task after it is dropped.
         let clone = waker.clone();

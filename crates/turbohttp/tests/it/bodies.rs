@@ -230,9 +230,14 @@ async fn files_and_foreign_bodies_are_sent() {
     let mut file = tempfile();
     file.write_all(&pattern(100_000)).unwrap();
     io::Seek::seek(&mut file, io::SeekFrom::Start(10)).unwrap();
+    let body = Body::from(file.try_clone().unwrap());
+    // What is appended after the length was read is no part of the body.
+    io::Seek::seek(&mut file, io::SeekFrom::End(0)).unwrap();
+    file.write_all(b"appended").unwrap();
+    io::Seek::seek(&mut file, io::SeekFrom::Start(10)).unwrap();
     let response = client
         .post(server.url("/echo"))
-        .body(file)
+        .body(body)
         .send()
         .await
         .unwrap();

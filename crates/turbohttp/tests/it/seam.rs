@@ -295,6 +295,26 @@ async fn what_a_close_cuts_off_is_explained() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn wait_for_a_permit_that_a_close_cuts_off_is_explained() {
+    for layers in [bare, layered] {
+        let limits = Limits::default().per_host(1);
+        let client = TestClient::with(|builder| {
+            let builder = builder.limits(limits);
+            layers(builder).transport(Lab::default())
+        });
+        let mut holding = Box::pin(client.get("http://a/never").send());
+        poll_pending(&mut holding);
+        let mut waiting = Box::pin(client.get("http://a/never").send());
+        poll_pending(&mut waiting);
+        tokio::time::advance(30 * MS).await;
+        client.close_now();
+        let error = waiting.await.unwrap_err();
+        is_explained(&error, ErrorKind::Closed, Phase::HostPermit);
+        holding.await.unwrap_err();
+    }
+}
+
 /// Default fields and timeouts hold for every transport, and middlewares see what will be sent.
 #[tokio::test(start_paused = true)]
 async fn options_hold_for_every_transport() {
