@@ -46,6 +46,7 @@ pub struct RequestBuilder {
 }
 
 impl RequestBuilder {
+    #[inline]
     pub(crate) fn new(client: Client, mut request: Request, method: Method, url: &str) -> Self {
         request.set_method(method);
         // The builder goes on after a mistake, as the verbs return it and not a result.

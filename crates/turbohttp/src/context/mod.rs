@@ -198,6 +198,18 @@ impl Context {
     /// The request is over: the permit is released, and then the call ends.
     #[inline]
     pub(crate) fn release(&mut self, outcome: Outcome) {
+        let Holds {
+            permit,
+            call,
+            nested,
+        } = &self.holds;
+        // A response whose body was in the read buffer has released both before it was handed out.
+        if permit.is_some() || call.is_some() || !nested.is_empty() {
+            self.release_held(outcome);
+        }
+    }
+
+    fn release_held(&mut self, outcome: Outcome) {
         // The permit first: when the call is counted as over, its permits are free.
         self.holds.permit = None;
         if let Some(call) = self.holds.call.take() {

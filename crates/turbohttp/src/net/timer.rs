@@ -44,6 +44,24 @@ impl Timer {
         let Some(deadline) = self.deadline() else {
             return Poll::Pending;
         };
+        // The usual case: the armed sleep is not too late, and wakes this task.
+        if let (Some(sleep), Some(waker)) = (&self.sleep, &self.waker)
+            && sleep.deadline() <= deadline
+            && waker.will_wake(cx.waker())
+            && !sleep.is_elapsed()
+        {
+            return Poll::Pending;
+        }
+        self.poll_sleep(deadline, cx, runtime)
+    }
+
+    /// Arms the sleep, or has it wake another task, or looks whether it has fired too early.
+    fn poll_sleep(
+        &mut self,
+        deadline: tokio::time::Instant,
+        cx: &mut TaskContext<'_>,
+        runtime: &Handle,
+    ) -> Poll<()> {
         let arm = || {
             let _inside = runtime.enter();
             Box::pin(tokio::time::sleep_until(deadline))
@@ -52,11 +70,6 @@ impl Timer {
         // An earlier deadline must be told at once; a later one is told when the sleep has fired.
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
-        } else if let Some(waker) = &self.waker
-            && waker.will_wake(cx.waker())
-            && !sleep.is_elapsed()
-        {
-            return Poll::Pending;
         }
         self.waker = Some(cx.waker().clone());
         loop {
