@@ -11,7 +11,7 @@ const NICENESS: i32 = -10;
 const NICENESS_LOWEST: i32 = 19;
 
 /// Turns for ever on `core`, at the lowest priority: a virtual core that halts takes longer to wake
-/// than a request takes, and whoever dawdles would profit.
+/// than a request takes, and a slow peer would profit.
 pub(crate) fn spin(core: usize) {
     pin(core);
     lower_priority();

@@ -48,7 +48,7 @@ impl Budgets {
 
     /// The built-in bounds, but those that `text` names, which are its own. `name` is what the text
     /// is called in errors: its path. A bound that a run with this effort does not look at is refused:
-    /// whoever names it would take its silence for a gate that holds.
+    /// its silence would be taken for a gate that holds.
     ///
     /// # Errors
     ///

@@ -92,7 +92,7 @@ unsafe impl GlobalAlloc for Meter {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
-        // SAFETY: as above.
+        // SAFETY: the caller keeps the contract of `GlobalAlloc`, which `System` has too.
         unsafe { System.alloc_zeroed(layout) }
     }
 

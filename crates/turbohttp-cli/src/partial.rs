@@ -65,7 +65,7 @@ impl Drop for Partial {
     fn drop(&mut self) {
         drop(self.file.take());
         if let Some(temporary) = &self.temporary {
-            // It may have been removed by somebody else; there is nobody to tell either way.
+            // Another process may have removed it; a drop cannot report an error.
             let _ = fs::remove_file(temporary);
         }
     }

@@ -64,7 +64,7 @@ impl Nginx {
             eprintln!("SKIPPED: nginx or curl is not installed (cargo xtask tools --install)");
             return None;
         }
-        // Somebody else may take a port between its choice and its use.
+        // Another process may take a port between its choice and its use.
         (0..5)
             .find_map(|_| Nginx::try_start())
             .or_else(|| panic!("nginx does not start"))

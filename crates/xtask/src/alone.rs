@@ -17,8 +17,8 @@ use crate::run;
 /// Tells the tests that they are alone, so that they may insist on it.
 const ALONE: &str = "TURBOHTTP_TESTS_ALONE";
 
-/// Ways to a network of one's own: as root, and as somebody whom the system lets have one. The latter
-/// stays who he is, as some tests run servers that look at it.
+/// Ways to a network of its own: as root, and as a user whom the system lets have one. The user id stays
+/// the same, as some tests run servers that look at it.
 const WAYS: [&[&str]; 2] = [&["--net"], &["--map-current-user", "--keep-caps", "--net"]];
 
 /// Addresses of other machines: kept for documentation (RFC 5737, RFC 3849), so nobody is bothered

@@ -1,4 +1,4 @@
-//! `mutants`: wrong implementations that somebody might write, each of which a test must catch.
+//! `mutants`: plausible wrong implementations, each of which a test must catch.
 //!
 //! The list is `crates/xtask/mutants.toml`. Each is one replacement in one file, made alone in a copy of
 //! the sources; then the tests that stand against it are run. One that survives is a hole in the tests.

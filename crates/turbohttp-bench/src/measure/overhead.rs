@@ -158,7 +158,7 @@ impl Pair {
         let mut blocks = [Vec::new(), Vec::new()];
         for block in 0..WARM_UP + effort.overhead_blocks {
             self.block.store(block, Relaxed);
-            // In turns: whoever came first might find colder caches.
+            // In turns: the side that comes first may find colder caches.
             let stack_first = block.is_multiple_of(2);
             for is_stack in [stack_first, !stack_first] {
                 let time = self

@@ -139,7 +139,7 @@ fn response_head(response: &Response) -> String {
     out
 }
 
-/// The head as bytes of HTTP: whoever asks for it gets all of it.
+/// The whole head as bytes of HTTP.
 fn raw_head(response: &Response) -> Vec<u8> {
     let mut out = status_line(response).into_bytes();
     out.extend_from_slice(b"\r\n");

@@ -75,7 +75,7 @@ impl Signal {
         Signal::default()
     }
 
-    /// Lets go on whoever waits, now and later.
+    /// Lets every waiter go on, now and later.
     pub fn set(&self) {
         // A closed semaphore refuses everyone at once, and for ever.
         self.0.close();

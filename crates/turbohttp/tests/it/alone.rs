@@ -58,7 +58,7 @@ fn buffers_are_pooled_without_a_client() {
     assert!(pool.take(usize::MAX).is_err());
 }
 
-/// A limiter as a middleware of somebody's own, in front of any transport.
+/// A limiter as a middleware of the user, in front of any transport.
 struct Turnstile(ConcurrencyLimiter);
 
 impl Middleware for Turnstile {

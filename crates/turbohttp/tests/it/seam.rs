@@ -489,8 +489,8 @@ async fn a_returned_request_begins_anew() {
     }
 }
 
-/// All values of a default field are sent, and none where the request has one of its own; whoever made
-/// the transport.
+/// All values of a default field are sent, and none where the request has one of its own, with
+/// each kind of transport.
 #[tokio::test]
 async fn default_fields_are_sent_by_every_transport() {
     let server = turbohttp_loopback::Server::start(turbohttp_loopback::Options::default()).unwrap();

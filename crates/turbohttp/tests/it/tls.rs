@@ -115,7 +115,7 @@ async fn wrong_certificates_are_refused_before_anything_is_sent() {
             soon(server.all_closed()).await;
             assert_eq!(server.received(), [b""], "something was sent");
         }
-        // Whoever asks for it takes them all.
+        // Every certificate is accepted where the user asks for that.
         let server = server(leaf.server_config());
         let client = client(Tls::default().danger_accept_any_certificate());
         assert_eq!(

@@ -20,7 +20,7 @@ pub(super) fn check(_sources: &[Source]) -> Vec<Violation> {
 /// The commits that touched the baseline, each with every file that it touched.
 ///
 /// A commit without a parent here is left out: the first one of an import or where a shallow clone ends
-/// has every file, whoever changed it. Of a merge those files count that are as in none of its parents:
+/// has every file, also what it did not change. Of a merge those files count that are as in none of its parents:
 /// the others were changed by commits that are looked at themselves.
 fn history(root: &Path) -> Option<String> {
     let mut git = Command::new("git");

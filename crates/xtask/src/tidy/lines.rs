@@ -13,7 +13,8 @@ const IDS: &str = "tests/requirements.toml";
 /// Identifiers that have been replaced; ARCHITECTURE.md has the glossary of those that are used.
 const GONE: &str = "Visit Pass Loose Desk Shift Quiet Slot Way Lobby Outlook Stay Staff Stillborn Seat Leftover Held HeldSend Limited \
     ErasedTransport IntoTransport Receipt Incoming Received Toil go_home leave_home is_quiet toil timeless \
-    let_in loosen admit_queued close_stages close_base into_held attempt_of";
+    let_in loosen admit_queued close_stages close_base into_held attempt_of \
+    whoever Whoever";
 
 /// What grows without asking, and what to take instead: channels, caches of a thread, leaks.
 const UNBOUNDED: [(&str, &str); 6] = [

@@ -59,7 +59,7 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
     gates(bench, &looks, unquiet, &seen)
 }
 
-/// The looks, in how many of them somebody still had something, and what was sent.
+/// The looks, in how many of them a pool or a limiter was not idle, and what was sent.
 async fn search(bench: &Bench<'_>) -> Result<(Vec<Look>, u64, String)> {
     let ground = Ground::new(bench.effort.quiet_within)?;
     ground.send(mix::KINDS * WARM_UP, Plant::None).await?;
