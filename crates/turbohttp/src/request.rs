@@ -245,7 +245,9 @@ impl<B: IntoBody> TryFrom<http::Request<B>> for Request {
 
 impl Error {
     /// The request as it was, where nothing of it was sent: of a call that was refused, got no permit in
-    /// time, or no connection. `None` of every other error.
+    /// time, or no connection; also of an idempotent request that found its idle connection closed by the
+    /// server, and then got no new one. `None` of every other error: of a deadline, too, that passes while
+    /// a connection is made.
     pub fn into_request(self) -> Option<Request> {
         self.into_kept()
     }

@@ -270,6 +270,9 @@ impl ClientBuilder {
 
     /// Replaces the network by another transport: a [`MockTransport`](crate::MockTransport), or one of
     /// your own.
+    ///
+    /// A transport that sends the same request by another client keeps its call: the [`Timeouts`] and
+    /// the deadline of this client hold there, and the other client can only bring the deadline forward.
     #[must_use]
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(AnyTransport::new(transport));
