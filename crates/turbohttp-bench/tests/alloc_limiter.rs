@@ -24,10 +24,10 @@ fn limiter() -> ConcurrencyLimiter {
     ConcurrencyLimiter::new(&limits.waiting(1 << 16).waiting_per_host(1 << 16)).unwrap()
 }
 
-/// With a key or with a handle of it.
 /// Counts of each kind, of which the least is held to the bound.
 const TRIES: usize = 3;
 
+/// With a key or with a handle of it.
 #[derive(Clone)]
 enum By {
     Key(ConcurrencyLimiter),
