@@ -10,6 +10,7 @@ use turbohttp::{
 use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step};
 use turbohttp_loopback::{Options, Server, pattern};
 
+use crate::limits::poll_pending;
 use crate::support::{TestClient, expect_error, read, soon};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -67,11 +68,11 @@ async fn unread_body_that_is_still_coming_holds_its_permit() {
         .unwrap();
     let audit = client.client_audit();
     assert_eq!((audit.scheduler.running, audit.connections), (1, 1));
-    let next = tokio::spawn(client.get(server.url("/small")).send());
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    assert!(!next.is_finished());
+    let mut next = Box::pin(client.get(server.url("/small")).send());
+    poll_pending(&mut next);
+    assert_eq!(client.client_audit().scheduler.waiting, 1);
     assert_eq!(read(&mut held).await.unwrap(), pattern(300_000));
-    let mut next = soon(next).await.unwrap().unwrap();
+    let mut next = soon(next).await.unwrap();
     assert_eq!(read(&mut next).await.unwrap(), b"Hello, world!");
 }
 

@@ -12,7 +12,7 @@ use turbohttp::{
 use turbohttp_loopback::Server;
 
 use crate::limits::poll_pending;
-use crate::support::{TestClient, read, soon};
+use crate::support::{TestClient, read, settle, soon};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -37,11 +37,11 @@ async fn request_sent_by_another_client_has_the_options_of_that_one() {
 #[tokio::test]
 async fn transport_without_a_client_begins_a_clock_of_its_own() {
     let server = Server::start(turbohttp_loopback::Options::default()).unwrap();
-    let client = TestClient::new();
-    let url = format!("http://{}/small", server.addr());
-    let request = client.get(&url).timeout(150 * MS).build().unwrap();
+    // The deadline of the client's call, which a mock answers at once, passes before the request is sent.
+    let client = TestClient::with(|builder| builder.timeout(50 * MS).transport(ok()));
+    let request = client.get(server.url("/small")).build().unwrap();
     let request = client.send(request).await.unwrap().into_request();
-    tokio::time::sleep(200 * MS).await;
+    tokio::time::sleep(60 * MS).await;
     let net = NetTransport::builder().build().unwrap();
     net.send(request).await.unwrap();
 }
@@ -268,7 +268,8 @@ async fn extension_whose_drop_uses_the_client() {
         .await
         .unwrap();
     drop(response);
-    tokio::time::sleep(10 * MS).await;
+    settle().await;
+    assert_eq!(client.stats().scheduler.ended.completed, 2);
 }
 
 #[tokio::test]
