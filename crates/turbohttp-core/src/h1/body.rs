@@ -35,51 +35,55 @@ pub enum Framing {
 pub(crate) struct FramingFields {
     content_length: Option<u64>,
     transfer_encoding: bool,
+    chunked: bool,
+    /// What is wrong with them. It is no error of a response that has no body.
+    fault: Option<ParseError>,
+    /// Transfer-Encoding is spelled in a way that another recipient may read differently.
+    unusual: bool,
     pub(crate) close: bool,
     pub(crate) keep_alive: bool,
 }
 
 impl FramingFields {
-    pub(crate) fn of(head: &ResponseHead) -> Result<FramingFields, ParseError> {
+    pub(crate) fn of(head: &ResponseHead) -> FramingFields {
         let mut fields = FramingFields::default();
         // Most fields are passed over by the length of their name alone: connection, content-length and
         // transfer-encoding have 10, 14 and 17 letters.
         for (name, value) in head.iter_of_lengths([10, 14, 17]) {
             match name.len() {
                 10 if eq_ignore_case(name, b"connection") => fields.add_connection(value),
-                14 if eq_ignore_case(name, b"content-length") => fields.add_length(value)?,
-                17 if eq_ignore_case(name, b"transfer-encoding") => fields.add_coding(value)?,
+                14 if eq_ignore_case(name, b"content-length") => fields.add_length(value),
+                17 if eq_ignore_case(name, b"transfer-encoding") => fields.add_codings(value),
                 _ => {}
             }
         }
-        Ok(fields)
+        fields
     }
 
-    /// Whether both ways of framing were present: an attempt at smuggling, or a broken server.
-    pub(crate) fn has_both(&self) -> bool {
-        self.transfer_encoding && self.content_length.is_some()
+    /// Whether another recipient may find the end of this message elsewhere: both ways of framing were
+    /// present, one is malformed, or Transfer-Encoding is unusual. The connection is closed after it
+    /// (RFC 9112 section 6.1).
+    pub(crate) fn is_ambiguous(&self, version: Version) -> bool {
+        let has_both = self.transfer_encoding && self.content_length.is_some();
+        // HTTP/1.0 knows no transfer codings.
+        let too_early = self.transfer_encoding && version == Version::HTTP_10;
+        has_both || too_early || self.unusual || self.fault.is_some()
     }
 
     /// The framing of a response with `status` to a request that was HEAD or not.
-    pub(crate) fn framing(
-        &self,
-        to_head: bool,
-        status: StatusCode,
-        version: Version,
-    ) -> Result<Framing, ParseError> {
+    pub(crate) fn framing(&self, to_head: bool, status: StatusCode) -> Result<Framing, ParseError> {
         let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         // Whatever the fields say: they describe the response that a GET would get (section 6.3, rule 1).
         if to_head || bodiless || status.is_informational() {
             return Ok(Framing::None);
         }
-        if self.transfer_encoding {
-            // HTTP/1.0 knows no transfer codings: the framing is faulty (RFC 9112 section 6.1).
-            if version == Version::HTTP_10 {
-                return Err(ParseError::TransferEncoding);
-            }
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        if self.chunked {
             return Ok(Framing::Chunked);
         }
-        // Transfer-Encoding has overridden Content-Length above (section 6.3, rule 3).
+        // Transfer-Encoding has overridden Content-Length (section 6.3, rule 3).
         Ok(match self.content_length {
             Some(0) => Framing::None,
             Some(length) => Framing::Length(length),
@@ -98,26 +102,33 @@ impl FramingFields {
 
     /// A second Content-Length is refused even if it says the same, which RFC 9112 section 6.3 permits:
     /// two lengths are how request and response smuggling begins, and no server needs them.
-    fn add_length(&mut self, value: &[u8]) -> Result<(), ParseError> {
-        let length = parse_decimal(value).ok_or(ParseError::ContentLength)?;
-        match self.content_length.replace(length) {
-            None => Ok(()),
-            Some(_) => Err(ParseError::ContentLength),
+    fn add_length(&mut self, value: &[u8]) {
+        let length = parse_decimal(value);
+        let former = std::mem::replace(&mut self.content_length, length);
+        if length.is_none() || former.is_some() {
+            self.fault = Some(ParseError::ContentLength);
         }
     }
 
-    /// Only one coding is understood, and it can only stand once.
-    fn add_coding(&mut self, value: &[u8]) -> Result<(), ParseError> {
+    /// Only one coding is understood, `chunked`, and it can stand only once. Empty elements of the list
+    /// (RFC 9110 section 5.6.1.2) and `identity`, which means none (RFC 2616 section 3.6), are passed
+    /// over.
+    fn add_codings(&mut self, value: &[u8]) {
         let repeated = std::mem::replace(&mut self.transfer_encoding, true);
-        if repeated || !value.eq_ignore_ascii_case(b"chunked") {
-            return Err(ParseError::TransferEncoding);
+        self.unusual |= repeated || value != b"chunked";
+        for coding in value.split(|byte| *byte == b',') {
+            let coding = coding.trim_ascii();
+            if coding.eq_ignore_ascii_case(b"chunked") && !self.chunked {
+                self.chunked = true;
+            } else if !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity") {
+                self.fault = Some(ParseError::TransferEncoding);
+            }
         }
-        Ok(())
     }
 }
 
 /// Digits only, 64 bits: no sign, no list, no white space inside.
-fn parse_decimal(value: &[u8]) -> Option<u64> {
+pub(super) fn parse_decimal(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
     }

@@ -1,11 +1,14 @@
 //! Requests as bytes: the head, and the chunked coding of bodies of unknown length.
 
+use std::net::Ipv6Addr;
+
 use http::Method;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
     TRANSFER_ENCODING, UPGRADE,
 };
 
+use super::body::parse_decimal;
 use super::error::EncodeError;
 
 /// The most bytes a request head may have.
@@ -75,7 +78,7 @@ impl DefaultFields {
                 CONTENT_LENGTH => return Err(EncodeError::ContentLength),
                 HOST => return Err(EncodeError::Host),
                 UPGRADE => return Err(EncodeError::Upgrade),
-                EXPECT => return Err(EncodeError::Expect),
+                EXPECT => return Err(EncodeError::ExpectDefault),
                 _ => push_field(&mut encoded, name, value),
             }
             closing |= *name == CONNECTION && has_token(value, b"close");
@@ -129,7 +132,7 @@ pub struct Encoded {
 /// hold a part of the head and is to be thrown away.
 pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded, EncodeError> {
     let start = out.len();
-    check_method(head.method)?;
+    check_method(head)?;
     check_target(head.target)?;
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.push(b' ');
@@ -158,7 +161,13 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded
 /// Whether the content waits for `100 Continue`: there must be some (RFC 9110 section 10.1.1).
 #[inline]
 pub(super) fn expects_continue(head: &RequestHead<'_>) -> bool {
-    head.expect_continue && !matches!(head.body, BodyLength::None | BodyLength::Known(0))
+    let is_asked = head.expect_continue || head.headers.contains_key(EXPECT);
+    is_asked && has_content(head)
+}
+
+#[inline]
+fn has_content(head: &RequestHead<'_>) -> bool {
+    !matches!(head.body, BodyLength::None | BodyLength::Known(0))
 }
 
 /// Appends what follows the target where the caller set fields; says whether one of them asks to close
@@ -200,12 +209,13 @@ pub const CHUNK_END: &[u8] = b"\r\n";
 /// What ends a chunked body: the last chunk and an empty trailer section.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// CONNECT asks for a tunnel, which this client does not drive.
-fn check_method(method: &Method) -> Result<(), EncodeError> {
-    if *method == Method::CONNECT {
-        Err(EncodeError::Upgrade)
-    } else {
-        Ok(())
+/// CONNECT asks for a tunnel, which this client does not drive; TRACE has no content (RFC 9110 section
+/// 9.3.8).
+fn check_method(head: &RequestHead<'_>) -> Result<(), EncodeError> {
+    match *head.method {
+        Method::CONNECT => Err(EncodeError::Upgrade),
+        Method::TRACE if has_content(head) => Err(EncodeError::TraceContent),
+        _ => Ok(()),
     }
 }
 
@@ -224,8 +234,44 @@ fn host<'a>(head: &RequestHead<'a>) -> Result<&'a [u8], EncodeError> {
     let mut hosts = head.headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => Ok(head.authority.as_bytes()),
-        (Some(host), None) => Ok(host.as_bytes()),
+        (Some(host), None) if is_authority(host.as_bytes()) => Ok(host.as_bytes()),
+        (Some(_), None) => Err(EncodeError::HostValue),
         (Some(_), Some(_)) => Err(EncodeError::Host),
+    }
+}
+
+/// Whether a value of Host is `host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2): a server
+/// answers any other with 400 (RFC 9112 section 3.2), or takes it for another host than a proxy does.
+fn is_authority(value: &[u8]) -> bool {
+    let literal = value.strip_prefix(b"[");
+    let end = literal.map_or(b':', |_| b']');
+    let text = literal.unwrap_or(value);
+    let at = text.iter().position(|byte| *byte == end);
+    let (host, rest) = text.split_at(at.unwrap_or(text.len()));
+    let port = match literal {
+        Some(_) => rest.strip_prefix(b"]"),
+        None => Some(rest),
+    };
+    let is_host = match literal {
+        Some(_) => {
+            host.is_ascii()
+                && str::from_utf8(host).is_ok_and(|host| host.parse::<Ipv6Addr>().is_ok())
+        }
+        None => !host.is_empty() && host.iter().all(|byte| is_reg_name(*byte)),
+    };
+    is_host && port.is_some_and(is_port)
+}
+
+/// A byte of a registered name (RFC 3986 section 3.2.2): unreserved, a sub-delimiter, or of an escape.
+fn is_reg_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte)
+}
+
+/// Nothing, or a colon and a port, which may be empty (RFC 3986 section 3.2.3).
+fn is_port(text: &[u8]) -> bool {
+    match text.strip_prefix(b":") {
+        None => text.is_empty(),
+        Some(port) => port.is_empty() || parse_decimal(port).is_some_and(|port| port <= 65535),
     }
 }
 
@@ -247,11 +293,11 @@ fn check_field(
     if *name == UPGRADE {
         return Err(EncodeError::Upgrade);
     }
+    if *name == EXPECT {
+        check_expect(value, head)?;
+    }
     if *name == CONTENT_LENGTH {
-        let stated = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok());
+        let stated = parse_decimal(value.as_bytes());
         let real = match head.body {
             BodyLength::None => Some(0),
             BodyLength::Known(length) => Some(length),
@@ -263,6 +309,18 @@ fn check_field(
         }
     }
     Ok(*name == CONNECTION && has_token(value, b"close"))
+}
+
+/// No other expectation is defined, and this one needs content (RFC 9110 section 10.1.1). It may stand
+/// several times: the head says it once.
+fn check_expect(value: &HeaderValue, head: &RequestHead<'_>) -> Result<(), EncodeError> {
+    if !value.as_bytes().eq_ignore_ascii_case(b"100-continue") {
+        return Err(EncodeError::Expect);
+    }
+    match has_content(head) {
+        true => Ok(()),
+        false => Err(EncodeError::ExpectWithoutContent),
+    }
 }
 
 fn has_token(value: &HeaderValue, token: &[u8]) -> bool {
@@ -281,10 +339,13 @@ fn push_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
 fn push_framing(out: &mut Vec<u8>, head: &RequestHead<'_>) {
     match head.body {
         BodyLength::Unknown => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        BodyLength::Known(length) => push_content_length(out, length),
-        // A method that is expected to carry a body says that it carries none (RFC 9110 8.6).
-        BodyLength::None => {
-            if matches!(*head.method, Method::POST | Method::PUT | Method::PATCH) {
+        BodyLength::Known(length @ 1..) => push_content_length(out, length),
+        // A method that is expected to carry content says that it carries none; any other only if the
+        // caller does (RFC 9110 section 8.6).
+        BodyLength::Known(0) | BodyLength::None => {
+            if matches!(*head.method, Method::POST | Method::PUT | Method::PATCH)
+                || head.headers.contains_key(CONTENT_LENGTH)
+            {
                 push_content_length(out, 0);
             }
         }
@@ -308,3 +369,6 @@ fn push_content_length(out: &mut Vec<u8>, mut length: u64) {
     out.extend_from_slice(&digits[first..]);
     out.extend_from_slice(b"\r\n");
 }
+
+#[cfg(test)]
+pub(super) mod tests;

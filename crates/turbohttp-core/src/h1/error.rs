@@ -35,7 +35,7 @@ pub enum ParseError {
     UnexpectedUpgrade,
     /// Content-Length is no number, is repeated, or does not fit 64 bits (RFC 9112 section 6.3).
     ContentLength,
-    /// Transfer-Encoding is something other than one final `chunked`.
+    /// Transfer-Encoding has a coding other than one `chunked`.
     TransferEncoding,
     /// A chunk size is no hexadecimal number or does not fit 64 bits.
     ChunkSize,
@@ -125,8 +125,16 @@ pub enum EncodeError {
     Host,
     /// The caller set Upgrade, or a method that would switch protocols (CONNECT).
     Upgrade,
-    /// Expect is set for every request: it belongs to a single body.
+    /// The caller set Host to something other than a host and maybe a port.
+    HostValue,
+    /// Expect is something other than `100-continue`, the only expectation there is.
     Expect,
+    /// Expect is set for a request without content.
+    ExpectWithoutContent,
+    /// Expect is set for every request: it belongs to a single body.
+    ExpectDefault,
+    /// TRACE with content.
+    TraceContent,
     /// The head is longer than the limit, in bytes.
     HeadTooLarge {
         /// The limit that was passed.
@@ -146,9 +154,17 @@ impl fmt::Display for EncodeError {
             }
             EncodeError::Host => f.write_str("more than one Host field"),
             EncodeError::Upgrade => f.write_str("CONNECT and Upgrade are not supported"),
-            EncodeError::Expect => {
+            EncodeError::HostValue => {
+                f.write_str("Host is not a host with at most a port: host[:port]")
+            }
+            EncodeError::Expect => f.write_str("Expect is something other than 100-continue"),
+            EncodeError::ExpectWithoutContent => {
+                f.write_str("Expect: 100-continue needs content that waits for it")
+            }
+            EncodeError::ExpectDefault => {
                 f.write_str("Expect cannot be a default field: it belongs to a single body")
             }
+            EncodeError::TraceContent => f.write_str("TRACE has no content"),
             EncodeError::HeadTooLarge { max } => write!(f, "request head exceeds {max} bytes"),
         }
     }

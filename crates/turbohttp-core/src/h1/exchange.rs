@@ -47,6 +47,7 @@ pub struct Exchange {
     framing: Framing,
     decoder: Decoder,
     close: Option<CloseReason>,
+    server_closes: bool,
 }
 
 impl Exchange {
@@ -63,6 +64,7 @@ impl Exchange {
             framing: Framing::None,
             decoder: Decoder::new(Framing::None),
             close: closing.then_some(CloseReason::ClientClose),
+            server_closes: false,
         }
     }
 
@@ -84,6 +86,7 @@ impl Exchange {
         self.framing = Framing::None;
         self.decoder = Decoder::new(Framing::None);
         self.close = encoded.closing.then_some(CloseReason::ClientClose);
+        self.server_closes = false;
         Ok(())
     }
 
@@ -224,6 +227,12 @@ impl Exchange {
         self.close.get_or_insert(reason);
     }
 
+    /// Whether the server has said that it closes the connection after the response: then no more of the
+    /// request is read behind it (RFC 9112 section 9.6).
+    pub fn is_closing(&self) -> bool {
+        self.server_closes
+    }
+
     /// Whether the connection can serve another request, `surplus` bytes of input being left over.
     pub fn reuse(&self, surplus: usize) -> Reuse {
         match self.close {
@@ -255,20 +264,22 @@ impl Exchange {
     }
 
     fn begin_body(&mut self, head: &ResponseHead) -> Result<(), ParseError> {
-        let fields = FramingFields::of(head)?;
+        let fields = FramingFields::of(head);
         // The order below is the order of precedence: the first reason to close is the one reported.
-        self.framing = fields.framing(self.to_head, head.status(), head.version())?;
+        self.framing = fields.framing(self.to_head, head.status())?;
         self.decoder = Decoder::new(self.framing);
         // RFC 9112 section 9.3: HTTP/1.1 persists unless one side says close, HTTP/1.0 does not unless both
         // agree to keep it alive.
         if fields.close {
+            self.server_closes = true;
             self.close_because(CloseReason::ServerClose);
         } else if head.version() == Version::HTTP_10 && !fields.keep_alive {
+            self.server_closes = true;
             self.close_because(CloseReason::Http10);
         }
         // RFC 9112 section 6.1: after such a message the connection must be closed.
-        if fields.has_both() {
-            self.close_because(CloseReason::BothFramings);
+        if fields.is_ambiguous(head.version()) {
+            self.close_because(CloseReason::AmbiguousFraming);
         }
         if self.framing == Framing::CloseDelimited {
             self.close_because(CloseReason::CloseDelimited);
@@ -311,8 +322,10 @@ pub enum CloseReason {
     Http10,
     /// The end of the connection was the end of the body.
     CloseDelimited,
-    /// The head had both Transfer-Encoding and Content-Length (RFC 9112 section 6.1).
-    BothFramings,
+    /// The framing fields can be read in two ways: both Transfer-Encoding and Content-Length, an unusual
+    /// Transfer-Encoding or one in HTTP/1.0, or a malformed field of a response without a body
+    /// (RFC 9112 section 6.1).
+    AmbiguousFraming,
     /// The response came before the request was sent whole.
     RequestUnfinished,
     /// The response was dropped before its body ended.
@@ -331,7 +344,7 @@ impl CloseReason {
             CloseReason::ClientClose => "request said Connection: close",
             CloseReason::Http10 => "server speaks HTTP/1.0 without keep-alive",
             CloseReason::CloseDelimited => "body ended with the connection",
-            CloseReason::BothFramings => "head had Transfer-Encoding and Content-Length",
+            CloseReason::AmbiguousFraming => "framing fields can be read in two ways",
             CloseReason::RequestUnfinished => "response came before the request was sent whole",
             CloseReason::BodyUnread => "response was dropped before its body ended",
             CloseReason::SurplusBytes => "bytes arrived that belong to no response",

@@ -11,7 +11,7 @@
 //!                          │                  ^──────┘       │
 //!                          └─────────────── proceed ─────────┘
 //!
-//!  any state ── stop ──> Stopped
+//!  any state but Complete ── stop ──> Stopped
 //! ```
 //!
 //! Content takes one of two ways. A slice is lent by the driver to every write and never copied, but
@@ -246,9 +246,27 @@ impl SendHalf {
         Ok(())
     }
 
-    /// Ends the sending before its time: the stream or the source of the content failed.
+    /// Ends the sending before its time: the stream or the source of the content failed, or the server
+    /// does not want the rest. Without effect on a request that is out.
     pub fn stop(&mut self) {
-        self.state = State::Stopped;
+        if self.state != State::Complete {
+            self.state = State::Stopped;
+        }
+    }
+
+    /// Completes a request of which every announced byte was written, and whose source has not said yet
+    /// that it has ended: the server has answered it as a whole.
+    pub fn settle(&mut self) {
+        let announced = self.pieces.and_then(|pieces| pieces.length);
+        if self.state == State::AwaitContent && announced == Some(self.pushed_bytes) {
+            self.state = State::Complete;
+        }
+    }
+
+    /// Whether the content is held back until the server answers the Expect field: none of it was sent.
+    #[inline]
+    pub fn holds_back(&self) -> bool {
+        self.holds_back
     }
 
     /// Whether nothing more will be sent.

@@ -1,9 +1,9 @@
-use http::Method;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::HeaderMap;
 use proptest::prelude::*;
 
 use super::body::Framing;
-use super::encode::{BodyLength, DefaultFields, RequestHead, chunk_head, request_head};
+use super::encode::tests::request;
+use super::encode::{BodyLength, DefaultFields, RequestHead, chunk_head};
 use super::*;
 use crate::head::ResponseHead;
 
@@ -265,11 +265,14 @@ fn ambiguous_lengths_are_refused() {
     for value in [
         "gzip",
         "gzip, chunked",
+        "chunked, gzip",
         "chunked, chunked",
-        "identity",
+        "chunked,, chunked",
+        "identity, gzip",
         "xchunked",
         "chunked;q=1",
-        "",
+        "chunked chunked",
+        "\"chunked\"",
     ] {
         let bytes = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {value}\r\n\r\n0\r\n\r\n");
         refused(bytes.as_bytes(), ParseError::TransferEncoding);
@@ -278,10 +281,86 @@ fn ambiguous_lengths_are_refused() {
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         ParseError::TransferEncoding,
     );
-    refused(
-        b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        ParseError::TransferEncoding,
-    );
+}
+
+/// Spellings that are legal or that nearly all clients take; what another recipient may read differently
+/// costs the connection.
+#[test]
+fn unusual_transfer_encodings_are_taken_and_the_connection_closed() {
+    let chunked = "2\r\nok\r\n0\r\n\r\n";
+    for (head, body) in [
+        ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked", chunked),
+        (
+            "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked",
+            chunked,
+        ),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked", chunked),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: CHUNKED", chunked),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: , chunked", chunked),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked ,", chunked),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: ,\t,chunked,,",
+            chunked,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity, chunked",
+            chunked,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nTransfer-Encoding: chunked",
+            chunked,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 2",
+            "ok",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\nContent-Length: 2",
+            "ok",
+        ),
+    ] {
+        let outcome = whole(format!("{head}\r\n\r\n{body}").as_bytes()).expect(head);
+        assert_eq!(outcome.body, b"ok", "{head}");
+        assert!(matches!(outcome.reuse, Reuse::Close(_)), "{head}");
+    }
+    // Exactly as it is written everywhere, it costs nothing; blanks around a value are no part of it.
+    for value in ["chunked", "chunked \t", "\t chunked"] {
+        let outcome = whole(
+            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding:{value}\r\n\r\n{chunked}").as_bytes(),
+        );
+        assert_eq!(outcome.unwrap().reuse, Reuse::Keep, "{value:?}");
+    }
+}
+
+/// RFC 9112 section 6.3 rule 1: they end at the blank line, whatever their framing fields say.
+#[test]
+fn responses_without_a_body_end_at_the_blank_line() {
+    for fields in [
+        "Content-Length: 5",
+        "Content-Length: x",
+        "Content-Length: 5\r\nContent-Length: 6",
+        "Content-Length: -1",
+        "Transfer-Encoding: gzip",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5",
+        "Transfer-Encoding: chunked, chunked",
+    ] {
+        for (to_head, status) in [
+            (true, "200 OK"),
+            (false, "304 Not Modified"),
+            (false, "204 No Content"),
+        ] {
+            let bytes = format!("HTTP/1.1 {status}\r\n{fields}\r\n\r\n");
+            let mut exchange = Exchange::new(to_head, false, HeadLimits::default());
+            let step = exchange.receive_head(bytes.as_bytes(), &mut ResponseHead::default());
+            let consumed = bytes.len();
+            assert_eq!(step, Ok(HeadStep::Final { consumed }), "{bytes:?}");
+            assert!(exchange.is_done(), "{bytes:?}");
+            // Of fields that are in order only the length of another response is told.
+            let is_plain = fields == "Content-Length: 5";
+            let reuse = exchange.reuse(0);
+            assert_eq!(reuse == Reuse::Keep, is_plain, "{bytes:?}");
+        }
+    }
 }
 
 #[test]
@@ -291,7 +370,7 @@ fn both_framings_mean_chunked_and_then_close() {
     )
     .unwrap();
     assert_eq!(outcome.body, b"ok");
-    assert_eq!(outcome.reuse, Reuse::Close(CloseReason::BothFramings));
+    assert_eq!(outcome.reuse, Reuse::Close(CloseReason::AmbiguousFraming));
 }
 
 #[test]
@@ -482,127 +561,6 @@ fn connections_are_kept_by_the_rules() {
     );
     let unread = Exchange::new(false, true, HeadLimits::default());
     assert_eq!(unread.reuse(0), Reuse::Close(CloseReason::ClientClose));
-}
-
-fn request<'a>(
-    headers: &'a HeaderMap,
-    defaults: &'a DefaultFields,
-    target: &'a str,
-) -> RequestHead<'a> {
-    RequestHead {
-        method: &Method::GET,
-        target,
-        authority: "example.com",
-        headers,
-        defaults,
-        // A connection keeps it; here it is kept until the process ends.
-        head_template: Box::leak(defaults.head_template("example.com")),
-        body: BodyLength::None,
-        expect_continue: false,
-    }
-}
-
-fn map(fields: &[(&str, &str)]) -> HeaderMap {
-    let field = |(name, value): &(&str, &str)| {
-        (
-            HeaderName::try_from(*name).unwrap(),
-            HeaderValue::try_from(*value).unwrap(),
-        )
-    };
-    fields.iter().map(field).collect()
-}
-
-#[test]
-fn request_heads_are_written_host_first() {
-    let headers = map(&[("x-a", "1"), ("accept", "text/html")]);
-    let defaults = DefaultFields::new(map(&[("accept", "*/*"), ("user-agent", "t")])).unwrap();
-    let mut out = Vec::new();
-    request_head(&mut out, &request(&headers, &defaults, "/x?y")).unwrap();
-    let expected = "GET /x?y HTTP/1.1\r\nhost: example.com\r\nx-a: 1\r\naccept: text/html\r\nuser-agent: t\r\n\r\n";
-    assert_eq!(String::from_utf8(out).unwrap(), expected);
-    let (empty, mut out) = (HeaderMap::new(), Vec::new());
-    request_head(&mut out, &request(&empty, &defaults, "/x?y")).unwrap();
-    let expected = "GET /x?y HTTP/1.1\r\nhost: example.com\r\naccept: */*\r\nuser-agent: t\r\n\r\n";
-    assert_eq!(String::from_utf8(out).unwrap(), expected);
-}
-
-#[test]
-fn bodies_decide_the_framing_of_a_request() {
-    let (empty, none) = (HeaderMap::new(), DefaultFields::default());
-    for (method, body, field) in [
-        (Method::GET, BodyLength::None, ""),
-        (Method::POST, BodyLength::None, "content-length: 0\r\n"),
-        (
-            Method::PUT,
-            BodyLength::Known(u64::MAX),
-            "content-length: 18446744073709551615\r\n",
-        ),
-        (
-            Method::POST,
-            BodyLength::Unknown,
-            "transfer-encoding: chunked\r\n",
-        ),
-    ] {
-        let mut out = Vec::new();
-        let head = RequestHead {
-            method: &method,
-            body,
-            ..request(&empty, &none, "/")
-        };
-        request_head(&mut out, &head).unwrap();
-        let expected = format!("{method} / HTTP/1.1\r\nhost: example.com\r\n{field}\r\n");
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
-    }
-}
-
-#[test]
-fn requests_that_could_be_read_in_two_ways_are_refused() {
-    let (empty, none) = (HeaderMap::new(), DefaultFields::default());
-    let mut out = Vec::new();
-    for target in ["", "/a b", "/a\r\nx: y", "/\0", "/ü"] {
-        let refused = request_head(&mut out, &request(&empty, &none, target));
-        assert_eq!(refused, Err(EncodeError::Target), "{target:?}");
-    }
-    for (fields, error) in [
-        (
-            &[("transfer-encoding", "chunked")][..],
-            EncodeError::TransferEncoding,
-        ),
-        (&[("content-length", "1")], EncodeError::ContentLength),
-        (&[("content-length", "0, 0")], EncodeError::ContentLength),
-        (&[("upgrade", "h2c")], EncodeError::Upgrade),
-    ] {
-        let headers = map(fields);
-        assert_eq!(
-            request_head(&mut out, &request(&headers, &none, "/")),
-            Err(error)
-        );
-    }
-    let mut hosts = map(&[("host", "a")]);
-    hosts.append("host", HeaderValue::from_static("b"));
-    assert_eq!(
-        request_head(&mut out, &request(&hosts, &none, "/")),
-        Err(EncodeError::Host)
-    );
-    let connect = RequestHead {
-        method: &Method::CONNECT,
-        ..request(&empty, &none, "/")
-    };
-    assert_eq!(request_head(&mut out, &connect), Err(EncodeError::Upgrade));
-}
-
-#[test]
-fn chunk_heads_are_hexadecimal() {
-    for (length, text) in [
-        (0, "0\r\n"),
-        (15, "f\r\n"),
-        (16, "10\r\n"),
-        (0x00ab_cdef, "abcdef\r\n"),
-    ] {
-        let mut out = Vec::new();
-        chunk_head(&mut out, length);
-        assert_eq!(out, text.as_bytes());
-    }
 }
 
 /// Responses of every kind, right and wrong, as seeds for splitting and mutation.

@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::timeline::{Phase, Timeline};
 
+use super::Body;
 use super::buffer::{BufferedBody, SpareBuffer};
 use super::streams::ReaderStream;
 use crate::clock;
@@ -26,6 +27,8 @@ pub struct BodyContext<'a> {
     pub(crate) timeline: &'a mut Timeline,
     pub(crate) time: &'a TimeLimits,
     pub(crate) spare: &'a mut SpareBuffer,
+    /// The body of the request, which may still be going out.
+    pub(crate) upload: &'a mut Body,
 }
 
 impl BodyContext<'_> {
@@ -36,6 +39,7 @@ impl BodyContext<'_> {
             timeline: self.timeline,
             time: self.time,
             spare: self.spare,
+            upload: self.upload,
         }
     }
 }

@@ -60,6 +60,7 @@ impl Context {
             timeline: &mut self.timing.timeline,
             time: &self.timing.limits,
             spare: &mut self.spare,
+            upload: &mut self.request.body,
         };
         (body, context)
     }

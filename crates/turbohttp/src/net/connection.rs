@@ -86,4 +86,11 @@ impl Connection {
             Connection::H1(connection) => connection.sent_nothing(),
         }
     }
+
+    /// Whether the request announced an expectation, and none of its content was sent.
+    pub(crate) fn holds_back_content(&self) -> bool {
+        match self {
+            Connection::H1(connection) => connection.holds_back_content(),
+        }
+    }
 }

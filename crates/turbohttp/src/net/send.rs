@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Instant;
 
+use http::StatusCode;
+use http::header::EXPECT;
 use tokio::runtime;
 
 use super::connection::Connection;
@@ -142,6 +144,22 @@ impl<'a> NetSend<'a> {
                 false => error,
             });
         }
+        self.send_again(connection);
+        Ok(())
+    }
+
+    /// The server knows no expectations: the same request goes out without one (RFC 9110 section 10.1.1).
+    #[cold]
+    fn send_without_expectation(&mut self, connection: Connection) {
+        let request = &mut self.request.as_mut().expect(REQUEST_HELD).context.request;
+        request.expect_continue = false;
+        request.headers.remove(EXPECT);
+        self.send_again(connection);
+    }
+
+    /// Sends the request once more, on a new connection.
+    fn send_again(&mut self, connection: Connection) {
+        let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
         // The dead connection is closed before its replacement is opened: it is a descriptor.
         drop(connection);
         self.net.wire.counters.replayed();
@@ -149,7 +167,6 @@ impl<'a> NetSend<'a> {
         context.timing.begin_exchange(clock::now());
         // Not the pool again: its other idle connections may have died in the same moment.
         self.connect();
-        Ok(())
     }
 
     fn poll_round_trip(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Connection>> {
@@ -159,6 +176,9 @@ impl<'a> NetSend<'a> {
                 // Taken only now: a future that is dropped while it waits drops the connection.
                 let connection = self.connection.take().expect("just looked at");
                 match done {
+                    Ok(()) if refuses_expectation(&request.context, &connection) => {
+                        self.send_without_expectation(connection);
+                    }
                     Ok(()) => return Poll::Ready(Ok(connection)),
                     Err(error) => self.failed(connection, error)?,
                 }
@@ -222,6 +242,13 @@ fn begin_here(context: &mut Context, settings: &Settings) -> Instant {
     let now = clock::now();
     context.timing.begin_without_client(now, settings);
     now
+}
+
+/// Whether the server has answered 417 to content that waits for its word.
+#[inline]
+fn refuses_expectation(context: &Context, connection: &Connection) -> bool {
+    let status = context.response.head.status();
+    status == StatusCode::EXPECTATION_FAILED && connection.holds_back_content()
 }
 
 /// Whether a request that got no answer may be sent again: if nothing of it was sent, or if its method

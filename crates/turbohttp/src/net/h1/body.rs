@@ -23,7 +23,12 @@ impl ConnectionBody for Connection {
         cx: &mut TaskContext<'_>,
         mut context: BodyContext<'_>,
     ) -> Poll<Result<bool>> {
-        let next = ready!(self.poll_next(cx, &mut context));
+        let mut next = ready!(self.poll_next(cx, &mut context));
+        if matches!(next, Ok(false)) && !self.exchange.send_half().is_complete() {
+            let status = context.head.status();
+            let rest = ready!(self.poll_rest(cx, status, context.time));
+            next = rest.map(|()| false);
+        }
         Poll::Ready(match next {
             Ok(true) => Ok(true),
             Ok(false) => {
@@ -51,6 +56,10 @@ impl ConnectionBody for Connection {
     ) -> Option<Poll<Result<()>>> {
         self.input.consume(std::mem::take(&mut self.chunk_consumed));
         self.chunk = 0..0;
+        // The rest of the request goes out beside what `poll_chunk` reads.
+        if !self.exchange.send_half().is_over() {
+            return None;
+        }
         // Bytes in the buffer go first; a chunked body must pass the decoder.
         let remaining = match self.exchange.framing() {
             Framing::Length(_) if self.input.is_empty() => self.exchange.remaining()?,
@@ -173,6 +182,9 @@ impl Connection {
         cx: &mut TaskContext<'_>,
         context: &mut BodyContext<'_>,
     ) -> Poll<Result<bool>> {
+        if !self.exchange.send_half().is_over() {
+            self.send_beside_body(cx, context)?;
+        }
         if let Stage::BodyAhead(fault) = self.stage {
             self.stage = fault.map_or(Stage::Body, Stage::BodyBroken);
             if !self.chunk.is_empty() {

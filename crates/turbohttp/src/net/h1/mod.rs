@@ -1,5 +1,6 @@
 //! HTTP/1.1 on one connection: core's exchange driven over a stream. `round_trip.rs` goes to the head of
-//! the response, `body.rs` on from there. The request's own future writes and reads.
+//! the response, `body.rs` on from there, and `upload.rs` sends the request beside both. The request's
+//! own future writes and reads.
 //!
 //! There is no task and no channel per connection. A future that is dropped drops its connection,
 //! which closes it; only a connection whose exchange is over goes back to the pool.
@@ -14,15 +15,19 @@
 //!   └── the body has ended: return_to_pool
 //! ```
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
+use tokio::task::coop::unconstrained;
 use turbohttp_core::h1::encode::{self, DefaultFields, RequestHead};
 use turbohttp_core::h1::{CloseReason, ContentSource, Exchange, ParseError, Reuse};
+use turbohttp_core::head::ResponseHead;
 use turbohttp_core::origin::Origin;
 
 use super::connect::Connected;
@@ -39,6 +44,7 @@ use crate::limits::{INLINE_BODY_BYTES_MAX, OUTPUT_KEPT_BYTES_MAX};
 
 mod body;
 mod round_trip;
+mod upload;
 
 /// How long a connection may have been idle before the system is asked for its health: short beside
 /// what a server needs to close it, long beside the pause between two requests under load.
@@ -204,6 +210,11 @@ impl Connection {
         self.exchange.send_half().sent_bytes() == 0
     }
 
+    /// Whether the request announced an expectation, and none of its content was sent.
+    pub(crate) fn holds_back_content(&self) -> bool {
+        self.exchange.send_half().holds_back()
+    }
+
     /// Begins an exchange: writes the head into the output buffer. A request that cannot be written
     /// leaves the connection as it was.
     #[inline]
@@ -236,40 +247,54 @@ impl Connection {
     /// buffer along, and the connection returns to the pool at once; so it does without a body.
     #[inline]
     pub(crate) fn deliver(mut self: Box<Self>, context: &mut Context) {
-        if self.exchange.is_done() {
-            return self.return_to_pool(&mut context.spare);
+        if self.stage == Stage::Body {
+            if self.exchange.is_done() {
+                return self.return_to_pool(&mut context.spare);
+            }
+            if self.exchange.may_hold_rest(self.input.filled()) {
+                self.decode_ahead(&mut context.response.head);
+            }
         }
-        if self.exchange.may_hold_rest(self.input.filled()) {
-            let input = self.input.filled_mut();
-            let all = self.exchange.decode_all(input, &mut context.response.head);
+        if self.stage == Stage::BodyAhead(None) && self.exchange.is_done() {
             // Before the buffer is taken: bytes behind the body cost the connection.
-            let surplus = self.input.len() - all.consumed;
-            if all.error.is_none() && self.exchange.is_done() {
-                if let Some(body) = self.input.take_body(all.data) {
-                    context.response.body.0 = Content::Buffered(body);
-                }
-                return self.end_exchange(surplus);
+            let surplus = self.input.len() - self.chunk_consumed;
+            if let Some(body) = self.input.take_body(self.chunk.clone()) {
+                context.response.body.0 = Content::Buffered(body);
             }
-            // Not whole after all: the caller gets what there is, and then the rest or the error.
-            self.chunk = all.data;
-            self.chunk_consumed = all.consumed;
-            self.stage = Stage::BodyAhead(all.error);
-            if all.error.is_some() {
-                // The decoder stopped inside the fault: whatever it would make of the rest is no message.
-                self.exchange.close_because(CloseReason::Failed);
-            }
+            return self.end_exchange(surplus);
         }
+        // Not whole: the caller gets what there is, and then the rest or the error.
         context.response.body.0 = Content::Connection(self);
     }
 
+    /// Decodes what has arrived together with the head, in place.
+    #[inline]
+    fn decode_ahead(&mut self, head: &mut ResponseHead) {
+        let all = self.exchange.decode_all(self.input.filled_mut(), head);
+        self.chunk = all.data;
+        self.chunk_consumed = all.consumed;
+        self.stage = Stage::BodyAhead(all.error);
+        if all.error.is_some() {
+            // The decoder stopped inside the fault: whatever it would make of the rest is no message.
+            self.exchange.close_because(CloseReason::Failed);
+        }
+    }
+
+    /// Reads into the input buffer. While the request is still going out before the head, outside the
+    /// task's budget: an upload that flows would use it up, and the answer would never be seen.
     #[inline]
     fn poll_fill(
         &mut self,
         cx: &mut TaskContext<'_>,
         spare: &mut SpareBuffer,
     ) -> Poll<io::Result<usize>> {
-        self.stream
-            .poll_fill(cx, &mut self.input, &self.wire.buffers, spare)
+        let is_budgeted = self.exchange.send_half().is_over() || self.has_head();
+        let (stream, input) = (&mut self.stream, &mut self.input);
+        if is_budgeted {
+            return stream.poll_fill(cx, input, &self.wire.buffers, spare);
+        }
+        let fill = poll_fn(|cx| stream.poll_fill(cx, input, &self.wire.buffers, spare));
+        pin!(unconstrained(fill)).poll(cx)
     }
 
     /// Ends the exchange: back to the pool if the connection can serve another request, otherwise closed.
