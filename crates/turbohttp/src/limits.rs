@@ -62,8 +62,20 @@ pub(crate) const COLLECT_PAGES_BYTES_MIN: usize = 4 * 1024 * 1024;
 /// Pieces that a streamed request body is read in, in bytes.
 pub(crate) const UPLOAD_PIECE_BYTES: usize = 64 * 1024;
 
-/// Names looked up at the same time: each occupies a thread of the runtime's blocking pool.
-pub(crate) const DNS_LOOKUPS_MAX: usize = 16;
+/// Names looked up at the same time that are not slow: each occupies a thread.
+pub(crate) const DNS_PLACES_MAX: usize = 32;
+
+/// Look-ups that are slow or that nobody waits for any more: each occupies a thread still.
+pub(crate) const DNS_ASIDE_MAX: usize = 64;
+
+/// Look-ups of zones that were slow a moment ago start only below so many that are set aside.
+pub(crate) const DNS_SUSPECTS_MAX: usize = 16;
+
+/// After how many milliseconds a look-up is slow: name servers answer within a tenth of that.
+pub(crate) const DNS_SLOW_MS: u64 = 1_000;
+
+/// For how many seconds a zone that was slow is expected to be slow.
+pub(crate) const DNS_SUSPECT_SECONDS: u64 = 30;
 
 /// Names whose addresses are remembered.
 pub(crate) const DNS_NAMES_MAX: usize = 256;
@@ -114,3 +126,4 @@ const _: () = assert!(SPARE_BUFFERS_MAX <= CONTEXTS_MAX);
 const _: () = assert!(READ_BYTES_MAX <= READ_BUFFERS_BYTES_MAX);
 const _: () = assert!(INLINE_BODY_BYTES_MAX <= OUTPUT_KEPT_BYTES_MAX);
 const _: () = assert!(HEAD_BYTES_MIN <= HEAD_BYTES_MAX);
+const _: () = assert!(DNS_SUSPECTS_MAX < DNS_ASIDE_MAX);

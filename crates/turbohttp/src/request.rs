@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, Method, StatusCode, Uri};
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::{ObjectPool, PoolBox};
@@ -87,7 +88,8 @@ impl Request {
             .map_err(|error| Error::new(ErrorKind::Url, "URL is no http::Uri").with_source(error))
     }
 
-    /// Changes the URL. Its userinfo, if any, becomes an Authorization field.
+    /// Changes the URL. Its userinfo, if any, becomes an Authorization field; one that came from the
+    /// userinfo of the former URL is removed.
     ///
     /// # Errors
     ///
@@ -99,15 +101,28 @@ impl Request {
     /// Reads the URL with the help of a client's table of origins.
     #[inline]
     pub(crate) fn read_url(&mut self, url: &str, origins: Option<&Origins>) -> Result<()> {
-        let context = &mut *self.context;
-        context.request.url.set(url, origins)?;
-        if let Some(credentials) = context.request.url.take_credentials() {
-            context
-                .request
-                .headers
-                .insert(http::header::AUTHORIZATION, credentials);
+        let parts = &mut self.context.request;
+        match parts.url.credentials().cloned() {
+            None => parts.url.set(url, origins)?,
+            Some(former) => {
+                parts.url.set(url, origins)?;
+                parts.remove_authorization(&former);
+            }
+        }
+        if let Some(credentials) = parts.url.credentials() {
+            parts.headers.insert(AUTHORIZATION, credentials.clone());
         }
         Ok(())
+    }
+
+    /// Sends `target`, path and query, in place of those of the URL and as it is: no dot segment is
+    /// removed and nothing is encoded (curl's `--path-as-is`). [`set_url`](Request::set_url) replaces it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Url`] if it does not begin with a slash, or holds anything but visible ASCII.
+    pub fn set_target(&mut self, target: impl AsRef<str>) -> Result<()> {
+        self.context.request.url.set_target(target.as_ref())
     }
 
     /// The origin the request goes to.

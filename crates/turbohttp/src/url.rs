@@ -9,6 +9,7 @@
 //! property test holds the two against each other.
 
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -95,6 +96,9 @@ pub(crate) struct RequestUrl {
     target_start: usize,
     /// Userinfo of the URL as a field value; it never stays in the text.
     credentials: Option<HeaderValue>,
+    /// What the resolver is asked for where that is not the host of the origin: a name with its final
+    /// dot, or an address with its zone.
+    name: Option<Box<str>>,
 }
 
 impl RequestUrl {
@@ -127,8 +131,47 @@ impl RequestUrl {
     }
 
     /// The credentials of the URL as the value of an Authorization field.
-    pub(crate) fn take_credentials(&mut self) -> Option<HeaderValue> {
-        self.credentials.take()
+    pub(crate) fn credentials(&self) -> Option<&HeaderValue> {
+        self.credentials.as_ref()
+    }
+
+    /// What the resolver is asked for where that is not the host of the origin.
+    #[inline]
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Sends this path and query instead of those of the URL, as they are.
+    pub(crate) fn set_target(&mut self, target: &str) -> Result<()> {
+        if self.target_start + target.len() > URL_BYTES_MAX {
+            return Err(url_error("", format!("URL exceeds {URL_BYTES_MAX} bytes")));
+        }
+        let is_visible = target
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        if self.target_start == 0 || !target.starts_with('/') || !is_visible {
+            let message = "target is no slash followed by visible ASCII characters other than #";
+            return Err(url_error(target, message.to_owned()));
+        }
+        self.text.truncate(self.target_start);
+        self.text.push_str(target);
+        Ok(())
+    }
+
+    /// Makes this the same as `other`.
+    pub(crate) fn copy_from(&mut self, other: &RequestUrl) {
+        let RequestUrl {
+            text,
+            origin,
+            target_start,
+            credentials,
+            name,
+        } = self;
+        text.clone_from(&other.text);
+        origin.clone_from(&other.origin);
+        *target_start = other.target_start;
+        credentials.clone_from(&other.credentials);
+        name.clone_from(&other.name);
     }
 
     pub(crate) fn reset(&mut self) {
@@ -137,7 +180,9 @@ impl RequestUrl {
             origin: _,
             target_start,
             credentials,
+            name,
         } = self;
+        *name = None;
         text.clear();
         if text.capacity() > URL_KEPT_BYTES_MAX {
             *text = String::new();
@@ -147,7 +192,10 @@ impl RequestUrl {
     }
 
     pub(crate) fn is_blank(&self) -> bool {
-        self.text.is_empty() && self.target_start == 0 && self.credentials.is_none()
+        self.text.is_empty()
+            && self.target_start == 0
+            && self.credentials.is_none()
+            && self.name.is_none()
     }
 
     /// The plain case, which is its own normal form; `None` leaves it to the `url` crate.
@@ -192,33 +240,40 @@ impl RequestUrl {
     /// Any URL, by the WHATWG standard.
     #[cold]
     fn set_any(&mut self, input: &str, origins: Option<&Origins>) -> Result<()> {
-        let mut url = url::Url::parse(input)
-            .map_err(|error| url_error(input, format!("malformed URL: {error}")))?;
+        // The standard would remove them, and read another URL than what is written.
+        if let Some(at) = input.find(|character: char| character.is_ascii_control()) {
+            let byte = input.as_bytes()[at];
+            let message = format!("URL has a control character (0x{byte:02x}) at byte {at}");
+            return Err(url_error(input, message));
+        }
+        let (input, zone) = split_zone(input);
+        let mut url = url::Url::parse(&input)
+            .map_err(|error| url_error(&input, format!("malformed URL: {error}")))?;
         let scheme = match url.scheme() {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
             other => {
                 let message = format!("scheme {other:?} is not http or https");
-                return Err(url_error(input, message));
+                return Err(url_error(&input, message));
             }
         };
-        // A final dot names the same host (RFC 1034 section 3.1); the key of connections has none.
-        let host = url.host_str().unwrap_or_default();
-        let host = host.strip_suffix('.').unwrap_or(host);
-        if host.split('.').any(str::is_empty) {
-            return Err(url_error(
-                input,
-                "host is empty or has an empty label".to_owned(),
-            ));
-        }
+        let absolute = url.host_str().unwrap_or_default();
+        let host = normal_host(absolute).map_err(|message| url_error(&input, message))?;
         let port = url.port().unwrap_or(scheme.default_port());
         let origin = make_origin(origins, scheme, host, port);
-        let credentials = credentials(&url);
+        let name = match zone {
+            Some(zone) => Some(format!("{}%{zone}", host.trim_matches(['[', ']']))),
+            // A final dot names the same host to limits and servers; of the resolver it asks that no
+            // search list is tried (RFC 1034 section 3.1).
+            None => (host != absolute).then(|| absolute.to_owned()),
+        };
+        let credentials = credentials(&url).map_err(|message| url_error(&input, message))?;
         // A fragment is never sent (RFC 9110 section 4.1).
         url.set_fragment(None);
         self.origin = Some(origin);
         self.write(&url[url::Position::BeforePath..]);
         self.credentials = credentials;
+        self.name = name.map(String::into_boxed_str);
         Ok(())
     }
 
@@ -250,7 +305,9 @@ impl RequestUrl {
             origin,
             target_start,
             credentials,
+            name,
         } = self;
+        *name = None;
         let origin = origin.as_ref().map_or("", Origin::as_str);
         // In the memory of the former URL, which is kept up to `URL_KEPT_BYTES_MAX`.
         text.clear();
@@ -403,25 +460,89 @@ const TARGET_BYTES: [TargetByte; 256] = {
     table
 };
 
-fn credentials(url: &url::Url) -> Option<HeaderValue> {
-    if url.username().is_empty() && url.password().is_none() {
-        return None;
+/// The host of `text`, a name or an address as it stands in a URL, in the form that the origins of requests
+/// have: IDNA, lower case, IPv6 in brackets, without a final dot.
+///
+/// # Errors
+///
+/// What is wrong with it: anything beside a host, such as a port or userinfo.
+pub(crate) fn host_of(text: &str) -> Result<String, String> {
+    let address = text
+        .parse::<Ipv6Addr>()
+        .map(|address| format!("[{address}]"));
+    let text = address.as_deref().unwrap_or(text);
+    if text.contains(|character: char| character.is_ascii_control()) {
+        return Err("has a control character".to_owned());
     }
-    let decode = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
-    Some(basic(
-        &decode(url.username()),
-        &decode(url.password().unwrap_or_default()),
-    ))
+    let host = url::Host::parse(text).map_err(|error| error.to_string())?;
+    normal_host(&host.to_string()).map(str::to_owned)
 }
 
-/// The value of a Basic Authorization field (RFC 7617), marked as sensitive.
-pub(crate) fn basic(user: &[u8], password: &[u8]) -> HeaderValue {
+/// A host without its final dot, which is no part of the key of connections.
+fn normal_host(host: &str) -> Result<&str, String> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    match host.split('.').any(str::is_empty) {
+        true => Err("host is empty or has an empty label".to_owned()),
+        false => Ok(host),
+    }
+}
+
+/// Takes the zone out of an IPv6 address in a URL, written `%25eth0` (RFC 6874) or `%eth0`. What is no zone
+/// stays, for the standard to refuse.
+fn split_zone(input: &str) -> (Cow<'_, str>, Option<&str>) {
+    let whole = (Cow::Borrowed(input), None);
+    let Some(open) = input.find("[").filter(|open| {
+        // The bracket begins the host: only a scheme, slashes and userinfo stand before it.
+        let before = input[..*open]
+            .split_once("://")
+            .map(|(_, userinfo)| userinfo);
+        before.is_some_and(|userinfo| !userinfo.contains(['/', '?', '#', '\\']))
+    }) else {
+        return whole;
+    };
+    let Some(close) = input[open..].find(']').map(|length| open + length) else {
+        return whole;
+    };
+    let Some(percent) = input[open..close].find('%').map(|length| open + length) else {
+        return whole;
+    };
+    let zone = &input[percent + 1..close];
+    let zone = zone.strip_prefix("25").unwrap_or(zone);
+    let is_zone = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if zone.is_empty() || !zone.bytes().all(is_zone) {
+        return whole;
+    }
+    let without = format!("{}{}", &input[..percent], &input[close..]);
+    (Cow::Owned(without), Some(zone))
+}
+
+fn credentials(url: &url::Url) -> Result<Option<HeaderValue>, String> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(None);
+    }
+    let decode = |text: &str| percent_encoding::percent_decode_str(text).collect::<Vec<u8>>();
+    let user = decode(url.username());
+    basic(&user, &decode(url.password().unwrap_or_default())).map(Some)
+}
+
+/// The value of a Basic Authorization field, marked as sensitive.
+///
+/// # Errors
+///
+/// What RFC 7617 section 2 does not permit: a colon in the user name, and control characters.
+pub(crate) fn basic(user: &[u8], password: &[u8]) -> Result<HeaderValue, String> {
+    if user.contains(&b':') {
+        return Err("user name of Basic holds a colon".to_owned());
+    }
+    if user.iter().chain(password).any(u8::is_ascii_control) {
+        return Err("user name or password of Basic holds a control character".to_owned());
+    }
     let text = STANDARD.encode([user, b":", password].concat());
     let mut value =
         HeaderValue::try_from(format!("Basic {text}")).expect("base64 is visible ASCII");
     // `http` hides a sensitive value in its Debug output.
     value.set_sensitive(true);
-    value
+    Ok(value)
 }
 
 /// Userinfo and query can be secrets: the message shows the URL without them. Where it is not plain

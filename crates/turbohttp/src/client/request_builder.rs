@@ -182,14 +182,12 @@ impl RequestBuilder {
     {
         let user = user.to_string();
         let password = password.map_or_else(String::new, |password| password.to_string());
-        if user.contains(':') {
-            self.note(Error::new(
-                ErrorKind::Request,
-                "user name of Basic holds a colon",
-            ));
+        match basic(user.as_bytes(), password.as_bytes()) {
+            Ok(value) => {
+                self.request.headers_mut().insert(AUTHORIZATION, value);
+            }
+            Err(message) => self.note(Error::new(ErrorKind::Request, message)),
         }
-        let value = basic(user.as_bytes(), password.as_bytes());
-        self.request.headers_mut().insert(AUTHORIZATION, value);
         self
     }
 
@@ -203,6 +201,23 @@ impl RequestBuilder {
             }
             Err(error) => self.note(error.into()),
         }
+        self
+    }
+
+    /// Sends `target`, path and query, in place of those of the URL and as it is; see
+    /// [`Request::set_target`].
+    ///
+    /// ```
+    /// # fn main() -> turbohttp::Result<()> {
+    /// # let client = turbohttp::Client::new()?;
+    /// let request = client.get("http://example.com/").target("/a/../b|c").build()?;
+    /// assert_eq!(request.url(), "http://example.com/a/../b|c");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn target(mut self, target: impl AsRef<str>) -> Self {
+        let set = self.request.set_target(target);
+        set.unwrap_or_else(|error| self.note(error));
         self
     }
 
@@ -315,6 +330,13 @@ impl RequestBuilder {
     }
 
     fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        // What the caller sets stands in place of the URL's userinfo, not beside it.
+        let parts = &mut self.request.context.request;
+        if name == AUTHORIZATION
+            && let Some(of_url) = parts.url.credentials().cloned()
+        {
+            parts.remove_authorization(&of_url);
+        }
         if let Err(error) = self.request.headers_mut().try_append(name, value) {
             self.note(Error::new(ErrorKind::Request, "too many fields").with_source(error));
         }

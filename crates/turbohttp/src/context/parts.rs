@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::pool::Reset;
@@ -45,11 +46,18 @@ impl RequestParts {
         )
     }
 
+    /// Removes the Authorization field that came from the userinfo of a URL, unless another one has
+    /// replaced it since.
+    pub(crate) fn remove_authorization(&mut self, of_url: &HeaderValue) {
+        if self.headers.get(AUTHORIZATION) == Some(of_url) {
+            self.headers.remove(AUTHORIZATION);
+        }
+    }
+
     /// Makes this the same as `other`; `None` if the body of that is a stream.
     pub(crate) fn copy_from(&mut self, other: &RequestParts) -> Option<()> {
         self.body = other.body.try_clone()?;
-        // A URL in normal form is read again as it is.
-        self.url.set(other.url.as_str(), None).ok()?;
+        self.url.copy_from(&other.url);
         self.method = other.method.clone();
         self.headers.clone_from(&other.headers);
         self.expect_continue = other.expect_continue;

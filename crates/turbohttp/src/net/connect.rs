@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use turbohttp_core::origin::{Origin, Scheme};
 use turbohttp_core::timeline::Phase;
 
 use super::resolve::{Overrides, Resolver};
-use super::route::Route;
+use super::route::{Route, RouteKey};
 use super::stream::Stream;
 use crate::clock;
 use crate::context::{Addresses, Context};
@@ -70,6 +70,14 @@ impl Connector {
         })
     }
 
+    /// The route to `origin`, for which the resolver is asked for `name` where that is another one.
+    #[inline]
+    pub(crate) fn route<'a>(&self, origin: &'a Origin, name: Option<&'a str>) -> RouteKey<'a> {
+        // Where the options say the addresses, nothing is asked.
+        let name = name.filter(|_| !self.resolver.is_overridden(origin.host()));
+        RouteKey { origin, name }
+    }
+
     /// A connection by `route`, its phases recorded in the timeline.
     ///
     /// Cancel safe: dropping the future closes what was half made.
@@ -80,14 +88,23 @@ impl Connector {
         }
         let origin = &route.origin;
         let timeouts = *context.timing.limits.timeouts();
-        let resolved = self.resolve(context, origin, timeouts.dns).await?;
+        let resolved = self.resolve(context, route, timeouts.dns).await?;
+        let mut race = Race::new(&resolved);
         let connecting = async {
-            let connected = race(&resolved).await;
+            let connected = poll_fn(|cx| race.poll(cx)).await;
             connected.map_err(|error| connect_error(error, &resolved))
         };
         let limit = timeouts.connect;
-        let (tcp, addresses) =
-            timed(context, Phase::Connect, "connecting", limit, connecting).await?;
+        let connected = timed(context, Phase::Connect, "connecting", limit, connecting).await;
+        // The host may have moved: what refuses or is silent is asked for anew.
+        match &connected {
+            Err(_) => self.resolver.forget(route, |_| true),
+            Ok(_) if race.refused.is_empty() => {}
+            Ok(_) => self
+                .resolver
+                .forget(route, |address| race.refused.contains(&address)),
+        }
+        let (tcp, addresses) = connected?;
         match origin.scheme() {
             Scheme::Http => Ok(Connected {
                 stream: Stream::Plain(tcp),
@@ -110,24 +127,22 @@ impl Connector {
     async fn resolve(
         &self,
         context: &mut Context,
-        origin: &Origin,
+        route: &Route,
         limit: Duration,
     ) -> Result<Vec<SocketAddr>> {
         // A literal address, an override or a remembered name takes no time, and is no phase.
-        if let Some(known) = self.resolver.known(origin.host(), origin.port()) {
+        if let Some(known) = self.resolver.known(route) {
             return Ok(known);
         }
+        let message = || format!("no address for {}", route.name());
         let lookup = timed(context, Phase::Dns, "looking the name up", limit, async {
-            let found = self.resolver.look_up(origin.host(), origin.port()).await;
-            found.map_err(|error| {
-                Error::new(ErrorKind::Dns, format!("no address for {}", origin.host()))
-                    .with_source(error)
-            })
+            let found = self.resolver.look_up(route).await;
+            found.map_err(|error| Error::new(ErrorKind::Dns, message()).with_source(error))
         });
         let addresses = lookup.await?;
         // A resolver may answer without addresses, which is not an error of its own.
         if addresses.is_empty() {
-            let message = format!("no address for {}", origin.host());
+            let message = message();
             return Err(Error::new(ErrorKind::Dns, message).in_phase(Phase::Dns));
         }
         Ok(addresses)
@@ -209,29 +224,31 @@ fn connect_error(error: io::Error, addresses: &[SocketAddr]) -> Error {
     Error::new(ErrorKind::Connect, message).with_source(error)
 }
 
-/// Connects to the first address that answers: each gets a head start over the next, and a refusal
-/// starts the next at once (RFC 8305 section 5). The others are closed when the race is dropped.
-async fn race(addresses: &[SocketAddr]) -> io::Result<(TcpStream, Addresses)> {
-    let mut race = Race {
-        waiting: addresses.iter(),
-        running: Vec::new(),
-        head_start: Box::pin(tokio::time::sleep(Duration::ZERO)),
-        last_error: None,
-    };
-    poll_fn(|cx| race.poll(cx)).await
-}
-
 type Attempt = Pin<Box<dyn Future<Output = io::Result<(TcpStream, Addresses)>> + Send>>;
 
+/// Connects to the first address that answers: each gets a head start over the next, and a refusal
+/// starts the next at once (RFC 8305 section 5). The others are closed when the race is dropped.
 struct Race<'a> {
     waiting: std::slice::Iter<'a, SocketAddr>,
     /// At most as many as there are addresses: `ADDRESSES_MAX`.
-    running: Vec<Attempt>,
+    running: Vec<(IpAddr, Attempt)>,
     head_start: Pin<Box<Sleep>>,
     last_error: Option<io::Error>,
+    /// The addresses whose attempts have failed.
+    refused: Vec<IpAddr>,
 }
 
 impl Race<'_> {
+    fn new(addresses: &[SocketAddr]) -> Race<'_> {
+        Race {
+            waiting: addresses.iter(),
+            running: Vec::new(),
+            head_start: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            last_error: None,
+            refused: Vec::new(),
+        }
+    }
+
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<(TcpStream, Addresses)>> {
         if self.running.is_empty() && self.last_error.is_none() {
             self.start_next();
@@ -239,12 +256,13 @@ impl Race<'_> {
         loop {
             let mut index = 0;
             while index < self.running.len() {
-                match self.running[index].as_mut().poll(cx) {
+                match self.running[index].1.as_mut().poll(cx) {
                     Poll::Pending => index += 1,
                     Poll::Ready(Ok(connected)) => return Poll::Ready(Ok(connected)),
                     Poll::Ready(Err(error)) => {
                         self.last_error = Some(error);
-                        drop(self.running.swap_remove(index));
+                        let (address, _) = self.running.swap_remove(index);
+                        self.refused.push(address);
                         self.start_next();
                     }
                 }
@@ -265,7 +283,7 @@ impl Race<'_> {
     fn start_next(&mut self) {
         if let Some(address) = self.waiting.next() {
             let address = *address;
-            self.running.push(Box::pin(async move {
+            let attempt: Attempt = Box::pin(async move {
                 let stream = TcpStream::connect(address).await?;
                 // A request leaves in one write: waiting for more would only delay it.
                 stream.set_nodelay(true)?;
@@ -275,7 +293,8 @@ impl Race<'_> {
                     local: stream.local_addr()?,
                 };
                 Ok((stream, addresses))
-            }));
+            });
+            self.running.push((address.ip(), attempt));
             let next = tokio::time::Instant::now() + Duration::from_millis(NEXT_ADDRESS_MS);
             self.head_start.as_mut().reset(next);
         }
@@ -287,7 +306,6 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::limits::DNS_LOOKUPS_MAX;
     use crate::request::Request;
 
     fn connector() -> Connector {
@@ -315,19 +333,18 @@ mod tests {
         );
     }
 
-    /// All places of the resolver are taken, so that it does not answer: the request waits for the limit
-    /// of DNS and no longer.
+    /// The resolver does not answer: the request waits for the limit of DNS and no longer.
     #[tokio::test(start_paused = true)]
     async fn a_lookup_that_does_not_come_ends_at_its_own_limit() {
-        let connector = connector();
-        let places = connector.resolver.lookups.clone();
-        let taken = places
-            .acquire_many_owned(DNS_LOOKUPS_MAX as u32)
-            .await
-            .unwrap();
+        let (answered, silence) = std::sync::mpsc::channel();
+        let connector = Connector {
+            resolver: Resolver::silent(silence),
+            ..connector()
+        };
         let mut request = Request::new(Method::GET, "http://name.test/").unwrap();
         let route = Route {
             origin: request.origin().clone(),
+            name: None,
         };
         let start = clock::now();
         let outcome = connector.connect(&mut request.context, &route).await;
@@ -342,6 +359,6 @@ mod tests {
             "in the runtime's paused time"
         );
         assert!(error.is_retryable(), "nothing was sent");
-        drop(taken);
+        drop(answered);
     }
 }

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::Transport;
+use crate::url::host_of;
 
 mod connect;
 mod connection;
@@ -100,7 +101,8 @@ pub struct NetTransportBuilder {
     timeouts: Timeouts,
     /// Fields of every request that does not set them itself.
     defaults: HeaderMap,
-    overrides: Overrides,
+    /// As they were given; brought into normal form when the transport is built.
+    overrides: Vec<(String, Vec<SocketAddr>)>,
     #[cfg(feature = "rustls")]
     tls: Tls,
 }
@@ -120,14 +122,14 @@ impl NetTransportBuilder {
     }
 
     /// Connects to these addresses for `host` instead of asking DNS; their ports are used as they are,
-    /// except 0, which stands for the URL's port.
+    /// except 0, which stands for the URL's port. Every spelling of the host is the same: case, a final
+    /// dot, IDNA, the forms of an address. Of two entries for one host the last holds.
     pub fn resolve(
         mut self,
         host: &str,
         addresses: impl Into<Vec<SocketAddr>>,
     ) -> NetTransportBuilder {
-        self.overrides
-            .insert(host.to_ascii_lowercase(), addresses.into());
+        self.overrides.push((host.to_owned(), addresses.into()));
         self
     }
 
@@ -152,6 +154,7 @@ impl NetTransportBuilder {
     pub fn build(self) -> Result<NetTransport> {
         self.limits.check()?;
         self.timeouts.check()?;
+        let overrides = normal_overrides(self.overrides)?;
         let buffers = ReadPool::new()
             .map_err(|error| Error::new(ErrorKind::Config, "read buffers").with_source(error))?;
         Ok(NetTransport {
@@ -164,7 +167,7 @@ impl NetTransportBuilder {
                     head_limits: self.limits.head(),
                 }),
                 connector: Connector::new(
-                    self.overrides,
+                    overrides,
                     #[cfg(feature = "rustls")]
                     self.tls,
                 )?,
@@ -239,6 +242,18 @@ impl Transport for NetTransport {
         self.shared.pool.close();
         Ok(())
     }
+}
+
+fn normal_overrides(given: Vec<(String, Vec<SocketAddr>)>) -> Result<Overrides> {
+    let normal = given.into_iter().map(|(text, addresses)| {
+        // An entry that no request can match would look like a guard and be none.
+        let host = host_of(&text).map_err(|message| {
+            let message = format!("resolve: {text:?} is no host: {message}");
+            Error::new(ErrorKind::Config, message)
+        })?;
+        Ok((host, addresses))
+    });
+    normal.collect()
 }
 
 #[cold]

@@ -8,11 +8,21 @@ use turbohttp_core::origin::Origin;
 /// How requests reach an origin: the key of connections. Two requests share connections if and only if
 /// their routes are equal.
 ///
-/// Today the origin alone decides. What else is to decide, such as a proxy or a choice of TLS
-/// settings, is a further field here and in [`RouteKey`], and takes part in `Hash` and equality of both.
+/// What else is to decide, such as a proxy or a choice of TLS settings, is a further field here and in
+/// [`RouteKey`], and takes part in the equality of both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) origin: Origin,
+    /// What the resolver is asked for where that is not the host of the origin: a name with its final
+    /// dot, which no search list completes and which may be another host, or an address with its zone.
+    pub(crate) name: Option<Box<str>>,
+}
+
+impl Route {
+    /// What the resolver is asked for.
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.origin.host())
+    }
 }
 
 /// A [`Route`] as a request has it: borrowed, so that a lookup in the pool allocates nothing and counts
@@ -20,17 +30,20 @@ pub(crate) struct Route {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RouteKey<'a> {
     pub(crate) origin: &'a Origin,
+    pub(crate) name: Option<&'a str>,
 }
 
 impl RouteKey<'_> {
     pub(crate) fn to_route(self) -> Route {
         Route {
             origin: self.origin.clone(),
+            name: self.name.map(Box::from),
         }
     }
 }
 
 // An origin was hashed when it was made, and gives that hash as its only write; the two impls must agree.
+// What else a route has differs too rarely to be worth hashing.
 impl Hash for Route {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.origin.hash(state);
@@ -45,6 +58,6 @@ impl Hash for RouteKey<'_> {
 
 impl Equivalent<Route> for RouteKey<'_> {
     fn equivalent(&self, route: &Route) -> bool {
-        *self.origin == route.origin
+        *self.origin == route.origin && self.name == route.name.as_deref()
     }
 }

@@ -14,7 +14,6 @@ use tokio::runtime;
 use super::connection::Connection;
 use super::h1;
 use super::pool::CheckedOut;
-use super::route::RouteKey;
 use super::shared::Shared;
 use crate::clock;
 use crate::config::Settings;
@@ -101,7 +100,8 @@ impl<'a> NetSend<'a> {
         };
         // Outside a runtime no socket would report an event; connecting says so in its error.
         if let Ok(here) = runtime::Handle::try_current() {
-            let route = RouteKey { origin };
+            let name = context.request.url.name();
+            let route = net.connector.route(origin, name);
             match net.pool.check_out(route, here.id(), cx, now) {
                 Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
                 Some(CheckedOut::TlsRecords(connection)) => {
@@ -212,8 +212,9 @@ impl Future for NetSend<'_> {
 /// Makes a connection for `request`, which travels along.
 async fn connect(net: &Shared, mut request: Request) -> (Request, Result<Connection>) {
     let origin = request.origin().clone();
-    let route = RouteKey { origin: &origin }.to_route();
     let context = &mut *request.context;
+    let name = context.request.url.name();
+    let route = net.connector.route(&origin, name).to_route();
     // A request that cannot be written is refused before a connection is made for it.
     let connected = match h1::check_head(context, &origin, &net.wire.defaults) {
         Ok(()) => net.connector.connect(context, &route).await,

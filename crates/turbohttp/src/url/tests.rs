@@ -62,9 +62,9 @@ fn spellings_of_one_url_have_one_normal_form() {
 
 #[test]
 fn userinfo_becomes_credentials_and_leaves_the_text() {
-    let mut url = parse("http://user:p%40ss@host/x").unwrap();
+    let url = parse("http://user:p%40ss@host/x").unwrap();
     assert_eq!(url.as_str(), "http://host/x");
-    assert_eq!(url.take_credentials().unwrap(), "Basic dXNlcjpwQHNz");
+    assert_eq!(url.credentials().unwrap(), "Basic dXNlcjpwQHNz");
 }
 
 #[test]

@@ -16,4 +16,9 @@
 #[path = "../it/support.rs"]
 mod support;
 
+#[cfg(target_os = "linux")]
+mod ground;
+mod names;
+#[cfg(target_os = "linux")]
+mod resolver;
 mod uploads;
