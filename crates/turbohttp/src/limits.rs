@@ -100,6 +100,17 @@ pub(crate) const DUPLEX_WRITES_MAX: usize = 16;
 /// Origins that idle connections are filed under, counting those that have none right now.
 pub(crate) const IDLE_ORIGINS_MAX: usize = 512;
 
+/// For how long a connection is idle before its keeper watches it, in milliseconds: what its server has
+/// closed is closed here within a second.
+pub(crate) const WATCH_AFTER_MS: u64 = 500;
+
+/// A server that closes a connection within so many milliseconds behind an answer, without having said so,
+/// is hasty.
+pub(crate) const HASTY_MS: u64 = 1_000;
+
+/// For how many seconds a server that was hasty is expected to be hasty.
+pub(crate) const HASTY_SECONDS: u64 = 10;
+
 /// Replies that may wait in the script of a mock.
 pub const SCRIPT_REPLIES_MAX: usize = 65_536;
 

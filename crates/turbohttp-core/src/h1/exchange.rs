@@ -48,6 +48,7 @@ pub struct Exchange {
     decoder: Decoder,
     close: Option<CloseReason>,
     server_closes: bool,
+    keep_alive_seconds: Option<u32>,
 }
 
 impl Exchange {
@@ -65,6 +66,7 @@ impl Exchange {
             decoder: Decoder::new(Framing::None),
             close: closing.then_some(CloseReason::ClientClose),
             server_closes: false,
+            keep_alive_seconds: None,
         }
     }
 
@@ -87,6 +89,7 @@ impl Exchange {
         self.decoder = Decoder::new(Framing::None);
         self.close = encoded.closing.then_some(CloseReason::ClientClose);
         self.server_closes = false;
+        self.keep_alive_seconds = None;
         Ok(())
     }
 
@@ -233,6 +236,12 @@ impl Exchange {
         self.server_closes
     }
 
+    /// How long the server says that it keeps the connection idle: `timeout` of the field Keep-Alive
+    /// (RFC 2068 section 19.7.1.1), a hint.
+    pub fn keep_alive_seconds(&self) -> Option<u32> {
+        self.keep_alive_seconds
+    }
+
     /// Whether the connection can serve another request, `surplus` bytes of input being left over.
     pub fn reuse(&self, surplus: usize) -> Reuse {
         match self.close {
@@ -265,6 +274,7 @@ impl Exchange {
 
     fn begin_body(&mut self, head: &ResponseHead) -> Result<(), ParseError> {
         let fields = FramingFields::of(head);
+        self.keep_alive_seconds = fields.keep_alive_seconds;
         // The order below is the order of precedence: the first reason to close is the one reported.
         self.framing = fields.framing(self.to_head, head.status())?;
         self.decoder = Decoder::new(self.framing);

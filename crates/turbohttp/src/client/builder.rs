@@ -195,6 +195,22 @@ impl ClientBuilder {
         self.resolve(host, addresses)
     }
 
+    /// Sets after how long of silence a peer is probed; see
+    /// [`NetTransportBuilder::tcp_keepalive`](crate::NetTransportBuilder::tcp_keepalive).
+    #[must_use]
+    pub fn tcp_keepalive(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.net = self.net.tcp_keepalive(time);
+        self
+    }
+
+    /// Sets how long sent bytes may stay unacknowledged; see
+    /// [`NetTransportBuilder::tcp_user_timeout`](crate::NetTransportBuilder::tcp_user_timeout).
+    #[must_use]
+    pub fn tcp_user_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.net = self.net.tcp_user_timeout(limit);
+        self
+    }
+
     /// Sets how TLS connections are made and checked.
     #[cfg(feature = "rustls")]
     #[must_use]

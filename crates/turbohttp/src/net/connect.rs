@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use turbohttp_core::origin::{Origin, Scheme};
@@ -23,8 +24,56 @@ use crate::limits::NEXT_ADDRESS_MS;
 /// Makes connections.
 pub(crate) struct Connector {
     resolver: Resolver,
+    sockets: SocketOptions,
     #[cfg(feature = "rustls")]
     tls: super::tls::TlsSetup,
+}
+
+/// What the system is asked to do for every connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketOptions {
+    /// After how long of silence, and how often then, the peer is probed (SO_KEEPALIVE).
+    pub(crate) keepalive: Option<Duration>,
+    /// How long sent bytes may stay unacknowledged (TCP_USER_TIMEOUT, RFC 5482).
+    pub(crate) user_timeout: Option<Duration>,
+}
+
+impl SocketOptions {
+    /// Keep-alive as curl has it.
+    pub(crate) const DEFAULT: SocketOptions = SocketOptions {
+        keepalive: Some(Duration::from_secs(60)),
+        user_timeout: None,
+    };
+
+    /// Refuses what the system cannot be told: it counts keep-alive in whole seconds.
+    pub(crate) fn check(self) -> Result<()> {
+        let second = Duration::from_secs(1);
+        match (self.keepalive, self.user_timeout) {
+            (Some(time), _) if time < second => {
+                let bound = "at least one second";
+                Err(Error::config("tcp_keepalive", bound, format!("{time:?}")))
+            }
+            (_, Some(limit)) if limit.is_zero() => {
+                Err(Error::config("tcp_user_timeout", "longer than zero", "0"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn apply(self, stream: &TcpStream) -> io::Result<()> {
+        // A request leaves in one write: waiting for more would only delay it.
+        stream.set_nodelay(true)?;
+        let socket = SockRef::from(stream);
+        if let Some(time) = self.keepalive {
+            let keepalive = TcpKeepalive::new().with_time(time).with_interval(time);
+            socket.set_tcp_keepalive(&keepalive)?;
+        }
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Some(limit) = self.user_timeout {
+            socket.set_tcp_user_timeout(Some(limit))?;
+        }
+        Ok(())
+    }
 }
 
 /// A byte stream to a server, and what was agreed on it.
@@ -61,10 +110,12 @@ impl Protocol {
 impl Connector {
     pub(crate) fn new(
         overrides: Overrides,
+        sockets: SocketOptions,
         #[cfg(feature = "rustls")] tls: super::tls::Tls,
     ) -> Result<Connector> {
         Ok(Connector {
             resolver: Resolver::new(overrides),
+            sockets,
             #[cfg(feature = "rustls")]
             tls: super::tls::TlsSetup::new(tls)?,
         })
@@ -89,7 +140,7 @@ impl Connector {
         let origin = &route.origin;
         let timeouts = *context.timing.limits.timeouts();
         let resolved = self.resolve(context, route, timeouts.dns).await?;
-        let mut race = Race::new(&resolved);
+        let mut race = Race::new(&resolved, self.sockets);
         let connecting = async {
             let connected = poll_fn(|cx| race.poll(cx)).await;
             connected.map_err(|error| connect_error(error, &resolved))
@@ -230,6 +281,7 @@ type Attempt = Pin<Box<dyn Future<Output = io::Result<(TcpStream, Addresses)>> +
 /// starts the next at once (RFC 8305 section 5). The others are closed when the race is dropped.
 struct Race<'a> {
     waiting: std::slice::Iter<'a, SocketAddr>,
+    sockets: SocketOptions,
     /// At most as many as there are addresses: `ADDRESSES_MAX`.
     running: Vec<(IpAddr, Attempt)>,
     head_start: Pin<Box<Sleep>>,
@@ -239,9 +291,10 @@ struct Race<'a> {
 }
 
 impl Race<'_> {
-    fn new(addresses: &[SocketAddr]) -> Race<'_> {
+    fn new(addresses: &[SocketAddr], sockets: SocketOptions) -> Race<'_> {
         Race {
             waiting: addresses.iter(),
+            sockets,
             running: Vec::new(),
             head_start: Box::pin(tokio::time::sleep(Duration::ZERO)),
             last_error: None,
@@ -282,11 +335,10 @@ impl Race<'_> {
 
     fn start_next(&mut self) {
         if let Some(address) = self.waiting.next() {
-            let address = *address;
+            let (address, sockets) = (*address, self.sockets);
             let attempt: Attempt = Box::pin(async move {
                 let stream = TcpStream::connect(address).await?;
-                // A request leaves in one write: waiting for more would only delay it.
-                stream.set_nodelay(true)?;
+                sockets.apply(&stream)?;
                 // Asked once, so that a response can tell them without a system call.
                 let addresses = Addresses {
                     remote: stream.peer_addr()?,
@@ -311,6 +363,7 @@ mod tests {
     fn connector() -> Connector {
         Connector::new(
             Overrides::default(),
+            SocketOptions::DEFAULT,
             #[cfg(feature = "rustls")]
             super::super::tls::Tls::default(),
         )

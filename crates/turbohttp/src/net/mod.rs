@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use turbohttp_core::h1::EncodeError;
@@ -39,7 +40,7 @@ pub(crate) use send::NetSend;
 #[cfg(feature = "rustls")]
 pub use tls::Tls;
 
-use connect::Connector;
+use connect::{Connector, SocketOptions};
 use counters::Counters;
 use pool::Pool;
 use resolve::Overrides;
@@ -94,7 +95,7 @@ pub struct NetTransport {
 }
 
 /// Collects the options of a [`NetTransport`]; they are checked by [`build`](NetTransportBuilder::build).
-#[derive(Clone, Default)]
+#[derive(Clone)]
 #[must_use = "a builder makes nothing until `build`"]
 pub struct NetTransportBuilder {
     limits: Limits,
@@ -103,8 +104,23 @@ pub struct NetTransportBuilder {
     defaults: HeaderMap,
     /// As they were given; brought into normal form when the transport is built.
     overrides: Vec<(String, Vec<SocketAddr>)>,
+    sockets: SocketOptions,
     #[cfg(feature = "rustls")]
     tls: Tls,
+}
+
+impl Default for NetTransportBuilder {
+    fn default() -> NetTransportBuilder {
+        NetTransportBuilder {
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            defaults: HeaderMap::new(),
+            overrides: Vec::new(),
+            sockets: SocketOptions::DEFAULT,
+            #[cfg(feature = "rustls")]
+            tls: Tls::default(),
+        }
+    }
 }
 
 impl NetTransportBuilder {
@@ -133,6 +149,21 @@ impl NetTransportBuilder {
         self
     }
 
+    /// Probes the peer of a silent connection after `time` and then again each `time` (SO_KEEPALIVE), so
+    /// that one whose peer has gone without a word is found; `None` does not. Default 60 s, as curl.
+    pub fn tcp_keepalive(mut self, time: impl Into<Option<Duration>>) -> NetTransportBuilder {
+        self.sockets.keepalive = time.into();
+        self
+    }
+
+    /// Fails a connection whose peer has not acknowledged sent bytes for `limit` (TCP_USER_TIMEOUT, RFC
+    /// 5482). Default `None`: the system's own time, mostly a quarter of an hour. Linux and Android only;
+    /// elsewhere it has no effect.
+    pub fn tcp_user_timeout(mut self, limit: impl Into<Option<Duration>>) -> NetTransportBuilder {
+        self.sockets.user_timeout = limit.into();
+        self
+    }
+
     /// Sets how TLS connections are made and checked.
     #[cfg(feature = "rustls")]
     pub fn tls(mut self, tls: Tls) -> NetTransportBuilder {
@@ -154,6 +185,7 @@ impl NetTransportBuilder {
     pub fn build(self) -> Result<NetTransport> {
         self.limits.check()?;
         self.timeouts.check()?;
+        self.sockets.check()?;
         let overrides = normal_overrides(self.overrides)?;
         let buffers = ReadPool::new()
             .map_err(|error| Error::new(ErrorKind::Config, "read buffers").with_source(error))?;
@@ -168,6 +200,7 @@ impl NetTransportBuilder {
                 }),
                 connector: Connector::new(
                     overrides,
+                    self.sockets,
                     #[cfg(feature = "rustls")]
                     self.tls,
                 )?,

@@ -102,7 +102,8 @@ impl<'a> NetSend<'a> {
         if let Ok(here) = runtime::Handle::try_current() {
             let name = context.request.url.name();
             let route = net.connector.route(origin, name);
-            match net.pool.check_out(route, here.id(), cx, now) {
+            let is_repeatable = can_be_repeated(context);
+            match net.pool.check_out(route, here.id(), is_repeatable, cx, now) {
                 Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
                 Some(CheckedOut::TlsRecords(connection)) => {
                     self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
@@ -134,6 +135,11 @@ impl<'a> NetSend<'a> {
     #[cold]
     fn failed(&mut self, connection: Connection, error: Error) -> Result<()> {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
+        if error.is_retryable() && context.timing.timeline.is_connection_reused() {
+            let Connection::H1(closed) = &connection;
+            let pool = &self.net.pool;
+            pool.closed_by_server(closed.route(), closed.idle_before());
+        }
         let may_be_sent_again = error.is_retryable() && can_be_sent_again(context, &connection);
         if !may_be_sent_again {
             return Err(error.not_retryable());
@@ -252,10 +258,16 @@ fn refuses_expectation(context: &Context, connection: &Connection) -> bool {
     status == StatusCode::EXPECTATION_FAILED && connection.holds_back_content()
 }
 
-/// Whether a request that got no answer may be sent again: if nothing of it was sent, or if its method
-/// has the same effect when it is done twice (RFC 9110 section 9.2.2).
+/// Whether the request may be sent twice: its method has the same effect then (RFC 9110 section 9.2.2), and
+/// its body can be sent again. A stream that was read from cannot be read again, whatever the method.
+#[inline]
+fn can_be_repeated(context: &Context) -> bool {
+    context.request.is_idempotent() && context.request.body.can_be_sent_again()
+}
+
+/// Whether a request that got no answer may be sent again: if nothing of it was sent, or if it may be sent
+/// twice.
 fn can_be_sent_again(context: &Context, connection: &Connection) -> bool {
-    let is_idempotent = context.request.is_idempotent();
-    // A stream that was read from cannot be read again, whatever the method.
-    (is_idempotent || connection.sent_nothing()) && context.request.body.can_be_sent_again()
+    can_be_repeated(context)
+        || connection.sent_nothing() && context.request.body.can_be_sent_again()
 }

@@ -21,4 +21,5 @@ mod ground;
 mod names;
 #[cfg(target_os = "linux")]
 mod resolver;
+mod rest;
 mod uploads;

@@ -118,6 +118,8 @@ pub(crate) struct Connection {
     write_failure: Option<io::Error>,
     /// The last moment that is known: when the request began, its head arrived, or its body ended.
     since: Instant,
+    /// How long it had been idle before this exchange.
+    idle_before: Duration,
 }
 
 impl Connection {
@@ -146,6 +148,7 @@ impl Connection {
             chunk_consumed: 0,
             write_failure: None,
             since: now,
+            idle_before: Duration::ZERO,
         })
     }
 
@@ -172,24 +175,49 @@ impl Connection {
         self.since
     }
 
+    /// How long it had been idle before this exchange.
+    pub(crate) fn idle_before(&self) -> Duration {
+        self.idle_before
+    }
+
     pub(crate) fn opened_at(&self) -> Instant {
         self.opened_at
     }
 
-    pub(crate) fn runtime(&self) -> runtime::Id {
-        self.runtime.id()
+    pub(crate) fn runtime(&self) -> &runtime::Handle {
+        &self.runtime
+    }
+
+    /// How long the server says that it keeps the connection while it is idle: somewhat less, as its word
+    /// and the next request are under way for a while.
+    pub(crate) fn kept_by_server(&self) -> Option<Duration> {
+        let seconds = self.exchange.keep_alive_seconds()?;
+        let kept = Duration::from_secs(seconds.into());
+        Some(kept.saturating_sub(Duration::from_secs(1)).max(kept / 2))
+    }
+
+    /// Whether something has happened on an idle connection, as far as the reactor has reported; if not,
+    /// the task is woken by the next event.
+    pub(crate) fn poll_event(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        self.stream.poll_event(cx)
     }
 
     /// Whether it can be used again, as far as is known at this end.
     ///
     /// A connection that was used a moment ago is judged by what the reactor has reported, which costs no
-    /// system call; for one that has been idle for longer the system is asked.
+    /// system call; for one that has been idle for longer, and for a request that cannot be repeated, the
+    /// system is asked.
     #[inline]
-    pub(crate) fn health(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Health {
+    pub(crate) fn health(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        now: Instant,
+        is_repeatable: bool,
+    ) -> Health {
         if !self.stream.is_idle_so_far(cx) {
             return Health::Unusable;
         }
-        if now < self.since + ASK_AFTER {
+        if is_repeatable && now < self.since + ASK_AFTER {
             return Health::Idle;
         }
         match self.stream.peek() {
@@ -234,7 +262,9 @@ impl Connection {
         }
         // The first write is bounded like any other; the time for the head begins when all is sent.
         self.stage = Stage::Unanswered;
-        self.since = context.timing.began().unwrap_or_else(clock::now);
+        let began = context.timing.began().unwrap_or_else(clock::now);
+        self.idle_before = began.saturating_duration_since(self.since);
+        self.since = began;
         self.timer.set(
             self.since,
             context.timing.limits.timeouts().body,
