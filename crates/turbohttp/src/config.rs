@@ -26,9 +26,9 @@ pub struct Limits {
     /// `text`, `json`). Default 64 MiB. Bodies that are read by `chunk` have no limit.
     pub body_bytes: usize,
     /// Bytes of a response head, of all interim heads together, and of a trailer section. Default
-    /// 65,536; from 1,024 to 1 MiB.
+    /// 65,536; from 1,024 to 16 MiB.
     pub head_bytes: usize,
-    /// Fields of a response head. Default 128; from 1 to 256.
+    /// Fields of a response head. Default 128; from 1 to 10,000.
     pub head_fields: usize,
     /// Idle connections kept per origin. Default 64; each is a descriptor and about 1 KiB.
     pub idle_per_origin: usize,

@@ -291,6 +291,9 @@ impl Exchange {
         if fields.is_ambiguous(head.version()) {
             self.close_because(CloseReason::AmbiguousFraming);
         }
+        if head.skipped_fields() > 0 {
+            self.close_because(CloseReason::MalformedFields);
+        }
         if self.framing == Framing::CloseDelimited {
             self.close_because(CloseReason::CloseDelimited);
         }
@@ -336,6 +339,8 @@ pub enum CloseReason {
     /// Transfer-Encoding or one in HTTP/1.0, or a malformed field of a response without a body
     /// (RFC 9112 section 6.1).
     AmbiguousFraming,
+    /// The head had malformed field lines, which were passed over.
+    MalformedFields,
     /// The response came before the request was sent whole.
     RequestUnfinished,
     /// The response was dropped before its body ended.
@@ -355,6 +360,7 @@ impl CloseReason {
             CloseReason::Http10 => "server speaks HTTP/1.0 without keep-alive",
             CloseReason::CloseDelimited => "body ended with the connection",
             CloseReason::AmbiguousFraming => "framing fields can be read in two ways",
+            CloseReason::MalformedFields => "head had malformed fields",
             CloseReason::RequestUnfinished => "response came before the request was sent whole",
             CloseReason::BodyUnread => "response was dropped before its body ended",
             CloseReason::SurplusBytes => "bytes arrived that belong to no response",

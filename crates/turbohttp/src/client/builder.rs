@@ -195,6 +195,14 @@ impl ClientBuilder {
         self.resolve(host, addresses)
     }
 
+    /// Passes malformed field lines of responses over; see
+    /// [`NetTransportBuilder::lenient_fields`](crate::NetTransportBuilder::lenient_fields).
+    #[must_use]
+    pub fn lenient_fields(mut self, lenient: bool) -> Self {
+        self.net = self.net.lenient_fields(lenient);
+        self
+    }
+
     /// Sets after how long of silence a peer is probed; see
     /// [`NetTransportBuilder::tcp_keepalive`](crate::NetTransportBuilder::tcp_keepalive).
     #[must_use]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
+use turbohttp_core::contain;
 use turbohttp_core::origin::{Origin, Scheme};
 use turbohttp_core::timeline::Phase;
 
@@ -133,10 +134,8 @@ impl Connector {
     ///
     /// Cancel safe: dropping the future closes what was half made.
     pub(crate) async fn connect(&self, context: &mut Context, route: &Route) -> Result<Connected> {
-        if tokio::runtime::Handle::try_current().is_err() {
-            let message = "no tokio runtime: send requests from inside one";
-            return Err(Error::new(ErrorKind::Runtime, message));
-        }
+        // Every wait below is bounded by a timer, which is the runtime's.
+        drop(clock::sleep_until(clock::now())?);
         let origin = &route.origin;
         let timeouts = *context.timing.limits.timeouts();
         let resolved = self.resolve(context, route, timeouts.dns).await?;
@@ -265,8 +264,24 @@ async fn timed<T>(
     }
 }
 
+/// Polls an attempt; in a runtime without its driver for sockets it panics, which is an error here.
+fn poll_attempt(attempt: &mut Attempt, cx: &mut TaskContext<'_>) -> Poll<io::Result<Attempted>> {
+    contain::catch(|| attempt.as_mut().poll(cx)).unwrap_or_else(|payload| {
+        contain::discard(payload);
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            NO_IO_DRIVER,
+        )))
+    })
+}
+
+const NO_IO_DRIVER: &str = "tokio runtime has no driver for sockets: build it with enable_all()";
+
 #[cold]
 fn connect_error(error: io::Error, addresses: &[SocketAddr]) -> Error {
+    if error.kind() == io::ErrorKind::Unsupported && error.to_string() == NO_IO_DRIVER {
+        return Error::new(ErrorKind::Runtime, NO_IO_DRIVER);
+    }
     let message = match addresses {
         [only] => format!("no connection to {only}"),
         [first, rest @ ..] => format!("no connection to {first} or {} more addresses", rest.len()),
@@ -275,7 +290,8 @@ fn connect_error(error: io::Error, addresses: &[SocketAddr]) -> Error {
     Error::new(ErrorKind::Connect, message).with_source(error)
 }
 
-type Attempt = Pin<Box<dyn Future<Output = io::Result<(TcpStream, Addresses)>> + Send>>;
+type Attempted = (TcpStream, Addresses);
+type Attempt = Pin<Box<dyn Future<Output = io::Result<Attempted>> + Send>>;
 
 /// Connects to the first address that answers: each gets a head start over the next, and a refusal
 /// starts the next at once (RFC 8305 section 5). The others are closed when the race is dropped.
@@ -302,14 +318,14 @@ impl Race<'_> {
         }
     }
 
-    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<(TcpStream, Addresses)>> {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<Attempted>> {
         if self.running.is_empty() && self.last_error.is_none() {
             self.start_next();
         }
         loop {
             let mut index = 0;
             while index < self.running.len() {
-                match self.running[index].1.as_mut().poll(cx) {
+                match poll_attempt(&mut self.running[index].1, cx) {
                     Poll::Pending => index += 1,
                     Poll::Ready(Ok(connected)) => return Poll::Ready(Ok(connected)),
                     Poll::Ready(Err(error)) => {

@@ -105,6 +105,7 @@ pub struct NetTransportBuilder {
     /// As they were given; brought into normal form when the transport is built.
     overrides: Vec<(String, Vec<SocketAddr>)>,
     sockets: SocketOptions,
+    lenient_fields: bool,
     #[cfg(feature = "rustls")]
     tls: Tls,
 }
@@ -117,6 +118,7 @@ impl Default for NetTransportBuilder {
             defaults: HeaderMap::new(),
             overrides: Vec::new(),
             sockets: SocketOptions::DEFAULT,
+            lenient_fields: false,
             #[cfg(feature = "rustls")]
             tls: Tls::default(),
         }
@@ -146,6 +148,15 @@ impl NetTransportBuilder {
         addresses: impl Into<Vec<SocketAddr>>,
     ) -> NetTransportBuilder {
         self.overrides.push((host.to_owned(), addresses.into()));
+        self
+    }
+
+    /// Passes malformed field lines of a response over, as browsers do, instead of refusing the response.
+    /// [`Response::skipped_fields`](crate::Response::skipped_fields) counts them. A malformed line that is
+    /// about the framing is refused all the same (RFC 9112 section 6.3), and the connection is closed
+    /// after the response. Default `false`.
+    pub fn lenient_fields(mut self, lenient: bool) -> NetTransportBuilder {
+        self.lenient_fields = lenient;
         self
     }
 
@@ -196,7 +207,7 @@ impl NetTransportBuilder {
                     buffers,
                     counters: Counters::default(),
                     defaults: DefaultFields::new(self.defaults).map_err(default_field_error)?,
-                    head_limits: self.limits.head(),
+                    head_limits: self.limits.head().lenient(self.lenient_fields),
                 }),
                 connector: Connector::new(
                     overrides,
