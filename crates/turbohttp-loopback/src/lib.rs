@@ -50,7 +50,7 @@ mod stream;
 pub mod tls;
 
 pub use options::{Fail, FailWith, Options};
-pub use pattern::{PATTERN_PERIOD, pattern};
+pub use pattern::pattern;
 pub use route::ROUTES;
 pub use serve::serve;
 pub use server::Server;

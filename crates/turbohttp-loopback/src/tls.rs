@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -49,12 +49,6 @@ impl TestCa {
         self.issuer.pem()
     }
 
-    /// The authority's certificate, for a client to trust.
-    #[must_use]
-    pub fn der(&self) -> CertificateDer<'static> {
-        self.issuer.der().clone()
-    }
-
     /// A root store that trusts this authority alone.
     ///
     /// # Panics
@@ -63,7 +57,8 @@ impl TestCa {
     #[must_use]
     pub fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
-        roots.add(self.der()).expect("a certificate of our own");
+        let der = self.issuer.der().clone();
+        roots.add(der).expect("a certificate of our own");
         roots
     }
 
@@ -90,18 +85,13 @@ impl TestCa {
     fn sign(&self, params: CertificateParams) -> Leaf {
         let key = key();
         let certificate = params.signed_by(&key, &self.issuer).expect("a plain leaf");
-        Leaf {
-            certificate: certificate.der().clone(),
-            pem: certificate.pem(),
-            key,
-        }
+        Leaf { certificate, key }
     }
 }
 
 /// A certificate with its key.
 pub struct Leaf {
-    certificate: CertificateDer<'static>,
-    pem: String,
+    certificate: Certificate,
     key: KeyPair,
 }
 
@@ -115,17 +105,13 @@ impl Leaf {
     pub fn self_signed(names: &[&str]) -> Leaf {
         let key = key();
         let certificate = params(names).self_signed(&key).expect("a plain leaf");
-        Leaf {
-            certificate: certificate.der().clone(),
-            pem: certificate.pem(),
-            key,
-        }
+        Leaf { certificate, key }
     }
 
     /// The certificate.
     #[must_use]
-    pub fn certificate_pem(&self) -> &str {
-        &self.pem
+    pub fn certificate_pem(&self) -> String {
+        self.certificate.pem()
     }
 
     /// The private key, as PKCS #8.
@@ -137,7 +123,7 @@ impl Leaf {
     /// The certificate.
     #[must_use]
     pub fn certificate_der(&self) -> CertificateDer<'static> {
-        self.certificate.clone()
+        self.certificate.der().clone()
     }
 
     /// The private key.
@@ -174,7 +160,7 @@ impl Leaf {
             .with_safe_default_protocol_versions()
             .expect("ring has the default versions")
             .with_client_cert_verifier(verifier)
-            .with_single_cert(vec![self.certificate.clone()], self.key_der())
+            .with_single_cert(vec![self.certificate_der()], self.key_der())
             .expect("the key belongs to the certificate");
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Arc::new(config)
