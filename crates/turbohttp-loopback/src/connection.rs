@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::answer::Answer;
-use crate::body::{Intake, Sink};
+use crate::body::Kept;
 use crate::head::{self, Framing, Head};
 use crate::host::Host;
 use crate::inbox::{INBOX_BYTES, Inbox};
@@ -28,7 +28,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Serves the connection until either side ends it.
 pub(crate) async fn run(tcp: TcpStream, host: Arc<Host>) {
     let _open = host.counters.connection();
-    let Ok(stream) = open(tcp, &host).await else {
+    let Ok(stream) = host.options.open(tcp).await else {
         return;
     };
     let mut connection = Connection {
@@ -38,18 +38,6 @@ pub(crate) async fn run(tcp: TcpStream, host: Arc<Host>) {
         last: None,
     };
     while let Ok(After::KeepAlive) = connection.exchange().await {}
-}
-
-async fn open(tcp: TcpStream, host: &Host) -> io::Result<Stream> {
-    tcp.set_nodelay(true)?;
-    let stream = Stream::Plain(tcp);
-    #[cfg(feature = "tls")]
-    if let Some(config) = &host.options.tls {
-        return stream.handshake(config.clone()).await;
-    }
-    #[cfg(not(feature = "tls"))]
-    let _ = host;
-    Ok(stream)
 }
 
 /// What comes after an answer.
@@ -67,7 +55,7 @@ enum Plan {
 
 /// The state of one connection.
 pub(crate) struct Connection<'a> {
-    pub(crate) stream: Stream,
+    pub(crate) stream: Box<dyn Stream>,
     pub(crate) inbox: Inbox,
     pub(crate) host: &'a Host,
     /// The last target that had a kept answer, and that answer.
@@ -85,9 +73,12 @@ impl Connection<'_> {
             return Box::pin(self.refuse(400)).await;
         };
         let mut plan = self.plan(&head);
-        let mut sink = self.sink(&plan, &head);
+        let mut kept = match &plan {
+            Plan::Routed(bytes) => (head.route(bytes) == Route::Echo).then(Vec::new),
+            Plan::Kept(_) => None,
+        };
         self.inbox.consume(length);
-        match self.read_content(&head, &mut sink).await {
+        match self.read_content(&head, &mut kept).await {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Box::pin(self.refuse(400)).await;
             }
@@ -103,7 +94,7 @@ impl Connection<'_> {
         }
         match plan {
             Plan::Kept(answer) => self.send(&answer, &head).await,
-            Plan::Routed(bytes) => Box::pin(self.respond(&head, &bytes, sink)).await,
+            Plan::Routed(bytes) => Box::pin(self.respond(head, &bytes, kept)).await,
         }
     }
 
@@ -137,21 +128,7 @@ impl Connection<'_> {
         }
     }
 
-    fn sink(&self, plan: &Plan, head: &Head) -> Sink {
-        match plan {
-            Plan::Routed(bytes)
-                if matches!(Route::parse(&bytes[head.target.clone()]), Route::Echo) =>
-            {
-                Sink::Keep {
-                    bytes: Vec::new(),
-                    overflow: false,
-                }
-            }
-            _ => Sink::Discard,
-        }
-    }
-
-    async fn read_content(&mut self, head: &Head, sink: &mut Sink) -> io::Result<()> {
+    async fn read_content(&mut self, head: &Head, kept: &mut Kept) -> io::Result<()> {
         if head.framing == Framing::Length(0) {
             return Ok(());
         }
@@ -162,20 +139,7 @@ impl Connection<'_> {
                 .await?;
             self.stream.flush().await?;
         }
-        let Connection {
-            stream,
-            inbox,
-            host,
-            ..
-        } = self;
-        Intake {
-            stream,
-            inbox,
-            counters: &host.counters,
-            sink,
-        }
-        .read(head.framing)
-        .await
+        self.read_body(head.framing, kept).await
     }
 
     /// Sends an answer that is there whole.
@@ -194,10 +158,9 @@ impl Connection<'_> {
     }
 
     async fn send_bytes(&mut self, answer: &Answer, head: &Head) -> io::Result<()> {
-        let length = if head.is_head_method {
-            answer.head_length
-        } else {
-            answer.bytes.len()
+        let length = match head.is_head_method {
+            true => answer.head_length,
+            false => answer.bytes.len(),
         };
         self.stream.write_all(&answer.bytes[..length]).await?;
         self.stream.flush().await?;

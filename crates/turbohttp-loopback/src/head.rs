@@ -6,6 +6,8 @@ use std::ops::Range;
 use httparse::Request;
 use memchr::memmem;
 
+use crate::route::Route;
+
 /// Fields of a head; a request with more is malformed.
 const FIELDS_MAX: usize = 256;
 
@@ -22,11 +24,20 @@ pub(crate) struct Head {
     pub(crate) content_type: Option<Range<usize>>,
 }
 
-/// How a request's content is delimited (RFC 9112 §6).
+/// How the end of a content is found (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     Length(u64),
     Chunked,
+    /// There is no content, or the end of the connection ends that of an answer.
+    None,
+}
+
+impl Head {
+    /// What the head asks for; `bytes` are the head.
+    pub(crate) fn route<'a>(&self, bytes: &'a [u8]) -> Route<'a> {
+        Route::parse(&bytes[self.target.clone()])
+    }
 }
 
 /// The head breaks RFC 9112; the answer is 400 and the connection ends.
@@ -113,13 +124,8 @@ fn keeps_alive(value: &[u8], otherwise: bool) -> bool {
 
 /// Digits only: no sign, no white space, no overflow.
 pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
-        return None;
-    }
-    text.iter().try_fold(0_u64, |number, byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    })
+    let digits = text.iter().all(u8::is_ascii_digit).then_some(text)?;
+    str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]

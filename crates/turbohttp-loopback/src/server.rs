@@ -17,7 +17,6 @@ use crate::stats::Stats;
 
 /// A running server. Dropping it closes all connections and joins its thread.
 pub struct Server {
-    addr: SocketAddr,
     host: Arc<Host>,
     thread: OwnThread,
 }
@@ -29,30 +28,28 @@ impl Server {
     ///
     /// When the address cannot be listened on, or thread or runtime cannot be had.
     pub fn start(options: Options) -> io::Result<Server> {
-        let listener = socket::listen(options.address)?;
-        let addr = listener.local_addr()?;
-        let core = options.core;
+        let (address, core) = (options.address, options.core);
         let host = Arc::new(Host::new(options));
         let shared = host.clone();
-        let thread = OwnThread::start("loopback-server", listener, move |listener, stopped| {
+        let thread = OwnThread::start("loopback-server", address, move |listener, stopped| {
             if let Some(core) = core {
                 socket::pin_thread(core);
             }
             serve_host(listener, shared, async { drop(stopped.await) })
         })?;
-        Ok(Server { addr, host, thread })
+        Ok(Server { host, thread })
     }
 
     /// Where the server listens.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.thread.addr
     }
 
     /// The URL of `path`, which begins with a slash.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("{}://{}{path}", self.host.options.scheme(), self.addr)
+        format!("{}://{}{path}", self.host.options.scheme(), self.addr())
     }
 
     /// What the server has done so far.
@@ -71,53 +68,52 @@ impl Server {
     }
 
     /// Closes all connections, joins the thread and tells what was done.
-    pub fn stop(mut self) -> Stats {
-        self.thread.join();
-        self.stats()
+    pub fn stop(self) -> Stats {
+        drop(self.thread);
+        self.host.counters.snapshot()
     }
 }
 
 /// A thread with a current-thread runtime, told to stop and joined when it is dropped.
 pub(crate) struct OwnThread {
+    /// Where it listens.
+    pub(crate) addr: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl OwnThread {
-    /// `serve` is called on the thread; its future ends soon after the receiver says so.
+    /// Listens. `serve` is called on the thread; its future ends soon after the receiver says so.
     pub(crate) fn start<F: Future<Output = ()>>(
         name: &str,
-        listener: std::net::TcpListener,
+        address: SocketAddr,
         serve: impl FnOnce(TcpListener, oneshot::Receiver<()>) -> F + Send + 'static,
     ) -> io::Result<OwnThread> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let listener = {
             let _entered = runtime.enter();
-            TcpListener::from_std(listener)?
+            TcpListener::from_std(socket::listen(address)?)?
         };
+        let addr = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || runtime.block_on(async { serve(listener, stopped).await }))?;
         Ok(OwnThread {
+            addr,
             stop: Some(stop),
             thread: Some(thread),
         })
     }
+}
 
-    /// Stops the thread and waits for its end. A second call returns at once.
-    pub(crate) fn join(&mut self) {
+impl Drop for OwnThread {
+    fn drop(&mut self) {
         // A dropped sender is the word to stop.
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             // A panic there has been reported by that thread.
             let _ = thread.join();
         }
-    }
-}
-
-impl Drop for OwnThread {
-    fn drop(&mut self) {
-        self.join();
     }
 }
