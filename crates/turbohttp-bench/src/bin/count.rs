@@ -16,11 +16,11 @@ use std::error::Error;
 use std::io::Read;
 use std::sync::Arc;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::task::JoinSet;
-use turbohttp::{ConcurrencyLimiter, Limits};
-use turbohttp_bench::plant::{Outside, Plant};
-use turbohttp_bench::{Budgets, Carrier, Effort, Measurement, Work, meter, run_planted};
+use turbohttp::{Client, ConcurrencyLimiter, Limits};
+use turbohttp_bench::plant::{Outside, Plant, outside};
+use turbohttp_bench::{Budgets, Effort, Measurement, Work, meter, run_planted};
 use turbohttp_loopback::{Options, Server};
 
 const USAGE: &str =
@@ -31,11 +31,28 @@ static ALLOCATOR: meter::Meter = meter::Meter;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+/// What strikes with every operation, if something is planted.
+type Planted = Option<Arc<Outside>>;
+
 /// How much there is to do.
 #[derive(Clone, Copy)]
 struct Load {
     callers: u64,
     operations: u64,
+}
+
+impl Load {
+    fn read(callers: &str, operations: &str) -> Result<Load> {
+        Ok(Load {
+            callers: callers.parse()?,
+            operations: operations.parse()?,
+        })
+    }
+
+    /// Operations of one caller.
+    fn share(self, caller: u64) -> u64 {
+        self.operations / self.callers + u64::from(caller < self.operations % self.callers)
+    }
 }
 
 fn main() -> Result<()> {
@@ -44,20 +61,13 @@ fn main() -> Result<()> {
     match words[..] {
         ["serve"] => serve(),
         ["allocations"] => allocations(),
-        [url, work, callers, requests] => count(url, work, load(callers, requests)?, None),
+        [url, work, callers, requests] => count(url, work, Load::read(callers, requests)?, None),
         [url, work, callers, requests, planted] => {
-            let planted = Outside::named(planted)?;
-            count(url, work, load(callers, requests)?, Some(planted))
+            let planted = Some(Arc::new(outside(planted)?));
+            count(url, work, Load::read(callers, requests)?, planted)
         }
         _ => Err(USAGE.into()),
     }
-}
-
-fn load(callers: &str, operations: &str) -> Result<Load> {
-    Ok(Load {
-        callers: callers.parse()?,
-        operations: operations.parse()?,
-    })
 }
 
 fn serve() -> Result<()> {
@@ -77,34 +87,32 @@ fn allocations() -> Result<()> {
     Ok(())
 }
 
-fn count(url: &str, work: &str, load: Load, planted: Option<Outside>) -> Result<()> {
-    let runtime = runtime(work)?;
-    let planted = planted.map(Arc::new);
+fn count(url: &str, work: &str, load: Load, planted: Planted) -> Result<()> {
+    let mut runtime = Builder::new_current_thread();
     match work {
         // One operation at a time needs no task, and no clock.
-        "limiter" => runtime.block_on(limit(Load { callers: 1, ..load }, planted))?,
-        "limiter_crowd" => runtime.block_on(limit(load, planted))?,
-        work => runtime.block_on(send(url, work, load, planted))?,
+        "limiter" => {
+            let load = Load { callers: 1, ..load };
+            runtime.build()?.block_on(limit(load, planted))?;
+        }
+        "limiter_crowd" => {
+            let runtime = runtime.enable_time().build()?;
+            runtime.block_on(limit(load, planted))?;
+        }
+        work => {
+            let runtime = runtime.enable_all().build()?;
+            runtime.block_on(send(url, work, load, planted))?;
+        }
     }
-    let reading = meter::Reading::now();
-    println!(
-        "allocations {} bytes {}",
-        reading.allocations, reading.bytes
-    );
+    let meter::Reading {
+        allocations, bytes, ..
+    } = meter::Reading::now();
+    println!("allocations {allocations} bytes {bytes}");
     Ok(())
 }
 
-fn runtime(work: &str) -> std::io::Result<Runtime> {
-    let mut builder = Builder::new_current_thread();
-    match work {
-        "limiter" => builder.build(),
-        "limiter_crowd" => builder.enable_time().build(),
-        _ => builder.enable_all().build(),
-    }
-}
-
 /// Does so many operations behind a limit of 8, each of which lets others in between if there are any.
-async fn limit(load: Load, planted: Option<Arc<Outside>>) -> Result<()> {
+async fn limit(load: Load, planted: Planted) -> Result<()> {
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(8))?;
     let mut tasks = JoinSet::new();
     for caller in 0..load.callers {
@@ -115,7 +123,7 @@ async fn limit(load: Load, planted: Option<Arc<Outside>>) -> Result<()> {
                     1 => lane.execute(std::future::ready(())).await?,
                     _ => lane.execute(tokio::task::yield_now()).await?,
                 }
-                planted.iter().for_each(|planted| planted.strike());
+                planted.iter().for_each(|planted| planted());
             }
             Ok::<(), turbohttp::Error>(())
         });
@@ -123,16 +131,16 @@ async fn limit(load: Load, planted: Option<Arc<Outside>>) -> Result<()> {
     joined(tasks).await
 }
 
-async fn send(url: &str, work: &str, load: Load, planted: Option<Arc<Outside>>) -> Result<()> {
-    let work = Arc::new(Work::new(work, Carrier::Network)?);
-    let url: Arc<str> = format!("{}{}", url.trim_end_matches('/'), work.scenario().path()).into();
+async fn send(url: &str, work: &str, load: Load, planted: Planted) -> Result<()> {
+    let work = Arc::new(Work::new(work, Client::builder())?);
+    let url: Arc<str> = work.url(url).into();
     let mut tasks = JoinSet::new();
     for caller in 0..load.callers {
         let (work, url, planted) = (work.clone(), url.clone(), planted.clone());
         tasks.spawn(async move {
             for _ in 0..load.share(caller) {
                 work.run(&url).await?;
-                planted.iter().for_each(|planted| planted.strike());
+                planted.iter().for_each(|planted| planted());
             }
             Ok::<(), turbohttp::Error>(())
         });
@@ -145,11 +153,4 @@ async fn joined(mut tasks: JoinSet<std::result::Result<(), turbohttp::Error>>) -
         done??;
     }
     Ok(())
-}
-
-impl Load {
-    /// Operations of one caller.
-    fn share(self, caller: u64) -> u64 {
-        self.operations / self.callers + u64::from(caller < self.operations % self.callers)
-    }
 }

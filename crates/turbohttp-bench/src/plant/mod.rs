@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 mod outside;
 
-pub use outside::{Outside, Sleeper};
+pub use outside::{Outside, outside};
 
 /// What is planted into a measurement in this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
