@@ -2,6 +2,7 @@
 
 use std::io;
 
+use bytes::Buf;
 use memchr::memmem;
 
 use crate::connection::Connection;
@@ -39,14 +40,14 @@ impl Connection<'_> {
 
     async fn read_length(&mut self, mut missing: u64, kept: &mut Kept) -> io::Result<()> {
         while missing > 0 {
-            if self.inbox.unread().is_empty() {
-                self.inbox.fill(&mut self.stream).await?;
+            if self.inbox.is_empty() {
+                self.fill().await?;
             }
-            let unread = self.inbox.unread();
-            let take = unread.len().min(missing.try_into().unwrap_or(usize::MAX));
-            keep(kept, &unread[..take]);
+            let take = missing.try_into().unwrap_or(usize::MAX);
+            let take = take.min(self.inbox.len());
+            keep(kept, &self.inbox[..take]);
             self.host.counters.received(take);
-            self.inbox.consume(take);
+            self.inbox.advance(take);
             missing -= take as u64;
         }
         Ok(())
@@ -55,8 +56,8 @@ impl Connection<'_> {
     async fn read_chunked(&mut self, kept: &mut Kept) -> io::Result<()> {
         loop {
             let line = self.line_end().await?;
-            let size = chunk_size(&self.inbox.unread()[..line])?;
-            self.inbox.consume(line + 2);
+            let size = chunk_size(&self.inbox[..line])?;
+            self.inbox.advance(line + 2);
             if size == 0 {
                 return self.read_trailers().await;
             }
@@ -64,14 +65,14 @@ impl Connection<'_> {
             if self.line_end().await? != 0 {
                 return Err(io::ErrorKind::InvalidData.into());
             }
-            self.inbox.consume(2);
+            self.inbox.advance(2);
         }
     }
 
     async fn read_trailers(&mut self) -> io::Result<()> {
         loop {
             let line = self.line_end().await?;
-            self.inbox.consume(line + 2);
+            self.inbox.advance(line + 2);
             if line == 0 {
                 return Ok(());
             }
@@ -81,10 +82,10 @@ impl Connection<'_> {
     /// Reads until a whole line is there; its length without CRLF.
     async fn line_end(&mut self) -> io::Result<usize> {
         loop {
-            if let Some(length) = memmem::find(self.inbox.unread(), b"\r\n") {
+            if let Some(length) = memmem::find(&self.inbox, b"\r\n") {
                 return Ok(length);
             }
-            self.inbox.fill(&mut self.stream).await?;
+            self.fill().await?;
         }
     }
 }

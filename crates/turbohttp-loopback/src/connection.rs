@@ -10,17 +10,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use bytes::{Buf, BufMut, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::answer::Answer;
 use crate::body::Kept;
 use crate::head::{self, Framing, Head};
 use crate::host::Host;
-use crate::inbox::{INBOX_BYTES, Inbox};
 use crate::options::FailWith;
 use crate::route::Route;
 use crate::stream::Stream;
+
+/// How much is read at once, and thereby the longest head and the longest chunk-size line.
+const INBOX_BYTES: usize = 64 * 1024;
 
 /// How long a refused peer may still send before the connection is cut.
 const LINGER: Duration = Duration::from_secs(1);
@@ -33,7 +36,7 @@ pub(crate) async fn run(tcp: TcpStream, host: Arc<Host>) {
     };
     let mut connection = Connection {
         stream,
-        inbox: Inbox::new(),
+        inbox: BytesMut::with_capacity(INBOX_BYTES),
         host: &host,
         last: None,
     };
@@ -56,7 +59,8 @@ enum Plan {
 /// The state of one connection.
 pub(crate) struct Connection<'a> {
     pub(crate) stream: Box<dyn Stream>,
-    pub(crate) inbox: Inbox,
+    /// What was read and not used yet.
+    pub(crate) inbox: BytesMut,
     pub(crate) host: &'a Host,
     /// The last target that had a kept answer, and that answer.
     last: Option<(Box<[u8]>, Arc<Answer>)>,
@@ -69,7 +73,7 @@ impl Connection<'_> {
         };
         let host = self.host;
         let (number, _in_flight) = host.counters.request();
-        let Ok(head) = head::parse(&self.inbox.unread()[..length]) else {
+        let Ok(head) = head::parse(&self.inbox[..length]) else {
             return Box::pin(self.refuse(400)).await;
         };
         let mut plan = self.plan(&head);
@@ -77,7 +81,7 @@ impl Connection<'_> {
             Plan::Routed(bytes) => (head.route(bytes) == Route::Echo).then(Vec::new),
             Plan::Kept(_) => None,
         };
-        self.inbox.consume(length);
+        self.inbox.advance(length);
         match self.read_content(&head, &mut kept).await {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Box::pin(self.refuse(400)).await;
@@ -101,18 +105,37 @@ impl Connection<'_> {
     /// Reads until a whole head is there; its length, or `None` if it is too long.
     async fn await_head(&mut self) -> io::Result<Option<usize>> {
         loop {
-            if let Some(length) = head::find_end(self.inbox.unread()) {
+            if let Some(length) = head::find_end(&self.inbox) {
                 return Ok(Some(length));
             }
-            if self.inbox.unread().len() == INBOX_BYTES {
+            if self.inbox.len() == INBOX_BYTES {
                 return Ok(None);
             }
-            self.inbox.fill(&mut self.stream).await?;
+            self.fill().await?;
+        }
+    }
+
+    /// Reads once.
+    ///
+    /// # Errors
+    ///
+    /// `UnexpectedEof` when the peer has closed, `OutOfMemory` when the inbox is full.
+    pub(crate) async fn fill(&mut self) -> io::Result<()> {
+        let room = INBOX_BYTES - self.inbox.len();
+        if room == 0 {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        // Once all is used, the next read begins at the front again: a short request touches one page.
+        self.inbox.reserve(room);
+        let mut space = (&mut self.inbox).limit(room);
+        match self.stream.read_buf(&mut space).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
         }
     }
 
     fn plan(&mut self, head: &Head) -> Plan {
-        let bytes = &self.inbox.unread()[..head.length];
+        let bytes = &self.inbox[..head.length];
         let target = &bytes[head.target.clone()];
         if let Some((known, answer)) = &self.last
             && **known == *target
@@ -133,7 +156,7 @@ impl Connection<'_> {
             return Ok(());
         }
         // RFC 9110 §10.1.1: needless once some of the content is here.
-        if head.expects_continue && self.inbox.unread().is_empty() {
+        if head.expects_continue && self.inbox.is_empty() {
             self.stream
                 .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
                 .await?;
@@ -182,8 +205,8 @@ impl Connection<'_> {
     /// Reads until the peer closes, and forgets what it reads.
     pub(crate) async fn drain(&mut self) -> io::Result<()> {
         loop {
-            self.inbox.consume(self.inbox.unread().len());
-            self.inbox.fill(&mut self.stream).await?;
+            self.inbox.clear();
+            self.fill().await?;
         }
     }
 }

@@ -1,19 +1,24 @@
-//! A server on a thread of its own.
+//! The server, on a thread of its own or the caller's.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
+use crate::connection;
 use crate::host::Host;
 use crate::options::Options;
-use crate::serve::serve_host;
 use crate::socket;
 use crate::stats::Stats;
+
+/// How long to wait when no connection can be accepted, as when there are no descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// A running server. Dropping it closes all connections and joins its thread.
 pub struct Server {
@@ -72,6 +77,46 @@ impl Server {
         drop(self.thread);
         self.host.counters.snapshot()
     }
+}
+
+/// Serves `listener` on the caller's runtime until `shutdown` is ready, then closes all connections
+/// and tells what was done. `options.address` and `options.core` are not used.
+///
+/// # Cancel safety
+///
+/// Dropping the future closes the listener and all connections.
+pub async fn serve(
+    listener: TcpListener,
+    options: Options,
+    shutdown: impl Future<Output = ()>,
+) -> Stats {
+    let host = Arc::new(Host::new(options));
+    serve_host(listener, host.clone(), shutdown).await;
+    host.counters.snapshot()
+}
+
+async fn serve_host(listener: TcpListener, host: Arc<Host>, shutdown: impl Future<Output = ()>) {
+    // Dropped at the end, which ends every connection where it stands.
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            // Ended connections are forgotten, so that the set does not grow.
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, _)) => {
+                    connections.spawn(connection::run(tcp, host.clone()));
+                }
+                // An aborted connection is its own affair.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                // Anything else would be tried again at once, and spin.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+        }
+    }
+    connections.shutdown().await;
 }
 
 /// A thread with a current-thread runtime, told to stop and joined when it is dropped.
