@@ -98,17 +98,3 @@ fn chunk_size(line: &[u8]) -> io::Result<u64> {
         .and_then(|text| u64::from_str_radix(text, 16).ok())
         .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::chunk_size;
-
-    #[test]
-    fn chunk_sizes_are_hexadecimal_and_nothing_else() {
-        assert_eq!(chunk_size(b"1A;name=value").unwrap(), 26);
-        assert_eq!(chunk_size(b"0").unwrap(), 0);
-        for line in ["", "+1", "-1", "0x1", "g", " 1", "10000000000000000"] {
-            assert!(chunk_size(line.as_bytes()).is_err(), "{line:?}");
-        }
-    }
-}

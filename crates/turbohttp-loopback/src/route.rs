@@ -95,35 +95,3 @@ fn path(target: &[u8]) -> &[u8] {
     };
     &target[..memchr::memchr(b'?', target).unwrap_or(target.len())]
 }
-
-#[cfg(test)]
-mod tests {
-    use super::Route;
-
-    #[test]
-    fn targets_are_read() {
-        let cases: [(&str, Route<'_>); 12] = [
-            ("/", Route::Index),
-            ("/small?x=/y", Route::Small),
-            ("http://host:1/small", Route::Small),
-            ("/bytes/65536", Route::Bytes(65536)),
-            (
-                "/chunked/16/1024",
-                Route::Chunked {
-                    count: 16,
-                    size: 1024,
-                },
-            ),
-            ("/drop/9", Route::DropHalfway(9)),
-            ("/id/a/b", Route::Id(b"a/b")),
-            ("/bytes/x", Route::Unknown),
-            ("/bytes/1/2", Route::Unknown),
-            ("/status/999", Route::Unknown),
-            ("*", Route::Unknown),
-            ("/small/", Route::Unknown),
-        ];
-        for (target, route) in cases {
-            assert_eq!(Route::parse(target.as_bytes()), route, "{target}");
-        }
-    }
-}
