@@ -52,9 +52,10 @@ impl Gate {
         }
     }
 
-    /// Says what the figure is, if its gate has others.
-    pub(crate) fn named(self, name: String) -> Gate {
-        Gate { name, ..self }
+    /// Says on what it was measured, if its gate has more figures.
+    pub(crate) fn on(mut self, what: &str) -> Gate {
+        self.name = format!("{}, {what}", self.name);
+        self
     }
 
     /// Says more of what was seen.
@@ -82,15 +83,11 @@ pub(crate) fn figure(number: f64) -> String {
     if !number.is_finite() || (number.fract() != 0.0 && number.abs() < 1_000.0) {
         return format!("{number:.3}");
     }
+    let sign = if number < 0.0 { "-" } else { "" };
     let digits = format!("{:.0}", number.abs());
-    let mut text = String::from(if number < 0.0 { "-" } else { "" });
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    let thousands = digits.as_bytes().rchunks(3).rev();
+    let thousands: Vec<_> = thousands.map(String::from_utf8_lossy).collect();
+    format!("{sign}{}", thousands.join(","))
 }
 
 /// All gates of one run.

@@ -16,8 +16,8 @@ const WORKERS: usize = 64;
 /// One kind of work.
 #[derive(Debug)]
 pub(crate) struct Kind {
-    /// Its name in budgets and reports. Whether hooks or a queue are in the way, and whether the body is
-    /// taken whole, is in the name.
+    /// Its name in budgets and reports, which says as well whether hooks or a queue are in the way, and
+    /// whether the body is taken whole.
     pub(crate) name: &'static str,
     /// The path that the loopback server answers it under.
     pub(crate) path: &'static str,
@@ -53,13 +53,6 @@ pub(crate) static KINDS: [Kind; 13] = [
     kind("queue_streamed", "/small", 0, 13),
 ];
 
-impl Kind {
-    /// Whether the caller takes the body away, in memory of its own.
-    fn is_taken_whole(&self) -> bool {
-        self.name.starts_with("bytes")
-    }
-}
-
 /// A client, and the queue before it if there is one.
 #[derive(Debug)]
 pub(crate) struct Sender {
@@ -91,6 +84,8 @@ impl Sender {
 pub struct Work {
     kind: &'static Kind,
     body: Bytes,
+    /// Bytes of body that the caller takes away, in memory of its own; without any it looks at chunks.
+    pub(crate) taken: usize,
     sender: Sender,
 }
 
@@ -117,6 +112,10 @@ impl Work {
         Ok(Work {
             kind,
             body: vec![b'x'; kind.sent].into(),
+            taken: match name.starts_with("bytes") {
+                true => kind.received,
+                false => 0,
+            },
             sender: Sender::new(client.build()?, queue)?,
         })
     }
@@ -124,14 +123,6 @@ impl Work {
     /// Where it is sent to, at this origin.
     pub fn url(&self, origin: &str) -> String {
         format!("{}{}", origin.trim_end_matches('/'), self.kind.path)
-    }
-
-    /// Bytes of body that the caller takes away in memory of its own.
-    pub(crate) fn bytes_taken(&self) -> usize {
-        match self.kind.is_taken_whole() {
-            true => self.kind.received,
-            false => 0,
-        }
     }
 
     /// Stops the queue and closes the client, and waits for both: workers let go of their client only
@@ -159,7 +150,7 @@ impl Work {
         let right_head = response.status() == StatusCode::OK
             && content_type.is_some_and(|value| !value.is_empty());
         let mut length = 0;
-        if self.kind.is_taken_whole() {
+        if self.taken > 0 {
             length = response.bytes().await?.len();
         } else {
             while let Some(chunk) = response.chunk().await? {

@@ -13,7 +13,6 @@ const BLOCK_BYTES: usize = PATTERN_PERIOD * 1024;
 static BLOCK: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(BLOCK_BYTES));
 
 /// The first `length` bytes of every patterned body.
-#[must_use]
 pub fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i % PATTERN_PERIOD) as u8).collect()
 }

@@ -46,19 +46,16 @@ impl Server {
     }
 
     /// Where the server listens.
-    #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.thread.addr
     }
 
     /// The URL of `path`, which begins with a slash.
-    #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}://{}{path}", self.host.options.scheme(), self.addr())
     }
 
     /// What the server has done so far.
-    #[must_use]
     pub fn stats(&self) -> Stats {
         self.host.counters.snapshot()
     }

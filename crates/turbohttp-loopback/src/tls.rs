@@ -30,7 +30,6 @@ impl TestCa {
     /// # Panics
     ///
     /// If the system has no randomness.
-    #[must_use]
     pub fn new() -> TestCa {
         let mut params = params(&[]);
         params
@@ -44,7 +43,6 @@ impl TestCa {
     }
 
     /// The authority's certificate, for a client to trust.
-    #[must_use]
     pub fn pem(&self) -> String {
         self.issuer.pem()
     }
@@ -54,7 +52,6 @@ impl TestCa {
     /// # Panics
     ///
     /// Never: the certificate is well-formed.
-    #[must_use]
     pub fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         let der = self.issuer.der().clone();
@@ -63,13 +60,11 @@ impl TestCa {
     }
 
     /// A certificate for these DNS names and IP addresses, for a server or a client.
-    #[must_use]
     pub fn leaf(&self, names: &[&str]) -> Leaf {
         self.sign(params(names))
     }
 
     /// A certificate for these names that expired in 2001.
-    #[must_use]
     pub fn expired_leaf(&self, names: &[&str]) -> Leaf {
         let mut params = params(names);
         params.not_after = date_time_ymd(2001, 1, 1);
@@ -77,7 +72,6 @@ impl TestCa {
     }
 
     /// A server with a certificate for these names: [`Leaf::server_config`].
-    #[must_use]
     pub fn server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
         self.leaf(names).server_config()
     }
@@ -101,7 +95,6 @@ impl Leaf {
     /// # Panics
     ///
     /// If a name is neither a DNS name nor an IP address.
-    #[must_use]
     pub fn self_signed(names: &[&str]) -> Leaf {
         let key = key();
         let certificate = params(names).self_signed(&key).expect("a plain leaf");
@@ -109,37 +102,31 @@ impl Leaf {
     }
 
     /// The certificate.
-    #[must_use]
     pub fn certificate_pem(&self) -> String {
         self.certificate.pem()
     }
 
     /// The private key, as PKCS #8.
-    #[must_use]
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
     }
 
     /// The certificate.
-    #[must_use]
     pub fn certificate_der(&self) -> CertificateDer<'static> {
         self.certificate.der().clone()
     }
 
     /// The private key.
-    #[must_use]
     pub fn key_der(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key.serialize_der()).into()
     }
 
     /// A server that shows this certificate, asks for none, and offers `http/1.1` by ALPN.
-    #[must_use]
     pub fn server_config(&self) -> Arc<ServerConfig> {
         self.config(None)
     }
 
     /// The same, but a client must show a certificate of `client_ca`: mutual TLS.
-    #[must_use]
     pub fn mutual_server_config(&self, client_ca: &TestCa) -> Arc<ServerConfig> {
         self.config(Some(client_ca))
     }

@@ -41,30 +41,19 @@ struct Load {
     operations: u64,
 }
 
-impl Load {
-    fn read(callers: &str, operations: &str) -> Result<Load> {
-        Ok(Load {
-            callers: callers.parse()?,
-            operations: operations.parse()?,
-        })
-    }
-
-    /// Operations of one caller.
-    fn share(self, caller: u64) -> u64 {
-        self.operations / self.callers + u64::from(caller < self.operations % self.callers)
-    }
-}
-
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["serve"] => serve(),
         ["allocations"] => allocations(),
-        [url, work, callers, requests] => count(url, work, Load::read(callers, requests)?, None),
-        [url, work, callers, requests, planted] => {
-            let planted = Some(Arc::new(outside(planted)?));
-            count(url, work, Load::read(callers, requests)?, planted)
+        [url, work, callers, requests, ref planted @ ..] if planted.len() < 2 => {
+            let load = Load {
+                callers: callers.parse()?,
+                operations: requests.parse()?,
+            };
+            let planted = planted.first().map(|name| outside(name)).transpose()?;
+            count(url, work, load, planted.map(Arc::new))
         }
         _ => Err(USAGE.into()),
     }
@@ -114,43 +103,50 @@ fn count(url: &str, work: &str, load: Load, planted: Planted) -> Result<()> {
 /// Does so many operations behind a limit of 8, each of which lets others in between if there are any.
 async fn limit(load: Load, planted: Planted) -> Result<()> {
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(8))?;
-    let mut tasks = JoinSet::new();
-    for caller in 0..load.callers {
-        let (lane, planted) = (limiter.lane("http://host.test:8080")?, planted.clone());
-        tasks.spawn(async move {
-            for _ in 0..load.share(caller) {
+    let lane = limiter.lane("http://host.test:8080")?;
+    let caller = |operations| {
+        let (lane, planted) = (lane.clone(), planted.clone());
+        async move {
+            for _ in 0..operations {
                 match load.callers {
                     1 => lane.execute(std::future::ready(())).await?,
                     _ => lane.execute(tokio::task::yield_now()).await?,
                 }
                 planted.iter().for_each(|planted| planted());
             }
-            Ok::<(), turbohttp::Error>(())
-        });
-    }
-    joined(tasks).await
+            Ok(())
+        }
+    };
+    crowd(load, caller).await
 }
 
 async fn send(url: &str, work: &str, load: Load, planted: Planted) -> Result<()> {
     let work = Arc::new(Work::new(work, Client::builder())?);
     let url: Arc<str> = work.url(url).into();
-    let mut tasks = JoinSet::new();
-    for caller in 0..load.callers {
+    let caller = |requests| {
         let (work, url, planted) = (work.clone(), url.clone(), planted.clone());
-        tasks.spawn(async move {
-            for _ in 0..load.share(caller) {
+        async move {
+            for _ in 0..requests {
                 work.run(&url).await?;
                 planted.iter().for_each(|planted| planted());
             }
-            Ok::<(), turbohttp::Error>(())
-        });
-    }
-    joined(tasks).await
+            Ok(())
+        }
+    };
+    crowd(load, caller).await
 }
 
-async fn joined(mut tasks: JoinSet<std::result::Result<(), turbohttp::Error>>) -> Result<()> {
-    while let Some(done) = tasks.join_next().await {
-        done??;
+/// Has each caller do its share of the operations.
+async fn crowd<F>(load: Load, caller: impl Fn(u64) -> F) -> Result<()>
+where
+    F: Future<Output = turbohttp::Result<()>> + Send + 'static,
+{
+    let share = |number| {
+        load.operations / load.callers + u64::from(number < load.operations % load.callers)
+    };
+    let mut callers: JoinSet<_> = (0..load.callers).map(share).map(caller).collect();
+    while let Some(ended) = callers.join_next().await {
+        ended??;
     }
     Ok(())
 }

@@ -51,14 +51,13 @@ async fn all(bench: &Bench<'_>) -> Result<Vec<Gate>> {
             }
             let (mean, of_bytes) = (figure(cost.mean), figure(cost.worst_bytes));
             let gate = bench.gate(GROUP, &format!("allocations_max.{name}"), cost.worst)?;
-            let gate = gate.named(format!("{name}, {transport}"));
-            gates.push(gate.detailed(format!("mean {mean}, {of_bytes} bytes")));
+            let detail = format!("mean {mean}, {of_bytes} bytes");
+            gates.push(gate.on(transport).detailed(detail));
         }
         for gate in ["primary", "stretch"] {
             let id = format!("bytes_allocated_max.{gate}");
-            let named = format!("{gate}, {transport}");
-            let gate = bench.gate(GROUP_OF_BYTES, &id, worst.0)?.named(named);
-            bytes.push(gate.detailed(worst.1.to_owned()));
+            let gate = bench.gate(GROUP_OF_BYTES, &id, worst.0)?;
+            bytes.push(gate.on(transport).detailed(worst.1.to_owned()));
         }
     }
     gates.append(&mut bytes);
@@ -81,7 +80,7 @@ async fn cost(work: &Work, name: &str, url: &str, bench: &Bench<'_>) -> Result<C
         }
         let seen = Reading::now().since(before);
         // A mock hands over what it has; then nothing was taken away.
-        let beyond = per_request(seen.bytes) - work.bytes_taken() as f64;
+        let beyond = per_request(seen.bytes) - work.taken as f64;
         cost.mean += per_request(seen.allocations) / BLOCKS as f64;
         cost.worst = cost.worst.max(per_request(seen.allocations));
         cost.worst_bytes = cost.worst_bytes.max(beyond);

@@ -166,15 +166,10 @@ pub fn run_planted(
         effort: *effort,
         plant,
     };
-    let measure = || -> Result<Vec<Vec<Gate>>> {
-        let measurements = measurements.iter();
-        measurements
-            .map(|measurement| measurement.measure(&bench))
-            .collect()
-    };
+    let gates = measurements.iter().map(|which| which.measure(&bench));
     // The caller may be inside a runtime, in which no other may be waited for.
-    let gates = thread::scope(|scope| {
-        let ended = scope.spawn(measure).join();
+    let gates: Result<Vec<Vec<Gate>>> = thread::scope(|scope| {
+        let ended = scope.spawn(|| gates.collect()).join();
         ended.unwrap_or_else(|_| Err(Error::new(ErrorKind::Panicked, "a measurement panicked")))
     });
     Ok(Report::new(start.elapsed().as_secs_f64(), gates?.concat()))
@@ -196,13 +191,17 @@ impl Bench<'_> {
     /// A gate, and behind it the same figure beside its aim, if it has one that is looked at.
     pub(crate) fn with_aim(&self, gate: Gate) -> Vec<Gate> {
         let id = format!("{BY_HAND}{}", gate.id);
-        let bound = self.budgets.bound(&id).filter(|_| self.effort.by_hand);
-        let aim = bound.map(|bound| {
-            let aim = Gate::new(gate.group, &id, bound, gate.measured);
-            let name = format!("{}, by hand", gate.name);
-            aim.named(name).detailed(gate.detail.clone())
-        });
-        [Some(gate), aim].into_iter().flatten().collect()
+        let mut gates = vec![gate];
+        if self.effort.by_hand
+            && let Some(bound) = self.budgets.bound(&id)
+        {
+            let Gate {
+                group, measured, ..
+            } = gates[0];
+            let aim = Gate::new(group, &id, bound, measured);
+            gates.push(aim.on("by hand").detailed(gates[0].detail.clone()));
+        }
+        gates
     }
 
     /// A bound by itself, for what is counted by it.

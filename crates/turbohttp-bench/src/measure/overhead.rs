@@ -20,7 +20,10 @@ use crate::report::Gate;
 const GROUP: &str = "overhead of the standard stack in ns per request, quietest round";
 
 /// Callers at once.
-const CROWD: u64 = 64;
+const LOADS: [(&str, &str, u64); 2] = [
+    ("alone", "one caller", 1),
+    ("crowd", "64 callers at once", 64),
+];
 
 /// Blocks before timing begins.
 const WARM_UP: u64 = 2;
@@ -59,13 +62,13 @@ struct Pair {
     bare: Answering,
     echo: Echo,
     callers: u64,
-    /// The block that is running, for the planted middleware.
-    block: Arc<AtomicU64>,
+    /// Requests of each caller in a block.
+    share: u64,
 }
 
 pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
     let mut gates = Vec::new();
-    for (name, callers) in [("alone", 1), ("crowd", CROWD)] {
+    for (name, says, callers) in LOADS {
         let runtime = one_thread()?;
         let pair = Arc::new(Pair::new(bench, callers)?);
         let mut best = [[f64::INFINITY; 3]; 2];
@@ -73,7 +76,12 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
         for round in 1..=bench.effort.overhead_rounds.max(ROUNDS_MIN) {
             let next = runtime.block_on(Box::pin(pair.clone().round(bench.effort)))?;
             best = quietest(best, next);
-            held = beside_bounds(bench, name, overhead(best))?;
+            held.clear();
+            for ((kind, from), measured) in FIGURES.into_iter().zip(overhead(best)) {
+                let id = format!("overhead_nanoseconds_max.{name}_{kind}");
+                let gate = bench.gate(GROUP, &id, measured)?;
+                held.extend(bench.with_aim(gate.detailed(format!("{says}, {from}"))));
+            }
             if round >= ROUNDS_MIN && held.iter().all(|gate| gate.holds) {
                 break;
             }
@@ -83,35 +91,21 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
     Ok(gates)
 }
 
-/// The figures of so many callers beside their bounds.
-fn beside_bounds(bench: &Bench<'_>, name: &str, times: Times) -> Result<Vec<Gate>> {
-    let of = match name {
-        "alone" => "one caller",
-        _ => "64 callers at once",
-    };
-    let mut gates = Vec::new();
-    for ((kind, from), measured) in FIGURES.into_iter().zip(times) {
-        let id = format!("overhead_nanoseconds_max.{name}_{kind}");
-        let gate = bench.gate(GROUP, &id, measured)?;
-        gates.extend(bench.with_aim(gate.detailed(format!("{of}, {from}"))));
-    }
-    Ok(gates)
-}
-
 impl Pair {
     fn new(bench: &Bench<'_>, callers: u64) -> Result<Pair> {
         let plant = bench.plant;
-        let block = Arc::new(AtomicU64::new(0));
+        let share = (bench.effort.overhead_block / callers).max(1);
         let echo = Echo::new(Duration::ZERO);
         let bare = Answering {
             mock: echo.transport.clone(),
             // With one caller there is nobody to let in between.
             in_turn: callers > 1,
         };
-        let (seen, running) = (AtomicU64::new(0), block.clone());
+        let seen = AtomicU64::new(0);
         let hooks = Client::builder()
             .on_request(move |_| {
-                be_slow(plant.slowness(running.load(Relaxed), seen.fetch_add(1, Relaxed)));
+                let request = seen.fetch_add(1, Relaxed);
+                be_slow(plant.slowness(request / (share * callers), request));
             })
             .on_response(|_| ());
         let client = hooks.transport(bare.clone()).build()?;
@@ -120,7 +114,7 @@ impl Pair {
             bare,
             echo,
             callers,
-            block,
+            share,
         })
     }
 
@@ -128,25 +122,22 @@ impl Pair {
     async fn round(self: Arc<Self>, effort: Effort) -> Result<Sides> {
         let mut blocks = [Vec::new(), Vec::new()];
         let mut singles = [Vec::new(), Vec::new()];
-        let share = (effort.overhead_block / self.callers).max(1);
         for block in 0..WARM_UP + effort.overhead_blocks {
-            self.block.store(block, Relaxed);
             // In turns: the side that comes first may find colder caches.
             let stack_first = block.is_multiple_of(2);
             for is_stack in [stack_first, !stack_first] {
                 #[expect(clippy::disallowed_methods, reason = "a benchmark measures wall time")]
                 let start = Instant::now();
-                self.send(is_stack, share, false).await?;
-                let time = start.elapsed().as_nanos() as f64 / (share * self.callers) as f64;
+                self.send(is_stack, false).await?;
+                let time = start.elapsed().as_nanos() as f64 / (self.share * self.callers) as f64;
                 if block >= WARM_UP {
                     blocks[usize::from(is_stack)].push(time);
                 }
             }
         }
-        for block in 0..effort.overhead_blocks {
-            self.block.store(block, Relaxed);
+        for _ in 0..effort.overhead_blocks {
             for is_stack in [true, false] {
-                let times = self.send(is_stack, share, true).await?;
+                let times = self.send(is_stack, true).await?;
                 singles[usize::from(is_stack)].extend(times);
             }
         }
@@ -158,14 +149,14 @@ impl Pair {
     }
 
     /// Sends a block, a share of each caller; the times of single requests if `each` is to be timed.
-    async fn send(self: &Arc<Self>, is_stack: bool, share: u64, each: bool) -> Result<Vec<f64>> {
-        let caller = || self.clone().caller(is_stack, share, each);
+    async fn send(self: &Arc<Self>, is_stack: bool, each: bool) -> Result<Vec<f64>> {
+        let caller = || self.clone().caller(is_stack, each);
         Ok(crowd(self.callers, caller).await?.concat())
     }
 
-    async fn caller(self: Arc<Self>, is_stack: bool, share: u64, each: bool) -> Result<Vec<f64>> {
-        let mut times = Vec::with_capacity(share as usize);
-        for number in 0..share {
+    async fn caller(self: Arc<Self>, is_stack: bool, each: bool) -> Result<Vec<f64>> {
+        let mut times = Vec::with_capacity(self.share as usize);
+        for number in 0..self.share {
             #[expect(clippy::disallowed_methods, reason = "a benchmark measures wall time")]
             let start = each.then(Instant::now);
             let request = self.echo.request(&self.client, number)?;

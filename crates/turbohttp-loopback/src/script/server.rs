@@ -77,25 +77,21 @@ pub struct ScriptServer {
 
 impl ScriptServer {
     /// Where the server listens.
-    #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.thread.addr
     }
 
     /// The URL of `path`, which begins with a slash, in the clear.
-    #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addr())
     }
 
     /// How many connections were accepted.
-    #[must_use]
     pub fn connections(&self) -> usize {
         self.log.received().len()
     }
 
     /// What was read on each connection, in the order they were accepted; over TLS, its plaintext.
-    #[must_use]
     pub fn received(&self) -> Vec<Vec<u8>> {
         self.log.received().clone()
     }

@@ -61,7 +61,6 @@ pub struct Signal(Arc<SetOnce<()>>);
 
 impl Signal {
     /// A signal that is not set.
-    #[must_use]
     pub fn new() -> Signal {
         Signal::default()
     }

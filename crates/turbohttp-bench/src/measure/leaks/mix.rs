@@ -58,38 +58,31 @@ pub(super) async fn one(ground: &Ground, number: u64) -> Result<&'static str> {
             let ticket = ground.queue.submit(client.get(mock("ok"))).await?;
             whole(ticket.await?, "queued").await
         }
-        5 => canceled(ground, &mock("never")).await,
-        6 => {
-            let request = client.get(mock("failure"));
-            failed(Box::pin(request.send()).await, ErrorKind::Transport)
+        5 => {
+            let ticket = ground.queue.submit(client.get(mock("never"))).await?;
+            tokio::task::yield_now().await;
+            // Where it is: waiting, or sent already.
+            ticket.cancel();
+            failed(ticket.await, ErrorKind::Canceled)
         }
+        6 => failing(client.get(mock("failure")), ErrorKind::Transport).await,
         7 => {
             let response = Box::pin(client.get(mock("500")).send()).await?;
             failed(response.error_for_status(), ErrorKind::Status)
         }
         8 => dropped(client.get(mock("never"))).await,
-        9 => {
-            let request = client.get(mock("never")).timeout(SOON);
-            failed(Box::pin(request.send()).await, ErrorKind::Timeout)
-        }
+        9 => failing(client.get(mock("never")).timeout(SOON), ErrorKind::Timeout).await,
         10 => panicked(client.get(mock("panic"))).await,
         11 => read(ground, &url("/small"), u64::MAX).await,
         12 => read(ground, &url("/slow/4000/1"), u64::MAX).await,
         13 => read(ground, &url("/slow/4000/1"), 2).await,
         14 => dropped(network.get(url("/never"))).await,
-        _ => {
-            let request = network.post(url("/reset")).body("x");
-            failed(Box::pin(request.send()).await, ErrorKind::Io)
-        }
+        _ => failing(network.post(url("/reset")).body("x"), ErrorKind::Io).await,
     }
 }
 
-/// Submitted, and canceled where it is: waiting, or sent already.
-async fn canceled(ground: &Ground, url: &str) -> Result<&'static str> {
-    let ticket = ground.queue.submit(ground.mock.get(url)).await?;
-    tokio::task::yield_now().await;
-    ticket.cancel();
-    failed(ticket.await, ErrorKind::Canceled)
+async fn failing(request: RequestBuilder, kind: ErrorKind) -> Result<&'static str> {
+    failed(Box::pin(request.send()).await, kind)
 }
 
 fn failed<T>(sent: Result<T>, kind: ErrorKind) -> Result<&'static str> {
