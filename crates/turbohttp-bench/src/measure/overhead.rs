@@ -19,7 +19,7 @@ use crate::report::Gate;
 
 const GROUP: &str = "overhead of the standard stack in ns per request, quietest round";
 
-/// Callers at once.
+/// The names of the figures, and how many callers there are at once.
 const LOADS: [(&str, &str, u64); 2] = [
     ("alone", "one caller", 1),
     ("crowd", "64 callers at once", 64),

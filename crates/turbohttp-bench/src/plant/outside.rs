@@ -4,7 +4,6 @@ use std::fs::{File, OpenOptions};
 use std::hint::black_box;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, UdpSocket};
-use std::sync::mpsc;
 use std::thread;
 
 /// Turns of a loop that is at least four instructions long, for each thousand that are planted.
@@ -46,14 +45,13 @@ pub fn outside(name: &str) -> io::Result<Outside> {
             socket.set_nonblocking(true)?;
             Box::new(move || drop(socket.recv(&mut [0])))
         }
-        // A thread is woken, which ends when its waker is dropped.
+        // A thread is woken, which sleeps until the process ends whenever it is not.
         "futex" => {
-            let (wake, woken) = mpsc::sync_channel(1);
-            thread::Builder::new().spawn(move || while woken.recv().is_ok() {})?;
-            Box::new(move || {
-                // It is awake already, if there is no room.
-                let _ = wake.try_send(());
-            })
+            let sleep = || loop {
+                thread::park();
+            };
+            let sleeper = thread::Builder::new().spawn(sleep)?;
+            Box::new(move || sleeper.thread().unpark())
         }
         _ => return Err(io::Error::other(format!("no regression is called {name}"))),
     })
