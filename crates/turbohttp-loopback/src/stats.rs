@@ -40,7 +40,10 @@ impl Counters {
             stats.connections_open += 1;
             stats.connections_peak = stats.connections_peak.max(stats.connections_open);
         });
-        Counted(self, |stats| stats.connections_open -= 1)
+        // Whoever waits for the last connection looks again.
+        Counted(self, |counters| {
+            counters.0.send_modify(|stats| stats.connections_open -= 1);
+        })
     }
 
     /// Counts a request, in flight until the guard is dropped, and tells its number from 1.
@@ -52,7 +55,8 @@ impl Counters {
             stats.in_flight_peak = stats.in_flight_peak.max(stats.in_flight);
             number = stats.requests;
         });
-        (number, Counted(self, |stats| stats.in_flight -= 1))
+        let end = |counters: &Counters| counters.count(|stats| stats.in_flight -= 1);
+        (number, Counted(self, end))
     }
 
     pub(crate) fn received(&self, body_bytes: usize) {
@@ -70,7 +74,7 @@ impl Counters {
         let _ = stats.wait_for(|stats| stats.connections_open == 0).await;
     }
 
-    /// Nobody is woken: nobody waits for a count to rise.
+    /// Nobody is woken: nobody waits for this.
     fn count(&self, change: impl FnOnce(&mut Stats)) {
         self.0.send_if_modified(|stats| {
             change(stats);
@@ -80,10 +84,10 @@ impl Counters {
 }
 
 /// One of those that are there now; what counts it off is called when this is dropped.
-pub(crate) struct Counted<'a>(&'a Counters, fn(&mut Stats));
+pub(crate) struct Counted<'a>(&'a Counters, fn(&Counters));
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.0.send_modify(self.1);
+        self.1(self.0);
     }
 }
