@@ -78,20 +78,16 @@ fn allocations() -> Result<()> {
 
 fn count(url: &str, work: &str, load: Load, planted: Planted) -> Result<()> {
     let mut runtime = Builder::new_current_thread();
+    let runtime = match work {
+        // One operation at a time needs no clock.
+        "limiter" => runtime.build()?,
+        "limiter_crowd" => runtime.enable_time().build()?,
+        _ => runtime.enable_all().build()?,
+    };
     match work {
-        // One operation at a time needs no task, and no clock.
-        "limiter" => {
-            let load = Load { callers: 1, ..load };
-            runtime.build()?.block_on(limit(load, planted))?;
-        }
-        "limiter_crowd" => {
-            let runtime = runtime.enable_time().build()?;
-            runtime.block_on(limit(load, planted))?;
-        }
-        work => {
-            let runtime = runtime.enable_all().build()?;
-            runtime.block_on(send(url, work, load, planted))?;
-        }
+        "limiter" => runtime.block_on(limit(Load { callers: 1, ..load }, planted))?,
+        "limiter_crowd" => runtime.block_on(limit(load, planted))?,
+        _ => runtime.block_on(send(url, work, load, planted))?,
     }
     let meter::Reading {
         allocations, bytes, ..

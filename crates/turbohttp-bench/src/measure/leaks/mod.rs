@@ -53,13 +53,10 @@ impl Look {
 }
 
 pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
-    let runtime = one_thread()?;
-    let (looks, unquiet, seen) = runtime.block_on(Box::pin(search(bench)))?;
-    gates(bench, &looks, unquiet, seen)
+    one_thread()?.block_on(Box::pin(search(bench)))
 }
 
-/// The looks, in how many of them a pool or a limiter was not idle, and what was sent.
-async fn search(bench: &Bench<'_>) -> Result<(Vec<Look>, i64, String)> {
+async fn search(bench: &Bench<'_>) -> Result<Vec<Gate>> {
     let ground = Ground::new(bench.effort.quiet_within)?;
     ground.send(mix::KINDS * WARM_UP, Plant::None).await?;
     let mut unquiet = i64::from(!ground.is_silent().await?);
@@ -74,7 +71,7 @@ async fn search(bench: &Bench<'_>) -> Result<(Vec<Look>, i64, String)> {
     }
     let seen = ground.seen();
     let seen: Vec<String> = seen.iter().map(|(end, n)| format!("{n} {end}")).collect();
-    Ok((looks, unquiet, seen.join(", ")))
+    gates(bench, &looks, unquiet, seen.join(", "))
 }
 
 /// What a planted leak loses in a block, beside what it loses with each request.
@@ -94,6 +91,7 @@ async fn plant_in_block(plant: Plant, block: u64, ground: &Ground) -> Result<()>
     Ok(())
 }
 
+/// The looks beside their bounds, in how many of them something was not idle, and what was sent.
 fn gates(bench: &Bench<'_>, looks: &[Look], unquiet: i64, seen: String) -> Result<Vec<Gate>> {
     let added = |pair: &[Look]| from_fn(|of| pair[1].figures[of] - pair[0].figures[of]);
     let steps: Vec<[i64; FIGURES.len()]> = looks.windows(2).map(added).collect();
