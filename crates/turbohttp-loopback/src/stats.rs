@@ -40,7 +40,7 @@ impl Counters {
             stats.connections_open += 1;
             stats.connections_peak = stats.connections_peak.max(stats.connections_open);
         });
-        // Whoever waits for the last connection looks again.
+        // Those who wait for the last connection look again.
         Counted(self, |counters| {
             counters.0.send_modify(|stats| stats.connections_open -= 1);
         })
