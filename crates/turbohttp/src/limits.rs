@@ -108,6 +108,10 @@ pub(crate) const IDLE_ORIGINS_MAX: usize = 512;
 /// closed is closed here within a second.
 pub(crate) const WATCH_AFTER_MS: u64 = 500;
 
+/// How often a request that has found no descriptor or no local port looks again, in milliseconds, while no
+/// connection of its own client comes back.
+pub(crate) const SHORTAGE_RETRY_MS: u64 = 50;
+
 /// A server that closes a connection within so many milliseconds behind an answer, without having said so,
 /// is hasty.
 pub(crate) const HASTY_MS: u64 = 1_000;

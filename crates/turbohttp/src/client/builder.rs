@@ -163,7 +163,7 @@ impl ClientBuilder {
     /// Sets [`Timeouts::body`]: the time between two reads of a response body.
     #[must_use]
     pub fn read_timeout(mut self, limit: Duration) -> Self {
-        self.timeouts.body = limit;
+        self.timeouts = self.timeouts.body(limit);
         self
     }
 
@@ -309,12 +309,15 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] naming the option, its bounds and its value.
-    pub fn build(self) -> Result<Client> {
+    pub fn build(mut self) -> Result<Client> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
         self.limits.check()?;
         self.timeouts.check()?;
+        if let Some(whole) = self.timeouts.request {
+            self.timeouts.allow(whole);
+        }
         let contexts = ObjectPool::new(CONTEXTS_MAX, Context::default)
             .map_err(|error| Error::new(ErrorKind::Config, "context pool").with_source(error))?;
         // The network writes the default fields from a template only where it was made here, from these options.

@@ -29,6 +29,7 @@ mod resolve;
 mod route;
 mod send;
 mod shared;
+mod shortage;
 mod stream;
 mod timer;
 #[cfg(feature = "rustls")]
@@ -45,6 +46,7 @@ use counters::Counters;
 use pool::Pool;
 use resolve::Overrides;
 use shared::Shared;
+use shortage::Shortage;
 use wire::Wire;
 
 /// The transport that speaks HTTP over the network: HTTP/1.1, over TCP or TLS.
@@ -193,22 +195,27 @@ impl NetTransportBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] naming the option, its bounds and its value.
-    pub fn build(self) -> Result<NetTransport> {
+    pub fn build(mut self) -> Result<NetTransport> {
         self.limits.check()?;
         self.timeouts.check()?;
+        if let Some(whole) = self.timeouts.request {
+            self.timeouts.allow(whole);
+        }
         self.sockets.check()?;
         let overrides = normal_overrides(self.overrides)?;
         let buffers = ReadPool::new()
             .map_err(|error| Error::new(ErrorKind::Config, "read buffers").with_source(error))?;
+        let shortage = Arc::<Shortage>::default();
         Ok(NetTransport {
             shared: Arc::new(Shared {
-                pool: Arc::new(Pool::new(&self.limits, &self.timeouts)),
                 wire: Arc::new(Wire {
                     buffers,
                     counters: Counters::default(),
+                    shortage: shortage.clone(),
                     defaults: DefaultFields::new(self.defaults).map_err(default_field_error)?,
                     head_limits: self.limits.head().lenient(self.lenient_fields),
                 }),
+                pool: Arc::new(Pool::new(&self.limits, &self.timeouts, shortage)),
                 connector: Connector::new(
                     overrides,
                     self.sockets,

@@ -20,6 +20,7 @@ use tokio::runtime;
 use super::connection::Connection;
 use super::h1::{self, Health, Owner};
 use super::route::{Route, RouteKey};
+use super::shortage::Shortage;
 use crate::clock;
 use crate::config::{Limits, Timeouts};
 use crate::limits::{HASTY_MS, HASTY_SECONDS, IDLE_ORIGINS_MAX};
@@ -37,6 +38,7 @@ pub(crate) struct Pool {
     total: usize,
     age_max: Duration,
     lifetime: Option<Duration>,
+    shortage: Arc<Shortage>,
     state: Mutex<State>,
 }
 
@@ -110,12 +112,13 @@ impl Entry {
 }
 
 impl Pool {
-    pub(crate) fn new(limits: &Limits, timeouts: &Timeouts) -> Pool {
+    pub(crate) fn new(limits: &Limits, timeouts: &Timeouts, shortage: Arc<Shortage>) -> Pool {
         Pool {
             per_route: limits.idle_per_origin.min(limits.idle_total),
             total: limits.idle_total,
             age_max: timeouts.idle,
             lifetime: timeouts.lifetime,
+            shortage,
             state: Mutex::new(State::default()),
         }
     }
@@ -249,6 +252,16 @@ impl Pool {
         if let Some(runtime) = wanted {
             keeper::start(self, &runtime);
         }
+        self.shortage.freed();
+    }
+
+    /// Closes the connection that has been idle longest; `false` if nothing is idle.
+    pub(crate) fn close_oldest(&self) -> bool {
+        let mut state = self.lock();
+        let oldest = state.take_oldest();
+        state.count -= usize::from(oldest.is_some());
+        drop(state);
+        oldest.is_some()
     }
 
     /// Closes everything that is idle; what is returned later is closed at once.
@@ -288,10 +301,7 @@ impl Pool {
         let evicted = if at_route >= self.per_route {
             state.queues.get_mut(route).and_then(VecDeque::pop_front)
         } else if state.count >= self.total {
-            // Linear in the routes, of which there are at most IDLE_ORIGINS_MAX.
-            let oldest = state.queues.values_mut().filter(|queue| !queue.is_empty());
-            let oldest = oldest.min_by_key(|queue| queue.front().map(Entry::since));
-            oldest.and_then(VecDeque::pop_front)
+            state.take_oldest()
         } else {
             None
         };
@@ -322,6 +332,14 @@ impl Pool {
 }
 
 impl State {
+    /// Takes the entry that has been idle longest; the caller counts it.
+    fn take_oldest(&mut self) -> Option<Entry> {
+        // Linear in the routes, of which there are at most IDLE_ORIGINS_MAX.
+        let used = self.queues.values_mut().filter(|queue| !queue.is_empty());
+        let oldest = used.min_by_key(|queue| queue.front().map(Entry::since));
+        oldest.and_then(VecDeque::pop_front)
+    }
+
     #[cold]
     fn push(&mut self, route: Route, entry: Entry) {
         if self.queues.len() >= IDLE_ORIGINS_MAX && !self.queues.contains_key(&route) {

@@ -27,3 +27,4 @@ mod rest;
 mod runtimes;
 mod strictness;
 mod uploads;
+mod waits;

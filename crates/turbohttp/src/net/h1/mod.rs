@@ -17,7 +17,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -103,7 +103,6 @@ pub(crate) struct Connection {
     opened_at: Instant,
     /// The runtime whose reactor the socket is registered with: only there do events wake a task.
     runtime: runtime::Handle,
-    wire: Arc<Wire>,
     /// The pool that it returns to; `None` in the pool, which would keep itself alive.
     owner: Option<Arc<dyn Owner>>,
 
@@ -120,6 +119,7 @@ pub(crate) struct Connection {
     since: Instant,
     /// How long it had been idle before this exchange.
     idle_before: Duration,
+    wire: OpenWire,
 }
 
 impl Connection {
@@ -138,7 +138,6 @@ impl Connection {
             id: wire.counters.opened(),
             opened_at: now,
             runtime: runtime::Handle::current(),
-            wire: wire.clone(),
             owner: Some(owner),
             exchange: Exchange::new(false, false, wire.head_limits),
             stage: Stage::Idle,
@@ -149,6 +148,7 @@ impl Connection {
             write_failure: None,
             since: now,
             idle_before: Duration::ZERO,
+            wire: OpenWire(wire.clone()),
         })
     }
 
@@ -353,9 +353,22 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+/// What every connection needs, counted as an open one. The last field of its connection: when it is
+/// dropped, the stream is closed.
+struct OpenWire(Arc<Wire>);
+
+impl Deref for OpenWire {
+    type Target = Wire;
+
+    fn deref(&self) -> &Wire {
+        &self.0
+    }
+}
+
+impl Drop for OpenWire {
     fn drop(&mut self) {
-        self.wire.counters.closed();
+        self.0.counters.closed();
+        self.0.shortage.freed();
     }
 }
 

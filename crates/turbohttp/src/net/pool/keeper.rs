@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime;
 use tokio::sync::Notify;
+use tokio::time::Sleep;
 
 use super::{Closing, Entry, Pool, Queue};
 use crate::clock;
@@ -110,13 +111,15 @@ struct Keeping {
 
 impl Keeping {
     async fn run(self) {
+        // One timer for both waits: the keeper allocates nothing while requests flow.
+        let mut timer = pin!(tokio::time::sleep(WATCH_AFTER));
         loop {
             // What was returned meanwhile is left alone for a moment.
-            tokio::time::sleep(WATCH_AFTER).await;
-            let mut next = None;
+            timer.as_mut().reset((clock::now() + WATCH_AFTER).into());
+            timer.as_mut().await;
             let mut returned = pin!(self.wake.notified());
             // Until something is returned: an event or the next age makes it look again.
-            let watch = poll_fn(|cx| self.poll_watch(cx, returned.as_mut(), &mut next));
+            let watch = poll_fn(|cx| self.poll_watch(cx, returned.as_mut(), timer.as_mut()));
             if !watch.await {
                 return;
             }
@@ -129,7 +132,7 @@ impl Keeping {
         &self,
         cx: &mut TaskContext<'_>,
         returned: Pin<&mut impl Future<Output = ()>>,
-        next: &mut Option<Pin<Box<tokio::time::Sleep>>>,
+        mut timer: Pin<&mut Sleep>,
     ) -> Poll<bool> {
         let Some(pool) = self.pool.upgrade() else {
             return Poll::Ready(false);
@@ -141,9 +144,9 @@ impl Keeping {
                 Some(due) => break due,
             }
         };
-        let sleep = next.insert(Box::pin(tokio::time::sleep_until(due.into())));
-        // It has not passed, so this arms it.
-        if sleep.as_mut().poll(cx).is_ready() {
+        timer.as_mut().reset(due.into());
+        // Its time has not come, so this arms it; it may come until then.
+        if timer.poll(cx).is_ready() {
             cx.waker().wake_by_ref();
         }
         returned.poll(cx).map(|()| true)
@@ -171,7 +174,9 @@ impl Pool {
         let (mut aged, mut suspects) = (Closing::new(), Closing::new());
         let mut next: Option<Instant> = None;
         for queue in state.queues.values_mut() {
-            for entry in std::mem::take(queue) {
+            // Turned once around in place: no memory is taken.
+            for _ in 0..queue.len() {
+                let entry = queue.pop_front().expect("counted");
                 let due = self.due(&entry);
                 if entry.runtime() != here {
                     queue.push_back(entry);
