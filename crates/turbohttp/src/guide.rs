@@ -3,6 +3,7 @@
 //! - [`reqwest`]: coming from reqwest
 //! - [`limits`]: limits, priorities, queues and shutdown
 //! - [`errors`]: errors, retries, timeouts
+//! - [`network`]: names, connections, and what servers send
 //! - [`streaming`]: streaming and proxying
 //! - [`testing`]: tests without a network
 //! - [`tracing`]: timelines and tracing
@@ -15,6 +16,9 @@ pub mod limits {}
 
 #[doc = include_str!("../docs/errors.md")]
 pub mod errors {}
+
+#[doc = include_str!("../docs/network.md")]
+pub mod network {}
 
 #[doc = include_str!("../docs/streaming.md")]
 pub mod streaming {}

@@ -98,8 +98,9 @@ pub(crate) const NEXT_ADDRESS_MS: u64 = 250;
 /// milliseconds (RFC 9110 section 10.1.1).
 pub(crate) const CONTINUE_WAIT_MS: u64 = 1_000;
 
-/// Writes of a request before it is looked whether something of its response has arrived.
-pub(crate) const DUPLEX_WRITES_MAX: usize = 16;
+/// Pieces of a streamed request that are sent before it is looked whether something of its response has
+/// arrived.
+pub(crate) const DUPLEX_PIECES_MAX: usize = 16;
 
 /// Origins that idle connections are filed under, counting those that have none right now.
 pub(crate) const IDLE_ORIGINS_MAX: usize = 512;
@@ -115,6 +116,9 @@ pub(crate) const SHORTAGE_RETRY_MS: u64 = 50;
 /// A server that closes a connection within so many milliseconds behind an answer, without having said so,
 /// is hasty.
 pub(crate) const HASTY_MS: u64 = 1_000;
+
+/// Routes of hasty servers that are remembered.
+pub(crate) const HASTY_ROUTES_MAX: usize = 64;
 
 /// For how many seconds a server that was hasty is expected to be hasty.
 pub(crate) const HASTY_SECONDS: u64 = 10;

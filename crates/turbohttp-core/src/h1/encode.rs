@@ -119,6 +119,8 @@ impl DefaultFields {
 pub struct Encoded {
     /// The request says `Connection: close`.
     pub closing: bool,
+    /// The content waits for `100 Continue`.
+    pub expects_continue: bool,
 }
 
 /// Appends a request head to `out`.
@@ -145,7 +147,8 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded
         push_fields(out, head)?
     };
     push_framing(out, head);
-    if expects_continue(head) {
+    let expects_continue = expects_continue(head);
+    if expects_continue {
         out.extend_from_slice(b"expect: 100-continue\r\n");
     }
     out.extend_from_slice(b"\r\n");
@@ -155,14 +158,22 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded
             max: REQUEST_HEAD_BYTES_MAX,
         });
     }
-    Ok(Encoded { closing })
+    Ok(Encoded {
+        closing,
+        expects_continue,
+    })
 }
 
 /// Whether the content waits for `100 Continue`: there must be some (RFC 9110 section 10.1.1).
 #[inline]
-pub(super) fn expects_continue(head: &RequestHead<'_>) -> bool {
-    let is_asked = head.expect_continue || head.headers.contains_key(EXPECT);
-    is_asked && has_content(head)
+fn expects_continue(head: &RequestHead<'_>) -> bool {
+    has_content(head) && (head.expect_continue || sets(head, &EXPECT))
+}
+
+/// Whether the caller has set this field. Most requests set none.
+#[inline]
+fn sets(head: &RequestHead<'_>, name: &HeaderName) -> bool {
+    !head.headers.is_empty() && head.headers.contains_key(name)
 }
 
 #[inline]
@@ -344,7 +355,7 @@ fn push_framing(out: &mut Vec<u8>, head: &RequestHead<'_>) {
         // caller does (RFC 9110 section 8.6).
         BodyLength::Known(0) | BodyLength::None => {
             if matches!(*head.method, Method::POST | Method::PUT | Method::PATCH)
-                || head.headers.contains_key(CONTENT_LENGTH)
+                || sets(head, &CONTENT_LENGTH)
             {
                 push_content_length(out, 0);
             }

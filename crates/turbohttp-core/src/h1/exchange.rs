@@ -47,7 +47,6 @@ pub struct Exchange {
     framing: Framing,
     decoder: Decoder,
     close: Option<CloseReason>,
-    server_closes: bool,
     keep_alive_seconds: Option<u32>,
 }
 
@@ -65,7 +64,6 @@ impl Exchange {
             framing: Framing::None,
             decoder: Decoder::new(Framing::None),
             close: closing.then_some(CloseReason::ClientClose),
-            server_closes: false,
             keep_alive_seconds: None,
         }
     }
@@ -88,7 +86,6 @@ impl Exchange {
         self.framing = Framing::None;
         self.decoder = Decoder::new(Framing::None);
         self.close = encoded.closing.then_some(CloseReason::ClientClose);
-        self.server_closes = false;
         self.keep_alive_seconds = None;
         Ok(())
     }
@@ -230,14 +227,15 @@ impl Exchange {
         self.close.get_or_insert(reason);
     }
 
-    /// Whether the server has said that it closes the connection after the response: then no more of the
-    /// request is read behind it (RFC 9112 section 9.6).
+    /// Whether the server closes the connection after the response, as one of the two has said: then no more
+    /// of the request is read behind it (RFC 9112 section 9.6).
     pub fn is_closing(&self) -> bool {
-        self.server_closes
+        use CloseReason::{ClientClose, Http10, ServerClose};
+        matches!(self.close, Some(ServerClose | ClientClose | Http10))
     }
 
     /// How long the server says that it keeps the connection idle: `timeout` of the field Keep-Alive
-    /// (RFC 2068 section 19.7.1.1), a hint.
+    /// (RFC 2068 section 19.7.1), a hint.
     pub fn keep_alive_seconds(&self) -> Option<u32> {
         self.keep_alive_seconds
     }
@@ -273,18 +271,34 @@ impl Exchange {
     }
 
     fn begin_body(&mut self, head: &ResponseHead) -> Result<(), ParseError> {
-        let fields = FramingFields::of(head);
-        self.keep_alive_seconds = fields.keep_alive_seconds;
-        // The order below is the order of precedence: the first reason to close is the one reported.
-        self.framing = fields.framing(self.to_head, head.status())?;
+        let mut fields = FramingFields::default();
+        fields.read(head);
+        if !fields.is_plain(head) {
+            self.look_closely(&fields, head)?;
+        }
+        self.framing = fields.framing(self.to_head, head.status());
         self.decoder = Decoder::new(self.framing);
+        if self.framing == Framing::CloseDelimited {
+            self.close_because(CloseReason::CloseDelimited);
+        }
+        Ok(())
+    }
+
+    /// What a head says beside the length of its body: faults, and reasons to close. The first reason is
+    /// the one reported.
+    #[cold]
+    fn look_closely(
+        &mut self,
+        fields: &FramingFields,
+        head: &ResponseHead,
+    ) -> Result<(), ParseError> {
+        fields.check(self.to_head, head.status())?;
+        self.keep_alive_seconds = fields.keep_alive_seconds;
         // RFC 9112 section 9.3: HTTP/1.1 persists unless one side says close, HTTP/1.0 does not unless both
         // agree to keep it alive.
         if fields.close {
-            self.server_closes = true;
             self.close_because(CloseReason::ServerClose);
         } else if head.version() == Version::HTTP_10 && !fields.keep_alive {
-            self.server_closes = true;
             self.close_because(CloseReason::Http10);
         }
         // RFC 9112 section 6.1: after such a message the connection must be closed.
@@ -293,9 +307,6 @@ impl Exchange {
         }
         if head.skipped_fields() > 0 {
             self.close_because(CloseReason::MalformedFields);
-        }
-        if self.framing == Framing::CloseDelimited {
-            self.close_because(CloseReason::CloseDelimited);
         }
         Ok(())
     }

@@ -108,9 +108,13 @@ impl HeadScanner {
 fn parse(input: &[u8], limits: HeadLimits, head: &mut ResponseHead) -> Result<usize, ParseError> {
     head.fields.clear();
     let (version, status, start) = status_line(input)?;
-    match field_lines(input, start, limits, &mut head.fields) {
-        Ok((length, skipped)) => {
-            head.skipped = skipped;
+    let fields_max = limits.fields.min(FIELDS_MAX);
+    let lines = match field_lines(input, start, fields_max, &mut head.fields) {
+        Err(_) if limits.lenient => lenient_lines(input, start, fields_max, 0, head),
+        lines => lines,
+    };
+    match lines {
+        Ok(length) => {
             head.version = version;
             head.status = status;
             head.text.clear();
@@ -132,11 +136,15 @@ pub(crate) fn parse_trailers(
     head: &mut ResponseHead,
 ) -> Result<(), ParseError> {
     let (start, first) = (head.text.len() as u32, head.fields.len());
-    let Ok((_, skipped)) = field_lines(section, 0, limits, &mut head.fields) else {
+    let fields_max = limits.fields.min(FIELDS_MAX);
+    let lines = match field_lines(section, 0, fields_max, &mut head.fields) {
+        Err(_) if limits.lenient => lenient_lines(section, 0, fields_max, first, head),
+        lines => lines,
+    };
+    if lines.is_err() {
         head.fields.truncate(first);
         return Err(ParseError::Trailers);
-    };
-    head.skipped += skipped;
+    }
     // Spans are offsets into the text of the whole head, behind which the section is appended.
     for span in &mut head.fields[first..] {
         span.name_start += start;
@@ -200,20 +208,17 @@ fn status_code(digits: [u8; 3]) -> Option<StatusCode> {
     StatusCode::from_u16(code).ok()
 }
 
-/// Reads the field lines of `text` from `start` to their blank line; says where that ends, and how many
-/// malformed lines were passed over.
+/// Reads the field lines of `text` from `start` to their blank line, and says where that ends.
 ///
 /// On an error, `fields` may hold some of them already.
 fn field_lines(
     text: &[u8],
     start: usize,
-    limits: HeadLimits,
+    fields_max: usize,
     fields: &mut Vec<FieldSpan>,
-) -> Result<(usize, usize), ParseError> {
+) -> Result<usize, ParseError> {
     // Trailers are counted apart from the fields that are there already.
-    let fields_max = limits.fields.min(FIELDS_MAX);
     let most = fields.len() + fields_max;
-    let mut skipped = 0;
     let mut rest = &text[start..];
     loop {
         while let Some((name, value, behind)) = quick_line(rest) {
@@ -226,23 +231,51 @@ fn field_lines(
             rest = behind;
         }
         if let Some(behind) = line_end(rest) {
-            return Ok((text.len() - behind.len(), skipped));
+            return Ok(text.len() - behind.len());
         }
-        let (field, behind) = match any_line(text, text.len() - rest.len()) {
-            Ok(read) => read,
-            Err(error) => {
-                let behind = behind_malformed(rest).filter(|_| limits.lenient);
-                rest = behind.ok_or(error)?;
-                skipped += 1;
-                continue;
-            }
-        };
+        let (field, behind) = any_line(text, text.len() - rest.len())?;
         if fields.len() == most {
             return Err(ParseError::TooManyFields { max: fields_max });
         }
         fields.push(field);
         rest = behind;
     }
+}
+
+/// [`field_lines`] behind the `first` fields of `head`, where malformed lines are passed over and counted.
+#[cold]
+#[inline(never)]
+fn lenient_lines(
+    text: &[u8],
+    start: usize,
+    fields_max: usize,
+    first: usize,
+    head: &mut ResponseHead,
+) -> Result<usize, ParseError> {
+    head.fields.truncate(first);
+    if first == 0 {
+        // A head may be read once more when more of it has arrived.
+        head.skipped = 0;
+    }
+    let most = first + fields_max;
+    let mut rest = &text[start..];
+    while line_end(rest).is_none() {
+        match any_line(text, text.len() - rest.len()) {
+            Ok(_) if head.fields.len() == most => {
+                return Err(ParseError::TooManyFields { max: fields_max });
+            }
+            Ok((field, behind)) => {
+                head.fields.push(field);
+                rest = behind;
+            }
+            Err(error) => {
+                rest = behind_malformed(rest).ok_or(error)?;
+                head.skipped += 1;
+            }
+        }
+    }
+    let behind = line_end(rest).map_or(0, <[u8]>::len);
+    Ok(text.len() - behind)
 }
 
 /// What stands behind a malformed line that may be passed over: one that says nothing of the framing,

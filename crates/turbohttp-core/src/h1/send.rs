@@ -20,8 +20,8 @@
 
 use std::time::Instant;
 
+use super::encode::request_head;
 use super::encode::{BodyLength, CHUNK_END, Encoded, LAST_CHUNK, RequestHead, chunk_head};
-use super::encode::{expects_continue, request_head};
 use super::error::{EncodeError, SendError};
 
 /// What the driver does next to get the request out.
@@ -109,7 +109,7 @@ impl SendHalf {
         self.state = State::Writing;
         self.pushed_bytes = 0;
         self.sent_bytes = 0;
-        self.holds_back = expects_continue(head);
+        self.holds_back = encoded.expects_continue;
         let length = match head.body {
             BodyLength::None => Some(0),
             BodyLength::Known(length) => Some(length),

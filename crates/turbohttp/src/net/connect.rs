@@ -185,11 +185,12 @@ impl Connector {
             return Ok(known);
         }
         let message = || format!("no address for {}", route.name());
-        let lookup = timed(context, Phase::Dns, "looking the name up", limit, async {
+        // Boxed, so that the future of a connection to a known address has no room for a look-up.
+        let lookup = Box::pin(async {
             let found = self.resolver.look_up(route).await;
             found.map_err(|error| Error::new(ErrorKind::Dns, message()).with_source(error))
         });
-        let addresses = lookup.await?;
+        let addresses = timed(context, Phase::Dns, "looking the name up", limit, lookup).await?;
         // A resolver may answer without addresses, which is not an error of its own.
         if addresses.is_empty() {
             let message = message();

@@ -9,12 +9,10 @@
 //! everything when the runtime ends.
 
 use std::collections::VecDeque;
-use std::hash::BuildHasherDefault;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context as TaskContext;
 use std::time::{Duration, Instant};
 
-use hashbrown::HashMap;
 use tokio::runtime;
 
 use super::connection::Connection;
@@ -23,11 +21,13 @@ use super::route::{Route, RouteKey};
 use super::shortage::Shortage;
 use crate::clock;
 use crate::config::{Limits, Timeouts};
-use crate::limits::{HASTY_MS, HASTY_SECONDS, IDLE_ORIGINS_MAX};
+use crate::limits::{HASTY_MS, HASTY_ROUTES_MAX, HASTY_SECONDS};
 
 mod keeper;
+mod queues;
 
 use keeper::Keepers;
+use queues::Queues;
 
 /// A server that closes a connection this soon after an answer, without having said so, is hasty.
 const HASTY: Duration = Duration::from_millis(HASTY_MS);
@@ -67,13 +67,13 @@ pub(crate) enum CheckedOut {
 #[derive(Default)]
 struct State {
     /// In each queue the entry that has been idle longest is in front.
-    queues: HashMap<Route, Queue, BuildHasherDefault<Precomputed>>,
+    queues: Queues,
     /// Invariant: the sum of the lengths of the queues.
     count: usize,
     keepers: Keepers,
     /// Routes whose servers are hasty, and until when that counts: no request that cannot be repeated
     /// uses an idle connection of theirs.
-    hasty: HashMap<Route, Instant, BuildHasherDefault<Precomputed>>,
+    hasty: Vec<(Route, Instant)>,
     is_closed: bool,
 }
 
@@ -136,16 +136,15 @@ impl Pool {
         self: &Arc<Self>,
         route: RouteKey<'_>,
         here: runtime::Id,
-        is_repeatable: bool,
+        is_repeatable: impl Fn() -> bool,
         cx: &mut TaskContext<'_>,
         now: Instant,
     ) -> Option<CheckedOut> {
-        if !is_repeatable && self.is_hasty(route, now) {
-            return None;
-        }
         // The health is looked at without the lock, as it costs a system call.
-        while let Some(Entry::Exclusive(mut connection)) = self.take(route, here, now) {
-            match connection.health(cx, now, is_repeatable) {
+        while let Some(Entry::Exclusive(mut connection)) =
+            self.take(route, here, &is_repeatable, now)
+        {
+            match connection.health(cx, now) {
                 Health::Idle => {
                     connection.checked_out(self.clone());
                     return Some(CheckedOut::Ready(Connection::H1(connection)));
@@ -163,12 +162,6 @@ impl Pool {
         None
     }
 
-    /// Whether the server of `route` is known to close connections behind its answers.
-    fn is_hasty(&self, route: RouteKey<'_>, now: Instant) -> bool {
-        let state = self.lock();
-        state.hasty.get(&route).is_some_and(|until| *until > now)
-    }
-
     /// The server has closed a connection of `route` that had been idle for so long: it is hasty if it did
     /// so right behind its answer.
     #[cold]
@@ -178,20 +171,30 @@ impl Pool {
         }
         let now = clock::now();
         let mut state = self.lock();
-        if state.hasty.len() >= IDLE_ORIGINS_MAX {
-            state.hasty.retain(|_, until| *until > now);
+        let hasty = &mut state.hasty;
+        hasty.retain(|(other, until)| *until > now && other != route);
+        // Linear, as such servers are few; of more than so many the first ones are forgotten.
+        if hasty.len() == HASTY_ROUTES_MAX {
+            hasty.remove(0);
         }
-        if state.hasty.len() < IDLE_ORIGINS_MAX {
-            let until = now + Duration::from_secs(HASTY_SECONDS);
-            state.hasty.insert(route.clone(), until);
-        }
+        hasty.push((route.clone(), now + Duration::from_secs(HASTY_SECONDS)));
     }
 
     /// Removes the newest entry of `route` that was made in the runtime `here` and has not aged.
-    fn take(&self, route: RouteKey<'_>, here: runtime::Id, now: Instant) -> Option<Entry> {
+    #[inline]
+    fn take(
+        &self,
+        route: RouteKey<'_>,
+        here: runtime::Id,
+        is_repeatable: &impl Fn() -> bool,
+        now: Instant,
+    ) -> Option<Entry> {
         let mut state = self.lock();
+        if !state.hasty.is_empty() && state.is_hasty(route, now) && !is_repeatable() {
+            return None;
+        }
         // An empty queue is kept for its room: the next return of this route allocates nothing.
-        let queue = state.queues.get_mut(&route)?;
+        let queue = state.queues.of_key(route)?;
         let newest = queue.back()?;
         // Few programs use a client from more than one runtime, and what is used does not age.
         if newest.runtime() != here || self.has_aged(newest, now) {
@@ -211,7 +214,7 @@ impl Pool {
         here: runtime::Id,
         now: Instant,
     ) -> Option<Entry> {
-        let queue = state.queues.get_mut(&route)?;
+        let queue = state.queues.of_key(route)?;
         let mut aged = Closing::new();
         // From the newest on, until one is fresh; those of other runtimes are left where they are.
         let found = loop {
@@ -243,16 +246,47 @@ impl Pool {
             drop(entry);
             return;
         }
-        let runtime = entry.runtime_handle();
-        // A reference is counted for the one that starts a keeper only.
-        let wanted = state.keepers.expect(runtime.id()).then(|| runtime.clone());
+        if !state.keepers.expect(entry.runtime()) {
+            return self.return_unkept(state, entry);
+        }
+        let evicted = match self.put_plainly(&mut state, entry) {
+            None => None,
+            Some(entry) => self.put(&mut state, entry),
+        };
+        drop(state);
+        drop(evicted);
+        self.shortage.freed();
+    }
+
+    /// Puts a connection back in whose runtime nothing was idle so far.
+    #[cold]
+    fn return_unkept(self: &Arc<Self>, mut state: MutexGuard<'_, State>, entry: Entry) {
+        let runtime = entry.runtime_handle().clone();
         let evicted = self.put(&mut state, entry);
         drop(state);
         drop(evicted);
-        if let Some(runtime) = wanted {
-            keeper::start(self, &runtime);
-        }
+        keeper::start(self, &runtime);
         self.shortage.freed();
+    }
+
+    /// The newest connection of `route` that was returned while a request could not have a new one. Over TLS
+    /// none on which something has happened.
+    #[cold]
+    pub(crate) fn check_out_late(
+        self: &Arc<Self>,
+        route: &Route,
+        cx: &mut TaskContext<'_>,
+        now: Instant,
+    ) -> Option<Box<h1::Connection>> {
+        let here = runtime::Handle::try_current().ok()?.id();
+        loop {
+            let Entry::Exclusive(mut connection) =
+                self.search(self.lock(), route.key(), here, now)?;
+            if connection.health(cx, now) == Health::Idle {
+                connection.checked_out(self.clone());
+                return Some(connection);
+            }
+        }
     }
 
     /// Closes the connection that has been idle longest; `false` if nothing is idle.
@@ -276,30 +310,38 @@ impl Pool {
         keepers.end();
     }
 
-    /// Files an entry; returns the one that has to make room for it, if any.
+    /// Files an entry of a known route where both limits leave room, which is the common case; otherwise
+    /// gives it back.
     #[inline]
-    fn put(&self, state: &mut State, entry: Entry) -> Option<Entry> {
+    fn put_plainly(&self, state: &mut State, entry: Entry) -> Option<Entry> {
         let Entry::Exclusive(connection) = &entry;
-        // The common case: the route is known and both limits leave room.
         if state.count < self.total
-            && let Some(queue) = state.queues.get_mut(connection.route())
+            && let Some(queue) = state.queues.of_returned(connection.route())
             && queue.len() < self.per_route
         {
             state.count += 1;
             queue.push_back(entry);
             return None;
         }
+        Some(entry)
+    }
+
+    /// Files an entry; returns the one that has to make room for it, if any.
+    #[cold]
+    fn put(&self, state: &mut State, entry: Entry) -> Option<Entry> {
+        let Entry::Exclusive(connection) = &entry;
         let route = connection.route().clone();
         let evicted = self.make_room(state, &route);
-        state.push(route, entry);
+        state.count += 1;
+        state.queues.push(route, entry);
         evicted
     }
 
     /// Removes an entry where a limit would be passed: the route's oldest, or the oldest of all.
     fn make_room(&self, state: &mut State, route: &Route) -> Option<Entry> {
-        let at_route = state.queues.get(route).map_or(0, VecDeque::len);
+        let at_route = state.queues.of(route).map_or(0, |queue| queue.len());
         let evicted = if at_route >= self.per_route {
-            state.queues.get_mut(route).and_then(VecDeque::pop_front)
+            state.queues.of(route).and_then(VecDeque::pop_front)
         } else if state.count >= self.total {
             state.take_oldest()
         } else {
@@ -309,12 +351,14 @@ impl Pool {
         evicted
     }
 
+    #[inline]
     fn has_aged(&self, entry: &Entry, now: Instant) -> bool {
         self.due(entry) <= now
     }
 
     /// When an entry will have aged: by being idle, for as long as the client or the server keeps it, or by
     /// its lifetime.
+    #[inline(always)]
     fn due(&self, entry: &Entry) -> Instant {
         let kept = entry.kept_by_server().unwrap_or(self.age_max);
         let idle = clock::after(entry.since(), self.age_max.min(kept));
@@ -332,22 +376,19 @@ impl Pool {
 }
 
 impl State {
+    /// Whether the server of `route` is known to close connections behind its answers.
+    #[cold]
+    fn is_hasty(&self, route: RouteKey<'_>, now: Instant) -> bool {
+        let found = self.hasty.iter().find(|(hasty, _)| route.is_key_of(hasty));
+        found.is_some_and(|(_, until)| *until > now)
+    }
+
     /// Takes the entry that has been idle longest; the caller counts it.
     fn take_oldest(&mut self) -> Option<Entry> {
         // Linear in the routes, of which there are at most IDLE_ORIGINS_MAX.
-        let used = self.queues.values_mut().filter(|queue| !queue.is_empty());
+        let used = self.queues.iter_mut().filter(|queue| !queue.is_empty());
         let oldest = used.min_by_key(|queue| queue.front().map(Entry::since));
         oldest.and_then(VecDeque::pop_front)
-    }
-
-    #[cold]
-    fn push(&mut self, route: Route, entry: Entry) {
-        if self.queues.len() >= IDLE_ORIGINS_MAX && !self.queues.contains_key(&route) {
-            // At most `total` queues are in use; the empty ones were kept for their room only.
-            self.queues.retain(|_, queue| !queue.is_empty());
-        }
-        self.count += 1;
-        self.queues.entry(route).or_default().push_back(entry);
     }
 }
 
@@ -361,24 +402,5 @@ impl Owner for Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// Passes on the hash that the origin of a route was made with.
-#[derive(Default)]
-struct Precomputed(u64);
-
-impl std::hash::Hasher for Precomputed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _bytes: &[u8]) {
-        // A field that is added to `Route` must be mixed into the hash of its origin.
-        unreachable!("a route writes one u64");
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }

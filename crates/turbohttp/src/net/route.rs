@@ -1,8 +1,5 @@
 //! The way to an origin: the key of connections.
 
-use std::hash::{Hash, Hasher};
-
-use hashbrown::Equivalent;
 use turbohttp_core::origin::Origin;
 
 /// How requests reach an origin: the key of connections. Two requests share connections if and only if
@@ -10,7 +7,7 @@ use turbohttp_core::origin::Origin;
 ///
 /// What else is to decide, such as a proxy or a choice of TLS settings, is a further field here and in
 /// [`RouteKey`], and takes part in the equality of both.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) origin: Origin,
     /// What the resolver is asked for where that is not the host of the origin: a name with its final
@@ -41,6 +38,11 @@ pub(crate) struct RouteKey<'a> {
 }
 
 impl RouteKey<'_> {
+    #[inline]
+    pub(crate) fn is_key_of(self, route: &Route) -> bool {
+        *self.origin == route.origin && is_same(self.name, route.name.as_deref())
+    }
+
     pub(crate) fn to_route(self) -> Route {
         Route {
             origin: self.origin.clone(),
@@ -49,22 +51,26 @@ impl RouteKey<'_> {
     }
 }
 
-// An origin was hashed when it was made, and gives that hash as its only write; the two impls must agree.
-// What else a route has differs too rarely to be worth hashing.
-impl Hash for Route {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.origin.hash(state);
+impl PartialEq for Route {
+    fn eq(&self, other: &Route) -> bool {
+        self.origin == other.origin && is_same(self.name.as_deref(), other.name.as_deref())
     }
 }
 
-impl Hash for RouteKey<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.origin.hash(state);
+impl Eq for Route {}
+
+/// Whether two names are the same; mostly there is none.
+#[inline]
+fn is_same(name: Option<&str>, other: Option<&str>) -> bool {
+    match (name, other) {
+        (None, None) => true,
+        (Some(name), Some(other)) => are_equal(name, other),
+        _ => false,
     }
 }
 
-impl Equivalent<Route> for RouteKey<'_> {
-    fn equivalent(&self, route: &Route) -> bool {
-        *self.origin == route.origin && self.name == route.name.as_deref()
-    }
+/// Out of line, so that the look-ups of the pool stay small.
+#[cold]
+fn are_equal(name: &str, other: &str) -> bool {
+    name == other
 }

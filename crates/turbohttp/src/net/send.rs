@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use http::header::EXPECT;
 use tokio::runtime;
-use turbohttp_core::timeline::Phase;
 
 use super::connect::Connected;
 use super::connection::Connection;
@@ -112,7 +111,7 @@ impl<'a> NetSend<'a> {
         if let Ok(here) = runtime::Handle::try_current() {
             let name = context.request.url.name();
             let route = net.connector.route(origin, name);
-            let is_repeatable = can_be_repeated(context);
+            let is_repeatable = || can_be_repeated(context);
             match net.pool.check_out(route, here.id(), is_repeatable, cx, now) {
                 Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
                 Some(CheckedOut::TlsRecords(connection)) => {
@@ -237,12 +236,11 @@ async fn connect(net: &Shared, mut request: Request) -> (Request, Result<(Connec
         Err(error) => Err(error),
     };
     let connection = match connected {
+        Ok(connected) => Ok((new_connection(net, context, connected, route), false)),
         Err(error) if is_shortage(&error) => {
             Box::pin(connect_in_shortage(net, context, route, error)).await
         }
-        connected => {
-            connected.map(|connected| (new_connection(net, context, connected, route), false))
-        }
+        Err(error) => Err(error),
     };
     (request, connection)
 }
@@ -267,25 +265,22 @@ async fn connect_in_shortage(
     mut error: Error,
 ) -> Result<(Connection, bool)> {
     let waiting = net.wire.shortage.enter();
-    let began = clock::now();
     let own = context
         .timing
         .limits
         .timeouts()
         .permit
         .unwrap_or(clock::FAR);
-    let until = clock::earlier(
-        Some(clock::after(began, own)),
-        context.timing.limits.deadline,
-    );
-    context.timing.timeline.start(Phase::Connect, began);
+    let own = clock::after(clock::now(), own);
+    let until = clock::earlier(Some(own), context.timing.limits.deadline);
     while until.is_some_and(|until| clock::now() < until) {
-        if let Some(connection) = idle_connection(net, context, &route).await {
+        let idle = poll_fn(|cx| Poll::Ready(net.pool.check_out_late(&route, cx, clock::now())));
+        if let Some(connection) = idle.await {
             context.timing.begin_exchange(clock::now());
-            return Ok((connection, true));
+            return Ok((Connection::H1(connection), true));
         }
         if !net.pool.close_oldest() {
-            // Others than this transport may free one as well, without a word.
+            // Others than this transport may free what is short as well, without a word.
             _ = tokio::time::timeout(SHORTAGE_RETRY, waiting.freed()).await;
         }
         match net.connector.connect(context, &route).await {
@@ -295,20 +290,6 @@ async fn connect_in_shortage(
         }
     }
     Err(error)
-}
-
-/// An idle connection of `route` that was returned meanwhile.
-async fn idle_connection(net: &Shared, context: &Context, route: &Route) -> Option<Connection> {
-    let here = runtime::Handle::try_current().ok()?.id();
-    let (key, is_repeatable) = (route.key(), can_be_repeated(context));
-    let taken = poll_fn(|cx| {
-        let now = clock::now();
-        Poll::Ready(net.pool.check_out(key, here, is_repeatable, cx, now))
-    });
-    match taken.await? {
-        CheckedOut::Ready(connection) => Some(connection),
-        CheckedOut::TlsRecords(connection) => connection.drain_tls().await.map(Connection::H1),
-    }
 }
 
 /// When the network's part of a request begins: with the request, unless a middleware came first or

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::host::is_plain_ipv4;
 use super::*;
 
 fn parse(input: &str) -> Result<RequestUrl> {

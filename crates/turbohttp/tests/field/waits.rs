@@ -30,6 +30,38 @@ async fn warm(client: &TestClient, then: &str) -> ScriptServer {
     server
 }
 
+/// The error of a GET that `answer` leaves waiting, and after how many seconds it came.
+async fn wait_in_vain(
+    timeouts: Timeouts,
+    own: Option<Duration>,
+    answer: &str,
+) -> (turbohttp::Error, u64) {
+    let client = TestClient::timeouts(|_| timeouts);
+    let server = warm(&client, answer).await;
+    let request = client.get(server.url("/"));
+    let request = match own {
+        Some(own) => request.timeout(own),
+        None => request,
+    };
+    let start = tokio::time::Instant::now();
+    // Time stands still when nothing of the server's is under way any more.
+    let error = match answer {
+        "" => {
+            tokio::time::pause();
+            request.send().await.unwrap_err()
+        }
+        _ => {
+            let mut response = soon(request.send()).await.unwrap();
+            assert_eq!(soon(response.chunk()).await.unwrap(), Some(&b"half"[..]));
+            tokio::time::pause();
+            response.chunk().await.unwrap_err()
+        }
+    };
+    let took = start.elapsed().as_secs();
+    tokio::time::resume();
+    (error, took)
+}
+
 /// musistudio/claude-code-router #1610: a longer time for the whole lifts the times that were not set.
 #[tokio::test]
 async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
@@ -90,29 +122,7 @@ async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
         (none, None, "", "response head took longer than 30s"),
         (none, None, half, "of the body took longer than 30s"),
     ] {
-        let client = TestClient::timeouts(|_| timeouts);
-        let server = warm(&client, answer).await;
-        let request = client.get(server.url("/"));
-        let request = match own {
-            Some(own) => request.timeout(own),
-            None => request,
-        };
-        let start = tokio::time::Instant::now();
-        // Time stands still when nothing of the server's is under way any more.
-        let error = match answer {
-            "" => {
-                tokio::time::pause();
-                request.send().await.unwrap_err()
-            }
-            _ => {
-                let mut response = soon(request.send()).await.unwrap();
-                assert_eq!(soon(response.chunk()).await.unwrap(), Some(&b"half"[..]));
-                tokio::time::pause();
-                response.chunk().await.unwrap_err()
-            }
-        };
-        let took = start.elapsed().as_secs();
-        tokio::time::resume();
+        let (error, took) = wait_in_vain(timeouts, own, answer).await;
         assert!(error.to_string().contains(expected), "{error}");
         assert!(
             expected.ends_with(&format!("{took}s")),

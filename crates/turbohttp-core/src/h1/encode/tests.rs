@@ -163,7 +163,10 @@ fn host_is_a_host_and_maybe_a_port() {
         let mut out = Vec::new();
         let written = request_head(&mut out, &request(&headers, &none, "/"));
         let expected = match is_authority {
-            true => Ok(Encoded { closing: false }),
+            true => Ok(Encoded {
+                closing: false,
+                expects_continue: false,
+            }),
             false => Err(EncodeError::HostValue),
         };
         assert_eq!(written, expected, "{value:?}");
@@ -206,7 +209,7 @@ fn expectations_are_sent_or_refused() {
                 1,
                 "{text}"
             );
-            assert!(expects_continue(&head));
+            assert!(written.unwrap().expects_continue);
         }
     }
 }

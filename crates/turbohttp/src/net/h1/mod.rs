@@ -117,8 +117,8 @@ pub(crate) struct Connection {
     write_failure: Option<io::Error>,
     /// The last moment that is known: when the request began, its head arrived, or its body ended.
     since: Instant,
-    /// How long it had been idle before this exchange.
-    idle_before: Duration,
+    /// Since when it had been idle before this exchange.
+    idle_since: Instant,
     wire: OpenWire,
 }
 
@@ -147,7 +147,7 @@ impl Connection {
             chunk_consumed: 0,
             write_failure: None,
             since: now,
-            idle_before: Duration::ZERO,
+            idle_since: now,
             wire: OpenWire(wire.clone()),
         })
     }
@@ -177,7 +177,7 @@ impl Connection {
 
     /// How long it had been idle before this exchange.
     pub(crate) fn idle_before(&self) -> Duration {
-        self.idle_before
+        self.since.saturating_duration_since(self.idle_since)
     }
 
     pub(crate) fn opened_at(&self) -> Instant {
@@ -205,19 +205,13 @@ impl Connection {
     /// Whether it can be used again, as far as is known at this end.
     ///
     /// A connection that was used a moment ago is judged by what the reactor has reported, which costs no
-    /// system call; for one that has been idle for longer, and for a request that cannot be repeated, the
-    /// system is asked.
+    /// system call; for one that has been idle for longer the system is asked.
     #[inline]
-    pub(crate) fn health(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        now: Instant,
-        is_repeatable: bool,
-    ) -> Health {
+    pub(crate) fn health(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Health {
         if !self.stream.is_idle_so_far(cx) {
             return Health::Unusable;
         }
-        if is_repeatable && now < self.since + ASK_AFTER {
+        if now < self.since + ASK_AFTER {
             return Health::Idle;
         }
         match self.stream.peek() {
@@ -262,9 +256,8 @@ impl Connection {
         }
         // The first write is bounded like any other; the time for the head begins when all is sent.
         self.stage = Stage::Unanswered;
-        let began = context.timing.began().unwrap_or_else(clock::now);
-        self.idle_before = began.saturating_duration_since(self.since);
-        self.since = began;
+        self.idle_since = self.since;
+        self.since = context.timing.began().unwrap_or_else(clock::now);
         self.timer.set(
             self.since,
             context.timing.limits.timeouts().body,
@@ -277,7 +270,7 @@ impl Connection {
     /// buffer along, and the connection returns to the pool at once; so it does without a body.
     #[inline]
     pub(crate) fn deliver(mut self: Box<Self>, context: &mut Context) {
-        if self.stage == Stage::Body {
+        if matches!(self.stage, Stage::Body) {
             if self.exchange.is_done() {
                 return self.return_to_pool(&mut context.spare);
             }
@@ -285,7 +278,7 @@ impl Connection {
                 self.decode_ahead(&mut context.response.head);
             }
         }
-        if self.stage == Stage::BodyAhead(None) && self.exchange.is_done() {
+        if matches!(self.stage, Stage::BodyAhead(None)) && self.exchange.is_done() {
             // Before the buffer is taken: bytes behind the body cost the connection.
             let surplus = self.input.len() - self.chunk_consumed;
             if let Some(body) = self.input.take_body(self.chunk.clone()) {
@@ -312,17 +305,26 @@ impl Connection {
 
     /// Reads into the input buffer. While the request is still going out before the head, outside the
     /// task's budget: an upload that flows would use it up, and the answer would never be seen.
-    #[inline]
+    #[inline(always)]
     fn poll_fill(
         &mut self,
         cx: &mut TaskContext<'_>,
         spare: &mut SpareBuffer,
     ) -> Poll<io::Result<usize>> {
-        let is_budgeted = self.exchange.send_half().is_over() || self.has_head();
-        let (stream, input) = (&mut self.stream, &mut self.input);
-        if is_budgeted {
-            return stream.poll_fill(cx, input, &self.wire.buffers, spare);
+        if !self.exchange.send_half().is_over() && !self.has_head() {
+            return self.poll_fill_unconstrained(cx, spare);
         }
+        let (stream, input) = (&mut self.stream, &mut self.input);
+        stream.poll_fill(cx, input, &self.wire.buffers, spare)
+    }
+
+    #[cold]
+    fn poll_fill_unconstrained(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        spare: &mut SpareBuffer,
+    ) -> Poll<io::Result<usize>> {
+        let (stream, input) = (&mut self.stream, &mut self.input);
         let fill = poll_fn(|cx| stream.poll_fill(cx, input, &self.wire.buffers, spare));
         pin!(unconstrained(fill)).poll(cx)
     }

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::config::TimeLimits;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{CONTINUE_WAIT_MS, DUPLEX_WRITES_MAX};
+use crate::limits::{CONTINUE_WAIT_MS, DUPLEX_PIECES_MAX};
 use crate::net::stream::Stream;
 
 /// How long content waits for `100 Continue`.
@@ -45,7 +45,6 @@ impl Connection {
         time: &TimeLimits,
         timeline: &mut Timeline,
     ) -> Result<()> {
-        let is_beside_body = self.has_head();
         // Progress restarts the timer of a write: a slow server is not a stalled one.
         let (half, timer) = (self.exchange.send_half_mut(), &mut self.timer);
         let before = half.sent_bytes();
@@ -77,11 +76,7 @@ impl Connection {
                 return Ok(());
             }
         };
-        let awaited = match is_beside_body {
-            true => time.timeouts().body,
-            false => time.timeouts().head,
-        };
-        timer.set(over_at, awaited, time.deadline);
+        timer.set(over_at, time.timeouts().head, time.deadline);
         timeline.lap(Phase::Send, over_at);
         Ok(())
     }
@@ -134,7 +129,7 @@ impl Connection {
             ..
         } = context;
         self.send_parts(cx, upload, time, timeline)?;
-        // The timer has been set for the upload, whose progress the server owes no byte of body for.
+        // The timer was set for the upload: the wait for more of the body begins anew with its progress.
         if self.exchange.send_half().sent_bytes() != sent && self.stage == Stage::BodyAwaited {
             self.stage = Stage::BodyRead;
         }
@@ -212,17 +207,10 @@ fn poll_send(
     cx: &mut TaskContext<'_>,
 ) -> Poll<Result<Instant, Stop>> {
     let mut flushed_at = None;
-    let mut writes = 0;
+    let mut pieces = 0;
     loop {
         match half.next_step() {
             SendStep::Write => {
-                // Both directions get their turn, whichever flows faster.
-                if writes == DUPLEX_WRITES_MAX {
-                    // Nothing has been waited for, so nothing else wakes the task.
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                writes += 1;
                 let content: &[u8] = match &body.0 {
                     Outgoing::Bytes(bytes) => bytes,
                     Outgoing::Empty | Outgoing::Stream { .. } => &[],
@@ -236,7 +224,16 @@ fn poll_send(
                 flushed_at = Some(now);
             }
             // After a flush, so that the piece before it does not wait for this one.
-            SendStep::NeedContent => ready!(poll_content(half, body, cx))?,
+            SendStep::NeedContent => {
+                // Both directions get their turn, whichever flows faster.
+                if pieces == DUPLEX_PIECES_MAX {
+                    // Nothing has been waited for, so nothing else wakes the task.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                pieces += 1;
+                ready!(poll_content(half, body, cx))?;
+            }
             SendStep::AwaitContinue(_) => return Poll::Pending,
             SendStep::Over => return Poll::Ready(Ok(flushed_at.unwrap_or_else(clock::now))),
         }

@@ -44,26 +44,31 @@ struct Keeper {
 }
 
 impl Keepers {
-    /// A connection of `runtime` is returned: its keeper comes by soon. Whether one has to be started.
+    /// A connection of `runtime` is returned: its keeper comes by soon. `false` if it has to be started.
     #[inline]
     pub(super) fn expect(&mut self, runtime: runtime::Id) -> bool {
-        match self.0.iter_mut().find(|keeper| keeper.runtime == runtime) {
-            Some(keeper) if keeper.is_expecting => false,
-            Some(keeper) => {
-                keeper.is_expecting = true;
-                keeper.wake.notify_one();
-                false
-            }
-            None => {
-                let (wake, is_expecting) = (Arc::default(), true);
-                self.0.push(Keeper {
-                    runtime,
-                    wake,
-                    is_expecting,
-                });
-                true
-            }
+        match self.0.first() {
+            // Few programs use a client from more than one runtime, and mostly requests flow.
+            Some(first) if first.runtime == runtime && first.is_expecting => true,
+            _ => self.tell(runtime),
         }
+    }
+
+    #[cold]
+    fn tell(&mut self, runtime: runtime::Id) -> bool {
+        let Some(keeper) = self.of(runtime) else {
+            let (wake, is_expecting) = (Arc::default(), true);
+            self.0.push(Keeper {
+                runtime,
+                wake,
+                is_expecting,
+            });
+            return false;
+        };
+        if !std::mem::replace(&mut keeper.is_expecting, true) {
+            keeper.wake.notify_one();
+        }
+        true
     }
 
     /// The pool is closed: the tasks find nothing to keep, and end.
@@ -173,7 +178,7 @@ impl Pool {
         let mut state = self.lock();
         let (mut aged, mut suspects) = (Closing::new(), Closing::new());
         let mut next: Option<Instant> = None;
-        for queue in state.queues.values_mut() {
+        for queue in state.queues.iter_mut() {
             // Turned once around in place: no memory is taken.
             for _ in 0..queue.len() {
                 let entry = queue.pop_front().expect("counted");
@@ -194,8 +199,8 @@ impl Pool {
         if let Some(keeper) = state.keepers.of(here) {
             keeper.is_expecting = false;
         }
-        let is_quiet = suspects.is_empty();
-        if next.is_none() && is_quiet {
+        let is_settled = suspects.is_empty();
+        if next.is_none() && is_settled {
             // The next connection that is returned starts another keeper.
             state.keepers.0.retain(|keeper| keeper.runtime != here);
             if state.count == 0 {
@@ -205,7 +210,7 @@ impl Pool {
         drop(state);
         drop(aged);
         self.judge(suspects, cx, now);
-        match is_quiet {
+        match is_settled {
             true => next,
             // Looked at once more: what is kept has to be watched again.
             false => Some(now),
@@ -217,7 +222,7 @@ impl Pool {
     #[cold]
     fn judge(&self, suspects: Closing, cx: &mut TaskContext<'_>, now: Instant) {
         for Entry::Exclusive(mut connection) in suspects {
-            if connection.health(cx, now, false) == Health::Idle {
+            if connection.health(cx, now) == Health::Idle {
                 let mut state = self.lock();
                 if !state.is_closed {
                     let evicted = self.put(&mut state, Entry::Exclusive(connection));
@@ -241,7 +246,7 @@ impl Pool {
         }
         state.keepers.0.retain(|keeper| keeper.runtime != here);
         let mut left = Closing::new();
-        for queue in state.queues.values_mut() {
+        for queue in state.queues.iter_mut() {
             let (of_here, others): (Queue, Queue) =
                 queue.drain(..).partition(|entry| entry.runtime() == here);
             *queue = others;
