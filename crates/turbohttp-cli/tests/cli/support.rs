@@ -8,6 +8,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use turbohttp_loopback::{Options, Server};
 
+/// What names proxies, or hosts that need none.
+const PROXIES: [&str; 9] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "REQUEST_METHOD",
+];
+
 /// The command, without what the environment of the test might tell it.
 pub(crate) fn turbohttp(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_turbohttp"));
@@ -15,6 +28,9 @@ pub(crate) fn turbohttp(arguments: &[&str]) -> Command {
         .args(arguments)
         .env_remove("NO_COLOR")
         .stdin(Stdio::null());
+    for variable in PROXIES {
+        command.env_remove(variable);
+    }
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
