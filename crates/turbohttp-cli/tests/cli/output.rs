@@ -1,0 +1,157 @@
+//! Stdout and stderr that are closed, full, or slow.
+
+use std::io::Read as _;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Stdio;
+
+use rustix::fs::OFlags;
+use rustix::io::ioctl_fionread;
+use rustix::pipe::{PipeFlags, pipe_with};
+use turbohttp_loopback::pattern;
+
+use super::support::{Directory, Run, run_with_input, server, shell, turbohttp, until};
+
+/// A pipe holds 64 KiB; what is written in small pieces may leave a part of that unused.
+const NEARLY_FULL_BYTES: u64 = 40_000;
+
+#[test]
+fn what_cannot_be_written_is_an_error() {
+    let server = server();
+    let directory = Directory::new();
+    let url = server.url("/small");
+    let list = directory.write("list", format!("{url}\n"));
+    for arguments in [
+        &["get", &url][..],
+        &["batch", &list, "--json"],
+        &["get", "-I", &url],
+    ] {
+        for (redirection, part) in [(">&-", "closed"), (">/dev/full", "No space left")] {
+            let script = format!("exec \"$0\" \"$@\" {redirection}");
+            let got: Run = shell(&script, arguments).output().unwrap().into();
+            got.fails_with(23, &["stdout cannot be written", part]);
+        }
+    }
+}
+
+#[test]
+fn a_null_device_is_not_a_closed_stdout() {
+    let server = server();
+    let url = server.url("/small");
+    // Opened both ways, as std opens it in place of what is closed, and as other programs do.
+    for redirection in [">/dev/null", "1<>/dev/null"] {
+        let script = format!("exec \"$0\" \"$@\" {redirection}");
+        let got: Run = shell(&script, &["get", &url]).output().unwrap().into();
+        got.is_quietly_ok();
+    }
+    // Nothing is to be written there.
+    let script = "exec \"$0\" \"$@\" >&-";
+    let arguments = ["get", &url, "-o", "/dev/null"];
+    let got: Run = shell(script, &arguments).output().unwrap().into();
+    got.is_quietly_ok();
+    let got: Run = shell(script, &["get", &url]).output().unwrap().into();
+    assert_eq!(got.code, Some(23), "{}", got.stderr);
+}
+
+#[test]
+fn a_closed_stdin_is_no_empty_file() {
+    let server = server();
+    let url = server.url("/echo");
+    for (arguments, part) in [
+        (
+            &["get", &url, "-d", "@-"][..],
+            "the content cannot be read: stdin is closed",
+        ),
+        (&["batch", "-"], "the list cannot be read: stdin is closed"),
+    ] {
+        let mut command = shell("exec \"$0\" \"$@\" <&-", arguments);
+        let got: Run = command.output().unwrap().into();
+        got.fails_with(2, &[part]);
+    }
+    assert_eq!(server.stats().requests, 0);
+}
+
+#[test]
+fn complaints_that_get_lost_change_the_exit_code() {
+    let server = server();
+    let directory = Directory::new();
+    let list = directory.write("list", format!("{}\n", server.url("/small")));
+    let script = "exec \"$0\" \"$@\" 2>/dev/full";
+    let got: Run = shell(script, &["batch", &list]).output().unwrap().into();
+    assert_eq!(got.code, Some(23));
+}
+
+/// A pipe whose end for writing is never waited for by the system.
+fn non_blocking_pipe() -> (OwnedFd, OwnedFd) {
+    let (reads, writes) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+    rustix::fs::fcntl_setfl(&writes, OFlags::NONBLOCK).unwrap();
+    (reads, writes)
+}
+
+/// Waits until the pipe takes no more, and reads it to its end.
+fn read_late(pipe: OwnedFd) -> Vec<u8> {
+    until(|| ioctl_fionread(pipe.as_fd()).unwrap() > NEARLY_FULL_BYTES);
+    let mut bytes = Vec::new();
+    std::fs::File::from(pipe).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn a_body_waits_for_a_slow_reader() {
+    let server = server();
+    for target in ["-", "/dev/stdout"] {
+        let (reads, writes) = non_blocking_pipe();
+        let mut command = turbohttp(&["get", &server.url("/bytes/1000000"), "-o", target]);
+        let mut child = command.stdout(Stdio::from(writes)).spawn().unwrap();
+        drop(command);
+        let body = read_late(reads);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert!(body == pattern(1_000_000), "{} bytes", body.len());
+    }
+}
+
+#[test]
+fn no_row_is_lost_to_a_slow_reader() {
+    const LINES: usize = 2_000;
+    let server = server();
+    let directory = Directory::new();
+    let list = directory.write("list", format!("{}\n", server.url("/small")).repeat(LINES));
+    let (reads, writes) = non_blocking_pipe();
+    let mut command = turbohttp(&["batch", &list, "--json"]);
+    let mut child = command.stdout(Stdio::from(writes)).spawn().unwrap();
+    drop(command);
+    let rows = read_late(reads);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let rows = String::from_utf8(rows).unwrap();
+    let is_whole = |row: &str| serde_json::from_str::<serde_json::Value>(row).is_ok();
+    assert!(rows.lines().all(is_whole));
+    assert_eq!(rows.lines().count(), LINES);
+}
+
+#[test]
+fn no_complaint_is_lost_to_a_slow_reader() {
+    const LINES: usize = 4_000;
+    let directory = Directory::new();
+    let list = directory.write("list", "no-url\n".repeat(LINES));
+    let (reads, writes) = non_blocking_pipe();
+    let mut command = turbohttp(&["batch", &list]);
+    let mut child = command.stderr(Stdio::from(writes)).spawn().unwrap();
+    drop(command);
+    let told = String::from_utf8(read_late(reads)).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let complaints = told.lines().filter(|line| line.ends_with("before it"));
+    assert_eq!(complaints.count(), LINES);
+}
+
+#[test]
+fn a_reader_of_rows_that_goes_ends_the_batch() {
+    let server = server();
+    let input = format!("{}\n", server.url("/small")).repeat(5_000);
+    let directory = Directory::new();
+    let list = directory.write("list", &input);
+    let mut child = turbohttp(&["batch", &list, "--json"]).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(23));
+    // An output that is wanted by nobody is another thing.
+    let got = run_with_input(&["batch", "-"], server.url("/small").as_bytes());
+    assert_eq!(got.code, Some(0));
+}
