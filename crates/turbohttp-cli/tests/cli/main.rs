@@ -22,6 +22,8 @@ mod output;
 #[cfg(unix)]
 mod says;
 #[cfg(unix)]
+mod screen;
+#[cfg(unix)]
 mod signals;
 #[cfg(unix)]
 mod terminal;
