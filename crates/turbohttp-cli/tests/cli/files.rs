@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use turbohttp_loopback::pattern;
 
-use super::support::{Directory, Run, alone, is_root, run, server, shell, turbohttp};
+use super::support::{Directory, Run, alone, is_root, run, server, shell, skipped, turbohttp};
 
 /// Mounts and processes that only the test sees.
 const MOUNTS: &[&str] = &["--mount"];
@@ -93,7 +93,7 @@ fn an_owner_that_cannot_be_kept_is_kept_by_writing_in_place() {
 fn as_nobody(arguments: &[&str]) -> Option<Run> {
     let reached = turbohttp(&["--version"]).uid(NOBODY).gid(NOBODY).output();
     if !reached.is_ok_and(|output| output.status.success()) {
-        println!("SKIPPED the command lies where only its owner may go");
+        skipped("the command lies where only its owner may go");
         return None;
     }
     let mut command = turbohttp(arguments);
@@ -208,7 +208,7 @@ fn attributes_and_acls_are_kept() {
     ];
     for (name, value) in &attributes {
         if let Err(error) = xattr::set(&file, name, value) {
-            println!("SKIPPED {name} cannot be set here: {error}");
+            skipped(&format!("{name} cannot be set here: {error}"));
             return;
         }
     }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::support::{Directory, run, run_with_input, server, turbohttp};
+use super::support::{Directory, run, run_with_input, server, skipped, turbohttp};
 
 /// What became of each line: its status, or why it is none.
 fn told(input: &[u8]) -> BTreeMap<u64, Result<u64, String>> {
@@ -183,7 +183,7 @@ fn sizes_of_files_are_hints() {
         "/sys/class/net/lo/mtu",
     ] {
         let Ok(content) = fs::read(path) else {
-            println!("SKIPPED there is no {path}");
+            skipped(&format!("there is no {path}"));
             continue;
         };
         let run = run(&["get", &url, "-d", &format!("@{path}")]);

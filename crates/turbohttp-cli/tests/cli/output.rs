@@ -1,18 +1,24 @@
 //! Stdout and stderr that are closed, full, or slow.
 
+use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use rustix::fs::OFlags;
 use rustix::io::ioctl_fionread;
 use rustix::pipe::{PipeFlags, pipe_with};
 use turbohttp_loopback::pattern;
 
-use super::support::{Directory, Run, run_with_input, server, shell, turbohttp, until};
+use super::support::{Directory, Run, run_with_input, server, shell, turbohttp};
 
-/// A pipe holds 64 KiB; what is written in small pieces may leave a part of that unused.
-const NEARLY_FULL_BYTES: u64 = 40_000;
+/// What the pipe of a slow reader holds, in bytes, and when it is taken for full. Beside small writes
+/// there is no room for another then; a large one leaves parts of pages unused.
+const SMALL_PIPE: (usize, u64) = (4_096, 3_500);
+const LARGE_PIPE: (usize, u64) = (65_536, 16_384);
+
+/// How often a slow reader lets others go first.
+const LATE_YIELDS: usize = 200;
 
 #[test]
 fn what_cannot_be_written_is_an_error() {
@@ -81,30 +87,49 @@ fn complaints_that_get_lost_change_the_exit_code() {
 }
 
 /// A pipe whose end for writing is never waited for by the system.
-fn non_blocking_pipe() -> (OwnedFd, OwnedFd) {
+fn non_blocking_pipe(bytes: usize) -> (OwnedFd, OwnedFd) {
     let (reads, writes) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+    rustix::pipe::fcntl_setpipe_size(&writes, bytes).unwrap();
     rustix::fs::fcntl_setfl(&writes, OFlags::NONBLOCK).unwrap();
     (reads, writes)
 }
 
-/// Waits until the pipe takes no more, and reads it to its end.
-fn read_late(pipe: OwnedFd) -> Vec<u8> {
-    until(|| ioctl_fionread(pipe.as_fd()).unwrap() > NEARLY_FULL_BYTES);
+/// Reads the pipe to its end, and always too late: when it is full, or the command has ended.
+fn read_late(
+    pipe: OwnedFd,
+    (size, full): (usize, u64),
+    child: &mut Child,
+) -> (Vec<u8>, Option<i32>) {
+    let mut pipe = File::from(pipe);
     let mut bytes = Vec::new();
-    std::fs::File::from(pipe).read_to_end(&mut bytes).unwrap();
-    bytes
+    let mut piece = vec![0; size];
+    loop {
+        let mut ended = None;
+        while ended.is_none() && ioctl_fionread(pipe.as_fd()).unwrap() < full {
+            std::thread::yield_now();
+            ended = child.try_wait().unwrap();
+        }
+        if let Some(ended) = ended {
+            pipe.read_to_end(&mut bytes).unwrap();
+            return (bytes, ended.code());
+        }
+        // What comes now finds the pipe full.
+        (0..LATE_YIELDS).for_each(|_| std::thread::yield_now());
+        let read = pipe.read(&mut piece).unwrap();
+        bytes.extend_from_slice(&piece[..read]);
+    }
 }
 
 #[test]
 fn a_body_waits_for_a_slow_reader() {
     let server = server();
     for target in ["-", "/dev/stdout"] {
-        let (reads, writes) = non_blocking_pipe();
+        let (reads, writes) = non_blocking_pipe(LARGE_PIPE.0);
         let mut command = turbohttp(&["get", &server.url("/bytes/1000000"), "-o", target]);
         let mut child = command.stdout(Stdio::from(writes)).spawn().unwrap();
         drop(command);
-        let body = read_late(reads);
-        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let (body, code) = read_late(reads, LARGE_PIPE, &mut child);
+        assert_eq!(code, Some(0));
         assert!(body == pattern(1_000_000), "{} bytes", body.len());
     }
 }
@@ -115,12 +140,12 @@ fn no_row_is_lost_to_a_slow_reader() {
     let server = server();
     let directory = Directory::new();
     let list = directory.write("list", format!("{}\n", server.url("/small")).repeat(LINES));
-    let (reads, writes) = non_blocking_pipe();
+    let (reads, writes) = non_blocking_pipe(SMALL_PIPE.0);
     let mut command = turbohttp(&["batch", &list, "--json"]);
     let mut child = command.stdout(Stdio::from(writes)).spawn().unwrap();
     drop(command);
-    let rows = read_late(reads);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let (rows, code) = read_late(reads, SMALL_PIPE, &mut child);
+    assert_eq!(code, Some(0));
     let rows = String::from_utf8(rows).unwrap();
     let is_whole = |row: &str| serde_json::from_str::<serde_json::Value>(row).is_ok();
     assert!(rows.lines().all(is_whole));
@@ -132,12 +157,13 @@ fn no_complaint_is_lost_to_a_slow_reader() {
     const LINES: usize = 4_000;
     let directory = Directory::new();
     let list = directory.write("list", "no-url\n".repeat(LINES));
-    let (reads, writes) = non_blocking_pipe();
+    let (reads, writes) = non_blocking_pipe(SMALL_PIPE.0);
     let mut command = turbohttp(&["batch", &list]);
     let mut child = command.stderr(Stdio::from(writes)).spawn().unwrap();
     drop(command);
-    let told = String::from_utf8(read_late(reads)).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let (told, code) = read_late(reads, SMALL_PIPE, &mut child);
+    assert_eq!(code, Some(1));
+    let told = String::from_utf8(told).unwrap();
     let complaints = told.lines().filter(|line| line.ends_with("before it"));
     assert_eq!(complaints.count(), LINES);
 }

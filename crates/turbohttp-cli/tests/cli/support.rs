@@ -35,6 +35,13 @@ pub(crate) fn turbohttp(arguments: &[&str]) -> Command {
     command
 }
 
+/// Says that a test shows nothing here.
+#[cfg(unix)]
+#[expect(clippy::print_stderr, reason = "the one way for a test to say it")]
+pub(crate) fn skipped(why: &str) {
+    eprintln!("SKIPPED: {why}");
+}
+
 /// A shell that finds the command as `$0` and the arguments as `$@`: for what only a shell, or another
 /// program before the command, can set up. The proxies are out of its environment, too.
 #[cfg(unix)]
@@ -51,10 +58,10 @@ pub(crate) fn alone(
 ) -> Option<Command> {
     let probe = Command::new("unshare").args(options).arg("true").output();
     if !probe.is_ok_and(|output| output.status.success()) {
-        println!(
-            "SKIPPED unshare {} is not permitted here",
+        skipped(&format!(
+            "unshare {} is not permitted here",
             options.join(" ")
-        );
+        ));
         return None;
     }
     Some(within(&[&["unshare"], options].concat(), script, arguments))
@@ -85,7 +92,7 @@ fn within(before: &[&str], script: &str, arguments: &[&str]) -> Command {
 pub(crate) fn is_root() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
-        println!("SKIPPED only root may do this");
+        skipped("only root may do this");
     }
     is_root
 }
