@@ -1,5 +1,7 @@
 //! What was typed.
 
+mod values;
+
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,8 +10,11 @@ use std::time::Duration;
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use turbohttp::limits::QUEUE_JOBS_MAX;
 
+use self::values::{TOTAL_MAX, duration, number, resolve};
 use crate::batch::engine::WAITING_LINES;
 use crate::exit::CODES;
+
+pub(crate) use self::values::Resolve;
 
 /// An HTTP client that is bounded, cancel safe, and shows where the time went
 #[derive(Debug, Parser)]
@@ -215,6 +220,15 @@ pub(crate) struct GetArgs {
     #[arg(short = 'f', long)]
     pub(crate) fail: bool,
 
+    /// Go to ADDRESS for HOST and PORT instead of asking for the addresses of the name (repeatable); one
+    /// of those given must be of the URL
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = resolve)]
+    pub(crate) resolve: Vec<Resolve>,
+
+    /// Send the path and the query as they are typed: no /../ is resolved, and nothing is encoded
+    #[arg(long)]
+    pub(crate) path_as_is: bool,
+
     /// Show on stderr when each phase of the request began and ended
     #[arg(long)]
     pub(crate) timeline: bool,
@@ -307,45 +321,11 @@ pub(crate) struct BenchArgs {
     pub(crate) quick: bool,
 }
 
-/// The most requests at once: each needs a descriptor, and systems seldom grant more than this.
-const TOTAL_MAX: usize = 4_096;
-
-fn number<const MAX: usize>(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if (1..=MAX).contains(&number) => Ok(number),
-        _ => Err(format!("write a number from 1 to {MAX}")),
-    }
-}
-
-/// Reads a number and its unit, which is seconds if there is none.
-fn duration(text: &str) -> Result<Duration, String> {
-    const HINT: &str = "write a number and its unit, as 10s, 500ms or 2m";
-    let unit_at = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_at);
-    let seconds = match unit {
-        "ms" => 0.001,
-        "s" | "" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(format!("unknown unit: {HINT}")),
-    };
-    let number: f64 = number.parse().map_err(|_| HINT.to_owned())?;
-    match Duration::try_from_secs_f64(number * seconds) {
-        Ok(duration) if duration.is_zero() => Err("must be longer than zero".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(_) => Err("too long".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use clap::CommandFactory as _;
 
-    use super::{Args, duration, means_get};
+    use super::{Args, means_get};
 
     #[test]
     fn arguments_are_consistent() {
@@ -366,27 +346,6 @@ mod tests {
         }
         for other in ["get", "gett", "demo", "--help", "-V", ""] {
             assert!(!means_get(other.as_ref()), "{other}");
-        }
-    }
-
-    #[test]
-    fn durations_have_a_unit_or_are_seconds() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(duration("1"), Ok(Duration::from_secs(1)));
-        assert_eq!(duration("0.5"), Ok(Duration::from_millis(500)));
-        for wrong in [
-            "0",
-            "",
-            "s",
-            "10x",
-            "-1s",
-            "0s",
-            "1..2s",
-            "99999999999999999999h",
-        ] {
-            assert!(duration(wrong).is_err(), "{wrong}");
         }
     }
 }

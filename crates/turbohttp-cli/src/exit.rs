@@ -50,11 +50,13 @@ pub(crate) enum Exit {
     Receive = 56,
     /// The certificate of the server was refused.
     Certificate = 60,
+    #[cfg(unix)]
     /// Ended by SIGHUP: 128 and the number of the signal, as shells say it.
     HungUp = 129,
     /// Ended by Ctrl-C.
     Interrupted = 130,
     /// Ended by SIGTERM.
+    #[cfg(unix)]
     Terminated = 143,
 }
 

@@ -22,8 +22,10 @@ pub(crate) enum Stop {
     /// SIGINT.
     Interrupt,
     /// SIGTERM: what `kill`, service managers and containers send.
+    #[cfg(unix)]
     Terminate,
     /// SIGHUP: the terminal is gone.
+    #[cfg(unix)]
     HangUp,
 }
 
@@ -32,7 +34,9 @@ impl Stop {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Stop::Interrupt => "Ctrl-C",
+            #[cfg(unix)]
             Stop::Terminate => "SIGTERM",
+            #[cfg(unix)]
             Stop::HangUp => "SIGHUP",
         }
     }
@@ -41,7 +45,9 @@ impl Stop {
     pub(crate) fn exit(self) -> Exit {
         match self {
             Stop::Interrupt => Exit::Interrupted,
+            #[cfg(unix)]
             Stop::Terminate => Exit::Terminated,
+            #[cfg(unix)]
             Stop::HangUp => Exit::HungUp,
         }
     }

@@ -7,6 +7,7 @@ mod times;
 pub(crate) mod url;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use anyhow::{Context as _, anyhow, bail};
 use turbohttp::header::AUTHORIZATION;
 use turbohttp::{Client, Limits, Method, NetTransport, Request, Timeouts, Tls};
 
-use crate::args::{BatchArgs, ClientArgs, GetArgs};
+use crate::args::{BatchArgs, ClientArgs, GetArgs, Resolve};
 use crate::batch::engine::Setup;
 use crate::batch::fetch::Orders;
 use crate::batch::line::Rules;
@@ -57,8 +58,16 @@ impl GetPlan {
             timeouts = timeouts.request(limit);
         }
         let fields = Fields::read(&args.client.headers)?;
-        let client = client(&args.client, &fields, Limits::default(), timeouts)?;
         let mut request = Request::new(method(args)?, &url)?;
+        let network = Network {
+            limits: Limits::default(),
+            timeouts,
+            addresses: addresses(&args.resolve, &request)?,
+        };
+        let client = client(&args.client, &fields, network)?;
+        if args.path_as_is {
+            request.set_target(url::target(&url))?;
+        }
         Proxies::read(args.client.noproxy.as_deref())
             .check(&request)
             .map_err(anyhow::Error::msg)?;
@@ -143,7 +152,15 @@ impl BatchPlan {
         let idle_total = limits.idle_total.min(room.idle);
         let limits = limits.idle_total(idle_total);
         Ok(BatchPlan {
-            client: client(&args.client, &fields, limits, timeouts)?,
+            client: client(
+                &args.client,
+                &fields,
+                Network {
+                    limits,
+                    timeouts,
+                    addresses: None,
+                },
+            )?,
             rules,
             setup: Setup {
                 total: room.total,
@@ -170,12 +187,38 @@ pub(crate) fn limits(total: usize, per_host: usize) -> Limits {
     limits.idle_per_origin(per_origin).idle_total(in_all)
 }
 
-fn client(
-    args: &ClientArgs,
-    fields: &Fields,
+/// How the network of a client is set up.
+struct Network {
     limits: Limits,
     timeouts: Timeouts,
-) -> anyhow::Result<Client> {
+    /// A host, and where its connections go.
+    addresses: Option<(String, Vec<SocketAddr>)>,
+}
+
+/// The addresses that were typed for the host and port of `request`.
+fn addresses(
+    typed: &[Resolve],
+    request: &Request,
+) -> anyhow::Result<Option<(String, Vec<SocketAddr>)>> {
+    let origin = request.origin();
+    let host = origin.host().trim_start_matches('[').trim_end_matches(']');
+    let is_meant = |resolve: &&Resolve| (&*resolve.host, resolve.port) == (host, origin.port());
+    match typed.iter().find(is_meant) {
+        Some(found) => {
+            let addresses = found.addresses.iter();
+            let addresses = addresses.map(|address| (*address, origin.port()).into());
+            Ok(Some((origin.host().to_owned(), addresses.collect())))
+        }
+        None if typed.is_empty() => Ok(None),
+        // What is not used would look as if it were.
+        None => bail!(
+            "--resolve names no {host}:{}, which the URL is of",
+            origin.port()
+        ),
+    }
+}
+
+fn client(args: &ClientArgs, fields: &Fields, network: Network) -> anyhow::Result<Client> {
     let mut tls = Tls::default();
     if let Some(path) = &args.cacert {
         tls = tls.root_pem(read("--cacert", path)?).only_added_roots();
@@ -186,19 +229,24 @@ fn client(
     if args.insecure {
         tls = tls.danger_accept_any_certificate();
     }
-    let builder = Client::builder()
-        .limits(limits)
-        .timeouts(timeouts)
-        .tls(tls.clone());
+    let Network {
+        limits,
+        timeouts,
+        addresses,
+    } = network;
+    let mut builder = Client::builder().limits(limits).timeouts(timeouts);
     if !fields.leave_out_any() {
-        return Ok(builder.build()?);
+        if let Some((host, addresses)) = addresses {
+            builder = builder.resolve(&host, addresses);
+        }
+        return Ok(builder.tls(tls).build()?);
     }
     // A network that was not made by the client adds no fields by itself.
-    let net = NetTransport::builder()
-        .limits(limits)
-        .timeouts(timeouts)
-        .tls(tls)
-        .build()?;
+    let mut net = NetTransport::builder().limits(limits).timeouts(timeouts);
+    if let Some((host, addresses)) = addresses {
+        net = net.resolve(&host, addresses);
+    }
+    let net = net.tls(tls).build()?;
     Ok(fields.leave_out(builder.transport(net)).build()?)
 }
 

@@ -38,16 +38,15 @@ impl Proxies {
 
     /// Refuses a request that a proxy is named for.
     pub(crate) fn check(&self, request: &Request) -> Result<(), String> {
-        let url = request.url();
-        let named = if url.starts_with("https:") {
-            self.https
-        } else {
-            self.http
+        let origin = request.origin();
+        let named = match origin.scheme().as_str() {
+            "https" => self.https,
+            _ => self.http,
         };
         let Some(variable) = named else {
             return Ok(());
         };
-        let host = host(url);
+        let host = origin.host().trim_matches(['[', ']', '.']);
         if self.excepted.iter().any(|pattern| matches(pattern, host)) {
             return Ok(());
         }
@@ -56,20 +55,6 @@ impl Proxies {
              give --noproxy '*'"
         ))
     }
-}
-
-/// The host of a URL in normal form, without brackets and final dot.
-fn host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let authority = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
-    match authority.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    }
-    .trim_end_matches('.')
 }
 
 fn hosts(list: &str) -> Vec<String> {
@@ -124,7 +109,7 @@ fn is_within(pattern: &str, address: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{host, hosts, matches};
+    use super::{hosts, matches};
 
     #[test]
     fn hosts_are_excepted_as_curl_does_it() {
@@ -149,18 +134,5 @@ mod tests {
             let is_excepted = hosts(list).iter().any(|pattern| matches(pattern, host));
             assert_eq!(is_excepted, expected, "{list} {host}");
         }
-    }
-
-    #[test]
-    fn the_host_is_what_stands_between_the_slashes() {
-        for url in [
-            "http://h/a:b@c",
-            "http://u:p@h:80/",
-            "https://h.?q",
-            "http://h",
-        ] {
-            assert_eq!(host(url), "h", "{url}");
-        }
-        assert_eq!(host("http://[::1]:80/"), "::1");
     }
 }

@@ -26,6 +26,17 @@ pub(crate) fn typed(url: &str) -> anyhow::Result<String> {
     Ok(format!("http://{url}"))
 }
 
+/// Path and query of a URL as they were typed.
+pub(crate) fn target(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.split('#').next().unwrap_or_default();
+    match rest.find(['/', '?']) {
+        Some(at) if rest[at..].starts_with('?') => format!("/{}", &rest[at..]),
+        Some(at) => rest[at..].to_owned(),
+        None => "/".to_owned(),
+    }
+}
+
 /// The commonest mistake in a list gets the remedy that the URL standard does not know.
 pub(crate) fn require_scheme(url: &str) -> anyhow::Result<()> {
     // No `://` means that what stands before a colon is a host, and not a scheme.
@@ -79,7 +90,19 @@ pub(crate) fn name(c: char) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{fault, typed};
+    use super::{fault, target, typed};
+
+    #[test]
+    fn a_target_is_what_stands_behind_the_host() {
+        for (url, expected) in [
+            ("http://h", "/"),
+            ("http://h?q=/", "/?q=/"),
+            ("http://h/a/../b?x#f", "/a/../b?x"),
+            ("http://h/#/x", "/"),
+        ] {
+            assert_eq!(target(url), expected, "{url}");
+        }
+    }
 
     #[test]
     fn urls_without_a_scheme_are_those_of_http() {

@@ -95,6 +95,7 @@ impl Target {
     pub(crate) async fn finish(self) -> anyhow::Result<Option<String>> {
         let Target { shown, outlet, way } = self;
         let unwritten = || Told::unwritten(format!("naming {}", shown.display()));
+        outlet.settle().await.with_context(unwritten)?;
         match way {
             Way::Through(_) => Ok(None),
             Way::Rename { new, target, old } => {

@@ -44,7 +44,42 @@ impl Outlet {
         Ok(())
     }
 
+    /// Waits until a server has what was written, where a file lies on one: such file systems tell only
+    /// then that a disk or a quota is full.
+    pub(super) async fn settle(&self) -> io::Result<()> {
+        if !is_remote(&self.file) {
+            return Ok(());
+        }
+        let file = self.file.clone();
+        let settling = tokio::task::spawn_blocking(move || file.sync_all());
+        settling.await.map_err(io::Error::other)?
+    }
+
     pub(super) fn file(&self) -> &File {
         &self.file
     }
+}
+
+/// Whether a regular file lies on a server, or with a program that stands for one.
+#[cfg(target_os = "linux")]
+fn is_remote(file: &File) -> bool {
+    /// NFS, SMB 1 and 2 by two names, Ceph, 9P, AFS and FUSE, as `statfs(2)` numbers them.
+    const REMOTE: [u32; 8] = [
+        0x6969,
+        0x517b,
+        0xff53_4d42,
+        0xfe53_4d42,
+        0x00c3_6400,
+        0x0102_1997,
+        0x5346_414f,
+        0x6573_5546,
+    ];
+    let is_regular = file.metadata().is_ok_and(|meta| meta.is_file());
+    let system = rustix::fs::fstatfs(file).map(|system| system.f_type);
+    is_regular && system.is_ok_and(|number| REMOTE.contains(&(number as u32)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_remote(_: &File) -> bool {
+    false
 }

@@ -371,3 +371,28 @@ fn urls_are_taken_as_people_type_them() {
     }
     assert_eq!(run(&["gett", &url]).code, Some(2));
 }
+
+#[test]
+fn a_host_and_a_path_are_taken_as_they_are_given() {
+    let server = server();
+    let port = server.addr().port();
+    let url = format!("http://h.test:{port}/headers/../headers?a=|");
+    let here = format!("H.test:{port}:127.0.0.1");
+    let other = format!("h.test:1:127.0.0.1,other.test:{port}:127.0.0.1");
+    for (options, target) in [
+        (&[][..], "GET /headers?a=| "),
+        (&["-H", "accept:"], "GET /headers?a=| "),
+        (&["--path-as-is"], "GET /headers/../headers?a=| "),
+    ] {
+        let run = run(&[&["get", &url, "--resolve", &here, "-v"], options].concat());
+        assert!(run.stderr.contains(target), "{}", run.stderr);
+        assert!(
+            run.stderr.contains(&format!("> host: h.test:{port}")),
+            "{}",
+            run.stderr
+        );
+    }
+    let unused = &other[..other.find(',').unwrap()];
+    run(&["get", &url, "--resolve", unused]).fails_with(2, &["--resolve names no h.test"]);
+    assert_eq!(run(&["get", &url, "--resolve", "h.test"]).code, Some(2));
+}
