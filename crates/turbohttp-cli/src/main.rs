@@ -11,6 +11,7 @@ mod interrupt;
 mod output;
 mod plan;
 mod progress;
+mod stdin;
 mod system;
 mod target;
 

@@ -1,7 +1,7 @@
 //! `turbohttp batch`: many requests.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,9 +15,10 @@ use crate::batch::tally::Tally;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{Interrupts, Stop};
 use crate::output::text::{duration, of, summary};
-use crate::output::{json, print, report, standard, stderr_is_terminal};
+use crate::output::{json, print, report, stderr_is_terminal};
 use crate::plan::BatchPlan;
 use crate::progress::Progress;
+use crate::stdin::Stdin;
 
 pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
     let mut interrupts = Interrupts::listen().context("listening for signals")?;
@@ -58,8 +59,8 @@ pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
 /// The input and, if it is a file, its bytes.
 fn open(path: &Path) -> anyhow::Result<(Box<dyn BufRead + Send>, Option<u64>)> {
     if path == Path::new("-") {
-        standard::require_stdin().context("the list cannot be read")?;
-        return Ok((Box::new(BufReader::new(io::stdin())), None));
+        let stdin = Stdin::open().context("the list cannot be read")?;
+        return Ok((Box::new(BufReader::new(stdin)), None));
     }
     let unreadable = || format!("{} cannot be read", path.display());
     let file = File::open(path).with_context(unreadable)?;

@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use turbohttp::Body;
 
 use crate::exit::{Exit, Told};
-use crate::output::{standard, visible};
+use crate::output::visible;
+use crate::stdin::AsyncStdin;
 
 /// What of a file is read before the request is sent, in bytes: if that is all of it, its length is
 /// known, whatever the system reports.
@@ -67,9 +68,9 @@ impl Part {
             return Ok(Part::text(part));
         };
         if path == "-" {
-            standard::require_stdin().context("the content cannot be read")?;
+            let stdin = AsyncStdin::open().context("the content cannot be read")?;
             return Ok(Part {
-                bytes: Box::pin(tokio::io::stdin()),
+                bytes: Box::pin(stdin),
                 length: None,
             });
         }

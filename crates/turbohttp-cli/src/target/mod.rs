@@ -95,7 +95,11 @@ impl Target {
     pub(crate) async fn finish(self) -> anyhow::Result<Option<String>> {
         let Target { shown, outlet, way } = self;
         let unwritten = || Told::unwritten(format!("naming {}", shown.display()));
-        outlet.settle().await.with_context(unwritten)?;
+        outlet
+            .settle()
+            .await
+            .with_context(|| Told::unwritten(format!("writing {}", shown.display())))?;
+        let uncopied = || Told::unwritten(format!("copying into {}", shown.display()));
         match way {
             Way::Through(_) => Ok(None),
             Way::Rename { new, target, old } => {
@@ -105,7 +109,7 @@ impl Target {
                 let Some(old) = old else {
                     return Err(refused.error).with_context(unwritten);
                 };
-                copy(outlet, old).await.with_context(unwritten)?;
+                copy(outlet, old).await.with_context(uncopied)?;
                 let why = refused.error;
                 Ok(Some(format!(
                     "{} was written in place: {why}",
@@ -113,7 +117,7 @@ impl Target {
                 )))
             }
             Way::Copy { new, old, .. } => {
-                copy(outlet, old).await.with_context(unwritten)?;
+                copy(outlet, old).await.with_context(uncopied)?;
                 drop(new);
                 Ok(None)
             }

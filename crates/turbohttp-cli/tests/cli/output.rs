@@ -1,7 +1,7 @@
 //! Stdout and stderr that are closed, full, or slow.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Stdio};
 
@@ -9,8 +9,9 @@ use rustix::fs::OFlags;
 use rustix::io::ioctl_fionread;
 use rustix::pipe::{PipeFlags, pipe_with};
 use turbohttp_loopback::pattern;
+use turbohttp_loopback::script::{Script, Step};
 
-use super::support::{Directory, Run, run_with_input, server, shell, turbohttp};
+use super::support::{Directory, Run, run_with_input, server, shell, turbohttp, until};
 
 /// What the pipe of a slow reader holds, in bytes, and when it is taken for full. Beside small writes
 /// there is no room for another then; a large one leaves parts of pages unused.
@@ -74,6 +75,49 @@ fn a_closed_stdin_is_no_empty_file() {
         got.fails_with(2, &[part]);
     }
     assert_eq!(server.stats().requests, 0);
+}
+
+#[test]
+fn a_stdin_that_is_not_ready_is_waited_for() {
+    let (reads, writes) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+    rustix::fs::fcntl_setfl(&reads, OFlags::NONBLOCK).unwrap();
+    let server = server();
+    let mut command = turbohttp(&["batch", "-", "--json"]);
+    let mut child = command.stdin(Stdio::from(reads)).spawn().unwrap();
+    let mut rows = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut input = File::from(writes);
+    for _ in 0..3 {
+        // Between a row and the next line there is nothing to read.
+        writeln!(input, "{}", server.url("/small")).unwrap();
+        let row = rows.next().unwrap().unwrap();
+        assert!(row.contains("\"status\":200"), "{row}");
+    }
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn content_from_a_stdin_that_is_not_ready_is_waited_for() {
+    let (reads, writes) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+    rustix::fs::fcntl_setfl(&reads, OFlags::NONBLOCK).unwrap();
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    let steps = [
+        Step::ReadHead,
+        Step::ReadExact(16),
+        Step::ReadExact(5),
+        Step::send(answer),
+    ];
+    let server = Script::new().accept(steps).start().unwrap();
+    let mut command = turbohttp(&["get", &server.url("/"), "-d", "@-"]);
+    let mut child = command.stdin(Stdio::from(reads)).spawn().unwrap();
+    let mut input = File::from(writes);
+    for word in ["one", "two"] {
+        input.write_all(word.as_bytes()).unwrap();
+        let is_there = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).contains(word);
+        until(|| server.received().iter().any(is_there));
+    }
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]
