@@ -65,8 +65,8 @@ fn a_hang_up_that_is_ignored_stays_so() {
     let server = Script::new().accept(steps).repeat_last().start().unwrap();
     let url = server.url("/");
     for (script, code) in [
-        ("trap '' HUP; exec \"$0\" \"$@\"", 0),
         ("exec \"$0\" \"$@\"", 129),
+        ("trap '' HUP; exec \"$0\" \"$@\"", 0),
     ] {
         let connections = server.connections();
         let mut child = shell(script, &["get", &url]).spawn().unwrap();
