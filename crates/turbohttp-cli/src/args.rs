@@ -143,6 +143,10 @@ pub(crate) struct TimeArgs {
     #[arg(short = 'm', long, visible_alias = "max-time", value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 
+    /// Time to wait for a turn, where requests wait for one another; in a batch the same as --deadline
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) permit_timeout: Option<Duration>,
+
     /// Time for the addresses of a name [default: 5s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) dns_timeout: Option<Duration>,
@@ -260,7 +264,7 @@ pub(crate) struct BatchArgs {
     pub(crate) queue: usize,
 
     /// Give a line up unsent, as expired_in_queue, when it has waited this long to be started
-    #[arg(long, visible_alias = "permit-timeout", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) deadline: Option<Duration>,
 
     /// How long after Ctrl-C or SIGTERM what was accepted may take to finish

@@ -135,12 +135,16 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     /// `None` if the caller has it ignored, as `nohup` does.
     hang_up: Option<tokio::signal::unix::Signal>,
+    /// SIGXFSZ, which would end the process: listened to, a write beyond the limit of the size of a
+    /// file is an error, and the unfinished file goes away.
+    _file_size: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
     /// Must be called inside a runtime.
     fn open() -> io::Result<Signals> {
+        use rustix::process::Signal;
         use tokio::signal::unix::{SignalKind, signal};
 
         let is_ignored = is_hang_up_ignored();
@@ -150,6 +154,7 @@ impl Signals {
             hang_up: (!is_ignored)
                 .then(|| signal(SignalKind::hangup()))
                 .transpose()?,
+            _file_size: signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?,
         })
     }
 

@@ -44,6 +44,9 @@ fn main() -> ExitCode {
 
 /// Prints what clap says. Help and version come as errors, too.
 fn refuse(error: &clap::Error) -> Exit {
+    if !error.use_stderr() && output::standard::require_stdout().is_err() {
+        return Exit::Write;
+    }
     let printed = error.print();
     match (error.use_stderr(), printed) {
         (true, _) => Exit::Usage,

@@ -55,7 +55,10 @@ impl GetPlan {
         let url = url::typed(&args.url)?;
         let mut timeouts = times::phases(&args.client.times)?;
         if let Some(limit) = args.client.times.timeout {
-            timeouts = timeouts.request(limit);
+            timeouts = timeouts.request(limit).permit(limit);
+        }
+        if let Some(limit) = args.client.times.permit_timeout {
+            timeouts = timeouts.permit(limit);
         }
         let fields = Fields::read(&args.client.headers)?;
         let mut request = Request::new(method(args)?, &url)?;
@@ -167,7 +170,7 @@ impl BatchPlan {
                 waiting: args.queue,
                 drain: args.drain,
                 orders: Orders {
-                    deadline: args.deadline,
+                    deadline: args.deadline.or(args.client.times.permit_timeout),
                     // The client's own limit of a whole request would begin in the queue.
                     timeout: args.client.times.timeout,
                     directory: args.out_dir.clone(),

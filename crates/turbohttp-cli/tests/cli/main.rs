@@ -28,4 +28,6 @@ mod signals;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]
+mod through;
+#[cfg(unix)]
 mod times;

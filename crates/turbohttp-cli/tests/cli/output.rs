@@ -38,6 +38,11 @@ fn what_cannot_be_written_is_an_error() {
             got.fails_with(23, &["stdout cannot be written", part]);
         }
     }
+    for redirection in [">&-", ">/dev/full"] {
+        let script = format!("exec \"$0\" \"$@\" {redirection}");
+        let got: Run = shell(&script, &["--help"]).output().unwrap().into();
+        assert_eq!(got.code, Some(23), "{redirection}");
+    }
 }
 
 #[test]

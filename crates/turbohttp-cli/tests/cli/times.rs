@@ -50,6 +50,7 @@ fn all_limits_can_be_given_to_both_commands() {
     let url = server.url("/small");
     let options = [
         "--timeout=3m",
+        "--permit-timeout=1m",
         "--dns-timeout=2m",
         "--connect-timeout=90s",
         "--tls-timeout=100",
@@ -57,7 +58,7 @@ fn all_limits_can_be_given_to_both_commands() {
         "--body-timeout=1.5m",
     ];
     run(&[&["get", &url], &options[..]].concat()).is_quietly_ok();
-    let batch = [&["batch", "-", "--permit-timeout=1h"], &options[..]].concat();
+    let batch = [&["batch", "-"], &options[..]].concat();
     assert_eq!(run_with_input(&batch, url.as_bytes()).code, Some(0));
     run(&[&["get", "-m1", &url], &options[1..1]].concat()).is_quietly_ok();
 }
