@@ -11,11 +11,12 @@ use crate::output::{Paint, report, stderr_columns, stderr_is_terminal};
 /// How often a bar is drawn: more is only seen as flicker.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 
-/// Columns below which a bar has no room beside its message.
-const BAR_COLUMNS_MIN: usize = 100;
+/// Columns below which a bar has no room beside what is said of requests, and of bytes.
+const REQUESTS_COLUMNS_MIN: usize = 100;
+const BYTES_COLUMNS_MIN: usize = 72;
 
-fn is_narrow() -> bool {
-    stderr_columns().is_some_and(|columns| columns < BAR_COLUMNS_MIN)
+fn is_narrow(least: usize) -> bool {
+    stderr_columns().is_some_and(|columns| columns < least)
 }
 
 /// A bar that may be hidden, and lines that are written above it.
@@ -28,7 +29,7 @@ pub(crate) struct Progress {
 impl Progress {
     /// A bar of requests; `length` is the sum of all weights, where it is known.
     pub(crate) fn of_requests(is_wanted: bool, length: Option<u64>) -> Progress {
-        let template = match (length, is_narrow()) {
+        let template = match (length, is_narrow(REQUESTS_COLUMNS_MIN)) {
             (Some(_), false) => "[{elapsed_precise}] {wide_bar} {percent:>3}%  {msg}",
             (Some(_), true) => "{percent:>3}% {wide_msg}",
             (None, _) => "{spinner} {wide_msg}",
@@ -38,7 +39,7 @@ impl Progress {
 
     /// A bar of bytes; without a `length`, only a count.
     pub(crate) fn of_bytes(length: Option<u64>) -> Progress {
-        let template = match (length, is_narrow()) {
+        let template = match (length, is_narrow(BYTES_COLUMNS_MIN)) {
             (Some(_), false) => "{wide_bar} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
             (Some(_), true) => "{percent:>3}% {bytes} {bytes_per_sec}",
             (None, _) => "{spinner} {bytes}  {bytes_per_sec}",

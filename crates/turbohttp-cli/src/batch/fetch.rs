@@ -68,8 +68,8 @@ pub(crate) async fn submit(
 fn request(job: Job) -> turbohttp::Result<Request> {
     let mut request = Request::new(job.method, &job.url)?;
     // Credentials of the URL are there by now, and a field of the line replaces them.
+    job.fields.take_out(request.headers_mut());
     request.headers_mut().extend(job.headers);
-    job.fields.complete(request.headers_mut());
     request.set_priority(job.priority);
     if !job.body.is_empty() {
         request.set_body(job.body);

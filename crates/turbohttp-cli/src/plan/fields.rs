@@ -89,14 +89,18 @@ impl Fields {
         self.left_out.contains(name)
     }
 
-    /// Adds to `headers` what is sent by itself, unless it is there or left out, and takes out what came
-    /// with the URL and is left out.
-    pub(crate) fn complete(&self, headers: &mut HeaderMap) {
+    /// Takes out what came with the URL and is left out.
+    pub(crate) fn take_out(&self, headers: &mut HeaderMap) {
         for name in &self.left_out {
             if !self.set.contains_key(name) {
                 headers.remove(name);
             }
         }
+    }
+
+    /// Adds what the client would add by itself, unless it is there or left out: to be shown.
+    pub(crate) fn complete(&self, headers: &mut HeaderMap) {
+        self.take_out(headers);
         self.offer(headers, USER_AGENT, USER_AGENT_VALUE);
         self.offer(headers, ACCEPT, "*/*");
     }
