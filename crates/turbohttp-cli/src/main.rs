@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             failure.exit
         }
     };
-    // All went well, but somebody has not been told.
+    // All went well, but a line of stderr has got lost.
     if exit == Exit::Ok && output::standard::is_stderr_lost() {
         return Exit::Write.into();
     }

@@ -20,10 +20,11 @@ pub(crate) fn room(wanted: usize, has_files: bool) -> Room {
     share(descriptors(), wanted, has_files)
 }
 
-/// Every request has a connection, and maybe a file; connections that are kept have what is left.
+/// Every request has a connection, and maybe a file and the one that it replaces; connections that are
+/// kept have what is left.
 fn share(descriptors: u64, wanted: usize, has_files: bool) -> Room {
     let free = usize::try_from(descriptors.saturating_sub(RESERVE)).unwrap_or(usize::MAX);
-    let each = 1 + usize::from(has_files);
+    let each = 1 + 2 * usize::from(has_files);
     // As many connections may be idle as run, or every round would open new ones.
     let total = wanted.min(free / (each + 1)).max(1);
     Room {
@@ -67,9 +68,9 @@ mod tests {
             (total, idle)
         };
         assert_eq!(room(1024, 64, false), (64, 936));
-        assert_eq!(room(1024, 64, true), (64, 872));
+        assert_eq!(room(1024, 64, true), (64, 808));
         assert_eq!(room(64, 64, false), (20, 20));
-        assert_eq!(room(64, 64, true), (13, 14));
+        assert_eq!(room(64, 64, true), (10, 10));
         assert_eq!(room(3, 64, true), (1, 1));
         assert_eq!(room(u64::MAX, 4096, true).0, 4096);
     }

@@ -23,7 +23,7 @@ use crate::stdin::Stdin;
 pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
     let mut interrupts = Interrupts::listen().context("listening for signals")?;
     let plan = BatchPlan::new(&args).map_err(Failure::usage)?;
-    // A pipe opens when somebody writes to it.
+    // The open of a pipe returns when it has a writer.
     let file = args.file.clone();
     let opening = tokio::task::spawn_blocking(move || open(&file));
     let opened = tokio::select! {

@@ -29,7 +29,7 @@ pub(crate) async fn run(args: GetArgs) -> Result<Exit, Failure> {
 }
 
 async fn plan_and_exchange(args: GetArgs) -> Result<Exit, Failure> {
-    // The content may be in a pipe, which opens when somebody writes to it.
+    // The content may be in a pipe, whose open returns when it has a writer.
     let planning = tokio::task::spawn_blocking(move || GetPlan::new(&args));
     let plan = planning.await.context("reading the arguments")?;
     let plan = plan.map_err(Failure::usage)?;

@@ -131,7 +131,7 @@ async fn open_path(path: PathBuf) -> io::Result<Opened> {
         Ok(meta) if meta.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         Ok(meta) if meta.is_file() => open_old(path, &meta),
         Ok(_) => {
-            // A pipe is opened when somebody reads it, and Ctrl-C is to be heard meanwhile.
+            // The open of a pipe returns when it has a reader, and Ctrl-C is to be heard meanwhile.
             let opening = tokio::task::spawn_blocking(|| OpenOptions::new().write(true).open(path));
             let file = opening.await.map_err(io::Error::other)??;
             Ok((file, Way::Through(None)))
