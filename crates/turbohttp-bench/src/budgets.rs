@@ -1,8 +1,8 @@
 //! The bounds, from a file like `gates.toml`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use serde::Deserialize;
 use toml::Spanned;
 use turbohttp::{Error, ErrorKind, Result};
 
@@ -14,25 +14,23 @@ const BUILT_IN: &str = include_str!("../gates.toml");
 const BUILT_IN_NAME: &str = "gates.toml";
 
 /// What a section's name ends in when its figures must not pass their bounds.
-const MAX: &str = "_max";
+pub(crate) const MAX: &str = "_max";
 
 /// What a section's name ends in when its figures must reach their bounds.
 const MIN: &str = "_min";
 
 /// What a section's name begins with when its figures need a quiet machine.
-const BY_HAND: &str = "by_hand_";
+pub(crate) const BY_HAND: &str = "by_hand_";
 
 /// The sections whose figures are counted from outside the process.
 const OUTSIDE: [&str; 2] = ["instructions_max", "system_calls_max"];
 
-/// The bounds of all gates, by section and name.
+/// The bounds of all gates, by `section.name`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Budgets(BTreeMap<String, BTreeMap<String, f64>>);
+pub struct Budgets(BTreeMap<String, f64>);
 
 /// A file of bounds, as far as it is any TOML of the right shape.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct File(BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<f64>>>);
+type File = BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<f64>>>;
 
 impl Budgets {
     /// The bounds that this crate was built with.
@@ -41,9 +39,7 @@ impl Budgets {
     ///
     /// [`ErrorKind::Config`] naming the line that is wrong.
     pub fn built_in() -> Result<Budgets> {
-        let mut budgets = Budgets(BTreeMap::new());
-        budgets.read(BUILT_IN, BUILT_IN_NAME, |_| None, |_, _| true)?;
-        Ok(budgets)
+        read(BUILT_IN, BUILT_IN_NAME, |_, _| Ok(())).map(Budgets)
     }
 
     /// The built-in bounds, but those that `text` names, which are its own. `name` is what the text
@@ -55,82 +51,68 @@ impl Budgets {
     /// [`ErrorKind::Config`] naming file and line of what is no TOML, no bound, no gate, or not looked
     /// at.
     pub fn replaced_by(text: &str, name: &str, effort: &Effort) -> Result<Budgets> {
-        let built_in = Budgets::built_in()?;
-        let mut budgets = built_in.clone();
-        let is_gate = |section: &str, gate: &str| built_in.bound(section, gate).is_some();
-        let refusal = |section: &str| unseen(section, effort);
-        budgets.read(text, name, refusal, is_gate)?;
+        let mut budgets = Budgets::built_in()?;
+        let replaced = read(text, name, |section, id| match id {
+            None => is_seen(section, effort),
+            Some(id) if budgets.bound(id).is_none() => Err(format!("there is no gate {id}")),
+            Some(_) => Ok(()),
+        })?;
+        budgets.0.extend(replaced);
         Ok(budgets)
     }
 
-    fn read(
-        &mut self,
-        text: &str,
-        name: &str,
-        refusal: impl Fn(&str) -> Option<&'static str>,
-        is_gate: impl Fn(&str, &str) -> bool,
-    ) -> Result<()> {
-        let wrong = |at: usize, message: &str| {
-            let line = text[..at.min(text.len())].lines().count().max(1);
-            Error::new(ErrorKind::Config, format!("{name}:{line}: {message}"))
-        };
-        let file: File = toml::from_str(text).map_err(|error| {
-            // The line that the span begins in: one past the last line break before it.
-            let at = error.span().map_or(0, |span| span.start + 1);
-            wrong(at, error.message())
-        })?;
-        for (section, gates) in file.0 {
-            let at = section.span().start + 1;
-            let section = section.into_inner();
-            if !section.ends_with(MAX) && !section.ends_with(MIN) {
-                return Err(wrong(at, "a section's name ends in _max or _min"));
-            }
-            if let Some(why) = refusal(&section) {
-                return Err(wrong(at, &format!("{section} is {why}")));
-            }
-            for (gate, bound) in gates {
-                let at = gate.span().start + 1;
-                let gate = gate.into_inner();
-                let bound = bound.into_inner();
-                if !is_gate(&section, &gate) {
-                    return Err(wrong(at, &format!("there is no gate {section}.{gate}")));
-                }
-                if !bound.is_finite() || bound < 0.0 {
-                    return Err(wrong(at, "a bound is a number of at least 0"));
-                }
-                let bounds = self.0.entry(section.clone()).or_default();
-                bounds.insert(gate, bound);
-            }
-        }
-        Ok(())
-    }
-
     /// The bound of a gate, if there is such a gate.
-    pub fn bound(&self, section: &str, gate: &str) -> Option<f64> {
-        self.0.get(section)?.get(gate).copied()
+    pub fn bound(&self, id: &str) -> Option<f64> {
+        self.0.get(id).copied()
     }
 
     /// All gates as `section.name`, in order.
     pub fn ids(&self) -> Vec<String> {
-        let ids = |(section, gates): (&String, &BTreeMap<String, f64>)| -> Vec<String> {
-            let id = |gate| format!("{section}.{gate}");
-            gates.keys().map(id).collect()
-        };
-        self.0.iter().flat_map(ids).collect()
+        self.0.keys().cloned().collect()
     }
 }
 
-/// Why a run with this effort would not look at a section, if it would not.
-fn unseen(section: &str, effort: &Effort) -> Option<&'static str> {
+/// Reads bounds by `section.name`. `check` says what is wrong with a section, or with a gate of it.
+fn read(
+    text: &str,
+    name: &str,
+    check: impl Fn(&str, Option<&str>) -> Result<(), String>,
+) -> Result<BTreeMap<String, f64>> {
+    let wrong = |at: Range<usize>, message: &str| {
+        let line = text[..at.start].matches('\n').count() + 1;
+        Error::new(ErrorKind::Config, format!("{name}:{line}: {message}"))
+    };
+    let file: File = toml::from_str(text)
+        .map_err(|error| wrong(error.span().unwrap_or_default(), error.message()))?;
+    let mut bounds = BTreeMap::new();
+    for (section, gates) in &file {
+        let (at, section) = (section.span(), section.as_ref());
+        if !section.ends_with(MAX) && !section.ends_with(MIN) {
+            return Err(wrong(at, "a section's name ends in _max or _min"));
+        }
+        check(section, None).map_err(|why| wrong(at, &why))?;
+        for (gate, bound) in gates {
+            let (at, bound) = (gate.span(), *bound.as_ref());
+            let id = format!("{section}.{}", gate.as_ref());
+            check(section, Some(&id)).map_err(|why| wrong(at.clone(), &why))?;
+            if !bound.is_finite() || bound < 0.0 {
+                return Err(wrong(at, "a bound is a number of at least 0"));
+            }
+            bounds.insert(id, bound);
+        }
+    }
+    Ok(bounds)
+}
+
+/// Whether a run with this effort looks at a section, or why not.
+fn is_seen(section: &str, effort: &Effort) -> Result<(), String> {
     if OUTSIDE.contains(&section) {
-        return Some("counted by `cargo xtask gates`");
+        return Err(format!("{section} is counted by `cargo xtask gates`"));
     }
-    (section.starts_with(BY_HAND) && !effort.by_hand).then_some("not looked at with --quick")
-}
-
-/// Whether the figures of a section must stay below their bounds, or else above them.
-pub(crate) fn is_max(section: &str) -> bool {
-    section.ends_with(MAX)
+    if section.starts_with(BY_HAND) && !effort.by_hand {
+        return Err(format!("{section} is not looked at with --quick"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -141,22 +123,18 @@ mod tests {
     #[test]
     fn the_bounds_are_the_ones_agreed_on() {
         let budgets = Budgets::built_in().unwrap();
-        for (section, gate, bound) in [
-            ("bytes_allocated_max", "primary", 10_239.0),
-            ("bytes_allocated_max", "stretch", 1_023.0),
-            ("requests_per_second_min", "one_core", 1_000.0),
-            ("overhead_nanoseconds_max", "alone_p99", 999_999.0),
-            ("leaks_max", "live_bytes", 65_536.0),
-            ("leaks_rise_max", "bytes", 10_240.0),
-            ("leaks_rise_max", "blocks", 64.0),
-            ("instructions_max", "get", 8_000.0),
-            ("instructions_max", "chunked", 14_000.0),
+        for (id, bound) in [
+            ("bytes_allocated_max.primary", 10_239.0),
+            ("bytes_allocated_max.stretch", 1_023.0),
+            ("requests_per_second_min.one_core", 1_000.0),
+            ("overhead_nanoseconds_max.alone_p99", 999_999.0),
+            ("leaks_max.live_bytes", 65_536.0),
+            ("leaks_rise_max.bytes", 10_240.0),
+            ("leaks_rise_max.blocks", 64.0),
+            ("instructions_max.get", 8_000.0),
+            ("instructions_max.chunked", 14_000.0),
         ] {
-            assert_eq!(
-                budgets.bound(section, gate),
-                Some(bound),
-                "{section}.{gate}"
-            );
+            assert_eq!(budgets.bound(id), Some(bound), "{id}");
         }
     }
 
@@ -173,8 +151,8 @@ mod tests {
     fn another_file_replaces_the_bounds_that_it_names() {
         let text = "[allocations_max]\nget = 7\n";
         let budgets = Budgets::replaced_by(text, "mine.toml", &Effort::full()).unwrap();
-        assert_eq!(budgets.bound("allocations_max", "get"), Some(7.0));
-        assert_eq!(budgets.bound("allocations_max", "post"), Some(0.0));
+        assert_eq!(budgets.bound("allocations_max.get"), Some(7.0));
+        assert_eq!(budgets.bound("allocations_max.post"), Some(0.0));
     }
 
     #[test]

@@ -32,14 +32,13 @@ impl Environment {
     /// Looks around.
     pub fn now() -> Environment {
         let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-        let name = after(&release, "PRETTY_NAME=").map_or(std::env::consts::OS, unquoted);
+        let name = after(&release, "PRETTY_NAME=").unwrap_or(std::env::consts::OS);
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model =
-            after(&processor, "model name").map(|rest| rest.trim_start_matches([' ', '\t', ':']));
+        let model = after(&processor, "model name").unwrap_or("unknown");
         Environment {
             version: env!("CARGO_PKG_VERSION"),
-            cpu: model.unwrap_or("unknown").to_owned(),
+            cpu: model.to_owned(),
             cores: available_parallelism().map_or(1, usize::from),
             os: format!("{name}, kernel {}", kernel.trim()),
             rustc: env!("TURBOHTTP_BENCH_RUSTC"),
@@ -49,43 +48,28 @@ impl Environment {
                 ", opt-level ",
                 env!("TURBOHTTP_BENCH_OPT_LEVEL")
             ),
-            features: if cfg!(feature = "tracing") {
-                "rustls, json, tracing"
-            } else {
-                "rustls, json"
+            features: match cfg!(feature = "tracing") {
+                true => "rustls, json, tracing",
+                false => "rustls, json",
             },
         }
-    }
-
-    /// Whether figures of wall time say something of what is shipped.
-    pub fn is_optimised() -> bool {
-        !cfg!(debug_assertions)
     }
 }
 
 impl fmt::Display for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let built = [self.rustc, self.target, self.profile].join(", ");
+        let (cpu, cores, os) = (&self.cpu, self.cores, &self.os);
         writeln!(f, "turbohttp  {}, features {}", self.version, self.features)?;
-        writeln!(
-            f,
-            "built      {}, {}, {}",
-            self.rustc, self.target, self.profile
-        )?;
-        writeln!(
-            f,
-            "on         {}, cores: {}, {}",
-            self.cpu, self.cores, self.os
-        )
+        writeln!(f, "built      {built}")?;
+        writeln!(f, "on         {cpu}, cores: {cores}, {os}")
     }
 }
 
-/// What follows `key` on the first line that begins with it.
+/// What follows `key` on the first line that begins with it, without what it is set apart by.
 fn after<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| line.strip_prefix(key))
-}
-
-fn unquoted(text: &str) -> &str {
-    text.trim_matches('"')
+    let rest = text.lines().find_map(|line| line.strip_prefix(key))?;
+    Some(rest.trim_matches(['"', ' ', '\t', ':']))
 }
 
 #[cfg(test)]
@@ -95,11 +79,8 @@ mod tests {
     #[test]
     fn the_environment_is_named() {
         let environment = Environment::now();
-        assert!(
-            environment.rustc.starts_with("rustc "),
-            "{}",
-            environment.rustc
-        );
+        let rustc = environment.rustc;
+        assert!(rustc.starts_with("rustc "), "{rustc}");
         assert!(environment.cores >= 1 && !environment.target.is_empty());
         let text = environment.to_string();
         assert_eq!(text.lines().count(), 3, "{text}");

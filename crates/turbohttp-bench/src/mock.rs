@@ -1,23 +1,21 @@
 //! Clients without a network.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use turbohttp::{
-    Client, Error, ErrorKind, MockReply, MockTransport, Request, Response, Result, StatusCode,
-    Transport,
+    Client, MockReply, MockTransport, Request, Response, Result, StatusCode, Transport,
 };
 
-use crate::scenario::Scenario;
+use crate::plant::be_slow;
+use crate::work::KINDS;
+use crate::wrong_answer;
 
 /// Where mocks pretend to be.
 pub(crate) const ORIGIN: &str = "http://mock.test";
 
 /// Different answers of an [`Echo`]: more than requests are ever under way at once.
 const IDS: usize = 1024;
-
-/// Digits of an id.
-const ID_DIGITS: usize = 6;
 
 /// An answer with as many fields as a small one of a real server has.
 fn reply(body: Bytes) -> MockReply {
@@ -31,95 +29,74 @@ fn reply(body: Bytes) -> MockReply {
         .body(body)
 }
 
-/// A transport that answers every scenario as the loopback server does.
-pub(crate) fn scenarios() -> MockTransport {
-    let answers = Scenario::ALL.map(|scenario| {
-        let length = scenario.bytes_received();
-        (scenario.path(), reply(vec![b'x'; length].into()))
-    });
+/// A transport that answers every kind of work as the loopback server does.
+pub(crate) fn works() -> MockTransport {
+    let answers = KINDS
+        .each_ref()
+        .map(|kind| (kind.path, reply(vec![b'x'; kind.received].into())));
     MockTransport::with_handler(move |request| {
         let mut answers = answers.iter();
         let answer = answers.find(|(path, _)| request.url().ends_with(path));
-        answer.map_or_else(
-            || MockReply::new(StatusCode::NOT_FOUND),
-            |(_, reply)| reply.clone(),
-        )
+        answer.map_or_else(not_found, |(_, reply)| reply.clone())
     })
+}
+
+fn not_found() -> MockReply {
+    MockReply::new(StatusCode::NOT_FOUND)
 }
 
 /// A mock that answers `/id/N` with N, and what to ask it for.
 pub(crate) struct Echo {
     pub(crate) transport: MockTransport,
-    urls: Arc<[String]>,
-    answers: Arc<[Bytes]>,
+    /// URLs, and the answers to them.
+    ids: Vec<(String, Bytes)>,
 }
 
 impl Echo {
-    /// `before` is called with each request.
-    pub(crate) fn new(before: impl Fn(&Request) + Send + Sync + 'static) -> Echo {
-        let ids: Bytes = (0..IDS)
-            .map(|id| format!("{id:0ID_DIGITS$}"))
-            .collect::<String>()
-            .into();
-        let answers: Arc<[Bytes]> = (0..IDS)
-            .map(|id| ids.slice(id * ID_DIGITS..(id + 1) * ID_DIGITS))
-            .collect();
-        let replies: Vec<MockReply> = answers.iter().cloned().map(reply).collect();
+    /// Each answer takes so long.
+    pub(crate) fn new(slowness: Duration) -> Echo {
+        let id = |id| {
+            let id = format!("{id:06}");
+            (format!("{ORIGIN}/id/{id}"), Bytes::from(id))
+        };
+        let ids: Vec<(String, Bytes)> = (0..IDS).map(id).collect();
+        let replies: Vec<MockReply> = ids.iter().map(|(_, id)| reply(id.clone())).collect();
         let transport = MockTransport::with_handler(move |request| {
-            before(request);
-            let id = request
-                .url()
-                .rsplit('/')
-                .next()
-                .and_then(|id| id.parse::<usize>().ok());
+            be_slow(slowness);
+            let id = request.url().rsplit('/').next();
+            let id = id.and_then(|id| id.parse::<usize>().ok());
             let reply = id.and_then(|id| replies.get(id));
-            reply
-                .cloned()
-                .unwrap_or_else(|| MockReply::new(StatusCode::NOT_FOUND))
+            reply.cloned().unwrap_or_else(not_found)
         });
-        let urls = (0..IDS)
-            .map(|id| format!("{ORIGIN}/id/{id:0ID_DIGITS$}"))
-            .collect();
-        Echo {
-            transport,
-            urls,
-            answers,
-        }
+        Echo { transport, ids }
     }
 
     /// The request of this number.
     pub(crate) fn request(&self, client: &Client, number: u64) -> Result<Request> {
-        client.get(&self.urls[number as usize % IDS]).build()
+        client.get(&self.ids[number as usize % IDS].0).build()
     }
 
     /// Checks that a response is the one to the request of this number.
     pub(crate) async fn check(&self, response: Response, number: u64) -> Result<()> {
-        let answer = response.bytes().await?;
-        if answer == self.answers[number as usize % IDS] {
-            return Ok(());
+        match response.bytes().await? == self.ids[number as usize % IDS].1 {
+            true => Ok(()),
+            false => Err(wrong_answer("that to another request")),
         }
-        Err(Error::new(
-            ErrorKind::Transport,
-            "an answer to another request",
-        ))
     }
 }
 
 /// A transport that answers at once, or lets others run before, as a network would.
 #[derive(Clone)]
-pub(crate) enum Answering {
-    AtOnce(MockTransport),
-    InTurn(MockTransport),
+pub(crate) struct Answering {
+    pub(crate) mock: MockTransport,
+    pub(crate) in_turn: bool,
 }
 
 impl Transport for Answering {
     async fn send(&self, request: Request) -> Result<Response> {
-        match self {
-            Answering::AtOnce(mock) => mock.send(request).await,
-            Answering::InTurn(mock) => {
-                tokio::task::yield_now().await;
-                mock.send(request).await
-            }
+        if self.in_turn {
+            tokio::task::yield_now().await;
         }
+        self.mock.send(request).await
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::budgets::MAX;
 use crate::environment::Environment;
 
 /// The version of the report's format, as JSON.
@@ -33,35 +34,33 @@ pub struct Gate {
 
 impl Gate {
     /// A figure beside its bound. A figure that is no number never holds.
-    pub(crate) fn new(id: String, bound: f64, is_max: bool, measured: f64) -> Gate {
-        let holds = if is_max {
-            measured <= bound
-        } else {
-            measured >= bound
-        };
+    pub(crate) fn new(group: &'static str, id: &str, bound: f64, measured: f64) -> Gate {
+        let (section, name) = id.split_once('.').unwrap_or_default();
+        let is_max = section.ends_with(MAX);
         Gate {
-            id,
-            group: "",
-            name: String::new(),
+            id: id.to_owned(),
+            group,
+            name: name.to_owned(),
             measured,
             bound,
             is_max,
-            holds,
+            holds: match is_max {
+                true => measured <= bound,
+                false => measured >= bound,
+            },
             detail: String::new(),
         }
     }
 
-    /// Says what the figure is.
-    pub(crate) fn named(mut self, group: &'static str, name: impl Into<String>) -> Gate {
-        self.group = group;
-        self.name = name.into();
+    /// Says on what it was measured, if its gate has more figures.
+    pub(crate) fn on(mut self, what: &str) -> Gate {
+        self.name = format!("{}, {what}", self.name);
         self
     }
 
     /// Says more of what was seen.
-    pub(crate) fn detailed(mut self, detail: impl Into<String>) -> Gate {
-        self.detail = detail.into();
-        self
+    pub(crate) fn detailed(self, detail: String) -> Gate {
+        Gate { detail, ..self }
     }
 }
 
@@ -70,14 +69,11 @@ impl fmt::Display for Gate {
         let verdict = if self.holds { "ok  " } else { "MISS" };
         let relation = if self.is_max { "at most" } else { "at least" };
         let (measured, bound) = (figure(self.measured), figure(self.bound));
-        write!(
-            f,
-            "{verdict} {:<28} {measured:>14}  {relation:<8} {bound:>10}",
-            self.name
-        )?;
+        let name = &self.name;
+        let line = format!("{verdict} {name:<28} {measured:>14}  {relation:<8} {bound:>10}");
         match self.detail.as_str() {
-            "" => Ok(()),
-            detail => write!(f, "  {detail}"),
+            "" => f.write_str(&line),
+            detail => write!(f, "{line}  {detail}"),
         }
     }
 }
@@ -87,15 +83,11 @@ pub(crate) fn figure(number: f64) -> String {
     if !number.is_finite() || (number.fract() != 0.0 && number.abs() < 1_000.0) {
         return format!("{number:.3}");
     }
+    let sign = if number < 0.0 { "-" } else { "" };
     let digits = format!("{:.0}", number.abs());
-    let mut text = String::from(if number < 0.0 { "-" } else { "" });
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    let thousands = digits.as_bytes().rchunks(3).rev();
+    let thousands: Vec<_> = thousands.map(String::from_utf8_lossy).collect();
+    format!("{sign}{}", thousands.join(","))
 }
 
 /// All gates of one run.
@@ -144,13 +136,9 @@ impl fmt::Display for Report {
             }
             writeln!(f, "  {gate}")?;
         }
-        let held = self.gates.len() - self.missed().count();
-        writeln!(
-            f,
-            "\n{held} of {} gates hold; {:.1} s",
-            self.gates.len(),
-            self.seconds
-        )
+        let (gates, seconds) = (self.gates.len(), self.seconds);
+        let held = gates - self.missed().count();
+        writeln!(f, "\n{held} of {gates} gates hold; {seconds:.1} s")
     }
 }
 
@@ -160,7 +148,10 @@ mod tests {
 
     #[test]
     fn a_figure_beyond_its_bound_is_a_miss() {
-        let gate = |is_max, measured| Gate::new("a_max.b".to_owned(), 1.0, is_max, measured);
+        let gate = |is_max, measured| {
+            let id = if is_max { "a_max.b" } else { "a_min.b" };
+            Gate::new("", id, 1.0, measured)
+        };
         assert!(gate(true, 1.0).holds && gate(false, 1.0).holds);
         assert!(!gate(true, 1.001).holds && !gate(false, 0.999).holds);
         assert!(!gate(true, f64::NAN).holds && !gate(false, f64::NAN).holds);

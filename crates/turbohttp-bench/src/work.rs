@@ -1,116 +1,166 @@
-//! A kind of request together with the way it is sent: directly, through middlewares, or through a queue.
+//! The work that is measured: kinds of requests, each with the way it is sent and the answer it gets.
 
 use bytes::Bytes;
-use turbohttp::{Client, Error, ErrorKind, QueueOptions, RequestQueue, Result, Shutdown};
+use turbohttp::{
+    Client, ClientBuilder, Error, ErrorKind, QueueOptions, Request, RequestQueue, Response, Result,
+    Shutdown, StatusCode,
+};
 
-use crate::mock::scenarios;
-use crate::scenario::Scenario;
+use crate::wrong_answer;
+
+const KIB: usize = 1024;
 
 /// Workers of a queue.
 const WORKERS: usize = 64;
 
-/// The ways that are no scenarios, each sends the scenario `get`.
-const WAYS: [&str; 3] = ["layered", "queue", "queue_streamed"];
-
-/// What carries the requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Carrier {
-    /// The client's network.
-    Network,
-    /// A mock, which answers as the loopback server does.
-    Mock,
+/// One kind of work.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// Its name in budgets and reports, which says as well whether hooks or a queue are in the way, and
+    /// whether the body is taken whole.
+    pub(crate) name: &'static str,
+    /// The path that the loopback server answers it under.
+    pub(crate) path: &'static str,
+    /// Bytes of body that a POST sends; without any it is a GET.
+    sent: usize,
+    /// Bytes of body that the answer has.
+    pub(crate) received: usize,
 }
 
-/// Requests of one kind, sent in one way.
+const fn kind(name: &'static str, path: &'static str, sent: usize, received: usize) -> Kind {
+    Kind {
+        name,
+        path,
+        sent,
+        received,
+    }
+}
+
+/// All kinds. A body is read by `chunk`, but for `bytes`, which takes it whole.
+pub(crate) static KINDS: [Kind; 13] = [
+    kind("get", "/small", 0, 13),
+    kind("empty", "/bytes/0", 0, 0),
+    kind("get_1k", "/bytes/1024", 0, KIB),
+    kind("get_64k", "/bytes/65536", 0, 64 * KIB),
+    kind("post", "/post", KIB, 13),
+    kind("post_64k", "/post", 64 * KIB, 13),
+    kind("chunked", "/chunked/16/1024", 0, 16 * KIB),
+    kind("bytes", "/small", 0, 13),
+    kind("bytes_1k", "/bytes/1024", 0, KIB),
+    kind("bytes_64k", "/bytes/65536", 0, 64 * KIB),
+    kind("layered", "/small", 0, 13),
+    kind("queue", "/small", 0, 13),
+    kind("queue_streamed", "/small", 0, 13),
+];
+
+/// A client, and the queue before it if there is one.
 #[derive(Debug)]
-pub struct Work {
-    name: &'static str,
-    scenario: Scenario,
-    body: Bytes,
-    client: Client,
+pub(crate) struct Sender {
+    pub(crate) client: Client,
     queue: Option<RequestQueue>,
 }
 
-impl Work {
-    /// The names of all kinds.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        Scenario::ALL.into_iter().map(Scenario::name).chain(WAYS)
+impl Sender {
+    /// Starts the queue, if there is one: in the current runtime.
+    pub(crate) fn new(client: Client, queue: Option<QueueOptions>) -> Result<Sender> {
+        let queue = queue.map(|options| RequestQueue::new(&client, options));
+        let queue = queue.transpose()?;
+        if let Some(queue) = &queue {
+            queue.start()?;
+        }
+        Ok(Sender { client, queue })
     }
 
-    /// Makes the client, and starts the queue if there is one: in the current runtime.
+    pub(crate) async fn send(&self, request: Request) -> Result<Response> {
+        match &self.queue {
+            None => self.client.send(request).await,
+            Some(queue) => queue.submit(request).await?.await,
+        }
+    }
+}
+
+/// Requests of one kind, and who sends them.
+#[derive(Debug)]
+pub struct Work {
+    kind: &'static Kind,
+    body: Bytes,
+    /// Bytes of body that the caller takes away, in memory of its own; without any it looks at chunks.
+    pub(crate) taken: usize,
+    sender: Sender,
+}
+
+impl Work {
+    /// Builds the client, with hooks if the work is `layered`, and starts the queue if there is one: in
+    /// the current runtime.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`] if nothing has this name; those of the client and the queue.
-    pub fn new(name: &str, carrier: Carrier) -> Result<Work> {
-        let Some(name) = Work::names().find(|known| *known == name) else {
-            return Err(Error::new(
-                ErrorKind::Config,
-                format!("no work is called {name}"),
-            ));
+    pub fn new(name: &str, client: ClientBuilder) -> Result<Work> {
+        let Some(kind) = KINDS.iter().find(|kind| kind.name == name) else {
+            let message = format!("no work is called {name}");
+            return Err(Error::new(ErrorKind::Config, message));
         };
-        let scenario = Scenario::named(name).unwrap_or(Scenario::Get);
-        let hooks = || Client::builder().on_request(|_| ()).on_response(|_| ());
-        let client = match (name, carrier) {
-            ("layered", Carrier::Network) => hooks().build(),
-            ("layered", Carrier::Mock) => hooks().transport(scenarios()).build(),
-            (_, Carrier::Network) => Client::new(),
-            (_, Carrier::Mock) => Client::builder().transport(scenarios()).build(),
-        }?;
-        let queue = match name {
-            "queue" | "queue_streamed" => {
-                let options = QueueOptions::default().workers(WORKERS);
-                let options = options.streamed(name == "queue_streamed");
-                let queue = RequestQueue::new(&client, options)?;
-                queue.start()?;
-                Some(queue)
-            }
-            _ => None,
+        let client = match name {
+            "layered" => client.on_request(|_| ()).on_response(|_| ()),
+            _ => client,
         };
+        let queue = name.starts_with("queue").then(|| {
+            let options = QueueOptions::default().workers(WORKERS);
+            options.streamed(name == "queue_streamed")
+        });
         Ok(Work {
-            name,
-            scenario,
-            body: scenario.body(),
-            client,
-            queue,
+            kind,
+            body: vec![b'x'; kind.sent].into(),
+            taken: match name.starts_with("bytes") {
+                true => kind.received,
+                false => 0,
+            },
+            sender: Sender::new(client.build()?, queue)?,
         })
     }
 
-    /// Its name in budgets and reports.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// What is sent.
-    pub fn scenario(&self) -> Scenario {
-        self.scenario
+    /// Where it is sent to, at this origin.
+    pub fn url(&self, origin: &str) -> String {
+        format!("{}{}", origin.trim_end_matches('/'), self.kind.path)
     }
 
     /// Stops the queue and closes the client, and waits for both: workers let go of their client only
     /// when the runtime next has time for them, which would be while something else is counted.
-    pub async fn end(self) {
-        if let Some(queue) = &self.queue {
+    pub(crate) async fn end(self) {
+        if let Some(queue) = &self.sender.queue {
             queue.stop(Shutdown::Now).await;
         }
-        self.client.close(Shutdown::Now).await;
+        self.sender.client.close(Shutdown::Now).await;
     }
 
-    /// One request, and a look at its answer.
+    /// One request: status, one header by name, and the length of the whole body are looked at.
     ///
     /// # Errors
     ///
     /// Those of the client, and [`ErrorKind::Transport`] if the answer is not the expected one.
     pub async fn run(&self, url: &str) -> Result<()> {
-        let request = self.scenario.request(&self.client, url, &self.body)?;
-        let response = match &self.queue {
-            None => self.client.send(request).await?,
-            Some(queue) => {
-                let submitted = queue.submit(request).await;
-                let ticket = submitted.map_err(|refused| Error::new(refused.kind(), "refused"))?;
-                ticket.await?
-            }
+        let client = &self.sender.client;
+        let request = match self.kind.sent {
+            0 => client.get(url),
+            _ => client.post(url).body(self.body.clone()),
         };
-        self.scenario.read(response).await
+        let mut response = self.sender.send(request.build()?).await?;
+        let content_type = response.header("content-type");
+        let right_head = response.status() == StatusCode::OK
+            && content_type.is_some_and(|value| !value.is_empty());
+        let mut length = 0;
+        if self.taken > 0 {
+            length = response.bytes().await?.len();
+        } else {
+            while let Some(chunk) = response.chunk().await? {
+                length += chunk.len();
+            }
+        }
+        if right_head && length == self.kind.received {
+            return Ok(());
+        }
+        let name = self.kind.name;
+        Err(wrong_answer(format!("{length} bytes of body to {name}")))
     }
 }

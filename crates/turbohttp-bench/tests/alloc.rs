@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use turbohttp_bench::{Budgets, Effort, Environment, meter, run};
+use turbohttp_bench::{Budgets, Effort, meter, run};
 
 #[global_allocator]
 static ALLOCATOR: meter::Meter = meter::Meter;
@@ -17,9 +17,9 @@ fn requests_in_steady_state_stay_within_their_budgets() {
         "the counting allocator does not count"
     );
     // In a debug build a first look has to do; `cargo xtask gates` looks again, in a release build.
-    let effort = match Environment::is_optimised() {
-        true => Effort::brief(),
-        false => Effort::quick(),
+    let effort = match cfg!(debug_assertions) {
+        true => Effort::quick(),
+        false => Effort::brief(),
     };
     let report = run(&Budgets::built_in().unwrap(), &effort).unwrap();
     println!("{report}");

@@ -18,8 +18,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
-use turbohttp::{Bytes, Client, Tls};
-use turbohttp_bench::{Scenario, meter};
+use turbohttp::{Client, Tls};
+use turbohttp_bench::{Work, meter};
 use turbohttp_loopback::tls::TestCa;
 use turbohttp_loopback::{Options, Server};
 
@@ -72,10 +72,9 @@ async fn ours(server: &Server, ca: &TestCa) -> f64 {
     let client = Client::builder()
         .tls(tls)
         .resolve("localhost", vec![server.addr()]);
-    let client = client.build().unwrap();
     let url = format!("https://localhost:{}/small", server.addr().port());
-    let body = Bytes::new();
-    allocations(async || Scenario::Get.run(&client, &url, &body).await.unwrap()).await
+    let work = Work::new("get", client).unwrap();
+    allocations(async || work.run(&url).await.unwrap()).await
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
 use turbohttp::{Client, ErrorKind as Kind};
-use turbohttp_bench::Scenario;
+use turbohttp_bench::Work;
 use turbohttp_loopback::{Options, Server};
 
 /// Addresses of other machines, kept for documentation.
@@ -39,10 +39,8 @@ fn tests_reach_no_address_but_loopback() {
 async fn the_client_reaches_loopback_and_nothing_else() {
     let server = Server::start(Options::default()).unwrap();
     let client = Client::new().unwrap();
-    let body = Scenario::Get.body();
-    Box::pin(Scenario::Get.run(&client, &server.url("/small"), &body))
-        .await
-        .unwrap();
+    let work = Work::new("get", Client::builder()).unwrap();
+    Box::pin(work.run(&server.url("/small"))).await.unwrap();
     if is_alone() {
         let error = Box::pin(client.get("http://192.0.2.1/").send())
             .await

@@ -26,6 +26,8 @@ pub struct ResponseHead {
     /// Entries of `fields` from this one on are trailer fields, which follow a chunked body (RFC
     /// 9112 section 7.1.2).
     pub(crate) trailers_from: usize,
+    /// Malformed field lines that were passed over.
+    pub(crate) skipped: usize,
 }
 
 /// Where one field stands in the text.
@@ -52,6 +54,7 @@ impl Default for ResponseHead {
             text: Vec::new(),
             fields: Vec::new(),
             trailers_from: usize::MAX,
+            skipped: 0,
         }
     }
 }
@@ -131,6 +134,12 @@ impl ResponseHead {
             .map(|span| (self.name_bytes(span), self.value_of(span)))
     }
 
+    /// Malformed field lines that were passed over: none, unless
+    /// [`HeadLimits::lenient`](crate::h1::HeadLimits::lenient) permits them.
+    pub fn skipped_fields(&self) -> usize {
+        self.skipped
+    }
+
     /// How many header fields there are.
     pub fn len(&self) -> usize {
         self.header_spans().len()
@@ -149,7 +158,9 @@ impl ResponseHead {
             text,
             fields,
             trailers_from,
+            skipped,
         } = self;
+        *skipped = 0;
         *status = StatusCode::OK;
         *version = Version::HTTP_11;
         *trailers_from = usize::MAX;
@@ -168,7 +179,10 @@ impl ResponseHead {
 
     /// Whether this head is as good as new.
     pub fn is_blank(&self) -> bool {
-        self.text.is_empty() && self.fields.is_empty() && self.trailers_from == usize::MAX
+        self.text.is_empty()
+            && self.fields.is_empty()
+            && self.trailers_from == usize::MAX
+            && self.skipped == 0
     }
 
     fn header_spans(&self) -> &[FieldSpan] {

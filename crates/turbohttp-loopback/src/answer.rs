@@ -1,7 +1,6 @@
 //! Answers as bytes: built once, sent often.
 
-use std::io::Write;
-
+use crate::head::Framing;
 use crate::pattern::pattern;
 
 /// The date of every answer. A real one would cost a clock and make answers differ.
@@ -18,10 +17,8 @@ impl Answer {
     pub(crate) fn small() -> Answer {
         let fields =
             "cache-control: no-store\r\nx-request-id: 00000000-0000-0000-0000-000000000000\r\n";
-        Answer::whole(
-            head(200, "text/plain", Delimiter::Length(13), fields),
-            b"Hello, world!",
-        )
+        let head = head(200, "text/plain", Framing::Length(13), fields);
+        Answer::whole(head, b"Hello, world!")
     }
 
     pub(crate) fn text(status: u16, body: &[u8]) -> Answer {
@@ -29,13 +26,12 @@ impl Answer {
     }
 
     pub(crate) fn with_type(status: u16, content_type: &str, body: &[u8]) -> Answer {
-        let delimiter = Delimiter::Length(body.len() as u64);
-        Answer::whole(head(status, content_type, delimiter, ""), body)
+        let framing = Framing::Length(body.len() as u64);
+        Answer::whole(head(status, content_type, framing, ""), body)
     }
 
     pub(crate) fn patterned(length: usize) -> Answer {
-        let head = head(200, OCTETS, Delimiter::Length(length as u64), "");
-        Answer::whole(head, &pattern(length))
+        Answer::with_type(200, OCTETS, &pattern(length))
     }
 
     /// `count` chunks of `size` bytes, trailer section included.
@@ -43,34 +39,28 @@ impl Answer {
         let content = pattern(count * size);
         let mut framed = Vec::new();
         for chunk in content.chunks(size.max(1)) {
-            push_chunk_head(&mut framed, chunk.len() as u64);
+            framed.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
             framed.extend_from_slice(chunk);
             framed.extend_from_slice(b"\r\n");
         }
         framed.extend_from_slice(LAST_CHUNK);
-        Answer::whole(head(200, OCTETS, Delimiter::Chunked, ""), &framed)
+        Answer::whole(head(200, OCTETS, Framing::Chunked, ""), &framed)
     }
 
     pub(crate) fn status(code: u16) -> Answer {
-        let location = if (300..400).contains(&code) {
-            "location: /small\r\n"
-        } else {
-            ""
+        let location = match code {
+            300..400 => "location: /small\r\n",
+            _ => "",
         };
+        let body = format!("{code} {}\n", reason(code));
         // RFC 9110 §15.3.5, §15.4.5: these have no content, and a 204 no Content-Length.
-        let (delimiter, body) = match code {
-            204 => (Delimiter::None, String::new()),
-            205 => (Delimiter::Length(0), String::new()),
-            304 => (Delimiter::None, String::new()),
-            _ => {
-                let body = format!("{code} {}\n", reason(code));
-                (Delimiter::Length(body.len() as u64), body)
-            }
+        let (framing, body) = match code {
+            204 | 304 => (Framing::None, ""),
+            205 => (Framing::Length(0), ""),
+            _ => (Framing::Length(body.len() as u64), body.as_str()),
         };
-        Answer::whole(
-            head(code, "text/plain", delimiter, location),
-            body.as_bytes(),
-        )
+        let head = head(code, "text/plain", framing, location);
+        Answer::whole(head, body.as_bytes())
     }
 
     /// The same answer with `connection: close`.
@@ -82,31 +72,22 @@ impl Answer {
     }
 
     fn whole(head: Vec<u8>, body: &[u8]) -> Answer {
-        let head_length = head.len();
-        let mut bytes = head;
-        bytes.extend_from_slice(body);
-        Answer { bytes, head_length }
+        Answer {
+            head_length: head.len(),
+            bytes: [&head, body].concat(),
+        }
     }
 }
 
 pub(crate) const OCTETS: &str = "application/octet-stream";
 pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// How the content of an answer is delimited.
-#[derive(Clone, Copy)]
-pub(crate) enum Delimiter {
-    Length(u64),
-    Chunked,
-    /// There is none, or the connection's end delimits it.
-    None,
-}
-
 /// A head, its empty line included. `fields` are whole lines.
-pub(crate) fn head(status: u16, content_type: &str, delimiter: Delimiter, fields: &str) -> Vec<u8> {
-    let framing = match delimiter {
-        Delimiter::Length(length) => format!("content-length: {length}\r\n"),
-        Delimiter::Chunked => "transfer-encoding: chunked\r\n".to_owned(),
-        Delimiter::None => String::new(),
+pub(crate) fn head(status: u16, content_type: &str, framing: Framing, fields: &str) -> Vec<u8> {
+    let framing = match framing {
+        Framing::Length(length) => format!("content-length: {length}\r\n"),
+        Framing::Chunked => "transfer-encoding: chunked\r\n".to_owned(),
+        Framing::None => String::new(),
     };
     format!(
         "HTTP/1.1 {status} {}\r\ndate: {DATE}\r\nserver: turbohttp-loopback\r\n\
@@ -114,10 +95,6 @@ pub(crate) fn head(status: u16, content_type: &str, delimiter: Delimiter, fields
         reason(status)
     )
     .into_bytes()
-}
-
-pub(crate) fn push_chunk_head(bytes: &mut Vec<u8>, size: u64) {
-    write!(bytes, "{size:x}\r\n").expect("writing to memory does not fail");
 }
 
 fn reason(status: u16) -> &'static str {

@@ -10,17 +10,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use bytes::{Buf, BufMut, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::answer::Answer;
-use crate::body::{Intake, Sink};
+use crate::body::Kept;
 use crate::head::{self, Framing, Head};
 use crate::host::Host;
-use crate::inbox::{INBOX_BYTES, Inbox};
 use crate::options::FailWith;
 use crate::route::Route;
 use crate::stream::Stream;
+
+/// How much is read at once, and thereby the longest head and the longest chunk-size line.
+const INBOX_BYTES: usize = 64 * 1024;
 
 /// How long a refused peer may still send before the connection is cut.
 const LINGER: Duration = Duration::from_secs(1);
@@ -28,28 +31,16 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Serves the connection until either side ends it.
 pub(crate) async fn run(tcp: TcpStream, host: Arc<Host>) {
     let _open = host.counters.connection();
-    let Ok(stream) = open(tcp, &host).await else {
+    let Ok(stream) = host.options.open(tcp).await else {
         return;
     };
     let mut connection = Connection {
         stream,
-        inbox: Inbox::new(),
+        inbox: BytesMut::with_capacity(INBOX_BYTES),
         host: &host,
         last: None,
     };
     while let Ok(After::KeepAlive) = connection.exchange().await {}
-}
-
-async fn open(tcp: TcpStream, host: &Host) -> io::Result<Stream> {
-    tcp.set_nodelay(true)?;
-    let stream = Stream::Plain(tcp);
-    #[cfg(feature = "tls")]
-    if let Some(config) = &host.options.tls {
-        return stream.handshake(config.clone()).await;
-    }
-    #[cfg(not(feature = "tls"))]
-    let _ = host;
-    Ok(stream)
 }
 
 /// What comes after an answer.
@@ -67,8 +58,9 @@ enum Plan {
 
 /// The state of one connection.
 pub(crate) struct Connection<'a> {
-    pub(crate) stream: Stream,
-    pub(crate) inbox: Inbox,
+    pub(crate) stream: Box<dyn Stream>,
+    /// What was read and not used yet.
+    pub(crate) inbox: BytesMut,
     pub(crate) host: &'a Host,
     /// The last target that had a kept answer, and that answer.
     last: Option<(Box<[u8]>, Arc<Answer>)>,
@@ -81,13 +73,16 @@ impl Connection<'_> {
         };
         let host = self.host;
         let (number, _in_flight) = host.counters.request();
-        let Ok(head) = head::parse(&self.inbox.unread()[..length]) else {
+        let Ok(head) = head::parse(&self.inbox[..length]) else {
             return Box::pin(self.refuse(400)).await;
         };
         let mut plan = self.plan(&head);
-        let mut sink = self.sink(&plan, &head);
-        self.inbox.consume(length);
-        match self.read_content(&head, &mut sink).await {
+        let mut kept = match &plan {
+            Plan::Routed(bytes) => (head.route(bytes) == Route::Echo).then(Vec::new),
+            Plan::Kept(_) => None,
+        };
+        self.inbox.advance(length);
+        match self.read_content(&head, &mut kept).await {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Box::pin(self.refuse(400)).await;
             }
@@ -103,25 +98,44 @@ impl Connection<'_> {
         }
         match plan {
             Plan::Kept(answer) => self.send(&answer, &head).await,
-            Plan::Routed(bytes) => Box::pin(self.respond(&head, &bytes, sink)).await,
+            Plan::Routed(bytes) => Box::pin(self.respond(head, &bytes, kept)).await,
         }
     }
 
     /// Reads until a whole head is there; its length, or `None` if it is too long.
     async fn await_head(&mut self) -> io::Result<Option<usize>> {
         loop {
-            if let Some(length) = head::find_end(self.inbox.unread()) {
+            if let Some(length) = head::find_end(&self.inbox) {
                 return Ok(Some(length));
             }
-            if self.inbox.unread().len() == INBOX_BYTES {
+            if self.inbox.len() == INBOX_BYTES {
                 return Ok(None);
             }
-            self.inbox.fill(&mut self.stream).await?;
+            self.fill().await?;
+        }
+    }
+
+    /// Reads once.
+    ///
+    /// # Errors
+    ///
+    /// `UnexpectedEof` when the peer has closed, `OutOfMemory` when the inbox is full.
+    pub(crate) async fn fill(&mut self) -> io::Result<()> {
+        let room = INBOX_BYTES - self.inbox.len();
+        if room == 0 {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        // Once all is used, the next read begins at the front again: a short request touches one page.
+        self.inbox.reserve(room);
+        let mut space = (&mut self.inbox).limit(room);
+        match self.stream.read_buf(&mut space).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
         }
     }
 
     fn plan(&mut self, head: &Head) -> Plan {
-        let bytes = &self.inbox.unread()[..head.length];
+        let bytes = &self.inbox[..head.length];
         let target = &bytes[head.target.clone()];
         if let Some((known, answer)) = &self.last
             && **known == *target
@@ -137,45 +151,18 @@ impl Connection<'_> {
         }
     }
 
-    fn sink(&self, plan: &Plan, head: &Head) -> Sink {
-        match plan {
-            Plan::Routed(bytes)
-                if matches!(Route::parse(&bytes[head.target.clone()]), Route::Echo) =>
-            {
-                Sink::Keep {
-                    bytes: Vec::new(),
-                    overflow: false,
-                }
-            }
-            _ => Sink::Discard,
-        }
-    }
-
-    async fn read_content(&mut self, head: &Head, sink: &mut Sink) -> io::Result<()> {
+    async fn read_content(&mut self, head: &Head, kept: &mut Kept) -> io::Result<()> {
         if head.framing == Framing::Length(0) {
             return Ok(());
         }
         // RFC 9110 §10.1.1: needless once some of the content is here.
-        if head.expects_continue && self.inbox.unread().is_empty() {
+        if head.expects_continue && self.inbox.is_empty() {
             self.stream
                 .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
                 .await?;
             self.stream.flush().await?;
         }
-        let Connection {
-            stream,
-            inbox,
-            host,
-            ..
-        } = self;
-        Intake {
-            stream,
-            inbox,
-            counters: &host.counters,
-            sink,
-        }
-        .read(head.framing)
-        .await
+        self.read_body(head.framing, kept).await
     }
 
     /// Sends an answer that is there whole.
@@ -194,10 +181,9 @@ impl Connection<'_> {
     }
 
     async fn send_bytes(&mut self, answer: &Answer, head: &Head) -> io::Result<()> {
-        let length = if head.is_head_method {
-            answer.head_length
-        } else {
-            answer.bytes.len()
+        let length = match head.is_head_method {
+            true => answer.head_length,
+            false => answer.bytes.len(),
         };
         self.stream.write_all(&answer.bytes[..length]).await?;
         self.stream.flush().await?;
@@ -219,8 +205,8 @@ impl Connection<'_> {
     /// Reads until the peer closes, and forgets what it reads.
     pub(crate) async fn drain(&mut self) -> io::Result<()> {
         loop {
-            self.inbox.consume(self.inbox.unread().len());
-            self.inbox.fill(&mut self.stream).await?;
+            self.inbox.clear();
+            self.fill().await?;
         }
     }
 }

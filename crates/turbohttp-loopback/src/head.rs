@@ -6,6 +6,8 @@ use std::ops::Range;
 use httparse::Request;
 use memchr::memmem;
 
+use crate::route::Route;
+
 /// Fields of a head; a request with more is malformed.
 const FIELDS_MAX: usize = 256;
 
@@ -22,11 +24,20 @@ pub(crate) struct Head {
     pub(crate) content_type: Option<Range<usize>>,
 }
 
-/// How a request's content is delimited (RFC 9112 §6).
+/// How the end of a content is found (RFC 9112 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     Length(u64),
     Chunked,
+    /// There is no content, or the end of the connection ends that of an answer.
+    None,
+}
+
+impl Head {
+    /// What the head asks for; `bytes` are the head.
+    pub(crate) fn route<'a>(&self, bytes: &'a [u8]) -> Route<'a> {
+        Route::parse(&bytes[self.target.clone()])
+    }
 }
 
 /// The head breaks RFC 9112; the answer is 400 and the connection ends.
@@ -113,75 +124,6 @@ fn keeps_alive(value: &[u8], otherwise: bool) -> bool {
 
 /// Digits only: no sign, no white space, no overflow.
 pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
-        return None;
-    }
-    text.iter().try_fold(0_u64, |number, byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse_text(text: &str) -> Result<Head, Malformed> {
-        assert_eq!(find_end(text.as_bytes()), Some(text.len()));
-        parse(text.as_bytes())
-    }
-
-    #[test]
-    fn plain_get_is_read() {
-        let text = "GET /small?q HTTP/1.1\r\nHost: a\r\n\r\n";
-        let head = parse_text(text).unwrap();
-        assert_eq!(&text[head.target.clone()], "/small?q");
-        assert_eq!((head.framing, head.keep_alive), (Framing::Length(0), true));
-        assert!(!head.is_head_method && !head.expects_continue && head.content_type.is_none());
-    }
-
-    #[test]
-    fn fields_that_matter_are_read_in_any_case() {
-        let text = "POST / HTTP/1.1\r\nhOST: a\r\nCONTENT-LENGTH: \t42 \r\nExpect: 100-Continue\r\n\
-                    Content-type:text/x\r\nconnection: foo, Close\r\n\r\n";
-        let head = parse_text(text).unwrap();
-        assert_eq!(head.framing, Framing::Length(42));
-        assert!(head.expects_continue && !head.keep_alive);
-        assert_eq!(&text[head.content_type.unwrap()], "text/x");
-    }
-
-    #[test]
-    fn old_version_closes_unless_it_asks_to_stay() {
-        assert!(!parse_text("GET / HTTP/1.0\r\n\r\n").unwrap().keep_alive);
-        let stay = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
-        assert!(parse_text(stay).unwrap().keep_alive);
-    }
-
-    #[test]
-    fn what_breaks_the_grammar_is_malformed() {
-        let lines = [
-            "GET /\r\n",
-            "GET  HTTP/1.1\r\nHost: a\r\n",
-            "GET / HTTP/2.0\r\nHost: a\r\n",
-            "G T / HTTP/1.1\r\nHost: a\r\n",
-            "GET / HTTP/1.1\r\n",
-            "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n",
-            "GET / HTTP/1.1\r\nHost: a\nx: y\r\n",
-            "GET / HTTP/1.1\r\nHost : a\r\n",
-            "GET / HTTP/1.1\r\nHost: a\r\n folded\r\n",
-            "GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n",
-            "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n",
-            "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551616\r\n",
-            "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n",
-            "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n",
-            "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n",
-        ];
-        for line in lines {
-            assert_eq!(
-                parse_text(&format!("{line}\r\n")),
-                Err(Malformed),
-                "{line:?}"
-            );
-        }
-    }
+    let digits = text.iter().all(u8::is_ascii_digit).then_some(text)?;
+    str::from_utf8(digits).ok()?.parse().ok()
 }

@@ -33,7 +33,6 @@ mod body;
 mod connection;
 mod head;
 mod host;
-mod inbox;
 #[cfg(all(unix, feature = "tls"))]
 pub mod nginx;
 mod options;
@@ -41,7 +40,6 @@ mod pattern;
 mod respond;
 mod route;
 pub mod script;
-mod serve;
 mod server;
 mod socket;
 mod stats;
@@ -50,8 +48,7 @@ mod stream;
 pub mod tls;
 
 pub use options::{Fail, FailWith, Options};
-pub use pattern::{PATTERN_PERIOD, pattern};
+pub use pattern::pattern;
 pub use route::ROUTES;
-pub use serve::serve;
-pub use server::Server;
+pub use server::{Server, serve};
 pub use stats::Stats;

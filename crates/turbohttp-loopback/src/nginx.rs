@@ -9,9 +9,7 @@
 )]
 
 use std::fs;
-use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -33,17 +31,9 @@ pub struct Nginx {
     tls: u16,
 }
 
-fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
-}
-
 fn runs(program: &str, flag: &str) -> bool {
-    let quiet = Command::new(program)
-        .arg(flag)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    quiet.is_ok_and(|status| status.success())
+    let quiet = Command::new(program).arg(flag).output();
+    quiet.is_ok_and(|output| output.status.success())
 }
 
 fn free_port() -> u16 {
@@ -78,12 +68,8 @@ impl Nginx {
         let (plain, tls) = (free_port(), free_port());
         write_files(&dir, plain, tls);
         let child = Command::new("nginx")
-            .arg("-p")
+            .args(["-c", "nginx.conf", "-e", "error.log", "-p"])
             .arg(&dir)
-            .arg("-c")
-            .arg(dir.join("nginx.conf"))
-            .arg("-e")
-            .arg(dir.join("error.log"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -135,15 +121,12 @@ impl Nginx {
     pub fn curl(&self, arguments: &[&str]) -> Vec<u8> {
         let output = Command::new("curl")
             .args(["-s", "-S", "-q", "--noproxy", "*", "--cacert"])
-            .arg(self.dir.join("ca.pem"))
+            .arg(self.ca_file())
             .args(arguments)
             .output()
             .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{complaint}");
         output.stdout
     }
 
@@ -170,39 +153,43 @@ fn write_files(dir: &Path, plain: u16, tls: u16) {
     fs::write(www.join("empty.txt"), "").unwrap();
     fs::write(www.join("large.bin"), pattern(LARGE_BYTES)).unwrap();
     // Includes make the length unknown beforehand, so nginx sends chunks.
-    let mut page = fs::File::create(www.join("page.shtml")).unwrap();
-    for part in 0..2_000 {
-        writeln!(
-            page,
-            "<!--# set var=\"x\" value=\"{part}\" --><p><!--# echo var=\"x\" --></p>"
-        )
-        .unwrap();
-    }
-    let user = if is_root() { "user root;" } else { "" };
-    let dir = dir.display();
-    let temp: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|what| format!("{what}_temp_path {dir}/{what};\n"))
-        .collect();
+    let part =
+        |part| format!("<!--# set var=\"x\" value=\"{part}\" --><p><!--# echo var=\"x\" --></p>\n");
+    let page: String = (0..2_000).map(part).collect();
+    fs::write(www.join("page.shtml"), page).unwrap();
+    // One process, so that killing it ends all of it. Paths are relative to the directory.
     let config = format!(
-        "daemon off;\nworker_processes 1;\n{user}\npid {dir}/nginx.pid;\nevents {{}}\nhttp {{\n\
-         access_log off;\nkeepalive_requests 100000;\n{temp}types {{ text/html shtml; text/plain txt; }}\n\
-         server {{\nlisten 127.0.0.1:{plain};\nlisten 127.0.0.1:{tls} ssl;\n\
-         ssl_certificate {dir}/leaf.pem;\nssl_certificate_key {dir}/leaf.key;\n\
-         root {dir}/www;\nlocation ~ shtml {{ ssi on; }}\nlocation /moved {{ return 302 /small.txt; }}\n\
-         location /gone {{ return 204; }}\n}}\n}}\n"
+        "daemon off;
+        master_process off;
+        pid nginx.pid;
+        events {{}}
+        http {{
+            access_log off;
+            keepalive_requests 100000;
+            client_body_temp_path client_body;
+            proxy_temp_path proxy;
+            fastcgi_temp_path fastcgi;
+            uwsgi_temp_path uwsgi;
+            scgi_temp_path scgi;
+            types {{ text/html shtml; text/plain txt; }}
+            server {{
+                listen 127.0.0.1:{plain};
+                listen 127.0.0.1:{tls} ssl;
+                ssl_certificate leaf.pem;
+                ssl_certificate_key leaf.key;
+                root www;
+                location ~ shtml {{ ssi on; }}
+                location /moved {{ return 302 /small.txt; }}
+                location /gone {{ return 204; }}
+            }}
+        }}"
     );
-    fs::write(format!("{dir}/nginx.conf"), config).unwrap();
+    fs::write(dir.join("nginx.conf"), config).unwrap();
 }
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // The master ends its worker when it is told to quit; killed, it could not.
-        let pid = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status();
-        if !told.is_ok_and(|status| status.success()) {
-            let _ = self.child.kill();
-        }
+        let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.dir);
     }

@@ -1,7 +1,12 @@
 //! What a server can be told.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use crate::stream::Stream;
 
 /// How a [`Server`](crate::Server) behaves. The default is a fast and faultless server on a free
 /// port of 127.0.0.1.
@@ -41,6 +46,16 @@ impl Options {
             return "https";
         }
         "http"
+    }
+
+    /// Makes ready a connection that was accepted.
+    pub(crate) async fn open(&self, tcp: TcpStream) -> io::Result<Box<dyn Stream>> {
+        tcp.set_nodelay(true)?;
+        #[cfg(feature = "tls")]
+        if let Some(config) = &self.tls {
+            return crate::stream::handshake(Box::new(tcp), config.clone()).await;
+        }
+        Ok(Box::new(tcp))
     }
 }
 

@@ -4,20 +4,15 @@ use std::sync::LazyLock;
 
 /// Byte `i` of a patterned body is `i % 251`. The period is prime, so a piece that was lost,
 /// doubled or moved shows in the content.
-pub const PATTERN_PERIOD: usize = 251;
+const PATTERN_PERIOD: usize = 251;
 
 /// A whole number of periods, so that a body repeats the block without a seam. Large enough to make
 /// system calls few, small enough to stay in a second-level cache.
 const BLOCK_BYTES: usize = PATTERN_PERIOD * 1024;
 
-static BLOCK: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    (0..BLOCK_BYTES)
-        .map(|i| (i % PATTERN_PERIOD) as u8)
-        .collect()
-});
+static BLOCK: LazyLock<Vec<u8>> = LazyLock::new(|| pattern(BLOCK_BYTES));
 
 /// The first `length` bytes of every patterned body.
-#[must_use]
 pub fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i % PATTERN_PERIOD) as u8).collect()
 }

@@ -1,5 +1,7 @@
 //! What a request target asks for.
 
+use crate::head::decimal;
+
 /// The routes, as `/` lists them.
 pub const ROUTES: &str = "\
 /                    this list
@@ -48,16 +50,38 @@ impl<'a> Route<'a> {
         if let Some(any) = path.strip_prefix(b"/id/") {
             return Route::Id(any);
         }
-        let mut segments = path.split(|byte| *byte == b'/').skip(1);
-        let mut next = || segments.next();
-        let words = [next(), next(), next(), next()];
-        match words {
-            [Some(name), None, None, None] => plain(name),
-            [Some(name), Some(a), None, None] => with_one(name, a),
-            [Some(name), Some(a), Some(b), None] => with_two(name, a, b),
-            _ => None,
-        }
-        .unwrap_or(Route::Unknown)
+        let words: Vec<&[u8]> = path.split(|byte| *byte == b'/').skip(1).collect();
+        Route::of(&words).unwrap_or(Route::Unknown)
+    }
+
+    fn of(words: &[&[u8]]) -> Option<Route<'a>> {
+        Some(match *words {
+            [b""] => Route::Index,
+            // Every route reads the content of the request first.
+            [b"small" | b"post"] => Route::Small,
+            [b"bytes", length] => Route::Bytes(decimal(length)?),
+            [b"chunked", count, size] => Route::Chunked {
+                count: decimal(count)?,
+                size: decimal(size)?,
+            },
+            [b"status", code] => {
+                let code = u16::try_from(decimal(code)?).ok()?;
+                Route::Status((200..600).contains(&code).then_some(code)?)
+            }
+            [b"delay", ms] => Route::Delay { ms: decimal(ms)? },
+            [b"slow", bytes, ms] => Route::Slow {
+                bytes: decimal(bytes)?,
+                ms: decimal(ms)?,
+            },
+            [b"close", length] => Route::Close(decimal(length)?),
+            [b"drop"] => Route::Drop,
+            [b"drop", length] => Route::DropHalfway(decimal(length)?),
+            [b"reset"] => Route::Reset,
+            [b"echo"] => Route::Echo,
+            [b"headers"] => Route::Headers,
+            [b"never"] => Route::Never,
+            _ => return None,
+        })
     }
 }
 
@@ -70,71 +94,4 @@ fn path(target: &[u8]) -> &[u8] {
         _ => target,
     };
     &target[..memchr::memchr(b'?', target).unwrap_or(target.len())]
-}
-
-fn plain(name: &[u8]) -> Option<Route<'static>> {
-    Some(match name {
-        b"" => Route::Index,
-        // Every route reads the content of the request first.
-        b"small" | b"post" => Route::Small,
-        b"drop" => Route::Drop,
-        b"reset" => Route::Reset,
-        b"echo" => Route::Echo,
-        b"headers" => Route::Headers,
-        b"never" => Route::Never,
-        _ => return None,
-    })
-}
-
-fn with_one(name: &[u8], a: &[u8]) -> Option<Route<'static>> {
-    let a = crate::head::decimal(a)?;
-    Some(match name {
-        b"bytes" => Route::Bytes(a),
-        b"status" => Route::Status(u16::try_from(a).ok().filter(|c| (200..600).contains(c))?),
-        b"delay" => Route::Delay { ms: a },
-        b"close" => Route::Close(a),
-        b"drop" => Route::DropHalfway(a),
-        _ => return None,
-    })
-}
-
-fn with_two(name: &[u8], a: &[u8], b: &[u8]) -> Option<Route<'static>> {
-    let (a, b) = (crate::head::decimal(a)?, crate::head::decimal(b)?);
-    Some(match name {
-        b"chunked" => Route::Chunked { count: a, size: b },
-        b"slow" => Route::Slow { bytes: a, ms: b },
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Route;
-
-    #[test]
-    fn targets_are_read() {
-        let cases: [(&str, Route<'_>); 12] = [
-            ("/", Route::Index),
-            ("/small?x=/y", Route::Small),
-            ("http://host:1/small", Route::Small),
-            ("/bytes/65536", Route::Bytes(65536)),
-            (
-                "/chunked/16/1024",
-                Route::Chunked {
-                    count: 16,
-                    size: 1024,
-                },
-            ),
-            ("/drop/9", Route::DropHalfway(9)),
-            ("/id/a/b", Route::Id(b"a/b")),
-            ("/bytes/x", Route::Unknown),
-            ("/bytes/1/2", Route::Unknown),
-            ("/status/999", Route::Unknown),
-            ("*", Route::Unknown),
-            ("/small/", Route::Unknown),
-        ];
-        for (target, route) in cases {
-            assert_eq!(Route::parse(target.as_bytes()), route, "{target}");
-        }
-    }
 }

@@ -17,6 +17,7 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
+    #[cfg(target_os = "linux")]
     choose_congestion_control(&socket);
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -33,9 +34,6 @@ fn choose_congestion_control(socket: &Socket) {
         }
     }
 }
-
-#[cfg(not(target_os = "linux"))]
-fn choose_congestion_control(_socket: &Socket) {}
 
 /// Makes the coming close of `stream` a reset (RST) instead of an orderly end (FIN).
 pub(crate) fn reset_on_close(stream: &tokio::net::TcpStream) {

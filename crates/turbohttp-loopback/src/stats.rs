@@ -1,10 +1,8 @@
 //! What a server counted.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use tokio::sync::watch;
 
-use tokio::sync::Notify;
-
-/// What a server has done so far: a snapshot, whose fields need not be of the same instant.
+/// What a server has done so far, at one instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -28,92 +26,68 @@ pub struct Stats {
 
 /// The counters behind [`Stats`].
 #[derive(Default)]
-pub(crate) struct Counters {
-    connections: AtomicU64,
-    open: Level,
-    requests: AtomicU64,
-    in_flight: Level,
-    body_bytes_received: AtomicU64,
-    body_bytes_sent: AtomicU64,
-}
+pub(crate) struct Counters(watch::Sender<Stats>);
 
 impl Counters {
     pub(crate) fn snapshot(&self) -> Stats {
-        Stats {
-            connections: self.connections.load(Relaxed),
-            connections_open: self.open.now.load(Relaxed),
-            connections_peak: self.open.peak.load(Relaxed),
-            requests: self.requests.load(Relaxed),
-            in_flight: self.in_flight.now.load(Relaxed),
-            in_flight_peak: self.in_flight.peak.load(Relaxed),
-            body_bytes_received: self.body_bytes_received.load(Relaxed),
-            body_bytes_sent: self.body_bytes_sent.load(Relaxed),
-        }
+        *self.0.borrow()
     }
 
     /// Counts a connection, open until the guard is dropped.
-    pub(crate) fn connection(&self) -> LevelGuard<'_> {
-        self.connections.fetch_add(1, Relaxed);
-        self.open.enter()
+    pub(crate) fn connection(&self) -> Counted<'_> {
+        self.count(|stats| {
+            stats.connections += 1;
+            stats.connections_open += 1;
+            stats.connections_peak = stats.connections_peak.max(stats.connections_open);
+        });
+        // Those who wait for the last connection look again.
+        Counted(self, |counters| {
+            counters.0.send_modify(|stats| stats.connections_open -= 1);
+        })
     }
 
     /// Counts a request, in flight until the guard is dropped, and tells its number from 1.
-    pub(crate) fn request(&self) -> (u64, LevelGuard<'_>) {
-        let number = self.requests.fetch_add(1, Relaxed) + 1;
-        (number, self.in_flight.enter())
+    pub(crate) fn request(&self) -> (u64, Counted<'_>) {
+        let mut number = 0;
+        self.count(|stats| {
+            stats.requests += 1;
+            stats.in_flight += 1;
+            stats.in_flight_peak = stats.in_flight_peak.max(stats.in_flight);
+            number = stats.requests;
+        });
+        let end = |counters: &Counters| counters.count(|stats| stats.in_flight -= 1);
+        (number, Counted(self, end))
     }
 
     pub(crate) fn received(&self, body_bytes: usize) {
-        self.body_bytes_received
-            .fetch_add(body_bytes as u64, Relaxed);
+        self.count(|stats| stats.body_bytes_received += body_bytes as u64);
     }
 
     pub(crate) fn sent(&self, body_bytes: usize) {
-        self.body_bytes_sent.fetch_add(body_bytes as u64, Relaxed);
+        self.count(|stats| stats.body_bytes_sent += body_bytes as u64);
     }
 
     /// Waits until no connection is open.
     pub(crate) async fn all_closed(&self) {
-        loop {
-            let closed = self.open.left.notified();
-            tokio::pin!(closed);
-            // Listens before it looks, so that a close in between is not missed.
-            closed.as_mut().enable();
-            if self.open.now.load(Relaxed) == 0 {
-                return;
-            }
-            closed.await;
-        }
+        let mut stats = self.0.subscribe();
+        // The sender is there as long as this waits.
+        let _ = stats.wait_for(|stats| stats.connections_open == 0).await;
+    }
+
+    /// Nobody is woken: nobody waits for this.
+    fn count(&self, change: impl FnOnce(&mut Stats)) {
+        self.0.send_if_modified(|stats| {
+            change(stats);
+            false
+        });
     }
 }
 
-/// How many there are now, and how many there were at most.
-#[derive(Default)]
-struct Level {
-    now: AtomicU64,
-    peak: AtomicU64,
-    /// Notified after one has left.
-    left: Notify,
-}
+/// One of those that are there now; what counts it off is called when this is dropped.
+pub(crate) struct Counted<'a>(&'a Counters, fn(&Counters));
 
-impl Level {
-    fn enter(&self) -> LevelGuard<'_> {
-        let now = self.now.fetch_add(1, Relaxed) + 1;
-        // A plain load first: the peak is rarely passed, and a load is cheaper than an exchange.
-        if now > self.peak.load(Relaxed) {
-            self.peak.fetch_max(now, Relaxed);
-        }
-        LevelGuard(self)
-    }
-}
-
-/// Counts one in a level until it is dropped.
-pub(crate) struct LevelGuard<'a>(&'a Level);
-
-impl Drop for LevelGuard<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        // First the count falls, then the waiters look at it.
-        self.0.now.fetch_sub(1, Relaxed);
-        self.0.left.notify_waiters();
+        self.1(self.0);
     }
 }

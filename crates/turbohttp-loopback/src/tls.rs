@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -30,7 +30,6 @@ impl TestCa {
     /// # Panics
     ///
     /// If the system has no randomness.
-    #[must_use]
     pub fn new() -> TestCa {
         let mut params = params(&[]);
         params
@@ -44,15 +43,8 @@ impl TestCa {
     }
 
     /// The authority's certificate, for a client to trust.
-    #[must_use]
     pub fn pem(&self) -> String {
         self.issuer.pem()
-    }
-
-    /// The authority's certificate, for a client to trust.
-    #[must_use]
-    pub fn der(&self) -> CertificateDer<'static> {
-        self.issuer.der().clone()
     }
 
     /// A root store that trusts this authority alone.
@@ -60,21 +52,19 @@ impl TestCa {
     /// # Panics
     ///
     /// Never: the certificate is well-formed.
-    #[must_use]
     pub fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
-        roots.add(self.der()).expect("a certificate of our own");
+        let der = self.issuer.der().clone();
+        roots.add(der).expect("a certificate of our own");
         roots
     }
 
     /// A certificate for these DNS names and IP addresses, for a server or a client.
-    #[must_use]
     pub fn leaf(&self, names: &[&str]) -> Leaf {
         self.sign(params(names))
     }
 
     /// A certificate for these names that expired in 2001.
-    #[must_use]
     pub fn expired_leaf(&self, names: &[&str]) -> Leaf {
         let mut params = params(names);
         params.not_after = date_time_ymd(2001, 1, 1);
@@ -82,7 +72,6 @@ impl TestCa {
     }
 
     /// A server with a certificate for these names: [`Leaf::server_config`].
-    #[must_use]
     pub fn server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
         self.leaf(names).server_config()
     }
@@ -90,18 +79,13 @@ impl TestCa {
     fn sign(&self, params: CertificateParams) -> Leaf {
         let key = key();
         let certificate = params.signed_by(&key, &self.issuer).expect("a plain leaf");
-        Leaf {
-            certificate: certificate.der().clone(),
-            pem: certificate.pem(),
-            key,
-        }
+        Leaf { certificate, key }
     }
 }
 
 /// A certificate with its key.
 pub struct Leaf {
-    certificate: CertificateDer<'static>,
-    pem: String,
+    certificate: Certificate,
     key: KeyPair,
 }
 
@@ -111,49 +95,38 @@ impl Leaf {
     /// # Panics
     ///
     /// If a name is neither a DNS name nor an IP address.
-    #[must_use]
     pub fn self_signed(names: &[&str]) -> Leaf {
         let key = key();
         let certificate = params(names).self_signed(&key).expect("a plain leaf");
-        Leaf {
-            certificate: certificate.der().clone(),
-            pem: certificate.pem(),
-            key,
-        }
+        Leaf { certificate, key }
     }
 
     /// The certificate.
-    #[must_use]
-    pub fn certificate_pem(&self) -> &str {
-        &self.pem
+    pub fn certificate_pem(&self) -> String {
+        self.certificate.pem()
     }
 
     /// The private key, as PKCS #8.
-    #[must_use]
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
     }
 
     /// The certificate.
-    #[must_use]
     pub fn certificate_der(&self) -> CertificateDer<'static> {
-        self.certificate.clone()
+        self.certificate.der().clone()
     }
 
     /// The private key.
-    #[must_use]
     pub fn key_der(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key.serialize_der()).into()
     }
 
     /// A server that shows this certificate, asks for none, and offers `http/1.1` by ALPN.
-    #[must_use]
     pub fn server_config(&self) -> Arc<ServerConfig> {
         self.config(None)
     }
 
     /// The same, but a client must show a certificate of `client_ca`: mutual TLS.
-    #[must_use]
     pub fn mutual_server_config(&self, client_ca: &TestCa) -> Arc<ServerConfig> {
         self.config(Some(client_ca))
     }
@@ -174,7 +147,7 @@ impl Leaf {
             .with_safe_default_protocol_versions()
             .expect("ring has the default versions")
             .with_client_cert_verifier(verifier)
-            .with_single_cert(vec![self.certificate.clone()], self.key_der())
+            .with_single_cert(vec![self.certificate_der()], self.key_der())
             .expect("the key belongs to the certificate");
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Arc::new(config)

@@ -5,7 +5,6 @@ mod common;
 
 use std::io::ErrorKind;
 use std::net::TcpStream;
-use std::time::Duration;
 
 use common::Peer;
 use turbohttp_loopback::script::{Script, Signal, Step};
@@ -19,7 +18,6 @@ fn steps_are_played_in_order_and_what_came_is_recorded() {
             Step::send("one"),
             Step::ReadHead,
             Step::send_split("two", 1),
-            Step::Sleep(Duration::ZERO),
         ])
         .start()
         .unwrap();

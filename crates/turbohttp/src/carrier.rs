@@ -129,9 +129,7 @@ impl SendLimit {
     /// `None` where the transport sends a stream, which takes as long as its source, and where there is
     /// no runtime whose timer could end the wait.
     fn of(context: &Context) -> Option<SendLimit> {
-        if !context.request.body.can_be_sent_again()
-            || tokio::runtime::Handle::try_current().is_err()
-        {
+        if !context.request.body.can_be_sent_again() || clock::sleep_until(clock::now()).is_err() {
             return None;
         }
         let length = context.timing.limits.timeouts().until_head();

@@ -26,9 +26,9 @@ pub struct Limits {
     /// `text`, `json`). Default 64 MiB. Bodies that are read by `chunk` have no limit.
     pub body_bytes: usize,
     /// Bytes of a response head, of all interim heads together, and of a trailer section. Default
-    /// 65,536; from 1,024 to 1 MiB.
+    /// 65,536; from 1,024 to 16 MiB.
     pub head_bytes: usize,
-    /// Fields of a response head. Default 128; from 1 to 256.
+    /// Fields of a response head. Default 128; from 1 to 10,000.
     pub head_fields: usize,
     /// Idle connections kept per origin. Default 64; each is a descriptor and about 1 KiB.
     pub idle_per_origin: usize,
@@ -233,12 +233,15 @@ pub struct Timeouts {
     pub head: Duration,
     /// Between two reads of a response body, or two writes of a request body. Default 30 s.
     pub body: Duration,
-    /// For the whole request, from `send` to the end of the body. Default none, as downloads differ.
+    /// For the whole request, from `send` to the end of the body. Default none, as downloads differ. A
+    /// longer time than the defaults of `permit`, `head` and `body` holds in their place.
     pub request: Option<Duration>,
     /// How long an idle connection is kept. Default 90 s.
     pub idle: Duration,
     /// How old a connection may become before it serves no further request. Default none.
     pub lifetime: Option<Duration>,
+    /// Which of `permit`, `head` and `body` were set, even if to what is the default.
+    is_set: [bool; 3],
 }
 
 impl Default for Timeouts {
@@ -258,12 +261,14 @@ impl Timeouts {
         request: None,
         idle: Duration::from_secs(90),
         lifetime: None,
+        is_set: [false; 3],
     };
 
     /// Sets [`permit`](Timeouts::permit): a duration, or `None` for no bound of its own.
     #[must_use]
     pub fn permit(mut self, limit: impl Into<Option<Duration>>) -> Timeouts {
         self.permit = limit.into();
+        self.is_set[0] = true;
         self
     }
 
@@ -292,6 +297,7 @@ impl Timeouts {
     #[must_use]
     pub fn head(mut self, limit: Duration) -> Timeouts {
         self.head = limit;
+        self.is_set[1] = true;
         self
     }
 
@@ -299,6 +305,7 @@ impl Timeouts {
     #[must_use]
     pub fn body(mut self, limit: Duration) -> Timeouts {
         self.body = limit;
+        self.is_set[2] = true;
         self
     }
 
@@ -321,6 +328,23 @@ impl Timeouts {
     pub fn lifetime(mut self, limit: Duration) -> Timeouts {
         self.lifetime = Some(limit);
         self
+    }
+
+    /// A request may take `whole`, as its user says: the waits for a permit, for the head and for more of
+    /// a body may last as long, unless they were set. Those for a connection stay: a host that is dead is
+    /// told of soon.
+    pub(crate) fn allow(&mut self, whole: Duration) {
+        let [permit, head, body] = self.is_set;
+        let defaults = Timeouts::DEFAULT;
+        if !permit && self.permit == defaults.permit {
+            self.permit = self.permit.max(Some(whole));
+        }
+        if !head && self.head == defaults.head {
+            self.head = self.head.max(whole);
+        }
+        if !body && self.body == defaults.body {
+            self.body = self.body.max(whole);
+        }
     }
 
     /// How long an attempt without a streamed body may take until the head of its response.

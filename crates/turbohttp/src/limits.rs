@@ -3,8 +3,8 @@
 //! Options are in [`Limits`](crate::Limits) and [`Timeouts`](crate::Timeouts). The public constants say how
 //! far an option may go and what a user can observe; the others are the client's own.
 
-/// Largest `Limits::head_bytes`: a head is copied once, and 1 MiB of fields is an attack.
-pub const HEAD_BYTES_MAX: usize = 1024 * 1024;
+/// Largest `Limits::head_bytes`: what a user may ask for who knows the servers; a head is copied once.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Smallest `Limits::head_bytes`: common heads must fit.
 pub const HEAD_BYTES_MIN: usize = 1024;
@@ -59,6 +59,10 @@ pub(crate) const COLLECT_FIRST_BYTES_MAX: usize = 1024 * 1024;
 /// A collected body of at least this many bytes, when its length is announced, gets pages of its own.
 pub(crate) const COLLECT_PAGES_BYTES_MIN: usize = 4 * 1024 * 1024;
 
+/// Bytes of a collected body that must have arrived before huge pages are asked for what follows: until
+/// then each page that is touched is a small one.
+pub(crate) const COLLECT_HUGE_AFTER_BYTES: usize = 2 * 1024 * 1024;
+
 /// Pieces that a streamed request body is read in, in bytes.
 pub(crate) const UPLOAD_PIECE_BYTES: usize = 64 * 1024;
 
@@ -99,6 +103,21 @@ pub(crate) const DUPLEX_WRITES_MAX: usize = 16;
 
 /// Origins that idle connections are filed under, counting those that have none right now.
 pub(crate) const IDLE_ORIGINS_MAX: usize = 512;
+
+/// For how long a connection is idle before its keeper watches it, in milliseconds: what its server has
+/// closed is closed here within a second.
+pub(crate) const WATCH_AFTER_MS: u64 = 500;
+
+/// How often a request that has found no descriptor or no local port looks again, in milliseconds, while no
+/// connection of its own client comes back.
+pub(crate) const SHORTAGE_RETRY_MS: u64 = 50;
+
+/// A server that closes a connection within so many milliseconds behind an answer, without having said so,
+/// is hasty.
+pub(crate) const HASTY_MS: u64 = 1_000;
+
+/// For how many seconds a server that was hasty is expected to be hasty.
+pub(crate) const HASTY_SECONDS: u64 = 10;
 
 /// Replies that may wait in the script of a mock.
 pub const SCRIPT_REPLIES_MAX: usize = 65_536;

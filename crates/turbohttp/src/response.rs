@@ -21,6 +21,7 @@ use crate::scheduler::CallGuard;
 
 mod collect;
 mod stream;
+mod text;
 
 pub use stream::ResponseStream;
 
@@ -151,6 +152,12 @@ impl Response {
             append(&mut map, name, value);
         }
         (!map.is_empty()).then_some(map)
+    }
+
+    /// Malformed field lines that were passed over: none, unless
+    /// [`lenient_fields`](crate::ClientBuilder::lenient_fields) permits them.
+    pub fn skipped_fields(&self) -> usize {
+        self.context.response.head.skipped_fields()
     }
 
     /// Bytes of the whole body, where the server said: while nothing of it has been read, the same as
@@ -366,31 +373,12 @@ impl Response {
         Ok(self)
     }
 
-    /// The whole body as text, which must be UTF-8.
-    ///
-    /// # Errors
-    ///
-    /// As [`bytes`](Response::bytes), and [`ErrorKind::Decode`] naming the first bad byte.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future drops the response, which closes its connection.
-    pub async fn text(mut self) -> Result<String> {
-        let bytes = self.collect().await?.into_vec();
-        String::from_utf8(bytes).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            self.explain(Error::new(
-                ErrorKind::Decode,
-                format!("body is not UTF-8 at byte {at}"),
-            ))
-        })
-    }
-
     /// The whole body, read as JSON.
     ///
     /// # Errors
     ///
-    /// As [`bytes`](Response::bytes), and [`ErrorKind::Decode`] naming line and column.
+    /// As [`bytes`](Response::bytes), and [`ErrorKind::Decode`] naming line and column, which keeps the
+    /// bytes: [`Error::into_bytes`].
     ///
     /// # Cancel safety
     ///
@@ -399,9 +387,9 @@ impl Response {
     pub async fn json<T: serde::de::DeserializeOwned>(mut self) -> Result<T> {
         let body = self.collect().await?;
         serde_json::from_slice(body.as_slice()).map_err(|error| {
-            self.explain(
-                Error::new(ErrorKind::Decode, "body is not the JSON expected").with_source(error),
-            )
+            let message = "body is not the JSON expected";
+            let error = Error::new(ErrorKind::Decode, message).with_source(error);
+            self.explain(error).keep(body.into_bytes())
         })
     }
 
@@ -528,6 +516,11 @@ impl Error {
     /// The response whose status is the error, to read its body; see
     /// [`Response::error_for_status`].
     pub fn into_response(self) -> Option<Response> {
+        self.into_kept()
+    }
+
+    /// The body that could not be decoded as text or JSON, as it arrived.
+    pub fn into_bytes(self) -> Option<Bytes> {
         self.into_kept()
     }
 }

@@ -4,13 +4,12 @@
 //! What is to be built is built before, outside, where cargo may fetch. `xtask alone COMMAND` is what
 //! runs inside: it switches loopback on, sees for itself that there is no way out, and runs the command.
 
-use std::ffi::OsString;
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
+use std::io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable, Unsupported};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use xshell::cmd;
 
 use crate::run;
 
@@ -23,53 +22,39 @@ const WAYS: [&[&str]; 2] = [&["--net"], &["--map-current-user", "--keep-caps", "
 
 /// Addresses of other machines: kept for documentation (RFC 5737, RFC 3849), so nobody is bothered
 /// where there is a way out after all.
-const OUTSIDE: [SocketAddr; 2] = [
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 80),
-    SocketAddr::new(
-        std::net::IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
-        80,
-    ),
-];
+const OUTSIDE: [&str; 2] = ["192.0.2.1:80", "[2001:db8::1]:80"];
 
 /// Where there is no way out this is known at once.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs cargo's tests alone where the system permits it, else as they are.
 pub(crate) fn cargo_test(arguments: &str) -> Result<()> {
-    run::cargo_line(&format!("test --no-run {arguments}"))?;
-    let Some(way) = WAYS.into_iter().find(|way| is_permitted(way)) else {
-        // Not for the tests to change, so it is no failure in CI either; a rule of tidy holds anyway.
-        println!("SKIPPED taking the network away: this system lets no process have its own");
-        return run::cargo_line(&format!("test {arguments}"));
+    let (sh, xtask) = (run::shell()?, std::env::current_exe()?);
+    let arguments = || arguments.split(' ');
+    cmd!(sh, "cargo test --no-run").args(arguments()).run()?;
+    let inside = |way: &[&str]| cmd!(sh, "unshare {way...} -- {xtask} alone");
+    let is_permitted = |way: &&[&str]| run::succeeds(inside(way).arg("true"));
+    let test = match WAYS.into_iter().find(is_permitted) {
+        Some(way) => inside(way).args(["cargo", "test", "--offline"]),
+        None => {
+            // Not for the tests to change, so it is no failure in CI either; a rule of tidy holds anyway.
+            println!("SKIPPED taking the network away: this system lets no process have its own");
+            cmd!(sh, "cargo test")
+        }
     };
-    let mut command = inside(way)?;
-    command
-        .arg(run::cargo().get_program())
-        .args(["test", "--offline"]);
-    run::show(command.args(arguments.split(' ')))
+    Ok(test.args(arguments()).run()?)
 }
 
 /// `xtask alone`: what runs inside.
-pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let [program, rest @ ..] = arguments else {
-        bail!("alone needs a command");
-    };
-    run::output("ip", &["link", "set", "lo", "up"])?;
+pub(crate) fn run(command: &[String]) -> Result<()> {
+    let sh = run::shell()?;
+    cmd!(sh, "ip link set lo up").quiet().run()?;
     see_no_way_out()?;
-    let mut command = Command::new(program);
-    run::show(command.args(rest).env(ALONE, "1"))
-}
-
-/// A command that runs what is added to it in a network of its own.
-fn inside(way: &[&str]) -> Result<Command> {
-    let mut command = Command::new("unshare");
-    let xtask: OsString = std::env::current_exe()?.into();
-    command.args(way).arg("--").arg(xtask).arg("alone");
-    Ok(command)
-}
-
-fn is_permitted(way: &[&str]) -> bool {
-    inside(way).is_ok_and(|mut command| run::succeeds(command.arg("true")))
+    Ok(sh
+        .cmd(&command[0])
+        .args(&command[1..])
+        .env(ALONE, "1")
+        .run()?)
 }
 
 /// Loopback works, and nothing else is there.
@@ -77,21 +62,12 @@ fn see_no_way_out() -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no loopback")?;
     TcpStream::connect_timeout(&listener.local_addr()?, PATIENCE).context("no loopback")?;
     for address in OUTSIDE {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Err(error) if is_unreachable(error.kind()) => {}
+        match TcpStream::connect_timeout(&address.parse()?, PATIENCE).map_err(|error| error.kind())
+        {
+            // A system without IPv6 has not even the addresses.
+            Err(NetworkUnreachable | HostUnreachable | AddrNotAvailable | Unsupported) => {}
             other => bail!("there is a way to {address}: {other:?}"),
         }
     }
     Ok(())
-}
-
-fn is_unreachable(kind: ErrorKind) -> bool {
-    // A system without IPv6 has not even the addresses.
-    matches!(
-        kind,
-        ErrorKind::NetworkUnreachable
-            | ErrorKind::HostUnreachable
-            | ErrorKind::AddrNotAvailable
-            | ErrorKind::Unsupported
-    )
 }

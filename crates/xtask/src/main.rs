@@ -15,10 +15,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use clap::Parser;
 
 mod alone;
-mod args;
 mod commands;
 mod fuzz;
 mod gates;
@@ -30,33 +30,68 @@ mod tidy;
 mod tools;
 mod walk;
 
-const USAGE: &str = "\
-usage: cargo xtask COMMAND
-
-  check                          formatting, tidy, clippy, documentation: before every commit
-  tidy                           the rules of this repository that no public tool checks
-  test                           everything, from check to gates; what CI runs
-  tools [--install]              what commands need of the system, and whether it is there
-  loom                           every interleaving of the pools, the late recorder and the scheduler, in small
-  shuttle                        the whole scheduler under many random schedules
-  fuzz [--seconds N] [--address-sanitizer] [TARGET]
-                                 each fuzz target for N seconds (5)
-  audit                          cargo-deny, cargo-hack and cargo-semver-checks, where they are installed
-  mutants [--area AREA] [--list] wrong implementations, each of which a test must catch
-  soak [--minutes N]             a storm of real sockets for N minutes (3): ids, memory, descriptors
-  gates [--prove] [--record]     what a request costs, against gates.toml and the baseline; shows that each
-                                 gate can miss; writes the baseline
-  walk                           the files, functions and locks of one warm GET, against bounds
-  heap                           allocations per request by heap profilers, beside our own count
-  peers [ARGUMENTS]              TurboHTTP beside reqwest, hyper-util, hyper, ureq, libcurl, wrk and bare loops,
-                                 on a mock beside tower (peers/); compiles libcurl, which needs a C compiler";
+/// The one entry to check, test and measure the workspace.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Command {
+    /// Formatting, tidy, clippy, documentation: before every commit.
+    Check,
+    /// The rules of this repository that no public tool checks.
+    Tidy,
+    /// Everything, from check to gates; what CI runs.
+    Test,
+    /// What commands need of the system, and whether it is there.
+    Tools {
+        /// Installs what is missing by apt-get, as root.
+        #[arg(long)]
+        install: bool,
+    },
+    /// Every interleaving of the pools, the late recorder and the scheduler, in small.
+    Loom,
+    /// The whole scheduler under many random schedules.
+    Shuttle,
+    /// libFuzzer on each fuzz target.
+    Fuzz(fuzz::Options),
+    /// cargo-deny, cargo-hack and cargo-semver-checks, where they are installed.
+    Audit,
+    /// Wrong implementations, each of which a test must catch.
+    Mutants(mutants::Options),
+    /// A storm of real sockets: ids, memory, descriptors.
+    Soak {
+        /// Up to a day.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=24 * 60))]
+        minutes: u64,
+    },
+    /// What a request costs, against gates.toml and the baseline.
+    Gates(gates::Options),
+    /// The files, functions and locks of one warm GET, against bounds.
+    Walk,
+    /// Allocations per request by heap profilers, beside our own count.
+    Heap,
+    /// TurboHTTP beside reqwest, hyper-util, hyper, ureq, libcurl, wrk and bare loops, on a mock beside
+    /// tower (peers/); compiles libcurl, which needs a C compiler.
+    #[command(disable_help_flag = true)]
+    Peers {
+        /// Those of `turbohttp-peers`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// What `test` builds beside its first parts.
+    #[command(hide = true)]
+    Count,
+    /// What `test` runs inside a network of its own.
+    #[command(hide = true, disable_help_flag = true)]
+    Alone {
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+}
 
 /// As the command line does: a figure passed its bound.
 const EXIT_GATE_MISSED: u8 = 3;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match dispatch(&arguments) {
+    match dispatch(Command::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {error:#}");
@@ -68,34 +103,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(arguments: &[String]) -> Result<()> {
+fn dispatch(command: Command) -> Result<()> {
     std::env::set_current_dir(run::root())?;
-    let (command, rest) = match arguments {
-        [command, rest @ ..] => (command.as_str(), rest),
-        [] => ("help", arguments),
-    };
-    match (command, rest) {
-        ("check", []) => commands::check(),
-        ("tidy", []) => tidy::run(),
-        ("test", []) => test::run(),
-        ("tools", rest) => tools::command(rest),
-        ("loom" | "shuttle", []) => commands::under(command),
-        ("fuzz", rest) => fuzz::command(rest),
-        ("audit", []) => commands::audit(),
-        ("mutants", rest) => mutants::command(rest),
-        ("soak", rest) => commands::soak(rest),
-        ("gates", rest) => gates::command(rest),
-        ("walk", []) => walk::command(),
-        // What `test` builds beside its first parts.
-        ("count", []) => gates::build_count(),
-        // What `test` runs inside a network of its own.
-        ("alone", rest) => alone::run(rest),
-        ("heap", []) => heap::run(),
-        ("peers", rest) => commands::peers(rest),
-        ("help" | "-h" | "--help", _) => {
-            println!("{USAGE}");
-            Ok(())
-        }
-        _ => bail!("unknown command: {}\n{USAGE}", arguments.join(" ")),
+    match command {
+        Command::Check => commands::check(),
+        Command::Tidy => tidy::run(),
+        Command::Test => test::run(),
+        Command::Tools { install } => tools::command(install),
+        Command::Loom => commands::under("loom"),
+        Command::Shuttle => commands::under("shuttle"),
+        Command::Fuzz(options) => fuzz::command(&options),
+        Command::Audit => commands::audit(),
+        Command::Mutants(options) => mutants::command(&options),
+        Command::Soak { minutes } => commands::soak(minutes),
+        Command::Gates(options) => gates::command(&options),
+        Command::Walk => walk::command(),
+        Command::Heap => heap::run(),
+        Command::Peers { arguments } => commands::peers(&arguments),
+        Command::Count => gates::build_count(),
+        Command::Alone { command } => alone::run(&command),
     }
 }

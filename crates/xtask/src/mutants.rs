@@ -6,14 +6,17 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
+use xshell::cmd;
 
-use crate::args::Args;
 use crate::run;
 
 const LIST: &str = "crates/xtask/mutants.toml";
@@ -26,14 +29,21 @@ const UNCHANGED_MAX: Duration = Duration::from_secs(600);
 const HANGS_TIMES: u32 = 5;
 const HANGS: Duration = Duration::from_secs(20);
 
-/// Between two looks at what the tests have said.
-const LOOK: Duration = Duration::from_millis(20);
-
 /// Cases of the scheduler's model, and forced switches of loom: mutants show in the first few.
 const LESS: [(&str, &str); 2] = [
     ("TURBOHTTP_MODEL_CASES", "400"),
     ("LOOM_MAX_PREEMPTIONS", "2"),
 ];
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Those of one area alone.
+    #[arg(long)]
+    area: Option<String>,
+    /// Names them, and runs nothing.
+    #[arg(long)]
+    list: bool,
+}
 
 /// One wrong implementation.
 #[derive(Debug, Deserialize)]
@@ -59,21 +69,20 @@ struct Mutant {
 type Suite<'a> = (&'a str, bool);
 
 /// How tests ended, or that they did not compile.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Ending {
     Passed,
     Failed(String),
     Broken(String),
 }
 
-pub(crate) fn command(arguments: &[String]) -> Result<()> {
-    let mut args = Args::new(arguments);
-    let (lists_only, area) = (args.has("--list"), args.value::<String>("--area")?);
-    args.end()?;
+pub(crate) fn command(options: &Options) -> Result<()> {
     let mut mutants = load(run::root())?;
-    mutants.retain(|mutant| area.as_ref().is_none_or(|area| *area == mutant.area));
+    if let Some(area) = &options.area {
+        mutants.retain(|mutant| mutant.area == *area);
+    }
     ensure!(!mutants.is_empty(), "no mutant of this area");
-    if lists_only {
+    if options.list {
         for Mutant {
             area, kills, file, ..
         } in &mutants
@@ -89,25 +98,24 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
         mutant.mutate(&tree)?;
     }
     let limits = limits(&tree, &mutants)?;
-    let mut holes = 0;
+    let (count, mut holes) = (mutants.len(), 0);
     for mutant in &mutants {
         let start = Instant::now();
-        let verdict = judge(&tree, mutant, &limits)?;
-        let (seconds, Mutant { area, kills, .. }) = (start.elapsed().as_secs_f64(), mutant);
-        let (is_hole, says) = match verdict {
-            Ending::Failed(test) => (false, test),
-            Ending::Passed => (true, "SURVIVED".to_owned()),
-            Ending::Broken(errors) => (true, format!("DOES NOT COMPILE:\n{errors}")),
+        let ending = judge(&tree, mutant, &limits)?;
+        holes += usize::from(!matches!(ending, Ending::Failed(_)));
+        let says = match ending {
+            Ending::Failed(test) => test,
+            Ending::Passed => "SURVIVED".to_owned(),
+            Ending::Broken(errors) => format!("DOES NOT COMPILE:\n{errors}"),
         };
+        let (seconds, Mutant { area, kills, .. }) = (start.elapsed().as_secs_f64(), mutant);
         println!("{area:<14} {kills:<90} {seconds:>5.1}  {says}");
-        holes += usize::from(is_hole);
     }
     ensure!(
         holes == 0,
-        "of {} mutants {holes} survived or do not compile",
-        mutants.len()
+        "of {count} mutants {holes} survived or do not compile"
     );
-    println!("all {} caught", mutants.len());
+    println!("all {count} caught");
     Ok(())
 }
 
@@ -148,18 +156,14 @@ impl Mutant {
 /// Checks the sources out into a folder and an index of their own: what git tracks, with what has been
 /// changed since. Only what differs is written, so that cargo does not build the rest again.
 fn copy(tree: &Path) -> Result<()> {
-    fs::create_dir_all(tree)?;
-    let stash = run::output("git", &["stash", "create"])?.stdout;
-    let state = if stash.is_empty() {
-        "HEAD"
-    } else {
-        stash.trim()
-    };
-    let mut git = Command::new("git");
-    git.arg("--work-tree")
-        .arg(tree)
-        .args(["read-tree", "-u", "--reset", state]);
-    run::show(git.env("GIT_INDEX_FILE", tree.with_file_name("index")))
+    let sh = run::shell()?;
+    sh.create_dir(tree)?;
+    let stash = cmd!(sh, "git stash create").read()?;
+    let state = if stash.is_empty() { "HEAD" } else { &stash };
+    let checkout = cmd!(sh, "git --work-tree {tree} read-tree -u --reset {state}");
+    Ok(checkout
+        .env("GIT_INDEX_FILE", tree.with_file_name("index"))
+        .run()?)
 }
 
 /// Runs the tests of all mutants without any: they must be green, and say how long they may take.
@@ -204,31 +208,29 @@ fn judge(tree: &Path, mutant: &Mutant, limits: &HashMap<Suite<'_>, Duration>) ->
 /// Builds and runs a suite, and counts the tests that passed.
 fn test(tree: &Path, (arguments, is_loom): Suite<'_>, limit: Duration) -> Result<(Ending, usize)> {
     let (build, rest) = arguments.split_once(" -- ").unwrap_or((arguments, ""));
-    let package = package(arguments).with_context(|| format!("{arguments}: no package (-p)"))?;
+    let (build, sh) = (build.split(' '), run::shell()?);
+    sh.change_dir(tree);
     // A folder of its own: other flags would throw the builds away each time.
     let target = tree.with_file_name(if is_loom { "loom" } else { "target" });
-    let mut cargo = run::cargo();
-    cargo
-        .args(["test", "--no-run"])
-        .args(build.split(' '))
-        .current_dir(tree)
+    let cargo = cmd!(sh, "cargo test --no-run {build...}")
+        .envs(is_loom.then_some(("RUSTFLAGS", "--cfg loom")))
         .env("CARGO_TARGET_DIR", target)
         .env("CARGO_TERM_COLOR", "never")
         .env("CARGO_PROFILE_DEV_DEBUG", "false");
-    if is_loom {
-        cargo.env("RUSTFLAGS", "--cfg loom");
-    }
-    let said = match run::collect(&mut cargo) {
+    let said = match run::collect(cargo) {
         Ok(output) => output.stderr,
         Err(error) => return Ok((Ending::Broken(error.to_string()), 0)),
     };
     let deadline = Instant::now() + limit;
+    let folder = tree.join("crates").join(package(arguments)?);
     let mut passed = 0;
-    for program in said.lines().filter_map(program_in) {
-        let mut tests = Command::new(tree.join(program));
-        tests.args(rest.split_whitespace()).envs(LESS);
-        tests.current_dir(tree.join("crates").join(package));
-        match watch(&mut tests, &tree.with_file_name("output"), deadline)? {
+    for program in run::pattern(PROGRAM).captures_iter(&said) {
+        let mut tests = Command::new(tree.join(&program[1]));
+        tests
+            .args(rest.split_whitespace())
+            .envs(LESS)
+            .current_dir(&folder);
+        match watch(&mut tests, deadline)? {
             (Ending::Passed, more) => passed += more,
             failed => return Ok(failed),
         }
@@ -237,58 +239,51 @@ fn test(tree: &Path, (arguments, is_loom): Suite<'_>, limit: Duration) -> Result
 }
 
 /// Runs tests up to the first that fails, or until the time is up.
-fn watch(tests: &mut Command, file: &Path, deadline: Instant) -> Result<(Ending, usize)> {
-    let output = fs::File::create(file)?;
-    tests
+fn watch(tests: &mut Command, deadline: Instant) -> Result<(Ending, usize)> {
+    let tests = tests
         .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output);
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut child = tests.spawn().context("cannot start the tests")?;
-    loop {
-        let ended = child.try_wait()?;
-        let said = String::from_utf8_lossy(&fs::read(file)?).into_owned();
-        let failed = said.lines().find_map(|line| verdict_in(line, "FAILED"));
-        let is_late = Instant::now() > deadline;
-        if failed.is_some() || (is_late && ended.is_none()) {
-            // Fails only if it has ended already.
-            let _ = child.kill();
-            child.wait()?;
-            return Ok((
-                Ending::Failed(failed.unwrap_or_else(|| "hung".to_owned())),
-                0,
-            ));
+    let output = BufReader::new(child.stdout.take().context("its output is piped")?);
+    let (say, said) = channel();
+    // Ends with the output, or when nobody listens any more.
+    thread::spawn(move || {
+        output
+            .lines()
+            .map_while(Result::ok)
+            .try_for_each(|line| say.send(line))
+    });
+    let verdict = run::pattern(VERDICT);
+    let mut passed = 0;
+    let failed = loop {
+        match said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => match verdict.captures(&line) {
+                Some(line) if line[2] == *"FAILED" => break Some(line[1].to_owned()),
+                Some(_) => passed += 1,
+                None => {}
+            },
+            Err(RecvTimeoutError::Timeout) => break Some("hung".to_owned()),
+            Err(RecvTimeoutError::Disconnected) => break None,
         }
-        match ended {
-            None => std::thread::sleep(LOOK),
-            Some(status) if !status.success() => {
-                return Ok((Ending::Failed(status.to_string()), 0));
-            }
-            Some(_) => {
-                let passed = said
-                    .lines()
-                    .filter_map(|line| verdict_in(line, "ok"))
-                    .count();
-                return Ok((Ending::Passed, passed));
-            }
-        }
+    };
+    if failed.is_some() {
+        // Fails only if it has ended already.
+        let _ = child.kill();
     }
-}
-
-fn package(arguments: &str) -> Option<&str> {
-    let mut words = arguments.split_whitespace();
-    words.find(|word| *word == "-p").and_then(|_| words.next())
+    let status = child.wait()?;
+    let failed = failed.or((!status.success()).then(|| status.to_string()));
+    Ok((failed.map_or(Ending::Passed, Ending::Failed), passed))
 }
 
 /// The path in cargo's `Executable tests/it.rs (path)`.
-fn program_in(line: &str) -> Option<&str> {
-    let rest = line.trim_start().strip_prefix("Executable ")?;
-    rest.split_once(" (")?.1.strip_suffix(')')
-}
+const PROGRAM: &str = r"(?m)^ *Executable .*? \((.*)\)$";
 
-/// The name in `test NAME ... VERDICT`.
-fn verdict_in(line: &str, verdict: &str) -> Option<String> {
-    let (name, found) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
-    (found == verdict).then(|| name.trim_end_matches(" - should panic").to_owned())
+/// The name and the verdict of a test that was not ignored.
+const VERDICT: &str = r"^test (.*?)(?: - should panic)? \.\.\. (ok|FAILED)$";
+
+fn package(arguments: &str) -> Result<String> {
+    run::find(r"-p ([^ ]+)", arguments)
 }
 
 #[cfg(test)]
@@ -297,22 +292,22 @@ mod tests {
 
     #[test]
     fn output_of_cargo_and_tests_is_read() {
+        let program = |line| run::find::<String>(PROGRAM, line).ok();
         let line = "  Executable tests/it/main.rs (/a (b)/it-12)";
-        assert_eq!(program_in(line), Some("/a (b)/it-12"));
-        assert_eq!(program_in("   Compiling a v0.1.0 (/a)"), None);
-        let failed = |line| verdict_in(line, "FAILED");
-        assert_eq!(failed("test a::b ... FAILED").as_deref(), Some("a::b"));
-        assert_eq!(
-            (
-                failed("test a::b ... ok"),
-                failed("test result: FAILED. 1 passed")
-            ),
-            (None, None)
-        );
-        assert_eq!(
-            (package("-p a --lib -- b::c"), package("--lib")),
-            (Some("a"), None)
-        );
+        assert_eq!(program(line).as_deref(), Some("/a (b)/it-12"));
+        assert_eq!(program("   Compiling a v0.1.0 (/a)"), None);
+        let verdict = run::pattern(VERDICT);
+        for (line, expected) in [
+            ("test a::b ... FAILED", Some(["a::b", "FAILED"])),
+            ("test a::b - should panic ... ok", Some(["a::b", "ok"])),
+            ("test a::b ... ignored", None),
+            ("test result: FAILED. 1 passed", None),
+        ] {
+            let found = verdict.captures(line).map(|found| found.extract().1);
+            assert_eq!(found, expected, "{line}");
+        }
+        assert_eq!(package("-p a --lib -- b::c").unwrap(), "a");
+        assert!(package("--lib").is_err());
     }
 
     /// Who changes the code changes the mutants along with it.
@@ -322,11 +317,9 @@ mod tests {
         for mutant in &mutants {
             mutant.mutate(run::root()).unwrap();
             assert!(mutant.suites().count() > 0, "{}: no tests", mutant.kills);
-            assert!(
-                mutant.suites().all(|(suite, _)| package(suite).is_some()),
-                "{}",
-                mutant.kills
-            );
+            for (suite, _) in mutant.suites() {
+                package(suite).unwrap();
+            }
         }
         let rows = fs::read_to_string(run::root().join("tests/requirements.toml")).unwrap();
         for named in rows.split("mutants --area ").skip(1) {

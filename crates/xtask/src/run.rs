@@ -1,9 +1,11 @@
-//! Running programs, above all cargo.
+//! Running programs, and reading what they say.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::str::FromStr;
 
 use anyhow::{Context, Result, ensure};
+use regex::Regex;
+use xshell::{Cmd, Shell};
 
 /// What a program left behind.
 #[derive(Debug)]
@@ -24,59 +26,40 @@ pub(crate) fn target_dir() -> PathBuf {
     root().join(set.unwrap_or_else(|| "target".into()))
 }
 
-/// The cargo that runs this program.
-pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+/// Runs commands at the root of the workspace.
+pub(crate) fn shell() -> Result<Shell> {
+    let shell = Shell::new()?;
+    shell.change_dir(root());
+    Ok(shell)
 }
 
-/// Runs cargo with the words of `line`, its output shown.
-pub(crate) fn cargo_line(line: &str) -> Result<()> {
-    show(cargo().args(line.split(' ')))
-}
-
-/// Runs a command, its output shown.
-pub(crate) fn show(command: &mut Command) -> Result<()> {
-    let text = describe(command);
-    println!("$ {text}");
-    let status = command.stdin(Stdio::null()).status();
-    let status = status.with_context(|| format!("cannot start: {text}"))?;
-    ensure!(status.success(), "{text}: {status}");
-    Ok(())
-}
-
-/// What a program says, if it succeeds.
-pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<Output> {
-    collect(Command::new(program).args(arguments))
-}
-
-/// The same of a command.
-pub(crate) fn collect(command: &mut Command) -> Result<Output> {
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.with_context(|| format!("cannot start: {}", describe(command)))?;
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-    ensure!(
-        output.status.success(),
-        "{}:\n{stdout}{stderr}",
-        describe(command)
-    );
+/// What a command says, if it succeeds; the error has it too.
+pub(crate) fn collect(command: Cmd<'_>) -> Result<Output> {
+    let text = command.to_string();
+    let output = command.ignore_status().output()?;
+    let [stdout, stderr] =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    ensure!(output.status.success(), "{text}:\n{stdout}{stderr}");
     Ok(Output { stdout, stderr })
 }
 
 /// Whether a command succeeds; what it says is not shown.
-pub(crate) fn succeeds(command: &mut Command) -> bool {
-    let silent = command.stdin(Stdio::null()).stdout(Stdio::null());
-    let status = silent.stderr(Stdio::null()).status();
-    status.is_ok_and(|status| status.success())
+pub(crate) fn succeeds(command: Cmd<'_>) -> bool {
+    let silent = command.quiet().ignore_stdout().ignore_stderr();
+    silent.run().is_ok()
 }
 
-/// Program and arguments as one would type them.
-pub(crate) fn describe(command: &Command) -> String {
-    let program = Path::new(command.get_program()).file_name();
-    let mut text = program.unwrap_or_default().to_string_lossy().into_owned();
-    for argument in command.get_args() {
-        text.push(' ');
-        text.push_str(&argument.to_string_lossy());
-    }
-    text
+/// A pattern of this program, which is no input.
+pub(crate) fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("patterns are constants, each with a test")
+}
+
+/// The first text that the group of a pattern matches, read as what is asked for. Commas in numbers are
+/// passed over.
+pub(crate) fn find<T: FromStr>(group: &str, text: &str) -> Result<T> {
+    let found = pattern(group)
+        .captures(text)
+        .map(|found| found[1].replace(',', ""));
+    let value = found.and_then(|found| found.parse().ok());
+    value.with_context(|| format!("no {group} in: {text}"))
 }

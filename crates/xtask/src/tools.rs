@@ -1,76 +1,60 @@
 //! What some commands need of the system, and which public tools are used where they are installed.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
+use xshell::cmd;
 
-use crate::args::Args;
 use crate::run;
 
 /// Programs of which one must be there, the Debian package with the first, and what needs it.
-struct Need(&'static [&'static str], &'static str, &'static str);
+type Need = (&'static [&'static str], &'static str, &'static str);
 
 const NEEDS: [Need; 9] = [
-    Need(&["c++", "g++", "clang++"], "g++", "fuzz: libFuzzer is C++"),
-    Need(
-        &["valgrind"],
-        "valgrind",
-        "gates, walk: instructions; heap: allocations",
-    ),
-    Need(&["strace"], "strace", "gates: system calls"),
-    Need(
-        &["heaptrack"],
-        "heaptrack",
-        "heap: allocations, by another profiler",
-    ),
-    Need(&["objdump"], "binutils", "walk: lock operations"),
-    Need(
-        &["nginx"],
-        "nginx-light",
-        "tests: a server written by others",
-    ),
-    Need(&["curl"], "curl", "tests: a client written by others"),
-    Need(
-        &["ip"],
-        "iproute2",
-        "tests: loopback in a network of their own",
-    ),
-    Need(&["git"], "git", "tidy: the history of the baseline"),
+    (&["c++", "g++", "clang++"], "g++", "fuzz: libFuzzer is C++"),
+    (&["valgrind"], "valgrind", "gates, walk, heap"),
+    (&["strace"], "strace", "gates: system calls"),
+    (&["heaptrack"], "heaptrack", "heap: another profiler"),
+    (&["objdump"], "binutils", "walk: lock operations"),
+    (&["nginx"], "nginx-light", "tests: a server of others"),
+    (&["curl"], "curl", "tests: a client written by others"),
+    (&["ip"], "iproute2", "tests: a network of their own"),
+    (&["git"], "git", "tidy: the history of the baseline"),
 ];
 
 /// Installed by `cargo install`, never from here: SKIPPED where they are absent, in CI too.
 const CARGO_TOOLS: [&str; 3] = ["deny", "hack", "semver-checks"];
 
 /// `tools`: says what is there and what is not; `--install` installs the missing packages by apt-get.
-pub(crate) fn command(arguments: &[String]) -> Result<()> {
-    let mut args = Args::new(arguments);
-    let installs = args.has("--install");
-    args.end()?;
+pub(crate) fn command(installs: bool) -> Result<()> {
     let missing = report();
     if !installs || missing.is_empty() {
         return Ok(());
     }
     println!("installing by apt-get: {}", missing.join(" "));
-    let apt = |line: &str, packages: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-        run::show(command.args(line.split(' ')).args(packages))
+    let sh = run::shell()?;
+    sh.set_var("DEBIAN_FRONTEND", "noninteractive");
+    cmd!(sh, "apt-get update -qq").run()?;
+    let install = |packages: &[&str]| {
+        cmd!(
+            sh,
+            "apt-get install -y -qq --no-install-recommends {packages...}"
+        )
+        .run()
+        .is_ok()
     };
-    apt("update -qq", &[])?;
-    let install = "install -y -qq --no-install-recommends";
-    // One package that cannot be had must not cost the others.
-    let each = |package: &&str| apt(install, &[*package]).is_ok();
-    let is_done =
-        apt(install, &missing).is_ok() || missing.iter().filter(|p| !each(p)).count() == 0;
-    ensure!(is_done, "not every package could be installed");
+    if !install(&missing) {
+        // One package that cannot be had must not cost the others.
+        let failed = missing.iter().filter(|package| !install(&[**package]));
+        ensure!(failed.count() == 0, "not every package could be installed");
+    }
     Ok(())
 }
 
 /// Prints what is needed and what of it is missing; the packages with the latter. Installs nothing.
 pub(crate) fn report() -> Vec<&'static str> {
     let mut missing = Vec::new();
-    for Need(programs, package, why) in NEEDS {
+    for (programs, package, why) in NEEDS {
         let found = programs.iter().find(|program| is_there(program));
         let state = found.map_or("MISSING", |_| "there   ");
         println!("{state} {:<16} {why} (package {package})", programs[0]);
@@ -109,18 +93,14 @@ pub(crate) fn has_cargo(tool: &str) -> bool {
 /// Whether a program is there. Where it is not, `what` is left out, which in CI is a failure: there
 /// nobody reads what was skipped.
 pub(crate) fn can(what: &str, program: &str) -> Result<bool> {
-    let need = NEEDS.iter().find(|need| need.0[0] == program);
-    let programs = need.map_or(&[][..], |need| need.0);
-    if programs.iter().any(|program| is_there(program)) {
+    let need = NEEDS.iter().find(|(programs, ..)| programs[0] == program);
+    let is_there = need.is_some_and(|(programs, ..)| programs.iter().any(|name| is_there(name)));
+    if is_there {
         return Ok(true);
     }
     println!("SKIPPED {what}: {program} is not installed");
-    if is_ci() {
+    if std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false") {
         bail!("{what} was skipped in CI: {program} is not installed");
     }
     Ok(false)
-}
-
-fn is_ci() -> bool {
-    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }

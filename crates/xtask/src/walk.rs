@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::{Result, ensure};
+use xshell::cmd;
 
 use crate::gates::{self, outside::Counted};
 use crate::{run, tools};
@@ -23,14 +24,15 @@ pub(crate) fn command() -> Result<()> {
     }
     gates::build_count()?;
     let counted = Counted::start()?;
+    let (sh, program) = (&counted.sh, &counted.program);
     let file = run::target_dir().join("walk.callgrind");
-    let out = format!("--callgrind-out-file={}", file.display());
-    let tool = "valgrind --tool=callgrind --dump-instr=yes --compress-pos=no";
-    let tool: Vec<&str> = tool.split(' ').chain([out.as_str()]).collect();
-    counted.under(&tool, "get", 1, REQUESTS, None)?;
-    let code = run::output("objdump", &["-d", "--no-show-raw-insn", &counted.program()])?;
-    let sites = code.stdout.lines().filter_map(lock_site).collect();
-    let (files, locks) = read(&std::fs::read_to_string(&file)?, &sites);
+    let tool = cmd!(
+        sh,
+        "valgrind --tool=callgrind --dump-instr=yes --compress-pos=no --callgrind-out-file={file}"
+    );
+    counted.under(tool, "get", 1, REQUESTS, None)?;
+    let code = cmd!(sh, "objdump -d --no-show-raw-insn {program}").read()?;
+    let (files, locks) = read(&sh.read_file(&file)?, &lock_sites(&code));
     for (file, functions) in &files {
         println!("{file}\n    {}", functions.join("\n    "));
     }
@@ -48,22 +50,24 @@ pub(crate) fn command() -> Result<()> {
     Ok(())
 }
 
-/// The address of a `lock cmpxchg` on 32 bits, by which std's mutex is taken on x86-64.
-fn lock_site(line: &str) -> Option<u64> {
-    let register = line.split_once("lock cmpxchg %")?.1.split(',').next()?;
-    let is_32_bits = register.starts_with('e') || register.ends_with('d');
-    let address = line.trim().split(':').next().filter(|_| is_32_bits)?;
-    u64::from_str_radix(address, 16).ok()
+/// The addresses of each `lock cmpxchg` on 32 bits, by which std's mutex is taken on x86-64. They are as
+/// callgrind writes them.
+fn lock_sites(code: &str) -> HashSet<&str> {
+    let site = run::pattern(r"(?m)^ *([0-9a-f]+):.*lock cmpxchg %(?:e\w+|\w+d),");
+    let sites = site
+        .captures_iter(code)
+        .map(|site| site.extract::<1>().1[0]);
+    sites.collect()
 }
 
 /// The functions of the libraries by their files, and the locks taken for the client. Lines are
 /// `fl=(1) file`, `fn=(2) function`, `cfn=(3) callee`, `calls=N …` with the callee's cost in the next
 /// line, and `address line cost`; a name stands only where its number is new.
-fn read(text: &str, sites: &HashSet<u64>) -> (BTreeMap<String, Vec<String>>, u64) {
-    let (mut files, mut calls) = (BTreeMap::<_, Vec<_>>::new(), HashMap::<_, u64>::new());
+fn read(text: &str, sites: &HashSet<&str>) -> (BTreeMap<String, Vec<String>>, u64) {
     let (mut names, mut owners) = (HashMap::<_, String>::new(), BTreeMap::new());
+    let mut calls = HashMap::<_, u64>::new();
     let (mut file, mut function, mut callee) = (String::new(), String::new(), String::new());
-    let mut locks = 0;
+    let mut locks = 0_u64;
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         let (key, value) = line.split_once('=').unwrap_or(("", line));
@@ -85,31 +89,21 @@ fn read(text: &str, sites: &HashSet<u64>) -> (BTreeMap<String, Vec<String>>, u64
             }
             // Code that is inlined into a caller, or drops a value of ours, has our name.
             "" if function.contains("turbohttp") && !function.starts_with("tokio") => {
-                let address = first
-                    .strip_prefix("0x")
-                    .map(|hex| u64::from_str_radix(hex, 16));
-                let cost = rest
-                    .split(' ')
-                    .nth(1)
-                    .and_then(|cost| cost.parse::<u64>().ok());
-                if let (Some(Ok(address)), Some(cost)) = (address, cost) {
-                    locks += if sites.contains(&address) { cost } else { 0 };
-                }
+                let address = first.strip_prefix("0x").unwrap_or_default();
+                let cost = rest.split(' ').nth(1).filter(|_| sites.contains(address));
+                locks += cost.and_then(|cost| cost.parse().ok()).unwrap_or(0);
             }
             _ => {}
         }
     }
+    let library = run::pattern("/crates/(turbohttp(?:-core)?/.*)");
+    let mut files = BTreeMap::<_, Vec<_>>::new();
     for (function, file) in owners {
         let count = calls.get(&function).copied().unwrap_or(0);
-        let below = file.split_once("/crates/").map_or("", |(_, below)| below);
-        if count >= CALLS_MIN
-            && ["turbohttp", "turbohttp-core"].contains(&below.split('/').next().unwrap_or(""))
-        {
+        if let Some(below) = library.captures(&file).filter(|_| count >= CALLS_MIN) {
             let times = count as f64 / REQUESTS as f64;
-            files
-                .entry(below.to_owned())
-                .or_default()
-                .push(format!("{times:.1} {function}"));
+            let functions = files.entry(below[1].to_owned()).or_default();
+            functions.push(format!("{times:.1} {function}"));
         }
     }
     (files, locks)

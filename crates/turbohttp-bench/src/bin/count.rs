@@ -16,11 +16,11 @@ use std::error::Error;
 use std::io::Read;
 use std::sync::Arc;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 use tokio::task::JoinSet;
-use turbohttp::{ConcurrencyLimiter, Limits};
-use turbohttp_bench::plant::{Outside, Plant};
-use turbohttp_bench::{Budgets, Carrier, Effort, Measurement, Work, meter, run_planted};
+use turbohttp::{Client, ConcurrencyLimiter, Limits};
+use turbohttp_bench::plant::{Outside, Plant, outside};
+use turbohttp_bench::{Budgets, Effort, Measurement, Work, meter, run_planted};
 use turbohttp_loopback::{Options, Server};
 
 const USAGE: &str =
@@ -30,6 +30,9 @@ const USAGE: &str =
 static ALLOCATOR: meter::Meter = meter::Meter;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// What strikes with every operation, if something is planted.
+type Planted = Option<Arc<Outside>>;
 
 /// How much there is to do.
 #[derive(Clone, Copy)]
@@ -44,20 +47,16 @@ fn main() -> Result<()> {
     match words[..] {
         ["serve"] => serve(),
         ["allocations"] => allocations(),
-        [url, work, callers, requests] => count(url, work, load(callers, requests)?, None),
-        [url, work, callers, requests, planted] => {
-            let planted = Outside::named(planted)?;
-            count(url, work, load(callers, requests)?, Some(planted))
+        [url, work, callers, requests, ref planted @ ..] if planted.len() < 2 => {
+            let load = Load {
+                callers: callers.parse()?,
+                operations: requests.parse()?,
+            };
+            let planted = planted.first().map(|name| outside(name)).transpose()?;
+            count(url, work, load, planted.map(Arc::new))
         }
         _ => Err(USAGE.into()),
     }
-}
-
-fn load(callers: &str, operations: &str) -> Result<Load> {
-    Ok(Load {
-        callers: callers.parse()?,
-        operations: operations.parse()?,
-    })
 }
 
 fn serve() -> Result<()> {
@@ -77,79 +76,73 @@ fn allocations() -> Result<()> {
     Ok(())
 }
 
-fn count(url: &str, work: &str, load: Load, planted: Option<Outside>) -> Result<()> {
-    let runtime = runtime(work)?;
-    let planted = planted.map(Arc::new);
+fn count(url: &str, work: &str, load: Load, planted: Planted) -> Result<()> {
+    let mut runtime = Builder::new_current_thread();
+    let runtime = match work {
+        // One operation at a time needs no clock.
+        "limiter" => runtime.build()?,
+        "limiter_crowd" => runtime.enable_time().build()?,
+        _ => runtime.enable_all().build()?,
+    };
     match work {
-        // One operation at a time needs no task, and no clock.
         "limiter" => runtime.block_on(limit(Load { callers: 1, ..load }, planted))?,
         "limiter_crowd" => runtime.block_on(limit(load, planted))?,
-        work => runtime.block_on(send(url, work, load, planted))?,
+        _ => runtime.block_on(send(url, work, load, planted))?,
     }
-    let reading = meter::Reading::now();
-    println!(
-        "allocations {} bytes {}",
-        reading.allocations, reading.bytes
-    );
+    let meter::Reading {
+        allocations, bytes, ..
+    } = meter::Reading::now();
+    println!("allocations {allocations} bytes {bytes}");
     Ok(())
 }
 
-fn runtime(work: &str) -> std::io::Result<Runtime> {
-    let mut builder = Builder::new_current_thread();
-    match work {
-        "limiter" => builder.build(),
-        "limiter_crowd" => builder.enable_time().build(),
-        _ => builder.enable_all().build(),
-    }
-}
-
 /// Does so many operations behind a limit of 8, each of which lets others in between if there are any.
-async fn limit(load: Load, planted: Option<Arc<Outside>>) -> Result<()> {
+async fn limit(load: Load, planted: Planted) -> Result<()> {
     let limiter = ConcurrencyLimiter::new(&Limits::default().per_host(8))?;
-    let mut tasks = JoinSet::new();
-    for caller in 0..load.callers {
-        let (lane, planted) = (limiter.lane("http://host.test:8080")?, planted.clone());
-        tasks.spawn(async move {
-            for _ in 0..load.share(caller) {
+    let lane = limiter.lane("http://host.test:8080")?;
+    let caller = |operations| {
+        let (lane, planted) = (lane.clone(), planted.clone());
+        async move {
+            for _ in 0..operations {
                 match load.callers {
                     1 => lane.execute(std::future::ready(())).await?,
                     _ => lane.execute(tokio::task::yield_now()).await?,
                 }
-                planted.iter().for_each(|planted| planted.strike());
+                planted.iter().for_each(|planted| planted());
             }
-            Ok::<(), turbohttp::Error>(())
-        });
-    }
-    joined(tasks).await
+            Ok(())
+        }
+    };
+    crowd(load, caller).await
 }
 
-async fn send(url: &str, work: &str, load: Load, planted: Option<Arc<Outside>>) -> Result<()> {
-    let work = Arc::new(Work::new(work, Carrier::Network)?);
-    let url: Arc<str> = format!("{}{}", url.trim_end_matches('/'), work.scenario().path()).into();
-    let mut tasks = JoinSet::new();
-    for caller in 0..load.callers {
+async fn send(url: &str, work: &str, load: Load, planted: Planted) -> Result<()> {
+    let work = Arc::new(Work::new(work, Client::builder())?);
+    let url: Arc<str> = work.url(url).into();
+    let caller = |requests| {
         let (work, url, planted) = (work.clone(), url.clone(), planted.clone());
-        tasks.spawn(async move {
-            for _ in 0..load.share(caller) {
+        async move {
+            for _ in 0..requests {
                 work.run(&url).await?;
-                planted.iter().for_each(|planted| planted.strike());
+                planted.iter().for_each(|planted| planted());
             }
-            Ok::<(), turbohttp::Error>(())
-        });
-    }
-    joined(tasks).await
+            Ok(())
+        }
+    };
+    crowd(load, caller).await
 }
 
-async fn joined(mut tasks: JoinSet<std::result::Result<(), turbohttp::Error>>) -> Result<()> {
-    while let Some(done) = tasks.join_next().await {
-        done??;
+/// Has each caller do its share of the operations.
+async fn crowd<F>(load: Load, caller: impl Fn(u64) -> F) -> Result<()>
+where
+    F: Future<Output = turbohttp::Result<()>> + Send + 'static,
+{
+    let share = |number| {
+        load.operations / load.callers + u64::from(number < load.operations % load.callers)
+    };
+    let mut callers: JoinSet<_> = (0..load.callers).map(share).map(caller).collect();
+    while let Some(ended) = callers.join_next().await {
+        ended??;
     }
     Ok(())
-}
-
-impl Load {
-    /// Operations of one caller.
-    fn share(self, caller: u64) -> u64 {
-        self.operations / self.callers + u64::from(caller < self.operations % self.callers)
-    }
 }

@@ -1,13 +1,12 @@
 //! What a request allocates, in steady state.
 
-use turbohttp::{Error, ErrorKind, Result};
-use turbohttp_loopback::{Options, Server};
+use turbohttp::{Client, Result};
 
-use super::{Bench, one_thread};
+use super::{Bench, one_thread, server};
 use crate::meter::Reading;
-use crate::mock::ORIGIN;
+use crate::mock::{ORIGIN, works};
 use crate::report::{Gate, figure};
-use crate::work::{Carrier, Work};
+use crate::work::{KINDS, Work};
 
 /// Requests before counting begins: pools fill, buffers grow.
 const WARM_UP: u64 = 200;
@@ -32,40 +31,33 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
 }
 
 async fn all(bench: &Bench<'_>) -> Result<Vec<Gate>> {
-    let server = Server::start(Options::default())
-        .map_err(|error| Error::new(ErrorKind::Io, "loopback server").with_source(error))?;
+    let server = server()?;
     let (mut gates, mut bytes) = (Vec::new(), Vec::new());
-    for (transport, carrier) in [("loopback", Carrier::Network), ("mock", Carrier::Mock)] {
-        let origin = match carrier {
-            Carrier::Network => server.url(""),
-            Carrier::Mock => ORIGIN.to_owned(),
-        };
+    for transport in ["loopback", "mock"] {
         let mut worst = (0.0, "all");
-        for name in Work::names() {
-            let work = Work::new(name, carrier)?;
-            let url = format!("{origin}{}", work.scenario().path());
-            let cost = Box::pin(cost(&work, &url, bench)).await?;
+        for name in KINDS.each_ref().map(|kind| kind.name) {
+            let (client, origin) = match transport {
+                "mock" => (Client::builder().transport(works()), ORIGIN.to_owned()),
+                _ => (Client::builder(), server.url("")),
+            };
+            let work = Work::new(name, client)?;
+            let url = work.url(&origin);
+            let cost = Box::pin(cost(&work, name, &url, bench)).await?;
             Box::pin(work.end()).await;
             // The server's share of that end is counted too, and must not be in the next figure.
             server.all_closed().await;
             if cost.worst_bytes > worst.0 {
                 worst = (cost.worst_bytes, name);
             }
-            let gate = bench.gate("allocations_max", name, cost.worst)?;
-            let detail = format!(
-                "mean {}, {} bytes",
-                figure(cost.mean),
-                figure(cost.worst_bytes)
-            );
-            gates.push(
-                gate.named(GROUP, format!("{name}, {transport}"))
-                    .detailed(detail),
-            );
+            let (mean, of_bytes) = (figure(cost.mean), figure(cost.worst_bytes));
+            let gate = bench.gate(GROUP, &format!("allocations_max.{name}"), cost.worst)?;
+            let detail = format!("mean {mean}, {of_bytes} bytes");
+            gates.push(gate.on(transport).detailed(detail));
         }
         for gate in ["primary", "stretch"] {
-            let gate_of_bytes = bench.gate("bytes_allocated_max", gate, worst.0)?;
-            let name = format!("{gate}, {transport}");
-            bytes.push(gate_of_bytes.named(GROUP_OF_BYTES, name).detailed(worst.1));
+            let id = format!("bytes_allocated_max.{gate}");
+            let gate = bench.gate(GROUP_OF_BYTES, &id, worst.0)?;
+            bytes.push(gate.on(transport).detailed(worst.1.to_owned()));
         }
     }
     gates.append(&mut bytes);
@@ -73,7 +65,7 @@ async fn all(bench: &Bench<'_>) -> Result<Vec<Gate>> {
 }
 
 /// Counts in steady state.
-async fn cost(work: &Work, url: &str, bench: &Bench<'_>) -> Result<Cost> {
+async fn cost(work: &Work, name: &str, url: &str, bench: &Bench<'_>) -> Result<Cost> {
     let block = bench.effort.allocation_block;
     for _ in 0..WARM_UP {
         work.run(url).await?;
@@ -84,11 +76,11 @@ async fn cost(work: &Work, url: &str, bench: &Bench<'_>) -> Result<Cost> {
         let before = Reading::now();
         for _ in 0..block {
             work.run(url).await?;
-            bench.plant.allocate_with(work.name());
+            bench.plant.allocate_with(name);
         }
         let seen = Reading::now().since(before);
         // A mock hands over what it has; then nothing was taken away.
-        let beyond = per_request(seen.bytes) - work.scenario().bytes_taken() as f64;
+        let beyond = per_request(seen.bytes) - work.taken as f64;
         cost.mean += per_request(seen.allocations) / BLOCKS as f64;
         cost.worst = cost.worst.max(per_request(seen.allocations));
         cost.worst_bytes = cost.worst_bytes.max(beyond);

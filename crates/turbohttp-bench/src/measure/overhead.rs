@@ -5,21 +5,25 @@
 //! block is long enough for the clock's resolution not to count. In a second pass each request is
 //! timed alone, because a mean over a block hides a convoy of a few.
 
+use std::array::from_fn;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use turbohttp::{Client, Result, Transport};
 
-use super::{Bench, Effort, join, one_thread};
+use super::{Bench, Effort, crowd, one_thread};
 use crate::mock::{Answering, Echo};
 use crate::plant::be_slow;
 use crate::report::Gate;
 
 const GROUP: &str = "overhead of the standard stack in ns per request, quietest round";
 
-/// Callers at once.
-const CROWD: u64 = 64;
+/// The names of the figures, and how many callers there are at once.
+const LOADS: [(&str, &str, u64); 2] = [
+    ("alone", "one caller", 1),
+    ("crowd", "64 callers at once", 64),
+];
 
 /// Blocks before timing begins.
 const WARM_UP: u64 = 2;
@@ -27,42 +31,15 @@ const WARM_UP: u64 = 2;
 /// Rounds that are always made.
 const ROUNDS_MIN: u64 = 2;
 
-/// Both sides, on the same mock.
-struct Pair {
-    client: Client,
-    bare: Answering,
-    echo: Echo,
-    callers: u64,
-    /// The block that is running, for the planted middleware.
-    block: Arc<AtomicU64>,
-    /// Times of single requests, in nanoseconds, of the one side and the other.
-    singles: [Mutex<Vec<f64>>; 2],
-}
+/// The figures of one side, and what they are taken from.
+const FIGURES: [(&str, &str); 3] = [
+    ("p50", "blocks"),
+    ("p99", "blocks"),
+    ("single_p99", "single requests"),
+];
 
-/// Nanoseconds per request of one side.
-#[derive(Clone, Copy)]
-struct Times {
-    p50: f64,
-    p99: f64,
-    single_p99: f64,
-}
-
-impl Times {
-    const NONE: Times = Times {
-        p50: f64::INFINITY,
-        p99: f64::INFINITY,
-        single_p99: f64::INFINITY,
-    };
-
-    /// The quieter of two rounds, figure by figure.
-    fn quieter(self, other: Times) -> Times {
-        Times {
-            p50: self.p50.min(other.p50),
-            p99: self.p99.min(other.p99),
-            single_p99: self.single_p99.min(other.single_p99),
-        }
-    }
-}
+/// Nanoseconds per request, in the order of [`FIGURES`].
+type Times = [f64; 3];
 
 /// What was measured so far of both sides: the bare one first, as everywhere here.
 type Sides = [Times; 2];
@@ -71,56 +48,45 @@ type Sides = [Times; 2];
 /// the stack adds is in every round; so the least is taken of each side before one is subtracted from
 /// the other. The least of differences would be that of a round in which the bare side was disturbed.
 fn quietest(best: Sides, next: Sides) -> Sides {
-    [0, 1].map(|side| best[side].quieter(next[side]))
+    from_fn(|side| from_fn(|figure| f64::min(best[side][figure], next[side][figure])))
 }
 
 /// Nanoseconds per request, stack less bare.
 fn overhead([bare, stack]: Sides) -> Times {
-    Times {
-        p50: stack.p50 - bare.p50,
-        p99: stack.p99 - bare.p99,
-        single_p99: stack.single_p99 - bare.single_p99,
-    }
+    from_fn(|figure| stack[figure] - bare[figure])
+}
+
+/// Both sides, on the same mock.
+struct Pair {
+    client: Client,
+    bare: Answering,
+    echo: Echo,
+    callers: u64,
+    /// Requests of each caller in a block.
+    share: u64,
 }
 
 pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
     let mut gates = Vec::new();
-    for (name, callers) in [("alone", 1), ("crowd", CROWD)] {
+    for (name, says, callers) in LOADS {
         let runtime = one_thread()?;
         let pair = Arc::new(Pair::new(bench, callers)?);
-        let mut best = [Times::NONE; 2];
-        for round in 0..bench.effort.overhead_rounds.max(ROUNDS_MIN) {
-            let holds = |gates: Vec<Gate>| gates.iter().all(|gate| gate.holds);
-            if round >= ROUNDS_MIN && holds(figures(bench, name, &overhead(best))?) {
-                break;
-            }
+        let mut best = [[f64::INFINITY; 3]; 2];
+        let mut held = Vec::new();
+        for round in 1..=bench.effort.overhead_rounds.max(ROUNDS_MIN) {
             let next = runtime.block_on(Box::pin(pair.clone().round(bench.effort)))?;
             best = quietest(best, next);
+            held.clear();
+            for ((kind, from), measured) in FIGURES.into_iter().zip(overhead(best)) {
+                let id = format!("overhead_nanoseconds_max.{name}_{kind}");
+                let gate = bench.gate(GROUP, &id, measured)?;
+                held.extend(bench.with_aim(gate.detailed(format!("{says}, {from}"))));
+            }
+            if round >= ROUNDS_MIN && held.iter().all(|gate| gate.holds) {
+                break;
+            }
         }
-        gates.append(&mut figures(bench, name, &overhead(best))?);
-    }
-    Ok(gates)
-}
-
-/// The figures of so many callers beside their bounds.
-fn figures(bench: &Bench<'_>, name: &str, best: &Times) -> Result<Vec<Gate>> {
-    let of = match name {
-        "alone" => "one caller",
-        _ => "64 callers at once",
-    };
-    let mut gates = Vec::new();
-    for (kind, measured, how) in [
-        ("p50", best.p50, "blocks"),
-        ("p99", best.p99, "blocks"),
-        ("single_p99", best.single_p99, "single requests"),
-    ] {
-        let (gate, says) = (format!("{name}_{kind}"), format!("{of}, {how}"));
-        let floor = bench.gate("overhead_nanoseconds_max", &gate, measured)?;
-        gates.push(floor.named(GROUP, gate.clone()).detailed(says.clone()));
-        if bench.effort.by_hand && kind != "single_p99" {
-            let aim = bench.gate("by_hand_overhead_nanoseconds_max", &gate, measured)?;
-            gates.push(aim.named(GROUP, format!("{gate}, by hand")).detailed(says));
-        }
+        gates.append(&mut held);
     }
     Ok(gates)
 }
@@ -128,115 +94,81 @@ fn figures(bench: &Bench<'_>, name: &str, best: &Times) -> Result<Vec<Gate>> {
 impl Pair {
     fn new(bench: &Bench<'_>, callers: u64) -> Result<Pair> {
         let plant = bench.plant;
-        let block = Arc::new(AtomicU64::new(0));
-        let echo = Echo::new(|_| ());
-        // With one caller there is nobody to let in between.
-        let bare = match callers {
-            1 => Answering::AtOnce(echo.transport.clone()),
-            _ => Answering::InTurn(echo.transport.clone()),
+        let share = (bench.effort.overhead_block / callers).max(1);
+        let echo = Echo::new(Duration::ZERO);
+        let bare = Answering {
+            mock: echo.transport.clone(),
+            // With one caller there is nobody to let in between.
+            in_turn: callers > 1,
         };
-        let (seen, running) = (AtomicU64::new(0), block.clone());
+        let seen = AtomicU64::new(0);
         let hooks = Client::builder()
             .on_request(move |_| {
-                be_slow(plant.slowness(running.load(Relaxed), seen.fetch_add(1, Relaxed)));
+                let request = seen.fetch_add(1, Relaxed);
+                be_slow(plant.slowness(request / (share * callers), request));
             })
             .on_response(|_| ());
         let client = hooks.transport(bare.clone()).build()?;
-        let singles = [(); 2].map(|()| Mutex::new(Vec::new()));
         Ok(Pair {
             client,
             bare,
             echo,
             callers,
-            block,
-            singles,
+            share,
         })
     }
 
     /// Both sides in one round, the bare one first.
     async fn round(self: Arc<Self>, effort: Effort) -> Result<Sides> {
         let mut blocks = [Vec::new(), Vec::new()];
+        let mut singles = [Vec::new(), Vec::new()];
         for block in 0..WARM_UP + effort.overhead_blocks {
-            self.block.store(block, Relaxed);
             // In turns: the side that comes first may find colder caches.
             let stack_first = block.is_multiple_of(2);
             for is_stack in [stack_first, !stack_first] {
-                let time = self
-                    .clone()
-                    .time(is_stack, effort.overhead_block, false)
-                    .await?;
+                #[expect(clippy::disallowed_methods, reason = "a benchmark measures wall time")]
+                let start = Instant::now();
+                self.send(is_stack, false).await?;
+                let time = start.elapsed().as_nanos() as f64 / (self.share * self.callers) as f64;
                 if block >= WARM_UP {
                     blocks[usize::from(is_stack)].push(time);
                 }
             }
         }
-        for block in 0..effort.overhead_blocks {
-            self.block.store(block, Relaxed);
+        for _ in 0..effort.overhead_blocks {
             for is_stack in [true, false] {
-                self.clone()
-                    .time(is_stack, effort.overhead_block, true)
-                    .await?;
+                let times = self.send(is_stack, true).await?;
+                singles[usize::from(is_stack)].extend(times);
             }
         }
         Ok([0, 1].map(|side| {
-            let mut singles = lock(&self.singles[side]);
-            let times = Times {
-                p50: percentile(&mut blocks[side], 50),
-                p99: percentile(&mut blocks[side], 99),
-                single_p99: percentile(&mut singles, 99),
-            };
-            singles.clear();
-            times
+            let p50 = percentile(&mut blocks[side], 50);
+            let p99 = percentile(&mut blocks[side], 99);
+            [p50, p99, percentile(&mut singles[side], 99)]
         }))
     }
 
-    /// Nanoseconds per request of a block of so many.
-    async fn time(self: Arc<Self>, is_stack: bool, requests: u64, each: bool) -> Result<f64> {
-        let share = (requests / self.callers).max(1);
-        #[expect(clippy::disallowed_methods, reason = "a benchmark measures wall time")]
-        let start = Instant::now();
-        if self.callers == 1 {
-            self.caller(is_stack, share, each).await?;
-        } else {
-            let caller = |_| {
-                let pair = self.clone();
-                async move { pair.caller(is_stack, share, each).await }
-            };
-            join((0..self.callers).map(caller).collect()).await?;
-        }
-        Ok(start.elapsed().as_nanos() as f64 / (share * self.callers) as f64)
+    /// Sends a block, a share of each caller; the times of single requests if `each` is to be timed.
+    async fn send(self: &Arc<Self>, is_stack: bool, each: bool) -> Result<Vec<f64>> {
+        let caller = || self.clone().caller(is_stack, each);
+        Ok(crowd(self.callers, caller).await?.concat())
     }
 
-    async fn caller(&self, is_stack: bool, requests: u64, each: bool) -> Result<()> {
-        if !each {
-            for number in 0..requests {
-                self.one(is_stack, number).await?;
-            }
-            return Ok(());
-        }
-        let mut times = Vec::with_capacity(requests as usize);
-        for number in 0..requests {
+    async fn caller(self: Arc<Self>, is_stack: bool, each: bool) -> Result<Vec<f64>> {
+        let mut times = Vec::with_capacity(self.share as usize);
+        for number in 0..self.share {
             #[expect(clippy::disallowed_methods, reason = "a benchmark measures wall time")]
-            let start = Instant::now();
-            self.one(is_stack, number).await?;
-            times.push(start.elapsed().as_nanos() as f64);
+            let start = each.then(Instant::now);
+            let request = self.echo.request(&self.client, number)?;
+            let response = match is_stack {
+                true => self.client.send(request).await?,
+                false => self.bare.send(request).await?,
+            };
+            self.echo.check(response, number).await?;
+            times.extend(start.map(|start| start.elapsed().as_nanos() as f64));
         }
-        lock(&self.singles[usize::from(is_stack)]).append(&mut times);
-        Ok(())
+        Ok(times)
     }
-
-    async fn one(&self, is_stack: bool, number: u64) -> Result<()> {
-        let request = self.echo.request(&self.client, number)?;
-        let response = match is_stack {
-            true => self.client.send(request).await?,
-            false => self.bare.send(request).await?,
-        };
-        self.echo.check(response, number).await
-    }
-}
-
-fn lock(singles: &Mutex<Vec<f64>>) -> MutexGuard<'_, Vec<f64>> {
-    singles.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The value that so many of a hundred do not pass; no number of no values.
@@ -253,20 +185,11 @@ mod tests {
     /// A stall on the bare side must not be taken off what the stack costs.
     #[test]
     fn the_quietest_of_each_side_is_compared() {
-        let of = |time| Times {
-            p50: time,
-            p99: time,
-            single_p99: time,
-        };
+        let of = |time| [time; 3];
         let best = [[of(100.0), of(300.0)], [of(9_000.0), of(310.0)]]
             .into_iter()
-            .fold([Times::NONE; 2], quietest);
-        let Times {
-            p50,
-            p99,
-            single_p99,
-        } = overhead(best);
-        assert_eq!([p50, p99, single_p99], [200.0; 3]);
+            .fold([of(f64::INFINITY); 2], quietest);
+        assert_eq!(overhead(best), [200.0; 3]);
     }
 
     #[test]

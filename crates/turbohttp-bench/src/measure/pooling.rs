@@ -3,14 +3,14 @@
 //! A pool cannot be switched off, and need not be: who keeps what was rented makes every rent a miss.
 
 use turbohttp::pool::{BufferOptions, BufferPool, ClearPolicy, ObjectPool, Reset};
-use turbohttp::{Client, Error, ErrorKind, Result};
+use turbohttp::{Client, ErrorKind, Result};
 
 use super::{Bench, one_thread};
+use crate::because;
 use crate::meter::Reading;
-use crate::mock::{ORIGIN, scenarios};
+use crate::mock::{ORIGIN, works};
 use crate::plant::Plant;
 use crate::report::{Gate, figure};
-use crate::scenario::Scenario;
 
 const GROUP: &str = "allocations per operation that pooling saves";
 
@@ -45,9 +45,9 @@ pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
         ("buffers", buffers(keeps("buffers"))?, buffers(true)?),
     ];
     let gate = |(name, with, without): (&'static str, f64, f64)| {
-        let gate = bench.gate("pooling_saves_min", name, without - with)?;
         let detail = format!("{} with, {} without", figure(with), figure(without));
-        Ok(gate.named(GROUP, name).detailed(detail))
+        let gate = bench.gate(GROUP, &format!("pooling_saves_min.{name}"), without - with)?;
+        Ok(gate.detailed(detail))
     };
     figures.into_iter().map(gate).collect()
 }
@@ -70,8 +70,8 @@ fn allocations<T>(keeps: bool, mut operation: impl FnMut() -> Result<T>) -> Resu
 }
 
 fn client(keeps: bool) -> Result<f64> {
-    let client = Client::builder().transport(scenarios()).build()?;
-    let url = format!("{ORIGIN}{}", Scenario::Get.path());
+    let client = Client::builder().transport(works()).build()?;
+    let url = format!("{ORIGIN}/small");
     let runtime = one_thread()?;
     // The response is the context that is pooled; its permit has gone home with the end of the body.
     allocations(keeps, || {
@@ -84,8 +84,8 @@ fn client(keeps: bool) -> Result<f64> {
 }
 
 fn objects(keeps: bool) -> Result<f64> {
-    let pool = ObjectPool::new(8, Scratch::default)
-        .map_err(|error| Error::new(ErrorKind::Config, "pool").with_source(error))?;
+    let pool = ObjectPool::new(8, Scratch::default);
+    let pool = pool.map_err(because(ErrorKind::Config, "pool"))?;
     allocations(keeps, || {
         let mut scratch = pool.take();
         scratch.0.extend_from_slice(b"a line of text");
@@ -95,10 +95,9 @@ fn objects(keeps: bool) -> Result<f64> {
 
 fn buffers(keeps: bool) -> Result<f64> {
     let options = BufferOptions::default().clear(ClearPolicy::OnTake);
-    let pool = BufferPool::new(options)
-        .map_err(|error| Error::new(ErrorKind::Config, "pool").with_source(error))?;
+    let pool = BufferPool::new(options).map_err(because(ErrorKind::Config, "pool"))?;
     allocations(keeps, || {
         let taken = pool.take(BUFFER_BYTES);
-        taken.map_err(|error| Error::new(ErrorKind::Config, "buffer").with_source(error))
+        taken.map_err(because(ErrorKind::Config, "buffer"))
     })
 }

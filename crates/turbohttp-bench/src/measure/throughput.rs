@@ -1,16 +1,16 @@
 //! How many requests are completed in a second on the mock, each answer checked.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
-use turbohttp::{Client, Error, ErrorKind, QueueOptions, RequestQueue, Result};
+use turbohttp::{Client, QueueOptions, Result};
 
-use super::{Bench, join, one_thread};
+use super::{Bench, crowd, one_thread, runtime};
 use crate::mock::Echo;
-use crate::plant::{Plant, SLOW_HANDLER, be_slow};
+use crate::plant::{Plant, SLOW_HANDLER};
 use crate::report::Gate;
+use crate::work::Sender;
 
 const GROUP: &str =
     "requests per second on the mock, limiter and timeline on, each answer checked by its id";
@@ -18,126 +18,71 @@ const GROUP: &str =
 /// Requests between two looks at the clock.
 const STRIDE: u64 = 16;
 
-const WORKERS: usize = 2;
-
-/// Callers of two workers: enough that neither waits for work.
-const CALLERS: usize = 8;
-
-/// Callers before the queue.
-const QUEUE_CALLERS: usize = 32;
+/// Threads and callers: enough callers that no thread waits for work.
+const LOADS: [(&str, &str, usize, u64); 3] = [
+    ("one_core", "one thread, one caller", 1, 1),
+    ("two_workers", "two threads, eight callers", 2, 8),
+    ("queue", "one thread, 32 callers, a queue", 1, 32),
+];
 
 /// Who sends: the same work for all.
 struct Load {
-    client: Client,
-    queue: Option<RequestQueue>,
+    sender: Sender,
     echo: Echo,
     window: Duration,
-    /// Requests whose answers have been checked.
-    done: AtomicU64,
 }
 
 pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
     let mut gates = Vec::new();
-    for (name, says) in [
-        ("one_core", "one thread, one caller"),
-        ("two_workers", "two threads, eight callers"),
-        ("queue", "one thread, 32 callers, a queue"),
-    ] {
-        let rate = rate(bench, name)?;
-        gates.push(
-            bench
-                .gate("requests_per_second_min", name, rate)?
-                .named(GROUP, name)
-                .detailed(says),
-        );
-        if bench.effort.by_hand && name == "one_core" {
-            let gate = bench.gate("by_hand_requests_per_second_min", name, rate)?;
-            gates.push(gate.named(GROUP, format!("{name}, by hand")).detailed(says));
-        }
+    for (name, says, threads, callers) in LOADS {
+        let rate = rate(bench, name, threads, callers)?;
+        let gate = bench.gate(GROUP, &format!("requests_per_second_min.{name}"), rate)?;
+        gates.extend(bench.with_aim(gate.detailed(says.to_owned())));
     }
     Ok(gates)
 }
 
-fn rate(bench: &Bench<'_>, name: &str) -> Result<f64> {
-    let is_slow = bench.plant == Plant::SlowHandler;
-    let echo = Echo::new(move |_| {
-        if is_slow {
-            be_slow(SLOW_HANDLER);
-        }
+fn rate(bench: &Bench<'_>, name: &str, threads: usize, callers: u64) -> Result<f64> {
+    let echo = Echo::new(match bench.plant {
+        Plant::SlowHandler => SLOW_HANDLER,
+        _ => Duration::ZERO,
     });
-    let client = Client::builder()
-        .transport(echo.transport.clone())
-        .build()?;
-    let mut load = Load {
-        client,
-        queue: None,
+    let runtime = match threads {
+        1 => one_thread()?,
+        threads => runtime(Builder::new_multi_thread().worker_threads(threads))?,
+    };
+    let _entered = runtime.enter();
+    let client = Client::builder().transport(echo.transport.clone());
+    let queue = QueueOptions::default().workers(callers as usize);
+    let load = Load {
+        sender: Sender::new(client.build()?, (name == "queue").then_some(queue))?,
         echo,
         window: bench.effort.window,
-        done: AtomicU64::new(0),
     };
-    match name {
-        "one_core" => one_thread()?.block_on(load.run(1)),
-        "two_workers" => {
-            let built = Builder::new_multi_thread()
-                .worker_threads(WORKERS)
-                .enable_all()
-                .build();
-            let runtime = built
-                .map_err(|error| Error::new(ErrorKind::Runtime, "runtime").with_source(error))?;
-            runtime.block_on(load.run(CALLERS))
-        }
-        _ => {
-            let runtime = one_thread()?;
-            let _entered = runtime.enter();
-            let queue =
-                RequestQueue::new(&load.client, QueueOptions::default().workers(QUEUE_CALLERS))?;
-            queue.start()?;
-            load.queue = Some(queue);
-            runtime.block_on(load.run(QUEUE_CALLERS))
-        }
-    }
+    runtime.block_on(load.run(callers))
 }
 
 impl Load {
     /// Requests per second of so many callers together.
-    async fn run(self, callers: usize) -> Result<f64> {
+    async fn run(self, callers: u64) -> Result<f64> {
         let load = Arc::new(self);
         #[expect(clippy::disallowed_methods, reason = "a benchmark measures wall time")]
         let start = Instant::now();
-        let caller = |_| {
-            let load = load.clone();
-            async move { load.caller(start).await }
-        };
-        if callers == 1 {
-            load.caller(start).await?;
-        } else {
-            join((0..callers).map(caller).collect()).await?;
-        }
-        Ok(load.done.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64())
+        let done = crowd(callers, || load.clone().caller(start)).await?;
+        Ok(done.iter().sum::<u64>() as f64 / start.elapsed().as_secs_f64())
     }
 
-    async fn caller(&self, start: Instant) -> Result<()> {
+    /// How many requests were answered rightly until the end of the window.
+    async fn caller(self: Arc<Self>, start: Instant) -> Result<u64> {
         let mut number = 0;
         while start.elapsed() < self.window {
             for _ in 0..STRIDE {
-                self.one(number).await?;
+                let request = self.echo.request(&self.sender.client, number)?;
+                let response = self.sender.send(request).await?;
+                self.echo.check(response, number).await?;
                 number += 1;
             }
-            self.done.fetch_add(STRIDE, Ordering::Relaxed);
         }
-        Ok(())
-    }
-
-    async fn one(&self, number: u64) -> Result<()> {
-        let request = self.echo.request(&self.client, number)?;
-        let response = match &self.queue {
-            None => self.client.send(request).await?,
-            Some(queue) => {
-                let submitted = queue.submit(request).await;
-                let ticket = submitted.map_err(|refused| Error::new(refused.kind(), "refused"))?;
-                ticket.await?
-            }
-        };
-        self.echo.check(response, number).await
+        Ok(number)
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 mod outside;
 
-pub use outside::{Outside, Sleeper};
+pub use outside::{Outside, outside};
 
 /// What is planted into a measurement in this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Plant {
     /// Nothing: the measurement as it is.
     #[default]
     None,
-    /// So many bytes are allocated, and given back, with every request of the scenario so named.
+    /// So many bytes are allocated, and given back, with every request of the work so named.
     Allocation(&'static str, usize),
     /// Nothing comes back to the pool so named.
     PoolMisses(&'static str),
@@ -71,10 +71,10 @@ pub(crate) fn be_slow(time: Duration) {
 }
 
 impl Plant {
-    /// Called with each request of the scenario so named.
-    pub(crate) fn allocate_with(self, scenario: &str) {
+    /// Called with each request of the work so named.
+    pub(crate) fn allocate_with(self, work: &str) {
         if let Plant::Allocation(planted, bytes) = self
-            && planted == scenario
+            && planted == work
         {
             drop(std::hint::black_box(Vec::<u8>::with_capacity(bytes)));
         }

@@ -14,30 +14,29 @@ use crate::args::TimeArgs;
 ///
 /// If a phase may take longer than the whole: that limit would never be reached, and was meant.
 pub(crate) fn phases(args: &TimeArgs) -> anyhow::Result<Timeouts> {
-    let limit = |name: &str, typed: Option<Duration>, default: Duration| {
-        let (typed, whole) = match (typed, args.timeout) {
-            (None, whole) => return Ok(whole.unwrap_or(default)),
-            (Some(typed), None) => return Ok(typed),
-            (Some(typed), Some(whole)) => (typed, whole),
-        };
-        if typed > whole {
+    type Set = fn(Timeouts, Duration) -> Timeouts;
+    let phases: [(&str, Option<Duration>, Set); 5] = [
+        ("--dns-timeout", args.dns_timeout, Timeouts::dns),
+        ("--connect-timeout", args.connect_timeout, Timeouts::connect),
+        ("--tls-timeout", args.tls_timeout, Timeouts::tls),
+        ("--head-timeout", args.head_timeout, Timeouts::head),
+        ("--body-timeout", args.body_timeout, Timeouts::body),
+    ];
+    let mut timeouts = Timeouts::default();
+    for (name, typed, set) in phases {
+        if let (Some(typed), Some(whole)) = (typed, args.timeout)
+            && typed > whole
+        {
             bail!(
                 "{name} {typed:?} is longer than --timeout {whole:?}, which ends the request before"
             );
         }
-        Ok(typed)
-    };
-    let default = Timeouts::default();
-    Ok(default
-        .dns(limit("--dns-timeout", args.dns_timeout, default.dns)?)
-        .connect(limit(
-            "--connect-timeout",
-            args.connect_timeout,
-            default.connect,
-        )?)
-        .tls(limit("--tls-timeout", args.tls_timeout, default.tls)?)
-        .head(limit("--head-timeout", args.head_timeout, default.head)?)
-        .body(limit("--body-timeout", args.body_timeout, default.body)?))
+        // What was not typed at all is left to the client.
+        if let Some(limit) = typed.or(args.timeout) {
+            timeouts = set(timeouts, limit);
+        }
+    }
+    Ok(timeouts)
 }
 
 #[cfg(test)]

@@ -42,16 +42,18 @@ pub(crate) struct FramingFields {
     unusual: bool,
     pub(crate) close: bool,
     pub(crate) keep_alive: bool,
+    pub(crate) keep_alive_seconds: Option<u32>,
 }
 
 impl FramingFields {
     pub(crate) fn of(head: &ResponseHead) -> FramingFields {
         let mut fields = FramingFields::default();
-        // Most fields are passed over by the length of their name alone: connection, content-length and
-        // transfer-encoding have 10, 14 and 17 letters.
+        // Most fields are passed over by the length of their name alone: connection and keep-alive,
+        // content-length, and transfer-encoding have 10, 14 and 17 letters.
         for (name, value) in head.iter_of_lengths([10, 14, 17]) {
             match name.len() {
                 10 if eq_ignore_case(name, b"connection") => fields.add_connection(value),
+                10 if eq_ignore_case(name, b"keep-alive") => fields.add_keep_alive(value),
                 14 if eq_ignore_case(name, b"content-length") => fields.add_length(value),
                 17 if eq_ignore_case(name, b"transfer-encoding") => fields.add_codings(value),
                 _ => {}
@@ -97,6 +99,22 @@ impl FramingFields {
             let token = token.trim_ascii();
             self.close |= token.eq_ignore_ascii_case(b"close");
             self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+
+    /// The shortest time counts; what is no time says nothing.
+    fn add_keep_alive(&mut self, value: &[u8]) {
+        for parameter in value.split(|byte| *byte == b',') {
+            let parameter = parameter.trim_ascii();
+            let (name, seconds) = parameter.split_at(parameter.len().min(b"timeout=".len()));
+            if !name.eq_ignore_ascii_case(b"timeout=") {
+                continue;
+            }
+            if let Some(seconds) = parse_decimal(seconds) {
+                let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+                let shortest = self.keep_alive_seconds.unwrap_or(u32::MAX).min(seconds);
+                self.keep_alive_seconds = Some(shortest);
+            }
         }
     }
 

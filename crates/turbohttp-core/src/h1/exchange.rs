@@ -48,6 +48,7 @@ pub struct Exchange {
     decoder: Decoder,
     close: Option<CloseReason>,
     server_closes: bool,
+    keep_alive_seconds: Option<u32>,
 }
 
 impl Exchange {
@@ -65,6 +66,7 @@ impl Exchange {
             decoder: Decoder::new(Framing::None),
             close: closing.then_some(CloseReason::ClientClose),
             server_closes: false,
+            keep_alive_seconds: None,
         }
     }
 
@@ -87,6 +89,7 @@ impl Exchange {
         self.decoder = Decoder::new(Framing::None);
         self.close = encoded.closing.then_some(CloseReason::ClientClose);
         self.server_closes = false;
+        self.keep_alive_seconds = None;
         Ok(())
     }
 
@@ -233,6 +236,12 @@ impl Exchange {
         self.server_closes
     }
 
+    /// How long the server says that it keeps the connection idle: `timeout` of the field Keep-Alive
+    /// (RFC 2068 section 19.7.1.1), a hint.
+    pub fn keep_alive_seconds(&self) -> Option<u32> {
+        self.keep_alive_seconds
+    }
+
     /// Whether the connection can serve another request, `surplus` bytes of input being left over.
     pub fn reuse(&self, surplus: usize) -> Reuse {
         match self.close {
@@ -265,6 +274,7 @@ impl Exchange {
 
     fn begin_body(&mut self, head: &ResponseHead) -> Result<(), ParseError> {
         let fields = FramingFields::of(head);
+        self.keep_alive_seconds = fields.keep_alive_seconds;
         // The order below is the order of precedence: the first reason to close is the one reported.
         self.framing = fields.framing(self.to_head, head.status())?;
         self.decoder = Decoder::new(self.framing);
@@ -280,6 +290,9 @@ impl Exchange {
         // RFC 9112 section 6.1: after such a message the connection must be closed.
         if fields.is_ambiguous(head.version()) {
             self.close_because(CloseReason::AmbiguousFraming);
+        }
+        if head.skipped_fields() > 0 {
+            self.close_because(CloseReason::MalformedFields);
         }
         if self.framing == Framing::CloseDelimited {
             self.close_because(CloseReason::CloseDelimited);
@@ -326,6 +339,8 @@ pub enum CloseReason {
     /// Transfer-Encoding or one in HTTP/1.0, or a malformed field of a response without a body
     /// (RFC 9112 section 6.1).
     AmbiguousFraming,
+    /// The head had malformed field lines, which were passed over.
+    MalformedFields,
     /// The response came before the request was sent whole.
     RequestUnfinished,
     /// The response was dropped before its body ended.
@@ -345,6 +360,7 @@ impl CloseReason {
             CloseReason::Http10 => "server speaks HTTP/1.0 without keep-alive",
             CloseReason::CloseDelimited => "body ended with the connection",
             CloseReason::AmbiguousFraming => "framing fields can be read in two ways",
+            CloseReason::MalformedFields => "head had malformed fields",
             CloseReason::RequestUnfinished => "response came before the request was sent whole",
             CloseReason::BodyUnread => "response was dropped before its body ended",
             CloseReason::SurplusBytes => "bytes arrived that belong to no response",

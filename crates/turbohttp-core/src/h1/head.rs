@@ -108,9 +108,9 @@ impl HeadScanner {
 fn parse(input: &[u8], limits: HeadLimits, head: &mut ResponseHead) -> Result<usize, ParseError> {
     head.fields.clear();
     let (version, status, start) = status_line(input)?;
-    let fields_max = limits.fields.min(FIELDS_MAX);
-    match field_lines(input, start, fields_max, &mut head.fields) {
-        Ok(length) => {
+    match field_lines(input, start, limits, &mut head.fields) {
+        Ok((length, skipped)) => {
+            head.skipped = skipped;
             head.version = version;
             head.status = status;
             head.text.clear();
@@ -132,11 +132,11 @@ pub(crate) fn parse_trailers(
     head: &mut ResponseHead,
 ) -> Result<(), ParseError> {
     let (start, first) = (head.text.len() as u32, head.fields.len());
-    let fields_max = limits.fields.min(FIELDS_MAX);
-    if field_lines(section, 0, fields_max, &mut head.fields).is_err() {
+    let Ok((_, skipped)) = field_lines(section, 0, limits, &mut head.fields) else {
         head.fields.truncate(first);
         return Err(ParseError::Trailers);
-    }
+    };
+    head.skipped += skipped;
     // Spans are offsets into the text of the whole head, behind which the section is appended.
     for span in &mut head.fields[first..] {
         span.name_start += start;
@@ -200,17 +200,20 @@ fn status_code(digits: [u8; 3]) -> Option<StatusCode> {
     StatusCode::from_u16(code).ok()
 }
 
-/// Reads the field lines of `text` from `start` to their blank line, and says where that ends.
+/// Reads the field lines of `text` from `start` to their blank line; says where that ends, and how many
+/// malformed lines were passed over.
 ///
 /// On an error, `fields` may hold some of them already.
 fn field_lines(
     text: &[u8],
     start: usize,
-    fields_max: usize,
+    limits: HeadLimits,
     fields: &mut Vec<FieldSpan>,
-) -> Result<usize, ParseError> {
+) -> Result<(usize, usize), ParseError> {
     // Trailers are counted apart from the fields that are there already.
+    let fields_max = limits.fields.min(FIELDS_MAX);
     let most = fields.len() + fields_max;
+    let mut skipped = 0;
     let mut rest = &text[start..];
     loop {
         while let Some((name, value, behind)) = quick_line(rest) {
@@ -223,15 +226,34 @@ fn field_lines(
             rest = behind;
         }
         if let Some(behind) = line_end(rest) {
-            return Ok(text.len() - behind.len());
+            return Ok((text.len() - behind.len(), skipped));
         }
-        let (field, behind) = any_line(text, text.len() - rest.len())?;
+        let (field, behind) = match any_line(text, text.len() - rest.len()) {
+            Ok(read) => read,
+            Err(error) => {
+                let behind = behind_malformed(rest).filter(|_| limits.lenient);
+                rest = behind.ok_or(error)?;
+                skipped += 1;
+                continue;
+            }
+        };
         if fields.len() == most {
             return Err(ParseError::TooManyFields { max: fields_max });
         }
         fields.push(field);
         rest = behind;
     }
+}
+
+/// What stands behind a malformed line that may be passed over: one that says nothing of the framing,
+/// whichever way another recipient reads it.
+#[cold]
+fn behind_malformed(text: &[u8]) -> Option<&[u8]> {
+    let (line, behind) = text.split_at(memchr(b'\n', text)? + 1);
+    let line = line.to_ascii_lowercase();
+    let is_framing = |name: &[u8]| line.windows(name.len()).any(|window| window == name);
+    let is_safe = !is_framing(b"content-length") && !is_framing(b"transfer-encoding");
+    is_safe.then_some(behind)
 }
 
 /// Reads any line of `text` but a blank one, and what stands behind it.

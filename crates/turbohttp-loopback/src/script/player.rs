@@ -1,26 +1,26 @@
 //! Plays the steps of one connection.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use memchr::memmem;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::server::Log;
 use super::step::Step;
+use crate::head;
 use crate::socket;
 use crate::stream::Stream;
 
-/// What one connection received, as it is told to tests.
-pub(super) type Transcript = Arc<Mutex<Vec<u8>>>;
-
-/// Plays `steps` on a fresh connection and closes it.
-pub(super) async fn play(tcp: TcpStream, steps: Vec<Step>, received: Transcript) {
+/// Plays `steps` on a fresh connection, which has this number in the log, and closes it.
+pub(super) async fn play(tcp: TcpStream, steps: Vec<Step>, log: Arc<Log>, number: usize) {
+    let _open = log.counters.connection();
     // Without it the pieces of `SendSplit` would be gathered again.
     let _ = tcp.set_nodelay(true);
     let mut player = Player {
-        stream: Some(Stream::Plain(tcp)),
-        received,
+        stream: Some(Box::new(tcp)),
+        log: &log,
+        number,
         used: 0,
     };
     for step in steps {
@@ -32,29 +32,29 @@ pub(super) async fn play(tcp: TcpStream, steps: Vec<Step>, received: Transcript)
     let _ = player.close().await;
 }
 
-struct Player {
+struct Player<'a> {
     /// Gone once the script has closed it.
-    stream: Option<Stream>,
-    received: Transcript,
+    stream: Option<Box<dyn Stream>>,
+    log: &'a Log,
+    number: usize,
     /// How much of what was received the reading steps have used.
     used: usize,
 }
 
-impl Player {
+impl Player<'_> {
     async fn step(&mut self, step: Step) -> io::Result<()> {
         match step {
-            Step::ReadHead => self.read_head().await,
-            Step::ReadExact(length) => self.read_exact(length).await,
+            Step::ReadHead => self.read_until(head::find_end).await,
+            Step::ReadExact(length) => {
+                let whole = |unused: &[u8]| (unused.len() >= length).then_some(length);
+                self.read_until(whole).await
+            }
             Step::ReadToEnd | Step::Stall => self.read_to_end().await,
             Step::Send(bytes) => self.send(&bytes).await,
             Step::SendSplit(bytes, size) => self.send_split(&bytes, size).await,
             Step::Flood(bytes) => loop {
                 self.send(&bytes).await?;
             },
-            Step::Sleep(duration) => {
-                tokio::time::sleep(duration).await;
-                Ok(())
-            }
             Step::Await(signal) => {
                 signal.wait().await;
                 Ok(())
@@ -71,66 +71,43 @@ impl Player {
             #[cfg(feature = "tls")]
             Step::Handshake(config) => {
                 let stream = self.stream.take().ok_or(io::ErrorKind::NotConnected)?;
-                self.stream = Some(stream.handshake(config).await?);
+                self.stream = Some(crate::stream::handshake(stream, config).await?);
                 Ok(())
             }
         }
     }
 
-    fn stream(&mut self) -> io::Result<&mut Stream> {
+    fn stream(&mut self) -> io::Result<&mut Box<dyn Stream>> {
         self.stream
             .as_mut()
             .ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    async fn read_head(&mut self) -> io::Result<()> {
+    /// Reads until what is not used yet holds what is asked for, whose length `find` tells; uses it.
+    async fn read_until(&mut self, find: impl Fn(&[u8]) -> Option<usize>) -> io::Result<()> {
         loop {
-            let end = self.look(|unused| memmem::find(unused, b"\r\n\r\n"));
-            if let Some(end) = end {
-                self.used += end + 4;
+            let found = find(&self.log.received()[self.number][self.used..]);
+            if let Some(length) = found {
+                self.used += length;
                 return Ok(());
             }
-            self.read_or_fail().await?;
+            if self.read().await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
-    }
-
-    async fn read_exact(&mut self, length: usize) -> io::Result<()> {
-        while self.look(<[u8]>::len) < length {
-            self.read_or_fail().await?;
-        }
-        self.used += length;
-        Ok(())
     }
 
     async fn read_to_end(&mut self) -> io::Result<()> {
         while self.read().await? > 0 {}
-        self.used += self.look(<[u8]>::len);
+        self.used = self.log.received()[self.number].len();
         Ok(())
-    }
-
-    /// What was received and not used yet.
-    fn look<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
-        let received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
-        look(&received[self.used..])
-    }
-
-    async fn read_or_fail(&mut self) -> io::Result<()> {
-        match self.read().await? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(()),
-        }
     }
 
     async fn read(&mut self) -> io::Result<usize> {
         let mut piece = vec![0; 16 * 1024];
         let read = self.stream()?.read(&mut piece).await?;
-        self.record(&piece[..read]);
+        self.log.received()[self.number].extend_from_slice(&piece[..read]);
         Ok(read)
-    }
-
-    fn record(&self, piece: &[u8]) {
-        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
-        received.extend_from_slice(piece);
     }
 
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {

@@ -3,16 +3,15 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::player::{self, Transcript};
+use super::player;
 use super::step::Step;
 use crate::server::OwnThread;
-use crate::socket;
 use crate::stats::Counters;
 
 /// What a scripted server does: a list of steps for each connection, in the order they come.
@@ -53,18 +52,13 @@ impl Script {
     ///
     /// When there is no port, thread or runtime to be had.
     pub fn start(self) -> io::Result<ScriptServer> {
-        let listener = socket::listen((Ipv4Addr::LOCALHOST, 0).into())?;
-        let addr = listener.local_addr()?;
+        let address = (Ipv4Addr::LOCALHOST, 0).into();
         let log = Arc::new(Log::default());
         let shared = log.clone();
-        let thread = OwnThread::start("loopback-script", listener, move |listener, stopped| {
+        let thread = OwnThread::start("loopback-script", address, move |listener, stopped| {
             run(listener, self, shared, stopped)
         })?;
-        Ok(ScriptServer {
-            addr,
-            log,
-            _thread: thread,
-        })
+        Ok(ScriptServer { log, thread })
     }
 
     fn next(&mut self) -> Option<Vec<Step>> {
@@ -77,36 +71,29 @@ impl Script {
 
 /// A running script. Dropping it closes all connections, also stalled ones, and joins its thread.
 pub struct ScriptServer {
-    addr: SocketAddr,
     log: Arc<Log>,
-    _thread: OwnThread,
+    thread: OwnThread,
 }
 
 impl ScriptServer {
     /// Where the server listens.
-    #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.thread.addr
     }
 
     /// The URL of `path`, which begins with a slash, in the clear.
-    #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.addr)
+        format!("http://{}{path}", self.addr())
     }
 
     /// How many connections were accepted.
-    #[must_use]
     pub fn connections(&self) -> usize {
         self.log.received().len()
     }
 
     /// What was read on each connection, in the order they were accepted; over TLS, its plaintext.
-    #[must_use]
     pub fn received(&self) -> Vec<Vec<u8>> {
-        let read =
-            |bytes: &Transcript| bytes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.log.received().iter().map(read).collect()
+        self.log.received().clone()
     }
 
     /// Waits until every accepted connection has ended.
@@ -121,26 +108,15 @@ impl ScriptServer {
 
 /// What tests ask about.
 #[derive(Default)]
-struct Log {
-    counters: Counters,
-    received: Mutex<Vec<Transcript>>,
+pub(super) struct Log {
+    pub(super) counters: Counters,
+    /// What was read on each connection.
+    received: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Log {
-    fn received(&self) -> Vec<Transcript> {
-        self.received
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn add(&self) -> Transcript {
-        let received = Transcript::default();
-        self.received
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(received.clone());
-        received
+    pub(super) fn received(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,16 +132,11 @@ async fn run(
             _ = &mut stopped => return,
             accepted = listener.accept() => {
                 let (Ok((tcp, _)), Some(steps)) = (accepted, script.next()) else { continue };
-                connections.spawn(play(tcp, steps, log.add(), log.clone()));
+                log.received().push(Vec::new());
+                connections.spawn(player::play(tcp, steps, log.clone(), log.received().len() - 1));
             }
         }
     }
     drop(listener);
     let _ = stopped.await;
-}
-
-/// Counts the connection as open while it is played.
-async fn play(tcp: TcpStream, steps: Vec<Step>, received: Transcript, log: Arc<Log>) {
-    let _open = log.counters.connection();
-    Box::pin(player::play(tcp, steps, received)).await;
 }

@@ -1,9 +1,8 @@
 //! The steps of a script.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::SetOnce;
 
 /// What a scripted connection does next. When the steps are done, the connection is closed as by
 /// [`Step::Close`]; when the peer ends it in a step that reads or writes, the rest is skipped.
@@ -23,8 +22,6 @@ pub enum Step {
     SendSplit(Vec<u8>, usize),
     /// Sends these bytes again and again until the peer ends the connection.
     Flood(Vec<u8>),
-    /// Waits. A [`Signal`] is the better choice where a test can say when to go on.
-    Sleep(Duration),
     /// Waits until the test has set the signal.
     Await(Signal),
     /// Sends nothing more, and reads until the peer ends the connection.
@@ -59,29 +56,22 @@ impl Step {
 }
 
 /// Lets a script wait for its test: once set, every [`Step::Await`] of it goes on.
-#[derive(Clone, Debug)]
-pub struct Signal(Arc<Semaphore>);
-
-impl Default for Signal {
-    fn default() -> Self {
-        Signal(Arc::new(Semaphore::new(0)))
-    }
-}
+#[derive(Clone, Debug, Default)]
+pub struct Signal(Arc<SetOnce<()>>);
 
 impl Signal {
     /// A signal that is not set.
-    #[must_use]
     pub fn new() -> Signal {
         Signal::default()
     }
 
     /// Lets every waiter go on, now and later.
     pub fn set(&self) {
-        // A closed semaphore refuses everyone at once, and for ever.
-        self.0.close();
+        // A second time changes nothing.
+        let _ = self.0.set(());
     }
 
     pub(crate) async fn wait(&self) {
-        drop(self.0.acquire().await);
+        self.0.wait().await;
     }
 }

@@ -82,8 +82,7 @@ impl fmt::Debug for BodyContext<'_> {
 /// ```
 ///
 /// The client bounds the wait for each slice by [`Timeouts::body`](crate::Timeouts::body) and by the
-/// deadline of the call. It needs the time driver of the tokio runtime for that: without one, reading a
-/// body that is not ready panics.
+/// deadline of the call, where a tokio runtime with its time driver is current.
 pub trait BodySource: Send + Sync {
     /// Makes the next slice of the body ready; `false` says that the body has ended. It ends the loan of
     /// the slice before it. After an error the source is not polled again.
@@ -333,13 +332,14 @@ impl Timed<dyn BodySource> {
         }
         let timer = match &mut self.timer {
             Some(timer) => timer,
-            // Without a runtime there is no timer to be had.
-            None if tokio::runtime::Handle::try_current().is_err() => return Poll::Pending,
             None => {
                 let own = clock::after(clock::now(), limit);
                 let until = deadline.map_or(own, |deadline| deadline.min(own));
-                self.timer
-                    .insert(Box::pin(tokio::time::sleep_until(until.into())))
+                // Without a runtime, or its driver, there is no timer to be had.
+                let Ok(sleep) = clock::sleep_until(until) else {
+                    return Poll::Pending;
+                };
+                self.timer.insert(Box::pin(sleep))
             }
         };
         ready!(timer.as_mut().poll(cx));

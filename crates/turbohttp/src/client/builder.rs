@@ -163,7 +163,7 @@ impl ClientBuilder {
     /// Sets [`Timeouts::body`]: the time between two reads of a response body.
     #[must_use]
     pub fn read_timeout(mut self, limit: Duration) -> Self {
-        self.timeouts.body = limit;
+        self.timeouts = self.timeouts.body(limit);
         self
     }
 
@@ -193,6 +193,30 @@ impl ClientBuilder {
     #[must_use]
     pub fn resolve_to_addrs(self, host: &str, addresses: &[SocketAddr]) -> Self {
         self.resolve(host, addresses)
+    }
+
+    /// Passes malformed field lines of responses over; see
+    /// [`NetTransportBuilder::lenient_fields`](crate::NetTransportBuilder::lenient_fields).
+    #[must_use]
+    pub fn lenient_fields(mut self, lenient: bool) -> Self {
+        self.net = self.net.lenient_fields(lenient);
+        self
+    }
+
+    /// Sets after how long of silence a peer is probed; see
+    /// [`NetTransportBuilder::tcp_keepalive`](crate::NetTransportBuilder::tcp_keepalive).
+    #[must_use]
+    pub fn tcp_keepalive(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.net = self.net.tcp_keepalive(time);
+        self
+    }
+
+    /// Sets how long sent bytes may stay unacknowledged; see
+    /// [`NetTransportBuilder::tcp_user_timeout`](crate::NetTransportBuilder::tcp_user_timeout).
+    #[must_use]
+    pub fn tcp_user_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.net = self.net.tcp_user_timeout(limit);
+        self
     }
 
     /// Sets how TLS connections are made and checked.
@@ -285,12 +309,15 @@ impl ClientBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] naming the option, its bounds and its value.
-    pub fn build(self) -> Result<Client> {
+    pub fn build(mut self) -> Result<Client> {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
         self.limits.check()?;
         self.timeouts.check()?;
+        if let Some(whole) = self.timeouts.request {
+            self.timeouts.allow(whole);
+        }
         let contexts = ObjectPool::new(CONTEXTS_MAX, Context::default)
             .map_err(|error| Error::new(ErrorKind::Config, "context pool").with_source(error))?;
         // The network writes the default fields from a template only where it was made here, from these options.

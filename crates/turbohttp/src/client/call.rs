@@ -144,8 +144,14 @@ impl<'a> Call<'a> {
         let Some(deadline) = self.deadline.filter(|_| self.client.needs_timer()) else {
             return Poll::Pending;
         };
-        let arm = || Box::pin(tokio::time::sleep_until(deadline.into()));
-        ready!(self.timer.get_or_insert_with(arm).as_mut().poll(cx));
+        let timer = match &mut self.timer {
+            Some(timer) => timer,
+            None => match clock::sleep_until(deadline) {
+                Ok(sleep) => self.timer.insert(Box::pin(sleep)),
+                Err(error) => return Poll::Ready(Interrupt::NoTimer(error)),
+            },
+        };
+        ready!(timer.as_mut().poll(cx));
         Poll::Ready(Interrupt::Deadline)
     }
 
@@ -156,6 +162,7 @@ impl<'a> Call<'a> {
         let salvage = Salvage::of(|| self.stage = Stage::Idle);
         let error = match interrupt {
             Interrupt::Closed => Error::closed_by_client(),
+            Interrupt::NoTimer(error) => error,
             Interrupt::Deadline => {
                 Error::timeout(salvage.phase(), "the request", salvage.allowed())
             }
@@ -222,10 +229,11 @@ impl Error {
 }
 
 /// What ends a call from outside.
-#[derive(Clone, Copy)]
 enum Interrupt {
     Closed,
     Deadline,
+    /// The deadline cannot be kept: the runtime has no timer.
+    NoTimer(Error),
 }
 
 impl Future for Call<'_> {
@@ -247,8 +255,8 @@ impl Future for Call<'_> {
         let done = match this.poll_run(cx) {
             Poll::Ready(done) => done,
             Poll::Pending => match ready!(this.poll_interrupt(cx)) {
-                Interrupt::Closed => Err(this.interrupt(Interrupt::Closed)),
                 Interrupt::Deadline => this.last_word(cx),
+                other => Err(this.interrupt(other)),
             },
         };
         Poll::Ready(this.end(done))

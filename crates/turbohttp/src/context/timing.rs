@@ -48,7 +48,10 @@ impl Timing {
         // A limit that the clock cannot add is none.
         let own = limit.and_then(|limit| now.checked_add(limit));
         self.limits.deadline = clock::earlier(self.limits.deadline, own);
-        self.limits.settings.get_or_insert(*settings);
+        let settings = self.limits.settings.get_or_insert(*settings);
+        if let Some(whole) = self.limits.timeout {
+            settings.timeouts.allow(whole);
+        }
     }
 
     /// The call of a job goes on: a queue has begun its timeline and set its deadline.

@@ -7,8 +7,10 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
+use turbohttp_core::contain;
 use turbohttp_core::origin::{Origin, Scheme};
 use turbohttp_core::timeline::Phase;
 
@@ -23,8 +25,56 @@ use crate::limits::NEXT_ADDRESS_MS;
 /// Makes connections.
 pub(crate) struct Connector {
     resolver: Resolver,
+    sockets: SocketOptions,
     #[cfg(feature = "rustls")]
     tls: super::tls::TlsSetup,
+}
+
+/// What the system is asked to do for every connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SocketOptions {
+    /// After how long of silence, and how often then, the peer is probed (SO_KEEPALIVE).
+    pub(crate) keepalive: Option<Duration>,
+    /// How long sent bytes may stay unacknowledged (TCP_USER_TIMEOUT, RFC 5482).
+    pub(crate) user_timeout: Option<Duration>,
+}
+
+impl SocketOptions {
+    /// Keep-alive as curl has it.
+    pub(crate) const DEFAULT: SocketOptions = SocketOptions {
+        keepalive: Some(Duration::from_secs(60)),
+        user_timeout: None,
+    };
+
+    /// Refuses what the system cannot be told: it counts keep-alive in whole seconds.
+    pub(crate) fn check(self) -> Result<()> {
+        let second = Duration::from_secs(1);
+        match (self.keepalive, self.user_timeout) {
+            (Some(time), _) if time < second => {
+                let bound = "at least one second";
+                Err(Error::config("tcp_keepalive", bound, format!("{time:?}")))
+            }
+            (_, Some(limit)) if limit.is_zero() => {
+                Err(Error::config("tcp_user_timeout", "longer than zero", "0"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn apply(self, stream: &TcpStream) -> io::Result<()> {
+        // A request leaves in one write: waiting for more would only delay it.
+        stream.set_nodelay(true)?;
+        let socket = SockRef::from(stream);
+        if let Some(time) = self.keepalive {
+            let keepalive = TcpKeepalive::new().with_time(time).with_interval(time);
+            socket.set_tcp_keepalive(&keepalive)?;
+        }
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let Some(limit) = self.user_timeout {
+            socket.set_tcp_user_timeout(Some(limit))?;
+        }
+        Ok(())
+    }
 }
 
 /// A byte stream to a server, and what was agreed on it.
@@ -61,10 +111,12 @@ impl Protocol {
 impl Connector {
     pub(crate) fn new(
         overrides: Overrides,
+        sockets: SocketOptions,
         #[cfg(feature = "rustls")] tls: super::tls::Tls,
     ) -> Result<Connector> {
         Ok(Connector {
             resolver: Resolver::new(overrides),
+            sockets,
             #[cfg(feature = "rustls")]
             tls: super::tls::TlsSetup::new(tls)?,
         })
@@ -82,14 +134,12 @@ impl Connector {
     ///
     /// Cancel safe: dropping the future closes what was half made.
     pub(crate) async fn connect(&self, context: &mut Context, route: &Route) -> Result<Connected> {
-        if tokio::runtime::Handle::try_current().is_err() {
-            let message = "no tokio runtime: send requests from inside one";
-            return Err(Error::new(ErrorKind::Runtime, message));
-        }
+        // Every wait below is bounded by a timer, which is the runtime's.
+        drop(clock::sleep_until(clock::now())?);
         let origin = &route.origin;
         let timeouts = *context.timing.limits.timeouts();
         let resolved = self.resolve(context, route, timeouts.dns).await?;
-        let mut race = Race::new(&resolved);
+        let mut race = Race::new(&resolved, self.sockets);
         let connecting = async {
             let connected = poll_fn(|cx| race.poll(cx)).await;
             connected.map_err(|error| connect_error(error, &resolved))
@@ -214,8 +264,24 @@ async fn timed<T>(
     }
 }
 
+/// Polls an attempt; in a runtime without its driver for sockets it panics, which is an error here.
+fn poll_attempt(attempt: &mut Attempt, cx: &mut TaskContext<'_>) -> Poll<io::Result<Attempted>> {
+    contain::catch(|| attempt.as_mut().poll(cx)).unwrap_or_else(|payload| {
+        contain::discard(payload);
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            NO_IO_DRIVER,
+        )))
+    })
+}
+
+const NO_IO_DRIVER: &str = "tokio runtime has no driver for sockets: build it with enable_all()";
+
 #[cold]
 fn connect_error(error: io::Error, addresses: &[SocketAddr]) -> Error {
+    if error.kind() == io::ErrorKind::Unsupported && error.to_string() == NO_IO_DRIVER {
+        return Error::new(ErrorKind::Runtime, NO_IO_DRIVER);
+    }
     let message = match addresses {
         [only] => format!("no connection to {only}"),
         [first, rest @ ..] => format!("no connection to {first} or {} more addresses", rest.len()),
@@ -224,12 +290,14 @@ fn connect_error(error: io::Error, addresses: &[SocketAddr]) -> Error {
     Error::new(ErrorKind::Connect, message).with_source(error)
 }
 
-type Attempt = Pin<Box<dyn Future<Output = io::Result<(TcpStream, Addresses)>> + Send>>;
+type Attempted = (TcpStream, Addresses);
+type Attempt = Pin<Box<dyn Future<Output = io::Result<Attempted>> + Send>>;
 
 /// Connects to the first address that answers: each gets a head start over the next, and a refusal
 /// starts the next at once (RFC 8305 section 5). The others are closed when the race is dropped.
 struct Race<'a> {
     waiting: std::slice::Iter<'a, SocketAddr>,
+    sockets: SocketOptions,
     /// At most as many as there are addresses: `ADDRESSES_MAX`.
     running: Vec<(IpAddr, Attempt)>,
     head_start: Pin<Box<Sleep>>,
@@ -239,9 +307,10 @@ struct Race<'a> {
 }
 
 impl Race<'_> {
-    fn new(addresses: &[SocketAddr]) -> Race<'_> {
+    fn new(addresses: &[SocketAddr], sockets: SocketOptions) -> Race<'_> {
         Race {
             waiting: addresses.iter(),
+            sockets,
             running: Vec::new(),
             head_start: Box::pin(tokio::time::sleep(Duration::ZERO)),
             last_error: None,
@@ -249,14 +318,14 @@ impl Race<'_> {
         }
     }
 
-    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<(TcpStream, Addresses)>> {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<Attempted>> {
         if self.running.is_empty() && self.last_error.is_none() {
             self.start_next();
         }
         loop {
             let mut index = 0;
             while index < self.running.len() {
-                match self.running[index].1.as_mut().poll(cx) {
+                match poll_attempt(&mut self.running[index].1, cx) {
                     Poll::Pending => index += 1,
                     Poll::Ready(Ok(connected)) => return Poll::Ready(Ok(connected)),
                     Poll::Ready(Err(error)) => {
@@ -282,11 +351,10 @@ impl Race<'_> {
 
     fn start_next(&mut self) {
         if let Some(address) = self.waiting.next() {
-            let address = *address;
+            let (address, sockets) = (*address, self.sockets);
             let attempt: Attempt = Box::pin(async move {
                 let stream = TcpStream::connect(address).await?;
-                // A request leaves in one write: waiting for more would only delay it.
-                stream.set_nodelay(true)?;
+                sockets.apply(&stream)?;
                 // Asked once, so that a response can tell them without a system call.
                 let addresses = Addresses {
                     remote: stream.peer_addr()?,
@@ -311,6 +379,7 @@ mod tests {
     fn connector() -> Connector {
         Connector::new(
             Overrides::default(),
+            SocketOptions::DEFAULT,
             #[cfg(feature = "rustls")]
             super::super::tls::Tls::default(),
         )

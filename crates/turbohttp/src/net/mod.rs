@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use turbohttp_core::h1::EncodeError;
@@ -28,6 +29,7 @@ mod resolve;
 mod route;
 mod send;
 mod shared;
+mod shortage;
 mod stream;
 mod timer;
 #[cfg(feature = "rustls")]
@@ -39,11 +41,12 @@ pub(crate) use send::NetSend;
 #[cfg(feature = "rustls")]
 pub use tls::Tls;
 
-use connect::Connector;
+use connect::{Connector, SocketOptions};
 use counters::Counters;
 use pool::Pool;
 use resolve::Overrides;
 use shared::Shared;
+use shortage::Shortage;
 use wire::Wire;
 
 /// The transport that speaks HTTP over the network: HTTP/1.1, over TCP or TLS.
@@ -94,7 +97,7 @@ pub struct NetTransport {
 }
 
 /// Collects the options of a [`NetTransport`]; they are checked by [`build`](NetTransportBuilder::build).
-#[derive(Clone, Default)]
+#[derive(Clone)]
 #[must_use = "a builder makes nothing until `build`"]
 pub struct NetTransportBuilder {
     limits: Limits,
@@ -103,8 +106,25 @@ pub struct NetTransportBuilder {
     defaults: HeaderMap,
     /// As they were given; brought into normal form when the transport is built.
     overrides: Vec<(String, Vec<SocketAddr>)>,
+    sockets: SocketOptions,
+    lenient_fields: bool,
     #[cfg(feature = "rustls")]
     tls: Tls,
+}
+
+impl Default for NetTransportBuilder {
+    fn default() -> NetTransportBuilder {
+        NetTransportBuilder {
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            defaults: HeaderMap::new(),
+            overrides: Vec::new(),
+            sockets: SocketOptions::DEFAULT,
+            lenient_fields: false,
+            #[cfg(feature = "rustls")]
+            tls: Tls::default(),
+        }
+    }
 }
 
 impl NetTransportBuilder {
@@ -133,6 +153,30 @@ impl NetTransportBuilder {
         self
     }
 
+    /// Passes malformed field lines of a response over, as browsers do, instead of refusing the response.
+    /// [`Response::skipped_fields`](crate::Response::skipped_fields) counts them. A malformed line that is
+    /// about the framing is refused all the same (RFC 9112 section 6.3), and the connection is closed
+    /// after the response. Default `false`.
+    pub fn lenient_fields(mut self, lenient: bool) -> NetTransportBuilder {
+        self.lenient_fields = lenient;
+        self
+    }
+
+    /// Probes the peer of a silent connection after `time` and then again each `time` (SO_KEEPALIVE), so
+    /// that one whose peer has gone without a word is found; `None` does not. Default 60 s, as curl.
+    pub fn tcp_keepalive(mut self, time: impl Into<Option<Duration>>) -> NetTransportBuilder {
+        self.sockets.keepalive = time.into();
+        self
+    }
+
+    /// Fails a connection whose peer has not acknowledged sent bytes for `limit` (TCP_USER_TIMEOUT, RFC
+    /// 5482). Default `None`: the system's own time, mostly a quarter of an hour. Linux and Android only;
+    /// elsewhere it has no effect.
+    pub fn tcp_user_timeout(mut self, limit: impl Into<Option<Duration>>) -> NetTransportBuilder {
+        self.sockets.user_timeout = limit.into();
+        self
+    }
+
     /// Sets how TLS connections are made and checked.
     #[cfg(feature = "rustls")]
     pub fn tls(mut self, tls: Tls) -> NetTransportBuilder {
@@ -151,23 +195,30 @@ impl NetTransportBuilder {
     /// # Errors
     ///
     /// [`ErrorKind::Config`] naming the option, its bounds and its value.
-    pub fn build(self) -> Result<NetTransport> {
+    pub fn build(mut self) -> Result<NetTransport> {
         self.limits.check()?;
         self.timeouts.check()?;
+        if let Some(whole) = self.timeouts.request {
+            self.timeouts.allow(whole);
+        }
+        self.sockets.check()?;
         let overrides = normal_overrides(self.overrides)?;
         let buffers = ReadPool::new()
             .map_err(|error| Error::new(ErrorKind::Config, "read buffers").with_source(error))?;
+        let shortage = Arc::<Shortage>::default();
         Ok(NetTransport {
             shared: Arc::new(Shared {
-                pool: Arc::new(Pool::new(&self.limits, &self.timeouts)),
                 wire: Arc::new(Wire {
                     buffers,
                     counters: Counters::default(),
+                    shortage: shortage.clone(),
                     defaults: DefaultFields::new(self.defaults).map_err(default_field_error)?,
-                    head_limits: self.limits.head(),
+                    head_limits: self.limits.head().lenient(self.lenient_fields),
                 }),
+                pool: Arc::new(Pool::new(&self.limits, &self.timeouts, shortage)),
                 connector: Connector::new(
                     overrides,
+                    self.sockets,
                     #[cfg(feature = "rustls")]
                     self.tls,
                 )?,

@@ -4,25 +4,33 @@
 //!
 //! One mutex, held for one operation. Each route has a queue, oldest in front: the newest is checked out,
 //! as it is the least likely to have been closed by its server, and the oldest makes room. Connections
-//! are looked at and dropped after unlocking, as both are system calls. A sweeper task lives while
-//! anything is idle and closes what has aged; it is ended with the pool.
+//! are looked at and dropped after unlocking, as both are system calls. What is idle in a runtime has a
+//! keeper there (`keeper.rs`), a task that closes what has aged, what its server has closed, and
+//! everything when the runtime ends.
 
 use std::collections::VecDeque;
 use std::hash::BuildHasherDefault;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context as TaskContext;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
 use tokio::runtime;
-use tokio::task::AbortHandle;
 
 use super::connection::Connection;
 use super::h1::{self, Health, Owner};
 use super::route::{Route, RouteKey};
+use super::shortage::Shortage;
 use crate::clock;
 use crate::config::{Limits, Timeouts};
-use crate::limits::IDLE_ORIGINS_MAX;
+use crate::limits::{HASTY_MS, HASTY_SECONDS, IDLE_ORIGINS_MAX};
+
+mod keeper;
+
+use keeper::Keepers;
+
+/// A server that closes a connection this soon after an answer, without having said so, is hasty.
+const HASTY: Duration = Duration::from_millis(HASTY_MS);
 
 /// The connections of one transport that are not checked out.
 pub(crate) struct Pool {
@@ -30,6 +38,7 @@ pub(crate) struct Pool {
     total: usize,
     age_max: Duration,
     lifetime: Option<Duration>,
+    shortage: Arc<Shortage>,
     state: Mutex<State>,
 }
 
@@ -61,7 +70,10 @@ struct State {
     queues: HashMap<Route, Queue, BuildHasherDefault<Precomputed>>,
     /// Invariant: the sum of the lengths of the queues.
     count: usize,
-    sweeper: Option<AbortHandle>,
+    keepers: Keepers,
+    /// Routes whose servers are hasty, and until when that counts: no request that cannot be repeated
+    /// uses an idle connection of theirs.
+    hasty: HashMap<Route, Instant, BuildHasherDefault<Precomputed>>,
     is_closed: bool,
 }
 
@@ -82,20 +94,31 @@ impl Entry {
         connection.opened_at()
     }
 
+    /// How long the server says that it keeps the connection.
+    fn kept_by_server(&self) -> Option<Duration> {
+        let Entry::Exclusive(connection) = self;
+        connection.kept_by_server()
+    }
+
     /// The runtime whose reactor it is registered with.
     fn runtime(&self) -> runtime::Id {
+        self.runtime_handle().id()
+    }
+
+    fn runtime_handle(&self) -> &runtime::Handle {
         let Entry::Exclusive(connection) = self;
         connection.runtime()
     }
 }
 
 impl Pool {
-    pub(crate) fn new(limits: &Limits, timeouts: &Timeouts) -> Pool {
+    pub(crate) fn new(limits: &Limits, timeouts: &Timeouts, shortage: Arc<Shortage>) -> Pool {
         Pool {
             per_route: limits.idle_per_origin.min(limits.idle_total),
             total: limits.idle_total,
             age_max: timeouts.idle,
             lifetime: timeouts.lifetime,
+            shortage,
             state: Mutex::new(State::default()),
         }
     }
@@ -106,18 +129,23 @@ impl Pool {
     }
 
     /// The newest healthy connection of `route` that was made in the runtime `here`. Those on which
-    /// something has happened while they were idle are closed.
+    /// something has happened while they were idle are closed. `is_repeatable` says whether the request
+    /// can be sent again if the server has closed the connection all the same.
     #[inline]
     pub(crate) fn check_out(
         self: &Arc<Self>,
         route: RouteKey<'_>,
         here: runtime::Id,
+        is_repeatable: bool,
         cx: &mut TaskContext<'_>,
         now: Instant,
     ) -> Option<CheckedOut> {
+        if !is_repeatable && self.is_hasty(route, now) {
+            return None;
+        }
         // The health is looked at without the lock, as it costs a system call.
         while let Some(Entry::Exclusive(mut connection)) = self.take(route, here, now) {
-            match connection.health(cx, now) {
+            match connection.health(cx, now, is_repeatable) {
                 Health::Idle => {
                     connection.checked_out(self.clone());
                     return Some(CheckedOut::Ready(Connection::H1(connection)));
@@ -126,10 +154,37 @@ impl Pool {
                     connection.checked_out(self.clone());
                     return Some(CheckedOut::TlsRecords(connection));
                 }
-                Health::Unusable => {}
+                Health::Unusable => {
+                    let idle = now.saturating_duration_since(connection.since());
+                    self.closed_by_server(connection.route(), idle);
+                }
             }
         }
         None
+    }
+
+    /// Whether the server of `route` is known to close connections behind its answers.
+    fn is_hasty(&self, route: RouteKey<'_>, now: Instant) -> bool {
+        let state = self.lock();
+        state.hasty.get(&route).is_some_and(|until| *until > now)
+    }
+
+    /// The server has closed a connection of `route` that had been idle for so long: it is hasty if it did
+    /// so right behind its answer.
+    #[cold]
+    pub(crate) fn closed_by_server(&self, route: &Route, idle: Duration) {
+        if idle > HASTY {
+            return;
+        }
+        let now = clock::now();
+        let mut state = self.lock();
+        if state.hasty.len() >= IDLE_ORIGINS_MAX {
+            state.hasty.retain(|_, until| *until > now);
+        }
+        if state.hasty.len() < IDLE_ORIGINS_MAX {
+            let until = now + Duration::from_secs(HASTY_SECONDS);
+            state.hasty.insert(route.clone(), until);
+        }
     }
 
     /// Removes the newest entry of `route` that was made in the runtime `here` and has not aged.
@@ -176,8 +231,9 @@ impl Pool {
     /// Puts a connection back whose exchange is over.
     fn return_exclusive(self: &Arc<Self>, connection: Box<h1::Connection>) {
         let entry = Entry::Exclusive(connection);
-        // It has not been idle yet, so that only its lifetime can be over.
-        if self.lifetime.is_some() && self.has_aged(&entry, entry.since()) {
+        // It has not been idle yet, so that only its lifetime can be over, or the server keeps nothing.
+        let may_have_aged = self.lifetime.is_some() || entry.kept_by_server().is_some();
+        if may_have_aged && self.has_aged(&entry, entry.since()) {
             return;
         }
         let mut state = self.lock();
@@ -187,13 +243,25 @@ impl Pool {
             drop(entry);
             return;
         }
+        let runtime = entry.runtime_handle();
+        // A reference is counted for the one that starts a keeper only.
+        let wanted = state.keepers.expect(runtime.id()).then(|| runtime.clone());
         let evicted = self.put(&mut state, entry);
-        // The task of a runtime that was shut down is finished.
-        if state.sweeper.as_ref().is_none_or(AbortHandle::is_finished) {
-            self.start_sweeper(&mut state);
-        }
         drop(state);
         drop(evicted);
+        if let Some(runtime) = wanted {
+            keeper::start(self, &runtime);
+        }
+        self.shortage.freed();
+    }
+
+    /// Closes the connection that has been idle longest; `false` if nothing is idle.
+    pub(crate) fn close_oldest(&self) -> bool {
+        let mut state = self.lock();
+        let oldest = state.take_oldest();
+        state.count -= usize::from(oldest.is_some());
+        drop(state);
+        oldest.is_some()
     }
 
     /// Closes everything that is idle; what is returned later is closed at once.
@@ -202,13 +270,10 @@ impl Pool {
         state.is_closed = true;
         state.count = 0;
         let queues = std::mem::take(&mut state.queues);
-        let sweeper = state.sweeper.take();
+        let keepers = std::mem::take(&mut state.keepers);
         drop(state);
         drop(queues);
-        // Aborted after unlocking: its drop may free the last reference of the transport.
-        if let Some(sweeper) = sweeper {
-            sweeper.abort();
-        }
+        keepers.end();
     }
 
     /// Files an entry; returns the one that has to make room for it, if any.
@@ -236,10 +301,7 @@ impl Pool {
         let evicted = if at_route >= self.per_route {
             state.queues.get_mut(route).and_then(VecDeque::pop_front)
         } else if state.count >= self.total {
-            // Linear in the routes, of which there are at most IDLE_ORIGINS_MAX.
-            let oldest = state.queues.values_mut().filter(|queue| !queue.is_empty());
-            let oldest = oldest.min_by_key(|queue| queue.front().map(Entry::since));
-            oldest.and_then(VecDeque::pop_front)
+            state.take_oldest()
         } else {
             None
         };
@@ -251,49 +313,14 @@ impl Pool {
         self.due(entry) <= now
     }
 
-    /// When an entry will have aged: by being idle, or by its lifetime.
+    /// When an entry will have aged: by being idle, for as long as the client or the server keeps it, or by
+    /// its lifetime.
     fn due(&self, entry: &Entry) -> Instant {
-        let idle = clock::after(entry.since(), self.age_max);
+        let kept = entry.kept_by_server().unwrap_or(self.age_max);
+        let idle = clock::after(entry.since(), self.age_max.min(kept));
         match self.lifetime {
             Some(lifetime) => idle.min(clock::after(entry.opened_at(), lifetime)),
             None => idle,
-        }
-    }
-
-    /// Removes what has aged; says when the next entry will have.
-    fn sweep(&self, now: Instant) -> (Closing, Option<Instant>) {
-        let mut state = self.lock();
-        let mut aged = Closing::new();
-        let mut next = None;
-        for queue in state.queues.values_mut() {
-            let (old, fresh): (Queue, Queue) =
-                queue.drain(..).partition(|entry| self.has_aged(entry, now));
-            *queue = fresh;
-            aged.extend(old);
-            for entry in &*queue {
-                let due = self.due(entry);
-                next = Some(next.map_or(due, |next: Instant| next.min(due)));
-            }
-        }
-        state.count -= aged.len();
-        if next.is_none() {
-            // The next connection that is returned starts another sweeper.
-            state.sweeper = None;
-            state.queues.clear();
-        }
-        (aged, next)
-    }
-
-    fn start_sweeper(self: &Arc<Self>, state: &mut State) {
-        // Without a runtime (a response dropped on another thread) the next return tries again.
-        if let Ok(runtime) = runtime::Handle::try_current() {
-            let first = self
-                .lifetime
-                .map_or(self.age_max, |lifetime| lifetime.min(self.age_max));
-            // Under the lock, so that two returns cannot start two. Spawning wakes the runtime only.
-            #[expect(clippy::disallowed_methods, reason = "ends with the pool")]
-            let task = runtime.spawn(clean(Arc::downgrade(self), first));
-            state.sweeper = Some(task.abort_handle());
         }
     }
 
@@ -305,6 +332,14 @@ impl Pool {
 }
 
 impl State {
+    /// Takes the entry that has been idle longest; the caller counts it.
+    fn take_oldest(&mut self) -> Option<Entry> {
+        // Linear in the routes, of which there are at most IDLE_ORIGINS_MAX.
+        let used = self.queues.values_mut().filter(|queue| !queue.is_empty());
+        let oldest = used.min_by_key(|queue| queue.front().map(Entry::since));
+        oldest.and_then(VecDeque::pop_front)
+    }
+
     #[cold]
     fn push(&mut self, route: Route, entry: Entry) {
         if self.queues.len() >= IDLE_ORIGINS_MAX && !self.queues.contains_key(&route) {
@@ -326,24 +361,6 @@ impl Owner for Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// Closes connections as they age, until none is left or the transport is gone.
-async fn clean(pool: Weak<Pool>, first: Duration) {
-    let mut due = clock::after(clock::now(), first);
-    loop {
-        tokio::time::sleep_until(due.into()).await;
-        // Weak: the sweeper must not keep the transport alive, which would keep the sweeper.
-        let Some(pool) = pool.upgrade() else {
-            return;
-        };
-        let (aged, next) = pool.sweep(clock::now());
-        drop(aged);
-        match next {
-            Some(next) => due = next,
-            None => return,
-        }
     }
 }
 

@@ -19,6 +19,13 @@ pub(crate) struct Route {
 }
 
 impl Route {
+    pub(crate) fn key(&self) -> RouteKey<'_> {
+        RouteKey {
+            origin: &self.origin,
+            name: self.name.as_deref(),
+        }
+    }
+
     /// What the resolver is asked for.
     pub(crate) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(self.origin.host())

@@ -2,23 +2,28 @@
 //!
 //! This is the loop of the network: [`NetSend::poll`](Future::poll).
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use http::header::EXPECT;
 use tokio::runtime;
+use turbohttp_core::timeline::Phase;
 
+use super::connect::Connected;
 use super::connection::Connection;
 use super::h1;
 use super::pool::CheckedOut;
+use super::route::Route;
 use super::shared::Shared;
+use super::shortage::is_shortage;
 use crate::clock;
 use crate::config::Settings;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::SHORTAGE_RETRY_MS;
 use crate::request::Request;
 use crate::response::Response;
 
@@ -44,10 +49,14 @@ pub(crate) struct NetSend<'a> {
 enum Acquire<'a> {
     /// An idle connection has TLS records to take in: only then is its health known.
     DrainTls(Boxed<'a, Option<Box<h1::Connection>>>),
-    Connect(Boxed<'a, (Request, Result<Connection>)>),
+    /// The request travels along; the connection says whether it was used before.
+    Connect(Boxed<'a, (Request, Result<(Connection, bool)>)>),
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How often a request looks by itself whether a shortage has ended.
+const SHORTAGE_RETRY: Duration = Duration::from_millis(SHORTAGE_RETRY_MS);
 
 const REQUEST_HELD: &str = "a request is here unless its connection is being made";
 
@@ -83,7 +92,8 @@ impl<'a> NetSend<'a> {
                     let (request, connected) = ready!(connecting.as_mut().poll(cx));
                     self.acquire = None;
                     self.request = Some(request);
-                    return Poll::Ready(self.begin(connected?, false));
+                    let (connection, is_reused) = connected?;
+                    return Poll::Ready(self.begin(connection, is_reused));
                 }
             }
         }
@@ -102,7 +112,8 @@ impl<'a> NetSend<'a> {
         if let Ok(here) = runtime::Handle::try_current() {
             let name = context.request.url.name();
             let route = net.connector.route(origin, name);
-            match net.pool.check_out(route, here.id(), cx, now) {
+            let is_repeatable = can_be_repeated(context);
+            match net.pool.check_out(route, here.id(), is_repeatable, cx, now) {
                 Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
                 Some(CheckedOut::TlsRecords(connection)) => {
                     self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
@@ -134,6 +145,11 @@ impl<'a> NetSend<'a> {
     #[cold]
     fn failed(&mut self, connection: Connection, error: Error) -> Result<()> {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
+        if error.is_retryable() && context.timing.timeline.is_connection_reused() {
+            let Connection::H1(closed) = &connection;
+            let pool = &self.net.pool;
+            pool.closed_by_server(closed.route(), closed.idle_before());
+        }
         let may_be_sent_again = error.is_retryable() && can_be_sent_again(context, &connection);
         if !may_be_sent_again {
             return Err(error.not_retryable());
@@ -210,7 +226,7 @@ impl Future for NetSend<'_> {
 }
 
 /// Makes a connection for `request`, which travels along.
-async fn connect(net: &Shared, mut request: Request) -> (Request, Result<Connection>) {
+async fn connect(net: &Shared, mut request: Request) -> (Request, Result<(Connection, bool)>) {
     let origin = request.origin().clone();
     let context = &mut *request.context;
     let name = context.request.url.name();
@@ -220,12 +236,79 @@ async fn connect(net: &Shared, mut request: Request) -> (Request, Result<Connect
         Ok(()) => net.connector.connect(context, &route).await,
         Err(error) => Err(error),
     };
-    let connection = connected.map(|connected| {
-        let now = clock::now();
-        context.timing.begin_exchange(now);
-        Connection::new(connected, route, now, &net.wire, net.pool.clone())
-    });
+    let connection = match connected {
+        Err(error) if is_shortage(&error) => {
+            Box::pin(connect_in_shortage(net, context, route, error)).await
+        }
+        connected => {
+            connected.map(|connected| (new_connection(net, context, connected, route), false))
+        }
+    };
     (request, connection)
+}
+
+fn new_connection(
+    net: &Shared,
+    context: &mut Context,
+    connected: Connected,
+    route: Route,
+) -> Connection {
+    let now = clock::now();
+    context.timing.begin_exchange(now);
+    Connection::new(connected, route, now, &net.wire, net.pool.clone())
+}
+
+/// Makes a connection, or takes an idle one, when a descriptor or a local port comes free: for as long as a
+/// request may wait for a permit. What is idle for other routes is closed for it.
+async fn connect_in_shortage(
+    net: &Shared,
+    context: &mut Context,
+    route: Route,
+    mut error: Error,
+) -> Result<(Connection, bool)> {
+    let waiting = net.wire.shortage.enter();
+    let began = clock::now();
+    let own = context
+        .timing
+        .limits
+        .timeouts()
+        .permit
+        .unwrap_or(clock::FAR);
+    let until = clock::earlier(
+        Some(clock::after(began, own)),
+        context.timing.limits.deadline,
+    );
+    context.timing.timeline.start(Phase::Connect, began);
+    while until.is_some_and(|until| clock::now() < until) {
+        if let Some(connection) = idle_connection(net, context, &route).await {
+            context.timing.begin_exchange(clock::now());
+            return Ok((connection, true));
+        }
+        if !net.pool.close_oldest() {
+            // Others than this transport may free one as well, without a word.
+            _ = tokio::time::timeout(SHORTAGE_RETRY, waiting.freed()).await;
+        }
+        match net.connector.connect(context, &route).await {
+            Ok(connected) => return Ok((new_connection(net, context, connected, route), false)),
+            Err(again) if is_shortage(&again) => error = again,
+            Err(other) => return Err(other),
+        }
+    }
+    Err(error)
+}
+
+/// An idle connection of `route` that was returned meanwhile.
+async fn idle_connection(net: &Shared, context: &Context, route: &Route) -> Option<Connection> {
+    let here = runtime::Handle::try_current().ok()?.id();
+    let (key, is_repeatable) = (route.key(), can_be_repeated(context));
+    let taken = poll_fn(|cx| {
+        let now = clock::now();
+        Poll::Ready(net.pool.check_out(key, here, is_repeatable, cx, now))
+    });
+    match taken.await? {
+        CheckedOut::Ready(connection) => Some(connection),
+        CheckedOut::TlsRecords(connection) => connection.drain_tls().await.map(Connection::H1),
+    }
 }
 
 /// When the network's part of a request begins: with the request, unless a middleware came first or
@@ -252,10 +335,16 @@ fn refuses_expectation(context: &Context, connection: &Connection) -> bool {
     status == StatusCode::EXPECTATION_FAILED && connection.holds_back_content()
 }
 
-/// Whether a request that got no answer may be sent again: if nothing of it was sent, or if its method
-/// has the same effect when it is done twice (RFC 9110 section 9.2.2).
+/// Whether the request may be sent twice: its method has the same effect then (RFC 9110 section 9.2.2), and
+/// its body can be sent again. A stream that was read from cannot be read again, whatever the method.
+#[inline]
+fn can_be_repeated(context: &Context) -> bool {
+    context.request.is_idempotent() && context.request.body.can_be_sent_again()
+}
+
+/// Whether a request that got no answer may be sent again: if nothing of it was sent, or if it may be sent
+/// twice.
 fn can_be_sent_again(context: &Context, connection: &Connection) -> bool {
-    let is_idempotent = context.request.is_idempotent();
-    // A stream that was read from cannot be read again, whatever the method.
-    (is_idempotent || connection.sent_nothing()) && context.request.body.can_be_sent_again()
+    can_be_repeated(context)
+        || connection.sent_nothing() && context.request.body.can_be_sent_again()
 }

@@ -80,6 +80,12 @@ impl Stream {
         }
     }
 
+    /// Whether the reactor has reported an event since the last read; if not, the task is woken by the next
+    /// one. Without a system call.
+    pub(crate) fn poll_event(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        self.tcp().poll_read_ready(cx).map(drop)
+    }
+
     /// Waits until a read can find something, where that can be told without a buffer.
     fn poll_readable(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         match self {

@@ -1,23 +1,21 @@
 //! TLS by rustls: which roots are trusted, which certificate is shown, and the handshake.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{
-    AlertDescription, ClientConfig, DigitallySignedStruct, PeerMisbehaved, RootCertStore,
-    SignatureScheme,
-};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::error::{Error, ErrorKind, Result};
+
+mod explain;
 
 /// How TLS connections are made and checked.
 ///
@@ -124,54 +122,25 @@ impl TlsSetup {
         let handshake = Box::pin(TlsConnector::from(config.clone()).connect(name, tcp));
         handshake
             .await
-            .map_err(|error| handshake_error(host, error))
+            .map_err(|error| explain::handshake_error(host, self.options.accept_any, error))
     }
 }
 
-#[cold]
-fn handshake_error(host: &str, error: io::Error) -> Error {
-    let reason = match error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-    {
-        Some(rustls::Error::InvalidCertificate(reason)) => {
-            format!("certificate of {host} was refused: {}", explain(reason))
-        }
-        Some(rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
-            format!("{host} speaks none of the protocols offered by ALPN: http/1.1")
-        }
-        Some(rustls::Error::PeerMisbehaved(
-            PeerMisbehaved::SelectedUnofferedApplicationProtocol,
-        )) => format!("{host} chose a protocol by ALPN that was not offered: http/1.1 was"),
-        _ => format!("TLS handshake with {host} failed"),
-    };
-    Error::new(ErrorKind::Tls, reason).with_source(error)
-}
-
-fn explain(reason: &rustls::CertificateError) -> &'static str {
-    use rustls::CertificateError::{
-        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext,
-        NotValidYet, NotValidYetContext, Revoked, UnknownIssuer,
-    };
-    match reason {
-        Expired | ExpiredContext { .. } => "it has expired",
-        NotValidYet | NotValidYetContext { .. } => "it is not valid yet",
-        Revoked => "it was revoked",
-        BadSignature => "its signature is not that of the issuer it names",
-        UnknownIssuer => "its issuer is not trusted (add a root, or --cacert)",
-        NotValidForName | NotValidForNameContext { .. } => "it is for another name",
-        _ => "it does not hold",
-    }
-}
-
-/// Reads roots and keys, on a thread of the blocking pool, as the platform's roots are files.
+/// Reads roots and keys, on a thread of its own, as the platform's roots are files: the end of a runtime
+/// does not wait for it.
 async fn load(options: Tls) -> Result<Arc<ClientConfig>> {
-    #[expect(clippy::disallowed_methods, reason = "once, and awaited")]
-    let loading = tokio::task::spawn_blocking(move || build(&options));
-    match loading.await {
-        Ok(config) => config,
-        Err(error) => Err(Error::new(ErrorKind::Runtime, "loading TLS roots").with_source(error)),
-    }
+    let (send, loaded) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("turbohttp-roots".to_owned());
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "once, and ends when the files are read"
+    )]
+    let spawned = thread.spawn(move || _ = send.send(build(&options)));
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(ErrorKind::Runtime, "loading TLS roots").with_source(source)
+    };
+    spawned.map_err(|error| failed(error.into()))?;
+    loaded.await.map_err(|error| failed(error.into()))?
 }
 
 fn build(options: &Tls) -> Result<Arc<ClientConfig>> {

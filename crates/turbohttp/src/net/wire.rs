@@ -1,15 +1,19 @@
 //! What every connection of a transport needs, whether it is in the pool or not.
 
+use std::sync::Arc;
+
 use turbohttp_core::h1::HeadLimits;
 use turbohttp_core::h1::encode::DefaultFields;
 
 use super::counters::Counters;
+use super::shortage::Shortage;
 use crate::body::buffer::ReadPool;
 
 /// Kept apart from the pool, so that an idle connection, which the pool holds, does not hold the pool.
 pub(crate) struct Wire {
     pub(crate) buffers: ReadPool,
     pub(crate) counters: Counters,
+    pub(crate) shortage: Arc<Shortage>,
     /// Fields of every request that does not set them itself.
     pub(crate) defaults: DefaultFields,
     pub(crate) head_limits: HeadLimits,

@@ -4,8 +4,8 @@
 //!
 //! A small body grows in a vector, by doubling up to exactly what was announced, as a Content-Length
 //! is not believed before bytes arrive. A large one is bound by the page faults of fresh memory, so it
-//! goes into pages of its own that ask for the system's huge ones: they cost nothing until bytes arrive
-//! either. Once the buffered part has been taken, the rest goes from the socket straight to its place.
+//! goes into pages of its own. They cost nothing until bytes arrive, and ask for the system's huge ones
+//! when so many have arrived that those are worth it: a body that was only announced costs a small one. Once the buffered part has been taken, the rest goes from the socket straight to its place.
 
 use std::future::poll_fn;
 use std::task::{Context as TaskContext, Poll};
@@ -17,7 +17,7 @@ use turbohttp_core::scheduler::Outcome;
 use super::Response;
 use crate::body::Content;
 use crate::error::Result;
-use crate::limits::{COLLECT_FIRST_BYTES_MAX, COLLECT_PAGES_BYTES_MIN};
+use crate::limits::{COLLECT_FIRST_BYTES_MAX, COLLECT_HUGE_AFTER_BYTES, COLLECT_PAGES_BYTES_MIN};
 
 /// A body in memory, while it grows and when it is whole.
 pub(super) enum Collected {
@@ -26,6 +26,8 @@ pub(super) enum Collected {
     Pages {
         pages: MmapMut,
         filled: usize,
+        /// Huge pages were asked for.
+        is_huge: bool,
     },
 }
 
@@ -34,10 +36,12 @@ impl Collected {
         if announced >= COLLECT_PAGES_BYTES_MIN
             && let Ok(pages) = MmapMut::map_anon(announced)
         {
-            // Advice only: small pages hold the same bytes.
-            #[cfg(target_os = "linux")]
-            let _ = pages.advise(memmap2::Advice::HugePage);
-            return Collected::Pages { pages, filled: 0 };
+            let (filled, is_huge) = (0, false);
+            return Collected::Pages {
+                pages,
+                filled,
+                is_huge,
+            };
         }
         Collected::Vector(Vec::with_capacity(announced.min(COLLECT_FIRST_BYTES_MAX)))
     }
@@ -45,7 +49,7 @@ impl Collected {
     pub(super) fn as_slice(&self) -> &[u8] {
         match self {
             Collected::Vector(vector) => vector,
-            Collected::Pages { pages, filled } => &pages[..*filled],
+            Collected::Pages { pages, filled, .. } => &pages[..*filled],
         }
     }
 
@@ -70,11 +74,27 @@ impl Collected {
     fn extend(&mut self, slice: &[u8]) {
         match self {
             Collected::Vector(vector) => vector.extend_from_slice(slice),
-            Collected::Pages { pages, filled } => {
+            Collected::Pages { pages, filled, .. } => {
                 // A decoder never gives more than was announced.
                 pages[*filled..*filled + slice.len()].copy_from_slice(slice);
                 *filled += slice.len();
+                self.ask_for_huge_pages();
             }
+        }
+    }
+
+    /// Asks for huge pages behind what has arrived, once that is much.
+    fn ask_for_huge_pages(&mut self) {
+        if let Collected::Pages {
+            pages,
+            filled: COLLECT_HUGE_AFTER_BYTES..,
+            is_huge: is_huge @ false,
+        } = self
+        {
+            *is_huge = true;
+            // Advice only: small pages hold the same bytes.
+            #[cfg(target_os = "linux")]
+            let _ = pages.advise(memmap2::Advice::HugePage);
         }
     }
 
@@ -89,11 +109,12 @@ impl Collected {
                 let room = (vector.capacity() - vector.len()).min(remaining);
                 read(vector, room)
             }
-            Collected::Pages { pages, filled } => {
+            Collected::Pages { pages, filled, .. } => {
                 let mut space = &mut pages[*filled..];
                 let room = space.len();
                 let result = read(&mut space, room.min(remaining));
                 *filled += room - space.len();
+                self.ask_for_huge_pages();
                 result
             }
         }

@@ -12,6 +12,7 @@ use turbohttp_core::timeline::Phase;
 
 use super::{Boxed, Transport};
 use crate::body::ResponseBody;
+use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::SCRIPT_REPLIES_MAX;
 use crate::request::Request;
@@ -235,7 +236,11 @@ impl<'a> Later<'a> {
     pub(crate) fn send(self) -> Boxed<'a, Result<Response>> {
         Box::pin(async move {
             let limit = self.request.context.timing.limits.timeouts().head;
-            tokio::time::sleep(self.reply.delay.min(limit)).await;
+            let until = clock::after(clock::now(), self.reply.delay.min(limit));
+            match clock::sleep_until(until) {
+                Ok(sleep) => sleep.await,
+                Err(error) => return Err(self.request.context.explain(error)),
+            }
             // The mock answered or was too late; either way it has not dropped the request.
             self.call.leave();
             if self.reply.delay > limit {

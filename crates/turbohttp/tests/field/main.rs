@@ -18,7 +18,13 @@ mod support;
 
 #[cfg(target_os = "linux")]
 mod ground;
+#[cfg(feature = "rustls")]
+mod handshakes;
 mod names;
 #[cfg(target_os = "linux")]
 mod resolver;
+mod rest;
+mod runtimes;
+mod strictness;
 mod uploads;
+mod waits;

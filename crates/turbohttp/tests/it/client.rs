@@ -700,19 +700,19 @@ fn bad_options_name_field_bound_and_value() {
         ),
         (
             Limits::default().head_bytes(1_023),
-            "limits.head_bytes must be 1024..=1048576 (got 1023)",
+            "limits.head_bytes must be 1024..=16777216 (got 1023)",
         ),
         (
             Limits::default().head_bytes(usize::MAX),
-            "limits.head_bytes must be 1024..=1048576 (got ",
+            "limits.head_bytes must be 1024..=16777216 (got ",
         ),
         (
             Limits::default().head_fields(0),
-            "limits.head_fields must be 1..=256 (got 0)",
+            "limits.head_fields must be 1..=10000 (got 0)",
         ),
         (
-            Limits::default().head_fields(257),
-            "limits.head_fields must be 1..=256 (got 257)",
+            Limits::default().head_fields(10_001),
+            "limits.head_fields must be 1..=10000 (got 10001)",
         ),
         (
             Limits::default().idle_per_origin(0),

@@ -397,7 +397,8 @@ async fn no_descriptor_left_is_an_error_and_passes_alone() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     let url = std::env::var(SERVER_URL).unwrap();
-    let client = TestClient::new();
+    // A request waits that long for a descriptor, as for a permit.
+    let client = TestClient::timeouts(|timeouts| timeouts.permit(Duration::from_millis(50)));
     client.body_of(&format!("{url}/small")).await;
     let maximum = getrlimit(Resource::Nofile).maximum;
     setrlimit(
@@ -413,7 +414,7 @@ async fn no_descriptor_left_is_an_error_and_passes_alone() {
         files.push(file);
     }
 
-    // The idle connection serves on; a new one cannot be had, and says so at once.
+    // The idle connection serves on; a new one cannot be had, and says so.
     client.body_of(&format!("{url}/small")).await;
     let mut held = client
         .get(format!("{url}/bytes/10000000"))

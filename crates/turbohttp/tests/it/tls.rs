@@ -214,26 +214,32 @@ async fn handshake_that_stalls_costs_the_tls_timeout() {
 #[tokio::test]
 async fn handshake_that_ends_early_is_an_error() {
     let ca = TestCa::new();
-    for steps in [
-        vec![Step::Close],
-        vec![Step::ReadExact(10), Step::Close],
-        vec![Step::ReadExact(10), Step::Reset],
-        vec![
-            Step::ReadExact(10),
-            Step::send("HTTP/1.1 400 Bad Request\r\n\r\n"),
-            Step::Stall,
-        ],
-        vec![
-            Step::ReadExact(10),
-            Step::send("\x15\x03\x03\x00\x02\x02\x28"),
-            Step::Stall,
-        ],
+    let cut = "127.0.0.1 closed the connection in the TLS handshake";
+    for (message, steps) in [
+        (cut, vec![Step::Close]),
+        (cut, vec![Step::ReadExact(10), Step::Close]),
+        (cut, vec![Step::ReadExact(10), Step::Reset]),
+        (
+            "127.0.0.1 does not speak TLS on this port",
+            vec![
+                Step::ReadExact(10),
+                Step::send("HTTP/1.1 400 Bad Request\r\n\r\n"),
+                Step::Stall,
+            ],
+        ),
+        (
+            "127.0.0.1 shares no TLS version",
+            vec![
+                Step::ReadExact(10),
+                Step::send("\x15\x03\x03\x00\x02\x02\x28"),
+                Step::Stall,
+            ],
+        ),
     ] {
         let server = Script::new().accept(steps).start().unwrap();
         let client = client(trusting(&ca));
         let at = format!("https://{}", server.addr());
         let error = soon(client.get(format!("{at}/")).send()).await.unwrap_err();
-        let message = "TLS handshake with 127.0.0.1 failed";
         expect_error(&error, ErrorKind::Tls, Phase::Tls, message, at);
         assert_eq!(client.net().opened, 0);
     }

@@ -6,11 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use xshell::cmd;
 
-use crate::args::Args;
 use crate::{run, tools};
 use baseline::{Baseline, Machine};
 use outside::{Counted, Lengths};
@@ -22,26 +21,23 @@ mod prove;
 /// Where the bounds are.
 const BOUNDS: &str = "crates/turbohttp-bench/gates.toml";
 
-/// Figures by section and name.
-type Figures = BTreeMap<String, BTreeMap<String, f64>>;
+/// Figures of one section by name, and those of all sections.
+type Section = BTreeMap<String, f64>;
+type Figures = BTreeMap<String, Section>;
 
 /// The kinds of work whose instructions are counted: all that `count` knows, with and without gates.
-const WORKS: [&str; 14] = [
-    "get",
-    "empty",
-    "get_1k",
-    "get_64k",
-    "post",
-    "post_64k",
-    "chunked",
-    "bytes",
-    "bytes_1k",
-    "layered",
-    "queue",
-    "queue_streamed",
-    "limiter",
-    "limiter_crowd",
-];
+const WORKS: &str = "get empty get_1k get_64k post post_64k chunked bytes bytes_1k layered queue \
+    queue_streamed limiter limiter_crowd";
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Shows that each gate can miss.
+    #[arg(long)]
+    pub(crate) prove: bool,
+    /// Writes the baseline.
+    #[arg(long)]
+    pub(crate) record: bool,
+}
 
 /// A figure passed its bound.
 #[derive(Debug)]
@@ -94,24 +90,20 @@ impl fmt::Display for Row {
     }
 }
 
-/// `gates`: `--prove` shows that every gate can miss, `--record` writes the baseline.
-pub(crate) fn command(arguments: &[String]) -> Result<()> {
-    let mut args = Args::new(arguments);
-    let (proves, records) = (args.has("--prove"), args.has("--record"));
-    args.end()?;
-    run::cargo_line(&format!("{TESTS} -- --nocapture"))?;
-    let bounds = bounds()?;
+/// `gates`: measures, and holds what is measured against the bounds and the baseline.
+pub(crate) fn command(options: &Options) -> Result<()> {
+    test("-- --nocapture")?;
+    let (bounds, baseline, machine) = (bounds()?, Baseline::committed()?, machine()?);
     let counted = Counted::start()?;
     let can_count = tools::can("instruction counts", "valgrind")?;
-    let can_trace = tools::can("system call counts", "strace")? && may_trace();
-    let mut figures = Figures::new();
-    figures.insert("allocations".to_owned(), counted.allocations()?);
+    let can_trace = tools::can("system call counts", "strace")? && may_trace()?;
+    let mut figures = Figures::from([("allocations".to_owned(), counted.allocations()?)]);
     if can_count {
         let count = |work: &str| -> Result<(String, f64)> {
             let figure = counted.instructions(work, None, Lengths::FULL)?;
             Ok((work.to_owned(), figure))
         };
-        let counts: Result<BTreeMap<_, _>> = WORKS.into_iter().map(count).collect();
+        let counts: Result<Section> = WORKS.split(' ').map(count).collect();
         figures.insert("instructions".to_owned(), counts?);
     }
     if can_trace {
@@ -122,45 +114,55 @@ pub(crate) fn command(arguments: &[String]) -> Result<()> {
         .iter()
         .flat_map(|(section, of)| against(&bounds, section, of));
     let mut rows: Vec<Row> = bounded.collect();
-    if records {
+    if options.record {
         show(&rows)?;
+        let is_all = can_count && can_trace;
         ensure!(
-            can_count && can_trace,
+            is_all,
             "not everything could be measured: nothing is recorded"
         );
-        return record(figures);
+        return baseline.with(machine, figures).write();
     }
-    rows.append(&mut compared(&figures)?);
+    let (compared, notes) = baseline.compare(&machine, &figures)?;
+    notes.iter().for_each(|note| println!("note {note}"));
+    rows.extend(compared);
     show(&rows)?;
-    if proves && can_count {
+    if options.prove && can_count {
         prove::instructions(&counted, &bounds)?;
-        prove::baseline(&counted, &figures, committed()?)?;
+        prove::baseline(&counted, &figures, baseline, machine)?;
     }
-    if proves && can_trace {
+    if options.prove && can_trace {
         prove::system_calls(&counted, &bounds)?;
     }
     Ok(())
 }
 
-/// The tests that measure in a process of their own. Cargo builds the program `count` with them, as it
-/// does for every integration test of a package.
-const TESTS: &str =
-    "test --release -p turbohttp-bench --test alloc --test alloc_limiter --test alloc_tls";
+/// Runs the tests that measure in a process of their own. Cargo builds the program `count` with them, as
+/// it does for every integration test of a package.
+fn test(options: &str) -> Result<()> {
+    let (sh, options) = (run::shell()?, options.split(' '));
+    let tests = ["alloc", "alloc_limiter", "alloc_tls"].map(|test| format!("--test={test}"));
+    Ok(cmd!(
+        sh,
+        "cargo test --release -p turbohttp-bench {tests...} {options...}"
+    )
+    .run()?)
+}
 
 /// Builds the program `count`, as the gates do, so that nothing is built twice.
 pub(crate) fn build_count() -> Result<()> {
-    run::cargo_line(&format!("{TESTS} --no-run"))
+    test("--no-run")
 }
 
 /// Whether the system lets one process trace another. If not, that is not for the tests to change, so it
 /// is no failure in CI either.
-fn may_trace() -> bool {
-    let mut trace = Command::new("strace");
-    let may = run::succeeds(trace.args(["-c", "-o", "/dev/null", "true"]));
+fn may_trace() -> Result<bool> {
+    let sh = run::shell()?;
+    let may = run::succeeds(cmd!(sh, "strace -c -o /dev/null true"));
     if !may {
         println!("SKIPPED system call counts: this system does not let strace trace");
     }
-    may
+    Ok(may)
 }
 
 /// Every section, those that are not ours too.
@@ -170,7 +172,7 @@ fn bounds() -> Result<Figures> {
 }
 
 /// The figures of one kind beside their bounds, where they have one.
-fn against(bounds: &Figures, section: &str, measured: &BTreeMap<String, f64>) -> Vec<Row> {
+fn against(bounds: &Figures, section: &str, measured: &Section) -> Vec<Row> {
     let bounds = bounds.get(&format!("{section}_max"));
     let row = |(name, figure): (&String, &f64)| -> Option<Row> {
         let most = *bounds?.get(name)?;
@@ -180,44 +182,15 @@ fn against(bounds: &Figures, section: &str, measured: &BTreeMap<String, f64>) ->
     measured.iter().filter_map(row).collect()
 }
 
-/// The figures beside those of the baseline; what else is to be said of them is printed.
-fn compared(figures: &Figures) -> Result<Vec<Row>> {
-    let Some(baseline) = committed()? else {
-        println!("note {} is not there: record it", baseline::FILE);
-        return Ok(Vec::new());
-    };
-    let found = baseline.compare(&machine()?, figures)?;
-    for note in found.notes {
-        println!("note {note}");
-    }
-    Ok(found.rows)
-}
-
-fn record(figures: Figures) -> Result<()> {
-    let baseline = Baseline::of(machine()?, figures, committed()?);
-    std::fs::write(baseline::FILE, baseline.write()?)?;
-    println!("recorded: commit {} by itself, and say why", baseline::FILE);
-    Ok(())
-}
-
-fn committed() -> Result<Option<Baseline>> {
-    match std::fs::read_to_string(baseline::FILE) {
-        Ok(text) => Ok(Some(Baseline::read(&text)?)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("{} cannot be read", baseline::FILE)),
-    }
-}
-
 fn machine() -> Result<Machine> {
-    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
-    Machine::here(&run::output(&rustc, &["--version"])?.stdout)
+    let (sh, rustc) = (run::shell()?, std::env::var("RUSTC"));
+    let rustc = rustc.unwrap_or_else(|_| "rustc".to_owned());
+    Machine::here(&cmd!(sh, "{rustc} --version").read()?)
 }
 
 /// Prints the rows.
 fn show(rows: &[Row]) -> Result<()> {
-    for row in rows {
-        println!("{row}");
-    }
+    rows.iter().for_each(|row| println!("{row}"));
     match rows.iter().filter(|row| !row.holds()).count() {
         0 => Ok(()),
         missed => Err(Missed(missed).into()),
@@ -241,7 +214,10 @@ mod tests {
     fn every_bound_from_outside_is_measured() {
         let bounds = bounds().unwrap();
         for work in bounds["instructions_max"].keys() {
-            assert!(WORKS.contains(&work.as_str()), "{work} is not measured");
+            assert!(
+                WORKS.split(' ').any(|known| known == work),
+                "{work} is not measured"
+            );
         }
         for (section, name) in [("instructions", "get"), ("system_calls", "futex")] {
             let measured = BTreeMap::from([(name.to_owned(), 1.0), ("other".to_owned(), 1.0)]);

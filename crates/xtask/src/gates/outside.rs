@@ -2,25 +2,18 @@
 //! requests and ends: once with more and once with fewer, so that start and end of the process cancel
 //! out.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use xshell::{Cmd, Shell, cmd};
 
+use super::Section;
 use crate::run::{self, Output};
 
 /// Callers at once: so many that the runtime's own turns are shared, as they are under load.
 const CALLERS: u32 = 64;
-
-const CALLGRIND: [&str; 3] = [
-    "valgrind",
-    "--tool=callgrind",
-    "--callgrind-out-file=/dev/null",
-];
-
-const STRACE: [&str; 4] = ["strace", "-c", "-f", "-q"];
 
 /// How many requests are sent: the more there are, the less is what happens once in a while.
 #[derive(Clone, Copy, Debug)]
@@ -42,24 +35,47 @@ impl Lengths {
         fewer: 500,
     };
 
-    /// What one request is worth of two counts.
-    pub(crate) fn per_request(self, more: u64, fewer: u64) -> f64 {
-        (more as f64 - fewer as f64) / (self.more - self.fewer) as f64
+    /// What one request is worth of each number that a run with so many requests counts.
+    pub(crate) fn per_request<const N: usize>(
+        self,
+        count: impl Fn(u64) -> Result<[u64; N]>,
+    ) -> Result<[f64; N]> {
+        let (more, fewer) = (count(self.more)?, count(self.fewer)?);
+        let requests = (self.more - self.fewer) as f64;
+        Ok(std::array::from_fn(|at| {
+            (more[at] as f64 - fewer[at] as f64) / requests
+        }))
     }
 }
 
-/// The program that is counted, and the server that it talks to.
+/// The program that is counted, and its server: a process of its own, ended when this is dropped.
 pub(crate) struct Counted {
-    program: PathBuf,
-    server: Server,
+    pub(crate) sh: Shell,
+    pub(crate) program: PathBuf,
+    url: String,
+    server: Child,
 }
 
 impl Counted {
     /// Starts the server of a program that has been built.
     pub(crate) fn start() -> Result<Counted> {
         let program = run::target_dir().join("release").join("count");
-        let server = Server::start(&program)?;
-        Ok(Counted { program, server })
+        // It ends when its input does, so it cannot outlive this process.
+        let mut server = Command::new(&program)
+            .arg("serve")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let (mut url, output) = (String::new(), server.stdout.take());
+        BufReader::new(output.context("its output is piped")?).read_line(&mut url)?;
+        ensure!(url.starts_with("http://"), "the server did not start");
+        Ok(Counted {
+            sh: run::shell()?,
+            program,
+            url: url.trim_end().to_owned(),
+            server,
+        })
     }
 
     /// Instructions per request of this kind of work.
@@ -69,119 +85,77 @@ impl Counted {
         planted: Option<&str>,
         of: Lengths,
     ) -> Result<f64> {
-        let count = |requests| -> Result<u64> {
-            let output = self.under(&CALLGRIND, work, CALLERS, requests, planted)?;
-            instructions_in(&output.stderr)
-        };
-        Ok(of.per_request(count(of.more)?, count(of.fewer)?))
+        let [instructions] = of.per_request(|requests| {
+            let tool = cmd!(
+                self.sh,
+                "valgrind --tool=callgrind --callgrind-out-file=/dev/null"
+            );
+            let said = self.under(tool, work, CALLERS, requests, planted)?.stderr;
+            Ok([run::find(COLLECTED, &said)?])
+        })?;
+        Ok(instructions)
     }
 
     /// System calls per small GET, by kind.
-    pub(super) fn system_calls(
-        &self,
-        planted: Option<&str>,
-        of: Lengths,
-    ) -> Result<BTreeMap<String, f64>> {
-        let count = |requests| -> Result<Calls> {
-            let output = self.under(&STRACE, "get", CALLERS, requests, planted)?;
-            Ok(Calls::read(&output.stderr))
-        };
-        let (more, fewer) = (count(of.more)?, count(of.fewer)?);
-        let per_request = |kind: &str| of.per_request(more.of(kind), fewer.of(kind));
-        let kinds = KINDS.into_iter();
-        Ok(kinds
-            .map(|(kind, ..)| (kind.to_owned(), per_request(kind)))
-            .collect())
+    pub(super) fn system_calls(&self, planted: Option<&str>, of: Lengths) -> Result<Section> {
+        let calls = of.per_request(|requests| {
+            let tool = cmd!(self.sh, "strace -c -f -q");
+            Ok(calls_in(
+                &self.under(tool, "get", CALLERS, requests, planted)?.stderr,
+            ))
+        })?;
+        let kinds = KINDS.map(|(kind, ..)| kind.to_owned());
+        Ok(kinds.into_iter().zip(calls).collect())
     }
 
     /// What each kind of request allocates, as the program itself counts.
-    pub(super) fn allocations(&self) -> Result<BTreeMap<String, f64>> {
-        allocations_in(&run::output(&self.program(), &["allocations"])?.stdout)
-    }
-
-    pub(crate) fn program(&self) -> String {
-        self.program.to_string_lossy().into_owned()
+    pub(super) fn allocations(&self) -> Result<Section> {
+        let (sh, program) = (&self.sh, &self.program);
+        allocations_in(&cmd!(sh, "{program} allocations").read()?)
     }
 
     /// Runs the program under a tool.
     pub(crate) fn under(
         &self,
-        tool: &[&str],
+        tool: Cmd<'_>,
         work: &str,
         callers: u32,
         requests: u64,
         planted: Option<&str>,
     ) -> Result<Output> {
-        let mut command = Command::new(tool[0]);
-        command
-            .args(&tool[1..])
-            .arg(&self.program)
-            .args([self.server.url.as_str(), work])
-            .args([callers.to_string(), requests.to_string()]);
-        run::collect(command.args(planted))
+        let load = [callers.to_string(), requests.to_string()];
+        let tool = tool.arg(&self.program).args([&self.url, work]);
+        run::collect(tool.args(load).args(planted))
     }
 }
 
-/// The server as a process of its own, ended when it is dropped.
-struct Server {
-    url: String,
-    process: Child,
-}
-
-impl Server {
-    fn start(program: &Path) -> Result<Server> {
-        // It ends when its input does, so it cannot outlive this process.
-        let mut process = Command::new(program)
-            .arg("serve")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let output = process.stdout.take().context("its output is piped")?;
-        let mut url = String::new();
-        BufReader::new(output).read_line(&mut url)?;
-        ensure!(url.starts_with("http://"), "the server did not start");
-        Ok(Server {
-            url: url.trim_end().to_owned(),
-            process,
-        })
-    }
-}
-
-impl Drop for Server {
+impl Drop for Counted {
     fn drop(&mut self) {
         // Fails only if it has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.server.kill();
+        let _ = self.server.wait();
     }
 }
 
 /// The allocations in lines of `id`, `name` and figure, between tabs. A line that is none of these is an
 /// error: a figure that is dropped would be compared with nothing.
-fn allocations_in(text: &str) -> Result<BTreeMap<String, f64>> {
-    let mut figures = BTreeMap::new();
-    for line in text.lines() {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let [id, name, figure] = fields[..] else {
-            bail!("count allocations said: {line}");
-        };
-        let figure: f64 = figure
-            .parse()
-            .with_context(|| format!("count allocations said: {line}"))?;
-        if id.starts_with("allocations_max.") {
-            figures.insert(name.to_owned(), figure);
+fn allocations_in(text: &str) -> Result<Section> {
+    let line = run::pattern(r"^([^\t]+)\t([^\t]+)\t([^\t]+)$");
+    let mut figures = Section::new();
+    for text in text.lines() {
+        let said = || format!("count allocations said: {text}");
+        let fields = line.captures(text).with_context(said)?;
+        let figure = fields[3].parse().with_context(said)?;
+        if fields[1].starts_with("allocations_max.") {
+            figures.insert(fields[2].to_owned(), figure);
         }
     }
     ensure!(!figures.is_empty(), "count allocations said nothing");
     Ok(figures)
 }
 
-/// The number behind callgrind's `Collected :`.
-fn instructions_in(text: &str) -> Result<u64> {
-    let line = text.lines().find_map(|line| line.split_once("Collected :"));
-    let number = line.and_then(|(_, number)| number.trim().parse().ok());
-    number.with_context(|| format!("no count in: {text}"))
-}
+/// The number of instructions in what callgrind says.
+const COLLECTED: &str = r"Collected : *(\d+)";
 
 const SENDS: &[&str] = &["sendto", "sendmsg", "write", "writev"];
 const RECEIVES: &[&str] = &["recvfrom", "recvmsg", "read", "readv"];
@@ -195,38 +169,19 @@ const KINDS: [(&str, &[&str], bool); 5] = [
     ("futex", &["futex"], false),
 ];
 
-/// Calls and failures by name, from strace's table.
-struct Calls(BTreeMap<String, (u64, u64)>);
-
-impl Calls {
-    /// Lines are `% time, seconds, usecs/call, calls, [errors,] syscall`.
-    fn read(text: &str) -> Calls {
-        let mut calls = BTreeMap::new();
-        for line in text.lines() {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let (errors, name) = match words[..] {
-                [_, _, _, _, name] => ("0", name),
-                [_, _, _, _, errors, name] => (errors, name),
-                _ => continue,
-            };
-            if let (Ok(count), Ok(errors)) = (words[3].parse(), errors.parse()) {
-                calls.insert(name.to_owned(), (count, errors));
-            }
-        }
-        Calls(calls)
-    }
-
-    /// How many calls of a kind there were; none of a kind that nobody counts.
-    fn of(&self, kind: &str) -> u64 {
-        let counted = KINDS.iter().filter(|(name, ..)| *name == kind);
-        let names = counted.flat_map(|(_, names, fails)| names.iter().map(|name| (*name, *fails)));
-        let count = |(name, fails): (&str, bool)| {
-            self.0
-                .get(name)
-                .map_or(0, |(calls, errors)| if fails { *errors } else { *calls })
-        };
-        names.map(count).sum()
-    }
+/// The calls of each kind in strace's table, whose lines are `% time, seconds, usecs/call, calls,
+/// [errors,] syscall`.
+fn calls_in(text: &str) -> [u64; KINDS.len()] {
+    let line = run::pattern(r"(?m)^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:(\d+) +)?(\w+)$");
+    KINDS.map(|(_, names, is_failure)| {
+        let lines = line
+            .captures_iter(text)
+            .filter(|line| names.contains(&&line[3]));
+        let counts = lines.filter_map(|line| line.get(1 + usize::from(is_failure)));
+        counts
+            .filter_map(|count| count.as_str().parse::<u64>().ok())
+            .sum()
+    })
 }
 
 #[cfg(test)]
@@ -235,22 +190,19 @@ mod tests {
 
     #[test]
     fn tables_of_the_tools_are_read() {
-        assert_eq!(
-            instructions_in("==1== Collected : 12345\n").unwrap(),
-            12_345
-        );
-        assert!(instructions_in("nothing").is_err());
-        let calls = Calls::read(
+        let collected = |text| run::find::<u64>(COLLECTED, text);
+        assert_eq!(collected("==1== Collected : 12345\n").unwrap(), 12_345);
+        assert!(collected("nothing").is_err());
+        let calls = calls_in(
             "% time     seconds  usecs/call     calls    errors syscall\n\
              ------ ----------- ----------- --------- --------- ----------------\n\
              52.00    0.010000           2      4000           sendto\n\
              40.00    0.009000           2      4000         3 recvfrom\n\
              8.00     0.001000           2        10           futex\n\
+             5.00     0.001000           2        10           ioctl\n\
              100.00   0.019000           2      8010         3 total\n",
         );
-        let counts = KINDS.map(|(kind, ..)| calls.of(kind));
-        assert_eq!(counts, [4_000, 4_000, 0, 3, 10]);
-        assert_eq!(calls.of("ioctl"), 0);
+        assert_eq!(calls, [4_000, 4_000, 0, 3, 10]);
     }
 
     #[test]
@@ -259,15 +211,15 @@ mod tests {
             more: 300,
             fewer: 100,
         };
-        assert_eq!(lengths.per_request(50 + 300 * 7, 50 + 100 * 7), 7.0);
-        assert_eq!(lengths.per_request(49, 50), -0.005);
+        let counted = lengths.per_request(|requests| Ok([50 + requests * 7, 350 - requests]));
+        assert_eq!(counted.unwrap(), [7.0, -1.0]);
     }
 
     #[test]
     fn a_line_that_cannot_be_read_is_an_error() {
         let read = "allocations_max.get\tget, mock\t1\nbytes_allocated_max.primary\tworst\t20.5\n";
         let figures = allocations_in(read).unwrap();
-        assert_eq!(figures, BTreeMap::from([("get, mock".to_owned(), 1.0)]));
+        assert_eq!(figures, Section::from([("get, mock".to_owned(), 1.0)]));
         for line in ["allocations_max.get\tget, mock\tmany", "get 1", ""] {
             assert!(
                 allocations_in(&format!("{read}{line}\n")).is_err(),

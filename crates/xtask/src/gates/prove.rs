@@ -4,13 +4,11 @@
 //! has nothing to do with it. The gates inside the process are proven by the tests of
 //! `turbohttp-bench`.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result, ensure};
 
-use super::baseline::Baseline;
+use super::baseline::{Baseline, Machine};
 use super::outside::{Counted, Lengths};
-use super::{Figures, Row, against};
+use super::{Figures, Section, against};
 
 /// Far beyond the bound of every kind of work.
 const MANY_INSTRUCTIONS: &str = "20000_instructions";
@@ -33,13 +31,9 @@ const SYSTEM_CALLS: [(&str, &[&str]); 5] = [
 
 /// Proves the gates on instructions.
 pub(super) fn instructions(counted: &Counted, bounds: &Figures) -> Result<()> {
-    for work in bounds
-        .get("instructions_max")
-        .into_iter()
-        .flat_map(BTreeMap::keys)
-    {
+    for work in bounds["instructions_max"].keys() {
         let measured = counted.instructions(work, Some(MANY_INSTRUCTIONS), Lengths::SHORT)?;
-        let figures = BTreeMap::from([(work.clone(), measured)]);
+        let figures = Section::from([(work.clone(), measured)]);
         misses_only("instructions", &figures, bounds, &[work], MANY_INSTRUCTIONS)?;
     }
     Ok(())
@@ -52,26 +46,26 @@ pub(super) fn instructions(counted: &Counted, bounds: &Figures) -> Result<()> {
 pub(super) fn baseline(
     counted: &Counted,
     measured: &Figures,
-    committed: Option<Baseline>,
+    committed: Baseline,
+    here: Machine,
 ) -> Result<()> {
     let section = measured.get("instructions");
     let accepted = section
         .and_then(|section| section.get(UNBOUNDED))
         .with_context(|| format!("the instructions of {UNBOUNDED} were not measured"))?;
     let planted = counted.instructions(UNBOUNDED, Some(SOME_INSTRUCTIONS), Lengths::SHORT)?;
-    grows(*accepted, planted, committed)
+    grows(*accepted, planted, committed, here)
 }
 
 /// Whether a baseline with the one figure misses with the other.
-fn grows(accepted: f64, planted: f64, committed: Option<Baseline>) -> Result<()> {
-    let here = super::machine()?;
+fn grows(accepted: f64, planted: f64, committed: Baseline, here: Machine) -> Result<()> {
     let only = |figure| -> Figures {
-        let section = BTreeMap::from([(UNBOUNDED.to_owned(), figure)]);
-        BTreeMap::from([("instructions".to_owned(), section)])
+        let section = Section::from([(UNBOUNDED.to_owned(), figure)]);
+        Figures::from([("instructions".to_owned(), section)])
     };
-    let baseline = Baseline::of(here.clone(), only(accepted), committed);
-    let found = baseline.compare(&here, &only(planted))?;
-    let missed = found.rows.iter().filter(|row| !row.holds()).count();
+    let baseline = committed.with(here.clone(), only(accepted));
+    let (rows, _) = baseline.compare(&here, &only(planted))?;
+    let missed = rows.iter().filter(|row| !row.holds()).count();
     ensure!(
         missed == 1,
         "the baseline did not notice {SOME_INSTRUCTIONS}"
@@ -91,21 +85,21 @@ pub(super) fn system_calls(counted: &Counted, bounds: &Figures) -> Result<()> {
 
 fn misses_only(
     section: &str,
-    measured: &BTreeMap<String, f64>,
+    measured: &Section,
     bounds: &Figures,
     expected: &[&str],
     planted: &str,
 ) -> Result<()> {
-    let rows = against(bounds, section, measured);
-    let missed: Vec<&Row> = rows.iter().filter(|row| !row.holds()).collect();
-    let names: Vec<String> = missed.iter().map(|row| row.name.clone()).collect();
-    let is_expected = |name: &&str| {
+    let mut rows = against(bounds, section, measured);
+    rows.retain(|row| !row.holds());
+    let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+    let is_missed = |gate: &&str| {
         names
             .iter()
-            .any(|missed| missed.ends_with(&format!(", {name}")))
+            .any(|name| name.ends_with(&format!(", {gate}")))
     };
     ensure!(
-        missed.len() == expected.len() && expected.iter().all(is_expected),
+        names.len() == expected.len() && expected.iter().all(is_missed),
         "with {planted} planted these should miss: {expected:?}, and these do: {names:?}"
     );
     println!(
@@ -117,27 +111,22 @@ fn misses_only(
 
 #[cfg(test)]
 mod tests {
-    use super::super::baseline::Machine;
+    use super::super::baseline::tests::machine;
     use super::*;
 
     /// A gate that is added comes with its proof.
     #[test]
     fn every_gate_from_outside_has_a_proof() {
         let bounds = super::super::bounds().unwrap();
-        let proven: Vec<&str> = SYSTEM_CALLS
-            .iter()
-            .flat_map(|(_, gates)| gates.iter().copied())
-            .collect();
+        let proven = SYSTEM_CALLS.map(|(_, gates)| gates).concat();
         for gate in bounds["system_calls_max"].keys() {
             assert!(proven.contains(&gate.as_str()), "{gate} has no proof");
         }
-        let most = bounds["instructions_max"]
-            .values()
-            .copied()
-            .fold(0.0, f64::max);
-        let planted = MANY_INSTRUCTIONS.split('_').next().unwrap();
+        let (planted, _) = MANY_INSTRUCTIONS.split_once('_').unwrap();
+        let planted: f64 = planted.parse().unwrap();
+        let mut bounds = bounds["instructions_max"].values();
         assert!(
-            planted.parse::<f64>().unwrap() > most,
+            bounds.all(|most| *most < planted),
             "a bound is beyond what is planted"
         );
     }
@@ -145,16 +134,9 @@ mod tests {
     #[test]
     fn a_gate_that_does_not_miss_is_no_proof() {
         let bounds = toml::from_str("[system_calls_max]\nsend = 1\nfutex = 1\n").unwrap();
-        let measured =
-            |send, futex| BTreeMap::from([("send".to_owned(), send), ("futex".to_owned(), futex)]);
         let proof = |send, futex| {
-            misses_only(
-                "system_calls",
-                &measured(send, futex),
-                &bounds,
-                &["send"],
-                "x",
-            )
+            let measured = [("send".to_owned(), send), ("futex".to_owned(), futex)].into();
+            misses_only("system_calls", &measured, &bounds, &["send"], "x")
         };
         assert!(proof(2.0, 0.0).is_ok());
         assert!(proof(1.0, 0.0).is_err(), "it did not miss");
@@ -165,12 +147,12 @@ mod tests {
     /// A committed baseline of another compiler takes nothing off the proof.
     #[test]
     fn a_baseline_of_another_compiler_is_no_excuse() {
-        let other = || {
-            let machine = Machine::here("rustc 1.2.3 (abc 2016-01-01)").unwrap();
-            Some(Baseline::of(machine, Figures::new(), None))
+        let proof = |planted| {
+            let committed = Baseline::committed().unwrap();
+            let other = committed.with(machine("1.2.3"), Figures::new());
+            grows(1_000.0, planted, other, machine("1.95.0"))
         };
-        assert!(grows(1_000.0, 1_100.0, other()).is_ok());
-        assert!(grows(1_000.0, 1_000.0, other()).is_err(), "it did not grow");
-        assert!(grows(1_000.0, 1_100.0, None).is_ok());
+        assert!(proof(1_100.0).is_ok());
+        assert!(proof(1_000.0).is_err(), "it did not grow");
     }
 }

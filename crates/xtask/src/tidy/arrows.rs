@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Violation;
 use super::paths::Crate;
 use super::source::Source;
 
@@ -31,15 +30,21 @@ const CORE_ARROWS: [(&str, &str); 3] = [
     ("timeline", "pool"),
 ];
 
-/// Arrows between files that close a circle, each with its reason.
-const CIRCLES: &str = "
-turbohttp/src/request.rs -> turbohttp/src/response.rs: a request is sent for a response, which gives it back
-";
+/// Arrows between files that may close a circle.
+const CIRCLES: [(&str, &str); 1] = [
+    // A request is sent for a response, which gives it back.
+    (
+        "crates/turbohttp/src/request.rs",
+        "crates/turbohttp/src/response.rs",
+    ),
+];
 
-pub(super) fn layers(sources: &[Source]) -> Vec<Violation> {
+const LIBRARIES: [&str; 2] = ["turbohttp", "turbohttp-core"];
+
+pub(super) fn layers(sources: &[Source]) -> Vec<String> {
     let mut violations = Vec::new();
     let layer_of = |module: &str| LAYERS.iter().position(|layer| layer.contains(&module));
-    for name in ["turbohttp", "turbohttp-core"] {
+    for name in LIBRARIES {
         let files = Crate::read(sources, name);
         for arrow in files.arrows() {
             let (from, to) = (arrow.from.module[0].as_str(), arrow.to.module[0].as_str());
@@ -51,7 +56,7 @@ pub(super) fn layers(sources: &[Source]) -> Vec<Violation> {
                 (_, Some(_), Some(_)) => format!("{from} names {target}, a layer above"),
                 _ => format!("{from} or {to} has no layer: add it to LAYERS of tidy"),
             };
-            violations.push(Violation::at(arrow.from.source, arrow.line, message));
+            violations.push(arrow.from.source.at(arrow.line, &message));
         }
     }
     violations
@@ -63,59 +68,33 @@ fn is_in_core(pair: (&str, &str)) -> bool {
 
 /// Files of which each reaches the other, apart from the arrows in [`CIRCLES`]. A parent declares its
 /// children and shows what they have: that is no arrow of its own.
-pub(super) fn circles(sources: &[Source]) -> Vec<Violation> {
+pub(super) fn circles(sources: &[Source]) -> Vec<String> {
+    let crates = LIBRARIES.map(|name| Crate::read(sources, name));
+    let mut names: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
+    for arrow in crates.iter().flat_map(Crate::arrows) {
+        if !arrow.to.module.starts_with(&arrow.from.module) {
+            let ends = (&arrow.from.source.path[..], &arrow.to.source.path[..]);
+            names.entry(ends).or_default().insert(arrow.name);
+        }
+    }
     let mut violations = Vec::new();
-    let mut allowed = Allowed::new(CIRCLES);
-    for name in ["turbohttp", "turbohttp-core"] {
-        let files = Crate::read(sources, name);
-        let mut names: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
-        for arrow in files.arrows() {
-            let ends = (
-                arrow.from.source.path.as_str(),
-                arrow.to.source.path.as_str(),
-            );
-            let below = (&ends.0["crates/".len()..], &ends.1["crates/".len()..]);
-            let is_child = arrow.to.module.starts_with(&arrow.from.module);
-            if !is_child && !allowed.has(below.0, below.1) {
-                names.entry(ends).or_default().insert(arrow.name);
-            }
-        }
-        for ((from, to), taken) in &names {
-            if reach(&names, to).contains(from) {
-                let taken: Vec<&str> = taken.iter().map(String::as_str).collect();
-                let message = format!("in a circle: takes {} from {to}", taken.join(", "));
-                violations.push(Violation::in_file(from, 0, message));
-            }
+    // A planted tree has no README, and need not have what is allowed.
+    let is_real = sources.iter().any(|source| source.path == "README.md");
+    for (from, to) in CIRCLES {
+        if names.remove(&(from, to)).is_none() && is_real {
+            violations.push(format!("{from}: may take from {to}, and does not"));
         }
     }
-    violations.extend(allowed.unused(sources));
+    for ((from, to), taken) in &names {
+        if reach(&names, to).contains(from) {
+            let taken: Vec<&str> = taken.iter().map(String::as_str).collect();
+            violations.push(format!(
+                "{from}: in a circle: takes {} from {to}",
+                taken.join(", ")
+            ));
+        }
+    }
     violations
-}
-
-/// Arrows with reasons, as lines `from -> to: reason`, and which of them were met.
-struct Allowed(Vec<(&'static str, bool)>);
-
-impl Allowed {
-    fn new(lines: &'static str) -> Allowed {
-        Allowed(lines.trim().lines().map(|line| (line, false)).collect())
-    }
-
-    fn has(&mut self, from: &str, to: &str) -> bool {
-        let start = format!("{from} -> {to}: ");
-        let mut lines = self.0.iter_mut();
-        let found = lines.find(|(line, _)| line.starts_with(&start));
-        found.map(|(_, is_met)| *is_met = true).is_some()
-    }
-
-    /// What the real tree has no more. A planted tree has no example of the README.
-    fn unused(self, sources: &[Source]) -> impl Iterator<Item = Violation> {
-        let is_real = sources.iter().any(|source| source.path == "README.md");
-        let unused = self
-            .0
-            .into_iter()
-            .filter(move |(_, is_met)| is_real && !is_met);
-        unused.map(|(line, _)| Violation::in_file("tidy/arrows.rs", 0, format!("unused: {line}")))
-    }
 }
 
 /// Every file that can be reached from one.
@@ -134,7 +113,7 @@ fn reach<'a, T>(arrows: &BTreeMap<(&'a str, &'a str), T>, from: &'a str) -> BTre
 
 #[cfg(test)]
 mod tests {
-    use super::super::{plant, said};
+    use super::super::plant;
     use super::*;
 
     /// Files, each behind a line with its path below `crates`.
@@ -182,14 +161,14 @@ use super::net;
             "body.rs:2: body names client::Client, a layer above",
             "net/h1.rs:2: net names middleware::Next, a layer above",
             "other.rs:1: other or net has no layer: add it to LAYERS of tidy",
-            "transport.rs:1: transport names net::NetStats, a layer above",
             "transport.rs:1: transport names net::NetTransport, a layer above",
-            "url.rs:1: url names net::NetStats, a layer above",
-            "url.rs:1: url names net::Tls, a layer above",
+            "transport.rs:1: transport names net::NetStats, a layer above",
+            "url.rs:3: url names net::Tls, a layer above",
+            "url.rs:3: url names net::NetStats, a layer above",
         ];
         let expected = expected.map(|said| format!("crates/turbohttp/src/{said}"));
-        assert_eq!(said(layers, &sources), expected);
-        assert_eq!(said(circles, &[plant("README.md", "")]).len(), 1); // The allowed arrow is unused.
+        assert_eq!(layers(&sources), expected);
+        assert_eq!(circles(&[plant("README.md", "")]).len(), 1); // The allowed arrow is unused.
     }
 
     #[test]
@@ -206,7 +185,7 @@ use crate::sync::Mutex;
 ",
         );
         let expected = "crates/turbohttp-core/src/h1/body.rs:2: core's h1 names pool";
-        assert_eq!(said(layers, &sources), [expected]);
+        assert_eq!(layers(&sources), [expected]);
     }
 
     /// Through the parent's export, which is an arrow to the file that is exported.
@@ -229,6 +208,6 @@ use super::a;
         let expected = [("a", "B", "b"), ("b", "A", "a")].map(|(from, name, to)| {
             format!("{folder}/{from}.rs: in a circle: takes {name} from {folder}/{to}.rs")
         });
-        assert_eq!(said(circles, &sources), expected);
+        assert_eq!(circles(&sources), expected);
     }
 }

@@ -1,8 +1,8 @@
 //! Rules over single lines: words that are gone, ids that outsiders do not have, containers that grow
 //! without a bound, and loose ends.
 
-use super::source::{Source, words};
-use super::{Violation, is_library};
+use super::source::Source;
+use crate::run;
 
 /// The rules and their planted violations name what they look for.
 const OWN: &str = "crates/xtask/src/tidy/";
@@ -10,99 +10,85 @@ const OWN: &str = "crates/xtask/src/tidy/";
 /// The one place with the ids of the specification.
 const IDS: &str = "tests/requirements.toml";
 
-/// Identifiers that have been replaced; ARCHITECTURE.md has the glossary of those that are used.
-const GONE: &str = "Visit Pass Loose Desk Shift Quiet Slot Way Lobby Outlook Stay Staff Stillborn Seat Leftover Held HeldSend Limited \
-    ErasedTransport IntoTransport Receipt Incoming Received Toil go_home leave_home is_quiet toil timeless \
-    let_in loosen admit_queued close_stages close_base into_held attempt_of \
-    whoever Whoever";
-
-/// What grows without asking, and what to take instead: channels, caches of a thread, leaks.
-const UNBOUNDED: [(&str, &str); 6] = [
-    ("unbounded_channel", "a channel with a capacity"),
-    ("mpsc::channel()", "a channel with a capacity"),
-    ("sync::mpsc::channel", "a channel with a capacity"),
-    (
-        "thread_local!",
-        "a pool: its cap times the threads is no cap",
-    ),
-    ("Box::leak", "an owner"),
-    ("String::leak", "an owner"),
-];
-
-/// The one place with a bounded use: one flag and one value for each thread.
+/// Where a use is bounded: one flag and one value for each thread.
 const BOUNDED: &str = "crates/turbohttp/src/context";
 
-pub(super) fn check(sources: &[Source]) -> Vec<Violation> {
+/// Identifiers that have been replaced; ARCHITECTURE.md has the glossary of those that are used.
+const GONE: &str = r"(?x)\b( Visit | Pass | Loose | Desk | Shift | Quiet | Slot | Way | Lobby | Outlook | Stay | Staff
+    | Stillborn | Seat | Leftover | Held | HeldSend | Limited | ErasedTransport | IntoTransport | Receipt
+    | Incoming | Received | Toil | go_home | leave_home | is_quiet | toil | timeless | let_in | loosen
+    | admit_queued | close_stages | close_base | into_held | attempt_of | whoever | Whoever )\b";
+
+const ID: &str = r"\b([SDX][0-9]{1,3})\b";
+
+const UNTRACKED: &str = r"(?:^|[^\pL\pN])(?:TODO|FIXME|XXX)(?:[^\pL\pN(]|\([^#]|\(?$)";
+
+const FOREIGN: &str = r#"/home/|/Users/|(?:^|[\s"'`(=:])/root(?:/|[^\w-]|$)"#;
+
+const CHANNEL: &str = r"(unbounded_channel|mpsc::channel\(\)|sync::mpsc::channel)";
+
+/// In which files what must not stand in a line, and what is said of it.
+type Refused = (fn(&Source) -> bool, &'static str, &'static str);
+
+const IN_LINES: [Refused; 5] = [
+    (is_of_a_crate, GONE, "the word {} is gone"),
+    (may_not_name_ids, ID, "{} is an id: say it in words"),
+    (is_any, UNTRACKED, "no issue number, as in TODO(#12)"),
+    (is_any, FOREIGN, "a path of one machine"),
+    (is_no_test, "/tmp/", "a path of one machine"),
+];
+
+/// What grows without asking. A pool for each thread is no way out: its cap times the threads is no cap.
+const IN_CODE: [Refused; 3] = [
+    (may_not_grow, CHANNEL, "{} has no bound: give it a capacity"),
+    (may_not_grow, "(thread_local!)", "{}: take one pool for all"),
+    (may_not_grow, r"((?:Box|String)::leak)", "{}: take an owner"),
+];
+
+fn is_any(_: &Source) -> bool {
+    true
+}
+
+fn is_of_a_crate(source: &Source) -> bool {
+    source.path.starts_with("crates/") && source.is_rust()
+}
+
+fn is_no_test(source: &Source) -> bool {
+    !source.is_test()
+}
+
+fn may_not_name_ids(source: &Source) -> bool {
+    source.path != IDS
+}
+
+fn may_not_grow(source: &Source) -> bool {
+    source.is_library() && !source.path.starts_with(BOUNDED)
+}
+
+pub(super) fn check(sources: &[Source]) -> Vec<String> {
+    let in_lines = refused(sources, &IN_LINES, Source::lines);
+    [in_lines, refused(sources, &IN_CODE, Source::code)].concat()
+}
+
+fn refused(
+    sources: &[Source],
+    rules: &[Refused],
+    lines: fn(&Source) -> Vec<(usize, &str)>,
+) -> Vec<String> {
     let mut violations = Vec::new();
-    let others = sources
-        .iter()
-        .filter(|source| !source.path.starts_with(OWN));
-    for source in others {
-        for (number, line) in source.lines() {
-            if let Some(message) = complaint(source, line) {
-                violations.push(Violation::at(source, number, message));
-            }
-        }
-        if !is_library(&source.path) || source.path.starts_with(BOUNDED) {
-            continue;
-        }
-        for (number, line) in source.code() {
-            if let Some((word, instead)) = UNBOUNDED.iter().find(|(word, _)| line.contains(word)) {
-                let message = format!("{word} has no bound: take {instead}");
-                violations.push(Violation::at(source, number, message));
+    for (is_meant, pattern, message) in rules {
+        let pattern = run::pattern(pattern);
+        let sources = sources.iter().filter(|source| is_meant(source));
+        for source in sources.filter(|source| !source.path.starts_with(OWN)) {
+            for (number, line) in lines(source) {
+                if let Some(found) = pattern.captures(line) {
+                    let word = found.get(1).map_or("", |word| word.as_str());
+                    violations.push(source.at(number, &message.replace("{}", word)));
+                }
             }
         }
     }
     violations
-}
-
-fn complaint(source: &Source, line: &str) -> Option<String> {
-    let is_crate = source.path.starts_with("crates/") && source.is_rust();
-    if let Some(word) = words(line).find(|word| GONE.split_whitespace().any(|gone| gone == *word))
-        && is_crate
-    {
-        return Some(format!("the word {word} is gone"));
-    }
-    if let Some(id) = words(line).find(|word| is_id(word))
-        && source.path != IDS
-    {
-        return Some(format!(
-            "{id} is an id of the specification: say it in words"
-        ));
-    }
-    if has_untracked(line) {
-        return Some("unfinished work without an issue number, as in TODO(#12)".to_owned());
-    }
-    let foreign = line.contains("/home/") || line.contains("/Users/") || has_folder(line, "/root");
-    let is_foreign = foreign || (line.contains("/tmp/") && !source.is_test());
-    is_foreign.then(|| "a path of one machine".to_owned())
-}
-
-/// S, D or X with up to three digits.
-fn is_id(word: &str) -> bool {
-    let digits = word.strip_prefix(['S', 'D', 'X']).unwrap_or_default();
-    (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn has_untracked(line: &str) -> bool {
-    ["TODO", "FIXME", "XXX"].into_iter().any(|word| {
-        line.match_indices(word).any(|(at, _)| {
-            let rest = &line[at + word.len()..];
-            let is_part = line[..at].ends_with(char::is_alphanumeric)
-                || rest.starts_with(char::is_alphanumeric);
-            !is_part && !rest.starts_with("(#")
-        })
-    })
-}
-
-/// Whether `folder` stands at the beginning of an absolute path.
-fn has_folder(line: &str, folder: &str) -> bool {
-    line.match_indices(folder).any(|(at, _)| {
-        let before = line[..at].chars().next_back();
-        let after = line[at + folder.len()..].chars().next();
-        before.is_none_or(|c| c.is_whitespace() || "\"'`(=:".contains(c))
-            && after.is_none_or(|c| c == '/' || !(c.is_alphanumeric() || c == '_' || c == '-'))
-    })
 }
 
 #[cfg(test)]

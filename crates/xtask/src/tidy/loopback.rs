@@ -6,19 +6,24 @@
 
 use std::net::Ipv4Addr;
 
-use super::Violation;
 use super::source::Source;
+use crate::run;
 
-/// Ends of names that anybody can register. Others are kept for tests (RFC 2606), or name nothing.
-const PUBLIC: [&str; 8] = [".com", ".net", ".org", ".io", ".dev", ".rs", ".de", ".eu"];
+/// The host behind a scheme.
+const HOST: &str = r"://([A-Za-z0-9.-]+)";
+
+/// Names that anybody can register. Others are kept for tests (RFC 2606), or name nothing.
+const PUBLIC: &str = r"\.(com|net|org|io|dev|rs|de|eu)$";
 
 /// Names below public ends that are kept for documentation (RFC 2606).
-const KEPT: [&str; 3] = ["example.com", "example.net", "example.org"];
+const KEPT: &str = r"(^|\.)example\.(com|net|org)$";
 
 /// The rule's own planted violations.
 const OWN: &str = "crates/xtask/src/tidy/loopback.rs";
 
-pub(super) fn check(sources: &[Source]) -> Vec<Violation> {
+pub(super) fn check(sources: &[Source]) -> Vec<String> {
+    let [host, public, kept] = [HOST, PUBLIC, KEPT].map(run::pattern);
+    let is_foreign = |host: &&str| public.is_match(host) && !kept.is_match(host);
     let mut violations = Vec::new();
     let others = sources.iter().filter(|source| source.path != OWN);
     for source in others.filter(|source| source.is_rust()) {
@@ -27,12 +32,14 @@ pub(super) fn check(sources: &[Source]) -> Vec<Violation> {
             let mut addresses = parts.filter_map(|part| part.trim_matches('.').parse().ok());
             if let Some(address) = addresses.find(|address| !is_harmless(*address)) {
                 let message = format!("{address} is no address of loopback or documentation");
-                violations.push(Violation::at(source, number, message));
+                violations.push(source.at(number, &message));
             }
-            let mut hosts = line.split("://").skip(1).map(host);
-            if let Some(host) = hosts.find(|host| source.is_test() && is_public(host)) {
+            let mut hosts = host
+                .captures_iter(line)
+                .map(|found| found.extract::<1>().1[0]);
+            if let Some(host) = hosts.find(is_foreign).filter(|_| source.is_test()) {
                 let message = format!("{host} may exist: take .test or .example");
-                violations.push(Violation::at(source, number, message));
+                violations.push(source.at(number, &message));
             }
         }
     }
@@ -42,17 +49,6 @@ pub(super) fn check(sources: &[Source]) -> Vec<Violation> {
 fn is_harmless(address: Ipv4Addr) -> bool {
     let is_local = address.is_loopback() || address.is_unspecified();
     is_local || address.is_broadcast() || address.is_documentation()
-}
-
-/// The host at the beginning of what follows a scheme.
-fn host(rest: &str) -> &str {
-    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-');
-    &rest[..end.unwrap_or(rest.len())]
-}
-
-fn is_public(host: &str) -> bool {
-    let is_kept = |kept: &&str| host == *kept || host.ends_with(&format!(".{kept}"));
-    PUBLIC.iter().any(|end| host.ends_with(end)) && !KEPT.iter().any(is_kept)
 }
 
 #[cfg(test)]

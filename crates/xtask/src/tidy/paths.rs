@@ -1,14 +1,20 @@
 //! The paths in a file's code, and the files that they lead to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::is_in_crate;
 use super::source::Source;
+use crate::run;
 
 /// How many re-exports are followed: more than there are in a row.
 const HOPS_MAX: usize = 8;
 
 type Path = Vec<String>;
+
+/// What a line of code is read as. `$crate::` of a macro is none of ours.
+const TOKEN: &str = r"(?x)
+    ^\s* (?: pub (?:\([^)]*\))? \s )? (?<import> use ) \s
+    | (?<foreign> \$ | :: )? (?<path> (?: \w+:: )* ) (?<last> \w+ | \{ )
+    | (?<end> [};] )";
 
 /// One module of a crate, and what its code names.
 pub(super) struct File<'a> {
@@ -35,7 +41,7 @@ pub(super) struct Crate<'a>(BTreeMap<Path, File<'a>>);
 impl<'a> Crate<'a> {
     pub(super) fn read(sources: &'a [Source], name: &str) -> Crate<'a> {
         let ours = sources.iter().filter(|source| source.is_rust());
-        let ours = ours.filter(|source| is_in_crate(&source.path, name) && !source.is_test());
+        let ours = ours.filter(|source| source.is_in(name) && !source.is_test());
         let files = ours.map(|source| File::read(source, name));
         Crate(files.map(|file| (file.module.clone(), file)).collect())
     }
@@ -69,36 +75,23 @@ impl<'a> Crate<'a> {
         path: &[String],
         hops: usize,
     ) -> Option<(&'b File<'a>, String)> {
-        let mut rest = path;
-        let mut at = match rest.first()?.as_str() {
-            "crate" => self.0.get(&Path::new())?,
-            "self" | "super" => self.0.get(&from.module)?,
-            first if self.child(from, first).is_some() => from,
-            first => {
-                let import = from
-                    .imports
-                    .get(first)
-                    .filter(|import| import[..] != *path)?;
-                let whole = [import, &path[1..]].concat();
-                return self.find(from, &whole, hops.checked_sub(1)?);
-            }
-        };
-        while let Some(word) = rest.first() {
-            match word.as_str() {
-                "crate" | "self" => {}
-                "super" => at = self.0.get(&at.module[..at.module.len().checked_sub(1)?])?,
+        let mut at = from;
+        for (index, word) in path.iter().enumerate() {
+            at = match word.as_str() {
+                "crate" => self.0.get(&Path::new())?,
+                "self" => at,
+                "super" => self.0.get(&at.module[..at.module.len().checked_sub(1)?])?,
                 word => match (self.child(at, word), at.imports.get(word)) {
-                    (Some(child), _) => at = child,
+                    (Some(child), _) => child,
                     (None, Some(import)) => {
-                        let whole = [import, &rest[1..]].concat();
+                        let whole = [import, &path[index + 1..]].concat();
                         return self.find(at, &whole, hops.checked_sub(1)?);
                     }
-                    (None, None) => break,
+                    (None, None) => return Some((at, word.to_owned())),
                 },
             }
-            rest = &rest[1..];
         }
-        Some((at, rest.first().or(path.last())?.clone()))
+        Some((at, path.last()?.clone()))
     }
 
     fn child(&self, file: &File<'a>, name: &str) -> Option<&File<'a>> {
@@ -115,96 +108,61 @@ impl<'a> File<'a> {
             .filter(|word| *word != "lib")
             .map(str::to_owned)
             .collect();
-        let (text, starts) = joined(source);
-        let mut paths = Vec::new();
-        let mut imports = BTreeMap::new();
-        let mut at = 0;
-        while let Some(found) = next_path(&text, at) {
-            let is_use = text[..found].trim_end().ends_with("use");
-            let mut parsed = BTreeSet::new();
-            at = parse(&text, found, &[], &mut parsed);
-            let line = starts[starts.partition_point(|(start, _)| *start <= found) - 1].1;
-            for (path, alias) in parsed {
-                if is_use {
-                    imports.insert(alias, path.clone());
-                }
-                paths.push((line, path));
-            }
-        }
-        File {
+        let mut file = File {
             source,
             module,
-            paths,
-            imports,
+            paths: Vec::new(),
+            imports: BTreeMap::new(),
+        };
+        file.read_paths();
+        file
+    }
+
+    fn read_paths(&mut self) {
+        let tokens = run::pattern(TOKEN);
+        // The paths before the braces that are open, and the one that was read last.
+        let (mut open, mut last) = (Vec::<Path>::new(), Path::new());
+        let (mut is_import, mut is_alias) = (false, false);
+        for (line, text) in self.source.code() {
+            for token in tokens.captures_iter(text) {
+                let mut path = open.last().cloned().unwrap_or_default();
+                let words = token.name("path").map_or("", |path| path.as_str());
+                path.extend(words.split_terminator("::").map(str::to_owned));
+                let mut kinds = ["import", "last", "end"].into_iter();
+                let word = kinds.find_map(|kind| token.name(kind));
+                match word.map_or("", |word| word.as_str()) {
+                    ";" => is_import = false,
+                    "}" => drop(open.pop()),
+                    "{" => open.push(path),
+                    "use" => is_import = true,
+                    "as" => is_alias = true,
+                    _ if token.name("foreign").is_some() => {}
+                    word if is_import && is_alias => {
+                        is_alias = false;
+                        if let Some(name) = last.last() {
+                            self.imports.remove(name);
+                        }
+                        self.imports.insert(word.to_owned(), last.clone());
+                    }
+                    word => {
+                        is_alias = false;
+                        if word != "self" || path.is_empty() {
+                            path.push(word.to_owned());
+                        }
+                        last.clone_from(&path);
+                        self.take(line, path, is_import);
+                    }
+                }
+            }
         }
     }
-}
 
-/// The code as one text, as a path may go over several lines, and the offset of each line.
-fn joined(source: &Source) -> (String, Vec<(usize, usize)>) {
-    let (mut text, mut starts) = (String::new(), Vec::new());
-    for (number, line) in source.code() {
-        starts.push((text.len(), number));
-        text.push_str(line);
-        text.push('\n');
-    }
-    (text, starts)
-}
-
-fn is_of_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
-/// The length of the word that stands first.
-fn word(text: &str) -> usize {
-    text.find(|c| !is_of_word(c)).unwrap_or(text.len())
-}
-
-/// Where the next path of two words or more begins. `$crate::` of a macro is none of ours.
-fn next_path(text: &str, from: usize) -> Option<usize> {
-    for (at, _) in text[from..]
-        .match_indices("::")
-        .map(|(at, _)| (from + at, ()))
-    {
-        let start = text[..at]
-            .rfind(|c| !is_of_word(c))
-            .map_or(0, |before| before + 1);
-        if start < at && start >= from && !text[..start].ends_with(['$', ':']) {
-            return Some(start);
+    fn take(&mut self, line: usize, path: Path, is_import: bool) {
+        if let [.., _, name] = &path[..] {
+            if is_import {
+                self.imports.insert(name.clone(), path.clone());
+            }
+            self.paths.push((line, path));
         }
     }
-    None
-}
-
-/// Reads the path at `at`, or the paths that its braces stand for, each with the name it brings in;
-/// where it ends.
-fn parse(text: &str, at: usize, before: &[String], found: &mut BTreeSet<(Path, String)>) -> usize {
-    let skip = |at: usize| at + (text[at..].len() - text[at..].trim_start().len());
-    let mut at = skip(at);
-    if text[at..].starts_with('{') {
-        at = skip(at + 1);
-        while at < text.len() && !text[at..].starts_with('}') {
-            let next = skip(parse(text, at, before, found));
-            // Anything but a word, as `*`, is passed over.
-            at = skip(next + usize::from(text[next..].starts_with([',', '*']) || next == at));
-        }
-        return (at + 1).min(text.len());
-    }
-    let end = at + word(&text[at..]);
-    let mut path = before.to_vec();
-    if end > at && (before.is_empty() || &text[at..end] != "self") {
-        path.push(text[at..end].to_owned());
-    }
-    if let Some(rest) = text[end..].strip_prefix("::")
-        && rest.starts_with(|c| is_of_word(c) || c == '{')
-    {
-        return parse(text, end + 2, &path, found);
-    }
-    let alias = text[end..]
-        .strip_prefix(" as ")
-        .map(|rest| &rest[..word(rest)]);
-    let name = alias.map(str::to_owned).or(path.last().cloned());
-    let length = alias.map_or(0, |alias| " as ".len() + alias.len());
-    found.extend(name.filter(|_| path.len() > 1).map(|name| (path, name)));
-    end + length
 }

@@ -1,11 +1,11 @@
 //! Every row of `tests/requirements.toml` names tests that exist and run, or commands, or is put off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::Violation;
 use super::source::Source;
+use crate::run;
 
 const MAP: &str = "tests/requirements.toml";
 
@@ -22,67 +22,66 @@ struct Row {
     #[serde(default)]
     commands: Vec<String>,
     missing: Option<String>,
-    deferred: Option<BTreeMap<String, String>>,
+    deferred: Option<Deferred>,
 }
 
-pub(super) fn check(sources: &[Source]) -> Vec<Violation> {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deferred {
+    what: String,
+    why: String,
+    target: String,
+    now: String,
+}
+
+/// What `cargo xtask test` runs; mutants, soak, bench and peers are run by hand.
+const IN_TEST: &str = "^cargo (?:test --workspace --doc\
+    |xtask (?:check|fuzz|gates|gates --prove|heap|loom|shuttle))$";
+
+pub(super) fn check(sources: &[Source]) -> Vec<String> {
     let Some(map) = sources.iter().find(|source| source.path == MAP) else {
-        return vec![Violation::in_file(MAP, 0, "is not there")];
+        return vec![format!("{MAP}: is not there")];
     };
-    // A key that stands twice is a mistake of the format already.
+    // A key that stands twice, or leaves something out, is a mistake of the format already.
     let rows: BTreeMap<String, Row> = match toml::from_str(&map.text) {
         Ok(rows) => rows,
-        Err(error) => return vec![Violation::of(map, error.to_string())],
+        Err(error) => return vec![format!("{MAP}: {error}")],
     };
-    let all = ROWS
-        .iter()
-        .flat_map(|(kind, last)| (1..=*last).map(move |n| format!("{kind}{n}")));
-    let absent = all
-        .clone()
-        .filter(|id| !rows.contains_key(id))
-        .map(|id| format!("{id} is absent"));
-    let unknown = rows
-        .keys()
-        .filter(|id| !all.clone().any(|known| known == **id));
-    let mut messages: Vec<String> = absent
-        .chain(unknown.map(|id| format!("{id} is no row")))
-        .collect();
+    let (known, found): (BTreeSet<_>, BTreeSet<_>) =
+        (ids().collect(), rows.keys().cloned().collect());
+    let absent = known
+        .difference(&found)
+        .map(|id| format!("{MAP}: {id} is absent"));
+    let unknown = found
+        .difference(&known)
+        .map(|id| format!("{MAP}: {id} is no row"));
+    let mut violations: Vec<String> = absent.chain(unknown).collect();
+    let in_test = run::pattern(IN_TEST);
     for (id, row) in &rows {
         let wrong = row
             .tests
             .iter()
             .filter_map(|test| Some((test, wrong(test, sources)?)));
-        messages.extend(wrong.map(|(test, why)| format!("{id} names {test}: {why}")));
-        let has_proof =
-            !row.tests.is_empty() || row.commands.iter().any(|command| is_in_test(command));
-        let deferred = row.deferred.iter().flat_map(|fields| fields.values());
-        let texts = deferred.chain([&row.asks]).chain(&row.missing);
-        let says_all = row
+        violations.extend(wrong.map(|(test, why)| format!("{MAP}: {id} names {test}: {why}")));
+        let mut commands = row.commands.iter();
+        let has_proof = !row.tests.is_empty() || commands.any(|command| in_test.is_match(command));
+        let texts = row
             .deferred
-            .as_ref()
-            .is_none_or(|fields| fields.keys().eq(["now", "target", "what", "why"]));
-        if !(has_proof || row.deferred.is_some())
-            || !says_all
-            || texts.into_iter().any(|text| text.trim().is_empty())
-        {
-            messages.push(format!(
-                "{id} has no test and is not deferred, or leaves something out"
+            .iter()
+            .flat_map(|of| [&of.what, &of.why, &of.target, &of.now]);
+        let mut texts = texts.chain([&row.asks]).chain(&row.missing);
+        if !(has_proof || row.deferred.is_some()) || texts.any(|text| text.trim().is_empty()) {
+            violations.push(format!(
+                "{MAP}: {id} has no test and is not deferred, or leaves something out"
             ));
         }
     }
-    messages
-        .into_iter()
-        .map(|message| Violation::of(map, message))
-        .collect()
+    violations
 }
 
-/// Whether `cargo xtask test` runs a command; mutants, soak, bench and peers are run by hand.
-fn is_in_test(command: &str) -> bool {
-    let ours = "check, fuzz, gates, gates --prove, heap, loom, shuttle";
-    command == "cargo test --workspace --doc"
-        || command
-            .strip_prefix("cargo xtask ")
-            .is_some_and(|name| ours.split(", ").any(|ours| ours == name))
+fn ids() -> impl Iterator<Item = String> {
+    let ids = |(kind, last): (char, u32)| (1..=last).map(move |number| format!("{kind}{number}"));
+    ROWS.into_iter().flat_map(ids)
 }
 
 /// What is wrong with the name of a test: there must be one such function, and it must run.
@@ -120,29 +119,22 @@ fn head<'a>(text: &'a str, function: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{plant, said};
+    use super::super::plant;
     use super::*;
 
     /// All rows, each with its test, but the first one.
     fn verdict(first: &str) -> Vec<String> {
         let code = "#[test]\nfn holds() {}\n\n#[tokio::test]\n#[ignore = \"slow\"]\nfn is_slow() {}\n\nfn helps() {}\n";
-        let ids = ROWS
-            .iter()
-            .flat_map(|(kind, last)| (1..=*last).map(move |n| format!("{kind}{n}")));
-        let rows = ids
-            .skip(1)
-            .map(|id| format!("[{id}]\nasks = \"x\"\ntests = [\"a::it::holds\"]\n"));
+        let rows = ids().skip(1);
+        let rows = rows.map(|id| format!("[{id}]\nasks = \"x\"\ntests = [\"a::it::holds\"]\n"));
         let map = format!("{first}\n{}", rows.collect::<String>());
-        let twins = ["one", "two"].map(|name| format!("crates/b/src/{name}/tests.rs"));
-        let twins = twins.map(|path| plant(&path, "#[test]\nfn twin() {}\n"));
-        said(
-            check,
-            &[
-                &[plant(MAP, &map), plant("crates/a/tests/it/main.rs", code)][..],
-                &twins,
-            ]
-            .concat(),
-        )
+        let twin = "#[test]\nfn twin() {}\n";
+        check(&[
+            plant(MAP, &map),
+            plant("crates/a/tests/it/main.rs", code),
+            plant("crates/b/src/one/tests.rs", twin),
+            plant("crates/b/src/two/tests.rs", twin),
+        ])
     }
 
     #[test]
@@ -160,7 +152,7 @@ mod tests {
             ("", "S1 has no test"),
             ("commands = [\"cargo xtask mutants\"]", "S1 has no test"),
             (&deferred.replace("\"b\"", "\" \""), "leaves something out"),
-            ("deferred = { what = \"a\" }", "leaves something out"),
+            ("deferred = { what = \"a\" }", "missing field `why`"),
             ("tests = [\"a::hold\"]", "there is no such test"),
             ("tests = [\"b::holds\"]", "there is no such test"),
             ("tests = [\"a::other::holds\"]", "there is no such test"),
@@ -179,6 +171,6 @@ mod tests {
             2
         );
         assert!(verdict("[S2]\nasks = \"x\"")[0].contains("duplicate key"));
-        assert_eq!(said(check, &[]), [format!("{MAP}: is not there")]);
+        assert_eq!(check(&[]), [format!("{MAP}: is not there")]);
     }
 }

@@ -1,7 +1,7 @@
 //! Rules over whole files: how long they are, how much they explain, and what their docs must have.
 
 use super::source::Source;
-use super::{Violation, is_in_crate, is_library};
+use crate::run;
 
 /// Lines of code, without comments and tests, beyond which a file is to be split; and asked about.
 const CODE_LINES_MAX: usize = 600;
@@ -13,83 +13,73 @@ const CFG_FEATURE_MAX: usize = 40;
 /// Lines of `//` for 100 lines of code in the libraries, at least.
 const COMMENTS_PER_100_MIN: f64 = 3.0;
 
-const HEADING: &str = "/// # Cancel safety";
+/// A `pub async fn`, with the docs and attributes above it.
+const ASYNC: &str = r"(?m)^((?:[ \t]*(?:///|#\[).*\n)*)[ \t]*(pub async fn)";
+
+const HEADING: &str = r"(?m)^\s*/// # Cancel safety$";
 
 /// Every `pub async fn` of the libraries has a section `# Cancel safety`.
-pub(super) fn cancel_safety(sources: &[Source]) -> Vec<Violation> {
+pub(super) fn cancel_safety(sources: &[Source]) -> Vec<String> {
+    let [function, heading] = [ASYNC, HEADING].map(run::pattern);
     let mut violations = Vec::new();
-    for source in sources.iter().filter(|source| is_library(&source.path)) {
-        let lines: Vec<&str> = source.text.lines().map(str::trim).collect();
-        for (index, line) in lines.iter().enumerate() {
-            let above = lines[..index].iter().rev();
-            let mut docs =
-                above.take_while(|line| line.starts_with("///") || line.starts_with("#["));
-            if line.starts_with("pub async fn") && !docs.any(|line| *line == HEADING) {
-                let message = "public async fn without a `# Cancel safety` section";
-                violations.push(Violation::at(source, index + 1, message));
-            }
+    for source in sources.iter().filter(|source| source.is_library()) {
+        let functions = function.captures_iter(&source.text);
+        for found in functions.filter(|found| !heading.is_match(&found[1])) {
+            let at = found.get(2).map_or(0, |name| name.start());
+            let line = source.text[..at].matches('\n').count() + 1;
+            violations.push(source.at(line, "public async fn without a `# Cancel safety` section"));
         }
     }
     violations
 }
 
-pub(super) fn sizes(sources: &[Source]) -> Vec<Violation> {
-    let mut violations: Vec<Violation> = longer_than(sources, CODE_LINES_MAX)
-        .map(|(source, lines)| {
-            let message = format!("{lines} lines of code, at most {CODE_LINES_MAX}: split it");
-            Violation::of(source, message)
-        })
-        .collect();
-    let cfgs =
-        |text: &str| text.matches("cfg(feature").count() + text.matches("cfg(not(feature").count();
-    let ours = sources
-        .iter()
-        .filter(|source| is_in_crate(&source.path, "turbohttp"));
-    let cfgs: usize = ours.map(|source| cfgs(&source.text)).sum();
+pub(super) fn sizes(sources: &[Source]) -> Vec<String> {
+    let mut violations = longer_than(sources, CODE_LINES_MAX, "split it");
+    let cfg = run::pattern(r"cfg\((?:not\()?feature");
+    let ours = sources.iter().filter(|source| source.is_in("turbohttp"));
+    let cfgs: usize = ours.map(|source| cfg.find_iter(&source.text).count()).sum();
     if cfgs > CFG_FEATURE_MAX {
-        let message = format!("{cfgs} uses of cfg(feature, at most {CFG_FEATURE_MAX}");
-        violations.push(Violation::in_file("crates/turbohttp/src", 0, message));
+        violations.push(format!(
+            "turbohttp: {cfgs} uses of cfg(feature, at most {CFG_FEATURE_MAX}"
+        ));
     }
-    // A tree without any code is a planted one.
     let density = comments_per_100(sources);
     if density < COMMENTS_PER_100_MIN {
-        let message =
-            format!("{density:.2} comment lines per 100 of code, at least {COMMENTS_PER_100_MIN}");
-        violations.push(Violation::in_file("crates/turbohttp*/src", 0, message));
+        violations.push(format!(
+            "the libraries: {density:.2} comment lines per 100 of code, at least {COMMENTS_PER_100_MIN}"
+        ));
     }
     violations
 }
 
 /// What is printed of a tree that breaks nothing.
 pub(super) fn figures(sources: &[Source]) -> Vec<String> {
-    let long = longer_than(sources, CODE_LINES_ASKED);
-    let mut figures: Vec<String> = long
-        .map(|(source, lines)| format!("{}: {lines} lines of code: why?", source.path))
-        .collect();
+    let mut figures = longer_than(sources, CODE_LINES_ASKED, "why?");
+    let density = comments_per_100(sources);
     figures.push(format!(
-        "comment lines per 100 lines of library code: {:.2}",
-        comments_per_100(sources)
+        "comment lines per 100 lines of library code: {density:.2}"
     ));
     figures
 }
 
-fn longer_than(sources: &[Source], most: usize) -> impl Iterator<Item = (&Source, usize)> {
+fn longer_than(sources: &[Source], most: usize, then: &str) -> Vec<String> {
     let rust = sources.iter().filter(|source| source.is_rust());
-    let counted = rust.map(|source| (source, source.code().len()));
-    counted.filter(move |(_, lines)| *lines > most)
+    let counted = rust.map(|source| (&source.path, source.code().len()));
+    let longer = counted.filter(|(_, lines)| *lines > most);
+    longer
+        .map(|(path, lines)| format!("{path}: {lines} lines of code, more than {most}: {then}"))
+        .collect()
 }
 
 /// Lines with a `//` comment, docs aside, for each 100 lines of code of the libraries.
 fn comments_per_100(sources: &[Source]) -> f64 {
-    let (mut comments, mut code) = (0, 0);
-    for source in sources
+    let ours = sources
         .iter()
-        .filter(|source| is_library(&source.path) && source.is_rust())
-    {
-        code += source.code().len();
-        comments += source.comments();
-    }
+        .filter(|source| source.is_library() && source.is_rust());
+    let counts = ours.map(|source| (source.comments(), source.code().len()));
+    let (comments, code) = counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
     match code {
+        // A planted tree.
         0 => f64::INFINITY,
         code => 100.0 * comments as f64 / code as f64,
     }
@@ -105,7 +95,10 @@ mod tests {
         let text = "/// Sends.\n///\n/// # Cancel safety\n///\n/// Yes.\n#[cfg(x)]\npub async fn a() {}\n\n\
                     /// Sends.\npub async fn b() {}\n\npub(crate) async fn c() {}\n";
         let found = cancel_safety(&[plant("crates/turbohttp/src/response.rs", text)]);
-        assert_eq!((found.len(), found[0].line), (1, 10));
+        assert!(
+            found.len() == 1 && found[0].contains("response.rs:10: "),
+            "{found:?}"
+        );
         assert!(cancel_safety(&[plant("crates/turbohttp-cli/src/main.rs", text)]).is_empty());
     }
 
@@ -118,16 +111,11 @@ mod tests {
         );
         assert_eq!((sizes(&file(600)).len(), sizes(&file(601)).len()), (0, 1));
         let cfgs = |count| {
-            plant(
-                "crates/turbohttp/src/net/mod.rs",
-                &"#[cfg(feature = 1)] // y\n".repeat(count),
-            )
+            let text = "#[cfg(feature = 1)] // y\n#[cfg(not(feature = 1))]\n".repeat(count);
+            sizes(&[plant("crates/turbohttp/src/net/mod.rs", &text)]).len()
         };
         assert_eq!(
-            (
-                sizes(&[cfgs(CFG_FEATURE_MAX)]).len(),
-                sizes(&[cfgs(41)]).len()
-            ),
+            (cfgs(CFG_FEATURE_MAX / 2), cfgs(CFG_FEATURE_MAX / 2 + 1)),
             (0, 1)
         );
     }

@@ -1,24 +1,22 @@
 //! Where leaks are searched for: clients, a queue and a server, and what silence among them is.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
-use turbohttp::{Client, Error, ErrorKind, Limits, QueueOptions, RequestQueue, Response, Result};
-use turbohttp_loopback::{Options, Server};
+use turbohttp::{Client, Limits, QueueOptions, RequestQueue, Response, Result};
+use turbohttp_loopback::Server;
 
 use super::mix;
-use crate::measure::join;
+use crate::measure::{crowd, server};
 use crate::plant::{Plant, lose};
 
 /// Callers at once.
 const CALLERS: u64 = 32;
 
 /// Connections that the client keeps idle: all of them, at every look.
-const IDLE: usize = 8;
+const IDLE: u64 = 8;
 
 /// A look at what is not silent yet, and then a pause: the server has a thread of its own.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -35,43 +33,21 @@ pub(super) struct Ground {
 }
 
 /// How many requests ended in which way.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Seen(BTreeMap<&'static str, u64>);
-
-impl Seen {
-    pub(super) fn since(mut self, earlier: &Seen) -> Seen {
-        for (name, count) in &earlier.0 {
-            *self.0.entry(name).or_default() -= count;
-        }
-        self
-    }
-}
-
-impl fmt::Display for Seen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts: Vec<String> = self
-            .0
-            .iter()
-            .map(|(name, count)| format!("{count} {name}"))
-            .collect();
-        f.write_str(&texts.join(", "))
-    }
-}
+type Seen = BTreeMap<&'static str, u64>;
 
 impl Ground {
     pub(super) fn new(quiet_within: Duration) -> Result<Arc<Ground>> {
         let mock = Client::builder().transport(mix::mock()).build()?;
-        let limits = Limits::default().idle_per_origin(IDLE).idle_total(IDLE);
+        let idle = IDLE as usize;
+        let limits = Limits::default().idle_per_origin(idle).idle_total(idle);
         let queue = RequestQueue::new(&mock, QueueOptions::default().workers(8))?;
         queue.start()?;
-        let server = Server::start(Options::default())
-            .map_err(|error| Error::new(ErrorKind::Io, "loopback server").with_source(error))?;
         let network = Client::builder().limits(limits).build()?;
         Ok(Arc::new(Ground {
             mock,
             network,
             queue,
-            server,
+            server: server()?,
             quiet_within,
             seen: Mutex::default(),
         }))
@@ -80,7 +56,7 @@ impl Ground {
     /// Sends the first so many requests of the mix, and loses with each what is planted.
     pub(super) async fn send(self: &Arc<Self>, requests: u64, plant: Plant) -> Result<()> {
         let next = Arc::new(AtomicU64::new(0));
-        let caller = |_| {
+        let caller = || {
             let (ground, next) = (self.clone(), next.clone());
             async move {
                 loop {
@@ -92,31 +68,21 @@ impl Ground {
                     if let Plant::LeakEach(bytes) = plant {
                         lose(bytes);
                     }
-                    let mut seen = ground.seen.lock().unwrap_or_else(PoisonError::into_inner);
-                    *seen.0.entry(end).or_default() += 1;
+                    *ground.seen().entry(end).or_default() += 1;
                 }
             }
         };
-        join((0..CALLERS).map(caller).collect()).await
+        crowd(CALLERS, caller).await.map(drop)
     }
 
     /// Waits for silence, with as many idle connections as are kept; whether it came in time.
     pub(super) async fn is_silent(self: &Arc<Self>) -> Result<bool> {
         // As many as are kept, all at once: each has a connection of its own.
-        let caller = |_| {
-            let ground = self.clone();
-            async move {
-                ground
-                    .network
-                    .get(ground.server.url("/delay/5"))
-                    .send()
-                    .await?
-                    .bytes()
-                    .await
-                    .map(drop)
-            }
+        let caller = || {
+            let sending = self.network.get(self.server.url("/delay/5")).send();
+            async { sending.await?.bytes().await }
         };
-        join((0..IDLE).map(caller).collect()).await?;
+        crowd(IDLE, caller).await?;
         #[expect(
             clippy::disallowed_methods,
             reason = "bounds a wait that has no other end"
@@ -137,21 +103,13 @@ impl Ground {
         self.mock.audit().is_idle()
             && self.network.audit().is_idle()
             && self.queue.audit().is_idle()
-            && idle == IDLE as u64
+            && idle == IDLE
             && server.connections_open == idle
             && server.in_flight == 0
     }
 
-    /// Tasks of the runtime that have not ended.
-    pub(super) fn tasks(&self) -> i64 {
-        Handle::current().metrics().num_alive_tasks() as i64
-    }
-
-    pub(super) fn seen(&self) -> Seen {
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A response that has a permit and a context: the mock's answers are streamed.

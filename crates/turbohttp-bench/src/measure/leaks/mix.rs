@@ -1,14 +1,16 @@
 //! The mix of requests: what a client meets in a long life, all of it deterministic by number.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use turbohttp::{Error, ErrorKind, MockReply, MockTransport, Priority, Result, StatusCode};
+use tokio::runtime::Handle;
+use turbohttp::{
+    ErrorKind, MockReply, MockTransport, Priority, RequestBuilder, Response, Result, StatusCode,
+};
 
 use super::ground::Ground;
+use crate::wrong_answer;
 
 /// How many kinds there are.
 pub(super) const KINDS: u64 = 16;
@@ -46,84 +48,55 @@ pub(super) async fn one(ground: &Ground, number: u64) -> Result<&'static str> {
     let host = number / KINDS % HOSTS;
     let mock = |path: &str| format!("http://host{host}.test/{path}");
     let url = |path: &str| ground.server.url(path);
+    let (client, network) = (&ground.mock, &ground.network);
     match number % KINDS {
-        0..4 => answered(ground, &mock("ok"), number).await,
-        4 => queued(ground, &mock("ok")).await,
-        5 => canceled(ground, &mock("never")).await,
-        6 => failed(
-            ground.mock.get(mock("failure")).send().await,
-            ErrorKind::Transport,
-        ),
+        0..4 => {
+            let priority = Priority::ALL[number as usize % Priority::COUNT];
+            let request = client.get(mock("ok")).priority(priority);
+            whole(Box::pin(request.send()).await?, "ok").await
+        }
+        4 => {
+            let ticket = ground.queue.submit(client.get(mock("ok"))).await?;
+            whole(ticket.await?, "queued").await
+        }
+        5 => {
+            let ticket = ground.queue.submit(client.get(mock("never"))).await?;
+            tokio::task::yield_now().await;
+            // Where it is: waiting, or sent already.
+            ticket.cancel();
+            failed(ticket.await, ErrorKind::Canceled)
+        }
+        6 => failing(client.get(mock("failure")), ErrorKind::Transport).await,
         7 => {
-            let response = ground.mock.get(mock("500")).send().await?;
+            let response = Box::pin(client.get(mock("500")).send()).await?;
             failed(response.error_for_status(), ErrorKind::Status)
         }
-        8 => dropped(Box::pin(ground.mock.get(mock("never")).send())).await,
-        9 => {
-            let request = ground.mock.get(mock("never")).timeout(SOON);
-            failed(Box::pin(request.send()).await, ErrorKind::Timeout)
-        }
-        10 => panicked(Box::pin(ground.mock.get(mock("panic")).send())).await,
+        8 => dropped(client.get(mock("never"))).await,
+        9 => failing(client.get(mock("never")).timeout(SOON), ErrorKind::Timeout).await,
+        10 => panicked(client.get(mock("panic"))).await,
         11 => read(ground, &url("/small"), u64::MAX).await,
         12 => read(ground, &url("/slow/4000/1"), u64::MAX).await,
         13 => read(ground, &url("/slow/4000/1"), 2).await,
-        14 => dropped(Box::pin(ground.network.get(url("/never")).send())).await,
-        _ => {
-            let sent = Box::pin(ground.network.post(url("/reset")).body("x").send()).await;
-            failed(sent, ErrorKind::Io)
-        }
+        14 => dropped(network.get(url("/never"))).await,
+        _ => failing(network.post(url("/reset")).body("x"), ErrorKind::Io).await,
     }
 }
 
-async fn answered(ground: &Ground, url: &str, number: u64) -> Result<&'static str> {
-    let priority = match number % 4 {
-        0 => Priority::Critical,
-        1 => Priority::High,
-        2 => Priority::Normal,
-        _ => Priority::Low,
-    };
-    let body = ground
-        .mock
-        .get(url)
-        .priority(priority)
-        .send()
-        .await?
-        .bytes()
-        .await?;
-    whole(body.len(), 13).map(|()| "ok")
-}
-
-async fn queued(ground: &Ground, url: &str) -> Result<&'static str> {
-    let submitted = ground.queue.submit(ground.mock.get(url).build()?).await;
-    let ticket = submitted.map_err(|refused| Error::new(refused.kind(), "refused"))?;
-    whole(ticket.await?.bytes().await?.len(), 13).map(|()| "queued")
-}
-
-/// Submitted, and canceled where it is: waiting, or sent already.
-async fn canceled(ground: &Ground, url: &str) -> Result<&'static str> {
-    let submitted = ground.queue.submit(ground.mock.get(url).build()?).await;
-    let ticket = submitted.map_err(|refused| Error::new(refused.kind(), "refused"))?;
-    tokio::task::yield_now().await;
-    ticket.cancel();
-    failed(ticket.await, ErrorKind::Canceled).map(|_| "canceled")
+async fn failing(request: RequestBuilder, kind: ErrorKind) -> Result<&'static str> {
+    failed(Box::pin(request.send()).await, kind)
 }
 
 fn failed<T>(sent: Result<T>, kind: ErrorKind) -> Result<&'static str> {
     match sent {
         Err(error) if error.kind() == kind => Ok(kind.name()),
         Err(error) => Err(error),
-        Ok(_) => Err(Error::new(
-            ErrorKind::Transport,
-            format!("answered instead of {kind}"),
-        )),
+        Ok(_) => Err(wrong_answer(format!("one instead of {kind}"))),
     }
 }
 
-/// A request under way, as its caller holds it.
-type Sending<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
-
 /// Polled until it waits, and dropped.
-async fn dropped<T>(mut sending: Sending<T>) -> Result<&'static str> {
+async fn dropped(request: RequestBuilder) -> Result<&'static str> {
+    let mut sending = Box::pin(request.send());
     // A connection is made in a few turns of the runtime; what answers never waits after them.
     for _ in 0..4 {
         let polled = poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await;
@@ -135,17 +108,12 @@ async fn dropped<T>(mut sending: Sending<T>) -> Result<&'static str> {
     Ok("dropped")
 }
 
-/// Polled until it panics, which is caught here as a runtime would.
-async fn panicked<T>(mut sending: Sending<T>) -> Result<&'static str> {
-    let outcome = poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| sending.as_mut().poll(cx)));
-        match polled {
-            Err(_) => Poll::Ready(Ok("panicked")),
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(sent)) => Poll::Ready(failed(sent, ErrorKind::Panicked)),
-        }
-    });
-    outcome.await
+/// A task that the panic ends, which the runtime catches.
+async fn panicked(request: RequestBuilder) -> Result<&'static str> {
+    match Handle::current().spawn(request.send()).await {
+        Err(_) => Ok("panicked"),
+        Ok(sent) => failed(sent, ErrorKind::Panicked),
+    }
 }
 
 /// Reads so many chunks at most, and drops the rest.
@@ -159,12 +127,10 @@ async fn read(ground: &Ground, url: &str, chunks: u64) -> Result<&'static str> {
     Ok("read in part")
 }
 
-fn whole(length: usize, expected: usize) -> Result<()> {
-    if length == expected {
-        return Ok(());
+/// Reads the answer of the mock.
+async fn whole(response: Response, end: &'static str) -> Result<&'static str> {
+    match response.bytes().await?.len() {
+        13 => Ok(end),
+        length => Err(wrong_answer(format!("{length} bytes of body"))),
     }
-    Err(Error::new(
-        ErrorKind::Transport,
-        format!("a body of {length} bytes"),
-    ))
 }

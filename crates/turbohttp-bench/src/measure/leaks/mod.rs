@@ -7,6 +7,8 @@
 //! then is what the client holds on to. Pools and maps are full after the warm-up, so from look to look
 //! nothing may be added; what rises three times in a row is a slope, however small the sum.
 
+use std::array::from_fn;
+
 use tokio::runtime::Handle;
 use turbohttp::Result;
 
@@ -27,54 +29,49 @@ const BLOCKS: u64 = 3;
 
 const GROUP: &str = "growth over 3 blocks of mixed requests, each ended by silence";
 
+/// What may not grow.
+const FIGURES: [&str; 4] = ["live_bytes", "live_blocks", "descriptors", "tasks"];
+
 /// What there is at one look.
-#[derive(Clone, Copy, Debug)]
 struct Look {
-    live_bytes: i64,
-    live_blocks: i64,
+    figures: [i64; FIGURES.len()],
     resident_bytes: i64,
-    descriptors: i64,
-    tasks: i64,
 }
 
 impl Look {
-    fn now(ground: &Ground) -> Look {
+    fn now() -> Look {
         // The meter last: it does not count what looking costs, which is given back.
         let (resident_bytes, descriptors) = (resident_bytes(), descriptors());
-        let tasks = ground.tasks();
+        let tasks = Handle::current().metrics().num_alive_tasks() as i64;
         let reading = Reading::now();
+        let (bytes, blocks) = (reading.live_bytes(), reading.live_blocks());
         Look {
-            live_bytes: reading.live_bytes(),
-            live_blocks: reading.live_blocks(),
+            figures: [bytes, blocks, descriptors, tasks],
             resident_bytes,
-            descriptors,
-            tasks,
         }
     }
 }
 
 pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
-    let runtime = one_thread()?;
-    let (looks, unquiet, seen) = runtime.block_on(Box::pin(search(bench)))?;
-    gates(bench, &looks, unquiet, &seen)
+    one_thread()?.block_on(Box::pin(search(bench)))
 }
 
-/// The looks, in how many of them a pool or a limiter was not idle, and what was sent.
-async fn search(bench: &Bench<'_>) -> Result<(Vec<Look>, u64, String)> {
+async fn search(bench: &Bench<'_>) -> Result<Vec<Gate>> {
     let ground = Ground::new(bench.effort.quiet_within)?;
     ground.send(mix::KINDS * WARM_UP, Plant::None).await?;
-    let mut unquiet = u64::from(!ground.is_silent().await?);
-    let mut looks = vec![Look::now(&ground)];
+    let mut unquiet = i64::from(!ground.is_silent().await?);
+    let mut looks = vec![Look::now()];
     looks.reserve(BLOCKS as usize);
-    let warm = ground.seen();
+    ground.seen().values_mut().for_each(|count| *count = 0);
     for block in 0..BLOCKS {
         ground.send(bench.effort.leak_block, bench.plant).await?;
         plant_in_block(bench.plant, block, &ground).await?;
-        unquiet += u64::from(!ground.is_silent().await?);
-        looks.push(Look::now(&ground));
+        unquiet += i64::from(!ground.is_silent().await?);
+        looks.push(Look::now());
     }
-    let seen = ground.seen().since(&warm);
-    Ok((looks, unquiet, seen.to_string()))
+    let seen = ground.seen();
+    let seen: Vec<String> = seen.iter().map(|(end, n)| format!("{n} {end}")).collect();
+    gates(bench, &looks, unquiet, seen.join(", "))
 }
 
 /// What a planted leak loses in a block, beside what it loses with each request.
@@ -94,48 +91,32 @@ async fn plant_in_block(plant: Plant, block: u64, ground: &Ground) -> Result<()>
     Ok(())
 }
 
-fn gates(bench: &Bench<'_>, looks: &[Look], unquiet: u64, seen: &str) -> Result<Vec<Gate>> {
-    let steps = |of: fn(&Look) -> i64| -> Vec<i64> {
-        looks
-            .windows(2)
-            .map(|pair| of(&pair[1]) - of(&pair[0]))
-            .collect()
+/// The looks beside their bounds, in how many of them something was not idle, and what was sent.
+fn gates(bench: &Bench<'_>, looks: &[Look], unquiet: i64, seen: String) -> Result<Vec<Gate>> {
+    let added = |pair: &[Look]| from_fn(|of| pair[1].figures[of] - pair[0].figures[of]);
+    let steps: Vec<[i64; FIGURES.len()]> = looks.windows(2).map(added).collect();
+    let bytes_most = bench.bound("leaks_rise_max.bytes")?;
+    let blocks_most = bench.bound("leaks_rise_max.blocks")?;
+    let rises = |[bytes, blocks, ..]: &&[i64; FIGURES.len()]| {
+        *bytes as f64 > bytes_most || *blocks as f64 > blocks_most
     };
-    let bytes = steps(|look| look.live_bytes);
-    let blocks = steps(|look| look.live_blocks);
-    let most = |of: &str| bench.bound("leaks_rise_max", of);
-    let (bytes_most, blocks_most) = (most("bytes")?, most("blocks")?);
-    let rose =
-        |(bytes, blocks): (&i64, &i64)| *bytes as f64 > bytes_most || *blocks as f64 > blocks_most;
-    let rising = bytes
-        .iter()
-        .zip(&blocks)
-        .map(rose)
-        .filter(|rose| *rose)
-        .count();
-    let resident = steps(|look| look.resident_bytes);
-    let row = |gate: &str, measured: i64, detail: String| -> Result<Gate> {
-        let held = bench.gate("leaks_max", gate, measured as f64)?;
-        Ok(held.named(GROUP, gate).detailed(detail))
+    let rising = steps.iter().filter(rises).count() as i64;
+    let mut rows = Vec::new();
+    for (of, name) in FIGURES.into_iter().enumerate() {
+        let each: Vec<String> = steps.iter().map(|step| format!("{:+}", step[of])).collect();
+        let sum: i64 = steps.iter().map(|step| step[of]).sum();
+        rows.push((name, sum, each.join(" ")));
+    }
+    let resident_bytes = looks[looks.len() - 1].resident_bytes - looks[0].resident_bytes;
+    let resident_kib = figure((resident_bytes / 1024) as f64);
+    rows[0].2 += &format!("; resident {resident_kib} KiB");
+    rows.insert(2, ("rising_blocks", rising, String::new()));
+    rows.push(("unquiet_audits", unquiet, seen));
+    let gate = |(name, measured, detail)| {
+        let gate = bench.gate(GROUP, &format!("leaks_max.{name}"), measured as f64)?;
+        Ok(gate.detailed(detail))
     };
-    let each = |steps: &[i64]| -> String {
-        let texts: Vec<String> = steps.iter().map(|step| format!("{step:+}")).collect();
-        texts.join(" ")
-    };
-    let (descriptors, tasks) = (steps(|look| look.descriptors), steps(|look| look.tasks));
-    let resident_kib = figure((resident.iter().sum::<i64>() / 1024) as f64);
-    Ok(vec![
-        row(
-            "live_bytes",
-            bytes.iter().sum(),
-            format!("{}; resident {resident_kib} KiB", each(&bytes)),
-        )?,
-        row("live_blocks", blocks.iter().sum(), each(&blocks))?,
-        row("rising_blocks", rising as i64, String::new())?,
-        row("descriptors", descriptors.iter().sum(), each(&descriptors))?,
-        row("tasks", tasks.iter().sum(), each(&tasks))?,
-        row("unquiet_audits", unquiet.cast_signed(), seen.to_owned())?,
-    ])
+    rows.into_iter().map(gate).collect()
 }
 
 /// Memory that the system has given to the process, in bytes; 0 where it does not say.

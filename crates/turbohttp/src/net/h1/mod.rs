@@ -17,7 +17,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -103,7 +103,6 @@ pub(crate) struct Connection {
     opened_at: Instant,
     /// The runtime whose reactor the socket is registered with: only there do events wake a task.
     runtime: runtime::Handle,
-    wire: Arc<Wire>,
     /// The pool that it returns to; `None` in the pool, which would keep itself alive.
     owner: Option<Arc<dyn Owner>>,
 
@@ -118,6 +117,9 @@ pub(crate) struct Connection {
     write_failure: Option<io::Error>,
     /// The last moment that is known: when the request began, its head arrived, or its body ended.
     since: Instant,
+    /// How long it had been idle before this exchange.
+    idle_before: Duration,
+    wire: OpenWire,
 }
 
 impl Connection {
@@ -136,7 +138,6 @@ impl Connection {
             id: wire.counters.opened(),
             opened_at: now,
             runtime: runtime::Handle::current(),
-            wire: wire.clone(),
             owner: Some(owner),
             exchange: Exchange::new(false, false, wire.head_limits),
             stage: Stage::Idle,
@@ -146,6 +147,8 @@ impl Connection {
             chunk_consumed: 0,
             write_failure: None,
             since: now,
+            idle_before: Duration::ZERO,
+            wire: OpenWire(wire.clone()),
         })
     }
 
@@ -172,24 +175,49 @@ impl Connection {
         self.since
     }
 
+    /// How long it had been idle before this exchange.
+    pub(crate) fn idle_before(&self) -> Duration {
+        self.idle_before
+    }
+
     pub(crate) fn opened_at(&self) -> Instant {
         self.opened_at
     }
 
-    pub(crate) fn runtime(&self) -> runtime::Id {
-        self.runtime.id()
+    pub(crate) fn runtime(&self) -> &runtime::Handle {
+        &self.runtime
+    }
+
+    /// How long the server says that it keeps the connection while it is idle: somewhat less, as its word
+    /// and the next request are under way for a while.
+    pub(crate) fn kept_by_server(&self) -> Option<Duration> {
+        let seconds = self.exchange.keep_alive_seconds()?;
+        let kept = Duration::from_secs(seconds.into());
+        Some(kept.saturating_sub(Duration::from_secs(1)).max(kept / 2))
+    }
+
+    /// Whether something has happened on an idle connection, as far as the reactor has reported; if not,
+    /// the task is woken by the next event.
+    pub(crate) fn poll_event(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        self.stream.poll_event(cx)
     }
 
     /// Whether it can be used again, as far as is known at this end.
     ///
     /// A connection that was used a moment ago is judged by what the reactor has reported, which costs no
-    /// system call; for one that has been idle for longer the system is asked.
+    /// system call; for one that has been idle for longer, and for a request that cannot be repeated, the
+    /// system is asked.
     #[inline]
-    pub(crate) fn health(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Health {
+    pub(crate) fn health(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        now: Instant,
+        is_repeatable: bool,
+    ) -> Health {
         if !self.stream.is_idle_so_far(cx) {
             return Health::Unusable;
         }
-        if now < self.since + ASK_AFTER {
+        if is_repeatable && now < self.since + ASK_AFTER {
             return Health::Idle;
         }
         match self.stream.peek() {
@@ -234,7 +262,9 @@ impl Connection {
         }
         // The first write is bounded like any other; the time for the head begins when all is sent.
         self.stage = Stage::Unanswered;
-        self.since = context.timing.began().unwrap_or_else(clock::now);
+        let began = context.timing.began().unwrap_or_else(clock::now);
+        self.idle_before = began.saturating_duration_since(self.since);
+        self.since = began;
         self.timer.set(
             self.since,
             context.timing.limits.timeouts().body,
@@ -323,9 +353,22 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
+/// What every connection needs, counted as an open one. The last field of its connection: when it is
+/// dropped, the stream is closed.
+struct OpenWire(Arc<Wire>);
+
+impl Deref for OpenWire {
+    type Target = Wire;
+
+    fn deref(&self) -> &Wire {
+        &self.0
+    }
+}
+
+impl Drop for OpenWire {
     fn drop(&mut self) {
-        self.wire.counters.closed();
+        self.0.counters.closed();
+        self.0.shortage.freed();
     }
 }
 

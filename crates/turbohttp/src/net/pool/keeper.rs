@@ -1,0 +1,263 @@
+//! The keeper of what is idle in one runtime: a task that closes what has aged and what its server has
+//! closed (RFC 9112 section 9.5), and everything when the runtime ends.
+//!
+//! A connection that is returned is left alone for a moment, as mostly it is used again at once. What is
+//! idle still when the keeper comes by is watched: an event on it wakes the keeper, which then costs
+//! nothing until the next one.
+//!
+//! ```text
+//!             returned                   WATCH_AFTER
+//!  Watching ───────────> Expecting ──────────────────> looks at all: closes, watches
+//!     ^  │ an event, or something has aged                         │
+//!     │  └───────────────────────────────────────────────────────> │
+//!     └──────────────────────────────────────────────────────────────
+//! ```
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Weak};
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::runtime;
+use tokio::sync::Notify;
+use tokio::time::Sleep;
+
+use super::{Closing, Entry, Pool, Queue};
+use crate::clock;
+use crate::limits::WATCH_AFTER_MS;
+use crate::net::h1::Health;
+
+/// How long a connection is idle before it is watched.
+const WATCH_AFTER: Duration = Duration::from_millis(WATCH_AFTER_MS);
+
+/// The keepers of a pool: one for each runtime in which something is idle.
+#[derive(Default)]
+pub(super) struct Keepers(Vec<Keeper>);
+
+struct Keeper {
+    runtime: runtime::Id,
+    /// Tells the task that a connection was returned, or that the pool is closed.
+    wake: Arc<Notify>,
+    /// It comes by within [`WATCH_AFTER`], and has not to be told.
+    is_expecting: bool,
+}
+
+impl Keepers {
+    /// A connection of `runtime` is returned: its keeper comes by soon. Whether one has to be started.
+    #[inline]
+    pub(super) fn expect(&mut self, runtime: runtime::Id) -> bool {
+        match self.0.iter_mut().find(|keeper| keeper.runtime == runtime) {
+            Some(keeper) if keeper.is_expecting => false,
+            Some(keeper) => {
+                keeper.is_expecting = true;
+                keeper.wake.notify_one();
+                false
+            }
+            None => {
+                let (wake, is_expecting) = (Arc::default(), true);
+                self.0.push(Keeper {
+                    runtime,
+                    wake,
+                    is_expecting,
+                });
+                true
+            }
+        }
+    }
+
+    /// The pool is closed: the tasks find nothing to keep, and end.
+    pub(super) fn end(self) {
+        self.0.iter().for_each(|keeper| keeper.wake.notify_one());
+    }
+
+    fn of(&mut self, runtime: runtime::Id) -> Option<&mut Keeper> {
+        self.0.iter_mut().find(|keeper| keeper.runtime == runtime)
+    }
+}
+
+/// Starts the keeper of `pool` in `runtime`. In one that has ended, its task is dropped at once, and with it
+/// what is idle there.
+#[cold]
+pub(super) fn start(pool: &Arc<Pool>, runtime: &runtime::Handle) {
+    let here = runtime.id();
+    let Some(wake) = pool
+        .lock()
+        .keepers
+        .of(here)
+        .map(|keeper| keeper.wake.clone())
+    else {
+        return;
+    };
+    let keeping = Keeping {
+        // Weak: the keeper must not keep the transport alive, which would keep the keeper.
+        pool: Arc::downgrade(pool),
+        here,
+        wake,
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "ends with the pool and with its runtime"
+    )]
+    runtime.spawn(keeping.run());
+}
+
+/// What the task owns: dropped with it, also by a runtime that ends.
+struct Keeping {
+    pool: Weak<Pool>,
+    here: runtime::Id,
+    wake: Arc<Notify>,
+}
+
+impl Keeping {
+    async fn run(self) {
+        // One timer for both waits: the keeper allocates nothing while requests flow.
+        let mut timer = pin!(tokio::time::sleep(WATCH_AFTER));
+        loop {
+            // What was returned meanwhile is left alone for a moment.
+            timer.as_mut().reset((clock::now() + WATCH_AFTER).into());
+            timer.as_mut().await;
+            let mut returned = pin!(self.wake.notified());
+            // Until something is returned: an event or the next age makes it look again.
+            let watch = poll_fn(|cx| self.poll_watch(cx, returned.as_mut(), timer.as_mut()));
+            if !watch.await {
+                return;
+            }
+        }
+    }
+
+    /// Closes what is to be closed and watches the rest. Ready with `true` if something was returned, with
+    /// `false` if nothing is left.
+    fn poll_watch(
+        &self,
+        cx: &mut TaskContext<'_>,
+        returned: Pin<&mut impl Future<Output = ()>>,
+        mut timer: Pin<&mut Sleep>,
+    ) -> Poll<bool> {
+        let Some(pool) = self.pool.upgrade() else {
+            return Poll::Ready(false);
+        };
+        let due = loop {
+            match pool.look_after(self.here, cx, clock::now()) {
+                None => return Poll::Ready(false),
+                Some(due) if due <= clock::now() => {}
+                Some(due) => break due,
+            }
+        };
+        timer.as_mut().reset(due.into());
+        // Its time has not come, so this arms it; it may come until then.
+        if timer.poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+        returned.poll(cx).map(|()| true)
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.abandon(self.here, &self.wake);
+        }
+    }
+}
+
+impl Pool {
+    /// Closes what has aged in the runtime `here` and what its server has closed, and watches the rest; says
+    /// when the next one will have aged. `None` if nothing is left: the keeper is forgotten.
+    fn look_after(
+        &self,
+        here: runtime::Id,
+        cx: &mut TaskContext<'_>,
+        now: Instant,
+    ) -> Option<Instant> {
+        let mut state = self.lock();
+        let (mut aged, mut suspects) = (Closing::new(), Closing::new());
+        let mut next: Option<Instant> = None;
+        for queue in state.queues.values_mut() {
+            // Turned once around in place: no memory is taken.
+            for _ in 0..queue.len() {
+                let entry = queue.pop_front().expect("counted");
+                let due = self.due(&entry);
+                if entry.runtime() != here {
+                    queue.push_back(entry);
+                } else if due <= now {
+                    aged.push_back(entry);
+                } else if entry.poll_event(cx).is_ready() {
+                    suspects.push_back(entry);
+                } else {
+                    next = Some(next.map_or(due, |next| next.min(due)));
+                    queue.push_back(entry);
+                }
+            }
+        }
+        state.count -= aged.len() + suspects.len();
+        if let Some(keeper) = state.keepers.of(here) {
+            keeper.is_expecting = false;
+        }
+        let is_quiet = suspects.is_empty();
+        if next.is_none() && is_quiet {
+            // The next connection that is returned starts another keeper.
+            state.keepers.0.retain(|keeper| keeper.runtime != here);
+            if state.count == 0 {
+                state.queues.clear();
+            }
+        }
+        drop(state);
+        drop(aged);
+        self.judge(suspects, cx, now);
+        match is_quiet {
+            true => next,
+            // Looked at once more: what is kept has to be watched again.
+            false => Some(now),
+        }
+    }
+
+    /// Something has happened on these: mostly their server has closed them. TLS records that are no data
+    /// are taken in.
+    #[cold]
+    fn judge(&self, suspects: Closing, cx: &mut TaskContext<'_>, now: Instant) {
+        for Entry::Exclusive(mut connection) in suspects {
+            if connection.health(cx, now, false) == Health::Idle {
+                let mut state = self.lock();
+                if !state.is_closed {
+                    let evicted = self.put(&mut state, Entry::Exclusive(connection));
+                    drop(state);
+                    drop(evicted);
+                }
+                continue;
+            }
+            let idle = now.saturating_duration_since(connection.since());
+            self.closed_by_server(connection.route(), idle);
+        }
+    }
+
+    /// The runtime `here` has ended: what is left of it is closed.
+    fn abandon(&self, here: runtime::Id, wake: &Arc<Notify>) {
+        let mut state = self.lock();
+        // A keeper that has ended by itself is forgotten, and another one may have been started.
+        let keeper = state.keepers.of(here);
+        if keeper.is_none_or(|keeper| !Arc::ptr_eq(&keeper.wake, wake)) {
+            return;
+        }
+        state.keepers.0.retain(|keeper| keeper.runtime != here);
+        let mut left = Closing::new();
+        for queue in state.queues.values_mut() {
+            let (of_here, others): (Queue, Queue) =
+                queue.drain(..).partition(|entry| entry.runtime() == here);
+            *queue = others;
+            left.extend(of_here);
+        }
+        state.count -= left.len();
+        drop(state);
+        drop(left);
+    }
+}
+
+impl Entry {
+    /// Whether something has happened on it, as far as the reactor has reported; if not, the task is woken
+    /// by the next event. Without a system call.
+    fn poll_event(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Entry::Exclusive(connection) = self;
+        connection.poll_event(cx)
+    }
+}

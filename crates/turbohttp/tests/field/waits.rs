@@ -1,0 +1,389 @@
+//! Limits and times that contradict each other, and waits for oneself.
+
+use std::io::Write;
+use std::time::Duration;
+
+use turbohttp::{Client, ErrorKind, Limits, MockReply, MockTransport, Phase, StatusCode, Timeouts};
+use turbohttp_loopback::script::{Script, ScriptServer, Step};
+
+use crate::support::{Peer, TestClient, read_head, soon};
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A server that answers once, so that there is a connection, and sends `then` and nothing more.
+async fn warm(client: &TestClient, then: &str) -> ScriptServer {
+    let server = Script::new()
+        .accept([
+            Step::ReadHead,
+            Step::send(OK),
+            Step::ReadHead,
+            Step::send(then),
+            Step::Stall,
+        ])
+        .start()
+        .unwrap();
+    assert_eq!(client.body_of(&server.url("/")).await, b"ok");
+    server
+}
+
+/// musistudio/claude-code-router #1610: a longer time for the whole lifts the times that were not set.
+#[tokio::test]
+async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
+    let half = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
+    let none = Timeouts::default();
+    for (timeouts, own, answer, expected) in [
+        // By the client, and by the request.
+        (
+            none.request(seconds(180)),
+            None,
+            "",
+            "the request took longer than 180s",
+        ),
+        (
+            none,
+            Some(seconds(180)),
+            "",
+            "the request took longer than 180s",
+        ),
+        (
+            none.request(seconds(180)),
+            None,
+            half,
+            "the request took longer than 180s",
+        ),
+        (
+            none,
+            Some(seconds(180)),
+            half,
+            "the request took longer than 180s",
+        ),
+        // What was set holds, even if it is what the default is.
+        (
+            none.head(seconds(7)),
+            Some(seconds(180)),
+            "",
+            "response head took longer than 7s",
+        ),
+        (
+            none.head(seconds(30)),
+            Some(seconds(180)),
+            "",
+            "response head took longer than 30s",
+        ),
+        (
+            none.body(seconds(30)).request(seconds(180)),
+            None,
+            half,
+            "of the body took longer than 30s",
+        ),
+        // A shorter one lifts nothing; without one the defaults hold.
+        (
+            none.request(seconds(20)),
+            None,
+            "",
+            "the request took longer than 20s",
+        ),
+        (none, None, "", "response head took longer than 30s"),
+        (none, None, half, "of the body took longer than 30s"),
+    ] {
+        let client = TestClient::timeouts(|_| timeouts);
+        let server = warm(&client, answer).await;
+        let request = client.get(server.url("/"));
+        let request = match own {
+            Some(own) => request.timeout(own),
+            None => request,
+        };
+        let start = tokio::time::Instant::now();
+        // Time stands still when nothing of the server's is under way any more.
+        let error = match answer {
+            "" => {
+                tokio::time::pause();
+                request.send().await.unwrap_err()
+            }
+            _ => {
+                let mut response = soon(request.send()).await.unwrap();
+                assert_eq!(soon(response.chunk()).await.unwrap(), Some(&b"half"[..]));
+                tokio::time::pause();
+                response.chunk().await.unwrap_err()
+            }
+        };
+        let took = start.elapsed().as_secs();
+        tokio::time::resume();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(
+            expected.ends_with(&format!("{took}s")),
+            "{expected} after {took} s"
+        );
+    }
+}
+
+/// The wait for a permit as well; the error names who holds them.
+#[tokio::test(start_paused = true)]
+async fn wait_for_a_permit_lasts_as_long_as_the_request_may() {
+    for (timeouts, own, expected) in [
+        (Timeouts::default(), None, 120),
+        (Timeouts::default(), Some(600), 600),
+        (Timeouts::default().permit(seconds(120)), Some(600), 120),
+        (Timeouts::default().permit(None), Some(600), 600),
+        (Timeouts::default().permit(seconds(3)), Some(600), 3),
+        (Timeouts::default(), Some(60), 60),
+    ] {
+        let limits = Limits::default().per_host(1);
+        let late = MockReply::new(StatusCode::OK).delay(seconds(25));
+        let mock = MockTransport::new(late);
+        let client = Client::builder()
+            .limits(limits)
+            .timeouts(timeouts)
+            .transport(mock);
+        let client = client.build().unwrap();
+        let _permit = client.limiter().acquire("http://a.test").await.unwrap();
+        let start = tokio::time::Instant::now();
+        let request = client.get("http://a.test/");
+        let request = match own {
+            Some(own) => request.timeout(seconds(own)),
+            None => request,
+        };
+        let error = request.send().await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.phase()),
+            (ErrorKind::Timeout, Some(Phase::HostPermit))
+        );
+        assert_eq!(start.elapsed().as_secs(), expected, "{error}");
+    }
+}
+
+/// aria2/aria2 #257: copies from a host to itself, each a GET whose body a POST sends on. All permits are
+/// held by GETs whose POSTs wait: that ends, and the error says what holds them.
+#[tokio::test]
+async fn copies_within_one_host_end() {
+    let server = Peer::start(|mut stream| {
+        while let Some(head) = read_head(&mut stream) {
+            let answer = match head.starts_with("GET") {
+                true => "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n",
+                false => OK,
+            };
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let client = TestClient::with(|builder| {
+        let timeouts = Timeouts::default().permit(Duration::from_millis(200));
+        builder
+            .limits(Limits::default().per_host(4))
+            .timeouts(timeouts)
+    });
+    let mut copies = Vec::new();
+    let mut sources = Vec::new();
+    for _ in 0..4 {
+        sources.push(soon(client.get(server.url("/")).send()).await.unwrap());
+    }
+    for source in sources {
+        let body = turbohttp::Body::wrap_stream(source.into_stream());
+        copies.push(tokio::spawn(client.post(server.url("/")).body(body).send()));
+    }
+    let mut named = 0;
+    for copy in copies {
+        if let Err(error) = soon(copy).await.unwrap() {
+            assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+            named += usize::from(error.to_string().contains("unread"));
+        }
+    }
+    assert!(
+        named > 0,
+        "no error names the responses that hold the permits"
+    );
+}
+
+/// Responses that are kept hold no permit once their body has arrived with their head.
+#[tokio::test]
+async fn kept_responses_whose_body_is_here_hold_no_permit() {
+    for answer in [
+        OK,
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    ] {
+        let steps = [Step::ReadHead, Step::send(answer)];
+        let server = Script::new().accept(steps).repeat_last().start().unwrap();
+        let limits = Limits::default().per_host(1).total(1);
+        let client = TestClient::with(|builder| builder.limits(limits));
+        let mut kept = Vec::new();
+        for _ in 0..8 {
+            kept.push(soon(client.get(server.url("/")).send()).await.unwrap());
+        }
+        drop(kept);
+    }
+}
+
+/// cloudflare/cloudflare-docs #23661 and many more: too few descriptors slow down, and fail nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn too_few_descriptors_slow_down() {
+    const PORT: &str = "TURBOHTTP_TEST_PORT";
+    let Ok(port) = std::env::var(PORT) else {
+        let server = Peer::start(|mut stream| {
+            while read_head(&mut stream).is_some() {
+                if stream.write_all(OK.as_bytes()).is_err() {
+                    return;
+                }
+            }
+        });
+        let port = server.url("").rsplit_once(':').unwrap().1.to_owned();
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "waits::too_few_descriptors_slow_down",
+                "--nocapture",
+            ])
+            .env(PORT, port)
+            .output()
+            .unwrap();
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{text}"
+        );
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let limit = rustix::process::Rlimit {
+        current: Some(32),
+        maximum: Some(32),
+    };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
+    runtime.block_on(async {
+        let limits = Limits::default().per_host(200).total(200);
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        let hosts: Vec<String> = (0..10).map(|host| format!("h{host}.test")).collect();
+        let client = TestClient::with(|builder| {
+            let builder = builder.limits(limits);
+            hosts
+                .iter()
+                .fold(builder, |builder, host| builder.resolve(host, [address]))
+        });
+        // Connections to other hosts are idle, and make room.
+        for host in &hosts {
+            assert_eq!(
+                client.body_of(&format!("http://{host}:{port}/")).await,
+                b"ok"
+            );
+        }
+        let url = format!("http://127.0.0.1:{port}/");
+        for _ in 0..2 {
+            let burst: Vec<_> = (0..200)
+                .map(|_| {
+                    let request = client.get(&url).send();
+                    tokio::spawn(async { request.await?.bytes().await })
+                })
+                .collect();
+            for request in burst {
+                assert_eq!(soon(request).await.unwrap().unwrap(), "ok");
+            }
+        }
+        assert!(client.net().open < 32);
+    });
+}
+
+/// As too few descriptors: too few local ports.
+#[cfg(target_os = "linux")]
+#[test]
+fn too_few_local_ports_slow_down() {
+    let setup = "mount -t proc none /proc 2>/dev/null || true
+         echo 40000 40015 > /proc/sys/net/ipv4/ip_local_port_range";
+    if !crate::ground::in_namespace("waits::too_few_local_ports_slow_down", setup) {
+        return;
+    }
+    let server = Peer::start(|mut stream| {
+        while read_head(&mut stream).is_some() {
+            if stream.write_all(OK.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let limits = Limits::default().per_host(100).total(100);
+        let client = TestClient::with(|builder| builder.limits(limits));
+        let burst: Vec<_> = (0..100)
+            .map(|_| {
+                let request = client.get(server.url("/")).send();
+                tokio::spawn(async { request.await?.bytes().await })
+            })
+            .collect();
+        for request in burst {
+            assert_eq!(soon(request).await.unwrap().unwrap(), "ok");
+        }
+        assert!(client.net().opened <= 16, "{}", client.net().opened);
+    });
+    // Its end would need a local port: it ends with this process.
+    std::mem::forget(server);
+}
+
+/// A shortage that does not end is an error, and says what is short.
+#[cfg(target_os = "linux")]
+#[test]
+fn shortage_that_does_not_end_is_named() {
+    const INSIDE: &str = "TURBOHTTP_TEST_SHORTAGE";
+    if std::env::var_os(INSIDE).is_none() {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "waits::shortage_that_does_not_end_is_named",
+                "--nocapture",
+            ])
+            .env(INSIDE, "1")
+            .output()
+            .unwrap();
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{text}"
+        );
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut held = Vec::new();
+    let limit = rustix::process::Rlimit {
+        current: Some(32),
+        maximum: Some(32),
+    };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        held.push(file);
+    }
+    runtime.block_on(async {
+        for (timeouts, kind) in [
+            (
+                Timeouts::default().permit(Duration::from_millis(100)),
+                ErrorKind::Connect,
+            ),
+            (
+                Timeouts::default().request(Duration::from_millis(100)),
+                ErrorKind::Connect,
+            ),
+        ] {
+            let client = TestClient::timeouts(|_| timeouts);
+            let error = soon(client.get("http://127.0.0.1:9/").send())
+                .await
+                .unwrap_err();
+            assert_eq!(error.kind(), kind);
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(source.contains("Too many open files"), "{source}");
+        }
+    });
+}
