@@ -5,8 +5,9 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use turbohttp_loopback::script::{Script, Signal as Go, Step};
 
-use super::support::{Directory, run, run_with_input, server, skipped, turbohttp};
+use super::support::{Directory, run, run_with_input, server, skipped, turbohttp, until};
 
 /// What became of each line: its status, or why it is none.
 fn told(input: &[u8]) -> BTreeMap<u64, Result<u64, String>> {
@@ -272,4 +273,36 @@ fn a_list_may_come_from_a_pipe_or_from_where_sizes_are_wrong() {
     let run = run(&["batch", "/proc/version", "--json"]);
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     assert!(run.text().contains("has no scheme"), "{}", run.text());
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_sent_is_sent_as_it_was_or_not_at_all() {
+    // More than the system and the read ahead take before the server reads.
+    const BYTES: usize = 32_000_000;
+    for (becomes, code) in [(BYTES + 1_000_000, 0), (1_000_000, 26)] {
+        let go = Go::new();
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        let steps = [
+            Step::ReadHead,
+            Step::Await(go.clone()),
+            Step::ReadExact(BYTES),
+            Step::send(answer),
+        ];
+        let server = Script::new().accept(steps).start().unwrap();
+        let directory = Directory::new();
+        let file = directory.write("file", vec![b'x'; BYTES]);
+        let child = turbohttp(&["get", &server.url("/"), "-d", &format!("@{file}")])
+            .spawn()
+            .unwrap();
+        until(|| !server.received().is_empty() && !server.received()[0].is_empty());
+        let changing = fs::OpenOptions::new().write(true).open(&file).unwrap();
+        changing.set_len(becomes as u64).unwrap();
+        go.set();
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{becomes}: {stderr}");
+        let received = server.received().swap_remove(0);
+        let head = format!("content-length: {BYTES}\r\n");
+        assert!(String::from_utf8_lossy(&received[..1_000]).contains(&head));
+    }
 }
