@@ -1,5 +1,8 @@
 //! What was typed.
 
+mod values;
+
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +10,11 @@ use std::time::Duration;
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use turbohttp::limits::QUEUE_JOBS_MAX;
 
+use self::values::{TOTAL_MAX, duration, number, resolve};
 use crate::batch::engine::WAITING_LINES;
+use crate::exit::CODES;
+
+pub(crate) use self::values::Resolve;
 
 /// An HTTP client that is bounded, cancel safe, and shows where the time went
 #[derive(Debug, Parser)]
@@ -17,18 +24,41 @@ use crate::batch::engine::WAITING_LINES;
     max_term_width = 100,
     arg_required_else_help = true
 )]
-#[command(
-    after_help = "Begin with `turbohttp demo`: it needs no arguments and no network.\n\
-    Exit codes: 0 ok, 1 some requests failed, 2 usage, 3 a gate failed, 130 interrupted."
-)]
+#[command(after_help = format!(
+    "Begin with `turbohttp demo`: it needs no arguments and no network. `turbohttp URL` is \
+     `turbohttp get URL`.\n\n{CODES}"
+))]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+impl Args {
+    /// Reads the arguments of the process; `get` is meant where they begin with a URL or an option.
+    pub(crate) fn read() -> Result<Args, clap::Error> {
+        let mut typed: Vec<OsString> = std::env::args_os().collect();
+        if typed.get(1).is_some_and(|first| means_get(first)) {
+            typed.insert(1, "get".into());
+        }
+        Args::try_parse_from(typed)
+    }
+}
+
+/// Whether `first`, the first argument, belongs to a `get` that was not typed. A word alone is a command
+/// that is misspelt.
+fn means_get(first: &OsStr) -> bool {
+    const OWN: [&str; 4] = ["-h", "--help", "-V", "--version"];
+    let first = first.to_string_lossy();
+    if first.starts_with('-') {
+        return !OWN.contains(&&*first);
+    }
+    first == "localhost" || first.contains(['.', ':', '/'])
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Send one request and write the body to stdout or a file
+    #[command(after_help = CODES)]
     Get(GetArgs),
     /// Send many requests: one URL or one JSON object per line
     ///
@@ -36,14 +66,16 @@ pub(crate) enum Command {
     /// normal, low), `deadline_ms` (as --deadline) and `output` (a file name for --out-dir). Blank
     /// lines and lines that begin with # are skipped. A line that is wrong is reported and counted,
     /// and the others go on. So is a line whose `output` is that of an earlier one; the names of about
-    /// a million lines are remembered.
+    /// a million lines are remembered. Lines end with LF, CR or both.
     ///
     /// Of the lines that wait, the one of the highest priority is started first, and within one
     /// priority the one that came first; lines for a host that has all its requests running hold up no
     /// other host, as long as --queue has room for them.
     ///
-    /// Ctrl-C stops the reading and lets everything finish that was accepted, for as long as --drain;
-    /// pressed again, it cancels that at once. If nobody reads the output and the command hangs on it,
+    /// Redirects are not followed: a line that is answered by one has failed, and its body is no file.
+    ///
+    /// Ctrl-C, SIGTERM and SIGHUP stop the reading and let everything finish that was accepted, for as
+    /// long as --drain; a second one cancels that at once. If nobody reads the output and the command hangs on it,
     /// that takes a second and may leave unfinished `.part` files.
     Batch(BatchArgs),
     /// Run the loopback server until Ctrl-C
@@ -69,13 +101,20 @@ pub(crate) enum Command {
 /// What `get` and `batch` share
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ClientArgs {
-    /// Add a field to the request (repeatable)
+    /// Add a field to the request (repeatable); 'NAME:' leaves out one that is sent by itself, 'NAME;'
+    /// sends an empty one
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     pub(crate) headers: Vec<String>,
 
-    /// Time for a whole request once it is started, as 10s, 500ms or 2m
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(crate) timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) times: TimeArgs,
+
+    /// Hosts, with commas between them, that are reached without the proxy that the environment names
+    /// (http_proxy, https_proxy, all_proxy); * is all. In place of no_proxy
+    ///
+    /// There is no support for proxies yet: where one is named and not excepted, nothing is sent.
+    #[arg(long, value_name = "HOSTS")]
+    pub(crate) noproxy: Option<String>,
 
     /// Trust the certificates in this PEM file instead of the platform's
     #[arg(long, value_name = "FILE")]
@@ -94,29 +133,64 @@ pub(crate) struct ClientArgs {
     pub(crate) insecure: bool,
 }
 
+/// How long the phases of a request may take
+///
+/// What is not given has its default, unless --timeout is: then it has that.
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct TimeArgs {
+    /// Time for a whole request once it is started, as 10s, 500ms or 2m; a number alone is seconds. It
+    /// replaces the defaults of the phases, longer and shorter ones
+    #[arg(short = 'm', long, visible_alias = "max-time", value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Time to wait for a turn, where requests wait for one another; in a batch the same as --deadline
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) permit_timeout: Option<Duration>,
+
+    /// Time for the addresses of a name [default: 5s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) dns_timeout: Option<Duration>,
+
+    /// Time for a TCP connection to any of the addresses [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) connect_timeout: Option<Duration>,
+
+    /// Time for a TLS handshake [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) tls_timeout: Option<Duration>,
+
+    /// Time from the end of the request to the end of the head of the response [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) head_timeout: Option<Duration>,
+
+    /// Time between two pieces of a body, sent or received [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) body_timeout: Option<Duration>,
+}
+
 #[derive(Debug, ClapArgs)]
 #[command(group(ArgGroup::new("content").args(["data", "json", "head"])))]
 #[command(group(ArgGroup::new("verb").args(["request", "head"])))]
 pub(crate) struct GetArgs {
-    /// Where to send the request; http and https
+    /// Where to send the request; http and https, and http if it does not say
     pub(crate) url: String,
 
     /// The method [default: GET, or POST with a body]
     #[arg(short = 'X', long, value_name = "METHOD")]
     pub(crate) request: Option<String>,
 
-    /// Send this body; @FILE streams a file, @- stdin
+    /// Send this body; @FILE streams a file as it is, @- stdin. Given again, the parts are joined by &
     #[arg(
         short = 'd',
         long,
         value_name = "TEXT|@FILE",
         allow_hyphen_values = true
     )]
-    pub(crate) data: Option<String>,
+    pub(crate) data: Vec<String>,
 
-    /// As --data, with content-type and accept application/json
+    /// As --data, with content-type and accept application/json; parts are joined by nothing
     #[arg(long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
-    pub(crate) json: Option<String>,
+    pub(crate) json: Vec<String>,
 
     /// Ask for the head only, and show it
     #[arg(short = 'I', long)]
@@ -126,7 +200,11 @@ pub(crate) struct GetArgs {
     #[arg(short = 'u', long, value_name = "USER:PASSWORD")]
     pub(crate) user: Option<String>,
 
-    /// Write the body to this file, which appears only when it is whole
+    /// Write the body to this file, which appears only when it is whole; - is stdout
+    ///
+    /// A file that is there keeps its mode, owner, links, ACL and attributes. Pipes, devices and
+    /// descriptors (/dev/stdout, /dev/fd/3) are written to as they are. The body of a redirect, which is
+    /// not followed, is not written.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -142,9 +220,18 @@ pub(crate) struct GetArgs {
     #[arg(short = 'v', long)]
     pub(crate) verbose: bool,
 
-    /// Exit with 1 and write no body if the status is 400 or more
+    /// Exit with 22 and write no body if the status is 400 or more
     #[arg(short = 'f', long)]
     pub(crate) fail: bool,
+
+    /// Go to ADDRESS for HOST and PORT instead of asking for the addresses of the name (repeatable); one
+    /// of those given must be of the URL
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = resolve)]
+    pub(crate) resolve: Vec<Resolve>,
+
+    /// Send the path and the query as they are typed: no /../ is resolved, and nothing is encoded
+    #[arg(long)]
+    pub(crate) path_as_is: bool,
 
     /// Show on stderr when each phase of the request began and ended
     #[arg(long)]
@@ -180,11 +267,11 @@ pub(crate) struct BatchArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) deadline: Option<Duration>,
 
-    /// How long after Ctrl-C what was accepted may take to finish
+    /// How long after Ctrl-C or SIGTERM what was accepted may take to finish
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) drain: Duration,
 
-    /// Write the bodies of statuses below 400 to files in this directory
+    /// Write the bodies of statuses from 200 to 299 to files in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) out_dir: Option<PathBuf>,
 
@@ -238,46 +325,11 @@ pub(crate) struct BenchArgs {
     pub(crate) quick: bool,
 }
 
-/// The most requests at once: each needs a descriptor, and systems seldom grant more than this.
-const TOTAL_MAX: usize = 4_096;
-
-fn number<const MAX: usize>(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if (1..=MAX).contains(&number) => Ok(number),
-        _ => Err(format!("write a number from 1 to {MAX}")),
-    }
-}
-
-/// Reads a number and its unit.
-fn duration(text: &str) -> Result<Duration, String> {
-    const HINT: &str = "write a number and its unit, as 10s, 500ms or 2m";
-    let unit_at = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_at);
-    let seconds = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        "" => return Err(format!("no unit: {HINT}")),
-        _ => return Err(format!("unknown unit: {HINT}")),
-    };
-    let number: f64 = number.parse().map_err(|_| HINT.to_owned())?;
-    match Duration::try_from_secs_f64(number * seconds) {
-        Ok(duration) if duration.is_zero() => Err("must be longer than zero".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(_) => Err("too long".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use clap::CommandFactory as _;
 
-    use super::{Args, duration};
+    use super::{Args, means_get};
 
     #[test]
     fn arguments_are_consistent() {
@@ -285,21 +337,19 @@ mod tests {
     }
 
     #[test]
-    fn durations_have_a_unit() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for wrong in [
-            "10",
-            "",
-            "s",
-            "10x",
-            "-1s",
-            "0s",
-            "1..2s",
-            "99999999999999999999h",
+    fn a_url_or_an_option_means_get() {
+        for get in [
+            "example.test/x",
+            "localhost",
+            "http://h/",
+            "-I",
+            "--json",
+            "[::1]",
         ] {
-            assert!(duration(wrong).is_err(), "{wrong}");
+            assert!(means_get(get.as_ref()), "{get}");
+        }
+        for other in ["get", "gett", "demo", "--help", "-V", ""] {
+            assert!(!means_get(other.as_ref()), "{other}");
         }
     }
 }

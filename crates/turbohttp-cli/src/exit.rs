@@ -1,16 +1,18 @@
 //! How the command ends.
 
+use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use turbohttp::ErrorKind;
+use turbohttp::{Error, ErrorKind, Phase};
 
-/// What the exit code says.
+/// What the exit code says. Where curl has a code for it, it is curl's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// All went well.
     Ok = 0,
-    /// Some requests failed.
+    /// Some requests failed, or one did for a reason without a code of its own.
     SomeFailed = 1,
     /// What was typed cannot be done.
     Usage = 2,
@@ -20,15 +22,125 @@ pub(crate) enum Exit {
         expect(dead_code, reason = "only `bench` has gates")
     )]
     GateFailed = 3,
-    /// Interrupted by Ctrl-C: 128 and the number of the signal, as shells say it.
+    /// The name has no address.
+    Dns = 6,
+    /// No connection could be made.
+    Connect = 7,
+    /// The head of the response is not HTTP.
+    WeirdReply = 8,
+    /// The response ended too early.
+    Truncated = 18,
+    /// The status is 400 or more, and --fail was given.
+    Status = 22,
+    /// The body cannot be written where it was to go.
+    Write = 23,
+    /// The content of the request cannot be read.
+    Read = 26,
+    /// A limit of time was reached.
+    Timeout = 28,
+    /// The TLS handshake failed.
+    Tls = 35,
+    /// The response is a redirect, which is not followed.
+    Redirect = 47,
+    /// The server closed the connection without an answer.
+    EmptyReply = 52,
+    /// The connection failed while the request was sent.
+    Send = 55,
+    /// The connection failed, or the body was malformed, while the response was received.
+    Receive = 56,
+    /// The certificate of the server was refused.
+    Certificate = 60,
+    #[cfg(unix)]
+    /// Ended by SIGHUP: 128 and the number of the signal, as shells say it.
+    HungUp = 129,
+    /// Ended by Ctrl-C.
     Interrupted = 130,
+    /// Ended by SIGTERM.
+    #[cfg(unix)]
+    Terminated = 143,
 }
+
+/// The codes, for the help.
+pub(crate) const CODES: &str = "\
+Exit codes: 0 ok, 1 some requests failed, 2 usage, 3 a gate failed; of `get`, with curl's numbers: \
+6 no address for the name, 7 no connection, 8 not HTTP, 18 truncated, 22 status of 400 or more with \
+--fail, 23 the output cannot be written, 26 the content cannot be read, 28 a time limit, 35 TLS \
+handshake, 47 a redirect, which is not followed, 52 no answer, 55 sending failed, 56 receiving failed, \
+60 certificate refused; 129, 130 and 143 ended by SIGHUP, Ctrl-C and SIGTERM.";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(exit as u8)
     }
 }
+
+/// The code of a request that failed.
+fn of_client(error: &Error) -> Exit {
+    match error.kind() {
+        ErrorKind::Config | ErrorKind::Url | ErrorKind::Request => Exit::Usage,
+        ErrorKind::Dns => Exit::Dns,
+        ErrorKind::Connect => Exit::Connect,
+        ErrorKind::Tls if is_certificate(error) => Exit::Certificate,
+        ErrorKind::Tls => Exit::Tls,
+        ErrorKind::Timeout | ErrorKind::ExpiredInQueue => Exit::Timeout,
+        ErrorKind::RequestBody => Exit::Read,
+        ErrorKind::Output => Exit::Write,
+        ErrorKind::Status => Exit::Status,
+        ErrorKind::Truncated if is_empty_reply(error) => Exit::EmptyReply,
+        ErrorKind::Truncated => Exit::Truncated,
+        ErrorKind::Protocol if error.phase() != Some(Phase::Receive) => Exit::WeirdReply,
+        ErrorKind::Io if error.phase() == Some(Phase::Send) => Exit::Send,
+        ErrorKind::Protocol | ErrorKind::Io | ErrorKind::TooLarge => Exit::Receive,
+        _ => Exit::SomeFailed,
+    }
+}
+
+/// Whether the handshake failed because of the server's certificate.
+fn is_certificate(error: &Error) -> bool {
+    let io = error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>());
+    let inner = io.and_then(io::Error::get_ref);
+    let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// Whether the connection ended before the first byte of a response. Only the message of the client
+/// tells it apart from a head that is cut.
+fn is_empty_reply(error: &Error) -> bool {
+    error
+        .to_string()
+        .starts_with("connection ended 0 bytes into the response head")
+}
+
+/// What a message means for the exit code: the context of an error that is not the client's.
+#[derive(Debug)]
+pub(crate) struct Told {
+    exit: Exit,
+    message: String,
+}
+
+impl Told {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Told {
+        Told {
+            exit,
+            message: message.into(),
+        }
+    }
+
+    /// Output that cannot be written.
+    pub(crate) fn unwritten(message: impl Into<String>) -> Told {
+        Told::new(Exit::Write, message)
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Told {}
 
 /// An error that ends the command, and how.
 #[derive(Debug)]
@@ -45,43 +157,38 @@ impl Failure {
             error,
         }
     }
-
-    /// Whether the reader of the output has gone.
-    pub(crate) fn is_closed_pipe(&self) -> bool {
-        self.error.chain().any(|cause| {
-            let io = cause.downcast_ref::<io::Error>();
-            io.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
-        }) && !self.is_of_the_network()
-    }
-
-    /// A connection that breaks while it is written to has the same kind as a closed pipe.
-    fn is_of_the_network(&self) -> bool {
-        self.client_kind()
-            .is_some_and(|kind| kind != ErrorKind::Output)
-    }
-
-    fn client_kind(&self) -> Option<ErrorKind> {
-        let mut chain = self.error.chain();
-        chain
-            .find_map(|cause| cause.downcast_ref::<turbohttp::Error>())
-            .map(turbohttp::Error::kind)
-    }
 }
 
 impl From<anyhow::Error> for Failure {
-    /// The client's word on whose fault it is decides the exit code.
+    /// What was told of the error, or the client's word on whose fault it is, decides the exit code.
     fn from(error: anyhow::Error) -> Failure {
-        let mut failure = Failure {
-            exit: Exit::SomeFailed,
-            error,
+        let client = || {
+            let mut chain = error.chain();
+            chain.find_map(|cause| cause.downcast_ref::<Error>())
         };
-        let kind = failure.client_kind();
-        if matches!(
-            kind,
-            Some(ErrorKind::Config | ErrorKind::Url | ErrorKind::Request)
-        ) {
-            failure.exit = Exit::Usage;
-        }
-        failure
+        let exit = match error.downcast_ref::<Told>() {
+            Some(told) => told.exit,
+            None => client().map_or(Exit::SomeFailed, of_client),
+        };
+        Failure { exit, error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::{Error, ErrorKind, Exit, Failure, Told};
+
+    #[test]
+    fn what_was_told_is_found_below_other_contexts() {
+        let io = std::io::Error::other("full");
+        let error = Err::<(), _>(io).context(Told::unwritten("x cannot be written"));
+        let failure = Failure::from(error.context("http://h/").unwrap_err());
+        assert_eq!(failure.exit, Exit::Write);
+        let error = anyhow::Error::from(Error::new(ErrorKind::Dns, "no address")).context("h");
+        assert_eq!(Failure::from(error).exit, Exit::Dns);
+        let error = anyhow::Error::msg("other");
+        assert_eq!(Failure::from(error).exit, Exit::SomeFailed);
     }
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C, as often as it is pressed.
+//! Ctrl-C and the other signals that ask the command to end, as often as they come.
 
 use std::io;
 use std::process;
@@ -13,106 +13,193 @@ use tokio::sync::watch;
 
 use crate::exit::Exit;
 
-/// How long a second Ctrl-C may go unheard: writing to a pipe that nobody reads blocks for ever.
+/// How long a second signal may go unheard: writing to a pipe that nobody reads blocks for ever.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Listens from the moment it is made; from then on Ctrl-C no longer ends the process by itself, but
+/// What asked the command to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// SIGINT.
+    Interrupt,
+    /// SIGTERM: what `kill`, service managers and containers send.
+    #[cfg(unix)]
+    Terminate,
+    /// SIGHUP: the terminal is gone.
+    #[cfg(unix)]
+    HangUp,
+}
+
+impl Stop {
+    /// As people know it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Stop::Interrupt => "Ctrl-C",
+            #[cfg(unix)]
+            Stop::Terminate => "SIGTERM",
+            #[cfg(unix)]
+            Stop::HangUp => "SIGHUP",
+        }
+    }
+
+    /// How a command ends that was asked so.
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            Stop::Interrupt => Exit::Interrupted,
+            #[cfg(unix)]
+            Stop::Terminate => Exit::Terminated,
+            #[cfg(unix)]
+            Stop::HangUp => Exit::HungUp,
+        }
+    }
+}
+
+/// Listens from the moment it is made; from then on a signal no longer ends the process by itself, but
 /// the second one does if [`next`](Interrupts::next) has not told it within [`GRACE`].
+///
+/// The first process of a container (pid 1) gets only signals that are listened to.
 pub(crate) struct Interrupts {
-    /// How often Ctrl-C was pressed.
-    pressed: watch::Receiver<u64>,
-    /// How often that was told. Only written here.
+    /// How many signals have come, and the last of them.
+    come: watch::Receiver<(u64, Stop)>,
+    /// How many of them were told. Only written here.
     told: Arc<AtomicU64>,
 }
 
 impl Interrupts {
     /// Starts a thread that listens: it writes nothing, so nothing it waits for can keep it.
     pub(crate) fn listen() -> io::Result<Interrupts> {
-        let (sender, pressed) = watch::channel(0);
+        let (sender, come) = watch::channel((0, Stop::Interrupt));
         let told = Arc::new(AtomicU64::new(0));
         let (ready, is_ready) = sync_channel(1);
         let heard = told.clone();
         thread::Builder::new()
-            .name("ctrl-c".to_owned())
+            .name("signals".to_owned())
             .spawn(move || {
                 let runtime = runtime::Builder::new_current_thread().enable_all().build();
                 let opened = runtime.and_then(|runtime| {
                     let entered = runtime.enter();
-                    let signal = Signal::open()?;
+                    let signals = Signals::open()?;
                     drop(entered);
-                    Ok((runtime, signal))
+                    Ok((runtime, signals))
                 });
-                // Who asked is waiting for it.
+                // The caller is waiting for it.
                 let _ = match opened {
                     Err(error) => ready.send(Err(error)),
-                    Ok((runtime, signal)) => {
+                    Ok((runtime, signals)) => {
                         let sent = ready.send(Ok(()));
-                        runtime.block_on(guard(signal, &sender, &heard));
+                        runtime.block_on(guard(signals, &sender, &heard));
                         sent
                     }
                 };
             })?;
         is_ready.recv().map_err(io::Error::other)??;
-        Ok(Interrupts { pressed, told })
+        Ok(Interrupts { come, told })
     }
 
-    /// Waits for the next Ctrl-C.
+    /// Waits for the next signal.
     ///
-    /// Cancel safe: one that was pressed meanwhile is told by the next call.
-    pub(crate) async fn next(&mut self) {
+    /// Cancel safe: one that came meanwhile is told by the next call.
+    pub(crate) async fn next(&mut self) -> Stop {
         let told = self.told.load(Ordering::Relaxed);
-        if self
-            .pressed
-            .wait_for(|pressed| *pressed > told)
-            .await
-            .is_err()
-        {
-            // Nobody listens any more: there will be none.
-            std::future::pending::<()>().await;
-        }
+        let Ok(come) = self.come.wait_for(|(count, _)| *count > told).await else {
+            // Nothing listens any more: there will be none.
+            return std::future::pending().await;
+        };
+        let stop = come.1;
+        drop(come);
         self.told.store(told + 1, Ordering::Relaxed);
+        stop
     }
 }
 
 /// Counts, and ends the process if that is asked for again and not heard.
 ///
 /// Nothing is dropped then: a file that is being written stays under its temporary name.
-async fn guard(mut signal: Signal, pressed: &watch::Sender<u64>, told: &AtomicU64) {
+async fn guard(mut signals: Signals, come: &watch::Sender<(u64, Stop)>, told: &AtomicU64) {
     let mut count = 0;
     loop {
-        signal.next().await;
+        let stop = signals.next().await;
         count += 1;
-        pressed.send_replace(count);
+        come.send_replace((count, stop));
         if count > 1 {
             tokio::time::sleep(GRACE).await;
             if told.load(Ordering::Relaxed) < count {
-                process::exit(Exit::Interrupted as i32);
+                process::exit(stop.exit() as i32);
             }
         }
     }
 }
 
-struct Signal {
-    #[cfg(unix)]
-    system: tokio::signal::unix::Signal,
-    #[cfg(windows)]
-    system: tokio::signal::windows::CtrlC,
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    /// `None` if the caller has it ignored, as `nohup` does.
+    hang_up: Option<tokio::signal::unix::Signal>,
+    /// SIGXFSZ, which would end the process: listened to, a write beyond the limit of the size of a
+    /// file is an error, and the unfinished file goes away.
+    _file_size: tokio::signal::unix::Signal,
 }
 
-impl Signal {
+#[cfg(unix)]
+impl Signals {
     /// Must be called inside a runtime.
-    fn open() -> io::Result<Signal> {
-        #[cfg(unix)]
-        let system = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
-        #[cfg(windows)]
-        let system = tokio::signal::windows::ctrl_c()?;
-        Ok(Signal { system })
+    fn open() -> io::Result<Signals> {
+        use rustix::process::Signal;
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let is_ignored = is_hang_up_ignored();
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: (!is_ignored)
+                .then(|| signal(SignalKind::hangup()))
+                .transpose()?,
+            _file_size: signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?,
+        })
     }
 
-    async fn next(&mut self) {
-        if self.system.recv().await.is_none() {
+    async fn next(&mut self) -> Stop {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => None,
+            }
+        };
+        tokio::select! {
+            Some(()) = self.interrupt.recv() => Stop::Interrupt,
+            Some(()) = self.terminate.recv() => Stop::Terminate,
+            Some(()) = hang_up => Stop::HangUp,
+            // The listeners are gone with their runtime: there will be none.
+            else => std::future::pending().await,
+        }
+    }
+}
+
+/// Whether SIGHUP was ignored when the command was started. Linux tells it in a mask of bits, of which
+/// the first is signal 1; other systems do not tell.
+#[cfg(unix)]
+fn is_hang_up_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    /// Must be called inside a runtime.
+    fn open() -> io::Result<Signals> {
+        tokio::signal::windows::ctrl_c().map(Signals)
+    }
+
+    async fn next(&mut self) -> Stop {
+        if self.0.recv().await.is_none() {
             // The listener is gone with its runtime: there will be none.
             std::future::pending::<()>().await;
         }
+        Stop::Interrupt
     }
 }

@@ -1,9 +1,6 @@
 //! The `turbohttp` command: parse, run, exit code.
-#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
-
-use clap::Parser as _;
 
 mod args;
 mod batch;
@@ -12,9 +9,11 @@ mod commands;
 mod exit;
 mod interrupt;
 mod output;
-mod partial;
 mod plan;
 mod progress;
+mod stdin;
+mod system;
+mod target;
 
 use args::Args;
 use exit::Exit;
@@ -25,26 +24,33 @@ use exit::Exit;
 static ALLOCATOR: turbohttp_bench::meter::Meter = turbohttp_bench::meter::Meter;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::read() {
         Ok(args) => args,
-        Err(error) => {
-            // Help and version come as errors too; a closed pipe is ignored.
-            let _ = error.print();
-            let exit = if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Ok
-            };
-            return exit.into();
-        }
+        Err(error) => return refuse(&error).into(),
     };
-    match commands::run(args.command) {
-        Ok(exit) => exit.into(),
-        // The reader of the output has seen enough, as `head` does.
-        Err(failure) if failure.is_closed_pipe() => Exit::Ok.into(),
+    let exit = match commands::run(args.command) {
+        Ok(exit) => exit,
         Err(failure) => {
             output::complain(&output::chain(&failure.error));
-            failure.exit.into()
+            failure.exit
         }
+    };
+    // All went well, but a line of stderr has got lost.
+    if exit == Exit::Ok && output::standard::is_stderr_lost() {
+        return Exit::Write.into();
+    }
+    exit.into()
+}
+
+/// Prints what clap says. Help and version come as errors, too.
+fn refuse(error: &clap::Error) -> Exit {
+    if !error.use_stderr() && output::standard::require_stdout().is_err() {
+        return Exit::Write;
+    }
+    let printed = error.print();
+    match (error.use_stderr(), printed) {
+        (true, _) => Exit::Usage,
+        (false, Ok(())) => Exit::Ok,
+        (false, Err(_)) => Exit::Write,
     }
 }

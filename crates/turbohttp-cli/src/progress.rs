@@ -6,10 +6,18 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::clock;
 use crate::output::text::{count, rate};
-use crate::output::{Paint, note, stderr_is_terminal};
+use crate::output::{Paint, report, stderr_columns, stderr_is_terminal};
 
 /// How often a bar is drawn: more is only seen as flicker.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
+
+/// Columns below which a bar has no room beside what is said of requests, and of bytes.
+const REQUESTS_COLUMNS_MIN: usize = 100;
+const BYTES_COLUMNS_MIN: usize = 72;
+
+fn is_narrow(least: usize) -> bool {
+    stderr_columns().is_some_and(|columns| columns < least)
+}
 
 /// A bar that may be hidden, and lines that are written above it.
 pub(crate) struct Progress {
@@ -21,18 +29,20 @@ pub(crate) struct Progress {
 impl Progress {
     /// A bar of requests; `length` is the sum of all weights, where it is known.
     pub(crate) fn of_requests(is_wanted: bool, length: Option<u64>) -> Progress {
-        let template = match length {
-            Some(_) => "[{elapsed_precise}] {wide_bar} {percent:>3}%  {msg}",
-            None => "[{elapsed_precise}] {spinner} {msg}",
+        let template = match (length, is_narrow(REQUESTS_COLUMNS_MIN)) {
+            (Some(_), false) => "[{elapsed_precise}] {wide_bar} {percent:>3}%  {msg}",
+            (Some(_), true) => "{percent:>3}% {wide_msg}",
+            (None, _) => "{spinner} {wide_msg}",
         };
         Progress::new(is_wanted, length, template)
     }
 
     /// A bar of bytes; without a `length`, only a count.
     pub(crate) fn of_bytes(length: Option<u64>) -> Progress {
-        let template = match length {
-            Some(_) => "{wide_bar} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
-            None => "{spinner} {bytes}  {bytes_per_sec}",
+        let template = match (length, is_narrow(BYTES_COLUMNS_MIN)) {
+            (Some(_), false) => "{wide_bar} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
+            (Some(_), true) => "{percent:>3}% {bytes} {bytes_per_sec}",
+            (None, _) => "{spinner} {bytes}  {bytes_per_sec}",
         };
         Progress::new(stderr_is_terminal(), length, template)
     }
@@ -92,7 +102,7 @@ impl Progress {
 
     /// Writes a line to stderr, above the bar.
     pub(crate) fn say(&self, line: &str) {
-        self.bar.suspend(|| note(line));
+        self.bar.suspend(|| report(line));
     }
 }
 

@@ -1,7 +1,6 @@
 //! The loop of a batch: lines go into the queue as it has room for them; what ends, is told.
 
 use std::future::{Future, pending, poll_fn};
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,7 +14,7 @@ use turbohttp::{Client, CloseReport, QueueOptions, RequestQueue, Shutdown};
 use super::fetch::{Accepted, Orders, follow, submit};
 use super::outcome::{Outcome, Verdict};
 use super::source::Line;
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Interrupts, Stop};
 
 /// Lines that may wait at each priority, unless --queue says otherwise: enough to choose among, and a
 /// bound of what they hold. Beyond it, no further line is read.
@@ -28,12 +27,12 @@ pub(crate) trait Watch {
     /// # Errors
     ///
     /// When results can no longer be written, which ends the batch.
-    fn finished(&mut self, outcome: Outcome, running: usize) -> io::Result<()>;
+    fn finished(&mut self, outcome: Outcome, running: usize) -> anyhow::Result<()>;
 
-    /// Ctrl-C: these many requests that were accepted go on, the rest of the lines is left.
-    fn interrupted(&mut self, accepted: usize, within: Duration);
+    /// A signal: these many requests that were accepted go on, the rest of the lines is left.
+    fn interrupted(&mut self, by: Stop, accepted: usize, within: Duration);
 
-    /// Ctrl-C again: these many requests are canceled.
+    /// A signal again: these many requests are canceled.
     fn canceled(&mut self, accepted: usize);
 }
 
@@ -41,8 +40,8 @@ pub(crate) trait Watch {
 #[derive(Debug)]
 pub(crate) enum Ended {
     AllDone,
-    /// By Ctrl-C, and what became of everything accepted by then.
-    Interrupted(CloseReport),
+    /// By a signal, and what became of everything accepted by then.
+    Interrupted(Stop, CloseReport),
 }
 
 /// How much a batch does at once and takes in.
@@ -52,7 +51,7 @@ pub(crate) struct Setup {
     pub(crate) total: usize,
     /// The most lines that wait at each priority.
     pub(crate) waiting: usize,
-    /// How long what was accepted may take after Ctrl-C.
+    /// How long what was accepted may take after a signal.
     pub(crate) drain: Duration,
     pub(crate) orders: Orders,
 }
@@ -72,7 +71,8 @@ pub(crate) struct Engine {
     is_open: bool,
     /// The number of the last line that came.
     last_line: u64,
-    /// How often Ctrl-C was pressed.
+    /// The first signal, and how many have come.
+    stop: Option<Stop>,
     interrupts: u8,
 }
 
@@ -97,11 +97,12 @@ impl Engine {
             accepted: JoinSet::new(),
             is_open: true,
             last_line: 0,
+            stop: None,
             interrupts: 0,
         })
     }
 
-    /// Runs until every line has come to its end, or Ctrl-C.
+    /// Runs until every line has come to its end, or a signal.
     pub(crate) async fn run(
         mut self,
         lines: mpsc::Receiver<Option<Line>>,
@@ -113,11 +114,12 @@ impl Engine {
         // If it broke off, waits until all are gone, and their unfinished files with them.
         self.accepted.shutdown().await;
         ran?;
-        if self.interrupts == 0 {
+        let Some(stop) = self.stop else {
             return Ok(Ended::AllDone);
-        }
+        };
         // It has begun, and everything has come to its end: only the report is wanted.
-        Ok(Ended::Interrupted(self.client.close(Shutdown::Now).await))
+        let report = self.client.close(Shutdown::Now).await;
+        Ok(Ended::Interrupted(stop, report))
     }
 
     async fn run_all(
@@ -131,7 +133,7 @@ impl Engine {
             tokio::select! {
                 biased;
                 // The third is not heard, so that the process ends if the second has not ended it.
-                () = interrupts.next(), if self.interrupts < 2 => self.interrupt(watch).await,
+                stop = interrupts.next(), if self.interrupts < 2 => self.interrupt(stop, watch).await,
                 Some(done) = self.accepted.join_next() => {
                     let outcome = done.context("a request ended by a panic")?;
                     watch.finished(outcome, self.running())?;
@@ -157,8 +159,9 @@ impl Engine {
         self.accepted.len().min(self.total)
     }
 
-    async fn interrupt(&mut self, watch: &mut dyn Watch) {
+    async fn interrupt(&mut self, stop: Stop, watch: &mut dyn Watch) {
         self.interrupts += 1;
+        self.stop.get_or_insert(stop);
         if self.interrupts > 1 {
             self.client.close_now();
             return watch.canceled(self.accepted.len());
@@ -169,11 +172,11 @@ impl Engine {
         // A close that has begun goes on without its future.
         let mut close = pin!(self.client.close(Shutdown::Drain { within }));
         poll_fn(|cx| Poll::Ready(close.as_mut().poll(cx).is_ready())).await;
-        watch.interrupted(self.accepted.len(), within);
+        watch.interrupted(stop, self.accepted.len(), within);
     }
 
     /// Takes what came from the channel of lines: a line, the end, or the channel's own end.
-    fn read(&mut self, read: Option<Option<Line>>, watch: &mut dyn Watch) -> io::Result<()> {
+    fn read(&mut self, read: Option<Option<Line>>, watch: &mut dyn Watch) -> anyhow::Result<()> {
         match read {
             Some(Some(line)) => self.take(line, watch),
             Some(None) => {
@@ -193,15 +196,15 @@ impl Engine {
         }
     }
 
-    fn take(&mut self, line: Line, watch: &mut dyn Watch) -> io::Result<()> {
+    fn take(&mut self, line: Line, watch: &mut dyn Watch) -> anyhow::Result<()> {
         self.last_line = line.number;
         let mut outcome = Outcome::new(line.number, line.weight);
         match line.job {
             Ok(job) => {
-                let (client, queue) = (self.client.clone(), self.queue.clone());
+                let queue = self.queue.clone();
                 let orders = self.orders.clone();
                 self.submitting = Some(Box::pin(async move {
-                    submit(&client, &queue, &orders, outcome, job).await
+                    submit(&queue, &orders, outcome, job).await
                 }));
                 Ok(())
             }
@@ -223,25 +226,24 @@ async fn once_there<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
     use std::time::Duration;
 
     use turbohttp::Client;
 
-    use super::{Engine, Line, Orders, Outcome, Setup, Watch};
+    use super::{Engine, Line, Orders, Outcome, Setup, Stop, Watch};
     use crate::batch::tally::Tally;
 
     #[derive(Default)]
     struct Told(Vec<u64>, Tally);
 
     impl Watch for Told {
-        fn finished(&mut self, outcome: Outcome, _: usize) -> io::Result<()> {
+        fn finished(&mut self, outcome: Outcome, _: usize) -> anyhow::Result<()> {
             self.0.push(outcome.line);
             self.1.add(&outcome);
             Ok(())
         }
 
-        fn interrupted(&mut self, _: usize, _: Duration) {}
+        fn interrupted(&mut self, _: Stop, _: usize, _: Duration) {}
 
         fn canceled(&mut self, _: usize) {}
     }

@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use turbohttp::{
-    Client, Error, ErrorKind, Phase, Request, RequestQueue, Response, SubmitOptions, Ticket,
-    Timeline,
+    Error, ErrorKind, Phase, Request, RequestQueue, Response, SubmitOptions, Ticket, Timeline,
 };
 
 use super::line::Job;
 use super::outcome::{Failed, Outcome, Verdict};
 use super::tally::waited;
 use crate::clock;
-use crate::output::text;
-use crate::partial::Partial;
+use crate::output::{redirect, text};
+use crate::target::Target;
 
 /// How the requests of a batch are treated, where their lines do not say otherwise.
 #[derive(Debug, Default)]
@@ -39,7 +38,6 @@ pub(crate) struct Accepted {
 ///
 /// Dropping the future withdraws the line.
 pub(crate) async fn submit(
-    client: &Client,
     queue: &RequestQueue,
     orders: &Orders,
     mut outcome: Outcome,
@@ -50,7 +48,7 @@ pub(crate) async fn submit(
     let target = target.map(|(directory, name)| directory.join(name));
     let mut options = SubmitOptions::default();
     options.within = job.deadline.or(orders.deadline);
-    let ticket = match request(client, job) {
+    let ticket = match request(job) {
         Ok(request) => {
             // In normal form, which holds no password.
             outcome.url = Some(request.url().to_owned());
@@ -67,15 +65,16 @@ pub(crate) async fn submit(
     }
 }
 
-fn request(client: &Client, job: Job) -> turbohttp::Result<Request> {
-    let mut request = client
-        .request(job.method, &job.url)
-        .headers(job.headers)
-        .priority(job.priority);
+fn request(job: Job) -> turbohttp::Result<Request> {
+    let mut request = Request::new(job.method, &job.url)?;
+    // Credentials of the URL are there by now, and a field of the line replaces them.
+    job.fields.take_out(request.headers_mut());
+    request.headers_mut().extend(job.headers);
+    request.set_priority(job.priority);
     if !job.body.is_empty() {
-        request = request.body(job.body);
+        request.set_body(job.body);
     }
-    request.build()
+    Ok(request)
 }
 
 /// Waits for the answer and reads its body to the end.
@@ -117,7 +116,7 @@ fn in_queue(error: &Error, since: Instant) -> Option<Timeline> {
     Some(timeline)
 }
 
-/// Reads the body, into a file if the status is no error.
+/// Reads the body, into a file if the status says that it is what was asked for.
 async fn receive(
     mut response: Response,
     target: Option<PathBuf>,
@@ -125,7 +124,8 @@ async fn receive(
     outcome: &mut Outcome,
 ) {
     let status = response.status().as_u16();
-    let target = target.filter(|_| status < 400);
+    let target = target.filter(|_| (200..300).contains(&status));
+    let redirect = redirect::told(&response);
     let taken = response.timeline();
     let taken = taken.total().saturating_sub(waited(taken));
     let reading = read_body(&mut response, target.as_deref(), &mut outcome.bytes);
@@ -139,7 +139,10 @@ async fn receive(
     outcome.timeline = Some(Box::new(response.timeline().clone()));
     outcome.verdict = match read {
         None => Verdict::Failed(late(timeout.unwrap_or_default(), status)),
-        Some(Ok(())) => Verdict::Answered(status),
+        Some(Ok(())) => match redirect {
+            Some(message) => Verdict::Failed(Failed::redirected(message, status)),
+            None => Verdict::Answered(status),
+        },
         Some(Err(error)) => Verdict::Failed(match error.downcast_ref::<Error>() {
             Some(error) => failed(error, Some(status)),
             None => Failed::by_output(&error, Some(status)),
@@ -161,12 +164,12 @@ fn late(limit: Duration, status: u16) -> Failed {
     }
 }
 
-/// The client is closed, and its queue with it, by Ctrl-C and nothing else.
+/// The client is closed, and its queue with it, by a signal and nothing else.
 fn failed(error: &Error, status: Option<u16>) -> Failed {
     let mut failed = Failed::by_client(error, status);
     if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Canceled) {
         failed.kind = ErrorKind::Canceled.name();
-        "canceled by Ctrl-C".clone_into(&mut failed.message);
+        "canceled by a signal".clone_into(&mut failed.message);
     }
     failed
 }
@@ -182,7 +185,7 @@ async fn read_body(
                 std::fs::create_dir_all(parent)
                     .with_context(|| format!("{} cannot be made", parent.display()))?;
             }
-            Some(Partial::create(target)?)
+            Some(Target::open(target).await?)
         }
         None => None,
     };
@@ -193,7 +196,7 @@ async fn read_body(
         }
     }
     match file {
-        Some(file) => file.finish().await,
+        Some(file) => file.finish().await.map(drop),
         None => Ok(()),
     }
 }

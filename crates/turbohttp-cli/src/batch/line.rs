@@ -1,16 +1,20 @@
 //! One line of a batch, read and checked.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use turbohttp::{HeaderMap, HeaderName, HeaderValue, Method, Priority, Request};
 
 use super::name;
 use crate::output::visible;
+use crate::plan::{Fields, Proxies, url};
 
 /// The most fields of a request. A map of fields panics beyond its own limit, which is higher: the
 /// client's fields fit in, too.
@@ -20,7 +24,9 @@ pub(crate) const FIELDS_MAX: usize = 16_384;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
     /// Fields of every request that does not set them itself.
-    pub(crate) headers: HeaderMap,
+    pub(crate) fields: Arc<Fields>,
+    /// Proxies that would have to be used.
+    pub(crate) proxies: Proxies,
     /// Whether bodies go to files.
     pub(crate) has_directory: bool,
 }
@@ -30,7 +36,10 @@ pub(crate) struct Rules {
 pub(crate) struct Job {
     pub(crate) method: Method,
     pub(crate) url: String,
+    /// The line's own and those of all lines.
     pub(crate) headers: HeaderMap,
+    /// What is sent by itself.
+    pub(crate) fields: Arc<Fields>,
     pub(crate) body: Bytes,
     pub(crate) priority: Priority,
     /// How long it may wait for its turn, if the line says so.
@@ -45,45 +54,114 @@ struct Object {
     url: String,
     method: Option<String>,
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    headers: Headers,
     body: Option<String>,
     priority: Option<String>,
     deadline_ms: Option<u64>,
     output: Option<String>,
 }
 
+/// Fields of a line. Their names are compared without regard to case, and a second one is an error: JSON
+/// does not say which of two counts.
+#[derive(Default)]
+struct Headers(Vec<(HeaderName, HeaderValue)>);
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Headers, D::Error> {
+        deserializer.deserialize_map(ReadHeaders)
+    }
+}
+
+struct ReadHeaders;
+
+impl<'de> Visitor<'de> for ReadHeaders {
+    type Value = Headers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of header fields")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Headers, M::Error> {
+        let mut headers = Headers::default();
+        let mut names = HashSet::new();
+        // As many as fit into a line.
+        while let Some((name, value)) = map.next_entry::<String, String>()? {
+            let (name, value) = field(&name, &value).map_err(M::Error::custom)?;
+            if !names.insert(name.clone()) {
+                return Err(M::Error::custom(format!("duplicate header {name}")));
+            }
+            headers.0.push((name, value));
+        }
+        Ok(headers)
+    }
+}
+
 /// A line that asks for something, or what is wrong with it; `None` if it is blank or a comment.
 pub(crate) fn parse(number: u64, line: &[u8], rules: &Rules) -> Option<Result<Job, String>> {
-    let text = match str::from_utf8(line) {
+    let text = match decode(line) {
         Ok(text) => text,
-        Err(error) => return Some(Err(format!("not UTF-8 at byte {}", error.valid_up_to()))),
+        Err(reason) => return Some(Err(reason)),
     };
-    let text = if number == 1 {
-        text.trim_start_matches('\u{feff}')
-    } else {
-        text
-    }
-    .trim();
-    if text.is_empty() || text.starts_with('#') {
+    // Blanks before a URL do no harm, but one behind it may be meant.
+    let begins = text.trim_start();
+    if begins.is_empty() || begins.starts_with('#') {
         return None;
     }
-    let object = if text.starts_with('{') {
-        match serde_json::from_str(text) {
-            Ok(object) => object,
-            Err(error) => return Some(Err(explain(&error))),
-        }
+    let object = if begins.starts_with('{') {
+        from_json(text)
     } else {
-        Object {
-            url: text.to_owned(),
-            method: None,
-            headers: BTreeMap::new(),
-            body: None,
-            priority: None,
-            deadline_ms: None,
-            output: None,
-        }
+        from_text(text)
     };
-    Some(job(number, object, rules))
+    Some(object.and_then(|object| job(number, object, rules)))
+}
+
+/// The text of a line, without the byte order mark that a file may begin with: also in the middle of a
+/// list, where files were put together.
+fn decode(line: &[u8]) -> Result<&str, String> {
+    if let Some(encoding) = wide_encoding(line) {
+        return Err(format!("{encoding} text: convert the list to UTF-8"));
+    }
+    match str::from_utf8(line) {
+        Ok(text) => Ok(text.trim_start_matches('\u{feff}')),
+        Err(error) => Err(format!("not UTF-8 at byte {}", error.valid_up_to())),
+    }
+}
+
+/// The name of an encoding of two or four bytes, by its byte order mark or by the zeros between ASCII.
+pub(super) fn wide_encoding(line: &[u8]) -> Option<&'static str> {
+    match line {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
+        // A line of UTF-16 ends in the middle of its LF, so that the next one begins with a zero.
+        [0, 1..=255, 0, 1..=255, ..] | [1..=255, 0, 1..=255, 0, ..] => Some("UTF-16"),
+        _ => None,
+    }
+}
+
+fn from_text(text: &str) -> Result<Object, String> {
+    let url = text.trim_start();
+    url::require_scheme(url).map_err(|error| error.to_string())?;
+    if let Some((c, column)) = url::stray(url) {
+        let before = text.chars().count() - url.chars().count();
+        return Err(format!("{} in column {}", url::name(c), before + column));
+    }
+    Ok(Object {
+        url: url.to_owned(),
+        method: None,
+        headers: Headers::default(),
+        body: None,
+        priority: None,
+        deadline_ms: None,
+        output: None,
+    })
+}
+
+fn from_json(text: &str) -> Result<Object, String> {
+    let object: Object = serde_json::from_str(text).map_err(|error| explain(&error))?;
+    match url::fault(&object.url) {
+        Some(fault) => Err(format!("url {fault} of it")),
+        None => Ok(object),
+    }
 }
 
 /// The parser counts lines of its own, which would be taken for the batch's.
@@ -97,10 +175,9 @@ fn explain(error: &serde_json::Error) -> String {
 
 fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
     let method = object.method.as_deref().map_or(Ok(Method::GET), method)?;
-    check_url(&method, &object.url)?;
-    let mut headers = rules.headers.clone();
-    for (name, value) in &object.headers {
-        let (name, value) = field(name, value)?;
+    check_url(&method, &object.url, rules)?;
+    let mut headers = rules.fields.set.clone();
+    for (name, value) in object.headers.0 {
         let is_put = headers.try_insert(name, value).is_ok();
         if !is_put || headers.len() > FIELDS_MAX {
             return Err(format!("more than {FIELDS_MAX} header fields"));
@@ -117,6 +194,7 @@ fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
         method,
         url: object.url,
         headers,
+        fields: rules.fields.clone(),
         body: object.body.map(Bytes::from).unwrap_or_default(),
         priority: object
             .priority
@@ -128,10 +206,10 @@ fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
 }
 
 /// URLs are refused here, as the line's fault, and not when their turn comes.
-fn check_url(method: &Method, url: &str) -> Result<(), String> {
-    crate::plan::require_scheme(url).map_err(|error| error.to_string())?;
-    match Request::new(method.clone(), url) {
-        Ok(_) => Ok(()),
+fn check_url(method: &Method, text: &str, rules: &Rules) -> Result<(), String> {
+    url::require_scheme(text).map_err(|error| error.to_string())?;
+    match Request::new(method.clone(), text) {
+        Ok(request) => rules.proxies.check(&request),
         Err(error) => Err(crate::output::client_chain(&error)),
     }
 }
@@ -191,7 +269,7 @@ mod tests {
 
     #[test]
     fn urls_and_objects_are_jobs() {
-        let job = parsed(" http://h/a \r").unwrap().unwrap();
+        let job = parsed("\u{feff} http://h/a").unwrap().unwrap();
         assert_eq!(
             (job.url.as_str(), job.priority),
             ("http://h/a", Priority::Normal)
@@ -220,6 +298,23 @@ mod tests {
             ("h/a", "no scheme"),
             ("ftp://h/", "\"ftp\" is not http or https"),
             ("http://", "host"),
+            ("http://h/ ", "a blank in column 10"),
+            (" http://h/\t", "a tab in column 11"),
+            ("http://h/\0", "a NUL in column 10"),
+            (
+                r#"{"url":"http://h/ "}"#,
+                "url holds a blank in column 10 of it",
+            ),
+            (
+                r#"{"url":"http://h/","url":"http://h/"}"#,
+                "duplicate field `url`",
+            ),
+            (
+                r#"{"url":"http://h/","headers":{"A":"","a":""}}"#,
+                "duplicate header a",
+            ),
+            ("h\0t\0t\0", "UTF-16 text"),
+            ("\0h\0t\0t", "UTF-16 text"),
             ("{", "EOF while parsing an object (column 1)"),
             (r#"{"method":"GET"}"#, "missing field `url`"),
             (r#"{"url":"http://h/","ulr":1}"#, "unknown field `ulr`"),

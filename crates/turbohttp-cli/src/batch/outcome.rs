@@ -1,6 +1,6 @@
 //! What became of a line.
 
-use turbohttp::{Error, Phase, Timeline};
+use turbohttp::{Error, ErrorKind, Phase, Timeline};
 
 use crate::output;
 
@@ -47,6 +47,16 @@ impl Failed {
         }
     }
 
+    /// The line was answered by a redirect, which is not followed.
+    pub(crate) fn redirected(message: String, status: u16) -> Failed {
+        Failed {
+            kind: "redirect",
+            phase: None,
+            message,
+            status: Some(status),
+        }
+    }
+
     /// The body could not be written where it was to go.
     pub(crate) fn by_output(error: &anyhow::Error, status: Option<u16>) -> Failed {
         Failed {
@@ -69,6 +79,12 @@ impl Outcome {
             verdict: Verdict::Answered(0),
             timeline: None,
         }
+    }
+
+    /// Whether a signal ended it.
+    pub(crate) fn is_canceled(&self) -> bool {
+        let canceled = ErrorKind::Canceled.name();
+        matches!(&self.verdict, Verdict::Failed(failed) if failed.kind == canceled)
     }
 
     /// Whether the request was answered below 400 and whole.

@@ -6,9 +6,10 @@
 use std::io::{self, BufRead};
 use std::thread;
 
+use memchr::memchr2;
 use tokio::sync::mpsc;
 
-use super::line::{Job, Rules, parse};
+use super::line::{Job, Rules, parse, wide_encoding};
 use super::name::Taken;
 
 /// The longest line, in bytes: room for a URL of the largest size and a body. A longer one is an
@@ -75,6 +76,8 @@ struct Reader<R> {
     buffer: Vec<u8>,
     number: u64,
     weight: u64,
+    /// The line before ended with CR: a LF behind it belongs to that end.
+    is_after_cr: bool,
     /// Names of outputs so far.
     taken: Taken,
 }
@@ -86,6 +89,7 @@ impl<R: BufRead> Reader<R> {
             buffer: Vec::new(),
             number: 0,
             weight: 0,
+            is_after_cr: false,
             taken: Taken::default(),
         }
     }
@@ -96,7 +100,14 @@ impl<R: BufRead> Reader<R> {
             self.number += 1;
             let job = match self.fill() {
                 Ok(Filled::End) => return None,
-                Ok(Filled::Line) => parse(self.number, &self.buffer, rules),
+                Ok(Filled::Line) => {
+                    let job = parse(self.number, &self.buffer, rules);
+                    // Of a whole file in another encoding one error is enough.
+                    if self.number == 1 && wide_encoding(&self.buffer).is_some() {
+                        return job.map(|job| Next::Broken(self.line(job)));
+                    }
+                    job
+                }
                 Ok(Filled::TooLong) => Some(Err(format!("longer than {LINE_BYTES_MAX} bytes"))),
                 Err(error) => {
                     let reason = format!("input cannot be read: {error}");
@@ -126,7 +137,8 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// Reads one line into the buffer; of one that is too long, the rest is read and forgotten.
+    /// Reads one line into the buffer, without its end: LF, CR or both. Of one that is too long, the rest
+    /// is read and forgotten.
     fn fill(&mut self) -> io::Result<Filled> {
         self.buffer.clear();
         let mut read_any = false;
@@ -137,11 +149,17 @@ impl<R: BufRead> Reader<R> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
+            if std::mem::take(&mut self.is_after_cr) && available.first() == Some(&b'\n') {
+                self.input.consume(1);
+                self.weight += 1;
+                continue;
+            }
             if available.is_empty() && !read_any {
                 return Ok(Filled::End);
             }
             read_any = true;
-            let newline = available.iter().position(|byte| *byte == b'\n');
+            let newline = memchr2(b'\n', b'\r', available);
+            self.is_after_cr = newline.is_some_and(|at| available[at] == b'\r');
             let length = newline.unwrap_or(available.len());
             is_too_long |= self.buffer.len() + length > LINE_BYTES_MAX;
             if !is_too_long {
@@ -185,6 +203,17 @@ mod tests {
         let lines = lines(text.into());
         let numbers: Vec<u64> = lines.iter().map(|line| line.number).collect();
         assert_eq!(numbers, [1, 4, 5]);
+        let weight: u64 = lines.iter().map(|line| line.weight).sum();
+        assert_eq!(weight, text.len() as u64);
+    }
+
+    #[test]
+    fn lines_end_with_lf_cr_or_both() {
+        let text = "http://a/\r\rhttp://b/\r\nhttp://c/\nhttp://d/\r";
+        let lines = lines(text.into());
+        let numbers: Vec<u64> = lines.iter().map(|line| line.number).collect();
+        assert_eq!(numbers, [1, 3, 4, 5]);
+        assert!(lines.iter().all(|line| line.job.is_ok()));
         let weight: u64 = lines.iter().map(|line| line.weight).sum();
         assert_eq!(weight, text.len() as u64);
     }

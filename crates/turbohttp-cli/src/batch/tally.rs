@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use turbohttp::{ErrorKind, Phase, Timeline};
+use turbohttp::{Phase, Timeline};
 
 use super::histogram::Histogram;
 use super::outcome::{Outcome, Verdict};
@@ -38,7 +38,7 @@ pub(crate) const REASONS: [Phase; 4] = [
 pub(crate) struct Waits {
     /// Requests that waited.
     pub(crate) count: u64,
-    pub(crate) sum: Duration,
+    sum: Duration,
     pub(crate) max: Duration,
 }
 
@@ -49,6 +49,12 @@ impl Waits {
             self.sum += wait;
             self.max = self.max.max(wait);
         }
+    }
+
+    /// The sum tells nobody anything: requests wait beside one another.
+    pub(crate) fn mean(&self) -> Duration {
+        let mean_ns = self.sum.as_nanos() / u128::from(self.count.max(1));
+        Duration::from_nanos(u64::try_from(mean_ns).unwrap_or(u64::MAX))
     }
 }
 
@@ -78,9 +84,7 @@ impl Tally {
                     self.latency.add(latency);
                 }
             }
-            Verdict::Failed(failed) if failed.kind == ErrorKind::Canceled.name() => {
-                self.canceled += 1;
-            }
+            Verdict::Failed(_) if outcome.is_canceled() => self.canceled += 1,
             Verdict::Failed(failed) => *self.failed_by_kind.entry(failed.kind).or_default() += 1,
             Verdict::Bad(_) => self.bad_lines += 1,
         }
@@ -145,10 +149,10 @@ mod tests {
         tally.add(&first);
         tally.add(&outcome(&[(Phase::Queue, 20)], Verdict::Answered(404)));
         let told = tally.waits.map(|waits| {
-            let (sum, max) = (waits.sum.as_millis(), waits.max.as_millis());
-            (waits.count, sum, max)
+            let (mean, max) = (waits.mean().as_millis(), waits.max.as_millis());
+            (waits.count, mean, max)
         });
-        assert_eq!(told, [(2, 30, 20), (0, 0, 0), (1, 30, 30), (0, 0, 0)]);
+        assert_eq!(told, [(2, 15, 20), (0, 0, 0), (1, 30, 30), (0, 0, 0)]);
         assert_eq!(tally.latency.max(), Duration::from_millis(5));
     }
 

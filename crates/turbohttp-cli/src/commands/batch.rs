@@ -1,7 +1,7 @@
 //! `turbohttp batch`: many requests.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,28 +13,45 @@ use crate::batch::outcome::Outcome;
 use crate::batch::source;
 use crate::batch::tally::Tally;
 use crate::exit::{Exit, Failure};
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Interrupts, Stop};
 use crate::output::text::{duration, of, summary};
-use crate::output::{json, note, stderr_is_terminal};
+use crate::output::{json, print, report, stderr_is_terminal};
 use crate::plan::BatchPlan;
 use crate::progress::Progress;
+use crate::stdin::Stdin;
 
 pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
+    let mut interrupts = Interrupts::listen().context("listening for signals")?;
     let plan = BatchPlan::new(&args).map_err(Failure::usage)?;
-    let (input, length) = open(&args.file).map_err(Failure::usage)?;
-    let mut interrupts = Interrupts::listen().context("listening for Ctrl-C")?;
+    // The open of a pipe returns when it has a writer.
+    let file = args.file.clone();
+    let opening = tokio::task::spawn_blocking(move || open(&file));
+    let opened = tokio::select! {
+        biased;
+        stop = interrupts.next() => return Ok(stop.exit()),
+        opened = opening => opened.context("opening the list")?,
+    };
+    let (input, length) = opened.map_err(Failure::usage)?;
+    if let Some(told) = &plan.note {
+        report(&format!("turbohttp: {told}"));
+    }
     let lines = source::read(input, plan.rules).context("a thread to read lines")?;
     let is_watched = args.progress == When::Auto && stderr_is_terminal();
-    let mut report = Report::new(Progress::of_requests(is_watched, length), args.json);
+    let mut watch = Report {
+        tally: Tally::default(),
+        progress: Progress::of_requests(is_watched, length),
+        writes_json: args.json,
+        drops_bodies: args.out_dir.is_none() && !args.json,
+    };
     let engine = Engine::new(plan.client, plan.setup).map_err(anyhow::Error::from)?;
-    let ended = engine.run(lines, &mut interrupts, &mut report).await?;
-    let tally = report.end();
+    let ended = engine.run(lines, &mut interrupts, &mut watch).await?;
     Ok(match ended {
-        Ended::Interrupted(closed) => {
-            note(&format!("  after Ctrl-C: {closed}"));
-            Exit::Interrupted
+        Ended::Interrupted(stop, closed) => {
+            watch.end(Some(stop));
+            report(&format!("  after {}: {closed}", stop.name()));
+            stop.exit()
         }
-        Ended::AllDone if tally.is_all_ok() => Exit::Ok,
+        Ended::AllDone if watch.end(None).is_all_ok() => Exit::Ok,
         Ended::AllDone => Exit::SomeFailed,
     })
 }
@@ -42,7 +59,8 @@ pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
 /// The input and, if it is a file, its bytes.
 fn open(path: &Path) -> anyhow::Result<(Box<dyn BufRead + Send>, Option<u64>)> {
     if path == Path::new("-") {
-        return Ok((Box::new(BufReader::new(io::stdin())), None));
+        let stdin = Stdin::open().context("the list cannot be read")?;
+        return Ok((Box::new(BufReader::new(stdin)), None));
     }
     let unreadable = || format!("{} cannot be read", path.display());
     let file = File::open(path).with_context(unreadable)?;
@@ -50,7 +68,8 @@ fn open(path: &Path) -> anyhow::Result<(Box<dyn BufRead + Send>, Option<u64>)> {
     if meta.is_dir() {
         anyhow::bail!("{}: it is a directory", unreadable());
     }
-    let length = meta.is_file().then_some(meta.len());
+    // Only a hint: it is 0 for files in /proc.
+    let length = (meta.is_file() && meta.len() > 0).then_some(meta.len());
     Ok((Box::new(BufReader::new(file)), length))
 }
 
@@ -59,52 +78,57 @@ struct Report {
     tally: Tally,
     progress: Progress,
     writes_json: bool,
+    drops_bodies: bool,
 }
 
 impl Report {
-    fn new(progress: Progress, writes_json: bool) -> Report {
-        Report {
-            tally: Tally::default(),
-            progress,
-            writes_json,
-        }
-    }
-
     /// Writes the summary.
-    fn end(self) -> Tally {
+    fn end(self, stop: Option<Stop>) -> Tally {
         let Report {
-            tally, progress, ..
+            tally,
+            progress,
+            drops_bodies,
+            ..
         } = self;
         let elapsed: Duration = progress.elapsed();
         // Takes the bar off the screen before the summary is written there.
         drop(progress);
-        note(summary(&tally, elapsed).trim_end());
+        report(summary(&tally, elapsed, stop).trim_end());
+        if drops_bodies && tally.bytes > 0 {
+            report(
+                "  bodies were read and dropped: --out-dir keeps them, --json tells of each line",
+            );
+        }
         tally
     }
 }
 
 impl Watch for Report {
-    fn finished(&mut self, outcome: Outcome, running: usize) -> io::Result<()> {
+    fn finished(&mut self, outcome: Outcome, running: usize) -> anyhow::Result<()> {
         self.tally.add(&outcome);
         self.progress.advance(outcome.weight);
         let failed = self.tally.finished() - self.tally.ok + self.tally.bad_lines;
         self.progress.tell(self.tally.finished(), failed, running);
         if self.writes_json {
             let row = json::row(&outcome)?;
-            return writeln!(io::stdout().lock(), "{row}");
+            return print(&format!("{row}\n"));
         }
-        if let Some(complaint) = outcome.complaint() {
+        // What is canceled has one line in all, in the summary.
+        if let Some(complaint) = outcome.complaint()
+            && !outcome.is_canceled()
+        {
             self.progress.say(&format!("turbohttp: {complaint}"));
         }
         Ok(())
     }
 
-    fn interrupted(&mut self, accepted: usize, within: Duration) {
+    fn interrupted(&mut self, by: Stop, accepted: usize, within: Duration) {
         self.progress.say(&format!(
             "turbohttp: interrupted: reading no more, finishing {} within {}; \
-             Ctrl-C again cancels at once",
+             {} again cancels at once",
             of(accepted as u64, "request"),
             duration(within),
+            by.name(),
         ));
     }
 

@@ -1,13 +1,13 @@
 //! `turbohttp bench`: the benchmarks and their gates.
 
 use std::fs;
-use std::io::{self, Write as _};
 
 use anyhow::Context as _;
 use turbohttp_bench::{Budgets, Effort, Gate};
 
 use crate::args::BenchArgs;
 use crate::exit::{Exit, Failure};
+use crate::output::print;
 use crate::output::text::of;
 
 pub(crate) async fn run(args: BenchArgs) -> Result<Exit, Failure> {
@@ -25,10 +25,7 @@ pub(crate) async fn run(args: BenchArgs) -> Result<Exit, Failure> {
     } else {
         report.to_string()
     };
-    io::stdout()
-        .lock()
-        .write_all(text.as_bytes())
-        .context("stdout cannot be written")?;
+    print(&text)?;
     if report.holds() {
         return Ok(Exit::Ok);
     }

@@ -1,30 +1,40 @@
 //! `turbohttp get`: one request.
 
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use tokio::io::{AsyncWriteExt as _, Stdout};
-use turbohttp::{Error, ErrorKind, Request, Response, Timeline, Version};
+use turbohttp::{Request, Response, Timeline, Version};
 
 use crate::args::GetArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Told};
 use crate::interrupt::Interrupts;
-use crate::output::{Paint, note, text, waterfall};
-use crate::partial::Partial;
-use crate::plan::GetPlan;
+use crate::output::{Paint, note, redirect, stderr_columns, text, visible, waterfall};
+use crate::plan::{Destination, GetPlan};
 use crate::progress::Progress;
+use crate::target::{Outlet, Target};
+
+/// How much of a body is looked at for what no terminal shows, in bytes: as much as curl does.
+const LOOKED_AT_BYTES: u64 = 2_000;
 
 pub(crate) async fn run(args: GetArgs) -> Result<Exit, Failure> {
-    let plan = GetPlan::new(&args).map_err(Failure::usage)?;
-    let url = plan.url.clone();
-    // With it, Ctrl-C drops the request in order, and no unfinished file is left.
-    let mut interrupts = Interrupts::listen().context("listening for Ctrl-C")?;
+    // With it, a signal drops the request in order, and no unfinished file is left.
+    let mut interrupts = Interrupts::listen().context("listening for signals")?;
     tokio::select! {
         biased;
-        () = interrupts.next() => Ok(Exit::Interrupted),
-        end = Box::pin(exchange(plan)) => Ok(end.context(url)?),
+        stop = interrupts.next() => Ok(stop.exit()),
+        end = Box::pin(plan_and_exchange(args)) => end,
     }
+}
+
+async fn plan_and_exchange(args: GetArgs) -> Result<Exit, Failure> {
+    // The content may be in a pipe, whose open returns when it has a writer.
+    let planning = tokio::task::spawn_blocking(move || GetPlan::new(&args));
+    let plan = planning.await.context("reading the arguments")?;
+    let plan = plan.map_err(Failure::usage)?;
+    let url = plan.url.clone();
+    Ok(Box::pin(exchange(plan)).await.context(url)?)
 }
 
 async fn exchange(plan: GetPlan) -> anyhow::Result<Exit> {
@@ -47,64 +57,117 @@ async fn exchange(plan: GetPlan) -> anyhow::Result<Exit> {
     if plan.is_verbose {
         note(&response_head(&response));
     }
-    let mut stdout = tokio::io::stdout();
     if plan.shows_head {
-        stdout
-            .write_all(&raw_head(&response))
-            .await
-            .map_err(closed)?;
-        stdout.flush().await.map_err(closed)?;
+        let mut stdout = stdout()?;
+        let head = raw_head(&response);
+        stdout.write_all(&head).await.with_context(unwritten)?;
     }
-    let status = response.status();
-    let is_refused = plan.fails_on_status && status.as_u16() >= 400;
-    let end = if is_refused {
+    let end = match verdict(&response, plan.fails_on_status) {
+        Verdict::Wanted => receive(&mut response, &plan.destination, plan.is_verbose).await,
+        Verdict::Aside(told) => match &plan.destination {
+            // What stands for the body that was wanted takes no place of it.
+            Destination::File(_) => Err(told.into()),
+            stdout @ Destination::Stdout { .. } => {
+                let shown = receive(&mut response, stdout, plan.is_verbose).await;
+                shown.and(Err(told.into()))
+            }
+        },
         // The body is not shown; what it says is in the status.
-        Err(anyhow!("server answered {status}"))
-    } else {
-        match &plan.output {
-            Some(path) => to_file(&mut response, path).await,
-            None => to_stdout(&mut response, &mut stdout).await,
-        }
+        Verdict::Refused(told) => Err(told.into()),
+        Verdict::Unchanged => Ok(()),
     };
     show_timeline(plan.shows_timeline, Some(response.timeline()));
     end.map(|()| Exit::Ok)
 }
 
-async fn to_stdout(response: &mut Response, stdout: &mut Stdout) -> anyhow::Result<()> {
-    let copied = copy(response, stdout).await;
-    // What came before an error is shown, too: a write is only handed to another thread, and without
-    // this the command might end before it.
-    let flushed = stdout.flush().await.map_err(closed);
-    copied.and(flushed)
+/// What a response is to the one who asked.
+enum Verdict {
+    /// The body is what was asked for, or an error page that is to be shown.
+    Wanted,
+    /// A redirect.
+    Aside(Told),
+    /// An error, and --fail.
+    Refused(Told),
+    /// 304: what the asker has is still right, and there is no body.
+    Unchanged,
 }
 
-async fn copy(response: &mut Response, stdout: &mut Stdout) -> anyhow::Result<()> {
+fn verdict(response: &Response, fails_on_status: bool) -> Verdict {
+    let status = response.status();
+    if status.as_u16() == 304 {
+        return Verdict::Unchanged;
+    }
+    if let Some(said) = redirect::told(response) {
+        return Verdict::Aside(Told::new(Exit::Redirect, said));
+    }
+    if fails_on_status && status.as_u16() >= 400 {
+        let said = format!("server answered {status}");
+        return Verdict::Refused(Told::new(Exit::Status, said));
+    }
+    Verdict::Wanted
+}
+
+async fn receive(
+    response: &mut Response,
+    destination: &Destination,
+    is_verbose: bool,
+) -> anyhow::Result<()> {
+    match destination {
+        Destination::File(path) => to_file(response, path, is_verbose).await,
+        Destination::Stdout { is_typed } => to_stdout(response, *is_typed).await,
+    }
+}
+
+async fn to_stdout(response: &mut Response, is_typed: bool) -> anyhow::Result<()> {
+    let is_guarded = !is_typed && io::stdout().is_terminal();
+    let mut stdout = None;
+    let mut written = 0;
     while let Some(chunk) = response.chunk().await? {
-        stdout.write_all(chunk).await.map_err(closed)?;
+        if is_guarded && written < LOOKED_AT_BYTES && chunk.contains(&0) {
+            return Err(anyhow!(Told::unwritten(
+                "the body is binary and stdout a terminal: write it to a file with -o FILE, or give \
+                 -o - to see it anyway"
+            )));
+        }
+        written += chunk.len() as u64;
+        if stdout.is_none() {
+            // Not before there is something to write: without that a closed stdout is no fault.
+            stdout = Some(self::stdout()?);
+        }
+        if let Some(stdout) = &mut stdout {
+            stdout.write_all(chunk).await.with_context(unwritten)?;
+        }
     }
     Ok(())
 }
 
-/// Tells a closed stdout from a connection that broke.
-fn closed(error: io::Error) -> anyhow::Error {
-    Error::new(ErrorKind::Output, "stdout cannot be written")
-        .with_source(error)
-        .into()
+fn stdout() -> anyhow::Result<Outlet> {
+    Outlet::stdout().with_context(unwritten)
 }
 
-async fn to_file(response: &mut Response, path: &std::path::Path) -> anyhow::Result<()> {
-    let mut file = Partial::create(path)?;
+fn unwritten() -> Told {
+    Told::unwritten("stdout cannot be written")
+}
+
+async fn to_file(response: &mut Response, path: &Path, is_verbose: bool) -> anyhow::Result<()> {
+    let mut target = Target::open(path).await?;
+    let tell = |in_place: Option<String>| {
+        if let (true, Some(in_place)) = (is_verbose, in_place) {
+            note(&format!("* {}", visible(&in_place)));
+        }
+    };
+    tell(target.in_place());
     let progress = Progress::of_bytes(response.remaining());
     while let Some(chunk) = response.chunk().await? {
         progress.advance(chunk.len() as u64);
-        file.write_all(chunk).await?;
+        target.write_all(chunk).await?;
     }
-    file.finish().await
+    tell(target.finish().await?);
+    Ok(())
 }
-
 fn show_timeline(is_wanted: bool, timeline: Option<&Timeline>) {
     if let (true, Some(timeline)) = (is_wanted, timeline) {
-        let drawn = waterfall::draw(timeline, Paint::of(&io::stderr()));
+        let drawn = waterfall::draw(timeline, Paint::of(&io::stderr()), stderr_columns());
         note(drawn.trim_end());
     }
 }

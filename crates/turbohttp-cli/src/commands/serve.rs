@@ -1,6 +1,5 @@
 //! `turbohttp serve`: the loopback server, for trying things.
 
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -9,11 +8,11 @@ use turbohttp_loopback::{Fail, FailWith, Options, ROUTES, Server};
 use crate::args::ServeArgs;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupts;
-use crate::output::note;
 use crate::output::text::of;
+use crate::output::{note, print};
 
 pub(crate) async fn run(args: ServeArgs) -> Result<Exit, Failure> {
-    let mut interrupts = Interrupts::listen().context("listening for Ctrl-C")?;
+    let mut interrupts = Interrupts::listen().context("listening for signals")?;
     let options = Options {
         address: args.address,
         base_delay: Duration::from_millis(args.delay),
@@ -29,7 +28,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<Exit, Failure> {
             args.address
         )
     })?;
-    announce(&server).context("stdout cannot be written")?;
+    announce(&server)?;
     interrupts.next().await;
     let stats = server.stop();
     let requests = of(stats.requests, "request");
@@ -41,12 +40,9 @@ pub(crate) async fn run(args: ServeArgs) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn announce(server: &Server) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        "listening on {} until Ctrl-C\n\n{ROUTES}",
+fn announce(server: &Server) -> anyhow::Result<()> {
+    print(&format!(
+        "listening on {} until Ctrl-C\n\n{ROUTES}\n",
         server.url("/")
-    )?;
-    out.flush()
+    ))
 }

@@ -1,11 +1,18 @@
 //! What people and programs get to see: values in, text out.
 
 pub(crate) mod json;
+pub(crate) mod redirect;
+pub(crate) mod standard;
 pub(crate) mod text;
 pub(crate) mod waterfall;
+pub(crate) mod width;
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
+
+use anyhow::Context as _;
+
+use crate::exit::Told;
 
 /// Whether text may be coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +48,31 @@ pub(crate) fn stderr_is_terminal() -> bool {
 
 /// Tells of a failure on stderr, in one line.
 pub(crate) fn complain(message: &str) {
-    note(&format!("turbohttp: {message}"));
+    report(&format!("turbohttp: {message}"));
 }
 
-/// Writes one line to stderr. If that is closed, there is nobody left to tell.
+/// Writes a text of our own to stderr; on a terminal, folded to its width.
+pub(crate) fn report(text: &str) {
+    note(&width::fold(text, stderr_columns()));
+}
+
+/// The columns of stderr, if it is a terminal.
+pub(crate) fn stderr_columns() -> Option<usize> {
+    width::columns(&io::stderr())
+}
+
+/// Writes one line or several to stderr as they are, in one piece. If that is closed, there is nobody left to tell.
 pub(crate) fn note(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    standard::write_stderr(format!("{line}\n").as_bytes());
+}
+
+/// Writes text to stdout.
+///
+/// # Errors
+///
+/// When it cannot be written, which the exit code is to tell.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    standard::write_stdout(text.as_bytes()).context(Told::unwritten("stdout cannot be written"))
 }
 
 /// An error and all its causes in one line, and the phase it happened in.

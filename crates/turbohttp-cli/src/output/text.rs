@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::width::fold;
 use crate::batch::tally::{REASONS, Tally, Waits};
+use crate::interrupt::Stop;
 
 /// A duration with three or four digits and its unit.
 pub(crate) fn duration(duration: Duration) -> String {
@@ -61,8 +63,8 @@ pub(crate) fn of(number: u64, noun: &str) -> String {
     format!("{} {noun}{plural}", count(number))
 }
 
-/// The end of a batch: counts, bytes, time, latencies.
-pub(crate) fn summary(tally: &Tally, elapsed: Duration) -> String {
+/// The end of a batch: counts, bytes, time, latencies; and what ended it, if a signal did.
+pub(crate) fn summary(tally: &Tally, elapsed: Duration, stop: Option<Stop>) -> String {
     let finished = tally.finished();
     let mut out = format!(
         "{} finished in {}, {}, {}\n",
@@ -88,7 +90,8 @@ pub(crate) fn summary(tally: &Tally, elapsed: Duration) -> String {
     }
     let _ = writeln!(out, "   bad lines {}", count(tally.bad_lines));
     if tally.canceled > 0 {
-        let _ = writeln!(out, "  canceled by Ctrl-C {}", count(tally.canceled));
+        let by = stop.unwrap_or(Stop::Interrupt).name();
+        let _ = writeln!(out, "  canceled by {by} {}", count(tally.canceled));
     }
     let latency = &tally.latency;
     if !latency.is_empty() {
@@ -112,10 +115,10 @@ pub(crate) fn waits(by_reason: &[Waits; REASONS.len()]) -> String {
         if waits.count > 0 {
             let _ = writeln!(
                 out,
-                "  waits: {:<12} {}, {} in all, {} at most",
+                "  waits: {:<12} {}, mean {}, max {}",
                 phase.name(),
                 of(waits.count, "request"),
-                duration(waits.sum),
+                duration(waits.mean()),
                 duration(waits.max),
             );
         }
@@ -129,8 +132,14 @@ pub(crate) struct OriginRow<'a> {
     pub(crate) tally: &'a Tally,
 }
 
-/// One line per origin.
-pub(crate) fn origins(rows: &[OriginRow<'_>], elapsed: Duration) -> String {
+/// Columns of the table of origins.
+const ORIGINS_COLUMNS: usize = 86;
+
+/// One line per origin; several, where they do not fit into one.
+pub(crate) fn origins(rows: &[OriginRow<'_>], elapsed: Duration, columns: Option<usize>) -> String {
+    if columns.is_some_and(|columns| columns < ORIGINS_COLUMNS) {
+        return fold(&narrow_origins(rows, elapsed), columns);
+    }
     let mut out = format!(
         "{:<32} {:>8} {:>6} {:>7} {:>9} {:>9} {:>9}\n",
         "origin", "requests", "ok", "failed", "p50", "p99", "rate"
@@ -142,6 +151,23 @@ pub(crate) fn origins(rows: &[OriginRow<'_>], elapsed: Duration) -> String {
             "{:<32} {:>8} {:>6} {:>7} {:>9} {:>9} {:>9}",
             row.name,
             count(tally.finished()),
+            count(tally.ok),
+            count(tally.finished() - tally.ok),
+            duration(tally.latency.quantile(0.5)),
+            duration(tally.latency.quantile(0.99)),
+            rate(tally.finished(), elapsed),
+        );
+    }
+    out
+}
+
+fn narrow_origins(rows: &[OriginRow<'_>], elapsed: Duration) -> String {
+    let mut out = String::new();
+    for OriginRow { name, tally } in rows {
+        let _ = writeln!(
+            out,
+            "{name}\n  {}, ok {}, failed {}, p50 {}, p99 {}, {}",
+            of(tally.finished(), "request"),
             count(tally.ok),
             count(tally.finished() - tally.ok),
             duration(tally.latency.quantile(0.5)),

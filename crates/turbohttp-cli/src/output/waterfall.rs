@@ -7,15 +7,25 @@ use turbohttp::{Span, Timeline};
 
 use super::Paint;
 use super::text::{duration, of};
+use super::width::fold;
 
-/// Columns of the bars: with names and times a line stays within 80.
-const BAR_COLUMNS: usize = 44;
+/// Columns of a line that goes to no terminal.
+const COLUMNS: usize = 77;
 
-/// Columns of the names, unless one is longer.
+/// Columns from which on the begin of each span has room.
+const STARTS_COLUMNS_MIN: usize = 60;
+
+/// Columns of the names, the begins and the durations, unless one is longer.
 const NAME_COLUMNS: usize = 8;
+const START_COLUMNS: usize = 9;
+const DURATION_COLUMNS: usize = 10;
 
-/// One line about the connection, then one line per span: name, bar, begin and duration.
-pub(crate) fn draw(timeline: &Timeline, paint: Paint) -> String {
+/// A bar has so many columns at least.
+const BAR_COLUMNS_MIN: usize = 8;
+
+/// One line about the connection, then one line per span: name, bar, begin and duration; in as many
+/// columns as the terminal has.
+pub(crate) fn draw(timeline: &Timeline, paint: Paint, columns: Option<usize>) -> String {
     let total = timeline.total();
     let mut out = format!("{}, total {}", connection(timeline), duration(total));
     if timeline.attempts() > 1 {
@@ -26,23 +36,10 @@ pub(crate) fn draw(timeline: &Timeline, paint: Paint) -> String {
         );
     }
     out.push('\n');
-    let names = timeline.spans().map(|span| span.phase.row().name.len());
-    let name_columns = names.max().unwrap_or(0).max(NAME_COLUMNS);
+    let mut out = fold(&out, columns);
+    let layout = Layout::of(timeline, columns.unwrap_or(COLUMNS));
     for span in timeline.spans() {
-        let (start, length) = columns(&span, total);
-        let row = span.phase.row();
-        let bar = row.glyph.to_string().repeat(length);
-        let rest = BAR_COLUMNS - start - length;
-        let _ = writeln!(
-            out,
-            "  {:<name_columns$}|{:start$}{}{:rest$}| {:>9} {:>10}",
-            row.name,
-            "",
-            paint.paint(colour(row.name), &bar),
-            "",
-            format!("+{}", duration(span.start)),
-            duration(span.end - span.start),
-        );
+        layout.draw(&span, paint, &mut out);
     }
     if timeline.dropped_events() > 0 {
         let _ = writeln!(
@@ -54,6 +51,67 @@ pub(crate) fn draw(timeline: &Timeline, paint: Paint) -> String {
     out
 }
 
+/// How the columns of a line are shared.
+struct Layout {
+    total: Duration,
+    name: usize,
+    bar: usize,
+    /// 0 if the begins are left out.
+    start: usize,
+    duration: usize,
+}
+
+impl Layout {
+    fn of(timeline: &Timeline, columns: usize) -> Layout {
+        let longest = |least: usize, length: fn(&Span) -> usize| {
+            timeline
+                .spans()
+                .map(|span| length(&span))
+                .fold(least, usize::max)
+        };
+        let name = longest(NAME_COLUMNS, |span| span.phase.row().name.len());
+        let duration = longest(DURATION_COLUMNS, |span| took(span).chars().count());
+        let start = match columns {
+            STARTS_COLUMNS_MIN.. => longest(START_COLUMNS, |span| begin(span).chars().count()),
+            _ => 0,
+        };
+        // Two blanks and a bar before, a bar behind, and a blank before each time.
+        let others = 2 + name + 2 + start + usize::from(start > 0) + 1 + duration;
+        Layout {
+            total: timeline.total(),
+            name,
+            bar: columns.saturating_sub(others).max(BAR_COLUMNS_MIN),
+            start,
+            duration,
+        }
+    }
+
+    fn draw(&self, span: &Span, paint: Paint, out: &mut String) {
+        let (before, length) = bar(span, self.total, self.bar);
+        let row = span.phase.row();
+        let drawn = paint.paint(colour(row.name), &row.glyph.to_string().repeat(length));
+        let behind = self.bar - before - length;
+        let name = self.name;
+        let _ = write!(
+            out,
+            "  {:<name$}|{:before$}{drawn}{:behind$}|",
+            row.name, "", ""
+        );
+        if self.start > 0 {
+            let _ = write!(out, " {:>1$}", begin(span), self.start);
+        }
+        let _ = writeln!(out, " {:>1$}", took(span), self.duration);
+    }
+}
+
+fn begin(span: &Span) -> String {
+    format!("+{}", duration(span.start))
+}
+
+fn took(span: &Span) -> String {
+    duration(span.end - span.start)
+}
+
 fn connection(timeline: &Timeline) -> String {
     match timeline.connection_id() {
         None => "no connection".to_owned(),
@@ -63,13 +121,13 @@ fn connection(timeline: &Timeline) -> String {
 }
 
 /// First column and length of a bar. Every span has at least one column, so that it is seen.
-fn columns(span: &Span, total: Duration) -> (usize, usize) {
+fn bar(span: &Span, total: Duration, columns: usize) -> (usize, usize) {
     let column = |at: Duration| {
         let share = at.as_secs_f64() / total.as_secs_f64().max(f64::MIN_POSITIVE);
-        (share * BAR_COLUMNS as f64).round() as usize
+        (share * columns as f64).round() as usize
     };
-    let start = column(span.start).min(BAR_COLUMNS - 1);
-    let end = column(span.end).clamp(start + 1, BAR_COLUMNS);
+    let start = column(span.start).min(columns - 1);
+    let end = column(span.end).clamp(start + 1, columns);
     (start, end - start)
 }
 
@@ -106,7 +164,7 @@ mod tests {
 
     #[test]
     fn bars_begin_where_the_spans_do() {
-        let drawn = draw(&timeline(), Paint::Plain);
+        let drawn = draw(&timeline(), Paint::Plain, None);
         let expected = "\
 connection 3 (new), total 1.00 ms
   connect |cccc                                        |     +0 µs     100 µs
@@ -114,6 +172,15 @@ connection 3 (new), total 1.00 ms
   wait    |     .......................................|   +110 µs     890 µs
 ";
         assert_eq!(drawn, expected);
+    }
+
+    #[test]
+    fn lines_have_the_columns_that_there_are() {
+        for columns in 40..=200 {
+            let drawn = draw(&timeline(), Paint::Plain, Some(columns));
+            let lengths = drawn.lines().map(|line| line.chars().count());
+            assert_eq!(lengths.max(), Some(columns), "{drawn}");
+        }
     }
 
     #[test]
@@ -125,7 +192,7 @@ connection 3 (new), total 1.00 ms
         timeline.record(Phase::HostPermit, base, base + ms(1));
         timeline.record(Phase::Send, base + ms(1), base + ms(2));
         timeline.end(base + ms(2));
-        let drawn = draw(&timeline, Paint::Plain);
+        let drawn = draw(&timeline, Paint::Plain, None);
         let bars: Vec<Option<usize>> = drawn.lines().skip(1).map(|line| line.find('|')).collect();
         assert_eq!(bars, [Some(13), Some(13)], "{drawn}");
     }
@@ -133,7 +200,7 @@ connection 3 (new), total 1.00 ms
     #[test]
     fn only_what_was_sent_more_than_once_says_so() {
         let head = |timeline: &Timeline| {
-            draw(timeline, Paint::Plain)
+            draw(timeline, Paint::Plain, None)
                 .lines()
                 .next()
                 .map(str::to_owned)
@@ -154,14 +221,14 @@ connection 3 (new), total 1.00 ms
     #[test]
     fn an_empty_timeline_is_no_accident() {
         assert_eq!(
-            draw(&Timeline::new(), Paint::Plain),
+            draw(&Timeline::new(), Paint::Plain, None),
             "no connection, total 0 µs\n"
         );
     }
 
     #[test]
     fn colours_only_where_they_are_wanted() {
-        assert!(!draw(&timeline(), Paint::Plain).contains('\x1b'));
-        assert!(draw(&timeline(), Paint::Colours).contains("\x1b[36mcccc\x1b[0m"));
+        assert!(!draw(&timeline(), Paint::Plain, None).contains('\x1b'));
+        assert!(draw(&timeline(), Paint::Colours, None).contains("\x1b[36mcccc\x1b[0m"));
     }
 }

@@ -16,7 +16,7 @@ fn press(child: &Child) {
 }
 
 /// Reads stderr up to a line that holds `part`: until then, the command has not got there.
-fn wait_for(stderr: &mut BufReader<ChildStderr>, part: &str) -> String {
+pub(crate) fn wait_for(stderr: &mut BufReader<ChildStderr>, part: &str) -> String {
     let mut line = String::new();
     while !line.contains(part) {
         line.clear();

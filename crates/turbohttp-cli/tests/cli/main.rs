@@ -8,10 +8,26 @@ mod batch_limits;
 #[cfg(feature = "bench")]
 mod bench;
 mod demo;
+#[cfg(unix)]
+mod files;
 mod get;
 #[cfg(unix)]
 mod interrupt;
 #[cfg(unix)]
+mod lists;
+#[cfg(unix)]
 mod nginx;
 #[cfg(unix)]
+mod output;
+#[cfg(unix)]
+mod says;
+#[cfg(unix)]
+mod screen;
+#[cfg(unix)]
+mod signals;
+#[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
+mod through;
+#[cfg(unix)]
+mod times;

@@ -8,6 +8,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use turbohttp_loopback::{Options, Server};
 
+/// What names proxies, or hosts that need none.
+const PROXIES: [&str; 9] = [
+    "http_proxy",
+    "HTTP_PROXY",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "REQUEST_METHOD",
+];
+
 /// The command, without what the environment of the test might tell it.
 pub(crate) fn turbohttp(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_turbohttp"));
@@ -15,8 +28,73 @@ pub(crate) fn turbohttp(arguments: &[&str]) -> Command {
         .args(arguments)
         .env_remove("NO_COLOR")
         .stdin(Stdio::null());
+    for variable in PROXIES {
+        command.env_remove(variable);
+    }
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// Says that a test shows nothing here.
+#[cfg(unix)]
+#[expect(clippy::print_stderr, reason = "the one way for a test to say it")]
+pub(crate) fn skipped(why: &str) {
+    eprintln!("SKIPPED: {why}");
+}
+
+/// A shell that finds the command as `$0` and the arguments as `$@`: for what only a shell, or another
+/// program before the command, can set up. The proxies are out of its environment, too.
+#[cfg(unix)]
+pub(crate) fn shell(script: &str, arguments: &[&str]) -> Command {
+    within(&[], script, arguments)
+}
+
+/// The same in namespaces of its own; `None` if the system gives none, which is said.
+#[cfg(unix)]
+pub(crate) fn alone(
+    options: &'static [&'static str],
+    script: &str,
+    arguments: &[&str],
+) -> Option<Command> {
+    let probe = Command::new("unshare").args(options).arg("true").output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        skipped(&format!(
+            "unshare {} is not permitted here",
+            options.join(" ")
+        ));
+        return None;
+    }
+    Some(within(&[&["unshare"], options].concat(), script, arguments))
+}
+
+#[cfg(unix)]
+fn within(before: &[&str], script: &str, arguments: &[&str]) -> Command {
+    let own = turbohttp(arguments);
+    let words = [before, &["sh", "-c", script]].concat();
+    let mut command = Command::new(words[0]);
+    command
+        .args(&words[1..])
+        .arg(own.get_program())
+        .args(arguments);
+    for (name, value) in own.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Whether the tests may do what only root may.
+#[cfg(unix)]
+pub(crate) fn is_root() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        skipped("only root may do this");
+    }
+    is_root
 }
 
 /// What a run left behind.

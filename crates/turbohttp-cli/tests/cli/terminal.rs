@@ -2,21 +2,47 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 
+use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
 use super::support::{Directory, server, turbohttp};
 
-/// Runs the command with stderr on a terminal, and tells what it wrote there.
-fn on_terminal(arguments: &[&str], variable: (&str, &str)) -> String {
+/// A terminal of so many columns: the end that reads, and the end for the command.
+pub(crate) fn terminal(columns: u16) -> (OwnedFd, File) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
     let name = ptsname(&terminal, Vec::new()).unwrap();
-    let stderr = OpenOptions::new()
+    let end = OpenOptions::new()
         .write(true)
+        .custom_flags(OFlags::NOCTTY.bits().cast_signed())
         .open(name.to_str().unwrap())
         .unwrap();
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&end, size).unwrap();
+    (terminal, end)
+}
+
+/// Reads what the command wrote to a terminal, until it has ended.
+pub(crate) fn read_terminal(terminal: OwnedFd) -> Vec<u8> {
+    let mut text = Vec::new();
+    // The end of a terminal is an error on some systems.
+    let _ = File::from(terminal).read_to_end(&mut text);
+    text
+}
+
+/// Runs the command with stderr on a terminal, and tells what it wrote there.
+fn on_terminal(arguments: &[&str], variable: (&str, &str)) -> String {
+    let (terminal, stderr) = terminal(0);
     let mut command = turbohttp(arguments);
     command
         .env("TERM", "xterm")
@@ -25,9 +51,7 @@ fn on_terminal(arguments: &[&str], variable: (&str, &str)) -> String {
     let mut child = command.spawn().unwrap();
     // The command's end of the terminal must be closed here for it to end there.
     drop(command);
-    let mut text = Vec::new();
-    // The end of a terminal is an error on some systems.
-    let _ = File::from(terminal).read_to_end(&mut text);
+    let text = read_terminal(terminal);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     String::from_utf8(text).unwrap()
 }

@@ -1,6 +1,6 @@
 //! `turbohttp demo`: the whole client in a few seconds, without arguments or a network.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,9 +15,9 @@ use crate::batch::outcome::Outcome;
 use crate::batch::source::{self, Line};
 use crate::batch::tally::Tally;
 use crate::exit::{Exit, Failure};
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Interrupts, Stop};
 use crate::output::text::{OriginRow, count, of, origins, summary};
-use crate::output::{Paint, stderr_is_terminal, waterfall};
+use crate::output::{Paint, print, stderr_is_terminal, waterfall, width};
 use crate::plan::limits;
 use crate::progress::Progress;
 
@@ -60,7 +60,7 @@ const FAIL_EVERY: u64 = 5;
 const DROP_EVERY: usize = 7;
 
 pub(crate) async fn run() -> Result<Exit, Failure> {
-    let mut interrupts = Interrupts::listen().context("listening for Ctrl-C")?;
+    let mut interrupts = Interrupts::listen().context("listening for signals")?;
     let servers = start_servers().context("starting a server on the loopback interface")?;
     let client = Client::builder()
         .limits(limits(TOTAL, TOTAL + 1))
@@ -73,17 +73,18 @@ pub(crate) async fn run() -> Result<Exit, Failure> {
     let ended = engine.run(lines, &mut interrupts, &mut report).await?;
     let end = report.end();
     let stats = client.stats();
-    write(&render(&end, &servers, &stats))?;
-    if let Ended::Interrupted(_) = ended {
-        return Ok(Exit::Interrupted);
+    let columns = width::columns(&io::stdout());
+    print(&render(&end, &servers, &stats, columns))?;
+    if let Ended::Interrupted(stop, _) = ended {
+        return Ok(stop.exit());
     }
     check(&end, &stats)?;
     drop(servers);
     tokio::select! {
         biased;
-        () = interrupts.next() => Ok(Exit::Interrupted),
+        stop = interrupts.next() => Ok(stop.exit()),
         shown = Box::pin(dead_host::show()) => {
-            write(&shown?)?;
+            print(&width::fold(&shown?, columns))?;
             Ok(Exit::Ok)
         }
     }
@@ -96,11 +97,6 @@ fn setup() -> Setup {
         drain: DRAIN,
         orders: Orders::default(),
     }
-}
-
-fn write(text: &str) -> anyhow::Result<()> {
-    let written = io::stdout().lock().write_all(text.as_bytes());
-    written.context("stdout cannot be written")
 }
 
 fn start_servers() -> io::Result<Vec<Server>> {
@@ -199,7 +195,7 @@ impl Report {
 }
 
 impl Watch for Report {
-    fn finished(&mut self, outcome: Outcome, running: usize) -> io::Result<()> {
+    fn finished(&mut self, outcome: Outcome, running: usize) -> anyhow::Result<()> {
         let origin = origin_of(outcome.line);
         let is_reused = outcome
             .timeline
@@ -224,7 +220,7 @@ impl Watch for Report {
         Ok(())
     }
 
-    fn interrupted(&mut self, accepted: usize, _within: Duration) {
+    fn interrupted(&mut self, _by: Stop, accepted: usize, _within: Duration) {
         let accepted = of(accepted as u64, "request");
         self.progress
             .say(&format!("turbohttp: interrupted: finishing {accepted}"));
@@ -233,7 +229,7 @@ impl Watch for Report {
     fn canceled(&mut self, _accepted: usize) {}
 }
 
-fn render(end: &End, servers: &[Server], stats: &Stats) -> String {
+fn render(end: &End, servers: &[Server], stats: &Stats, columns: Option<usize>) -> String {
     let names: Vec<String> = CHARACTERS
         .iter()
         .zip(servers)
@@ -248,10 +244,11 @@ fn render(end: &End, servers: &[Server], stats: &Stats) -> String {
         .zip(&end.by_origin)
         .map(|(name, tally)| OriginRow { name, tally })
         .collect();
-    let mut out = origins(&rows, end.elapsed);
+    let mut out = origins(&rows, end.elapsed, columns);
     out.push('\n');
-    out.push_str(&summary(&end.all, end.elapsed));
-    out.push_str(&held(stats, end.on_used_connections));
+    let mut counts = summary(&end.all, end.elapsed, None);
+    counts.push_str(&held(stats, end.on_used_connections));
+    out.push_str(&width::fold(&counts, columns));
     let paint = Paint::of(&io::stdout());
     for (what, timeline) in [
         ("a new connection", &end.fresh),
@@ -260,7 +257,7 @@ fn render(end: &End, servers: &[Server], stats: &Stats) -> String {
         if let Some(timeline) = timeline {
             out.push_str(&format!(
                 "\none request on {what}:\n{}",
-                waterfall::draw(timeline, paint)
+                waterfall::draw(timeline, paint, columns)
             ));
         }
     }

@@ -1,0 +1,182 @@
+//! The fields of a request: those that were typed, and those that are sent by themselves.
+
+use anyhow::{Context as _, bail};
+use turbohttp::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    TRANSFER_ENCODING, USER_AGENT,
+};
+use turbohttp::{Client, ClientBuilder, Request};
+
+use crate::batch::line::{FIELDS_MAX, field};
+use crate::output::visible;
+
+const USER_AGENT_VALUE: &str = concat!("turbohttp/", env!("CARGO_PKG_VERSION"));
+
+/// What a request cannot do without, or what follows from its body.
+const FIXED: [HeaderName; 3] = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING];
+
+/// What stands for a field that is left out until the request is sent: the client adds its own fields to
+/// every request that does not have them.
+const LEFT_OUT: HeaderValue = HeaderValue::from_static("left out by the command");
+
+/// What `-H` says, read as curl reads it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fields {
+    /// `Name: value`, and `Name;`, which has an empty value.
+    pub(crate) set: HeaderMap,
+    /// `Name:`. The field is not sent unless it is set, too.
+    left_out: Vec<HeaderName>,
+}
+
+impl Fields {
+    pub(crate) fn read(typed: &[String]) -> anyhow::Result<Fields> {
+        let mut fields = Fields::default();
+        if typed.len() > FIELDS_MAX {
+            bail!("--header: more than {FIELDS_MAX} fields");
+        }
+        for text in typed {
+            fields.add(text)?;
+        }
+        Ok(fields)
+    }
+
+    fn add(&mut self, text: &str) -> anyhow::Result<()> {
+        let (name, value) = match text.split_once(':') {
+            Some((name, value)) => (name, Some(value.trim_matches([' ', '\t']))),
+            None => match text.trim_end().strip_suffix(';') {
+                Some(name) => (name, None),
+                None => bail!(
+                    "--header \"{}\": no colon: write 'Name: value'",
+                    visible(text)
+                ),
+            },
+        };
+        let (name, checked) =
+            field(name.trim_end(), value.unwrap_or_default()).map_err(anyhow::Error::msg)?;
+        if value.is_some_and(str::is_empty) {
+            if FIXED.contains(&name) {
+                bail!("--header \"{name}:\": {name} cannot be left out");
+            }
+            self.left_out.push(name);
+        } else if self.set.try_append(name, checked).is_err() {
+            bail!("--header: more than {FIELDS_MAX} fields");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn leave_out_any(&self) -> bool {
+        !self.left_out.is_empty()
+    }
+
+    /// Has the client send none of its own fields that are left out.
+    pub(crate) fn leave_out(&self, mut builder: ClientBuilder) -> ClientBuilder {
+        for name in &self.left_out {
+            builder = builder.default_header(name.clone(), LEFT_OUT);
+        }
+        let names = self.left_out.clone();
+        builder.on_request(move |request: &mut Request| {
+            let headers = request.headers_mut();
+            for name in &names {
+                if headers.get(name) == Some(&LEFT_OUT) {
+                    headers.remove(name);
+                }
+            }
+        })
+    }
+
+    /// Whether the field is not to be sent by itself.
+    fn is_left_out(&self, name: &HeaderName) -> bool {
+        self.left_out.contains(name)
+    }
+
+    /// Takes out what came with the URL and is left out.
+    pub(crate) fn take_out(&self, headers: &mut HeaderMap) {
+        for name in &self.left_out {
+            if !self.set.contains_key(name) {
+                headers.remove(name);
+            }
+        }
+    }
+
+    /// Adds what the client would add by itself, unless it is there or left out: to be shown.
+    pub(crate) fn complete(&self, headers: &mut HeaderMap) {
+        self.take_out(headers);
+        self.offer(headers, USER_AGENT, USER_AGENT_VALUE);
+        self.offer(headers, ACCEPT, "*/*");
+    }
+
+    /// Adds what a request with content says of it.
+    pub(crate) fn describe_content(&self, headers: &mut HeaderMap, is_json: bool) {
+        const JSON: &str = "application/json";
+        if is_json {
+            self.offer(headers, CONTENT_TYPE, JSON);
+            self.offer(headers, ACCEPT, JSON);
+        } else {
+            self.offer(headers, CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+    }
+
+    fn offer(&self, headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+        if !self.is_left_out(&name) {
+            headers
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
+        }
+    }
+}
+
+/// The client knows the coding of Basic; a request that is never sent holds the result.
+pub(crate) fn basic(client: &Client, user: &str) -> anyhow::Result<HeaderValue> {
+    let Some((user, password)) = user.split_once(':') else {
+        bail!("--user has no colon: write USER:PASSWORD");
+    };
+    let request: Request = client
+        .get("http://localhost/")
+        .basic_auth(user, Some(password))
+        .build()?;
+    request
+        .headers()
+        .get(AUTHORIZATION)
+        .cloned()
+        .context("no credentials")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ACCEPT, Fields, HeaderMap, USER_AGENT};
+
+    fn read(typed: &[&str]) -> anyhow::Result<Fields> {
+        let typed: Vec<String> = typed.iter().map(|text| (*text).to_owned()).collect();
+        Fields::read(&typed)
+    }
+
+    #[test]
+    fn a_name_alone_leaves_a_field_out_unless_it_is_set() {
+        let fields = read(&["user-agent:", "Accept: a", "accept:", "x;", "y : 1"]).unwrap();
+        let mut headers = fields.set.clone();
+        fields.complete(&mut headers);
+        assert!(!headers.contains_key(USER_AGENT));
+        assert_eq!(headers[ACCEPT], "a");
+        assert_eq!(
+            (&headers["x"], &headers["y"]),
+            (&"".parse().unwrap(), &"1".parse().unwrap())
+        );
+        let mut headers = HeaderMap::new();
+        Fields::default().complete(&mut headers);
+        assert_eq!(headers.len(), 2);
+    }
+
+    #[test]
+    fn what_a_request_needs_stays() {
+        for typed in [
+            "Host:",
+            "content-length: ",
+            "Transfer-Encoding:",
+            "a",
+            ": x",
+            ";",
+        ] {
+            assert!(read(&[typed]).is_err(), "{typed}");
+        }
+    }
+}

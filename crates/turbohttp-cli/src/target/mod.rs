@@ -1,0 +1,222 @@
+//! Where a body goes: never less than the shell's `>` would leave, and whole or not at all where that
+//! can be had.
+//!
+//! # Implementation
+//!
+//! A regular file is written under a random name in its directory and renamed at the end. Where a
+//! rename would lose something of the file that is there (other links to it, its owner, its ACL, its
+//! attributes), or the system refuses it (a mount point, another device, rights), the body is copied
+//! into that file at the end. Where the directory takes no new file, and for everything that is no
+//! regular file, the body is written as it comes.
+
+mod keep;
+mod outlet;
+mod place;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tempfile::{NamedTempFile, TempPath};
+
+pub(crate) use outlet::Outlet;
+use place::Place;
+
+use crate::exit::Told;
+
+/// A place that is being written to. Dropped before [`finish`](Target::finish), a regular file is as it
+/// was before, unless it had to be written in place.
+pub(crate) struct Target {
+    /// As it was typed.
+    shown: PathBuf,
+    outlet: Outlet,
+    way: Way,
+}
+
+enum Way {
+    /// What is written is there at once. Of a regular file, why.
+    Through(Option<String>),
+    /// The new file takes the name of the target at the end. `old` is the file that has it now.
+    Rename {
+        new: TempPath,
+        target: PathBuf,
+        old: Option<File>,
+    },
+    /// The new file is copied into the old one at the end, for this reason.
+    Copy {
+        new: TempPath,
+        old: File,
+        why: String,
+    },
+}
+
+/// What is opened, and how it comes to its end.
+type Opened = (File, Way);
+
+impl Target {
+    /// Opens what `path` names.
+    ///
+    /// Dropping the future leaves nothing; opening a pipe that nobody reads goes on in a thread.
+    pub(crate) async fn open(path: &Path) -> anyhow::Result<Target> {
+        let unwritten = || Told::unwritten(format!("{} cannot be written", path.display()));
+        let opened = match place::resolve(path).with_context(unwritten)? {
+            Place::Descriptor(number) => {
+                place::descriptor(number).map(|file| (file, Way::Through(None)))
+            }
+            Place::Path(resolved) => open_path(resolved).await,
+        };
+        let (file, way) = opened.with_context(unwritten)?;
+        Ok(Target {
+            shown: path.to_owned(),
+            outlet: Outlet::new(file),
+            way,
+        })
+    }
+
+    /// Why a regular file that is there is written in place, if it is already known.
+    pub(crate) fn in_place(&self) -> Option<String> {
+        let (Way::Through(Some(why)) | Way::Copy { why, .. }) = &self.way else {
+            return None;
+        };
+        Some(format!(
+            "{} is written in place: {why}",
+            self.shown.display()
+        ))
+    }
+
+    pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        let written = self.outlet.write_all(bytes).await;
+        written.with_context(|| Told::unwritten(format!("writing {}", self.shown.display())))
+    }
+
+    /// All bytes are there: gives them the name of the target. Tells if they were written in place after
+    /// all, and why.
+    pub(crate) async fn finish(self) -> anyhow::Result<Option<String>> {
+        let Target { shown, outlet, way } = self;
+        let unwritten = || Told::unwritten(format!("naming {}", shown.display()));
+        outlet
+            .settle()
+            .await
+            .with_context(|| Told::unwritten(format!("writing {}", shown.display())))?;
+        let uncopied = || Told::unwritten(format!("copying into {}", shown.display()));
+        match way {
+            Way::Through(_) => Ok(None),
+            Way::Rename { new, target, old } => {
+                let Err(refused) = new.persist(&target) else {
+                    return Ok(None);
+                };
+                let Some(old) = old else {
+                    return Err(refused.error).with_context(unwritten);
+                };
+                copy(outlet, old).await.with_context(uncopied)?;
+                let why = refused.error;
+                Ok(Some(format!(
+                    "{} was written in place: {why}",
+                    shown.display()
+                )))
+            }
+            Way::Copy { new, old, .. } => {
+                copy(outlet, old).await.with_context(uncopied)?;
+                drop(new);
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Opens a path that is no link.
+async fn open_path(path: PathBuf) -> io::Result<Opened> {
+    match fs::metadata(&path) {
+        Ok(meta) if meta.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(meta) if meta.is_file() => open_old(path, &meta),
+        Ok(_) => {
+            // The open of a pipe returns when it has a reader, and Ctrl-C is to be heard meanwhile.
+            let opening = tokio::task::spawn_blocking(|| OpenOptions::new().write(true).open(path));
+            let file = opening.await.map_err(io::Error::other)??;
+            Ok((file, Way::Through(None)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => open_new(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// A file that is not there yet.
+fn open_new(target: PathBuf) -> io::Result<Opened> {
+    if target.file_name().is_none() {
+        return Err(io::ErrorKind::InvalidFilename.into());
+    }
+    let (file, new) = create_beside(&target)?;
+    let way = Way::Rename {
+        new,
+        target,
+        old: None,
+    };
+    Ok((file, way))
+}
+
+/// A regular file that is there.
+fn open_old(target: PathBuf, meta: &fs::Metadata) -> io::Result<Opened> {
+    // As the shell does: what may not be written is not replaced. Only a program that runs may be.
+    let old = match OpenOptions::new().write(true).open(&target) {
+        Ok(old) => Some(old),
+        Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => None,
+        Err(error) => return Err(error),
+    };
+    let (file, new) = match (create_beside(&target), &old) {
+        (Ok(created), _) => created,
+        (Err(error), Some(_)) if !place::is_shortage(&error) => {
+            return open_in_place(&target, error);
+        }
+        (Err(error), _) => return Err(error),
+    };
+    let way = match (keep::like(meta, &target, &file), old) {
+        (Ok(()), old) => Way::Rename { new, target, old },
+        (Err(why), Some(old)) => Way::Copy { new, old, why },
+        (Err(_), None) => return Err(io::ErrorKind::ExecutableFileBusy.into()),
+    };
+    Ok((file, way))
+}
+
+fn open_in_place(target: &Path, refused: io::Error) -> io::Result<Opened> {
+    let file = OpenOptions::new().write(true).truncate(true).open(target)?;
+    let why = format!("its directory takes no new file ({refused})");
+    Ok((file, Way::Through(Some(why))))
+}
+
+/// A new file in the directory of `target`: only within one file system is renaming one step. Its name
+/// is random, so that nothing that was left there is in its way.
+fn create_beside(target: &Path) -> io::Result<(File, TempPath)> {
+    let directory = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".turbohttp-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As any new file: the mask of the process, or the ACL of the directory, takes from it.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder
+        .tempfile_in(directory)
+        .map(NamedTempFile::into_parts)
+        // The random name says nothing to people.
+        .map_err(|error| {
+            error
+                .raw_os_error()
+                .map_or(error, io::Error::from_raw_os_error)
+        })
+}
+
+/// Copies what was written into `old`, in place of its content.
+async fn copy(written: Outlet, mut old: File) -> io::Result<()> {
+    let copying = tokio::task::spawn_blocking(move || {
+        let mut new = written.file();
+        new.rewind()?;
+        old.set_len(0)?;
+        io::copy(&mut new, &mut old).map(drop)
+    });
+    copying.await.map_err(io::Error::other)?
+}

@@ -1,0 +1,114 @@
+//! What a path leads to: a descriptor of this process, or the end of its links.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Links that are followed, as many as Linux follows.
+const LINKS_MAX: usize = 40;
+
+pub(super) enum Place {
+    /// A descriptor that the command was started with.
+    Descriptor(u32),
+    /// No link; maybe nothing at all.
+    Path(PathBuf),
+}
+
+/// Follows the links of the last component, also to a file that is not there yet.
+pub(super) fn resolve(path: &Path) -> io::Result<Place> {
+    let mut path = path.to_owned();
+    for _ in 0..=LINKS_MAX {
+        if let Some(number) = number_of(&path) {
+            return Ok(Place::Descriptor(number));
+        }
+        match fs::read_link(&path) {
+            Ok(link) => path = path.parent().unwrap_or(Path::new("")).join(link),
+            // No link, or nothing: opening it tells which.
+            Err(_) => return Ok(Place::Path(path)),
+        }
+    }
+    Err(io::Error::other(format!("more than {LINKS_MAX} links")))
+}
+
+/// The number of the descriptor that `path` stands for, as `/dev/fd/3` does.
+fn number_of(path: &Path) -> Option<u32> {
+    let number = path.file_name()?.to_str()?.parse().ok()?;
+    let directory = fs::canonicalize(path.parent()?).ok()?;
+    let own = format!("/proc/{}", std::process::id());
+    let is_own = directory == Path::new("/dev/fd")
+        || (directory.starts_with(own) && directory.ends_with("fd"));
+    is_own.then_some(number)
+}
+
+/// A second handle of a descriptor of this process, with the same place in its file: opening
+/// `/dev/fd/N` would begin a file anew, and cannot open a socket.
+#[cfg(unix)]
+pub(super) fn descriptor(number: u32) -> io::Result<File> {
+    use std::os::fd::AsFd as _;
+
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    let standard = match number {
+        0 => stdin.as_fd(),
+        1 => stdout.as_fd(),
+        2 => stderr.as_fd(),
+        number => return inherited(number),
+    };
+    if number == 1 {
+        crate::output::standard::require_stdout()?;
+    }
+    standard.try_clone_to_owned().map(File::from)
+}
+
+#[cfg(not(unix))]
+pub(super) fn descriptor(number: u32) -> io::Result<File> {
+    let error = format!("{number} is no file that can be written to");
+    Err(io::Error::other(error))
+}
+
+#[cfg(target_os = "linux")]
+fn inherited(number: u32) -> io::Result<File> {
+    use rustix::io::Errno;
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+
+    /// What the sources of the command have and no inherited descriptor has: O_CLOEXEC.
+    const OWN: u32 = 0o2_000_000;
+    let closed = || io::Error::from(Errno::BADF);
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).map_err(|_| closed())?;
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    if flags.is_none_or(|flags| flags & OWN != 0) {
+        return Err(closed());
+    }
+    let own = pidfd_open(getpid(), PidfdFlags::empty());
+    let number = i32::try_from(number).map_err(|_| closed())?;
+    match own.and_then(|own| pidfd_getfd(own, number, PidfdGetfdFlags::empty())) {
+        Ok(descriptor) => Ok(File::from(descriptor)),
+        // An old system, or one that forbids it: a file is then written behind what it holds.
+        Err(_) => append(number),
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn inherited(number: u32) -> io::Result<File> {
+    append(i32::try_from(number).map_err(io::Error::other)?)
+}
+
+#[cfg(unix)]
+fn append(number: i32) -> io::Result<File> {
+    let path = format!("/dev/fd/{number}");
+    File::options().append(true).open(path)
+}
+
+/// Whether it is the process that lacks something, and not the file.
+#[cfg(unix)]
+pub(super) fn is_shortage(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_shortage(_: &io::Error) -> bool {
+    false
+}
