@@ -10,7 +10,7 @@ use crate::run;
 /// Programs of which one must be there, the Debian package with the first, and what needs it.
 type Need = (&'static [&'static str], &'static str, &'static str);
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 10] = [
     (&["c++", "g++", "clang++"], "g++", "fuzz: libFuzzer is C++"),
     (&["valgrind"], "valgrind", "gates, walk, heap"),
     (&["strace"], "strace", "gates: system calls"),
@@ -18,6 +18,7 @@ const NEEDS: [Need; 9] = [
     (&["objdump"], "binutils", "walk: lock operations"),
     (&["nginx"], "nginx-light", "tests: a server of others"),
     (&["curl"], "curl", "tests: a client written by others"),
+    (&["openssl"], "openssl", "tests: certificates of others"),
     (&["ip"], "iproute2", "tests: a network of their own"),
     (&["git"], "git", "tidy: the history of the baseline"),
 ];
