@@ -45,16 +45,23 @@ pub(crate) fn in_namespace(name: &str, setup: &str) -> bool {
     false
 }
 
-/// A shell script that makes `text` the `resolv.conf`, and DNS the only source of names.
-pub(crate) fn resolv_conf(text: &str) -> String {
-    format!(
-        "mount -t tmpfs none /tmp
-         printf '%s\\n' '{text}' > /tmp/resolv.conf
-         printf 'hosts: dns\\n' > /tmp/nsswitch.conf
-         mount --bind /tmp/resolv.conf /etc/resolv.conf
-         touch /etc/nsswitch.conf
-         mount --bind /tmp/nsswitch.conf /etc/nsswitch.conf"
-    )
+/// As [`in_namespace`], where `text` is the `resolv.conf`, and DNS the only source of names.
+pub(crate) fn with_resolv_conf(name: &str, text: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mount = |file: &str, text: &str| {
+        let path = folder.path().join(file);
+        std::fs::write(&path, text).unwrap();
+        // Of the mount namespace; what the system has is as it was.
+        format!(
+            "if [ -e /etc/{file} ]; then mount --bind {} /etc/{file}; fi\n",
+            path.display()
+        )
+    };
+    let setup = mount("resolv.conf", text) + &mount("nsswitch.conf", "hosts: dns\n");
+    in_namespace(name, &setup)
 }
 
 /// A name server on port 53 of an address of the namespace.

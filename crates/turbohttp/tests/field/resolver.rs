@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use turbohttp::{ErrorKind, Limits, Phase};
 
-use crate::ground::{NameServer, in_namespace, resolv_conf};
+use crate::ground::{NameServer, in_namespace, with_resolv_conf};
 use crate::support::{TestClient, soon};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -45,7 +45,7 @@ fn multi() -> tokio::runtime::Runtime {
 #[test]
 fn silent_name_server_holds_up_its_own_names_only() {
     let name = "resolver::silent_name_server_holds_up_its_own_names_only";
-    if !in_namespace(name, &resolv_conf(PLAIN)) {
+    if !with_resolv_conf(name, PLAIN) {
         return;
     }
     let server = NameServer::start("127.0.0.1");
@@ -89,10 +89,7 @@ fn silent_name_server_holds_up_its_own_names_only() {
 
 #[test]
 fn burst_to_one_name_is_one_question() {
-    if !in_namespace(
-        "resolver::burst_to_one_name_is_one_question",
-        &resolv_conf(PLAIN),
-    ) {
+    if !with_resolv_conf("resolver::burst_to_one_name_is_one_question", PLAIN) {
         return;
     }
     let server = NameServer::start("127.0.0.1");
@@ -119,7 +116,7 @@ fn burst_to_one_name_is_one_question() {
 fn search_lists_complete_relative_names_only() {
     let conf = "nameserver 127.0.0.1\nsearch corp.test\noptions ndots:2 timeout:60 attempts:1";
     let name = "resolver::search_lists_complete_relative_names_only";
-    if !in_namespace(name, &resolv_conf(conf)) {
+    if !with_resolv_conf(name, conf) {
         return;
     }
     let server = NameServer::start("127.0.0.1");
@@ -171,7 +168,7 @@ fn search_lists_complete_relative_names_only() {
 #[test]
 fn failures_are_not_kept_and_addresses_that_fail_are_dropped() {
     let name = "resolver::failures_are_not_kept_and_addresses_that_fail_are_dropped";
-    if !in_namespace(name, &resolv_conf(PLAIN)) {
+    if !with_resolv_conf(name, PLAIN) {
         return;
     }
     let server = NameServer::start("127.0.0.1");
@@ -198,10 +195,7 @@ fn failures_are_not_kept_and_addresses_that_fail_are_dropped() {
 /// A look-up under way keeps no runtime from ending.
 #[test]
 fn end_of_a_runtime_waits_for_no_lookup() {
-    if !in_namespace(
-        "resolver::end_of_a_runtime_waits_for_no_lookup",
-        &resolv_conf(PLAIN),
-    ) {
+    if !with_resolv_conf("resolver::end_of_a_runtime_waits_for_no_lookup", PLAIN) {
         return;
     }
     let server = NameServer::start("127.0.0.1");
