@@ -6,7 +6,8 @@
 //! - **bounds**: nothing is held beyond the limits, and the number of steps is linear in the input.
 #![forbid(unsafe_code)]
 
-use turbohttp_core::h1::body::{Decoder, Framing};
+use turbohttp_core::h1::body::Decoder;
+use turbohttp_core::h1::framing::Framing;
 use turbohttp_core::h1::{Exchange, HeadLimits, HeadStep, ParseError, Reuse};
 use turbohttp_core::head::ResponseHead;
 

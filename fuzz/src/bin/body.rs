@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use turbohttp_core::h1::HeadLimits;
-use turbohttp_core::h1::body::Framing;
+use turbohttp_core::h1::framing::Framing;
 use turbohttp_fuzz::{choices, decode, pieces};
 
 fuzz_target!(|input: &[u8]| {

@@ -4,7 +4,7 @@
 
 use http::StatusCode;
 use libfuzzer_sys::fuzz_target;
-use turbohttp_core::h1::body::Framing;
+use turbohttp_core::h1::framing::Framing;
 use turbohttp_core::h1::{HeadLimits, Reuse};
 use turbohttp_fuzz::{Field, Outcome, choices, pieces, receive, receive_in_place};
 

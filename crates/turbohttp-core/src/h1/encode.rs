@@ -8,8 +8,8 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 
-use super::body::parse_decimal;
 use super::error::EncodeError;
+use super::framing::parse_decimal;
 
 /// The most bytes a request head may have.
 pub const REQUEST_HEAD_BYTES_MAX: usize = 256 * 1024;

@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use http::{Method, StatusCode, Version};
 
-use super::body::{Decoded, Decoder, Framing, FramingFields};
+use super::body::{Decoded, Decoder};
 use super::encode::RequestHead;
 use super::error::{EncodeError, ParseError};
+use super::framing::{Framing, FramingFields};
 use super::head::HeadScanner;
 use super::limits::HeadLimits;
 use super::send::{ContentSource, SendHalf};

@@ -4,9 +4,9 @@
 //!  Exchange::begin ──> SendHalf:  head ──> content, framed ──> Complete        (send.rs, encode.rs)
 //!
 //!  receive_head:   AwaitHead ──1xx──> AwaitHead                                (head.rs)
-//!                      │ final head: Framing decided                           (body.rs)
+//!                      │ final head: Framing decided                           (framing.rs)
 //!                      v
-//!  decode:           Body ──data──> Body ──last byte──> Done
+//!  decode:           Body ──data──> Body ──last byte──> Done                   (body.rs)
 //!
 //!  reuse:            both halves over: keep, or close and why                  (exchange.rs)
 //! ```
@@ -20,6 +20,7 @@ pub mod body;
 pub mod encode;
 mod error;
 mod exchange;
+pub mod framing;
 mod head;
 mod limits;
 mod send;

@@ -1,9 +1,9 @@
 use http::header::HeaderMap;
 use proptest::prelude::*;
 
-use super::body::Framing;
 use super::encode::tests::request;
 use super::encode::{BodyLength, DefaultFields, RequestHead, chunk_head};
+use super::framing::Framing;
 use super::*;
 use crate::head::ResponseHead;
 

@@ -7,7 +7,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 use bytes::BufMut;
 use tokio::io::AsyncReadExt;
 use turbohttp_core::h1::CloseReason;
-use turbohttp_core::h1::body::Framing;
+use turbohttp_core::h1::framing::Framing;
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::timeline::{Phase, Timeline};
 
