@@ -47,13 +47,15 @@ pub(crate) fn in_namespace(name: &str, setup: &str) -> bool {
 
 /// A shell script that makes `text` the `resolv.conf`, and DNS the only source of names.
 pub(crate) fn resolv_conf(text: &str) -> String {
+    // No file system is mounted over a folder: this program may lie below any.
     format!(
-        "mount -t tmpfs none /tmp
-         printf '%s\\n' '{text}' > /tmp/resolv.conf
-         printf 'hosts: dns\\n' > /tmp/nsswitch.conf
-         mount --bind /tmp/resolv.conf /etc/resolv.conf
+        "folder=$(mktemp -d)
+         printf '%s\\n' '{text}' > $folder/resolv.conf
+         printf 'hosts: dns\\n' > $folder/nsswitch.conf
+         mount --bind $folder/resolv.conf /etc/resolv.conf
          touch /etc/nsswitch.conf
-         mount --bind /tmp/nsswitch.conf /etc/nsswitch.conf"
+         mount --bind $folder/nsswitch.conf /etc/nsswitch.conf
+         rm -r $folder"
     )
 }
 
