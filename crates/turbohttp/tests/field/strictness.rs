@@ -257,3 +257,49 @@ async fn body_that_is_no_json_can_be_had_back() {
     let error = soon(response.json::<u8>()).await.unwrap_err();
     assert_eq!(error.into_bytes().unwrap(), "{\"a\"");
 }
+
+/// h2o/picohttpparser #39, K0M15/webserv #37, nodejs/http-parser #456: a folded line belongs to the value
+/// before it, however the head is cut, and where malformed lines are passed over as well.
+#[tokio::test]
+async fn folded_lines_are_read_in_one_way() {
+    for (fields, body, name, value) in [
+        ("x: a\r\n b\r\ncontent-length: 2", "ok", "x", "a   b"),
+        (
+            "x: a\r\n\tb\r\n c\r\ncontent-length: 2",
+            "ok",
+            "x",
+            "a  \tb   c",
+        ),
+        (
+            "transfer-encoding:\r\n chunked",
+            "2\r\nok\r\n0\r\n\r\n",
+            "transfer-encoding",
+            "chunked",
+        ),
+        (
+            "content-length:\r\n\t2\r\nx: y",
+            "ok",
+            "content-length",
+            "2",
+        ),
+        ("content-length: 2\r\n \t", "ok", "content-length", "2"),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{body}");
+        let whole = answer.len();
+        for (is_lenient, piece_bytes) in [(false, whole), (true, whole), (true, 1), (true, 30)] {
+            let steps = [
+                Step::ReadHead,
+                Step::send_split(answer.clone(), piece_bytes),
+                Step::ReadToEnd,
+            ];
+            let server = Script::new().accept(steps).start().unwrap();
+            let client = TestClient::with(|it| it.lenient_fields(is_lenient));
+            let response = soon(client.get(server.url("/")).send())
+                .await
+                .expect(fields);
+            assert_eq!(response.header(name).map(str::trim), Some(value));
+            assert_eq!(response.skipped_fields(), 0, "{fields:?}");
+            assert_eq!(soon(response.bytes()).await.expect(fields), "ok");
+        }
+    }
+}
