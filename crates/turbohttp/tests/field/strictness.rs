@@ -303,3 +303,15 @@ async fn folded_lines_are_read_in_one_way() {
         }
     }
 }
+
+/// nategood/httpful #94, restsharp/RestSharp #900, cloudflare/workerd #4977: RFC 8259 section 8.1.
+#[cfg(feature = "json")]
+#[tokio::test]
+async fn byte_order_mark_before_json_is_passed_over() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n\u{feff}42";
+    let steps = [Step::ReadHead, Step::send(answer)];
+    let server = Script::new().accept(steps).start().unwrap();
+    let client = TestClient::new();
+    let response: Response = soon(client.get(server.url("/")).send()).await.unwrap();
+    assert_eq!(soon(response.json::<u8>()).await.unwrap(), 42);
+}
