@@ -358,3 +358,50 @@ fn zones_are_read_and_left_out_of_the_url() {
     let request = Request::new(http::Method::GET, "http://a.test/[fe80::1%25eth0]").unwrap();
     assert_eq!(request.url(), "http://a.test/[fe80::1%25eth0]");
 }
+
+/// servo/rust-url #580, libwww-perl/URI #143: characters of a password that mean something in a host.
+#[test]
+fn brackets_of_userinfo_are_no_zone() {
+    let client = Client::new().unwrap();
+    for (text, userinfo, url) in [
+        (
+            "http://user:[p%25w]@a.test/x",
+            "user:[p%w]",
+            "http://a.test/x",
+        ),
+        (
+            "http://[fe80::1%25eth0]@a.test/",
+            "[fe80::1%eth0]",
+            "http://a.test/",
+        ),
+        ("http://[a%25b]c@a.test/", "[a%b]c:", "http://a.test/"),
+        (
+            "http://u:[1%252]@[fe80::1%25eth0]/",
+            "u:[1%2]",
+            "http://[fe80::1]/",
+        ),
+        ("http://a@b@[fe80::1%25eth0]/", "a@b:", "http://[fe80::1]/"),
+    ] {
+        let request = Request::new(http::Method::GET, text).expect(text);
+        let (user, password) = userinfo.split_once(':').unwrap();
+        let expected = client
+            .get("http://a.test/")
+            .basic_auth(user, Some(password));
+        let expected = expected.build().unwrap();
+        assert_eq!(
+            request.headers()[AUTHORIZATION],
+            expected.headers()[AUTHORIZATION],
+            "{text}"
+        );
+        assert_eq!(request.url(), url, "{text}");
+    }
+    for text in [
+        "http://user@[fe80::1%25eth0]x/",
+        "http://[fe80::1%25eth0]x:80/",
+    ] {
+        assert!(Request::new(http::Method::GET, text).is_err(), "{text}");
+    }
+    // What begins behind a backslash is a path (WHATWG).
+    let request = Request::new(http::Method::GET, "http://[fe80::1%25eth0]\\@a.test/").unwrap();
+    assert_eq!(request.url(), "http://[fe80::1]/@a.test/");
+}
