@@ -2,10 +2,13 @@
 
 use std::io::Write;
 use std::sync::mpsc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::Builder;
-use turbohttp::{Client, ErrorKind, MockReply, MockTransport, StatusCode};
+use turbohttp::{
+    BodyContext, BodySource, Client, ErrorKind, MockReply, MockTransport, ResponseBody, StatusCode,
+};
 
 use crate::support::{Peer, TestClient, block_on, read_head, soon};
 
@@ -165,4 +168,49 @@ async fn mock_lives_in_paused_time() {
         200
     );
     assert_eq!(start.elapsed().as_secs(), 20);
+}
+
+/// A source that gives another number of bytes than it has announced, as what unpacks a body does when it
+/// passes the announcement on.
+struct Misjudging {
+    body: ResponseBody,
+    announced: u64,
+}
+
+impl BodySource for Misjudging {
+    fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+        context: BodyContext<'_>,
+    ) -> Poll<turbohttp::Result<bool>> {
+        self.body.poll_chunk(cx, context)
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.body.chunk()
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        Some(self.announced)
+    }
+}
+
+/// The length of a packed body is not that of the unpacked one.
+#[tokio::test]
+async fn bodies_may_be_longer_than_their_source_announces() {
+    const LENGTH: usize = 6 << 20;
+    for announced in [0, 1, 4 << 20, LENGTH as u64 - 1, LENGTH as u64 + 1] {
+        let mock = MockReply::new(StatusCode::OK).body(vec![7; LENGTH]);
+        let client = Client::builder()
+            .transport(MockTransport::new(mock))
+            .build()
+            .unwrap();
+        let response = client.get("http://a.test/").send().await.unwrap();
+        let response = response.map_body(|body| Misjudging { body, announced });
+        assert_eq!(
+            response.bytes().await.unwrap(),
+            vec![7; LENGTH],
+            "{announced}"
+        );
+    }
 }
