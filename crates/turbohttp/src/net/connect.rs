@@ -16,6 +16,7 @@ use turbohttp_core::timeline::Phase;
 
 use super::resolve::{Overrides, Resolver};
 use super::route::{Route, RouteKey};
+use super::shortage::{self, is_short, is_shortage};
 use super::stream::Stream;
 use crate::clock;
 use crate::context::{Addresses, Context};
@@ -148,6 +149,8 @@ impl Connector {
         let connected = timed(context, Phase::Connect, "connecting", limit, connecting).await;
         // The host may have moved: what refuses or is silent is asked for anew.
         match &connected {
+            // What is short here says nothing about the host.
+            Err(error) if is_shortage(error) => {}
             Err(_) => self.resolver.forget(route, |_| true),
             Ok(_) if race.refused.is_empty() => {}
             Ok(_) => self
@@ -329,9 +332,8 @@ impl Race<'_> {
                     Poll::Pending => index += 1,
                     Poll::Ready(Ok(connected)) => return Poll::Ready(Ok(connected)),
                     Poll::Ready(Err(error)) => {
-                        self.last_error = Some(error);
                         let (address, _) = self.running.swap_remove(index);
-                        self.refused.push(address);
+                        self.failed(address, error);
                         self.start_next();
                     }
                 }
@@ -349,24 +351,39 @@ impl Race<'_> {
         }
     }
 
+    #[cold]
+    fn failed(&mut self, address: IpAddr, error: io::Error) {
+        if !is_short(&error) {
+            self.refused.push(address);
+        }
+        // A refusal says more of the host than an address that cannot be reached from here.
+        let is_unreachable = error.kind() == io::ErrorKind::NetworkUnreachable;
+        if !is_unreachable || self.last_error.is_none() {
+            self.last_error = Some(error);
+        }
+    }
+
     fn start_next(&mut self) {
         if let Some(address) = self.waiting.next() {
-            let (address, sockets) = (*address, self.sockets);
-            let attempt: Attempt = Box::pin(async move {
-                let stream = TcpStream::connect(address).await?;
-                sockets.apply(&stream)?;
-                // Asked once, so that a response can tell them without a system call.
-                let addresses = Addresses {
-                    remote: stream.peer_addr()?,
-                    local: stream.local_addr()?,
-                };
-                Ok((stream, addresses))
-            });
+            let attempt: Attempt = Box::pin(attempt(*address, self.sockets));
             self.running.push((address.ip(), attempt));
             let next = tokio::time::Instant::now() + Duration::from_millis(NEXT_ADDRESS_MS);
             self.head_start.as_mut().reset(next);
         }
     }
+}
+
+/// Connects to one address.
+async fn attempt(address: SocketAddr, sockets: SocketOptions) -> io::Result<Attempted> {
+    let connected = TcpStream::connect(address).await;
+    let stream = connected.map_err(|error| shortage::explain(error, address))?;
+    sockets.apply(&stream)?;
+    // Asked once, so that a response can tell them without a system call.
+    let addresses = Addresses {
+        remote: stream.peer_addr()?,
+        local: stream.local_addr()?,
+    };
+    Ok((stream, addresses))
 }
 
 #[cfg(test)]

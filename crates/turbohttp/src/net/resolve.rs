@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::route::Route;
+use super::shortage::descriptor_shortage;
 use crate::clock;
 use crate::limits::{ADDRESSES_MAX, DNS_KEPT_SECONDS, DNS_NAMES_MAX};
 
@@ -154,8 +155,12 @@ impl Waiter<'_> {
         let settled = receiver.wait_for(Option::is_some).await;
         let outcome = settled.map_err(io::Error::other)?.clone();
         let addresses = outcome.expect("waited for");
-        // Shared by all who wait, so that each gets an error of the same kind around it.
-        addresses.map_err(|error| io::Error::new(error.kind(), error))
+        // Shared by all who wait, so that each gets an error of the same kind around it; the code of the
+        // system says whether it is a shortage.
+        addresses.map_err(|error| match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(error.kind(), error),
+        })
     }
 }
 
@@ -193,7 +198,7 @@ impl Shared {
     fn ask_and_settle(&self, name: &str) {
         let outcome = match (self.ask)(name) {
             Ok(addresses) => Ok(interleave(addresses).into()),
-            Err(error) => Err(Arc::new(error)),
+            Err(error) => Err(Arc::new(descriptor_shortage().unwrap_or(error))),
         };
         if let Ok(addresses) = &outcome {
             self.remember(name, addresses);

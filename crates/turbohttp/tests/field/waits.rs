@@ -276,8 +276,9 @@ fn too_few_descriptors_slow_down() {
                 b"ok"
             );
         }
-        let url = format!("http://127.0.0.1:{port}/");
-        for _ in 0..2 {
+        // axios/axios #2736, nodejs/node #42906: the resolver needs descriptors as well.
+        for host in ["127.0.0.1", "localhost"] {
+            let url = format!("http://{host}:{port}/");
             let burst: Vec<_> = (0..200)
                 .map(|_| {
                     let request = client.get(&url).send();
@@ -384,6 +385,40 @@ fn shortage_that_does_not_end_is_named() {
             assert_eq!(error.kind(), kind);
             let source = std::error::Error::source(&error).unwrap().to_string();
             assert!(source.contains("Too many open files"), "{source}");
+        }
+    });
+}
+
+/// moby/moby #37616, docker/for-linux #1374: the system says the same of `::1` where IPv6 is switched off as
+/// of a machine without local ports. It is no shortage, and nothing waits for its end.
+#[cfg(target_os = "linux")]
+#[test]
+fn address_that_cannot_be_reached_is_no_shortage() {
+    let name = "waits::address_that_cannot_be_reached_is_no_shortage";
+    if !crate::ground::in_namespace(name, "ip -6 addr del ::1/128 dev lo") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let v4 = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
+        let v6 = "[::1]:9".parse().unwrap();
+        for (addresses, kind) in [
+            (vec![v6], std::io::ErrorKind::NetworkUnreachable),
+            (vec![v4, v6], std::io::ErrorKind::ConnectionRefused),
+            (vec![v6, v4], std::io::ErrorKind::ConnectionRefused),
+        ] {
+            let client = TestClient::with(|builder| builder.resolve("a.test", addresses));
+            let start = tokio::time::Instant::now();
+            let error = client.get("http://a.test:9/").send().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+            let source = std::error::Error::source(&error).unwrap();
+            let source: &std::io::Error = source.downcast_ref().unwrap();
+            assert_eq!(source.kind(), kind);
+            assert!(start.elapsed() < seconds(1), "it was waited for");
         }
     });
 }
