@@ -383,6 +383,12 @@ async fn attempt(address: SocketAddr, sockets: SocketOptions) -> io::Result<Atte
         remote: stream.peer_addr()?,
         local: stream.local_addr()?,
     };
+    // Where nobody listens on a local port, the system may choose that very port for this end, and TCP
+    // connects the socket to itself (RFC 9293 section 3.5, simultaneous open).
+    if addresses.remote == addresses.local {
+        let message = "nobody listens there: the socket was connected to itself";
+        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, message));
+    }
     Ok((stream, addresses))
 }
 

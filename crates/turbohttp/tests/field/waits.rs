@@ -422,3 +422,28 @@ fn address_that_cannot_be_reached_is_no_shortage() {
         }
     });
 }
+
+/// tokio-rs/tokio #3405, tarantool/tarantool #204, oven-sh/bun #35400: where nobody listens, a socket may be
+/// connected to itself, and read its own request as the answer.
+#[cfg(target_os = "linux")]
+#[test]
+fn socket_that_is_connected_to_itself_is_a_refusal() {
+    let setup = "mount -t proc none /proc 2>/dev/null || true
+         echo 40000 40001 > /proc/sys/net/ipv4/ip_local_port_range";
+    let name = "waits::socket_that_is_connected_to_itself_is_a_refusal";
+    if !crate::ground::in_namespace(name, setup) {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let client = TestClient::new();
+        for port in [40_000, 40_001].repeat(4) {
+            let url = format!("http://127.0.0.1:{port}/");
+            let error = soon(client.get(url).send()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+        }
+    });
+}
