@@ -113,13 +113,15 @@ impl Resolver {
             shared: &self.shared,
             name,
         };
+        Shared::start_due(&self.shared);
         loop {
-            Shared::start_due(&self.shared);
-            // Looked at again later: a look-up that has become slow by then frees its place.
             if let Ok(outcome) = tokio::time::timeout(SLOW_AFTER, waiter.outcome()).await {
                 let addresses = outcome?;
                 return Ok(with_port(&addresses, route.origin.port()));
             }
+            // A look-up that has become slow by now frees its place.
+            let due = lock(&self.shared.lookups).start_due_again(clock::now());
+            Shared::start(&self.shared, due);
         }
     }
 
@@ -177,6 +179,11 @@ impl Shared {
     /// Starts a thread for every look-up whose turn it is.
     fn start_due(shared: &Arc<Shared>) {
         let due = lock(&shared.lookups).start_due(clock::now());
+        Shared::start(shared, due);
+    }
+
+    /// Starts a thread for each of these.
+    fn start(shared: &Arc<Shared>, due: Vec<Box<str>>) {
         for name in due {
             let (own, asked) = (shared.clone(), name.clone());
             let thread = std::thread::Builder::new().name("turbohttp-dns".to_owned());
