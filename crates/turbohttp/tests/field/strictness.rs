@@ -158,6 +158,35 @@ async fn malformed_fields_are_passed_over_where_the_user_says_so() {
     }
 }
 
+/// The same behind a body: the connection is not kept either.
+#[tokio::test]
+async fn malformed_trailers_cost_the_connection() {
+    for (trailers, is_taken) in [
+        ("no colon here\r\n", true),
+        ("bad name: x\r\nx: y\r\n", true),
+        ("Transfer-Encoding : chunked\r\n", false),
+        ("x: y\r\n folded\r\n", false),
+    ] {
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        let answer = format!("{head}2\r\nok\r\n0\r\n{trailers}\r\n");
+        for piece_bytes in [answer.len(), 1] {
+            let steps = [
+                Step::ReadHead,
+                Step::send_split(answer.clone(), piece_bytes),
+                Step::ReadToEnd,
+            ];
+            let server = Script::new().accept(steps).start().unwrap();
+            let client = TestClient::with(|builder| builder.lenient_fields(true));
+            let mut response = soon(client.get(server.url("/")).send()).await.unwrap();
+            let body = soon(read(&mut response)).await;
+            assert_eq!(body.is_ok(), is_taken, "{trailers:?}");
+            assert_eq!(response.skipped_fields(), usize::from(is_taken));
+            drop(response);
+            assert_eq!(client.net().open, 0, "{trailers:?}");
+        }
+    }
+}
+
 /// Nothing becomes looser about the framing.
 #[tokio::test]
 async fn malformed_framing_is_refused_all_the_same() {
