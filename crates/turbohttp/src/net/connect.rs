@@ -21,7 +21,7 @@ use super::stream::Stream;
 use crate::clock;
 use crate::context::{Addresses, Context};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::NEXT_ADDRESS_MS;
+use crate::limits::{KEEPALIVE_SECONDS_MAX, NEXT_ADDRESS_MS, USER_TIMEOUT_MS_MAX};
 
 /// Makes connections.
 pub(crate) struct Connector {
@@ -47,19 +47,34 @@ impl SocketOptions {
         user_timeout: None,
     };
 
-    /// Refuses what the system cannot be told: it counts keep-alive in whole seconds.
+    /// Refuses what the system cannot be told, and would refuse for every connection: it counts keep-alive
+    /// in whole seconds, and the user timeout in milliseconds.
     pub(crate) fn check(self) -> Result<()> {
-        let second = Duration::from_secs(1);
-        match (self.keepalive, self.user_timeout) {
-            (Some(time), _) if time < second => {
-                let bound = "at least one second";
-                Err(Error::config("tcp_keepalive", bound, format!("{time:?}")))
-            }
-            (_, Some(limit)) if limit.is_zero() => {
-                Err(Error::config("tcp_user_timeout", "longer than zero", "0"))
-            }
-            _ => Ok(()),
+        let (second, most) = (
+            Duration::from_secs(1),
+            Duration::from_secs(KEEPALIVE_SECONDS_MAX),
+        );
+        if let Some(time) = self.keepalive
+            && !(second..=most).contains(&time)
+        {
+            let bound = format!("{second:?}..={most:?}");
+            return Err(Error::config("tcp_keepalive", &bound, format!("{time:?}")));
         }
+        let (least, most) = (
+            Duration::from_millis(1),
+            Duration::from_millis(USER_TIMEOUT_MS_MAX),
+        );
+        if let Some(limit) = self.user_timeout
+            && !(least..=most).contains(&limit)
+        {
+            let bound = format!("{least:?}..={most:?}");
+            return Err(Error::config(
+                "tcp_user_timeout",
+                &bound,
+                format!("{limit:?}"),
+            ));
+        }
+        Ok(())
     }
 
     fn apply(self, stream: &TcpStream) -> io::Result<()> {

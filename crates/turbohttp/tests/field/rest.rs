@@ -296,11 +296,39 @@ fn socket_options_out_of_bounds_are_refused() {
     for builder in [
         Client::builder().tcp_keepalive(Duration::from_millis(999)),
         Client::builder().tcp_keepalive(Duration::ZERO),
+        Client::builder().tcp_keepalive(Duration::from_secs(32_768)),
+        Client::builder().tcp_keepalive(Duration::MAX),
         Client::builder().tcp_user_timeout(Duration::ZERO),
+        Client::builder().tcp_user_timeout(Duration::from_micros(999)),
+        Client::builder().tcp_user_timeout(Duration::from_secs(25 * 24 * 60 * 60)),
     ] {
         let error = builder.build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().contains("tcp_"), "{error}");
+    }
+}
+
+/// What is taken at the bounds, the system takes as well.
+#[tokio::test]
+async fn socket_options_at_their_bounds_work() {
+    let server = Peer::start(|mut stream| {
+        if read_head(&mut stream).is_some() {
+            _ = stream.write_all(OK);
+        }
+    });
+    for (keepalive, user_timeout) in [
+        (Duration::from_secs(1), Duration::from_millis(1)),
+        (
+            Duration::from_secs(32_767),
+            Duration::from_millis(i32::MAX as u64),
+        ),
+    ] {
+        let client = TestClient::with(|builder| {
+            builder
+                .tcp_keepalive(keepalive)
+                .tcp_user_timeout(user_timeout)
+        });
+        assert_eq!(client.body_of(&server.url("/")).await, b"ok");
     }
 }
 
