@@ -104,8 +104,9 @@ pub(crate) const USER_TIMEOUT_MS_MAX: u64 = i32::MAX as u64;
 /// milliseconds (RFC 9110 section 10.1.1).
 pub(crate) const CONTINUE_WAIT_MS: u64 = 1_000;
 
-/// Writes of a request before it is looked whether something of its response has arrived.
-pub(crate) const DUPLEX_WRITES_MAX: usize = 16;
+/// Writes of a request, and empty pieces of its content, before it is looked whether something of its
+/// response has arrived.
+pub(crate) const DUPLEX_TURNS_MAX: usize = 16;
 
 /// Origins that idle connections are filed under, counting those that have none right now.
 pub(crate) const IDLE_ORIGINS_MAX: usize = 512;

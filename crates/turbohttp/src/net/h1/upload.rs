@@ -18,7 +18,7 @@ use crate::clock;
 use crate::config::TimeLimits;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{CONTINUE_WAIT_MS, DUPLEX_WRITES_MAX};
+use crate::limits::{CONTINUE_WAIT_MS, DUPLEX_TURNS_MAX};
 use crate::net::stream::Stream;
 
 /// How long content waits for `100 Continue`.
@@ -212,17 +212,17 @@ fn poll_send(
     cx: &mut TaskContext<'_>,
 ) -> Poll<Result<Instant, Stop>> {
     let mut flushed_at = None;
-    let mut writes = 0;
+    let mut turns = 0;
     loop {
         match half.next_step() {
+            // Both directions get their turn, whichever flows faster.
+            SendStep::Write | SendStep::NeedContent if turns == DUPLEX_TURNS_MAX => {
+                // Nothing has been waited for, so nothing else wakes the task.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             SendStep::Write => {
-                // Both directions get their turn, whichever flows faster.
-                if writes == DUPLEX_WRITES_MAX {
-                    // Nothing has been waited for, so nothing else wakes the task.
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                writes += 1;
+                turns += 1;
                 let content: &[u8] = match &body.0 {
                     Outgoing::Bytes(bytes) => bytes,
                     Outgoing::Empty | Outgoing::Stream { .. } => &[],
@@ -236,7 +236,11 @@ fn poll_send(
                 flushed_at = Some(now);
             }
             // After a flush, so that the piece before it does not wait for this one.
-            SendStep::NeedContent => ready!(poll_content(half, body, cx))?,
+            SendStep::NeedContent => {
+                ready!(poll_content(half, body, cx))?;
+                // A source may give nothing again and again.
+                turns += usize::from(half.next_step() == SendStep::NeedContent);
+            }
             SendStep::AwaitContinue(_) => return Poll::Pending,
             SendStep::Over => return Poll::Ready(Ok(flushed_at.unwrap_or_else(clock::now))),
         }
