@@ -204,7 +204,8 @@ impl Connector {
         }
         let message = || format!("no address for {}", route.name());
         let lookup = timed(context, Phase::Dns, "looking the name up", limit, async {
-            let found = self.resolver.look_up(route).await;
+            // Boxed, as few connections need it.
+            let found = Box::pin(self.resolver.look_up(route)).await;
             found.map_err(|error| Error::new(ErrorKind::Dns, message()).with_source(error))
         });
         let addresses = lookup.await?;

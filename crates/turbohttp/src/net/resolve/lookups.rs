@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn equal_names_share_one_lookup() {
-        let (mut lookups, now) = (Lookups::default(), Instant::now());
+        let (mut lookups, now) = (Lookups::default(), crate::clock::now());
         let waiting = ask(&mut lookups, &["a.test"; 64]);
         assert_eq!(lookups.start_due(now), ["a.test".into()]);
         assert!(lookups.start_due(now).is_empty());
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn names_whose_last_waiter_has_left_free_their_place() {
-        let (mut lookups, now) = (Lookups::default(), Instant::now());
+        let (mut lookups, now) = (Lookups::default(), crate::clock::now());
         let mut waiting = ask(&mut lookups, &["a.test", "a.test", "b.test"]);
         assert_eq!(lookups.start_due(now).len(), 2);
         // One of two waiters of `a.test` leaves, then the other; `b.test` goes on.
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn silent_zone_holds_up_its_own_names_only() {
-        let (mut lookups, start) = (Lookups::default(), Instant::now());
+        let (mut lookups, start) = (Lookups::default(), crate::clock::now());
         let silent = names("silent.test", 1_000);
         let silent: Vec<&str> = silent.iter().map(String::as_str).collect();
         let _waiting = ask(&mut lookups, &silent);
@@ -318,7 +318,7 @@ mod tests {
     /// A packet is lost, and a zone was slow once: that others are silent does not hold it up.
     #[test]
     fn zone_that_was_slow_once_is_not_held_up_by_a_silent_one() {
-        let (mut lookups, start) = (Lookups::default(), Instant::now());
+        let (mut lookups, start) = (Lookups::default(), crate::clock::now());
         let _once = ask(&mut lookups, &["www.once.test"]);
         lookups.start_due(start);
         lookups.settle("www.once.test", found(), start + 2 * SECOND);
@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn threads_are_bounded_whatever_is_silent() {
-        let (mut lookups, start) = (Lookups::default(), Instant::now());
+        let (mut lookups, start) = (Lookups::default(), crate::clock::now());
         let mut waiting = Vec::new();
         let mut running = 0;
         for second in 0..10 {
