@@ -359,3 +359,78 @@ async fn burst_of_closed_connections_leaves_nothing() {
     .await;
     assert!(served.load(Ordering::SeqCst) >= 32);
 }
+
+/// rclone/rclone #1583, openshift/release #378: what a server sends behind its answer belongs to no request.
+#[tokio::test]
+async fn bytes_behind_an_answer_answer_nothing() {
+    for stray in [
+        "HTTP/1.0 408 Request Time-out\r\nconnection: close\r\n\r\nbye",
+        "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "\r\n",
+    ] {
+        let server = Peer::start(move |mut stream| {
+            while read_post(&mut stream).is_some() {
+                if stream.write_all(&[OK, stray.as_bytes()].concat()).is_err() {
+                    return;
+                }
+            }
+        });
+        let client = TestClient::new();
+        for _ in 0..8 {
+            let post = client.post(server.url("/")).body("body");
+            let body = soon(async { post.send().await?.bytes().await }).await;
+            assert_eq!(body.expect(stray), "ok", "{stray:?}");
+        }
+    }
+}
+
+/// nahi/httpclient #142, oven-sh/bun #28708: what may have had an effect is sent once.
+#[tokio::test]
+async fn requests_with_an_effect_are_sent_once() {
+    let cases: [(&str, &str, &[Step]); 6] = [
+        ("POST", "closed", &[]),
+        ("POST", "reset", &[Step::Reset]),
+        ("PATCH", "closed", &[]),
+        ("PUT", "half a head", &[Step::send("HTTP/1.1 2")]),
+        (
+            "PUT",
+            "an interim answer",
+            &[Step::send("HTTP/1.1 103 Early Hints\r\n\r\n")],
+        ),
+        (
+            "GET",
+            "half a body",
+            &[Step::send(
+                "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
+            )],
+        ),
+    ];
+    for (method, name, then) in cases {
+        let body = if method == "GET" { "" } else { "body" };
+        let mut steps = vec![
+            Step::ReadHead,
+            Step::send(OK),
+            Step::ReadHead,
+            Step::ReadExact(body.len()),
+        ];
+        steps.extend_from_slice(then);
+        let server = Script::new()
+            .accept(steps)
+            .accept([Step::ReadHead, Step::send(OK)])
+            .start()
+            .unwrap();
+        let client = TestClient::new();
+        assert_eq!(client.body_of(&server.url("/")).await, b"ok");
+        let request = client.request(method.parse().unwrap(), server.url("/"));
+        let request = request.body(body);
+        let outcome = soon(async { request.send().await?.bytes().await }).await;
+        let error = outcome.expect_err(name);
+        assert!(!error.is_retryable(), "{method}, {name}: {error:?}");
+        assert_eq!(
+            (client.net().opened, client.net().replayed),
+            (1, 0),
+            "{method}, {name}"
+        );
+    }
+}

@@ -214,3 +214,44 @@ async fn bodies_may_be_longer_than_their_source_announces() {
         );
     }
 }
+
+/// fussybeaver/bollard #387, hyperium/hyper #2892, #2113: one client of many tests, whose runtimes end.
+#[test]
+fn one_client_in_many_runtimes_that_end() {
+    let server = Peer::start(|mut stream| {
+        while read_head(&mut stream).is_some() {
+            if stream.write_all(OK).is_err() {
+                return;
+            }
+        }
+    });
+    let client = Client::new().unwrap();
+    let url = server.url("/");
+    let user = |first: usize| {
+        for round in 0..8 {
+            let mut builder = match (first + round) % 2 {
+                0 => Builder::new_current_thread(),
+                _ => Builder::new_multi_thread(),
+            };
+            let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+            runtime.block_on(async {
+                let requests: Vec<_> = (0..8)
+                    .map(|_| {
+                        let request = client.get(&url).send();
+                        tokio::spawn(async { request.await?.bytes().await })
+                    })
+                    .collect();
+                for request in requests {
+                    assert_eq!(soon(request).await.unwrap().unwrap(), "ok");
+                }
+            });
+        }
+    };
+    std::thread::scope(|scope| {
+        for first in 0..4 {
+            scope.spawn(move || user(first));
+        }
+    });
+    let net = client.stats().net.unwrap();
+    assert_eq!((net.open, net.idle), (0, 0), "{net:?}");
+}

@@ -344,3 +344,72 @@ async fn byte_order_mark_before_json_is_passed_over() {
     let response: Response = soon(client.get(server.url("/")).send()).await.unwrap();
     assert_eq!(soon(response.json::<u8>()).await.unwrap(), 42);
 }
+
+/// me-no-dev/ESPAsyncWebServer #1324, benoitc/hackney #912, http-kit/http-kit #360, heroku/vegur #82: chunks in
+/// the forms that servers have, however they are cut.
+#[tokio::test]
+async fn chunks_in_the_forms_that_servers_have() {
+    for body in [
+        "2 \r\nok\r\n0 \r\n\r\n",
+        "2\t \r\nok\r\n0\r\n\r\n",
+        "00002\r\nok\r\n000\r\n\r\n",
+        "2;a=b;c\r\nok\r\n0;x\r\n\r\n",
+        "2 ; a = \"b;c\"\r\nok\r\n0\r\nx: y\r\n\r\n",
+        "1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}");
+        for piece_bytes in [answer.len(), 1, 2, 3, 5, 7] {
+            let steps = [
+                Step::ReadHead,
+                Step::send_split(answer.clone(), piece_bytes),
+                Step::ReadToEnd,
+            ];
+            let server = Script::new().accept(steps).start().unwrap();
+            let client = TestClient::new();
+            assert_eq!(client.body_of(&server.url("/")).await, b"ok", "{body:?}");
+            assert_eq!(client.net().idle, 1, "{body:?}");
+        }
+    }
+}
+
+/// What is taken of heads, and what is not: boostorg/beast #1880, envoyproxy/envoy #3648 and nodejs/node #6517
+/// ask for a length that is said twice, which two recipients may read in two ways.
+#[tokio::test]
+async fn heads_in_the_forms_that_servers_have() {
+    for (start, fields, is_taken) in [
+        ("HTTP/1.1 200", "content-length: 2", true),
+        ("HTTP/1.1 200 ", "content-length: 2", true),
+        ("HTTP/1.1 200 D'accord \u{e9}", "content-length: 2", true),
+        ("HTTP/1.1 999 Denied", "content-length:2", true),
+        ("HTTP/1.1 200 OK", "content-length: \t 0002 \t", true),
+        ("HTTP/1.1 200 OK\nserver: x", "CONTENT-LENGTH: 2", true),
+        ("HTTP/1.0 200 OK", "x:", true),
+        ("HTTP/1.1 200 OK", "connection: Keep-Alive, Close", true),
+        (
+            "HTTP/1.1 200 OK",
+            "content-length: 2\r\ncontent-length: 2",
+            false,
+        ),
+        ("HTTP/1.1 200 OK", "content-length: 2, 2", false),
+        ("HTTP/1.1 200 OK", "content-length: +2", false),
+        (
+            "HTTP/1.1 200 OK",
+            "content-length: 18446744073709551616",
+            false,
+        ),
+        ("HTTP/1.1  200 OK", "content-length: 2", false),
+        ("HTTP/1.1 099 X", "content-length: 2", false),
+        ("HTTP/2 200", "content-length: 2", false),
+        ("http/1.1 200 OK", "content-length: 2", false),
+        ("ICY 200 OK", "content-length: 2", false),
+    ] {
+        let answer = format!("{start}\r\n{fields}\r\n\r\nok");
+        match answered(&TestClient::new(), answer).await {
+            Ok((_, body, _)) => assert!(is_taken && body == b"ok", "{start}, {fields}"),
+            Err(error) => {
+                assert!(!is_taken, "{start}, {fields}: {error}");
+                assert_eq!(error.kind(), ErrorKind::Protocol, "{start}, {fields}");
+            }
+        }
+    }
+}

@@ -671,7 +671,7 @@ async fn empty_bodies_say_their_length_only_where_one_is_expected() {
         let answer = "HTTP/1.1 204 No Content\r\n\r\n";
         let server = answers_early(answer, []);
         let client = TestClient::new();
-        let mut request = Request::new(method.clone(), &server.url("/")).unwrap();
+        let mut request = Request::new(method.clone(), server.url("/")).unwrap();
         if let Some(body) = body {
             request.set_body(body);
         }

@@ -30,12 +30,13 @@ async fn warm(client: &TestClient, then: &str) -> ScriptServer {
     server
 }
 
-/// musistudio/claude-code-router #1610: a longer time for the whole lifts the times that were not set.
-#[tokio::test]
-async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
-    let half = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
+/// A response of which the body does not come.
+const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
+
+/// Times of the client, the time of the request, what the server sends, and the error.
+fn contradicting_times() -> Vec<(Timeouts, Option<Duration>, &'static str, &'static str)> {
     let none = Timeouts::default();
-    for (timeouts, own, answer, expected) in [
+    vec![
         // By the client, and by the request.
         (
             none.request(seconds(180)),
@@ -52,13 +53,13 @@ async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
         (
             none.request(seconds(180)),
             None,
-            half,
+            HALF,
             "the request took longer than 180s",
         ),
         (
             none,
             Some(seconds(180)),
-            half,
+            HALF,
             "the request took longer than 180s",
         ),
         // What was set holds, even if it is what the default is.
@@ -77,7 +78,7 @@ async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
         (
             none.body(seconds(30)).request(seconds(180)),
             None,
-            half,
+            HALF,
             "of the body took longer than 30s",
         ),
         // A shorter one lifts nothing; without one the defaults hold.
@@ -88,8 +89,14 @@ async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
             "the request took longer than 20s",
         ),
         (none, None, "", "response head took longer than 30s"),
-        (none, None, half, "of the body took longer than 30s"),
-    ] {
+        (none, None, HALF, "of the body took longer than 30s"),
+    ]
+}
+
+/// musistudio/claude-code-router #1610: a longer time for the whole lifts the times that were not set.
+#[tokio::test]
+async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
+    for (timeouts, own, answer, expected) in contradicting_times() {
         let client = TestClient::timeouts(|_| timeouts);
         let server = warm(&client, answer).await;
         let request = client.get(server.url("/"));
@@ -446,4 +453,51 @@ fn socket_that_is_connected_to_itself_is_a_refusal() {
             assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
         }
     });
+}
+
+/// ArchiveTeam/wpull #416, AsyncHttpClient/async-http-client #920, clj-commons/aleph #282: a permit comes back
+/// after every failure, and behind every answer.
+#[tokio::test]
+async fn permits_come_back_after_every_failure() {
+    let closing = "HTTP/1.1 503 Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let half = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
+    let scripts: [&[Step]; 6] = [
+        &[],
+        &[Step::Reset],
+        &[Step::send("nonsense\r\n\r\n")],
+        &[Step::send(half)],
+        // akka/akka-http #1248: the server says that it closes, and does not.
+        &[Step::send(closing), Step::Stall],
+        &[Step::send(OK), Step::Stall],
+    ];
+    let script = scripts.iter().fold(Script::new(), |script, steps| {
+        script.accept([&[Step::ReadHead], *steps].concat())
+    });
+    let server = script.start().unwrap();
+    let client = TestClient::with(|builder| {
+        builder
+            .limits(Limits::default().per_host(1).total(1))
+            .timeouts(Timeouts::default().permit(seconds(10)))
+            .resolve("no.test", Vec::new())
+    });
+    for url in [
+        "http://127.0.0.1:9/",
+        "http://no.test/",
+        "https://127.0.0.1:9/",
+    ]
+    .repeat(3)
+    {
+        let error = soon(client.get(url).send()).await.unwrap_err();
+        assert_ne!(error.kind(), ErrorKind::Timeout, "{error}");
+        // It keeps the request, to be sent again.
+        drop(error);
+        assert!(client.client_audit().is_idle(), "{url}");
+    }
+    for round in 0..scripts.len() {
+        let request = client.get(server.url("/"));
+        let body = soon(async { request.send().await?.bytes().await }).await;
+        assert_eq!(body.is_ok(), round > 3, "{round}: {body:?}");
+        drop(body);
+        assert!(client.client_audit().is_idle(), "{round}");
+    }
 }
