@@ -365,6 +365,8 @@ fn shortage_that_does_not_end_is_named() {
         .enable_all()
         .build()
         .unwrap();
+    #[cfg(feature = "rustls")]
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut held = Vec::new();
     let limit = rustix::process::Rlimit {
         current: Some(32),
@@ -374,26 +376,26 @@ fn shortage_that_does_not_end_is_named() {
     while let Ok(file) = std::fs::File::open("/dev/null") {
         held.push(file);
     }
-    runtime.block_on(async {
-        for (timeouts, kind) in [
-            (
-                Timeouts::default().permit(Duration::from_millis(100)),
-                ErrorKind::Connect,
-            ),
-            (
-                Timeouts::default().request(Duration::from_millis(100)),
-                ErrorKind::Connect,
-            ),
-        ] {
+    let named = |url: String, timeouts: Timeouts, kind| {
+        runtime.block_on(async {
             let client = TestClient::timeouts(|_| timeouts);
-            let error = soon(client.get("http://127.0.0.1:9/").send())
-                .await
-                .unwrap_err();
+            let error = soon(client.get(url).send()).await.unwrap_err();
             assert_eq!(error.kind(), kind);
             let source = std::error::Error::source(&error).unwrap().to_string();
             assert!(source.contains("Too many open files"), "{source}");
-        }
-    });
+        });
+    };
+    let (none, short) = (Timeouts::default(), Duration::from_millis(100));
+    let refusing = || "http://127.0.0.1:9/".to_owned();
+    named(refusing(), none.permit(short), ErrorKind::Connect);
+    named(refusing(), none.request(short), ErrorKind::Connect);
+    // One is left, for the socket: that the roots cannot be read is no lack of roots.
+    #[cfg(feature = "rustls")]
+    if std::path::Path::new("/etc/ssl/certs/ca-certificates.crt").exists() {
+        held.pop();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        named(url, none.permit(short), ErrorKind::Tls);
+    }
 }
 
 /// moby/moby #37616, docker/for-linux #1374: the system says the same of `::1` where IPv6 is switched off as
