@@ -136,10 +136,7 @@ impl Receiver {
     }
 
     fn consume(&mut self, length: usize) {
-        assert!(
-            length <= self.input.len(),
-            "consumed more than was given"
-        );
+        assert!(length <= self.input.len(), "consumed more than was given");
         self.input.drain(..length);
         self.consumed += length;
     }
@@ -148,10 +145,7 @@ impl Receiver {
         while self.final_head.is_none() && !self.input.is_empty() {
             match self.exchange.receive_head(&self.input, &mut self.head)? {
                 HeadStep::NeedMore => {
-                    assert!(
-                        self.input.len() <= self.limits.bytes,
-                        "an unbounded head"
-                    );
+                    assert!(self.input.len() <= self.limits.bytes, "an unbounded head");
                     return Ok(());
                 }
                 HeadStep::Interim { consumed, .. } => {
@@ -217,18 +211,12 @@ impl Receiver {
 }
 
 fn check_bounds(fields: &[Field], limits: HeadLimits) {
-    assert!(
-        fields.len() <= limits.fields,
-        "more fields than the limit"
-    );
+    assert!(fields.len() <= limits.fields, "more fields than the limit");
     let bytes: usize = fields
         .iter()
         .map(|(name, value)| name.len() + value.len())
         .sum();
-    assert!(
-        bytes <= limits.bytes,
-        "more bytes of fields than the limit"
-    );
+    assert!(bytes <= limits.bytes, "more bytes of fields than the limit");
 }
 
 /// What a decoder makes of the pieces: the data, and the bytes behind the body.

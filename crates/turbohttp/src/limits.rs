@@ -94,6 +94,12 @@ pub(crate) const ADDRESSES_MAX: usize = 8;
 /// (RFC 8305 section 5).
 pub(crate) const NEXT_ADDRESS_MS: u64 = 250;
 
+/// The longest time of silence before a peer is probed, in seconds: Linux takes no more (tcp(7)).
+pub(crate) const KEEPALIVE_SECONDS_MAX: u64 = 32_767;
+
+/// The longest time for which sent bytes may stay unacknowledged, in milliseconds: an `int` of the system.
+pub(crate) const USER_TIMEOUT_MS_MAX: u64 = i32::MAX as u64;
+
 /// How long `Expect: 100-continue` waits for the server before the body is sent anyway, in
 /// milliseconds (RFC 9110 section 10.1.1).
 pub(crate) const CONTINUE_WAIT_MS: u64 = 1_000;

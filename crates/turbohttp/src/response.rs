@@ -373,7 +373,7 @@ impl Response {
         Ok(self)
     }
 
-    /// The whole body, read as JSON.
+    /// The whole body, read as JSON. A byte order mark before it is passed over (RFC 8259 section 8.1).
     ///
     /// # Errors
     ///
@@ -385,8 +385,10 @@ impl Response {
     /// Dropping the future drops the response, which closes its connection.
     #[cfg(feature = "json")]
     pub async fn json<T: serde::de::DeserializeOwned>(mut self) -> Result<T> {
+        const MARK: &[u8] = "\u{feff}".as_bytes();
         let body = self.collect().await?;
-        serde_json::from_slice(body.as_slice()).map_err(|error| {
+        let text = body.as_slice();
+        serde_json::from_slice(text.strip_prefix(MARK).unwrap_or(text)).map_err(|error| {
             let message = "body is not the JSON expected";
             let error = Error::new(ErrorKind::Decode, message).with_source(error);
             self.explain(error).keep(body.into_bytes())

@@ -17,7 +17,11 @@ fuzz_target!(|input: &[u8]| {
         Framing::None,
     ] {
         let whole = decode(framing, limits, [bytes]);
-        assert_eq!(decode(framing, limits, pieces(bytes, cuts)), whole, "split at the cuts");
+        assert_eq!(
+            decode(framing, limits, pieces(bytes, cuts)),
+            whole,
+            "split at the cuts"
+        );
         assert_eq!(
             decode(framing, limits, bytes.chunks(1)),
             whole,
@@ -29,7 +33,11 @@ fuzz_target!(|input: &[u8]| {
         match framing {
             Framing::Length(length) => {
                 assert_eq!(data.len() as u64, length, "exactly what was announced");
-                assert_eq!(data.len() + left, bytes.len(), "consumed what was not given");
+                assert_eq!(
+                    data.len() + left,
+                    bytes.len(),
+                    "consumed what was not given"
+                );
             }
             Framing::CloseDelimited => assert_eq!(data, bytes, "all of it"),
             Framing::None => assert!(data.is_empty() && left == bytes.len()),

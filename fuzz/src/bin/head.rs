@@ -10,7 +10,11 @@ fuzz_target!(|input: &[u8]| {
     // Small, so that the limits are met often.
     let limits = HeadLimits::new(512, 8);
     let whole = receive(true, limits, [bytes]);
-    assert_eq!(receive(true, limits, pieces(bytes, cuts)), whole, "split at the cuts");
+    assert_eq!(
+        receive(true, limits, pieces(bytes, cuts)),
+        whole,
+        "split at the cuts"
+    );
     assert_eq!(
         receive(true, limits, bytes.chunks(1)),
         whole,

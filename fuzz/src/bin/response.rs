@@ -15,7 +15,11 @@ fuzz_target!(|input: &[u8]| {
     let limits = HeadLimits::new(4_096, FIELDS_MAX);
     let to_head = cuts.first().is_some_and(|cut| cut % 16 == 15);
     let whole = receive(to_head, limits, [bytes]);
-    assert_eq!(receive(to_head, limits, pieces(bytes, cuts)), whole, "split at the cuts");
+    assert_eq!(
+        receive(to_head, limits, pieces(bytes, cuts)),
+        whole,
+        "split at the cuts"
+    );
     assert_eq!(
         receive(to_head, limits, bytes.chunks(1)),
         whole,
@@ -84,34 +88,19 @@ fn check_framing(to_head: bool, head: &[u8], outcome: &Outcome) {
             .collect()
     };
     let (lengths, codings) = (values("content-length"), values("transfer-encoding"));
-    assert!(
-        lengths.len() <= 1 && codings.len() <= 1,
-        "a framing field that is repeated"
-    );
     let status = StatusCode::from_u16(outcome.status).expect("it was parsed");
     assert!(!status.is_informational(), "an interim head is not final");
-    let length = lengths.first().map(|value| {
-        let text = std::str::from_utf8(value).expect("digits");
-        assert!(
-            text.bytes().all(|byte| byte.is_ascii_digit()),
-            "a length of digits only"
-        );
-        text.parse::<u64>().expect("64 bits")
-    });
     let bodiless = to_head || matches!(outcome.status, 204 | 304);
-    let expected = match (bodiless, codings.first(), length) {
+    let expected = match (
+        bodiless,
+        is_chunked(&codings, bodiless),
+        length(&lengths, bodiless),
+    ) {
         (true, _, _) => Framing::None,
-        (false, Some(coding), _) => {
-            assert!(
-                coding.eq_ignore_ascii_case(b"chunked"),
-                "the one coding there is"
-            );
-            assert!(head.starts_with(b"HTTP/1.1"), "HTTP/1.0 has no codings");
-            Framing::Chunked
-        }
-        (false, None, Some(0)) => Framing::None,
-        (false, None, Some(length)) => Framing::Length(length),
-        (false, None, None) => Framing::CloseDelimited,
+        (false, true, _) => Framing::Chunked,
+        (false, false, Some(0)) => Framing::None,
+        (false, false, Some(length)) => Framing::Length(length),
+        (false, false, None) => Framing::CloseDelimited,
     };
     assert_eq!(outcome.framing, expected, "framing");
     match outcome.framing {
@@ -122,11 +111,47 @@ fn check_framing(to_head: bool, head: &[u8], outcome: &Outcome) {
             assert_ne!(outcome.reuse, Reuse::Keep, "nothing is left to keep")
         }
     }
-    if !codings.is_empty() && length.is_some() {
+    let is_plain = codings.is_empty() || codings == [b"chunked"] && lengths.is_empty();
+    let is_early = head.starts_with(b"HTTP/1.0") && !codings.is_empty();
+    if !is_plain || is_early || lengths.len() > 1 {
         assert_ne!(
             outcome.reuse,
             Reuse::Keep,
-            "two framings, and the connection is kept"
+            "another recipient may find another end, and the connection is kept"
         );
     }
+}
+
+/// Whether the codings are `chunked`, and not none; none other is taken where there is a body.
+fn is_chunked(codings: &[&[u8]], bodiless: bool) -> bool {
+    let elements = codings
+        .iter()
+        .flat_map(|value| value.split(|byte| *byte == b','));
+    let named: Vec<&[u8]> = elements
+        .map(<[u8]>::trim_ascii)
+        .filter(|element| !element.is_empty() && !element.eq_ignore_ascii_case(b"identity"))
+        .collect();
+    let is_known = named
+        .iter()
+        .all(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+    assert!(
+        bodiless || is_known && named.len() <= 1,
+        "the one coding there is"
+    );
+    !named.is_empty()
+}
+
+/// The length, if one is told: once, in digits, where there is a body.
+fn length(lengths: &[&[u8]], bodiless: bool) -> Option<u64> {
+    if bodiless {
+        return None;
+    }
+    assert!(lengths.len() <= 1, "a length that is repeated");
+    let value = lengths.first()?;
+    assert!(
+        value.iter().all(u8::is_ascii_digit),
+        "a length of digits only"
+    );
+    let text = std::str::from_utf8(value).expect("digits");
+    Some(text.parse().expect("64 bits"))
 }

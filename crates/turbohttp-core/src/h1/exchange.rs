@@ -140,7 +140,12 @@ impl Exchange {
     ///
     /// [`ParseError`] if the bytes break the framing.
     pub fn decode(&mut self, input: &[u8], head: &mut ResponseHead) -> Result<Decoded, ParseError> {
-        self.decoder.decode(input, self.limits, head)
+        let decoded = self.decoder.decode(input, self.limits, head)?;
+        // Trailers may have been malformed as well.
+        if self.decoder.is_done() && head.skipped_fields() > 0 {
+            self.close_because(CloseReason::MalformedFields);
+        }
+        Ok(decoded)
     }
 
     /// Whether `input` looks as if it held all the body that is still to come, so that

@@ -279,9 +279,13 @@ fn lenient_lines(
 }
 
 /// What stands behind a malformed line that may be passed over: one that says nothing of the framing,
-/// whichever way another recipient reads it.
+/// whichever way another recipient reads it. A folded line is no line of its own: it belongs to the value
+/// before it, whose field may be about the framing.
 #[cold]
 fn behind_malformed(text: &[u8]) -> Option<&[u8]> {
+    if text.starts_with(b" ") || text.starts_with(b"\t") {
+        return None;
+    }
     let (line, behind) = text.split_at(memchr(b'\n', text)? + 1);
     let line = line.to_ascii_lowercase();
     let is_framing = |name: &[u8]| line.windows(name.len()).any(|window| window == name);

@@ -411,22 +411,24 @@ impl BodySource for StreamSource {
         cx: &mut TaskContext<'_>,
         _context: BodyContext<'_>,
     ) -> Poll<Result<bool>> {
-        loop {
-            let stream = self
-                .stream
-                .get_mut()
-                .unwrap_or_else(PoisonError::into_inner);
-            match ready!(stream.as_mut().poll_next(cx)) {
-                None => return Poll::Ready(self.end()),
-                // An empty slice would look like nothing.
-                Some(Ok(piece)) if piece.is_empty() => {}
-                Some(Ok(piece)) => return Poll::Ready(self.accept(piece)),
-                Some(Err(error)) => {
-                    let message = "the source of the response body failed";
-                    return Poll::Ready(Err(Error::io(Phase::Receive, message, error)));
-                }
+        let stream = self
+            .stream
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        Poll::Ready(match ready!(stream.as_mut().poll_next(cx)) {
+            None => self.end(),
+            // An empty slice would look like nothing. A stream may give them again and again, so that others
+            // and the timers get their turn.
+            Some(Ok(piece)) if piece.is_empty() => {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
-        }
+            Some(Ok(piece)) => self.accept(piece),
+            Some(Err(error)) => {
+                let message = "the source of the response body failed";
+                Err(Error::io(Phase::Receive, message, error))
+            }
+        })
     }
 
     fn chunk(&self) -> &[u8] {

@@ -16,11 +16,12 @@ use turbohttp_core::timeline::Phase;
 
 use super::resolve::{Overrides, Resolver};
 use super::route::{Route, RouteKey};
+use super::shortage::{self, is_short, is_shortage};
 use super::stream::Stream;
 use crate::clock;
 use crate::context::{Addresses, Context};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::NEXT_ADDRESS_MS;
+use crate::limits::{KEEPALIVE_SECONDS_MAX, NEXT_ADDRESS_MS, USER_TIMEOUT_MS_MAX};
 
 /// Makes connections.
 pub(crate) struct Connector {
@@ -46,19 +47,34 @@ impl SocketOptions {
         user_timeout: None,
     };
 
-    /// Refuses what the system cannot be told: it counts keep-alive in whole seconds.
+    /// Refuses what the system cannot be told, and would refuse for every connection: it counts keep-alive
+    /// in whole seconds, and the user timeout in milliseconds.
     pub(crate) fn check(self) -> Result<()> {
-        let second = Duration::from_secs(1);
-        match (self.keepalive, self.user_timeout) {
-            (Some(time), _) if time < second => {
-                let bound = "at least one second";
-                Err(Error::config("tcp_keepalive", bound, format!("{time:?}")))
-            }
-            (_, Some(limit)) if limit.is_zero() => {
-                Err(Error::config("tcp_user_timeout", "longer than zero", "0"))
-            }
-            _ => Ok(()),
+        let (second, most) = (
+            Duration::from_secs(1),
+            Duration::from_secs(KEEPALIVE_SECONDS_MAX),
+        );
+        if let Some(time) = self.keepalive
+            && !(second..=most).contains(&time)
+        {
+            let bound = format!("{second:?}..={most:?}");
+            return Err(Error::config("tcp_keepalive", &bound, format!("{time:?}")));
         }
+        let (least, most) = (
+            Duration::from_millis(1),
+            Duration::from_millis(USER_TIMEOUT_MS_MAX),
+        );
+        if let Some(limit) = self.user_timeout
+            && !(least..=most).contains(&limit)
+        {
+            let bound = format!("{least:?}..={most:?}");
+            return Err(Error::config(
+                "tcp_user_timeout",
+                &bound,
+                format!("{limit:?}"),
+            ));
+        }
+        Ok(())
     }
 
     fn apply(self, stream: &TcpStream) -> io::Result<()> {
@@ -148,6 +164,8 @@ impl Connector {
         let connected = timed(context, Phase::Connect, "connecting", limit, connecting).await;
         // The host may have moved: what refuses or is silent is asked for anew.
         match &connected {
+            // What is short here says nothing about the host.
+            Err(error) if is_shortage(error) => {}
             Err(_) => self.resolver.forget(route, |_| true),
             Ok(_) if race.refused.is_empty() => {}
             Ok(_) => self
@@ -330,9 +348,8 @@ impl Race<'_> {
                     Poll::Pending => index += 1,
                     Poll::Ready(Ok(connected)) => return Poll::Ready(Ok(connected)),
                     Poll::Ready(Err(error)) => {
-                        self.last_error = Some(error);
                         let (address, _) = self.running.swap_remove(index);
-                        self.refused.push(address);
+                        self.failed(address, error);
                         self.start_next();
                     }
                 }
@@ -350,24 +367,45 @@ impl Race<'_> {
         }
     }
 
+    #[cold]
+    fn failed(&mut self, address: IpAddr, error: io::Error) {
+        if !is_short(&error) {
+            self.refused.push(address);
+        }
+        // A refusal says more of the host than an address that cannot be reached from here.
+        let is_unreachable = error.kind() == io::ErrorKind::NetworkUnreachable;
+        if !is_unreachable || self.last_error.is_none() {
+            self.last_error = Some(error);
+        }
+    }
+
     fn start_next(&mut self) {
         if let Some(address) = self.waiting.next() {
-            let (address, sockets) = (*address, self.sockets);
-            let attempt: Attempt = Box::pin(async move {
-                let stream = TcpStream::connect(address).await?;
-                sockets.apply(&stream)?;
-                // Asked once, so that a response can tell them without a system call.
-                let addresses = Addresses {
-                    remote: stream.peer_addr()?,
-                    local: stream.local_addr()?,
-                };
-                Ok((stream, addresses))
-            });
+            let attempt: Attempt = Box::pin(attempt(*address, self.sockets));
             self.running.push((address.ip(), attempt));
             let next = tokio::time::Instant::now() + Duration::from_millis(NEXT_ADDRESS_MS);
             self.head_start.as_mut().reset(next);
         }
     }
+}
+
+/// Connects to one address.
+async fn attempt(address: SocketAddr, sockets: SocketOptions) -> io::Result<Attempted> {
+    let connected = TcpStream::connect(address).await;
+    let stream = connected.map_err(|error| shortage::explain(error, address))?;
+    sockets.apply(&stream)?;
+    // Asked once, so that a response can tell them without a system call.
+    let addresses = Addresses {
+        remote: stream.peer_addr()?,
+        local: stream.local_addr()?,
+    };
+    // Where nobody listens on a local port, the system may choose that very port for this end, and TCP
+    // connects the socket to itself (RFC 9293 section 3.5, simultaneous open).
+    if addresses.remote == addresses.local {
+        let message = "nobody listens there: the socket was connected to itself";
+        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, message));
+    }
+    Ok((stream, addresses))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::route::Route;
+use super::shortage::descriptor_shortage;
 use crate::clock;
 use crate::limits::{ADDRESSES_MAX, DNS_KEPT_SECONDS, DNS_NAMES_MAX};
 
@@ -112,13 +113,15 @@ impl Resolver {
             shared: &self.shared,
             name,
         };
+        Shared::start_due(&self.shared);
         loop {
-            Shared::start_due(&self.shared);
-            // Looked at again later: a look-up that has become slow by then frees its place.
             if let Ok(outcome) = tokio::time::timeout(SLOW_AFTER, waiter.outcome()).await {
                 let addresses = outcome?;
                 return Ok(with_port(&addresses, route.origin.port()));
             }
+            // A look-up that has become slow by now frees its place.
+            let due = lock(&self.shared.lookups).start_due_again(clock::now());
+            Shared::start(&self.shared, due);
         }
     }
 
@@ -154,8 +157,12 @@ impl Waiter<'_> {
         let settled = receiver.wait_for(Option::is_some).await;
         let outcome = settled.map_err(io::Error::other)?.clone();
         let addresses = outcome.expect("waited for");
-        // Shared by all who wait, so that each gets an error of the same kind around it.
-        addresses.map_err(|error| io::Error::new(error.kind(), error))
+        // Shared by all who wait, so that each gets an error of the same kind around it; the code of the
+        // system says whether it is a shortage.
+        addresses.map_err(|error| match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(error.kind(), error),
+        })
     }
 }
 
@@ -172,6 +179,11 @@ impl Shared {
     /// Starts a thread for every look-up whose turn it is.
     fn start_due(shared: &Arc<Shared>) {
         let due = lock(&shared.lookups).start_due(clock::now());
+        Shared::start(shared, due);
+    }
+
+    /// Starts a thread for each of these.
+    fn start(shared: &Arc<Shared>, due: Vec<Box<str>>) {
         for name in due {
             let (own, asked) = (shared.clone(), name.clone());
             let thread = std::thread::Builder::new().name("turbohttp-dns".to_owned());
@@ -193,7 +205,7 @@ impl Shared {
     fn ask_and_settle(&self, name: &str) {
         let outcome = match (self.ask)(name) {
             Ok(addresses) => Ok(interleave(addresses).into()),
-            Err(error) => Err(Arc::new(error)),
+            Err(error) => Err(Arc::new(descriptor_shortage().unwrap_or(error))),
         };
         if let Ok(addresses) = &outcome {
             self.remember(name, addresses);

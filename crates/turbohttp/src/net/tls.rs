@@ -1,6 +1,7 @@
 //! TLS by rustls: which roots are trusted, which certificate is shown, and the handshake.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,6 +14,7 @@ use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::shortage::is_short;
 use crate::error::{Error, ErrorKind, Result};
 
 mod explain;
@@ -176,8 +178,13 @@ fn build(options: &Tls) -> Result<Arc<ClientConfig>> {
 fn roots(options: &Tls) -> Result<RootCertStore> {
     let mut store = RootCertStore::empty();
     if !options.only_these_roots {
+        let loaded = rustls_native_certs::load_native_certs();
+        // What a shortage of descriptors has kept from being read would be missing for good.
+        if let Some(error) = loaded.errors.into_iter().find_map(shortage) {
+            return Err(Error::new(ErrorKind::Tls, "loading TLS roots").with_source(error));
+        }
         // A platform root that cannot be parsed is skipped: those of others may still be used.
-        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        store.add_parsable_certificates(loaded.certs);
     }
     for pem in &options.roots_pem {
         for certificate in certificates(pem, "added root")? {
@@ -191,6 +198,13 @@ fn roots(options: &Tls) -> Result<RootCertStore> {
         return Err(Error::new(ErrorKind::Config, message));
     }
     Ok(store)
+}
+
+fn shortage(error: rustls_native_certs::Error) -> Option<io::Error> {
+    match error.kind {
+        rustls_native_certs::ErrorKind::Io { inner, .. } => Some(inner).filter(is_short),
+        _ => None,
+    }
 }
 
 fn certificates(pem: &[u8], what: &str) -> Result<Vec<CertificateDer<'static>>> {

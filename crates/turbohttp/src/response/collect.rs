@@ -74,8 +74,11 @@ impl Collected {
     fn extend(&mut self, slice: &[u8]) {
         match self {
             Collected::Vector(vector) => vector.extend_from_slice(slice),
+            // A source of the user's may give more than it has announced.
+            Collected::Pages { pages, filled, .. } if slice.len() > pages.len() - *filled => {
+                *self = Collected::Vector([&pages[..*filled], slice].concat());
+            }
             Collected::Pages { pages, filled, .. } => {
-                // A decoder never gives more than was announced.
                 pages[*filled..*filled + slice.len()].copy_from_slice(slice);
                 *filled += slice.len();
                 self.ask_for_huge_pages();

@@ -105,27 +105,27 @@ pub(super) fn normal_host(host: &str) -> Result<&str, String> {
 /// stays, for the standard to refuse.
 pub(super) fn split_zone(input: &str) -> (Cow<'_, str>, Option<&str>) {
     let whole = (Cow::Borrowed(input), None);
-    let Some(open) = input.find("[").filter(|open| {
-        // The bracket begins the host: only a scheme, slashes and userinfo stand before it.
-        let before = input[..*open]
-            .split_once("://")
-            .map(|(_, userinfo)| userinfo);
-        before.is_some_and(|userinfo| !userinfo.contains(['/', '?', '#', '\\']))
-    }) else {
+    let Some(start) = input.find("://").map(|at| at + "://".len()) else {
         return whole;
     };
-    let Some(close) = input[open..].find(']').map(|length| open + length) else {
+    let length = input[start..].find(['/', '?', '#', '\\']);
+    let authority = &input[start..length.map_or(input.len(), |length| start + length)];
+    // Brackets of userinfo are none of the host's.
+    let host_start = start + authority.rfind('@').map_or(0, |at| at + 1);
+    let host = &input[host_start..start + authority.len()];
+    let Some((literal, port)) = host.strip_prefix('[').and_then(|host| host.split_once(']')) else {
         return whole;
     };
-    let Some(percent) = input[open..close].find('%').map(|length| open + length) else {
+    let Some((address, zone)) = literal.split_once('%') else {
         return whole;
     };
-    let zone = &input[percent + 1..close];
     let zone = zone.strip_prefix("25").unwrap_or(zone);
     let is_zone = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    if zone.is_empty() || !zone.bytes().all(is_zone) {
+    let is_whole_host = port.is_empty() || port.starts_with(':');
+    if zone.is_empty() || !zone.bytes().all(is_zone) || !is_whole_host {
         return whole;
     }
-    let without = format!("{}{}", &input[..percent], &input[close..]);
+    let rest = &input[host_start + host.len()..];
+    let without = format!("{}[{address}]{port}{rest}", &input[..host_start]);
     (Cow::Owned(without), Some(zone))
 }

@@ -62,6 +62,59 @@ async fn certificates_that_are_refused() {
     }
 }
 
+/// encode/httpcore #1063, dotnet/runtime #57792, python/cpython #76178: a certificate is for the name without
+/// its final dot.
+#[tokio::test]
+async fn final_dot_is_no_part_of_the_certified_name() {
+    let ca = TestCa::new();
+    let config = ca.server_config(&["a.test", "xn--bcher-kva.test"]);
+    for host in ["a.test", "a.test.", "A.Test.", "bücher.test."] {
+        let server = server(config.clone());
+        let client =
+            TestClient::with(|builder| builder.resolve(host, [server.addr()]).tls(trusting(&ca)));
+        // The script ends behind the head.
+        let error = soon(client.get(format!("https://{host}/")).send()).await;
+        assert_ne!(error.expect_err(host).kind(), ErrorKind::Tls, "{host}");
+        let head = String::from_utf8(server.received()[0].clone()).unwrap();
+        let expected = host.to_lowercase().replace("bücher", "xn--bcher-kva");
+        let expected = format!("\r\nhost: {}\r\n", expected.trim_end_matches('.'));
+        assert!(head.contains(&expected), "{head}");
+    }
+}
+
+/// zowe/api-layer #2738: a session that its server ends is closed here, though TCP stays open.
+#[tokio::test]
+async fn idle_session_is_closed_when_its_server_ends_it() {
+    let ca = TestCa::new();
+    let config = ca.server_config(NAMES);
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let ended = std::sync::Mutex::new(ended);
+    let server = Peer::start(move |stream| {
+        let session = rustls::ServerConnection::new(config.clone()).unwrap();
+        let mut tls = rustls::StreamOwned::new(session, stream);
+        if tls.read(&mut [0; 4_096]).is_ok() {
+            _ = tls.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+            // Until the test says so.
+            _ = ended.lock().unwrap().recv();
+            tls.conn.send_close_notify();
+            _ = tls.flush();
+            // Until the client has left.
+            while tls.sock.read(&mut [0; 64]).is_ok_and(|length| length > 0) {}
+        }
+    });
+    let client = TestClient::with(|builder| builder.tls(trusting(&ca)));
+    let url = server.url("/").replace("http:", "https:");
+    assert_eq!(client.body_of(&url).await, b"");
+    assert_eq!(client.net().idle, 1, "the session's tickets leave it");
+    end.send(()).unwrap();
+    soon(async {
+        while client.net().open > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
 /// The most frequent of all: `openssl req -x509` makes a CA, and people serve it.
 #[tokio::test]
 async fn certificate_of_a_ca_that_is_used_as_a_server_is_named() {

@@ -1,5 +1,6 @@
 //! Names and URLs: one normal form, and the right host.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use http::header::AUTHORIZATION;
 use turbohttp::{Body, Client, ErrorKind, MockReply, MockTransport, Request, StatusCode};
 use turbohttp_loopback::script::{Script, ScriptServer, Step};
 
-use crate::support::{TestClient, soon};
+use crate::support::{Peer, TestClient, read_head, soon};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
 
@@ -357,4 +358,100 @@ fn zones_are_read_and_left_out_of_the_url() {
     // A bracket behind the host is no address.
     let request = Request::new(http::Method::GET, "http://a.test/[fe80::1%25eth0]").unwrap();
     assert_eq!(request.url(), "http://a.test/[fe80::1%25eth0]");
+}
+
+/// servo/rust-url #580, libwww-perl/URI #143: characters of a password that mean something in a host.
+#[test]
+fn brackets_of_userinfo_are_no_zone() {
+    let client = Client::new().unwrap();
+    for (text, userinfo, url) in [
+        (
+            "http://user:[p%25w]@a.test/x",
+            "user:[p%w]",
+            "http://a.test/x",
+        ),
+        (
+            "http://[fe80::1%25eth0]@a.test/",
+            "[fe80::1%eth0]",
+            "http://a.test/",
+        ),
+        ("http://[a%25b]c@a.test/", "[a%b]c:", "http://a.test/"),
+        (
+            "http://u:[1%252]@[fe80::1%25eth0]/",
+            "u:[1%2]",
+            "http://[fe80::1]/",
+        ),
+        ("http://a@b@[fe80::1%25eth0]/", "a@b:", "http://[fe80::1]/"),
+    ] {
+        let request = Request::new(http::Method::GET, text).expect(text);
+        let (user, password) = userinfo.split_once(':').unwrap();
+        let expected = client
+            .get("http://a.test/")
+            .basic_auth(user, Some(password));
+        let expected = expected.build().unwrap();
+        assert_eq!(
+            request.headers()[AUTHORIZATION],
+            expected.headers()[AUTHORIZATION],
+            "{text}"
+        );
+        assert_eq!(request.url(), url, "{text}");
+    }
+    for text in [
+        "http://user@[fe80::1%25eth0]x/",
+        "http://[fe80::1%25eth0]x:80/",
+    ] {
+        assert!(Request::new(http::Method::GET, text).is_err(), "{text}");
+    }
+    // What begins behind a backslash is a path (WHATWG).
+    let request = Request::new(http::Method::GET, "http://[fe80::1%25eth0]\\@a.test/").unwrap();
+    assert_eq!(request.url(), "http://[fe80::1]/@a.test/");
+}
+
+/// jetty/jetty.project #353, curl/curl #716: one connection, whatever the spelling.
+#[tokio::test]
+async fn spellings_of_an_origin_share_a_connection() {
+    let server = Peer::start(|mut stream| {
+        while read_head(&mut stream).is_some() {
+            _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+        }
+    });
+    let address: SocketAddr = server.url("")["http://".len()..].parse().unwrap();
+    let client = TestClient::with(|builder| builder.resolve("bücher.test", [address]));
+    for url in [
+        "http://bücher.test",
+        "http://BÜCHER.test:80/",
+        "http://xn--bcher-kva.test./x?y#z",
+        "http://user:word@xn--bcher-kva.test:080/",
+        "HTTP://xn--BCHER-kva.TEST",
+    ] {
+        assert_eq!(client.body_of(url).await, b"", "{url}");
+    }
+    assert_eq!(client.net().opened, 1);
+}
+
+/// unshiftio/url-parse #191, medialize/URI.js #152, nodejs/node #1802: a password that is not coded makes
+/// another URL, mostly none; what is said of it does not show the password.
+#[test]
+fn messages_show_no_password() {
+    for text in [
+        "http://example:secret?yyy@example.com/example",
+        "https://scooby:secret bee!@#$%^&()-secret@ten-eleven.com",
+        "http://user:secret/@a.test/",
+        "http://user:secret\\@a.test/",
+        "http://user:secret#@a.test:99999/",
+        "http://user:secret@a.test:99999/",
+        "http://user:secret@/",
+        "http://user:secret@[::1/",
+        "ftp://user:secret@a.test/",
+        "user:secret@a.test",
+        "//user:secret@a.test/",
+        "http://user:secret%40a.test/",
+        "http:/user:secret@a b/",
+        "http://user:secret@a%00b/",
+        "http://user:secret@xn--a/",
+    ] {
+        let error = Request::new(http::Method::GET, text).expect_err(text);
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
 }

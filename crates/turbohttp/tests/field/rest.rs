@@ -296,11 +296,39 @@ fn socket_options_out_of_bounds_are_refused() {
     for builder in [
         Client::builder().tcp_keepalive(Duration::from_millis(999)),
         Client::builder().tcp_keepalive(Duration::ZERO),
+        Client::builder().tcp_keepalive(Duration::from_secs(32_768)),
+        Client::builder().tcp_keepalive(Duration::MAX),
         Client::builder().tcp_user_timeout(Duration::ZERO),
+        Client::builder().tcp_user_timeout(Duration::from_micros(999)),
+        Client::builder().tcp_user_timeout(Duration::from_secs(25 * 24 * 60 * 60)),
     ] {
         let error = builder.build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().contains("tcp_"), "{error}");
+    }
+}
+
+/// What is taken at the bounds, the system takes as well.
+#[tokio::test]
+async fn socket_options_at_their_bounds_work() {
+    let server = Peer::start(|mut stream| {
+        if read_head(&mut stream).is_some() {
+            _ = stream.write_all(OK);
+        }
+    });
+    for (keepalive, user_timeout) in [
+        (Duration::from_secs(1), Duration::from_millis(1)),
+        (
+            Duration::from_secs(32_767),
+            Duration::from_millis(i32::MAX as u64),
+        ),
+    ] {
+        let client = TestClient::with(|builder| {
+            builder
+                .tcp_keepalive(keepalive)
+                .tcp_user_timeout(user_timeout)
+        });
+        assert_eq!(client.body_of(&server.url("/")).await, b"ok");
     }
 }
 
@@ -330,4 +358,79 @@ async fn burst_of_closed_connections_leaves_nothing() {
     })
     .await;
     assert!(served.load(Ordering::SeqCst) >= 32);
+}
+
+/// rclone/rclone #1583, openshift/release #378: what a server sends behind its answer belongs to no request.
+#[tokio::test]
+async fn bytes_behind_an_answer_answer_nothing() {
+    for stray in [
+        "HTTP/1.0 408 Request Time-out\r\nconnection: close\r\n\r\nbye",
+        "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "\r\n",
+    ] {
+        let server = Peer::start(move |mut stream| {
+            while read_post(&mut stream).is_some() {
+                if stream.write_all(&[OK, stray.as_bytes()].concat()).is_err() {
+                    return;
+                }
+            }
+        });
+        let client = TestClient::new();
+        for _ in 0..8 {
+            let post = client.post(server.url("/")).body("body");
+            let body = soon(async { post.send().await?.bytes().await }).await;
+            assert_eq!(body.expect(stray), "ok", "{stray:?}");
+        }
+    }
+}
+
+/// nahi/httpclient #142, oven-sh/bun #28708: what may have had an effect is sent once.
+#[tokio::test]
+async fn requests_with_an_effect_are_sent_once() {
+    let cases: [(&str, &str, &[Step]); 6] = [
+        ("POST", "closed", &[]),
+        ("POST", "reset", &[Step::Reset]),
+        ("PATCH", "closed", &[]),
+        ("PUT", "half a head", &[Step::send("HTTP/1.1 2")]),
+        (
+            "PUT",
+            "an interim answer",
+            &[Step::send("HTTP/1.1 103 Early Hints\r\n\r\n")],
+        ),
+        (
+            "GET",
+            "half a body",
+            &[Step::send(
+                "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
+            )],
+        ),
+    ];
+    for (method, name, then) in cases {
+        let body = if method == "GET" { "" } else { "body" };
+        let mut steps = vec![
+            Step::ReadHead,
+            Step::send(OK),
+            Step::ReadHead,
+            Step::ReadExact(body.len()),
+        ];
+        steps.extend_from_slice(then);
+        let server = Script::new()
+            .accept(steps)
+            .accept([Step::ReadHead, Step::send(OK)])
+            .start()
+            .unwrap();
+        let client = TestClient::new();
+        assert_eq!(client.body_of(&server.url("/")).await, b"ok");
+        let request = client.request(method.parse().unwrap(), server.url("/"));
+        let request = request.body(body);
+        let outcome = soon(async { request.send().await?.bytes().await }).await;
+        let error = outcome.expect_err(name);
+        assert!(!error.is_retryable(), "{method}, {name}: {error:?}");
+        assert_eq!(
+            (client.net().opened, client.net().replayed),
+            (1, 0),
+            "{method}, {name}"
+        );
+    }
 }

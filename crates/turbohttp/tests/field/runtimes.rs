@@ -2,10 +2,13 @@
 
 use std::io::Write;
 use std::sync::mpsc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::Builder;
-use turbohttp::{Client, ErrorKind, MockReply, MockTransport, StatusCode};
+use turbohttp::{
+    BodyContext, BodySource, Client, ErrorKind, MockReply, MockTransport, ResponseBody, StatusCode,
+};
 
 use crate::support::{Peer, TestClient, block_on, read_head, soon};
 
@@ -165,4 +168,90 @@ async fn mock_lives_in_paused_time() {
         200
     );
     assert_eq!(start.elapsed().as_secs(), 20);
+}
+
+/// A source that gives another number of bytes than it has announced, as what unpacks a body does when it
+/// passes the announcement on.
+struct Misjudging {
+    body: ResponseBody,
+    announced: u64,
+}
+
+impl BodySource for Misjudging {
+    fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+        context: BodyContext<'_>,
+    ) -> Poll<turbohttp::Result<bool>> {
+        self.body.poll_chunk(cx, context)
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.body.chunk()
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        Some(self.announced)
+    }
+}
+
+/// The length of a packed body is not that of the unpacked one.
+#[tokio::test]
+async fn bodies_may_be_longer_than_their_source_announces() {
+    const LENGTH: usize = 6 << 20;
+    for announced in [0, 1, 4 << 20, LENGTH as u64 - 1, LENGTH as u64 + 1] {
+        let mock = MockReply::new(StatusCode::OK).body(vec![7; LENGTH]);
+        let client = Client::builder()
+            .transport(MockTransport::new(mock))
+            .build()
+            .unwrap();
+        let response = client.get("http://a.test/").send().await.unwrap();
+        let response = response.map_body(|body| Misjudging { body, announced });
+        assert_eq!(
+            response.bytes().await.unwrap(),
+            vec![7; LENGTH],
+            "{announced}"
+        );
+    }
+}
+
+/// fussybeaver/bollard #387, hyperium/hyper #2892, #2113: one client of many tests, whose runtimes end.
+#[test]
+fn one_client_in_many_runtimes_that_end() {
+    let server = Peer::start(|mut stream| {
+        while read_head(&mut stream).is_some() {
+            if stream.write_all(OK).is_err() {
+                return;
+            }
+        }
+    });
+    let client = Client::new().unwrap();
+    let url = server.url("/");
+    let user = |first: usize| {
+        for round in 0..8 {
+            let mut builder = match (first + round) % 2 {
+                0 => Builder::new_current_thread(),
+                _ => Builder::new_multi_thread(),
+            };
+            let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+            runtime.block_on(async {
+                let requests: Vec<_> = (0..8)
+                    .map(|_| {
+                        let request = client.get(&url).send();
+                        tokio::spawn(async { request.await?.bytes().await })
+                    })
+                    .collect();
+                for request in requests {
+                    assert_eq!(soon(request).await.unwrap().unwrap(), "ok");
+                }
+            });
+        }
+    };
+    std::thread::scope(|scope| {
+        for first in 0..4 {
+            scope.spawn(move || user(first));
+        }
+    });
+    let net = client.stats().net.unwrap();
+    assert_eq!((net.open, net.idle), (0, 0), "{net:?}");
 }

@@ -158,6 +158,35 @@ async fn malformed_fields_are_passed_over_where_the_user_says_so() {
     }
 }
 
+/// The same behind a body: the connection is not kept either.
+#[tokio::test]
+async fn malformed_trailers_cost_the_connection() {
+    for (trailers, is_taken) in [
+        ("no colon here\r\n", true),
+        ("bad name: x\r\nx: y\r\n", true),
+        ("Transfer-Encoding : chunked\r\n", false),
+        ("x: y\r\n folded\r\n", false),
+    ] {
+        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        let answer = format!("{head}2\r\nok\r\n0\r\n{trailers}\r\n");
+        for piece_bytes in [answer.len(), 1] {
+            let steps = [
+                Step::ReadHead,
+                Step::send_split(answer.clone(), piece_bytes),
+                Step::ReadToEnd,
+            ];
+            let server = Script::new().accept(steps).start().unwrap();
+            let client = TestClient::with(|builder| builder.lenient_fields(true));
+            let mut response = soon(client.get(server.url("/")).send()).await.unwrap();
+            let body = soon(read(&mut response)).await;
+            assert_eq!(body.is_ok(), is_taken, "{trailers:?}");
+            assert_eq!(response.skipped_fields(), usize::from(is_taken));
+            drop(response);
+            assert_eq!(client.net().open, 0, "{trailers:?}");
+        }
+    }
+}
+
 /// Nothing becomes looser about the framing.
 #[tokio::test]
 async fn malformed_framing_is_refused_all_the_same() {
@@ -256,4 +285,131 @@ async fn body_that_is_no_json_can_be_had_back() {
     let response: Response = soon(client.get(server.url("/")).send()).await.unwrap();
     let error = soon(response.json::<u8>()).await.unwrap_err();
     assert_eq!(error.into_bytes().unwrap(), "{\"a\"");
+}
+
+/// h2o/picohttpparser #39, K0M15/webserv #37, nodejs/http-parser #456: a folded line belongs to the value
+/// before it, however the head is cut, and where malformed lines are passed over as well.
+#[tokio::test]
+async fn folded_lines_are_read_in_one_way() {
+    for (fields, body, name, value) in [
+        ("x: a\r\n b\r\ncontent-length: 2", "ok", "x", "a   b"),
+        (
+            "x: a\r\n\tb\r\n c\r\ncontent-length: 2",
+            "ok",
+            "x",
+            "a  \tb   c",
+        ),
+        (
+            "transfer-encoding:\r\n chunked",
+            "2\r\nok\r\n0\r\n\r\n",
+            "transfer-encoding",
+            "chunked",
+        ),
+        (
+            "content-length:\r\n\t2\r\nx: y",
+            "ok",
+            "content-length",
+            "2",
+        ),
+        ("content-length: 2\r\n \t", "ok", "content-length", "2"),
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{body}");
+        let whole = answer.len();
+        for (is_lenient, piece_bytes) in [(false, whole), (true, whole), (true, 1), (true, 30)] {
+            let steps = [
+                Step::ReadHead,
+                Step::send_split(answer.clone(), piece_bytes),
+                Step::ReadToEnd,
+            ];
+            let server = Script::new().accept(steps).start().unwrap();
+            let client = TestClient::with(|it| it.lenient_fields(is_lenient));
+            let response = soon(client.get(server.url("/")).send())
+                .await
+                .expect(fields);
+            assert_eq!(response.header(name).map(str::trim), Some(value));
+            assert_eq!(response.skipped_fields(), 0, "{fields:?}");
+            assert_eq!(soon(response.bytes()).await.expect(fields), "ok");
+        }
+    }
+}
+
+/// nategood/httpful #94, restsharp/RestSharp #900, cloudflare/workerd #4977: RFC 8259 section 8.1.
+#[cfg(feature = "json")]
+#[tokio::test]
+async fn byte_order_mark_before_json_is_passed_over() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n\u{feff}42";
+    let steps = [Step::ReadHead, Step::send(answer)];
+    let server = Script::new().accept(steps).start().unwrap();
+    let client = TestClient::new();
+    let response: Response = soon(client.get(server.url("/")).send()).await.unwrap();
+    assert_eq!(soon(response.json::<u8>()).await.unwrap(), 42);
+}
+
+/// me-no-dev/ESPAsyncWebServer #1324, benoitc/hackney #912, http-kit/http-kit #360, heroku/vegur #82: chunks in
+/// the forms that servers have, however they are cut.
+#[tokio::test]
+async fn chunks_in_the_forms_that_servers_have() {
+    for body in [
+        "2 \r\nok\r\n0 \r\n\r\n",
+        "2\t \r\nok\r\n0\r\n\r\n",
+        "00002\r\nok\r\n000\r\n\r\n",
+        "2;a=b;c\r\nok\r\n0;x\r\n\r\n",
+        "2 ; a = \"b;c\"\r\nok\r\n0\r\nx: y\r\n\r\n",
+        "1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
+    ] {
+        let answer = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}");
+        for piece_bytes in [answer.len(), 1, 2, 3, 5, 7] {
+            let steps = [
+                Step::ReadHead,
+                Step::send_split(answer.clone(), piece_bytes),
+                Step::ReadToEnd,
+            ];
+            let server = Script::new().accept(steps).start().unwrap();
+            let client = TestClient::new();
+            assert_eq!(client.body_of(&server.url("/")).await, b"ok", "{body:?}");
+            assert_eq!(client.net().idle, 1, "{body:?}");
+        }
+    }
+}
+
+/// What is taken of heads, and what is not: boostorg/beast #1880, envoyproxy/envoy #3648 and nodejs/node #6517
+/// ask for a length that is said twice, which two recipients may read in two ways.
+#[tokio::test]
+async fn heads_in_the_forms_that_servers_have() {
+    for (start, fields, is_taken) in [
+        ("HTTP/1.1 200", "content-length: 2", true),
+        ("HTTP/1.1 200 ", "content-length: 2", true),
+        ("HTTP/1.1 200 D'accord \u{e9}", "content-length: 2", true),
+        ("HTTP/1.1 999 Denied", "content-length:2", true),
+        ("HTTP/1.1 200 OK", "content-length: \t 0002 \t", true),
+        ("HTTP/1.1 200 OK\nserver: x", "CONTENT-LENGTH: 2", true),
+        ("HTTP/1.0 200 OK", "x:", true),
+        ("HTTP/1.1 200 OK", "connection: Keep-Alive, Close", true),
+        (
+            "HTTP/1.1 200 OK",
+            "content-length: 2\r\ncontent-length: 2",
+            false,
+        ),
+        ("HTTP/1.1 200 OK", "content-length: 2, 2", false),
+        ("HTTP/1.1 200 OK", "content-length: +2", false),
+        (
+            "HTTP/1.1 200 OK",
+            "content-length: 18446744073709551616",
+            false,
+        ),
+        ("HTTP/1.1  200 OK", "content-length: 2", false),
+        ("HTTP/1.1 099 X", "content-length: 2", false),
+        ("HTTP/2 200", "content-length: 2", false),
+        ("http/1.1 200 OK", "content-length: 2", false),
+        ("ICY 200 OK", "content-length: 2", false),
+    ] {
+        let answer = format!("{start}\r\n{fields}\r\n\r\nok");
+        match answered(&TestClient::new(), answer).await {
+            Ok((_, body, _)) => assert!(is_taken && body == b"ok", "{start}, {fields}"),
+            Err(error) => {
+                assert!(!is_taken, "{start}, {fields}: {error}");
+                assert_eq!(error.kind(), ErrorKind::Protocol, "{start}, {fields}");
+            }
+        }
+    }
 }

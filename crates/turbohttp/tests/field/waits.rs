@@ -30,44 +30,13 @@ async fn warm(client: &TestClient, then: &str) -> ScriptServer {
     server
 }
 
-/// The error of a GET that `answer` leaves waiting, and after how many seconds it came.
-async fn wait_in_vain(
-    timeouts: Timeouts,
-    own: Option<Duration>,
-    answer: &str,
-) -> (turbohttp::Error, u64) {
-    let client = TestClient::timeouts(|_| timeouts);
-    let server = warm(&client, answer).await;
-    let request = client.get(server.url("/"));
-    let request = match own {
-        Some(own) => request.timeout(own),
-        None => request,
-    };
-    let start = tokio::time::Instant::now();
-    // Time stands still when nothing of the server's is under way any more.
-    let error = match answer {
-        "" => {
-            tokio::time::pause();
-            request.send().await.unwrap_err()
-        }
-        _ => {
-            let mut response = soon(request.send()).await.unwrap();
-            assert_eq!(soon(response.chunk()).await.unwrap(), Some(&b"half"[..]));
-            tokio::time::pause();
-            response.chunk().await.unwrap_err()
-        }
-    };
-    let took = start.elapsed().as_secs();
-    tokio::time::resume();
-    (error, took)
-}
+/// A response of which the body does not come.
+const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
 
-/// musistudio/claude-code-router #1610: a longer time for the whole lifts the times that were not set.
-#[tokio::test]
-async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
-    let half = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
+/// Times of the client, the time of the request, what the server sends, and the error.
+fn contradicting_times() -> Vec<(Timeouts, Option<Duration>, &'static str, &'static str)> {
     let none = Timeouts::default();
-    for (timeouts, own, answer, expected) in [
+    vec![
         // By the client, and by the request.
         (
             none.request(seconds(180)),
@@ -84,13 +53,13 @@ async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
         (
             none.request(seconds(180)),
             None,
-            half,
+            HALF,
             "the request took longer than 180s",
         ),
         (
             none,
             Some(seconds(180)),
-            half,
+            HALF,
             "the request took longer than 180s",
         ),
         // What was set holds, even if it is what the default is.
@@ -109,7 +78,7 @@ async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
         (
             none.body(seconds(30)).request(seconds(180)),
             None,
-            half,
+            HALF,
             "of the body took longer than 30s",
         ),
         // A shorter one lifts nothing; without one the defaults hold.
@@ -120,9 +89,37 @@ async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
             "the request took longer than 20s",
         ),
         (none, None, "", "response head took longer than 30s"),
-        (none, None, half, "of the body took longer than 30s"),
-    ] {
-        let (error, took) = wait_in_vain(timeouts, own, answer).await;
+        (none, None, HALF, "of the body took longer than 30s"),
+    ]
+}
+
+/// musistudio/claude-code-router #1610: a longer time for the whole lifts the times that were not set.
+#[tokio::test]
+async fn time_for_the_whole_lifts_the_times_that_were_not_set() {
+    for (timeouts, own, answer, expected) in contradicting_times() {
+        let client = TestClient::timeouts(|_| timeouts);
+        let server = warm(&client, answer).await;
+        let request = client.get(server.url("/"));
+        let request = match own {
+            Some(own) => request.timeout(own),
+            None => request,
+        };
+        let start = tokio::time::Instant::now();
+        // Time stands still when nothing of the server's is under way any more.
+        let error = match answer {
+            "" => {
+                tokio::time::pause();
+                request.send().await.unwrap_err()
+            }
+            _ => {
+                let mut response = soon(request.send()).await.unwrap();
+                assert_eq!(soon(response.chunk()).await.unwrap(), Some(&b"half"[..]));
+                tokio::time::pause();
+                response.chunk().await.unwrap_err()
+            }
+        };
+        let took = start.elapsed().as_secs();
+        tokio::time::resume();
         assert!(error.to_string().contains(expected), "{error}");
         assert!(
             expected.ends_with(&format!("{took}s")),
@@ -286,8 +283,9 @@ fn too_few_descriptors_slow_down() {
                 b"ok"
             );
         }
-        let url = format!("http://127.0.0.1:{port}/");
-        for _ in 0..2 {
+        // axios/axios #2736, nodejs/node #42906: the resolver needs descriptors as well.
+        for host in ["127.0.0.1", "localhost"] {
+            let url = format!("http://{host}:{port}/");
             let burst: Vec<_> = (0..200)
                 .map(|_| {
                     let request = client.get(&url).send();
@@ -367,6 +365,8 @@ fn shortage_that_does_not_end_is_named() {
         .enable_all()
         .build()
         .unwrap();
+    #[cfg(feature = "rustls")]
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut held = Vec::new();
     let limit = rustix::process::Rlimit {
         current: Some(32),
@@ -376,24 +376,130 @@ fn shortage_that_does_not_end_is_named() {
     while let Ok(file) = std::fs::File::open("/dev/null") {
         held.push(file);
     }
-    runtime.block_on(async {
-        for (timeouts, kind) in [
-            (
-                Timeouts::default().permit(Duration::from_millis(100)),
-                ErrorKind::Connect,
-            ),
-            (
-                Timeouts::default().request(Duration::from_millis(100)),
-                ErrorKind::Connect,
-            ),
-        ] {
+    let named = |url: String, timeouts: Timeouts, kind| {
+        runtime.block_on(async {
             let client = TestClient::timeouts(|_| timeouts);
-            let error = soon(client.get("http://127.0.0.1:9/").send())
-                .await
-                .unwrap_err();
+            let error = soon(client.get(url).send()).await.unwrap_err();
             assert_eq!(error.kind(), kind);
             let source = std::error::Error::source(&error).unwrap().to_string();
             assert!(source.contains("Too many open files"), "{source}");
+        });
+    };
+    let (none, short) = (Timeouts::default(), Duration::from_millis(100));
+    let refusing = || "http://127.0.0.1:9/".to_owned();
+    named(refusing(), none.permit(short), ErrorKind::Connect);
+    named(refusing(), none.request(short), ErrorKind::Connect);
+    // One is left, for the socket: that the roots cannot be read is no lack of roots.
+    #[cfg(feature = "rustls")]
+    if std::path::Path::new("/etc/ssl/certs/ca-certificates.crt").exists() {
+        held.pop();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        named(url, none.permit(short), ErrorKind::Tls);
+    }
+}
+
+/// moby/moby #37616, docker/for-linux #1374: the system says the same of `::1` where IPv6 is switched off as
+/// of a machine without local ports. It is no shortage, and nothing waits for its end.
+#[cfg(target_os = "linux")]
+#[test]
+fn address_that_cannot_be_reached_is_no_shortage() {
+    let name = "waits::address_that_cannot_be_reached_is_no_shortage";
+    if !crate::ground::in_namespace(name, "ip -6 addr del ::1/128 dev lo") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let v4 = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
+        let v6 = "[::1]:9".parse().unwrap();
+        for (addresses, kind) in [
+            (vec![v6], std::io::ErrorKind::NetworkUnreachable),
+            (vec![v4, v6], std::io::ErrorKind::ConnectionRefused),
+            (vec![v6, v4], std::io::ErrorKind::ConnectionRefused),
+        ] {
+            let client = TestClient::with(|builder| builder.resolve("a.test", addresses));
+            let start = tokio::time::Instant::now();
+            let error = client.get("http://a.test:9/").send().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+            let source = std::error::Error::source(&error).unwrap();
+            let source: &std::io::Error = source.downcast_ref().unwrap();
+            assert_eq!(source.kind(), kind);
+            assert!(start.elapsed() < seconds(1), "it was waited for");
         }
     });
+}
+
+/// tokio-rs/tokio #3405, tarantool/tarantool #204, oven-sh/bun #35400: where nobody listens, a socket may be
+/// connected to itself, and read its own request as the answer.
+#[cfg(target_os = "linux")]
+#[test]
+fn socket_that_is_connected_to_itself_is_a_refusal() {
+    let setup = "mount -t proc none /proc 2>/dev/null || true
+         echo 40000 40001 > /proc/sys/net/ipv4/ip_local_port_range";
+    let name = "waits::socket_that_is_connected_to_itself_is_a_refusal";
+    if !crate::ground::in_namespace(name, setup) {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let client = TestClient::new();
+        for port in [40_000, 40_001].repeat(4) {
+            let url = format!("http://127.0.0.1:{port}/");
+            let error = soon(client.get(url).send()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Connect, "{error:?}");
+        }
+    });
+}
+
+/// ArchiveTeam/wpull #416, AsyncHttpClient/async-http-client #920, clj-commons/aleph #282: a permit comes back
+/// after every failure, and behind every answer.
+#[tokio::test]
+async fn permits_come_back_after_every_failure() {
+    let closing = "HTTP/1.1 503 Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let half = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf";
+    let scripts: [&[Step]; 6] = [
+        &[],
+        &[Step::Reset],
+        &[Step::send("nonsense\r\n\r\n")],
+        &[Step::send(half)],
+        // akka/akka-http #1248: the server says that it closes, and does not.
+        &[Step::send(closing), Step::Stall],
+        &[Step::send(OK), Step::Stall],
+    ];
+    let script = scripts.iter().fold(Script::new(), |script, steps| {
+        script.accept([&[Step::ReadHead], *steps].concat())
+    });
+    let server = script.start().unwrap();
+    let client = TestClient::with(|builder| {
+        builder
+            .limits(Limits::default().per_host(1).total(1))
+            .timeouts(Timeouts::default().permit(seconds(10)))
+            .resolve("no.test", Vec::new())
+    });
+    for url in [
+        "http://127.0.0.1:9/",
+        "http://no.test/",
+        "https://127.0.0.1:9/",
+    ]
+    .repeat(3)
+    {
+        let error = soon(client.get(url).send()).await.unwrap_err();
+        assert_ne!(error.kind(), ErrorKind::Timeout, "{error}");
+        // It keeps the request, to be sent again.
+        drop(error);
+        assert!(client.client_audit().is_idle(), "{url}");
+    }
+    for round in 0..scripts.len() {
+        let request = client.get(server.url("/"));
+        let body = soon(async { request.send().await?.bytes().await }).await;
+        assert_eq!(body.is_ok(), round > 3, "{round}: {body:?}");
+        drop(body);
+        assert!(client.client_audit().is_idle(), "{round}");
+    }
 }

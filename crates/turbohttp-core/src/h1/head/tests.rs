@@ -195,3 +195,67 @@ fn a_head_that_is_refused_leaves_no_field() {
     assert_eq!(refused, Err(ParseError::Trailers));
     assert!(head.is_blank());
 }
+
+/// A piece of a head, of which folds and malformed lines are made.
+fn scrap() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "\r\n",
+        "\r\n",
+        "\r\n",
+        "\n",
+        "\r",
+        " ",
+        "\t",
+        ":",
+        "a",
+        "x: y",
+        "bad line",
+        "b : c",
+        "\u{1}",
+        "content-length",
+        "transfer-encoding: chunked",
+        "\r\n \r\n",
+        "\r\n\t",
+        "long-name-of-a-field: and a value that fills blocks",
+    ])
+}
+
+/// The length of a head, how many lines were passed over, and its fields.
+type WholeHead = (usize, usize, Vec<(String, Vec<u8>)>);
+
+/// What the bytes of a head say that arrive in pieces of this size; `None` if it is not whole.
+fn received(
+    input: &[u8],
+    piece_bytes: usize,
+    limits: HeadLimits,
+) -> Result<Option<WholeHead>, ParseError> {
+    let (mut scanner, mut head) = (HeadScanner::default(), ResponseHead::default());
+    let mut end = 0;
+    while end < input.len() {
+        end = (end + piece_bytes).min(input.len());
+        if let Some(length) = scanner.receive(&input[..end], limits, &mut head)? {
+            let owned = |(name, value): (&str, &[u8])| (name.to_owned(), value.to_vec());
+            let fields = head.iter().map(owned).collect();
+            return Ok(Some((length, head.skipped_fields(), fields)));
+        }
+    }
+    Ok(None)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4_096) })]
+
+    /// However a head is cut, it says the same, where malformed lines are passed over as well.
+    #[test]
+    fn heads_say_the_same_however_they_are_cut(scraps in prop::collection::vec(scrap(), 0..16), is_lenient: bool, piece_bytes in 1..24usize) {
+        let input = format!("HTTP/1.1 200 OK\r\n{}\r\n\r\nbody of the response", scraps.concat());
+        let limits = HeadLimits::new(4_096, 32).lenient(is_lenient);
+        let whole = received(input.as_bytes(), input.len(), limits);
+        let cut = received(input.as_bytes(), piece_bytes, limits);
+        match (&whole, &cut) {
+            // An error may be found earlier, and be another one.
+            (Err(_), Err(_)) => {}
+            _ => prop_assert_eq!(whole, cut),
+        }
+    }
+}

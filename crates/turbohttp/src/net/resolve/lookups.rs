@@ -2,8 +2,8 @@
 //!
 //! The system's resolver blocks its thread, for many seconds where a name server is silent. A look-up has a
 //! place at first; one that is slow, or that nobody waits for any more, is set aside and frees its place.
-//! Names of a zone that was slow a moment ago have a small share of what is set aside, so that a silent
-//! name server holds up its own names and no others.
+//! Names of a zone that was slow a moment ago have a small share of what is set aside, but for one at a time
+//! that finds out whether it is slow still. So a silent name server holds up its own names and no others.
 //!
 //! ```text
 //!           join              start_due                 settle
@@ -14,7 +14,7 @@
 //!                    └── abandoned ──> (none)
 //! ```
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,6 +29,9 @@ use crate::limits::{
 
 /// After how long a look-up is slow.
 pub(super) const SLOW_AFTER: Duration = Duration::from_millis(DNS_SLOW_MS);
+
+/// How often those who wait look whose turn it is.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(DNS_SLOW_MS / 10);
 
 /// What a look-up has found, shared by all who wait for it; the ports mean nothing.
 pub(super) type Outcome = Result<Arc<[SocketAddr]>, Arc<io::Error>>;
@@ -47,6 +50,8 @@ pub(super) struct Lookups {
     aside: usize,
     /// Zones whose names were slow, and until when that counts.
     suspects: HashMap<Name, Instant>,
+    /// When it was last looked at whose turn it is.
+    looked_at: Option<Instant>,
 }
 
 /// One look-up, for all who ask for its name meanwhile.
@@ -95,13 +100,27 @@ impl Lookups {
         }
     }
 
+    /// [`start_due`](Lookups::start_due) for somebody who has waited for a while: nothing if that was looked
+    /// at a moment ago, as all who wait ask it, and each look is linear in them.
+    pub(super) fn start_due_again(&mut self, now: Instant) -> Vec<Name> {
+        let is_fresh = |looked_at| now.saturating_duration_since(looked_at) < LOOK_AGAIN_AFTER;
+        match self.looked_at.is_some_and(is_fresh) {
+            true => Vec::new(),
+            false => self.start_due(now),
+        }
+    }
+
     /// The names whose turn it is: each is to be looked up in a thread, and settled then.
     pub(super) fn start_due(&mut self, now: Instant) -> Vec<Name> {
+        self.looked_at = Some(now);
         self.set_slow_aside(now);
+        let mut asked = self.zones_asked();
         let mut due = Vec::new();
         let mut at = 0;
         while let Some(name) = self.line.get(at) {
-            let is_suspect = self.is_suspect(name, now);
+            // One name of a suspect zone is as good as any other: it finds out whether the zone is silent
+            // still. Otherwise zones that are silent would hold up one that was slow once.
+            let is_suspect = self.is_suspect(name, now) && asked.contains(zone(name));
             let has_room = match is_suspect {
                 true => self.aside < DNS_SUSPECTS_MAX,
                 false => self.placed < DNS_PLACES_MAX,
@@ -111,6 +130,7 @@ impl Lookups {
                 continue;
             }
             let name = self.line.remove(at).expect("just looked at");
+            asked.insert(zone(&name).into());
             let flight = self.flights.get_mut(&name).expect("in line");
             flight.state = match is_suspect {
                 true => State::Aside { began: now },
@@ -148,6 +168,12 @@ impl Lookups {
         }
         // Nobody may be left to hear it.
         _ = flight.outcome.send_replace(Some(outcome));
+    }
+
+    /// The zones of which a name is being looked up.
+    fn zones_asked(&self) -> HashSet<Name> {
+        let running = (self.flights.iter()).filter(|(_, flight)| flight.state != State::InLine);
+        running.map(|(name, _)| zone(name).into()).collect()
     }
 
     fn set_slow_aside(&mut self, now: Instant) {
@@ -282,10 +308,36 @@ mod tests {
             lookups.settle(name, found(), start + 10 * SECOND);
         }
         let due = lookups.start_due(start + 10 * SECOND);
-        assert_eq!((due.len(), lookups.placed), (DNS_SUSPECTS_MAX, 0));
+        // One finds out in a place whether it answers.
+        assert_eq!((due.len(), lookups.placed), (1 + DNS_SUSPECTS_MAX, 1));
         // It answers again: its names are like any others.
         lookups.settle(&due[0], found(), start + 10 * SECOND);
         assert_eq!(lookups.start_due(start + 10 * SECOND).len(), DNS_PLACES_MAX);
+    }
+
+    /// A packet is lost, and a zone was slow once: that others are silent does not hold it up.
+    #[test]
+    fn zone_that_was_slow_once_is_not_held_up_by_a_silent_one() {
+        let (mut lookups, start) = (Lookups::default(), crate::clock::now());
+        let _once = ask(&mut lookups, &["www.once.test"]);
+        lookups.start_due(start);
+        lookups.settle("www.once.test", found(), start + 2 * SECOND);
+        let silent = names("silent.test", 1_000);
+        let silent: Vec<&str> = silent.iter().map(String::as_str).collect();
+        let _silent = ask(&mut lookups, &silent);
+        assert_eq!(lookups.start_due(start + 2 * SECOND).len(), DNS_PLACES_MAX);
+        lookups.start_due(start + 3 * SECOND);
+        let _again = ask(&mut lookups, &["api.once.test", "www.once.test"]);
+        // One of them asks whether its name server answers again.
+        assert_eq!(
+            lookups.start_due(start + 3 * SECOND),
+            ["api.once.test".into()]
+        );
+        lookups.settle("api.once.test", found(), start + 3 * SECOND);
+        assert_eq!(
+            lookups.start_due(start + 3 * SECOND),
+            ["www.once.test".into()]
+        );
     }
 
     #[test]
