@@ -12,7 +12,7 @@ fn a_gate_that_another_file_tightens_is_missed_and_named() {
         "[pooling_saves_min]\nbuffers = 2 # more than there is\n",
     );
     let run = run(&["bench", "--quick", "--json", "--gate", &file]);
-    run.fails_with(3, &["1 gate missed: pooling_saves_min.buffers (buffers)"]);
+    run.fails_with(3, &["missed: ", "pooling_saves_min.buffers (buffers)"]);
     let report: Value = serde_json::from_slice(&run.stdout).unwrap();
     for field in [
         "cpu", "cores", "os", "rustc", "target", "profile", "features",
@@ -23,8 +23,12 @@ fn a_gate_that_another_file_tightens_is_missed_and_named() {
         );
     }
     let gates = report["gates"].as_array().unwrap();
-    let missed: Vec<&Value> = gates.iter().filter(|gate| gate["holds"] == false).collect();
-    assert_eq!(missed.len(), 1, "{missed:?}");
+    let missed = gates.iter().filter(|gate| gate["holds"] == false);
+    let missed: Vec<&str> = missed.map(|gate| gate["id"].as_str().unwrap()).collect();
+    assert!(missed.contains(&"pooling_saves_min.buffers"), "{missed:?}");
+    // A machine that is busy with other tests may miss a time; what is counted it may not.
+    let is_counted = |id: &&str| id.contains("allocat") || id.starts_with("leaks_max");
+    assert!(!missed.iter().any(is_counted), "{missed:?}");
     for section in [
         "allocations_max",
         "bytes_allocated_max",

@@ -323,9 +323,13 @@ fn can_be_repeated(context: &Context) -> bool {
     context.request.is_idempotent() && context.request.body.can_be_sent_again()
 }
 
-/// Whether a request that got no answer may be sent again: if nothing of it was sent, or if it may be sent
-/// twice.
+/// Whether a request that got no answer may be sent again: if nothing of it was sent, if its content was
+/// held back, without which it asks for nothing, or if it may be sent twice.
 fn can_be_sent_again(context: &Context, connection: &Connection) -> bool {
+    if connection.holds_back_content() {
+        // Not begun: a stream is as it was.
+        return context.request.body.check_unspent().is_ok();
+    }
     can_be_repeated(context)
         || connection.sent_nothing() && context.request.body.can_be_sent_again()
 }

@@ -362,3 +362,34 @@ async fn empty_pieces_leave_room_for_other_tasks() {
         body.unwrap();
     }
 }
+
+/// snoyberg/http-client #114: a connection that has died before the content was asked for. Nothing was done,
+/// so that the request goes out again, a stream as well.
+#[tokio::test]
+async fn content_that_was_held_back_is_sent_on_another_connection() {
+    for is_stream in [false, true] {
+        let server = Script::new()
+            .accept([Step::ReadHead, Step::send(OK), Step::ReadHead, Step::Close])
+            .accept([
+                Step::ReadHead,
+                Step::send("HTTP/1.1 100 Continue\r\n\r\n"),
+                Step::ReadExact(4),
+                Step::send(OK),
+            ])
+            .start()
+            .unwrap();
+        let client = TestClient::new();
+        assert_eq!(client.body_of(&server.url("/")).await, b"ok");
+        let body = match is_stream {
+            false => Body::from("body"),
+            true => Body::from_reader(&b"body"[..], Some(4)),
+        };
+        let request = client.post(server.url("/")).body(body).expect_continue();
+        let response = soon(request.send()).await.unwrap();
+        assert_eq!(soon(response.bytes()).await.unwrap(), "ok");
+        assert_eq!(client.net().replayed, 1);
+        drop(client);
+        soon(server.all_closed()).await;
+        assert!(server.received()[1].ends_with(b"\r\n\r\nbody"));
+    }
+}

@@ -16,6 +16,7 @@
 #[path = "../it/support.rs"]
 mod support;
 
+mod content;
 mod duplex;
 #[cfg(target_os = "linux")]
 mod ground;

@@ -111,6 +111,41 @@ fn burst_to_one_name_is_one_question() {
     });
 }
 
+/// The first of two name servers is silent, so that every look-up is slow; the second one knows some names.
+#[test]
+fn second_name_server_is_asked_for_all_names() {
+    let conf = "nameserver 127.0.0.1\nnameserver 127.0.0.2\nsearch corp.test\noptions timeout:1 attempts:1";
+    if !with_resolv_conf("resolver::second_name_server_is_asked_for_all_names", conf) {
+        return;
+    }
+    let (silent, answering) = (
+        NameServer::start("127.0.0.1"),
+        NameServer::start("127.0.0.2"),
+    );
+    silent.silence("test");
+    for n in 0..40 {
+        answering.set(&format!("n{n}.fast.test"), [127, 0, 0, 1]);
+    }
+    multi().block_on(async {
+        let (port, _hosts) = serve("127.0.0.1:0").await;
+        let client = TestClient::with(|builder| builder.limits(Limits::default().per_host(64)));
+        // More names than have a place at once: those in line start when the first ones are set aside.
+        let found: Vec<_> = (0..40)
+            .map(|n| tokio::spawn(client.get(format!("http://n{n}.fast.test:{port}/")).send()))
+            .collect();
+        for request in found {
+            assert_eq!(soon(request).await.unwrap().unwrap().status(), 200);
+        }
+        let missing = soon(client.get(format!("http://none.fast.test.:{port}/")).send()).await;
+        assert_eq!(
+            missing.unwrap_err().kind(),
+            ErrorKind::Dns,
+            "NXDOMAIN of the second one"
+        );
+        assert!(!silent.take_asked().is_empty(), "it was asked first");
+    });
+}
+
 /// RFC 1034 section 3.1: a final dot makes a name absolute; line/armeria #4538, curl/curl #3022.
 #[test]
 fn search_lists_complete_relative_names_only() {
