@@ -222,17 +222,17 @@ impl Pool {
     #[cold]
     fn judge(&self, suspects: Closing, cx: &mut TaskContext<'_>, now: Instant) {
         for Entry::Exclusive(mut connection) in suspects {
-            if connection.health(cx, now) == Health::Idle {
-                let mut state = self.lock();
-                if !state.is_closed {
-                    let evicted = self.put(&mut state, Entry::Exclusive(connection));
-                    drop(state);
-                    drop(evicted);
-                }
+            if connection.health(cx, now) == Health::Unusable {
+                let idle = now.saturating_duration_since(connection.since());
+                self.closed_by_server(connection.route(), idle);
                 continue;
             }
-            let idle = now.saturating_duration_since(connection.since());
-            self.closed_by_server(connection.route(), idle);
+            let mut state = self.lock();
+            if !state.is_closed {
+                let evicted = self.put(&mut state, Entry::Exclusive(connection));
+                drop(state);
+                drop(evicted);
+            }
         }
     }
 
