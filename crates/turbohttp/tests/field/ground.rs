@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// Set for the process inside.
-const INSIDE: &str = "TURBOHTTP_TEST_NAMESPACE";
+const INSIDE: &str = "TURBOHTTP_TEST_INSIDE";
 
 /// Runs the test `name` of this program in namespaces of its own, after `setup`, a shell script. Returns
 /// whether this is the process inside, which goes on with the test. Prints `SKIPPED` where the system
 /// permits no namespace.
 pub(crate) fn in_namespace(name: &str, setup: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
+    if inside().is_some() {
         return true;
     }
     let unshare = |script: &str| {
@@ -31,23 +31,36 @@ pub(crate) fn in_namespace(name: &str, setup: &str) -> bool {
         eprintln!("SKIPPED {name}: the system gives no network namespace");
         return false;
     }
-    let program = std::env::current_exe().unwrap();
-    let script = format!("ip link set lo up\n{setup}\nexec \"$@\"");
-    let output = unshare(&script)
-        .args(["sh".as_ref(), program.as_os_str()])
+    let mut command = unshare(&format!("ip link set lo up\n{setup}\nexec \"$@\""));
+    command.arg("sh").arg(std::env::current_exe().unwrap());
+    run_inside(command, name, "1");
+    false
+}
+
+/// Runs the test `name` of this program again, in a process of its own in which [`inside`] gives `value`.
+pub(crate) fn run_again(name: &str, value: &str) {
+    run_inside(Command::new(std::env::current_exe().unwrap()), name, value);
+}
+
+/// What the process was started with, if it is one inside.
+pub(crate) fn inside() -> Option<String> {
+    std::env::var(INSIDE).ok()
+}
+
+fn run_inside(mut command: Command, name: &str, value: &str) {
+    let output = command
         .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, "1")
+        .env(INSIDE, value)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "inside of the namespace:\n{text}");
+    assert!(output.status.success(), "inside:\n{text}");
     assert!(text.contains("1 passed"), "{name} is no test:\n{text}");
-    false
 }
 
 /// As [`in_namespace`], where `text` is the `resolv.conf`, and DNS the only source of names.
 pub(crate) fn with_resolv_conf(name: &str, text: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
+    if inside().is_some() {
         return true;
     }
     let folder = tempfile::tempdir().unwrap();

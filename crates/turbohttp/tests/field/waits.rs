@@ -6,6 +6,8 @@ use std::time::Duration;
 use turbohttp::{Client, ErrorKind, Limits, MockReply, MockTransport, Phase, StatusCode, Timeouts};
 use turbohttp_loopback::script::{Script, ScriptServer, Step};
 
+#[cfg(target_os = "linux")]
+use crate::ground::{inside, run_again};
 use crate::support::{Peer, TestClient, read_head, soon};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -230,8 +232,7 @@ async fn kept_responses_whose_body_is_here_hold_no_permit() {
 #[cfg(target_os = "linux")]
 #[test]
 fn too_few_descriptors_slow_down() {
-    const PORT: &str = "TURBOHTTP_TEST_PORT";
-    let Ok(port) = std::env::var(PORT) else {
+    let Some(port) = inside() else {
         let server = Peer::start(|mut stream| {
             while read_head(&mut stream).is_some() {
                 if stream.write_all(OK.as_bytes()).is_err() {
@@ -239,23 +240,9 @@ fn too_few_descriptors_slow_down() {
                 }
             }
         });
-        let port = server.url("").rsplit_once(':').unwrap().1.to_owned();
-        let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "waits::too_few_descriptors_slow_down",
-                "--nocapture",
-            ])
-            .env(PORT, port)
-            .output()
-            .unwrap();
-        let text =
-            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success() && text.contains("1 passed"),
-            "{text}"
-        );
-        return;
+        let url = server.url("");
+        let (_, port) = url.rsplit_once(':').unwrap();
+        return run_again("waits::too_few_descriptors_slow_down", port);
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -342,24 +329,8 @@ fn too_few_local_ports_slow_down() {
 #[cfg(target_os = "linux")]
 #[test]
 fn shortage_that_does_not_end_is_named() {
-    const INSIDE: &str = "TURBOHTTP_TEST_SHORTAGE";
-    if std::env::var_os(INSIDE).is_none() {
-        let output = std::process::Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "waits::shortage_that_does_not_end_is_named",
-                "--nocapture",
-            ])
-            .env(INSIDE, "1")
-            .output()
-            .unwrap();
-        let text =
-            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success() && text.contains("1 passed"),
-            "{text}"
-        );
-        return;
+    if inside().is_none() {
+        return run_again("waits::shortage_that_does_not_end_is_named", "1");
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
