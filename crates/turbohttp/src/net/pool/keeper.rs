@@ -1,5 +1,6 @@
 //! The keeper of what is idle in one runtime: a task that closes what has aged and what its server has
-//! closed (RFC 9112 section 9.5), and everything when the runtime ends.
+//! closed (RFC 9112 section 9.5), and everything when the runtime ends. It lives as long as the pool and the
+//! runtime, as connections come and go between two of its looks.
 //!
 //! A connection that is returned is left alone for a moment, as mostly it is used again at once. What is
 //! idle still when the keeper comes by is watched: an event on it wakes the keeper, which then costs
@@ -31,7 +32,7 @@ use crate::net::h1::Health;
 /// How long a connection is idle before it is watched.
 const WATCH_AFTER: Duration = Duration::from_millis(WATCH_AFTER_MS);
 
-/// The keepers of a pool: one for each runtime in which something is idle.
+/// The keepers of a pool: one for each runtime in which something was idle.
 #[derive(Default)]
 pub(super) struct Keepers(Vec<Keeper>);
 
@@ -118,44 +119,65 @@ impl Keeping {
     async fn run(self) {
         // One timer for both waits: the keeper allocates nothing while requests flow.
         let mut timer = pin!(tokio::time::sleep(WATCH_AFTER));
-        loop {
-            // What was returned meanwhile is left alone for a moment.
+        while !self.is_over() {
+            // What was returned meanwhile is left alone for a moment, unless the pool is closed.
             timer.as_mut().reset((clock::now() + WATCH_AFTER).into());
-            timer.as_mut().await;
+            let mut closed = pin!(self.wake.notified());
+            let moment = poll_fn(|cx| match closed.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => timer.as_mut().poll(cx),
+            });
+            moment.await;
             let mut returned = pin!(self.wake.notified());
             // Until something is returned: an event or the next age makes it look again.
-            let watch = poll_fn(|cx| self.poll_watch(cx, returned.as_mut(), timer.as_mut()));
-            if !watch.await {
-                return;
-            }
+            poll_fn(|cx| self.poll_watch(cx, returned.as_mut(), timer.as_mut())).await;
         }
     }
 
-    /// Closes what is to be closed and watches the rest. Ready with `true` if something was returned, with
-    /// `false` if nothing is left.
+    /// Whether the pool is closed: nothing is returned any more.
+    fn is_over(&self) -> bool {
+        self.pool.upgrade().is_none_or(|pool| pool.lock().is_closed)
+    }
+
+    /// Closes what is to be closed and watches the rest. Ready if something was returned, or the pool is
+    /// closed.
     fn poll_watch(
         &self,
         cx: &mut TaskContext<'_>,
         returned: Pin<&mut impl Future<Output = ()>>,
         mut timer: Pin<&mut Sleep>,
-    ) -> Poll<bool> {
+    ) -> Poll<()> {
         let Some(pool) = self.pool.upgrade() else {
-            return Poll::Ready(false);
+            return Poll::Ready(());
         };
-        let due = loop {
+        let next = loop {
             match pool.look_after(self.here, cx, clock::now()) {
-                None => return Poll::Ready(false),
-                Some(due) if due <= clock::now() => {}
-                Some(due) => break due,
+                Next::Again => {}
+                Next::Closed => return Poll::Ready(()),
+                Next::Due(due) => break Some(due),
+                Next::Nothing => break None,
             }
         };
-        timer.as_mut().reset(due.into());
-        // Its time has not come, so this arms it; it may come until then.
-        if timer.poll(cx).is_ready() {
-            cx.waker().wake_by_ref();
+        if let Some(due) = next {
+            timer.as_mut().reset(due.into());
+            // Mostly its time has not come, so this arms it; it may come until then.
+            if timer.poll(cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
         }
-        returned.poll(cx).map(|()| true)
+        returned.poll(cx)
     }
+}
+
+/// What a keeper waits for beside what is returned.
+enum Next {
+    /// The age of what has been idle longest.
+    Due(Instant),
+    /// Nothing is idle.
+    Nothing,
+    /// Something has happened on a connection that is kept: it has to be watched again.
+    Again,
+    Closed,
 }
 
 impl Drop for Keeping {
@@ -167,15 +189,12 @@ impl Drop for Keeping {
 }
 
 impl Pool {
-    /// Closes what has aged in the runtime `here` and what its server has closed, and watches the rest; says
-    /// when the next one will have aged. `None` if nothing is left: the keeper is forgotten.
-    fn look_after(
-        &self,
-        here: runtime::Id,
-        cx: &mut TaskContext<'_>,
-        now: Instant,
-    ) -> Option<Instant> {
+    /// Closes what has aged in the runtime `here` and what its server has closed, and watches the rest.
+    fn look_after(&self, here: runtime::Id, cx: &mut TaskContext<'_>, now: Instant) -> Next {
         let mut state = self.lock();
+        if state.is_closed {
+            return Next::Closed;
+        }
         let (mut aged, mut suspects) = (Closing::new(), Closing::new());
         let mut next: Option<Instant> = None;
         for queue in state.queues.iter_mut() {
@@ -199,21 +218,15 @@ impl Pool {
         if let Some(keeper) = state.keepers.of(here) {
             keeper.is_expecting = false;
         }
-        let is_settled = suspects.is_empty();
-        if next.is_none() && is_settled {
-            // The next connection that is returned starts another keeper.
-            state.keepers.0.retain(|keeper| keeper.runtime != here);
-            if state.count == 0 {
-                state.queues.clear();
-            }
-        }
         drop(state);
         drop(aged);
-        self.judge(suspects, cx, now);
-        match is_settled {
-            true => next,
-            // Looked at once more: what is kept has to be watched again.
-            false => Some(now),
+        match (suspects.is_empty(), next) {
+            (false, _) => {
+                self.judge(suspects, cx, now);
+                Next::Again
+            }
+            (true, Some(due)) => Next::Due(due),
+            (true, None) => Next::Nothing,
         }
     }
 

@@ -57,8 +57,4 @@ impl Queues {
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Queue> {
         self.0.iter_mut().map(|(_, queue)| queue)
     }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
 }
