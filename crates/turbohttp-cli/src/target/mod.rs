@@ -64,6 +64,7 @@ impl Target {
             Place::Descriptor(number) => {
                 place::descriptor(number).map(|file| (file, Way::Through(None)))
             }
+            Place::Magic(link) => open_through(link, true).await,
             Place::Path(resolved) => open_path(resolved).await,
         };
         let (file, way) = opened.with_context(unwritten)?;
@@ -130,15 +131,21 @@ async fn open_path(path: PathBuf) -> io::Result<Opened> {
     match fs::metadata(&path) {
         Ok(meta) if meta.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         Ok(meta) if meta.is_file() => open_old(path, &meta),
-        Ok(_) => {
-            // The open of a pipe returns when it has a reader, and Ctrl-C is to be heard meanwhile.
-            let opening = tokio::task::spawn_blocking(|| OpenOptions::new().write(true).open(path));
-            let file = opening.await.map_err(io::Error::other)??;
-            Ok((file, Way::Through(None)))
-        }
+        Ok(_) => open_through(path, false).await,
         Err(error) if error.kind() == io::ErrorKind::NotFound => open_new(path),
         Err(error) => Err(error),
     }
+}
+
+/// What is written to as it is; `is_emptied` where a regular file may be behind it.
+async fn open_through(path: PathBuf, is_emptied: bool) -> io::Result<Opened> {
+    // The open of a pipe returns when it has a reader, and Ctrl-C is to be heard meanwhile.
+    let opening = tokio::task::spawn_blocking(move || {
+        let mut options = OpenOptions::new();
+        options.write(true).truncate(is_emptied).open(path)
+    });
+    let file = opening.await.map_err(io::Error::other)??;
+    Ok((file, Way::Through(None)))
 }
 
 /// A file that is not there yet.

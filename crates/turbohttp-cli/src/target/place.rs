@@ -10,6 +10,8 @@ const LINKS_MAX: usize = 40;
 pub(super) enum Place {
     /// A descriptor that the command was started with.
     Descriptor(u32),
+    /// What only the system can follow, such as `/proc/1/fd/1`: what such a link says is no path.
+    Magic(PathBuf),
     /// No link; maybe nothing at all.
     Path(PathBuf),
 }
@@ -20,6 +22,10 @@ pub(super) fn resolve(path: &Path) -> io::Result<Place> {
     for _ in 0..=LINKS_MAX {
         if let Some(number) = number_of(&path) {
             return Ok(Place::Descriptor(number));
+        }
+        let is_link = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_symlink());
+        if is_link && is_in_proc(&path) {
+            return Ok(Place::Magic(path));
         }
         match fs::read_link(&path) {
             Ok(link) => path = path.parent().unwrap_or(Path::new("")).join(link),
@@ -34,10 +40,28 @@ pub(super) fn resolve(path: &Path) -> io::Result<Place> {
 fn number_of(path: &Path) -> Option<u32> {
     let number = path.file_name()?.to_str()?.parse().ok()?;
     let directory = fs::canonicalize(path.parent()?).ok()?;
-    let own = format!("/proc/{}", std::process::id());
+    // Not by the number of the process: /proc may be that of an outer namespace.
+    let own = fs::canonicalize("/proc/self");
     let is_own = directory == Path::new("/dev/fd")
-        || (directory.starts_with(own) && directory.ends_with("fd"));
+        || (own.is_ok_and(|own| directory.starts_with(own)) && directory.ends_with("fd"));
     is_own.then_some(number)
+}
+
+/// Whether a path lies in the file system of processes.
+#[cfg(target_os = "linux")]
+fn is_in_proc(path: &Path) -> bool {
+    /// As `statfs(2)` numbers it.
+    const PROC: u32 = 0x9fa0;
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let system = rustix::fs::statfs(directory.unwrap_or(Path::new(".")));
+    system.is_ok_and(|system| system.f_type as u32 == PROC)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_in_proc(_: &Path) -> bool {
+    false
 }
 
 /// A second handle of a descriptor of this process, with the same place in its file: opening
@@ -53,8 +77,10 @@ pub(super) fn descriptor(number: u32) -> io::Result<File> {
         2 => stderr.as_fd(),
         number => return inherited(number),
     };
-    if number == 1 {
-        crate::output::standard::require_stdout()?;
+    match number {
+        1 => crate::output::standard::require_stdout()?,
+        2 => crate::output::standard::require_stderr()?,
+        _ => {}
     }
     standard.try_clone_to_owned().map(File::from)
 }
