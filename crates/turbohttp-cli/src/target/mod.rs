@@ -110,7 +110,7 @@ impl Target {
                 let Some(old) = old else {
                     return Err(refused.error).with_context(unwritten);
                 };
-                copy(outlet, old).await.with_context(uncopied)?;
+                copy(&outlet, old).with_context(uncopied)?;
                 let why = refused.error;
                 Ok(Some(format!(
                     "{} was written in place: {why}",
@@ -118,7 +118,7 @@ impl Target {
                 )))
             }
             Way::Copy { new, old, .. } => {
-                copy(outlet, old).await.with_context(uncopied)?;
+                copy(&outlet, old).with_context(uncopied)?;
                 drop(new);
                 Ok(None)
             }
@@ -217,13 +217,66 @@ fn create_beside(target: &Path) -> io::Result<(File, TempPath)> {
         })
 }
 
-/// Copies what was written into `old`, in place of its content.
-async fn copy(written: Outlet, mut old: File) -> io::Result<()> {
-    let copying = tokio::task::spawn_blocking(move || {
+/// Copies what was written into `old`, in place of its content. This blocks and is no future: one that
+/// is dropped half-way, at a signal, would leave neither the old content nor the new one.
+fn copy(written: &Outlet, mut old: File) -> io::Result<()> {
+    tokio::task::block_in_place(|| {
         let mut new = written.file();
+        let length = new.metadata()?.len();
+        reserve(&old, length)?;
         new.rewind()?;
-        old.set_len(0)?;
-        io::copy(&mut new, &mut old).map(drop)
-    });
-    copying.await.map_err(io::Error::other)?
+        io::copy(&mut new, &mut old)?;
+        old.set_len(length)
+    })
+}
+
+/// Takes the room for `length` bytes before any byte of `file` is lost. Where a file system cannot do
+/// that, the copy finds out.
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, length: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, length) {
+        Err(full @ (Errno::NOSPC | Errno::DQUOT)) => {
+            // Gives back what was taken behind its end.
+            file.set_len(file.metadata()?.len())?;
+            Err(full.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(_: &File, _: u64) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::future::{Future as _, poll_fn};
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::Target;
+
+    #[test]
+    fn a_copy_that_has_begun_is_not_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, other) = (directory.path().join("a"), directory.path().join("b"));
+        fs::write(&file, "old").unwrap();
+        fs::hard_link(&file, &other).unwrap();
+        let new = vec![b'x'; 1 << 20];
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut target = Target::open(&file).await.unwrap();
+            target.write_all(&new).await.unwrap();
+            let mut finishing = pin!(target.finish());
+            // As a signal that comes now would drop it.
+            let is_over = poll_fn(|cx| Poll::Ready(finishing.as_mut().poll(cx).is_ready())).await;
+            assert!(is_over);
+        });
+        assert!(fs::read(&other).unwrap() == new);
+    }
 }

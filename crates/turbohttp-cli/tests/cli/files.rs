@@ -289,6 +289,26 @@ fn a_full_disk_is_told_and_leaves_the_old_content() {
 }
 
 #[test]
+fn a_copy_that_does_not_fit_leaves_the_old_content() {
+    let server = server();
+    let directory = Directory::new();
+    let disk = directory.path().to_str().unwrap();
+    let file = directory.file("file");
+    // There is room for the new content beside the old one, but not for two of it.
+    let script = format!(
+        "mount -t tmpfs -o size=64k none {disk} && echo old > {file} && ln {file} {file}2 && \
+         \"$0\" \"$@\"; code=$?; ls -A {disk}; cat {file}; exit $code"
+    );
+    let arguments = ["get", &server.url("/bytes/40000"), "-o", &file];
+    let Some(mut command) = alone(MOUNTS, &script, &arguments) else {
+        return;
+    };
+    let got = Run::from(command.output().unwrap());
+    got.fails_with(23, &["copying into", "No space left on device"]);
+    assert_eq!(got.text(), "file\nfile2\nold\n");
+}
+
+#[test]
 fn a_limit_of_the_size_of_files_is_told_and_leaves_the_old_content() {
     let server = server();
     let directory = Directory::new();
