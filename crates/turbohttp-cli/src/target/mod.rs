@@ -153,6 +153,9 @@ fn open_new(target: PathBuf) -> io::Result<Opened> {
     if target.file_name().is_none() {
         return Err(io::ErrorKind::InvalidFilename.into());
     }
+    if target.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
     let (file, new) = create_beside(&target)?;
     let way = Way::Rename {
         new,
@@ -198,23 +201,23 @@ fn create_beside(target: &Path) -> io::Result<(File, TempPath)> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".turbohttp-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // As any new file: the mask of the process, or the ACL of the directory, takes from it.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder
-        .tempfile_in(directory)
+    // Opened here and not by the builder, whose errors name the random path and have no number.
+    let open = |path: &Path| {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            // As any new file: the mask of the process, or the ACL of the directory, takes from it.
+            options.mode(0o666);
+        }
+        options.open(path)
+    };
+    tempfile::Builder::new()
+        .prefix(".turbohttp-")
+        .suffix(".part")
+        .make_in(directory, open)
         .map(NamedTempFile::into_parts)
-        // The random name says nothing to people.
-        .map_err(|error| {
-            error
-                .raw_os_error()
-                .map_or(error, io::Error::from_raw_os_error)
-        })
 }
 
 /// Copies what was written into `old`, in place of its content. This blocks and is no future: one that

@@ -53,7 +53,12 @@ fn output_that_cannot_be_written_is_named() {
     let path = directory.path().to_str().unwrap();
     run(&["get", &server.url("/small"), "-o", path]).fails_with(23, &[path, "directory"]);
     let nowhere = directory.file("no/such");
-    run(&["get", &server.url("/small"), "-o", &nowhere]).fails_with(23, &[&nowhere]);
+    let got = run(&["get", &server.url("/small"), "-o", &nowhere]);
+    got.fails_with(23, &[&nowhere]);
+    // The name that the file has meanwhile says nothing to people.
+    assert!(!got.stderr.contains(".part"), "{}", got.stderr);
+    let slash = directory.file("new/");
+    run(&["get", &server.url("/small"), "-o", &slash]).fails_with(23, &[&slash, "is a directory"]);
 }
 
 #[test]
