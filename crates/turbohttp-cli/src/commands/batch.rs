@@ -22,16 +22,17 @@ use crate::stdin::Stdin;
 
 pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
     let mut interrupts = Interrupts::listen().context("listening for signals")?;
-    let plan = BatchPlan::new(&args).map_err(Failure::usage)?;
-    // The open of a pipe returns when it has a writer.
-    let file = args.file.clone();
-    let opening = tokio::task::spawn_blocking(move || open(&file));
-    let opened = tokio::select! {
+    // The open of a pipe, be it the list or a certificate, returns when it has a writer.
+    let planning = tokio::task::spawn_blocking(move || {
+        let plan = BatchPlan::new(&args)?;
+        open(&args.file).map(|opened| (plan, opened, args))
+    });
+    let planned = tokio::select! {
         biased;
         stop = interrupts.next() => return Ok(stop.exit()),
-        opened = opening => opened.context("opening the list")?,
+        planned = planning => planned.context("reading the arguments")?,
     };
-    let (input, length) = opened.map_err(Failure::usage)?;
+    let (plan, (input, length), args) = planned.map_err(Failure::usage)?;
     if let Some(told) = &plan.note {
         report(&format!("turbohttp: {told}"));
     }
