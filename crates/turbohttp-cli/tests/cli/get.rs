@@ -212,7 +212,7 @@ fn statuses_fail_only_when_asked() {
 
 #[test]
 fn what_was_typed_wrong_is_said_in_one_line() {
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 9] = [
         (&["get", "joe:topsecret@h /"], "\"h /\" holds a blank"),
         (&["get", "/path"], "\"/path\" names no host: write http://"),
         (
@@ -226,10 +226,6 @@ fn what_was_typed_wrong_is_said_in_one_line() {
         ),
         (&["get", "http://h/", "-H", "a"], "no colon"),
         (&["get", "http://h/", "-X", "post"], "write POST"),
-        (
-            &["get", "http://h/", "-d", "@/no/such"],
-            "/no/such cannot be read",
-        ),
         (
             &["get", "http://h/", "--cacert", "/no/such"],
             "--cacert /no/such",
@@ -251,6 +247,17 @@ fn clap_refuses_with_the_same_code() {
         &["get", "http://h/", "--timeout", "10x"],
         &["get", "http://h/", "-d", "a", "--json", "b"],
         &["batch", "x", "--total", "0"],
+#[test]
+fn content_that_cannot_be_read_has_the_code_of_curl() {
+    for (path, part) in [("/no/such", "No such file"), ("/", "directory")] {
+        let content = format!("@{path}");
+        for arguments in [&["-d", &*content][..], &["-d", "x", "-d", &content]] {
+            let run = run(&[&["get", "http://h.invalid/"], arguments].concat());
+            run.fails_with(26, &[&format!("body file {path} cannot be read"), part]);
+        }
+    }
+}
+
     ] {
         assert_eq!(run(arguments).code, Some(2), "{arguments:?}");
     }
