@@ -72,6 +72,14 @@ fn include_and_head_show_the_fields() {
     let head = run(&["get", "-I", &server.url("/small")]);
     head.is_quietly_ok();
     assert!(head.text().ends_with("\r\n\r\n"));
+    // As in curl: the empty body would only empty the file.
+    let directory = Directory::new();
+    let file = directory.write("file", "old");
+    let to_file = run(&["get", "-I", &server.url("/small"), "-o", &file]);
+    to_file.is_quietly_ok();
+    assert_eq!(to_file.text(), "");
+    let left = fs::read_to_string(&file).unwrap();
+    assert!(left.starts_with("HTTP/1.1 200 OK\r\n") && left.ends_with("\r\n\r\n"));
 }
 
 #[test]
@@ -240,14 +248,6 @@ fn what_was_typed_wrong_is_said_in_one_line() {
 }
 
 #[test]
-fn clap_refuses_with_the_same_code() {
-    for arguments in [
-        &["get"][..],
-        &["gett"],
-        &["get", "http://h/", "--timeout", "10x"],
-        &["get", "http://h/", "-d", "a", "--json", "b"],
-        &["batch", "x", "--total", "0"],
-#[test]
 fn content_that_cannot_be_read_has_the_code_of_curl() {
     for (path, part) in [("/no/such", "No such file"), ("/", "directory")] {
         let content = format!("@{path}");
@@ -258,6 +258,14 @@ fn content_that_cannot_be_read_has_the_code_of_curl() {
     }
 }
 
+#[test]
+fn clap_refuses_with_the_same_code() {
+    for arguments in [
+        &["get"][..],
+        &["gett"],
+        &["get", "http://h/", "--timeout", "10x"],
+        &["get", "http://h/", "-d", "a", "--json", "b"],
+        &["batch", "x", "--total", "0"],
     ] {
         assert_eq!(run(arguments).code, Some(2), "{arguments:?}");
     }
