@@ -140,12 +140,18 @@ async fn open_path(path: PathBuf) -> io::Result<Opened> {
 /// What is written to as it is; `is_emptied` where a regular file may be behind it.
 async fn open_through(path: PathBuf, is_emptied: bool) -> io::Result<Opened> {
     // The open of a pipe returns when it has a reader, and Ctrl-C is to be heard meanwhile.
-    let opening = tokio::task::spawn_blocking(move || {
-        let mut options = OpenOptions::new();
-        options.write(true).truncate(is_emptied).open(path)
-    });
+    let opening = tokio::task::spawn_blocking(move || like_shell(is_emptied).open(path));
     let file = opening.await.map_err(io::Error::other)??;
     Ok((file, Way::Through(None)))
+}
+
+/// Opens what is there, as the shell does: it would make what is not there, and so the system refuses
+/// files and pipes that others have laid in a directory for all, such as `/tmp`
+/// (`fs.protected_regular`, `fs.protected_fifos`).
+fn like_shell(is_emptied: bool) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(is_emptied);
+    options
 }
 
 /// A file that is not there yet.
@@ -168,7 +174,7 @@ fn open_new(target: PathBuf) -> io::Result<Opened> {
 /// A regular file that is there.
 fn open_old(target: PathBuf, meta: &fs::Metadata) -> io::Result<Opened> {
     // As the shell does: what may not be written is not replaced. Only a program that runs may be.
-    let old = match OpenOptions::new().write(true).open(&target) {
+    let old = match like_shell(false).open(&target) {
         Ok(old) => Some(old),
         Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => None,
         Err(error) => return Err(error),
@@ -189,7 +195,7 @@ fn open_old(target: PathBuf, meta: &fs::Metadata) -> io::Result<Opened> {
 }
 
 fn open_in_place(target: &Path, refused: io::Error) -> io::Result<Opened> {
-    let file = OpenOptions::new().write(true).truncate(true).open(target)?;
+    let file = like_shell(true).open(target)?;
     let why = format!("its directory takes no new file ({refused})");
     Ok((file, Way::Through(Some(why))))
 }

@@ -18,8 +18,9 @@ pub(super) enum Place {
 
 /// Follows the links of the last component, also to a file that is not there yet.
 pub(super) fn resolve(path: &Path) -> io::Result<Place> {
+    let typed = path;
     let mut path = path.to_owned();
-    for _ in 0..=LINKS_MAX {
+    for followed in 0..=LINKS_MAX {
         if let Some(number) = number_of(&path) {
             return Ok(Place::Descriptor(number));
         }
@@ -30,10 +31,38 @@ pub(super) fn resolve(path: &Path) -> io::Result<Place> {
         match fs::read_link(&path) {
             Ok(link) => path = path.parent().unwrap_or(Path::new("")).join(link),
             // No link, or nothing: opening it tells which.
-            Err(_) => return Ok(Place::Path(path)),
+            Err(_) => {
+                if followed > 0 {
+                    ask_system(typed, &path)?;
+                }
+                return Ok(Place::Path(path));
+            }
         }
     }
     Err(io::Error::other(format!("more than {LINKS_MAX} links")))
+}
+
+/// Refuses links that the system does not follow, or not to there: in a directory for all, such as
+/// `/tmp`, others may lay one that leads to a file of the user (`fs.protected_symlinks`).
+fn ask_system(typed: &Path, end: &Path) -> io::Result<()> {
+    match (fs::metadata(typed), fs::metadata(end)) {
+        (Ok(system), Ok(own)) if is_same(&system, &own) => Ok(()),
+        (Err(system), Err(_)) if system.kind() == io::ErrorKind::NotFound => Ok(()),
+        (Err(system), _) => Err(system),
+        _ => Err(io::Error::other("its link changes")),
+    }
+}
+
+#[cfg(unix)]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
 }
 
 /// The number of the descriptor that `path` stands for, as `/dev/fd/3` does.

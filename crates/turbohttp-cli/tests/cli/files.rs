@@ -1,7 +1,7 @@
 //! Files that are named with `-o`: what the shell's `>` would have left is there.
 
 use std::fs::{self, OpenOptions};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, symlink};
 use std::os::unix::process::CommandExt as _;
 
 use turbohttp_loopback::pattern;
@@ -178,6 +178,36 @@ fn links_are_followed_wherever_they_lead() {
         let file = directory.file(name);
         run(&["get", &server.url("/small"), "-o", &file]).fails_with(23, &[&file]);
         assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
+    }
+}
+
+#[test]
+fn what_others_have_laid_in_a_directory_for_all_is_as_safe_as_with_the_shell() {
+    if !is_root() {
+        return;
+    }
+    let server = server();
+    let directory = Directory::new();
+    let all = directory.file("all");
+    fs::create_dir(&all).unwrap();
+    set_mode(&all, 0o1777);
+    let own = directory.write("own", "own");
+    let (link, dangling) = (directory.file("all/link"), directory.file("all/dangling"));
+    symlink(&own, &link).unwrap();
+    symlink(directory.file("none"), &dangling).unwrap();
+    let file = directory.write("all/file", "own");
+    for laid in [&link, &dangling, &file] {
+        lchown(laid, Some(NOBODY), Some(NOBODY)).unwrap();
+        let opened = shell(": >>\"$LAID\"", &[]).env("LAID", laid).output();
+        if opened.unwrap().status.success() {
+            skipped("the system does not protect what others lay");
+            continue;
+        }
+        let got = run(&["get", &server.url("/small"), "-o", laid]);
+        got.fails_with(23, &[laid, "Permission denied"]);
+    }
+    if !fs::exists(directory.file("none")).unwrap() {
+        assert_eq!(directory.names(), ["all", "own"]);
     }
 }
 
