@@ -13,7 +13,7 @@ use crate::batch::outcome::Outcome;
 use crate::batch::source;
 use crate::batch::tally::Tally;
 use crate::exit::{Exit, Failure};
-use crate::interrupt::{Interrupts, Stop};
+use crate::interrupt::{Interrupts, Patience, Stop};
 use crate::output::text::{duration, of, summary};
 use crate::output::{json, print, report, stderr_is_terminal};
 use crate::plan::BatchPlan;
@@ -21,7 +21,7 @@ use crate::progress::Progress;
 use crate::stdin::Stdin;
 
 pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
-    let mut interrupts = Interrupts::listen().context("listening for signals")?;
+    let mut interrupts = Interrupts::listen(Patience::Second).context("listening for signals")?;
     // The open of a pipe, be it the list or a certificate, returns when it has a writer.
     let planning = tokio::task::spawn_blocking(move || {
         let plan = BatchPlan::new(&args)?;

@@ -9,7 +9,7 @@ use turbohttp::{Request, Response, Timeline, Version};
 
 use crate::args::GetArgs;
 use crate::exit::{Exit, Failure, Told};
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Interrupts, Patience};
 use crate::output::{Paint, note, redirect, stderr_columns, text, visible, waterfall};
 use crate::plan::{Destination, GetPlan};
 use crate::progress::Progress;
@@ -20,7 +20,7 @@ const LOOKED_AT_BYTES: u64 = 2_000;
 
 pub(crate) async fn run(args: GetArgs) -> Result<Exit, Failure> {
     // With it, a signal drops the request in order, and no unfinished file is left.
-    let mut interrupts = Interrupts::listen().context("listening for signals")?;
+    let mut interrupts = Interrupts::listen(Patience::First).context("listening for signals")?;
     tokio::select! {
         biased;
         stop = interrupts.next() => Ok(stop.exit()),

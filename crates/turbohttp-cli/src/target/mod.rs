@@ -24,6 +24,7 @@ pub(crate) use outlet::Outlet;
 use place::Place;
 
 use crate::exit::Told;
+use crate::interrupt::WHOLE;
 
 /// A place that is being written to. Dropped before [`finish`](Target::finish), a regular file is as it
 /// was before, unless it had to be written in place.
@@ -230,6 +231,7 @@ fn create_beside(target: &Path) -> io::Result<(File, TempPath)> {
 /// is dropped half-way, at a signal, would leave neither the old content nor the new one.
 fn copy(written: &Outlet, mut old: File) -> io::Result<()> {
     tokio::task::block_in_place(|| {
+        let _whole = WHOLE.lock();
         let mut new = written.file();
         let length = new.metadata()?.len();
         reserve(&old, length)?;

@@ -148,6 +148,23 @@ fn non_blocking_pipe(bytes: usize) -> (OwnedFd, OwnedFd) {
     (reads, writes)
 }
 
+#[test]
+fn one_signal_ends_a_request_whose_messages_nobody_reads() {
+    let server = server();
+    let directory = Directory::new();
+    let file = directory.file("file");
+    let (_reads, writes) = non_blocking_pipe(SMALL_PIPE.0);
+    while rustix::io::write(&writes, b"x").is_ok() {}
+    let arguments = ["get", &server.url("/small"), "-o", &file, "--timeline"];
+    let mut child = turbohttp(&arguments).stderr(writes).spawn().unwrap();
+    // The timeline is written when the file is there, and nothing is waited for in between.
+    until(|| std::fs::exists(&file).unwrap());
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(directory.names(), ["file"]);
+}
+
 /// Reads the pipe to its end, and always too late: when it is full, or the command has ended.
 fn read_late(
     pipe: OwnedFd,
