@@ -1,8 +1,22 @@
 //! What the system grants the process.
 
+use anyhow::bail;
+
 /// Descriptors beside those of requests: standard streams, the runtime, the list, certificates, and
 /// look-ups of names.
 const RESERVE: u64 = 24;
+
+/// What one request takes: standard streams, the runtime, a connection and files.
+const LEAST: u64 = 16;
+
+/// Raises the limit of descriptors as far as it goes, and refuses one that is too low for anything.
+pub(crate) fn require_descriptors() -> anyhow::Result<()> {
+    let granted = descriptors();
+    if granted < LEAST {
+        bail!("the system gives {granted} open files, and {LEAST} are needed: see ulimit -n");
+    }
+    Ok(())
+}
 
 /// How many requests fit into the descriptors that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -127,6 +127,20 @@ fn the_soft_limit_of_descriptors_is_raised() {
 }
 
 #[test]
+fn a_limit_that_is_too_low_is_raised_or_told() {
+    let server = server();
+    let url = server.url("/small");
+    for (limit, is_enough) in [("-Sn 8", true), ("-n 6", false), ("-n 12", false)] {
+        let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+        let got = Run::from(shell(&script, &["get", &url]).output().unwrap());
+        match is_enough {
+            true => got.is_quietly_ok(),
+            false => got.fails_with(1, &["open files", "ulimit -n"]),
+        }
+    }
+}
+
+#[test]
 fn requests_fit_into_the_descriptors_that_there_are() {
     for options in [
         &["--total", "256"][..],
