@@ -19,8 +19,9 @@ const WORKERS: usize = 2;
 
 /// Runs a command to its end.
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
-    // Before the runtime takes its descriptors: it panics where it gets none.
+    // Before the runtime takes them: it panics where it gets none.
     system::require_descriptors()?;
+    system::require_threads()?;
     let runtime = match command {
         // Counts every allocation of the process, so nothing else is to run.
         #[cfg(feature = "bench")]
