@@ -192,7 +192,7 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
     pub(crate) json: Vec<String>,
 
-    /// Ask for the head only, and show it
+    /// Ask for the head only, and show it; with -o it goes to the file
     #[arg(short = 'I', long)]
     pub(crate) head: bool,
 

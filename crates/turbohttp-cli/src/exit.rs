@@ -150,10 +150,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// What was typed cannot be done.
+    /// What was typed cannot be done, unless the error is told to be something else.
     pub(crate) fn usage(error: anyhow::Error) -> Failure {
+        let told = error.downcast_ref::<Told>();
         Failure {
-            exit: Exit::Usage,
+            exit: told.map_or(Exit::Usage, |told| told.exit),
             error,
         }
     }

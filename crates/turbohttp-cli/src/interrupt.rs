@@ -2,9 +2,9 @@
 
 use std::io;
 use std::process;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -13,8 +13,21 @@ use tokio::sync::watch;
 
 use crate::exit::Exit;
 
-/// How long a second signal may go unheard: writing to a pipe that nobody reads blocks for ever.
+/// How long a signal that is to end the process may go unheard: writing to a pipe that nobody reads
+/// blocks for ever.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// Held while something is done that the first signal must not leave half-way.
+pub(crate) static WHOLE: Mutex<()> = Mutex::new(());
+
+/// Which signal ends the process if [`next`](Interrupts::next) has not told it within [`GRACE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// There is nothing to be finished.
+    First = 1,
+    /// The first one asks to finish what was begun, however slow.
+    Second = 2,
+}
 
 /// What asked the command to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +67,7 @@ impl Stop {
 }
 
 /// Listens from the moment it is made; from then on a signal no longer ends the process by itself, but
-/// the second one does if [`next`](Interrupts::next) has not told it within [`GRACE`].
+/// the one that [`Patience`] names does if it goes unheard, and those after it.
 ///
 /// The first process of a container (pid 1) gets only signals that are listened to.
 pub(crate) struct Interrupts {
@@ -66,7 +79,7 @@ pub(crate) struct Interrupts {
 
 impl Interrupts {
     /// Starts a thread that listens: it writes nothing, so nothing it waits for can keep it.
-    pub(crate) fn listen() -> io::Result<Interrupts> {
+    pub(crate) fn listen(patience: Patience) -> io::Result<Interrupts> {
         let (sender, come) = watch::channel((0, Stop::Interrupt));
         let told = Arc::new(AtomicU64::new(0));
         let (ready, is_ready) = sync_channel(1);
@@ -86,7 +99,7 @@ impl Interrupts {
                     Err(error) => ready.send(Err(error)),
                     Ok((runtime, signals)) => {
                         let sent = ready.send(Ok(()));
-                        runtime.block_on(guard(signals, &sender, &heard));
+                        runtime.block_on(guard(signals, patience, &sender, &heard));
                         sent
                     }
                 };
@@ -114,14 +127,24 @@ impl Interrupts {
 /// Counts, and ends the process if that is asked for again and not heard.
 ///
 /// Nothing is dropped then: a file that is being written stays under its temporary name.
-async fn guard(mut signals: Signals, come: &watch::Sender<(u64, Stop)>, told: &AtomicU64) {
+async fn guard(
+    mut signals: Signals,
+    patience: Patience,
+    come: &watch::Sender<(u64, Stop)>,
+    told: &AtomicU64,
+) {
     let mut count = 0;
     loop {
         let stop = signals.next().await;
         count += 1;
         come.send_replace((count, stop));
-        if count > 1 {
+        if count >= patience as u64 {
             tokio::time::sleep(GRACE).await;
+            // Said twice, it is meant.
+            let _whole = match WHOLE.try_lock() {
+                Err(_) if count == 1 => continue,
+                lock => lock,
+            };
             if told.load(Ordering::Relaxed) < count {
                 process::exit(stop.exit() as i32);
             }

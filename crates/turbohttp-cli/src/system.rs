@@ -1,8 +1,44 @@
 //! What the system grants the process.
 
+use std::sync::Mutex;
+use std::thread;
+
+use anyhow::{Context as _, bail};
+
 /// Descriptors beside those of requests: standard streams, the runtime, the list, certificates, and
 /// look-ups of names.
 const RESERVE: u64 = 24;
+
+/// What one request takes: standard streams, the runtime, a connection and files.
+const LEAST: u64 = 16;
+
+/// Raises the limit of descriptors as far as it goes, and refuses one that is too low for anything.
+pub(crate) fn require_descriptors() -> anyhow::Result<()> {
+    let granted = descriptors();
+    if granted < LEAST {
+        bail!("the system gives {granted} open files, and {LEAST} are needed: see ulimit -n");
+    }
+    Ok(())
+}
+
+/// Threads of one request: two of the runtime, one that listens for signals, and one that blocks.
+const THREADS: usize = 4;
+
+/// Refuses a system that gives too few threads: the runtime panics then, and may hang.
+pub(crate) fn require_threads() -> anyhow::Result<()> {
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        // None ends before all are there.
+        let _closed = gate.lock();
+        for _ in 0..THREADS {
+            let waiting = || drop(gate.lock());
+            thread::Builder::new()
+                .spawn_scoped(scope, waiting)
+                .with_context(|| format!("the system gives fewer than {THREADS} threads"))?;
+        }
+        Ok(())
+    })
+}
 
 /// How many requests fit into the descriptors that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

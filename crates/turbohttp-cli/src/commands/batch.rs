@@ -13,7 +13,7 @@ use crate::batch::outcome::Outcome;
 use crate::batch::source;
 use crate::batch::tally::Tally;
 use crate::exit::{Exit, Failure};
-use crate::interrupt::{Interrupts, Stop};
+use crate::interrupt::{Interrupts, Patience, Stop};
 use crate::output::text::{duration, of, summary};
 use crate::output::{json, print, report, stderr_is_terminal};
 use crate::plan::BatchPlan;
@@ -21,17 +21,18 @@ use crate::progress::Progress;
 use crate::stdin::Stdin;
 
 pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
-    let mut interrupts = Interrupts::listen().context("listening for signals")?;
-    let plan = BatchPlan::new(&args).map_err(Failure::usage)?;
-    // The open of a pipe returns when it has a writer.
-    let file = args.file.clone();
-    let opening = tokio::task::spawn_blocking(move || open(&file));
-    let opened = tokio::select! {
+    let mut interrupts = Interrupts::listen(Patience::Second).context("listening for signals")?;
+    // The open of a pipe, be it the list or a certificate, returns when it has a writer.
+    let planning = tokio::task::spawn_blocking(move || {
+        let plan = BatchPlan::new(&args)?;
+        open(&args.file).map(|opened| (plan, opened, args))
+    });
+    let planned = tokio::select! {
         biased;
         stop = interrupts.next() => return Ok(stop.exit()),
-        opened = opening => opened.context("opening the list")?,
+        planned = planning => planned.context("reading the arguments")?,
     };
-    let (input, length) = opened.map_err(Failure::usage)?;
+    let (plan, (input, length), args) = planned.map_err(Failure::usage)?;
     if let Some(told) = &plan.note {
         report(&format!("turbohttp: {told}"));
     }

@@ -9,7 +9,7 @@ use turbohttp::{Request, Response, Timeline, Version};
 
 use crate::args::GetArgs;
 use crate::exit::{Exit, Failure, Told};
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Interrupts, Patience};
 use crate::output::{Paint, note, redirect, stderr_columns, text, visible, waterfall};
 use crate::plan::{Destination, GetPlan};
 use crate::progress::Progress;
@@ -20,7 +20,7 @@ const LOOKED_AT_BYTES: u64 = 2_000;
 
 pub(crate) async fn run(args: GetArgs) -> Result<Exit, Failure> {
     // With it, a signal drops the request in order, and no unfinished file is left.
-    let mut interrupts = Interrupts::listen().context("listening for signals")?;
+    let mut interrupts = Interrupts::listen(Patience::First).context("listening for signals")?;
     tokio::select! {
         biased;
         stop = interrupts.next() => Ok(stop.exit()),
@@ -57,18 +57,22 @@ async fn exchange(plan: GetPlan) -> anyhow::Result<Exit> {
     if plan.is_verbose {
         note(&response_head(&response));
     }
-    if plan.shows_head {
+    let mut first = Vec::new();
+    if plan.is_head_only && matches!(plan.destination, Destination::File(_)) {
+        // An empty body would only empty the file.
+        first = raw_head(&response);
+    } else if plan.shows_head {
         let mut stdout = stdout()?;
         let head = raw_head(&response);
         stdout.write_all(&head).await.with_context(unwritten)?;
     }
     let end = match verdict(&response, plan.fails_on_status) {
-        Verdict::Wanted => receive(&mut response, &plan.destination, plan.is_verbose).await,
+        Verdict::Wanted => receive(&mut response, &first, &plan.destination, plan.is_verbose).await,
         Verdict::Aside(told) => match &plan.destination {
             // What stands for the body that was wanted takes no place of it.
             Destination::File(_) => Err(told.into()),
             stdout @ Destination::Stdout { .. } => {
-                let shown = receive(&mut response, stdout, plan.is_verbose).await;
+                let shown = receive(&mut response, &first, stdout, plan.is_verbose).await;
                 shown.and(Err(told.into()))
             }
         },
@@ -107,13 +111,15 @@ fn verdict(response: &Response, fails_on_status: bool) -> Verdict {
     Verdict::Wanted
 }
 
+/// Writes `first` before the body, if it goes to a file.
 async fn receive(
     response: &mut Response,
+    first: &[u8],
     destination: &Destination,
     is_verbose: bool,
 ) -> anyhow::Result<()> {
     match destination {
-        Destination::File(path) => to_file(response, path, is_verbose).await,
+        Destination::File(path) => to_file(response, first, path, is_verbose).await,
         Destination::Stdout { is_typed } => to_stdout(response, *is_typed).await,
     }
 }
@@ -149,7 +155,12 @@ fn unwritten() -> Told {
     Told::unwritten("stdout cannot be written")
 }
 
-async fn to_file(response: &mut Response, path: &Path, is_verbose: bool) -> anyhow::Result<()> {
+async fn to_file(
+    response: &mut Response,
+    first: &[u8],
+    path: &Path,
+    is_verbose: bool,
+) -> anyhow::Result<()> {
     let mut target = Target::open(path).await?;
     let tell = |in_place: Option<String>| {
         if let (true, Some(in_place)) = (is_verbose, in_place) {
@@ -157,6 +168,7 @@ async fn to_file(response: &mut Response, path: &Path, is_verbose: bool) -> anyh
         }
     };
     tell(target.in_place());
+    target.write_all(first).await?;
     let progress = Progress::of_bytes(response.remaining());
     while let Some(chunk) = response.chunk().await? {
         progress.advance(chunk.len() as u64);

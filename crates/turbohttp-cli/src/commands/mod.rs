@@ -12,12 +12,16 @@ use tokio::runtime::Builder;
 
 use crate::args::Command;
 use crate::exit::{Exit, Failure};
+use crate::system;
 
 /// Threads that run requests: one could fall behind a burst of TLS, and more gain little.
 const WORKERS: usize = 2;
 
 /// Runs a command to its end.
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
+    // Before the runtime takes them: it panics where it gets none.
+    system::require_descriptors()?;
+    system::require_threads()?;
     let runtime = match command {
         // Counts every allocation of the process, so nothing else is to run.
         #[cfg(feature = "bench")]

@@ -7,12 +7,12 @@ use turbohttp_loopback::{Fail, FailWith, Options, ROUTES, Server};
 
 use crate::args::ServeArgs;
 use crate::exit::{Exit, Failure};
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Interrupts, Patience};
 use crate::output::text::of;
 use crate::output::{note, print};
 
 pub(crate) async fn run(args: ServeArgs) -> Result<Exit, Failure> {
-    let mut interrupts = Interrupts::listen().context("listening for signals")?;
+    let mut interrupts = Interrupts::listen(Patience::First).context("listening for signals")?;
     let options = Options {
         address: args.address,
         base_delay: Duration::from_millis(args.delay),

@@ -127,12 +127,28 @@ fn told(cause: &(dyn std::error::Error + 'static)) -> String {
     }
 }
 
-/// `text` with control characters spelled out: it may come from a server or a file, and is not to
-/// break lines or command the terminal.
+/// Marks that are not seen, and those that turn the direction of what stands around them.
+pub(crate) fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+/// `text` with control characters spelled out, and what is not seen: it may come from a server or a
+/// file, and is not to break lines, command the terminal, or look like another text.
 pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
+        if c.is_control() || is_unseen(c) {
             shown.extend(c.escape_default());
         } else {
             shown.push(c);
@@ -157,5 +173,6 @@ mod tests {
     #[test]
     fn control_characters_are_spelled_out() {
         assert_eq!(visible("a\x1b[31mé\t"), "a\\u{1b}[31mé\\t");
+        assert_eq!(visible("a\u{202e}b"), "a\\u{202e}b");
     }
 }

@@ -28,6 +28,14 @@ pub(crate) fn require_stdout() -> io::Result<()> {
     Ok(())
 }
 
+/// Refuses a stderr that was closed when the command was started, where a body is to go there.
+pub(crate) fn require_stderr() -> io::Result<()> {
+    if early::is_closed(early::STDERR) {
+        return Err(closed("stderr"));
+    }
+    Ok(())
+}
+
 /// Refuses a stdin that was closed when the command was started: it is no empty file.
 pub(crate) fn require_stdin() -> io::Result<()> {
     if early::is_closed(early::STDIN) {
@@ -91,10 +99,11 @@ where
 mod early {
     use std::sync::atomic::{AtomicU8, Ordering};
 
-    use rustix::stdio::{stdin, stdout};
+    use rustix::stdio::{stderr, stdin, stdout};
 
     pub(super) const STDIN: u8 = 1;
     pub(super) const STDOUT: u8 = 2;
+    pub(super) const STDERR: u8 = 4;
 
     static CLOSED: AtomicU8 = AtomicU8::new(0);
 
@@ -110,6 +119,9 @@ mod early {
         if is_closed(stdout()) {
             closed |= STDOUT;
         }
+        if is_closed(stderr()) {
+            closed |= STDERR;
+        }
         CLOSED.store(closed, Ordering::Relaxed);
     }
 
@@ -122,6 +134,7 @@ mod early {
 mod early {
     pub(super) const STDIN: u8 = 1;
     pub(super) const STDOUT: u8 = 2;
+    pub(super) const STDERR: u8 = 4;
 
     pub(super) fn is_closed(_: u8) -> bool {
         false

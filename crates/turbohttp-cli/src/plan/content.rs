@@ -68,17 +68,19 @@ impl Part {
             return Ok(Part::text(part));
         };
         if path == "-" {
-            let stdin = AsyncStdin::open().context("the content cannot be read")?;
+            let unreadable = || Told::new(Exit::Read, "the content cannot be read");
+            let stdin = AsyncStdin::open().with_context(unreadable)?;
             return Ok(Part {
                 bytes: Box::pin(stdin),
                 length: None,
             });
         }
-        let unreadable = || format!("body file {} cannot be read", visible(path));
+        let message = format!("body file {} cannot be read", visible(path));
+        let unreadable = || Told::new(Exit::Read, &*message);
         let file = File::open(path).with_context(unreadable)?;
         let meta = file.metadata().with_context(unreadable)?;
         if meta.is_dir() {
-            bail!("{}: it is a directory", unreadable());
+            return Err(io::Error::from(io::ErrorKind::IsADirectory)).with_context(unreadable);
         }
         if !meta.is_file() {
             // A pipe or a device: sent as it comes.
@@ -87,7 +89,7 @@ impl Part {
                 length: None,
             });
         }
-        Part::of_file(file).with_context(|| Told::new(Exit::Read, unreadable()))
+        Part::of_file(file).with_context(unreadable)
     }
 
     fn text(text: &str) -> Part {

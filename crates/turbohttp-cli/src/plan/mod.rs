@@ -44,6 +44,8 @@ pub(crate) struct GetPlan {
     pub(crate) framing: Option<String>,
     pub(crate) destination: Destination,
     pub(crate) shows_head: bool,
+    /// Whether the head is all there is: then it goes where a body would.
+    pub(crate) is_head_only: bool,
     pub(crate) is_verbose: bool,
     pub(crate) fails_on_status: bool,
     pub(crate) shows_timeline: bool,
@@ -97,6 +99,7 @@ impl GetPlan {
             framing,
             destination: destination(args.output.as_deref()),
             shows_head: args.include || args.head,
+            is_head_only: args.head,
             is_verbose: args.verbose,
             fails_on_status: args.fail,
             shows_timeline: args.timeline,

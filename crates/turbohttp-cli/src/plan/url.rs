@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use crate::output::visible;
+use crate::output::{is_unseen, visible};
 
 /// What is shown of a URL that is none, in characters.
 const SHOWN_CHARS_MAX: usize = 80;
@@ -70,9 +70,7 @@ pub(crate) fn stray(url: &str) -> Option<(char, usize)> {
 
 /// Blanks, controls, and what is not seen at all.
 fn is_stray(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+    c.is_whitespace() || c.is_control() || is_unseen(c)
 }
 
 /// What a person calls the character.

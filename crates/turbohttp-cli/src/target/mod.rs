@@ -24,6 +24,7 @@ pub(crate) use outlet::Outlet;
 use place::Place;
 
 use crate::exit::Told;
+use crate::interrupt::WHOLE;
 
 /// A place that is being written to. Dropped before [`finish`](Target::finish), a regular file is as it
 /// was before, unless it had to be written in place.
@@ -64,6 +65,7 @@ impl Target {
             Place::Descriptor(number) => {
                 place::descriptor(number).map(|file| (file, Way::Through(None)))
             }
+            Place::Magic(link) => open_through(link, true).await,
             Place::Path(resolved) => open_path(resolved).await,
         };
         let (file, way) = opened.with_context(unwritten)?;
@@ -109,7 +111,7 @@ impl Target {
                 let Some(old) = old else {
                     return Err(refused.error).with_context(unwritten);
                 };
-                copy(outlet, old).await.with_context(uncopied)?;
+                copy(&outlet, old).with_context(uncopied)?;
                 let why = refused.error;
                 Ok(Some(format!(
                     "{} was written in place: {why}",
@@ -117,7 +119,7 @@ impl Target {
                 )))
             }
             Way::Copy { new, old, .. } => {
-                copy(outlet, old).await.with_context(uncopied)?;
+                copy(&outlet, old).with_context(uncopied)?;
                 drop(new);
                 Ok(None)
             }
@@ -130,21 +132,36 @@ async fn open_path(path: PathBuf) -> io::Result<Opened> {
     match fs::metadata(&path) {
         Ok(meta) if meta.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         Ok(meta) if meta.is_file() => open_old(path, &meta),
-        Ok(_) => {
-            // The open of a pipe returns when it has a reader, and Ctrl-C is to be heard meanwhile.
-            let opening = tokio::task::spawn_blocking(|| OpenOptions::new().write(true).open(path));
-            let file = opening.await.map_err(io::Error::other)??;
-            Ok((file, Way::Through(None)))
-        }
+        Ok(_) => open_through(path, false).await,
         Err(error) if error.kind() == io::ErrorKind::NotFound => open_new(path),
         Err(error) => Err(error),
     }
+}
+
+/// What is written to as it is; `is_emptied` where a regular file may be behind it.
+async fn open_through(path: PathBuf, is_emptied: bool) -> io::Result<Opened> {
+    // The open of a pipe returns when it has a reader, and Ctrl-C is to be heard meanwhile.
+    let opening = tokio::task::spawn_blocking(move || like_shell(is_emptied).open(path));
+    let file = opening.await.map_err(io::Error::other)??;
+    Ok((file, Way::Through(None)))
+}
+
+/// Opens what is there, as the shell does: it would make what is not there, and so the system refuses
+/// files and pipes that others have laid in a directory for all, such as `/tmp`
+/// (`fs.protected_regular`, `fs.protected_fifos`).
+fn like_shell(is_emptied: bool) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(is_emptied);
+    options
 }
 
 /// A file that is not there yet.
 fn open_new(target: PathBuf) -> io::Result<Opened> {
     if target.file_name().is_none() {
         return Err(io::ErrorKind::InvalidFilename.into());
+    }
+    if target.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Err(io::ErrorKind::IsADirectory.into());
     }
     let (file, new) = create_beside(&target)?;
     let way = Way::Rename {
@@ -158,7 +175,7 @@ fn open_new(target: PathBuf) -> io::Result<Opened> {
 /// A regular file that is there.
 fn open_old(target: PathBuf, meta: &fs::Metadata) -> io::Result<Opened> {
     // As the shell does: what may not be written is not replaced. Only a program that runs may be.
-    let old = match OpenOptions::new().write(true).open(&target) {
+    let old = match like_shell(false).open(&target) {
         Ok(old) => Some(old),
         Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => None,
         Err(error) => return Err(error),
@@ -179,7 +196,7 @@ fn open_old(target: PathBuf, meta: &fs::Metadata) -> io::Result<Opened> {
 }
 
 fn open_in_place(target: &Path, refused: io::Error) -> io::Result<Opened> {
-    let file = OpenOptions::new().write(true).truncate(true).open(target)?;
+    let file = like_shell(true).open(target)?;
     let why = format!("its directory takes no new file ({refused})");
     Ok((file, Way::Through(Some(why))))
 }
@@ -191,32 +208,86 @@ fn create_beside(target: &Path) -> io::Result<(File, TempPath)> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".turbohttp-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // As any new file: the mask of the process, or the ACL of the directory, takes from it.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder
-        .tempfile_in(directory)
+    // Opened here and not by the builder, whose errors name the random path and have no number.
+    let open = |path: &Path| {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            // As any new file: the mask of the process, or the ACL of the directory, takes from it.
+            options.mode(0o666);
+        }
+        options.open(path)
+    };
+    tempfile::Builder::new()
+        .prefix(".turbohttp-")
+        .suffix(".part")
+        .make_in(directory, open)
         .map(NamedTempFile::into_parts)
-        // The random name says nothing to people.
-        .map_err(|error| {
-            error
-                .raw_os_error()
-                .map_or(error, io::Error::from_raw_os_error)
-        })
 }
 
-/// Copies what was written into `old`, in place of its content.
-async fn copy(written: Outlet, mut old: File) -> io::Result<()> {
-    let copying = tokio::task::spawn_blocking(move || {
+/// Copies what was written into `old`, in place of its content. This blocks and is no future: one that
+/// is dropped half-way, at a signal, would leave neither the old content nor the new one.
+fn copy(written: &Outlet, mut old: File) -> io::Result<()> {
+    tokio::task::block_in_place(|| {
+        let _whole = WHOLE.lock();
         let mut new = written.file();
+        let length = new.metadata()?.len();
+        reserve(&old, length)?;
         new.rewind()?;
-        old.set_len(0)?;
-        io::copy(&mut new, &mut old).map(drop)
-    });
-    copying.await.map_err(io::Error::other)?
+        io::copy(&mut new, &mut old)?;
+        old.set_len(length)
+    })
+}
+
+/// Takes the room for `length` bytes before any byte of `file` is lost. Where a file system cannot do
+/// that, the copy finds out.
+#[cfg(target_os = "linux")]
+fn reserve(file: &File, length: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, length) {
+        Err(full @ (Errno::NOSPC | Errno::DQUOT)) => {
+            // Gives back what was taken behind its end.
+            file.set_len(file.metadata()?.len())?;
+            Err(full.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve(_: &File, _: u64) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::future::{Future as _, poll_fn};
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use super::Target;
+
+    #[test]
+    fn a_copy_that_has_begun_is_not_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, other) = (directory.path().join("a"), directory.path().join("b"));
+        fs::write(&file, "old").unwrap();
+        fs::hard_link(&file, &other).unwrap();
+        let new = vec![b'x'; 1 << 20];
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut target = Target::open(&file).await.unwrap();
+            target.write_all(&new).await.unwrap();
+            let mut finishing = pin!(target.finish());
+            // As a signal that comes now would drop it.
+            let is_over = poll_fn(|cx| Poll::Ready(finishing.as_mut().poll(cx).is_ready())).await;
+            assert!(is_over);
+        });
+        assert!(fs::read(&other).unwrap() == new);
+    }
 }

@@ -32,6 +32,9 @@ impl Outlet {
     ///
     /// Dropping the future does not take back what a thread is writing.
     pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let file = self.file.clone();
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.extend_from_slice(bytes);

@@ -10,34 +10,87 @@ const LINKS_MAX: usize = 40;
 pub(super) enum Place {
     /// A descriptor that the command was started with.
     Descriptor(u32),
+    /// What only the system can follow, such as `/proc/1/fd/1`: what such a link says is no path.
+    Magic(PathBuf),
     /// No link; maybe nothing at all.
     Path(PathBuf),
 }
 
 /// Follows the links of the last component, also to a file that is not there yet.
 pub(super) fn resolve(path: &Path) -> io::Result<Place> {
+    let typed = path;
     let mut path = path.to_owned();
-    for _ in 0..=LINKS_MAX {
+    for followed in 0..=LINKS_MAX {
         if let Some(number) = number_of(&path) {
             return Ok(Place::Descriptor(number));
+        }
+        let is_link = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_symlink());
+        if is_link && is_in_proc(&path) {
+            return Ok(Place::Magic(path));
         }
         match fs::read_link(&path) {
             Ok(link) => path = path.parent().unwrap_or(Path::new("")).join(link),
             // No link, or nothing: opening it tells which.
-            Err(_) => return Ok(Place::Path(path)),
+            Err(_) => {
+                if followed > 0 {
+                    ask_system(typed, &path)?;
+                }
+                return Ok(Place::Path(path));
+            }
         }
     }
     Err(io::Error::other(format!("more than {LINKS_MAX} links")))
+}
+
+/// Refuses links that the system does not follow, or not to there: in a directory for all, such as
+/// `/tmp`, others may lay one that leads to a file of the user (`fs.protected_symlinks`).
+fn ask_system(typed: &Path, end: &Path) -> io::Result<()> {
+    match (fs::metadata(typed), fs::metadata(end)) {
+        (Ok(system), Ok(own)) if is_same(&system, &own) => Ok(()),
+        (Err(system), Err(_)) if system.kind() == io::ErrorKind::NotFound => Ok(()),
+        (Err(system), _) => Err(system),
+        _ => Err(io::Error::other("its link changes")),
+    }
+}
+
+#[cfg(unix)]
+fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
 }
 
 /// The number of the descriptor that `path` stands for, as `/dev/fd/3` does.
 fn number_of(path: &Path) -> Option<u32> {
     let number = path.file_name()?.to_str()?.parse().ok()?;
     let directory = fs::canonicalize(path.parent()?).ok()?;
-    let own = format!("/proc/{}", std::process::id());
+    // Not by the number of the process: /proc may be that of an outer namespace.
+    let own = fs::canonicalize("/proc/self");
     let is_own = directory == Path::new("/dev/fd")
-        || (directory.starts_with(own) && directory.ends_with("fd"));
+        || (own.is_ok_and(|own| directory.starts_with(own)) && directory.ends_with("fd"));
     is_own.then_some(number)
+}
+
+/// Whether a path lies in the file system of processes.
+#[cfg(target_os = "linux")]
+fn is_in_proc(path: &Path) -> bool {
+    /// As `statfs(2)` numbers it.
+    const PROC: u32 = 0x9fa0;
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let system = rustix::fs::statfs(directory.unwrap_or(Path::new(".")));
+    system.is_ok_and(|system| system.f_type as u32 == PROC)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_in_proc(_: &Path) -> bool {
+    false
 }
 
 /// A second handle of a descriptor of this process, with the same place in its file: opening
@@ -53,8 +106,10 @@ pub(super) fn descriptor(number: u32) -> io::Result<File> {
         2 => stderr.as_fd(),
         number => return inherited(number),
     };
-    if number == 1 {
-        crate::output::standard::require_stdout()?;
+    match number {
+        1 => crate::output::standard::require_stdout()?,
+        2 => crate::output::standard::require_stderr()?,
+        _ => {}
     }
     standard.try_clone_to_owned().map(File::from)
 }

@@ -1,7 +1,7 @@
 //! Files that are named with `-o`: what the shell's `>` would have left is there.
 
 use std::fs::{self, OpenOptions};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, symlink};
 use std::os::unix::process::CommandExt as _;
 
 use turbohttp_loopback::pattern;
@@ -182,6 +182,36 @@ fn links_are_followed_wherever_they_lead() {
 }
 
 #[test]
+fn what_others_have_laid_in_a_directory_for_all_is_as_safe_as_with_the_shell() {
+    if !is_root() {
+        return;
+    }
+    let server = server();
+    let directory = Directory::new();
+    let all = directory.file("all");
+    fs::create_dir(&all).unwrap();
+    set_mode(&all, 0o1777);
+    let own = directory.write("own", "own");
+    let (link, dangling) = (directory.file("all/link"), directory.file("all/dangling"));
+    symlink(&own, &link).unwrap();
+    symlink(directory.file("none"), &dangling).unwrap();
+    let file = directory.write("all/file", "own");
+    for laid in [&link, &dangling, &file] {
+        lchown(laid, Some(NOBODY), Some(NOBODY)).unwrap();
+        let opened = shell(": >>\"$LAID\"", &[]).env("LAID", laid).output();
+        if opened.unwrap().status.success() {
+            skipped("the system does not protect what others lay");
+            continue;
+        }
+        let got = run(&["get", &server.url("/small"), "-o", laid]);
+        got.fails_with(23, &[laid, "Permission denied"]);
+    }
+    if !fs::exists(directory.file("none")).unwrap() {
+        assert_eq!(directory.names(), ["all", "own"]);
+    }
+}
+
+#[test]
 fn attributes_and_acls_are_kept() {
     let server = server();
     let directory = Directory::new();
@@ -286,6 +316,26 @@ fn a_full_disk_is_told_and_leaves_the_old_content() {
     let got = Run::from(command.output().unwrap());
     got.fails_with(23, &["No space left on device"]);
     assert_eq!(got.text(), "file\nold\n");
+}
+
+#[test]
+fn a_copy_that_does_not_fit_leaves_the_old_content() {
+    let server = server();
+    let directory = Directory::new();
+    let disk = directory.path().to_str().unwrap();
+    let file = directory.file("file");
+    // There is room for the new content beside the old one, but not for two of it.
+    let script = format!(
+        "mount -t tmpfs -o size=64k none {disk} && echo old > {file} && ln {file} {file}2 && \
+         \"$0\" \"$@\"; code=$?; ls -A {disk}; cat {file}; exit $code"
+    );
+    let arguments = ["get", &server.url("/bytes/40000"), "-o", &file];
+    let Some(mut command) = alone(MOUNTS, &script, &arguments) else {
+        return;
+    };
+    let got = Run::from(command.output().unwrap());
+    got.fails_with(23, &["copying into", "No space left on device"]);
+    assert_eq!(got.text(), "file\nfile2\nold\n");
 }
 
 #[test]

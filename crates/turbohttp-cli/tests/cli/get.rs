@@ -53,7 +53,12 @@ fn output_that_cannot_be_written_is_named() {
     let path = directory.path().to_str().unwrap();
     run(&["get", &server.url("/small"), "-o", path]).fails_with(23, &[path, "directory"]);
     let nowhere = directory.file("no/such");
-    run(&["get", &server.url("/small"), "-o", &nowhere]).fails_with(23, &[&nowhere]);
+    let got = run(&["get", &server.url("/small"), "-o", &nowhere]);
+    got.fails_with(23, &[&nowhere]);
+    // The name that the file has meanwhile says nothing to people.
+    assert!(!got.stderr.contains(".part"), "{}", got.stderr);
+    let slash = directory.file("new/");
+    run(&["get", &server.url("/small"), "-o", &slash]).fails_with(23, &[&slash, "is a directory"]);
 }
 
 #[test]
@@ -67,6 +72,14 @@ fn include_and_head_show_the_fields() {
     let head = run(&["get", "-I", &server.url("/small")]);
     head.is_quietly_ok();
     assert!(head.text().ends_with("\r\n\r\n"));
+    // As in curl: the empty body would only empty the file.
+    let directory = Directory::new();
+    let file = directory.write("file", "old");
+    let to_file = run(&["get", "-I", &server.url("/small"), "-o", &file]);
+    to_file.is_quietly_ok();
+    assert_eq!(to_file.text(), "");
+    let left = fs::read_to_string(&file).unwrap();
+    assert!(left.starts_with("HTTP/1.1 200 OK\r\n") && left.ends_with("\r\n\r\n"));
 }
 
 #[test]
@@ -207,7 +220,7 @@ fn statuses_fail_only_when_asked() {
 
 #[test]
 fn what_was_typed_wrong_is_said_in_one_line() {
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 9] = [
         (&["get", "joe:topsecret@h /"], "\"h /\" holds a blank"),
         (&["get", "/path"], "\"/path\" names no host: write http://"),
         (
@@ -222,10 +235,6 @@ fn what_was_typed_wrong_is_said_in_one_line() {
         (&["get", "http://h/", "-H", "a"], "no colon"),
         (&["get", "http://h/", "-X", "post"], "write POST"),
         (
-            &["get", "http://h/", "-d", "@/no/such"],
-            "/no/such cannot be read",
-        ),
-        (
             &["get", "http://h/", "--cacert", "/no/such"],
             "--cacert /no/such",
         ),
@@ -235,6 +244,17 @@ fn what_was_typed_wrong_is_said_in_one_line() {
         let run = run(arguments);
         run.fails_with(2, &[part]);
         assert!(!run.stderr.contains("topsecret"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn content_that_cannot_be_read_has_the_code_of_curl() {
+    for (path, part) in [("/no/such", "No such file"), ("/", "directory")] {
+        let content = format!("@{path}");
+        for arguments in [&["-d", &*content][..], &["-d", "x", "-d", &content]] {
+            let run = run(&[&["get", "http://h.invalid/"], arguments].concat());
+            run.fails_with(26, &[&format!("body file {path} cannot be read"), part]);
+        }
     }
 }
 

@@ -106,6 +106,9 @@ fn what_is_not_seen_in_a_url_is_an_error_with_its_column() {
         ("\u{a0}", "the character U+00A0"),
         ("\u{200b}", "the character U+200B"),
         ("\u{2028}", "the character U+2028"),
+        ("\u{202c}", "the character U+202C"),
+        ("\u{2069}", "the character U+2069"),
+        ("\u{ad}", "the character U+00AD"),
     ] {
         for behind in ["", "y"] {
             let expected = format!("{name} in column {column}");

@@ -68,16 +68,21 @@ fn a_null_device_is_not_a_closed_stdout() {
 fn a_closed_stdin_is_no_empty_file() {
     let server = server();
     let url = server.url("/echo");
-    for (arguments, part) in [
+    for (arguments, code, part) in [
         (
             &["get", &url, "-d", "@-"][..],
+            26,
             "the content cannot be read: stdin is closed",
         ),
-        (&["batch", "-"], "the list cannot be read: stdin is closed"),
+        (
+            &["batch", "-"],
+            2,
+            "the list cannot be read: stdin is closed",
+        ),
     ] {
         let mut command = shell("exec \"$0\" \"$@\" <&-", arguments);
         let got: Run = command.output().unwrap().into();
-        got.fails_with(2, &[part]);
+        got.fails_with(code, &[part]);
     }
     assert_eq!(server.stats().requests, 0);
 }
@@ -141,6 +146,23 @@ fn non_blocking_pipe(bytes: usize) -> (OwnedFd, OwnedFd) {
     rustix::pipe::fcntl_setpipe_size(&writes, bytes).unwrap();
     rustix::fs::fcntl_setfl(&writes, OFlags::NONBLOCK).unwrap();
     (reads, writes)
+}
+
+#[test]
+fn one_signal_ends_a_request_whose_messages_nobody_reads() {
+    let server = server();
+    let directory = Directory::new();
+    let file = directory.file("file");
+    let (_reads, writes) = non_blocking_pipe(SMALL_PIPE.0);
+    while rustix::io::write(&writes, b"x").is_ok() {}
+    let arguments = ["get", &server.url("/small"), "-o", &file, "--timeline"];
+    let mut child = turbohttp(&arguments).stderr(writes).spawn().unwrap();
+    // The timeline is written when the file is there, and nothing is waited for in between.
+    until(|| std::fs::exists(&file).unwrap());
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(directory.names(), ["file"]);
 }
 
 /// Reads the pipe to its end, and always too late: when it is full, or the command has ended.

@@ -106,6 +106,20 @@ fn a_pipe_that_nobody_reads_does_not_keep_the_command() {
     }
 }
 
+#[test]
+fn a_certificate_that_does_not_come_does_not_keep_a_batch() {
+    let directory = Directory::new();
+    let pipe = directory.file("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let mut child = turbohttp(&["batch", "-", "--cacert", &pipe])
+        .spawn()
+        .unwrap();
+    until(|| is_caught(child.id(), 15));
+    send(&child, Signal::TERM);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
 /// Whether a process has a handler for a signal, as the system tells it in a mask.
 fn is_caught(process: u32, signal: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use turbohttp_loopback::pattern;
 
-use super::support::{Directory, Run, run, server, shell, turbohttp};
+use super::support::{Directory, Run, alone, run, server, shell, turbohttp};
 
 #[test]
 fn descriptors_are_written_through() {
@@ -32,6 +32,59 @@ fn descriptors_are_written_through() {
         assert_eq!(left, "before\nHello, world!behind\n", "{target}");
     }
     assert_eq!(directory.names(), ["log"]);
+}
+
+#[test]
+fn a_descriptor_of_another_process_is_written_to() {
+    let server = server();
+    let directory = Directory::new();
+    let log = directory.file("log");
+    let file = directory.file("file");
+    let own = "/proc/$$/fd/1";
+    // As a log in a container that is a link to /proc/1/fd/1, and a file that has no name any more. The
+    // command itself, in a subshell, has another stdout.
+    for (script, target) in [
+        (
+            format!("(exec >/dev/null; \"$0\" \"$@\" -o {own}); exit $?"),
+            own,
+        ),
+        (
+            format!("ln -s {own} {log}; (exec >/dev/null; \"$0\" \"$@\" -o {log}); exit $?"),
+            "a link",
+        ),
+        (
+            format!("exec 7>{file}; rm {file}; \"$0\" \"$@\" -o /proc/$$/fd/7; cat /proc/$$/fd/7"),
+            "a removed file",
+        ),
+    ] {
+        let got = shell(&script, &["get", &server.url("/small")]).output();
+        let got = Run::from(got.unwrap());
+        got.is_quietly_ok();
+        assert_eq!(got.text(), "Hello, world!", "{target}");
+    }
+    assert_eq!(directory.names(), ["log"]);
+}
+
+#[test]
+fn a_namespace_of_processes_with_the_outer_proc_does_not_hinder() {
+    let server = server();
+    let directory = Directory::new();
+    let log = directory.write("log", "before ");
+    let script = format!("\"$0\" \"$@\" >>{log}");
+    let arguments = ["get", &server.url("/small"), "-o", "/dev/stdout"];
+    let Some(mut command) = alone(&["--pid", "--fork", "--kill-child"], &script, &arguments) else {
+        return;
+    };
+    Run::from(command.output().unwrap()).is_quietly_ok();
+    assert_eq!(fs::read_to_string(&log).unwrap(), "before Hello, world!");
+}
+
+#[test]
+fn a_stderr_that_is_closed_is_no_null_device() {
+    let server = server();
+    let arguments = ["get", &server.url("/small"), "-o", "/dev/stderr"];
+    let got = shell("\"$0\" \"$@\" 2>&-", &arguments).output().unwrap();
+    assert_eq!(got.status.code(), Some(23));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 
 use turbohttp_loopback::{Options, Server};
 
-use super::support::{Directory, Run, run, run_with_input, server, shell};
+use super::support::{Directory, Run, is_root, run, run_with_input, server, shell, skipped};
 
 #[test]
 fn every_phase_has_a_limit_of_its_own() {
@@ -124,6 +124,48 @@ fn the_soft_limit_of_descriptors_is_raised() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(!run.stderr.contains("at most"), "{}", run.stderr);
     assert!(server.stats().connections > 24, "{:?}", server.stats());
+}
+
+#[test]
+fn a_limit_that_is_too_low_is_raised_or_told() {
+    let server = server();
+    let url = server.url("/small");
+    for (limit, is_enough) in [("-Sn 8", true), ("-n 6", false), ("-n 12", false)] {
+        let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+        let got = Run::from(shell(&script, &["get", &url]).output().unwrap());
+        match is_enough {
+            true => got.is_quietly_ok(),
+            false => got.fails_with(1, &["open files", "ulimit -n"]),
+        }
+    }
+}
+
+#[test]
+fn too_few_threads_are_told() {
+    use std::os::unix::process::CommandExt as _;
+
+    /// No user that another test runs as.
+    const USER: u32 = 65_533;
+    if !is_root() {
+        return;
+    }
+    // A part of a name has at most 63 letters, so that no server is asked.
+    let url = format!("http://{}.invalid/", "a".repeat(70));
+    // Root has no limit of threads.
+    let as_user = |processes: &str| {
+        let mut command = std::process::Command::new("prlimit");
+        command.arg(format!("--nproc={processes}"));
+        command.args([env!("CARGO_BIN_EXE_turbohttp"), "get", &url]);
+        command.uid(USER).gid(USER).arg("--noproxy=*").output()
+    };
+    // One who reaches the command finds no such host.
+    if !as_user("100").is_ok_and(|output| output.status.code() == Some(6)) {
+        return skipped("there is no prlimit, or the command lies where only its owner may go");
+    }
+    for processes in ["1", "2", "3", "4"] {
+        let got = Run::from(as_user(processes).unwrap());
+        got.fails_with(1, &["fewer than 4 threads"]);
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::batch::outcome::Outcome;
 use crate::batch::source::{self, Line};
 use crate::batch::tally::Tally;
 use crate::exit::{Exit, Failure};
-use crate::interrupt::{Interrupts, Stop};
+use crate::interrupt::{Interrupts, Patience, Stop};
 use crate::output::text::{OriginRow, count, of, origins, summary};
 use crate::output::{Paint, print, stderr_is_terminal, waterfall, width};
 use crate::plan::limits;
@@ -60,7 +60,7 @@ const FAIL_EVERY: u64 = 5;
 const DROP_EVERY: usize = 7;
 
 pub(crate) async fn run() -> Result<Exit, Failure> {
-    let mut interrupts = Interrupts::listen().context("listening for signals")?;
+    let mut interrupts = Interrupts::listen(Patience::First).context("listening for signals")?;
     let servers = start_servers().context("starting a server on the loopback interface")?;
     let client = Client::builder()
         .limits(limits(TOTAL, TOTAL + 1))
