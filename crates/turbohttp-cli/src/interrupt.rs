@@ -17,7 +17,7 @@ use crate::exit::Exit;
 /// blocks for ever.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Blocked while something is done that the first signal must not leave half-way.
+/// Locked while something is done that the first signal must not leave half-way.
 pub(crate) static WHOLE: Mutex<()> = Mutex::new(());
 
 /// Which signal ends the process if [`next`](Interrupts::next) has not told it within [`GRACE`].
