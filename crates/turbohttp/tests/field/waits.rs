@@ -291,8 +291,7 @@ fn too_few_descriptors_slow_down() {
 #[cfg(target_os = "linux")]
 #[test]
 fn too_few_local_ports_slow_down() {
-    let setup = "mount -t proc none /proc 2>/dev/null || true
-         echo 40000 40015 > /proc/sys/net/ipv4/ip_local_port_range";
+    let setup = "echo 40000 40015 > /proc/sys/net/ipv4/ip_local_port_range";
     if !crate::ground::in_namespace("waits::too_few_local_ports_slow_down", setup) {
         return;
     }
@@ -408,8 +407,7 @@ fn address_that_cannot_be_reached_is_no_shortage() {
 #[cfg(target_os = "linux")]
 #[test]
 fn socket_that_is_connected_to_itself_is_a_refusal() {
-    let setup = "mount -t proc none /proc 2>/dev/null || true
-         echo 40000 40001 > /proc/sys/net/ipv4/ip_local_port_range";
+    let setup = "echo 40000 40001 > /proc/sys/net/ipv4/ip_local_port_range";
     let name = "waits::socket_that_is_connected_to_itself_is_a_refusal";
     if !crate::ground::in_namespace(name, setup) {
         return;
