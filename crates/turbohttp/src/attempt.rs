@@ -21,9 +21,9 @@ use crate::scheduler::CallGuard;
 ///
 /// Written by hand, as it lies in the futures of middlewares.
 pub(crate) struct Attempt<'a> {
-    carrier: &'a Carrier,
+    pub(crate) carrier: &'a Carrier,
     /// Whose age the permit is asked for with.
-    call: CallId,
+    pub(crate) call: CallId,
     // Before the permit: what the transport holds is released first, on every way out.
     stage: Stage<'a>,
     permit: Option<CallGuard>,
@@ -82,7 +82,7 @@ impl Future for Attempt<'_> {
                         return Poll::Pending;
                     }
                     Poll::Ready(Ok(())) => {
-                        this.stage = Stage::Sending(this.carrier.transport.send(request));
+                        this.stage = Stage::Sending(this.carrier.send(request));
                     }
                     Poll::Ready(Err(error)) => {
                         // The place in line is left before the error is seen: who retries at once must not stand behind itself.

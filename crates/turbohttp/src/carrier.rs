@@ -13,6 +13,7 @@ use crate::clock;
 use crate::context::{Context, Salvage};
 use crate::error::{Error, Result};
 use crate::net::{NetSend, NetTransport};
+use crate::policy::Policies;
 use crate::request::Request;
 use crate::response::Response;
 use crate::scheduler::{Dispatcher, Failures};
@@ -23,6 +24,20 @@ use crate::transport::{Boxed, Transport};
 pub(crate) struct Carrier {
     pub(crate) scheduler: Arc<Dispatcher>,
     pub(crate) transport: AnyTransport,
+    pub(crate) policies: Policies,
+}
+
+impl Carrier {
+    /// Sends an attempt that has its permit.
+    #[inline(always)] // There is a second place, which is cold.
+    pub(crate) fn send(&self, mut request: Request) -> AnySend<'_> {
+        if self.policies.prepares
+            && let Err(error) = self.policies.prepare(&mut request)
+        {
+            return AnySend::Answered(Some(Err(error)));
+        }
+        self.transport.send(request)
+    }
 }
 
 /// A transport as a client holds it: the network and the mock as they are, so that their attempts

@@ -82,6 +82,9 @@ pub enum ErrorKind {
     /// The status is an error, and [`Response::error_for_status`](crate::Response::error_for_status)
     /// was asked (peer).
     Status,
+    /// A redirect cannot be followed, or is not: too many in a row, a circle, from https to http, a Location
+    /// that is no URL of http (peer).
+    Redirect,
     /// The body is not what it was read as: text or JSON (peer).
     Decode,
     /// The name has no address (network).
@@ -127,6 +130,7 @@ impl ErrorKind {
             ErrorKind::Protocol => "protocol",
             ErrorKind::Truncated => "truncated",
             ErrorKind::Status => "status",
+            ErrorKind::Redirect => "redirect",
             ErrorKind::Decode => "decode",
             ErrorKind::Dns => "dns",
             ErrorKind::Connect => "connect",
@@ -236,6 +240,11 @@ impl Error {
         self.0.kind == ErrorKind::Decode
     }
 
+    /// Whether a redirect cannot be followed, or is not.
+    pub fn is_redirect(&self) -> bool {
+        self.0.kind == ErrorKind::Redirect
+    }
+
     /// Whether it is the status of a response, made an error by
     /// [`Response::error_for_status`](crate::Response::error_for_status).
     pub fn is_status(&self) -> bool {
@@ -280,6 +289,14 @@ impl Error {
         let kept = self.0.kept.get_mut();
         let kept = kept.unwrap_or_else(PoisonError::into_inner).as_mut()?;
         kept.downcast_mut()
+    }
+
+    /// What [`keep`](Error::keep) was given, if it is of this type, out of the error.
+    pub(crate) fn take_kept<T: 'static>(&mut self) -> Option<T> {
+        self.kept_mut::<T>()?;
+        let kept = self.0.kept.get_mut();
+        let kept = kept.unwrap_or_else(PoisonError::into_inner).take()?;
+        kept.downcast().ok().map(|value| *value)
     }
 
     /// What [`keep`](Error::keep) was given, if it is of this type.

@@ -65,15 +65,18 @@ mod clock;
 mod config;
 mod context;
 mod error;
+mod follow;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 mod limiter;
 pub mod limits;
 mod middleware;
 mod net;
+mod policy;
 mod queue;
 mod request;
 mod response;
+mod retry_after;
 mod scheduler;
 mod trace;
 mod transport;
@@ -88,6 +91,7 @@ pub use middleware::{Handling, HookResult, Middleware, Next, Run};
 #[cfg(feature = "rustls")]
 pub use net::Tls;
 pub use net::{NetStats, NetTransport, NetTransportBuilder};
+pub use policy::{Credentials, Hop, Redirect, RedirectAction, RedirectPolicy, RetryPolicy};
 pub use queue::{
     Execute, IntoJob, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, StopReport,
     SubmitOptions, Ticket,

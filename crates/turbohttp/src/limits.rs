@@ -129,6 +129,25 @@ pub(crate) const HASTY_ROUTES_MAX: usize = 64;
 /// For how many seconds a server that was hasty is expected to be hasty.
 pub(crate) const HASTY_SECONDS: u64 = 10;
 
+/// Redirects in a row that a client follows by default.
+pub const REDIRECTS: u32 = 10;
+
+/// Largest [`RedirectPolicy::most`](crate::RedirectPolicy::most).
+pub const REDIRECTS_MAX: u32 = 1_000;
+
+/// Bytes of a redirect's body, or of another answer that is not the last one, that are taken in so that its
+/// connection can be used again; only what has arrived already.
+pub(crate) const DRAINED_BYTES_MAX: u64 = 64 * 1024;
+
+/// Largest [`RetryPolicy::up_to`](crate::RetryPolicy::up_to).
+pub const RETRIES_MAX: u32 = 1_000_000;
+
+/// Statuses that a [`RetryPolicy`](crate::RetryPolicy) may name.
+pub const RETRY_STATUSES_MAX: usize = 600;
+
+/// Origins that a client may have [`Credentials`](crate::Credentials) for.
+pub const CREDENTIALS_MAX: usize = 65_536;
+
 /// Replies that may wait in the script of a mock.
 pub const SCRIPT_REPLIES_MAX: usize = 65_536;
 

@@ -20,6 +20,8 @@ use turbohttp_core::scheduler::CallId;
 use crate::attempt::Attempt;
 use crate::carrier::Carrier;
 use crate::error::{Error, Result};
+use crate::follow::{First, follow};
+use crate::policy::Settled;
 use crate::request::Request;
 use crate::response::Response;
 use crate::scheduler::{Components, Failures};
@@ -307,6 +309,8 @@ pub struct Run<'a> {
 
 enum RunState<'a> {
     Attempt(Attempt<'a>),
+    /// Further attempts, as the policies of the client say.
+    Following(Boxed<'a, Result<Response>>),
     Middleware(Boxed<'a, Result<Response>>),
     /// A request hook ended the call.
     Failed(Option<Error>),
@@ -348,15 +352,41 @@ impl<'a> Run<'a> {
                 }
             }
         }
+        let carrier = &pipeline.carrier;
+        let state = match carrier.policies.awaits_token(&request) {
+            true => RunState::Following(follow(carrier, call, First::Request(request))),
+            false => RunState::Attempt(Attempt::new(carrier, call, request)),
+        };
         Run {
             passed: layers,
-            state: RunState::Attempt(Attempt::new(&pipeline.carrier, call, request)),
+            state,
         }
     }
 
     /// Every layer, for a call that has come in.
     pub(crate) fn all(pipeline: &'a Arc<Pipeline>, call: CallId, request: Request) -> Run<'a> {
         Run::new(pipeline, 0, call, request)
+    }
+
+    /// Has the policies look at the answer to the first attempt, and goes on with what they want.
+    #[cold]
+    fn follow(
+        &mut self,
+        answer: Result<Response>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Result<Response>> {
+        let RunState::Attempt(attempt) = &self.state else {
+            unreachable!("an attempt was answered");
+        };
+        let (carrier, call) = (attempt.carrier, attempt.call);
+        let answer = match carrier.policies.settle(answer) {
+            Settled::Done(done) => return Poll::Ready(done),
+            Settled::Open(answer) => answer,
+        };
+        let mut following = follow(carrier, call, First::Answer(answer));
+        let polled = following.as_mut().poll(cx);
+        self.state = RunState::Following(following);
+        polled
     }
 
     /// Calls the response hooks that were passed on the way down, the last one first.
@@ -378,7 +408,14 @@ impl Future for Run<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
         let this = &mut *self;
         let done = match &mut this.state {
-            RunState::Attempt(attempt) => ready!(Pin::new(attempt).poll(cx)),
+            RunState::Attempt(attempt) => {
+                let answer = ready!(Pin::new(&mut *attempt).poll(cx));
+                match attempt.carrier.policies.is_plain(&answer) {
+                    true => answer,
+                    false => ready!(this.follow(answer, cx)),
+                }
+            }
+            RunState::Following(following) => ready!(following.as_mut().poll(cx)),
             RunState::Middleware(handling) => ready!(handling.as_mut().poll(cx)),
             RunState::Failed(error) => Err(error.take().expect("not polled after it was ready")),
         };

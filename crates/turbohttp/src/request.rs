@@ -286,6 +286,39 @@ impl Error {
     }
 }
 
+/// A request of which something was sent, in an error: for a policy that sends it once more. The end of
+/// the call drops it.
+struct SentRequest(Request);
+
+impl Error {
+    /// Keeps a request that was sent and not answered.
+    #[cold]
+    pub(crate) fn with_sent(self, mut request: Request) -> Error {
+        request.context.timing.end_exchange();
+        self.keep(SentRequest(request))
+    }
+
+    /// The request of a failed attempt, sent or not.
+    pub(crate) fn request_mut(&mut self) -> Option<&mut Request> {
+        // Asked twice, as a borrow that is returned cannot be given up in between.
+        match self.kept_mut::<Request>().is_some() {
+            true => self.kept_mut::<Request>(),
+            false => self.kept_mut::<SentRequest>().map(|sent| &mut sent.0),
+        }
+    }
+
+    /// The request of a failed attempt, sent or not, out of its error.
+    pub(crate) fn take_request(&mut self) -> Option<Request> {
+        let sent = self.take_kept::<SentRequest>().map(|sent| sent.0);
+        sent.or_else(|| self.take_kept::<Request>())
+    }
+
+    /// Drops a request that was sent, as its call has ended.
+    pub(crate) fn forget_sent(&mut self) {
+        drop(self.take_kept::<SentRequest>());
+    }
+}
+
 impl fmt::Debug for Request {
     /// Fields without their values, the query left out: both can be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

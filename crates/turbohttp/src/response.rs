@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Waker};
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
@@ -16,6 +16,7 @@ use turbohttp_core::timeline::{Phase, Timeline};
 use crate::body::{BodySource, Content, ResponseBody};
 use crate::context::{Context, Timing, append};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::DRAINED_BYTES_MAX;
 use crate::request::Request;
 use crate::scheduler::CallGuard;
 
@@ -451,7 +452,7 @@ impl Response {
     }
 
     /// Holds the call while the body is on a connection; otherwise the call ends here, be the body unread.
-    /// `has_permit` says that the permit is the call's, and not one of an attempt.
+    /// `has_permit` says that the permit is the call's, unless one of a further attempt is here.
     #[inline]
     pub(crate) fn hold_call(&mut self, call: CallGuard, has_permit: bool) {
         self.context.timing.end_call();
@@ -461,7 +462,7 @@ impl Response {
             return;
         }
         // What holds the permit is what others wait for.
-        let call = match has_permit {
+        let call = match has_permit && !self.context.has_permit() {
             true => call.held_unread(),
             false => call,
         };
@@ -472,6 +473,30 @@ impl Response {
     pub(crate) fn hold_permit(&mut self, permit: CallGuard) {
         if self.context.response.body.holds_connection() {
             self.context.hold_permit(permit.held_unread());
+        }
+    }
+
+    /// What this response and its request are.
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Takes in the rest of the body as far as it has arrived, without a wait: a connection whose response
+    /// was read to its end can be used again.
+    #[cold]
+    pub(crate) fn drain_arrived(&mut self) {
+        let is_small = self
+            .remaining()
+            .is_none_or(|left| left <= DRAINED_BYTES_MAX);
+        let mut room = if is_small { DRAINED_BYTES_MAX } else { 0 };
+        // What would have to be waited for is not wanted, so that nothing is to be woken.
+        let mut cx = TaskContext::from_waker(Waker::noop());
+        while room > 0 {
+            let (body, context) = self.context.receive();
+            match body.poll_chunk(&mut cx, context) {
+                Poll::Ready(Ok(true)) => room = room.saturating_sub(self.slice().len() as u64),
+                Poll::Ready(Ok(false) | Err(_)) | Poll::Pending => return,
+            }
         }
     }
 

@@ -119,6 +119,23 @@ impl RequestUrl {
         }
     }
 
+    /// Goes on to where a redirect leads, whose userinfo is passed over, and says whether that is the same
+    /// origin: then its name for the resolver and its credentials stay.
+    pub(crate) fn follow(&mut self, next: &url::Url) -> Result<bool> {
+        let mut next = next.clone();
+        // Neither fails for http and https.
+        _ = next.set_username("");
+        _ = next.set_password(None);
+        let former = self.origin.clone();
+        let (name, credentials) = (self.name.take(), self.credentials.take());
+        self.set(next.as_str(), None)?;
+        let is_same = self.origin == former;
+        if is_same {
+            (self.name, self.credentials) = (name, credentials);
+        }
+        Ok(is_same)
+    }
+
     /// The URL without userinfo and fragment.
     pub(crate) fn as_str(&self) -> &str {
         &self.text

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use turbohttp::header::AUTHORIZATION;
-use turbohttp::{Client, Limits, Method, NetTransport, Request, Timeouts, Tls};
+use turbohttp::{Client, Limits, Method, NetTransport, RedirectPolicy, Request, Timeouts, Tls};
 
 use crate::args::{BatchArgs, ClientArgs, GetArgs, Resolve};
 use crate::batch::engine::Setup;
@@ -240,7 +240,11 @@ fn client(args: &ClientArgs, fields: &Fields, network: Network) -> anyhow::Resul
         timeouts,
         addresses,
     } = network;
-    let mut builder = Client::builder().limits(limits).timeouts(timeouts);
+    let mut builder = Client::builder()
+        .limits(limits)
+        .timeouts(timeouts)
+        // As curl without -L.
+        .redirect(RedirectPolicy::none());
     if !fields.leave_out_any() {
         if let Some((host, addresses)) = addresses {
             builder = builder.resolve(&host, addresses);

@@ -126,6 +126,30 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Grants no permit of this lane before `until`, as [`pause`](Scheduler::pause) does, unless the
+    /// lane is paused for longer already: of what several servers' answers ask for, the longest
+    /// holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`pause`](Scheduler::pause).
+    pub fn extend_pause(
+        &mut self,
+        lane: LaneKey<'_>,
+        until: Instant,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<(), TooManyLanes> {
+        let known = self.queues.lanes.find(lane);
+        let paused = known.and_then(|slot| self.queues.lanes[slot].paused_until);
+        match paused {
+            Some(paused) if paused >= self.timers.moment(until) => Ok(()),
+            // One that is over by now would end a pause.
+            _ if until <= now => Ok(()),
+            _ => self.pause(lane, until, now, effects),
+        }
+    }
+
     /// Ends a pause before its time. Returns `false` if the lane is not paused.
     pub fn resume(&mut self, lane: LaneKey<'_>, now: Instant, effects: &mut Effects) -> bool {
         let lanes = &mut self.queues.lanes;

@@ -214,6 +214,21 @@ impl Scheduler {
         }
     }
 
+    /// Releases the permit that a call holds. The call stays, and asks for the permits of its further
+    /// attempts by [`admit_for`](Scheduler::admit_for): what waits before the next one holds none.
+    pub fn release_of(&mut self, id: CallId, now: Instant, effects: &mut Effects) {
+        let Some(slot) = self.calls.find(id) else {
+            return;
+        };
+        let call = &mut self.calls[slot];
+        if call.state == CallState::Taken {
+            // Its waker stays: a close that cuts the call off wakes it.
+            call.state = CallState::Idle;
+            let lane = call.lane;
+            self.release_in_lane(lane, self.timers.moment(now), effects);
+        }
+    }
+
     /// Where a call stands. A grant is taken up by this; a call that lost its grant, because it did
     /// not take it up in time, gets back into line.
     pub fn turn(&mut self, id: CallId, waker: &Waker, now: Instant, effects: &mut Effects) -> Turn {

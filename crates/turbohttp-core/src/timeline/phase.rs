@@ -7,6 +7,8 @@
 #[repr(u8)]
 #[non_exhaustive]
 pub enum Phase {
+    /// Waiting before the request is sent once more.
+    Backoff,
     /// Waiting in a request queue for a worker.
     Queue,
     /// Waiting because the origin was paused.
@@ -31,10 +33,11 @@ pub enum Phase {
 
 impl Phase {
     /// How many phases there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// All phases, in order.
     pub const ALL: [Self; Self::COUNT] = [
+        Self::Backoff,
         Self::Queue,
         Self::Pause,
         Self::HostPermit,
@@ -91,23 +94,25 @@ pub struct PhaseRow {
 pub static PHASES: [PhaseRow; Phase::COUNT] = {
     // A phase whose `after` names a later one would go backwards; the test of this table refuses
     // it.
-    use Phase::{Connect, Dns, HostPermit, Pause, Queue, Receive, Send, Tls, TotalPermit, Wait};
+    use Phase::{Backoff, Connect, Dns, HostPermit, Pause, Queue, Receive, Send, Tls, TotalPermit, Wait};
     [
-        row(Queue,       "queue",        &[],                                   "blocked", 'q'),
-        row(Pause,       "pause",        &[Queue],                              "blocked", '='),
-        row(HostPermit,  "host_permit",  &[Queue, Pause],                       "blocked", 'h'),
-        row(TotalPermit, "total_permit", &[Queue, Pause, HostPermit],           "blocked", 'p'),
+        row(Backoff,     "backoff",      &[],                                   "blocked", 'z'),
+        row(Queue,       "queue",        &[Backoff],                            "blocked", 'q'),
+        row(Pause,       "pause",        &[Backoff, Queue],                     "blocked", '='),
+        row(HostPermit,  "host_permit",  &[Backoff, Queue, Pause],              "blocked", 'h'),
+        row(TotalPermit, "total_permit", &[Backoff, Queue, Pause, HostPermit],  "blocked", 'p'),
         row(Dns,         "dns",          &ADMITTED,                             "dns",     'd'),
-        row(Connect,     "connect",      &[Queue, Pause, HostPermit, TotalPermit, Dns], "connect", 'c'),
+        row(Connect,     "connect",      &[Backoff, Queue, Pause, HostPermit, TotalPermit, Dns], "connect", 'c'),
         row(Tls,         "tls",          &[Connect],                            "ssl",     't'),
-        row(Send,        "send",         &[Queue, Pause, HostPermit, TotalPermit, Connect, Tls], "send", '>'),
+        row(Send,        "send",         &[Backoff, Queue, Pause, HostPermit, TotalPermit, Connect, Tls], "send", '>'),
         row(Wait,        "wait",         &[Send],                               "wait",    '.'),
         row(Receive,     "receive",      &[Wait],                               "receive", '<'),
     ]
 };
 
 /// The waits that may come before an attempt is sent.
-const ADMITTED: [Phase; 4] = [
+const ADMITTED: [Phase; 5] = [
+    Phase::Backoff,
     Phase::Queue,
     Phase::Pause,
     Phase::HostPermit,

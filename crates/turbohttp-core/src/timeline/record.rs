@@ -105,6 +105,11 @@ impl Timeline {
         self.base.is_some()
     }
 
+    /// The moment that offsets count from.
+    pub fn began(&self) -> Option<Instant> {
+        self.base
+    }
+
     /// Records a phase that is over.
     ///
     /// A moment before the beginning counts as the beginning, an `end` before `start` as `start`.

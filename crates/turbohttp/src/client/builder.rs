@@ -21,6 +21,7 @@ use crate::middleware::{HookResult, Layer, Middleware, Next, Pipeline};
 #[cfg(feature = "rustls")]
 use crate::net::Tls;
 use crate::net::{NetTransport, NetTransportBuilder};
+use crate::policy::{CredentialTable, Policies, RedirectPolicy, RetryPolicy};
 use crate::request::Request;
 use crate::response::Response;
 use crate::scheduler::Dispatcher;
@@ -57,8 +58,11 @@ pub struct ClientBuilder {
     /// `None` for the network, which is made of the options.
     transport: Option<AnyTransport>,
     layers: Vec<Layer>,
+    pub(super) redirect: RedirectPolicy,
+    pub(super) retry: Option<RetryPolicy>,
+    pub(super) credentials: CredentialTable,
     /// The first value that could not be read.
-    mistake: Option<Error>,
+    pub(super) mistake: Option<Error>,
 }
 
 impl ClientBuilder {
@@ -76,6 +80,9 @@ impl ClientBuilder {
             host_limits: Vec::new(),
             transport: None,
             layers: Vec::new(),
+            redirect: RedirectPolicy::default(),
+            retry: None,
+            credentials: CredentialTable::default(),
             mistake: None,
         }
     }
@@ -318,17 +325,19 @@ impl ClientBuilder {
         if let Some(whole) = self.timeouts.request {
             self.timeouts.allow(whole);
         }
+        let policies = Policies::new(self.redirect, self.retry, self.credentials)?;
         let contexts = ObjectPool::new(CONTEXTS_MAX, Context::default)
             .map_err(|error| Error::new(ErrorKind::Config, "context pool").with_source(error))?;
         // The network writes the default fields from a template only where it was made here, from these options.
         let has_template = self.transport.is_none();
+        let (open, secret) = policies.split_secret(&self.default_headers);
         let transport = match self.transport {
             Some(transport) => transport,
             None => AnyTransport::Net(
                 self.net
                     .limits(self.limits)
                     .timeouts(self.timeouts)
-                    .default_fields(self.default_headers.clone())
+                    .default_fields(open)
                     .build()?,
             ),
         };
@@ -346,15 +355,20 @@ impl ClientBuilder {
             carrier: Carrier {
                 scheduler: scheduler.clone(),
                 transport,
+                policies,
             },
         });
         // The scheduler closes the components at its end; this circle of references is broken there.
         scheduler.set_components(pipeline.clone());
+        let added = match has_template && pipeline.layers.is_empty() {
+            true => secret,
+            false => self.default_headers,
+        };
         Ok(Client {
             inner: Arc::new(Inner {
-                adds_default_headers: !has_template || !pipeline.layers.is_empty(),
+                adds_default_headers: !added.is_empty(),
+                default_headers: added,
                 pipeline,
-                default_headers: self.default_headers,
                 net_stats,
                 contexts,
                 origins: Origins::default(),

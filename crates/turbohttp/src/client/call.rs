@@ -6,6 +6,7 @@
 //!   layers        hooks and middlewares, the first added first; each may run the rest again  (middleware.rs)
 //!   attempt       acquires a permit of the origin, hands the request to the transport     (attempt.rs)
 //!   transport     checks a connection out or makes one, writes, reads the head            (net/)
+//!   settle        a policy may have the request sent again: redirects, retries, 401       (policy/, follow.rs)
 //!   end           the response holds call and permit while its body is on a connection    (this file)
 //! ```
 //!
@@ -23,18 +24,21 @@ use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Instant;
 
 use tokio::time::Sleep;
-use turbohttp_core::scheduler::{Outcome, State, Waited};
+use turbohttp_core::scheduler::{CallId, Outcome, State, Waited};
 
 use super::inner::Inner;
 use crate::carrier::AnySend;
 use crate::clock;
 use crate::context::{Context, Salvage};
 use crate::error::{Error, ErrorKind, Result};
+use crate::follow::{First, follow};
 use crate::middleware::Run;
+use crate::policy::Settled;
 use crate::request::Request;
 use crate::response::Response;
 use crate::scheduler::CallGuard;
 use crate::trace::RequestSpan;
+use crate::transport::Boxed;
 
 /// The future of [`Client::send`](super::Client::send).
 ///
@@ -57,6 +61,8 @@ enum Stage<'a> {
     Idle,
     /// The one attempt of a client without layers, whose permit the call holds itself.
     Bare(AnySend<'a>),
+    /// The further attempts of such a client, each with a permit of its own.
+    Following(Boxed<'a, Result<Response>>),
     Layers(Run<'a>),
 }
 
@@ -126,11 +132,50 @@ impl<'a> Call<'a> {
             unreachable!("a call that has begun has its guard and its request");
         };
         let pipeline = &self.client.pipeline;
+        let carrier = &pipeline.carrier;
+        let call = guard.call();
         let _inside = self.span.enter();
+        if carrier.policies.prepares {
+            return self.start_prepared(call, request);
+        }
         self.stage = match self.client.is_layered() {
-            false => Stage::Bare(pipeline.carrier.transport.send(request)),
-            true => Stage::Layers(Run::all(pipeline, guard.call(), request)),
+            false => Stage::Bare(carrier.transport.send(request)),
+            true => Stage::Layers(Run::all(pipeline, call, request)),
         };
+    }
+
+    /// The same where policies count the calls, or add something to their requests.
+    #[cold]
+    fn start_prepared(&mut self, call: CallId, request: Request) {
+        let pipeline = &self.client.pipeline;
+        let carrier = &pipeline.carrier;
+        carrier.policies.begin();
+        self.stage = if self.client.is_layered() {
+            Stage::Layers(Run::all(pipeline, call, request))
+        } else if carrier.policies.awaits_token(&request) {
+            Stage::Following(follow(carrier, call, First::Request(request)))
+        } else {
+            Stage::Bare(carrier.send(request))
+        };
+    }
+
+    /// Has the policies look at the answer to the first attempt, and goes on with what they want.
+    #[cold]
+    fn follow(
+        &mut self,
+        answer: Result<Response>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Result<Response>> {
+        let carrier = &self.client.pipeline.carrier;
+        let answer = match carrier.policies.settle(answer) {
+            Settled::Done(done) => return Poll::Ready(done),
+            Settled::Open(answer) => answer,
+        };
+        let call = self.guard.as_ref().expect("it has begun").call();
+        let mut following = follow(carrier, call, First::Answer(answer));
+        let polled = following.as_mut().poll(cx);
+        self.stage = Stage::Following(following);
+        polled
     }
 
     /// While the layers wait: whether a close or the deadline ends the call.
@@ -140,10 +185,14 @@ impl<'a> Call<'a> {
         if guard.poll_cut(cx).is_ready() {
             return Poll::Ready(Interrupt::Closed);
         }
-        // The network alone has a timer of its own, which knows in which phase the deadline passes.
-        let Some(deadline) = self.deadline.filter(|_| self.client.needs_timer()) else {
+        let Some(deadline) = self.deadline else {
             return Poll::Pending;
         };
+        // The network alone has a timer of its own, which knows in which phase the deadline passes; but it
+        // knows nothing of the time between two attempts.
+        if !self.client.needs_timer() && matches!(self.stage, Stage::Bare(_)) {
+            return Poll::Pending;
+        }
         let timer = match &mut self.timer {
             Some(timer) => timer,
             None => match clock::sleep_until(deadline) {
@@ -194,6 +243,7 @@ impl<'a> Call<'a> {
         let Some(guard) = guard else {
             return error.with_call_ended();
         };
+        error.forget_sent();
         // The response of a middleware's `error_for_status`: while its body is on a connection it holds
         // the call, as it would outside of the error.
         if let Some(response) = error.kept_mut::<Response>() {
@@ -268,7 +318,14 @@ impl Call<'_> {
     fn poll_run(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
         let _inside = self.span.enter();
         match &mut self.stage {
-            Stage::Bare(sending) => Pin::new(sending).poll(cx),
+            Stage::Bare(sending) => {
+                let answer = ready!(Pin::new(sending).poll(cx));
+                match self.client.pipeline.carrier.policies.is_plain(&answer) {
+                    true => Poll::Ready(answer),
+                    false => self.follow(answer, cx),
+                }
+            }
+            Stage::Following(following) => following.as_mut().poll(cx),
             Stage::Layers(run) => Pin::new(run).poll(cx),
             Stage::Idle => unreachable!("a call that has begun is sent"),
         }

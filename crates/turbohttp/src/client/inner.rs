@@ -17,11 +17,11 @@ use crate::scheduler::Dispatcher;
 /// The parts of a client. Dropping it, with the last clone, closes the client behind what runs.
 pub(super) struct Inner {
     pub(super) pipeline: Arc<Pipeline>,
-    /// Header fields that every request carries unless it sets them itself. The network writes them
-    /// from a template of its own.
+    /// Fields that a call adds to its request unless that sets them itself: all default fields where layers
+    /// and other transports are to see them. A network without layers writes them from a template, all but
+    /// the secret ones, which must not follow a redirect to another origin.
     pub(super) default_headers: HeaderMap,
-    /// Whether a call adds them to its request, so that layers and other transports see them. A network
-    /// without layers writes them from a template instead.
+    /// Whether there are any.
     pub(super) adds_default_headers: bool,
     pub(super) net_stats: Option<NetWatch>,
     pub(super) contexts: ObjectPool<Context>,

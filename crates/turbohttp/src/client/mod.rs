@@ -23,6 +23,7 @@ use crate::url::IntoUrl;
 mod builder;
 mod call;
 mod inner;
+mod policies;
 mod request_builder;
 
 pub use builder::{ClientBuilder, IntoAddresses};

@@ -41,8 +41,8 @@ use crate::url::basic;
 #[must_use = "a request does nothing until it is sent"]
 pub struct RequestBuilder {
     client: Client,
-    request: Request,
-    mistake: Option<Error>,
+    pub(super) request: Request,
+    pub(super) mistake: Option<Error>,
 }
 
 impl RequestBuilder {

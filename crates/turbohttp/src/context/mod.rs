@@ -18,7 +18,7 @@ mod parts;
 mod salvage;
 mod timing;
 
-pub(crate) use parts::{Addresses, RequestParts, ResponseParts, append};
+pub(crate) use parts::{Added, Addresses, RequestParts, ResponseParts, append};
 use salvage::Record;
 pub(crate) use salvage::Salvage;
 pub(crate) use timing::Timing;
@@ -226,6 +226,11 @@ impl Context {
     pub(crate) fn hold_permit(&mut self, permit: CallGuard) {
         self.holds.nest();
         self.holds.permit = Some(permit);
+    }
+
+    /// Whether the permit of an attempt is held here.
+    pub(crate) fn has_permit(&self) -> bool {
+        self.holds.permit.is_some()
     }
 
     /// Holds the call, beside the permit of its last attempt.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::pool::Reset;
@@ -30,6 +30,24 @@ pub(crate) struct RequestParts {
     pub(crate) body_bytes_max: Option<usize>,
     /// A queue reads the body of the response into memory before it hands the response out.
     pub(crate) is_collected: bool,
+    pub(crate) added: Added,
+}
+
+/// Which fields of a request a policy of the client has added: they belong to one attempt.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Added(u8);
+
+impl Added {
+    pub(crate) const AUTHORIZATION: Added = Added(1);
+    pub(crate) const COOKIE: Added = Added(2);
+
+    pub(crate) fn add(&mut self, field: Added) {
+        self.0 |= field.0;
+    }
+
+    pub(crate) fn has(self, field: Added) -> bool {
+        self.0 & field.0 != 0
+    }
 }
 
 impl RequestParts {
@@ -54,6 +72,17 @@ impl RequestParts {
         }
     }
 
+    /// Removes what a policy has added for the last attempt.
+    pub(crate) fn remove_added(&mut self) {
+        let added = std::mem::take(&mut self.added);
+        if added.has(Added::AUTHORIZATION) {
+            self.headers.remove(AUTHORIZATION);
+        }
+        if added.has(Added::COOKIE) {
+            self.headers.remove(COOKIE);
+        }
+    }
+
     /// Makes this the same as `other`; `None` if the body of that is a stream.
     pub(crate) fn copy_from(&mut self, other: &RequestParts) -> Option<()> {
         self.body = other.body.try_clone()?;
@@ -63,6 +92,7 @@ impl RequestParts {
         self.expect_continue = other.expect_continue;
         self.priority = other.priority;
         self.body_bytes_max = other.body_bytes_max;
+        self.added = other.added;
         Some(())
     }
 }
@@ -79,6 +109,7 @@ impl Reset for RequestParts {
             priority,
             body_bytes_max,
             is_collected,
+            added,
         } = self;
         url.reset();
         clear_map(headers);
@@ -88,6 +119,7 @@ impl Reset for RequestParts {
         *priority = Priority::default();
         *body_bytes_max = None;
         *is_collected = false;
+        *added = Added::default();
     }
 
     #[inline]
@@ -100,6 +132,7 @@ impl Reset for RequestParts {
             && self.priority == Priority::default()
             && self.body_bytes_max.is_none()
             && !self.is_collected
+            && self.added == Added::default()
     }
 }
 

@@ -216,7 +216,7 @@ impl Future for NetSend<'_> {
                 let error = context.explain(error);
                 return Poll::Ready(Err(match error.is_unsent() {
                     true => error.with_request(Some(request)),
-                    false => error,
+                    false => error.with_sent(request),
                 }));
             }
         }

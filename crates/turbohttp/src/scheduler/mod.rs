@@ -111,6 +111,13 @@ impl Dispatcher {
             .map(|(attempt, state)| (CallGuard::new(self.clone(), attempt), state))
     }
 
+    /// Releases the permit that `call` holds itself; the call stays.
+    #[cold]
+    pub(crate) fn release_of(&self, call: CallId) {
+        let now = clock::now();
+        self.update(|scheduler, effects| scheduler.release_of(call, now, effects));
+    }
+
     /// Does what is due by `now`, as a timer driver does when it wakes.
     #[cold]
     pub(crate) fn sweep(&self, now: Instant) {

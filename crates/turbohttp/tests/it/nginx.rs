@@ -3,9 +3,9 @@
 #[cfg(feature = "rustls")]
 use std::fs;
 
-use turbohttp::StatusCode;
 #[cfg(feature = "rustls")]
 use turbohttp::Tls;
+use turbohttp::{RedirectPolicy, StatusCode};
 use turbohttp_loopback::nginx::{LARGE_BYTES, Nginx};
 use turbohttp_loopback::pattern;
 
@@ -13,15 +13,17 @@ use crate::support::{TestClient, read};
 
 /// Both ways to it, with a client for each.
 fn ways(nginx: &Nginx) -> Vec<(String, TestClient)> {
+    // curl follows none either.
+    let plain = TestClient::with(|builder| builder.redirect(RedirectPolicy::none()));
     #[cfg_attr(not(feature = "rustls"), expect(unused_mut, reason = "TLS adds one"))]
-    let mut ways = vec![(nginx.plain_url(""), TestClient::new())];
+    let mut ways = vec![(nginx.plain_url(""), plain)];
     #[cfg(feature = "rustls")]
     {
         let pem = fs::read(nginx.ca_file()).unwrap();
         let tls = Tls::default().root_pem(pem).only_added_roots();
         ways.push((
             nginx.tls_url(""),
-            TestClient::with(|builder| builder.tls(tls)),
+            TestClient::with(|builder| builder.tls(tls).redirect(RedirectPolicy::none())),
         ));
     }
     ways

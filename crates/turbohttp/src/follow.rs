@@ -1,0 +1,140 @@
+//! What follows the first answer of a call: further attempts, as the policies of the client say.
+//!
+//! The cold path: a call whose first answer is settled never comes here. What it holds between two attempts
+//! is its place in the scheduler, whose age the attempts have, and no permit: not while it waits for a
+//! back-off, for the end of a pause or for a token, and not that of the former origin while it asks for one
+//! of the next.
+
+use turbohttp_core::scheduler::CallId;
+use turbohttp_core::timeline::Phase;
+
+use crate::attempt::Attempt;
+use crate::carrier::Carrier;
+use crate::clock;
+use crate::context::Context;
+use crate::error::Result;
+use crate::policy::{CallState, Provider, Settled, Step};
+use crate::request::Request;
+use crate::response::Response;
+use crate::transport::Boxed;
+
+/// What the further attempts begin with.
+pub(crate) enum First {
+    /// The answer to the first attempt, which is open.
+    Answer(Result<Response>),
+    /// A request that waits for a token before it is sent at all.
+    Request(Request),
+}
+
+/// Sends further attempts of `call` until one of their answers is that of the call.
+///
+/// Cancel safe: dropped, it releases what the attempt under way holds.
+pub(crate) fn follow(carrier: &Carrier, call: CallId, first: First) -> Boxed<'_, Result<Response>> {
+    Box::pin(run(Follow { carrier, call }, first))
+}
+
+async fn run(follow: Follow<'_>, first: First) -> Result<Response> {
+    let policies = &follow.carrier.policies;
+    let mut state = CallState::default();
+    let mut answer = match first {
+        First::Answer(answer) => answer,
+        First::Request(request) => match follow.attempt(request).await {
+            Settled::Done(done) => return done,
+            Settled::Open(answer) => answer,
+        },
+    };
+    loop {
+        let request = match policies.next(&mut state, answer, &follow.carrier.scheduler) {
+            Step::Done(done) => return policies.finish(state, done),
+            Step::Again(request) => request,
+            Step::Retry(request, None) => {
+                follow.release();
+                request
+            }
+            Step::Retry(request, Some(then)) => follow.back_off(request, then).await?,
+            Step::Token(request, provider, refused) => {
+                let refresh = follow.refresh(request, &provider, refused.as_ref());
+                Box::pin(refresh).await?
+            }
+        };
+        match follow.attempt(request).await {
+            Settled::Done(done) => return policies.finish(state, done),
+            Settled::Open(open) => answer = open,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Follow<'a> {
+    carrier: &'a Carrier,
+    call: CallId,
+}
+
+impl Follow<'_> {
+    /// One more attempt, with a token where its origin wants one.
+    async fn attempt(self, mut request: Request) -> Settled {
+        if let Some(provider) = self
+            .carrier
+            .policies
+            .credentials
+            .missing_token(&request.context)
+        {
+            let refresh = Box::pin(self.refresh(request, &provider, None));
+            request = match refresh.await {
+                Ok(request) => request,
+                Err(error) => return Settled::Done(Err(error)),
+            };
+        }
+        // Also those of a request whose client has none.
+        if let Err(error) = self.carrier.policies.prepare(&mut request) {
+            return Settled::Done(Err(error));
+        }
+        let answer = Attempt::new(self.carrier, self.call, request).await;
+        self.carrier.policies.settle(answer)
+    }
+
+    /// The permit that the call itself holds is released; those of attempts are with their responses.
+    fn release(self) {
+        self.carrier.scheduler.release_of(self.call);
+    }
+
+    async fn back_off(self, mut request: Request, then: std::time::Instant) -> Result<Request> {
+        self.release();
+        let context = &mut *request.context;
+        let sleep = match clock::sleep_until(then) {
+            Ok(sleep) => sleep,
+            Err(error) => return Err(context.explain(error)),
+        };
+        begin_wait(context);
+        sleep.await;
+        end_wait(context);
+        Ok(request)
+    }
+
+    /// Waits for a token other than the refused one.
+    async fn refresh(
+        self,
+        mut request: Request,
+        provider: &Provider,
+        refused: Option<&http::HeaderValue>,
+    ) -> Result<Request> {
+        self.release();
+        begin_wait(&mut request.context);
+        let refreshed = provider.refresh(refused).await;
+        end_wait(&mut request.context);
+        match refreshed {
+            Ok(()) => Ok(request),
+            Err(error) => Err(request.context.explain(error)),
+        }
+    }
+}
+
+fn begin_wait(context: &mut Context) {
+    let now = clock::now();
+    context.timing.begin_attempt(now);
+    context.timing.timeline.start(Phase::Backoff, now);
+}
+
+fn end_wait(context: &mut Context) {
+    context.timing.timeline.finish(Phase::Backoff, clock::now());
+}

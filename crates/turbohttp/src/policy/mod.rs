@@ -1,0 +1,319 @@
+//! What a client does by itself about its requests and their answers: redirects, retries, credentials.
+//!
+//! A policy is a plain value in the configuration of a client. [`Policies::settle`] looks at every answer
+//! once: of an ordinary 2xx that is a comparison. Where a policy has something to do, the call goes on in
+//! `follow.rs`, which sends the request once more as [`Policies::next`] says.
+
+use std::time::{Instant, SystemTime};
+
+use http::header::{AUTHORIZATION, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+use turbohttp_core::scheduler::LaneKey;
+
+use crate::clock;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::request::Request;
+use crate::response::Response;
+use crate::retry_after;
+use crate::scheduler::Dispatcher;
+
+mod credentials;
+mod redirect;
+mod retry;
+
+pub use credentials::Credentials;
+pub(crate) use credentials::{CredentialTable, Provider};
+pub use redirect::{Hop, Redirect, RedirectAction, RedirectPolicy};
+pub use retry::RetryPolicy;
+
+use redirect::{Chain, Verdict};
+use retry::RetryBudget;
+
+/// The policies of one client.
+#[derive(Default)]
+pub(crate) struct Policies {
+    pub(crate) redirect: RedirectPolicy,
+    pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) credentials: CredentialTable,
+    budget: RetryBudget,
+    /// Whether something is to be counted, asked for or added before a request is sent.
+    pub(crate) prepares: bool,
+}
+
+/// What is to be done about an answer.
+pub(crate) enum Settled {
+    /// It is that of the call.
+    Done(Result<Response>),
+    /// A policy may send the request once more: [`Policies::next`] decides.
+    Open(Result<Response>),
+}
+
+/// What the policies know of one call.
+#[derive(Default)]
+pub(crate) struct CallState {
+    chain: Chain,
+    retries: u32,
+    /// The source of tokens was asked because of a 401 of this origin.
+    is_refreshed: bool,
+}
+
+/// What follows an answer.
+pub(crate) enum Step {
+    /// It is that of the call.
+    Done(Result<Response>),
+    /// The request is sent at once.
+    Again(Request),
+    /// The request is sent then, or when the pause of its origin is over.
+    Retry(Request, Option<Instant>),
+    /// The request is sent when the source of tokens has given another one than this.
+    Token(Request, std::sync::Arc<Provider>, Option<http::HeaderValue>),
+}
+
+impl Policies {
+    /// Checks the options.
+    pub(crate) fn new(
+        redirect: RedirectPolicy,
+        retry: Option<RetryPolicy>,
+        credentials: CredentialTable,
+    ) -> Result<Policies> {
+        redirect.check()?;
+        if let Some(retry) = &retry {
+            retry.check()?;
+        }
+        Ok(Policies {
+            prepares: retry.is_some() || !credentials.is_empty(),
+            redirect,
+            retry,
+            credentials,
+            budget: RetryBudget::default(),
+        })
+    }
+
+    /// The fields that may go to every origin, and those that no redirect takes to another one.
+    pub(crate) fn split_secret(&self, headers: &HeaderMap) -> (HeaderMap, HeaderMap) {
+        let (mut open, mut secret) = (HeaderMap::new(), HeaderMap::new());
+        for (name, value) in headers {
+            match self.redirect.is_secret(name, value) {
+                true => secret.append(name.clone(), value.clone()),
+                false => open.append(name.clone(), value.clone()),
+            };
+        }
+        (open, secret)
+    }
+
+    /// Whether a token must be asked for before the request is sent.
+    pub(crate) fn awaits_token(&self, request: &Request) -> bool {
+        self.prepares && self.credentials.missing_token(&request.context).is_some()
+    }
+
+    /// A call begins.
+    pub(crate) fn begin(&self) {
+        if let Some(retry) = &self.retry {
+            self.budget.pay_in(retry);
+        }
+    }
+
+    /// Adds to a request what goes to its origin, right before it is sent.
+    #[cold]
+    pub(crate) fn prepare(&self, request: &mut Request) -> Result<()> {
+        let added = self.credentials.add(&mut request.context);
+        added.map_err(|error| request.context.explain(error))
+    }
+
+    /// Whether an answer is that of its call, at a glance; of all others [`settle`](Policies::settle) tells.
+    #[inline]
+    pub(crate) fn is_plain(&self, done: &Result<Response>) -> bool {
+        matches!(done, Ok(response) if response.status().as_u16() < 300)
+    }
+
+    /// Looks at the answer to an attempt.
+    #[cold]
+    pub(crate) fn settle(&self, done: Result<Response>) -> Settled {
+        let is_open = match &done {
+            Ok(response) => match response.status() {
+                StatusCode::UNAUTHORIZED => true,
+                status if self.redirect.follows(status) => true,
+                status => {
+                    let retry = self.retry.as_ref();
+                    retry.is_some_and(|retry| retry.retries_status(status) || retry.pauses(status))
+                }
+            },
+            Err(error) => {
+                let retry = self.retry.as_ref();
+                retry.is_some_and(|retry| retry.retries_error(error))
+            }
+        };
+        match is_open {
+            true => Settled::Open(done),
+            false => Settled::Done(done),
+        }
+    }
+
+    /// Decides what follows an open answer.
+    pub(crate) fn next(
+        &self,
+        state: &mut CallState,
+        done: Result<Response>,
+        dispatcher: &Dispatcher,
+    ) -> Step {
+        match done {
+            Ok(response) => match response.status() {
+                StatusCode::UNAUTHORIZED => self.refused(state, response),
+                status if self.redirect.follows(status) => self.redirected(state, response),
+                _ => self.failed_by_status(state, response, dispatcher),
+            },
+            Err(error) => self.failed(state, error),
+        }
+    }
+
+    /// Adds to the answer of a call what became of it on the way.
+    pub(crate) fn finish(&self, state: CallState, mut done: Result<Response>) -> Result<Response> {
+        if let Ok(response) = &mut done
+            && !state.chain.is_empty()
+        {
+            let history = state.chain.into_history();
+            response.extensions_mut().insert(history);
+        }
+        done
+    }
+
+    fn redirected(&self, state: &mut CallState, response: Response) -> Step {
+        match state.chain.follow(&self.redirect, response) {
+            Ok(Verdict::Follow(request)) => {
+                // The next origin has a 401 of its own.
+                state.is_refreshed = false;
+                Step::Again(request)
+            }
+            Ok(Verdict::Stop(response)) => Step::Done(Ok(response)),
+            Err(error) => Step::Done(Err(error)),
+        }
+    }
+
+    /// A 401: with a source of tokens another one is tried, once.
+    fn refused(&self, state: &mut CallState, mut response: Response) -> Step {
+        let context = response.context();
+        if state.is_refreshed || !context.request.body.can_be_sent_again() {
+            return Step::Done(Ok(response));
+        }
+        let Some(provider) = self.credentials.answer(context) else {
+            return Step::Done(Ok(response));
+        };
+        state.is_refreshed = true;
+        response.drain_arrived();
+        let mut request = response.into_request();
+        let refused = request.headers().get(AUTHORIZATION).cloned();
+        request.context.request.remove_added();
+        Step::Token(request, provider, refused)
+    }
+
+    fn failed_by_status(
+        &self,
+        state: &mut CallState,
+        mut response: Response,
+        dispatcher: &Dispatcher,
+    ) -> Step {
+        let Some(policy) = &self.retry else {
+            return Step::Done(Ok(response));
+        };
+        let now = clock::now();
+        let status = response.status();
+        let asked = response.header_bytes(RETRY_AFTER.as_str());
+        let asked = asked.and_then(|value| retry_after::parse(value, SystemTime::now()));
+        let (mut then, mut is_paused) = (None, false);
+        if let Some(asked) = asked {
+            let (pause, is_waited_for) = policy.retry_after(asked);
+            let until = clock::after(now, pause);
+            if policy.pauses(status) {
+                is_paused = pause_origin(dispatcher, &response, until, now);
+            }
+            if !is_waited_for {
+                return Step::Done(Ok(response));
+            }
+            then = Some(until);
+        }
+        let context = response.context();
+        let parts = &context.request;
+        let may_be_repeated = policy.retries_status(status)
+            && policy.permits(parts.is_idempotent(), false)
+            && parts.body.can_be_sent_again();
+        if !may_be_repeated {
+            return Step::Done(Ok(response));
+        }
+        let Some(then) = self.retry_at(policy, state, then, context) else {
+            return Step::Done(Ok(response));
+        };
+        response.drain_arrived();
+        let mut request = response.into_request();
+        request.context.request.remove_added();
+        // Behind a pause the scheduler lets the requests of the origin in, this one among them.
+        Step::Retry(request, (!is_paused).then_some(then))
+    }
+
+    fn failed(&self, state: &mut CallState, mut error: Error) -> Step {
+        let Some(policy) = &self.retry else {
+            return Step::Done(Err(error));
+        };
+        let is_unsent = error.is_unsent();
+        let Some(request) = error.request_mut() else {
+            return Step::Done(Err(error));
+        };
+        let context = &request.context;
+        let may_be_repeated = policy.permits(context.request.is_idempotent(), is_unsent)
+            && context.request.body.can_be_sent_again();
+        let then = match may_be_repeated {
+            true => self.retry_at(policy, state, None, context),
+            false => None,
+        };
+        let Some(then) = then else {
+            return Step::Done(Err(error));
+        };
+        match error.take_request() {
+            Some(mut request) => {
+                request.context.request.remove_added();
+                Step::Retry(request, Some(then))
+            }
+            None => unreachable!("just looked at"),
+        }
+    }
+
+    /// When the next retry is sent: `asked` by the server, or after a random delay; `None` where the
+    /// policy, the budget or the deadline permit none.
+    fn retry_at(
+        &self,
+        policy: &RetryPolicy,
+        state: &mut CallState,
+        asked: Option<Instant>,
+        context: &Context,
+    ) -> Option<Instant> {
+        let delay = policy.delay(state.retries)?;
+        let then = asked.unwrap_or_else(|| clock::after(clock::now(), delay));
+        let timing = &context.timing;
+        let is_in_time = policy.is_in_time(then, timing.timeline.began())
+            && timing
+                .limits
+                .deadline
+                .is_none_or(|deadline| then < deadline);
+        if !is_in_time || !self.budget.take(policy) {
+            return None;
+        }
+        state.retries += 1;
+        Some(then)
+    }
+}
+
+/// Pauses the origin of a response; `false` where too many origins are paused already.
+fn pause_origin(
+    dispatcher: &Dispatcher,
+    response: &Response,
+    until: Instant,
+    now: Instant,
+) -> bool {
+    let Some(origin) = response.origin() else {
+        return false;
+    };
+    let lane = LaneKey::from(origin);
+    let paused =
+        dispatcher.update(|scheduler, effects| scheduler.extend_pause(lane, until, now, effects));
+    paused.is_ok()
+}
