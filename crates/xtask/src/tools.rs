@@ -10,13 +10,17 @@ use crate::run;
 /// Programs of which one must be there, the Debian package with the first, and what needs it.
 type Need = (&'static [&'static str], &'static str, &'static str);
 
-const NEEDS: [Need; 10] = [
+const NEEDS: [Need; 14] = [
     (&["c++", "g++", "clang++"], "g++", "fuzz: libFuzzer is C++"),
     (&["valgrind"], "valgrind", "gates, walk, heap"),
     (&["strace"], "strace", "gates: system calls"),
     (&["heaptrack"], "heaptrack", "heap: another profiler"),
     (&["objdump"], "binutils", "walk: lock operations"),
     (&["nginx"], "nginx-light", "tests: a server of others"),
+    (&["apache2"], "apache2-bin", "tests: Digest, gzip and br"),
+    (&["haproxy"], "haproxy", "tests: a server before a server"),
+    (&["squid"], "squid", "tests: a proxy of others"),
+    (&["microsocks"], "microsocks", "tests: a proxy for SOCKS"),
     (&["curl"], "curl", "tests: a client written by others"),
     (&["openssl"], "openssl", "tests: certificates of others"),
     (&["ip"], "iproute2", "tests: a network of their own"),
