@@ -28,7 +28,7 @@ http {
     log_format seen '$remote_addr $server_port $ssl_protocol $connection_requests $request_method '
         '$request_uri $server_protocol $status host=$http_host authorization="$shown" '
         'cookie="$http_cookie" accept="$http_accept" type="$content_type" length=$content_length '
-        'proxy="$http_proxy_authorization$http_proxy_connection" range="$http_range" local=$is_local';
+        'proxy="$http_proxy_authorization$http_proxy_connection" range="$http_range"';
     map $http_authorization $shown {
         "~^Digest " "Digest";
         default $http_authorization;
@@ -100,6 +100,7 @@ location /body {
     proxy_set_header X-Method $request_method;
     proxy_pass http://127.0.0.1:@SHOWN@/;
 }
+location /local { return 200 "$is_local\n"; }
 location /gone { return 204; }
 location /closed { return 444; }
 location /busy { return 503; }

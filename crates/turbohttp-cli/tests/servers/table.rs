@@ -727,7 +727,7 @@ const SOCKETS: &[Row] = &[
     .code(7),
     row("from an address", "--interface 127.0.0.5 {plain}/echo").shows(&["127.0.0.5 "]),
     row("from an interface", "--interface lo {plain}/echo").shows(&["127.0.0.1 "]),
-    row("from a port", "--local-port {local_ports} {plain}/echo").shows(&["local=1"]),
+    row("from a port", "--local-port {local_ports} {plain}/local").shows(&["1\n"]),
     row("IPv4", "-4 http://localhost:{port}/echo").shows(&["127.0.0.1 "]),
     row("IPv6", "-6 http://[::1]:{port}/echo")
         .needs_ipv6()
