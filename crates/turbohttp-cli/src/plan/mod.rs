@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use turbohttp::header::AUTHORIZATION;
-use turbohttp::{Client, Limits, Method, NetTransport, RedirectPolicy, Request, Timeouts, Tls};
+use turbohttp::{Client, Limits, Method, RedirectPolicy, Request, Timeouts, Tls};
 
 use crate::args::{BatchArgs, ClientArgs, GetArgs, Resolve};
 use crate::batch::engine::Setup;
@@ -245,19 +245,10 @@ fn client(args: &ClientArgs, fields: &Fields, network: Network) -> anyhow::Resul
         .timeouts(timeouts)
         // As curl without -L.
         .redirect(RedirectPolicy::none());
-    if !fields.leave_out_any() {
-        if let Some((host, addresses)) = addresses {
-            builder = builder.resolve(&host, addresses);
-        }
-        return Ok(builder.tls(tls).build()?);
-    }
-    // A network that was not made by the client adds no fields by itself.
-    let mut net = NetTransport::builder().limits(limits).timeouts(timeouts);
     if let Some((host, addresses)) = addresses {
-        net = net.resolve(&host, addresses);
+        builder = builder.resolve(&host, addresses);
     }
-    let net = net.tls(tls).build()?;
-    Ok(fields.leave_out(builder.transport(net)).build()?)
+    Ok(fields.leave_out(builder.tls(tls)).build()?)
 }
 
 fn read(option: &str, path: &Path) -> anyhow::Result<Vec<u8>> {

@@ -123,6 +123,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Leaves out a default field, such as `accept`, that no request is to carry by itself.
+    #[must_use]
+    pub fn without_default_header(mut self, name: &http::HeaderName) -> Self {
+        self.default_headers.remove(name);
+        self
+    }
+
     /// Sets fields that every request carries unless it sets them itself, as
     /// [`default_header`](ClientBuilder::default_header) does for one.
     #[must_use]
