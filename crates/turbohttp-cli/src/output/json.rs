@@ -34,6 +34,7 @@ struct Fault<'a> {
 /// Every phase is there; one that did not happen took 0.
 #[derive(Default, Serialize)]
 struct Phases {
+    backoff: f64,
     queue: f64,
     pause: f64,
     host_permit: f64,
@@ -86,6 +87,7 @@ pub(crate) fn row(outcome: &Outcome) -> serde_json::Result<String> {
 fn phases(timeline: &Timeline) -> Phases {
     let of = |phase| microseconds(timeline.duration(phase));
     Phases {
+        backoff: of(Phase::Backoff),
         queue: of(Phase::Queue),
         pause: of(Phase::Pause),
         host_permit: of(Phase::HostPermit),

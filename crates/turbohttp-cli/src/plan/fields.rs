@@ -1,11 +1,11 @@
 //! The fields of a request: those that were typed, and those that are sent by themselves.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
+use turbohttp::ClientBuilder;
 use turbohttp::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
     TRANSFER_ENCODING, USER_AGENT,
 };
-use turbohttp::{Client, ClientBuilder, Request};
 
 use crate::batch::line::{FIELDS_MAX, field};
 use crate::output::visible;
@@ -105,22 +105,6 @@ impl Fields {
                 .or_insert(HeaderValue::from_static(value));
         }
     }
-}
-
-/// The client knows the coding of Basic; a request that is never sent holds the result.
-pub(crate) fn basic(client: &Client, user: &str) -> anyhow::Result<HeaderValue> {
-    let Some((user, password)) = user.split_once(':') else {
-        bail!("--user has no colon: write USER:PASSWORD");
-    };
-    let request: Request = client
-        .get("http://localhost/")
-        .basic_auth(user, Some(password))
-        .build()?;
-    request
-        .headers()
-        .get(AUTHORIZATION)
-        .cloned()
-        .context("no credentials")
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! The options of a builder that are policies.
 
+use http::header::AUTHORIZATION;
+
 use super::{ClientBuilder, RequestBuilder};
+use crate::error::Result;
 use crate::policy::{Credentials, RedirectPolicy, RetryPolicy};
+use crate::request::Request;
 use crate::url::{IntoUrl, origin_of};
 
 impl ClientBuilder {
@@ -35,12 +39,26 @@ impl ClientBuilder {
     }
 }
 
+impl Request {
+    /// Sends `credentials` to the origin of this request; see
+    /// [`RequestBuilder::credentials`](crate::RequestBuilder::credentials). An Authorization field that is
+    /// there is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind) if they cannot be written into a field.
+    pub fn set_credentials(&mut self, credentials: Credentials) -> Result<()> {
+        self.headers_mut().remove(AUTHORIZATION);
+        credentials.set_for(&mut self.context)
+    }
+}
+
 impl RequestBuilder {
     /// Sends `credentials` to the origin of this request, in place of the client's for it. No redirect to
     /// another origin takes them along. Tokens that are not known yet are asked for when the server has
     /// answered by 401.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
-        if let Err(error) = credentials.set_for(&mut self.request.context) {
+        if let Err(error) = self.request.set_credentials(credentials) {
             self.mistake.get_or_insert(error);
         }
         self
