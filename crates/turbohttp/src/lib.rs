@@ -64,6 +64,9 @@ mod client;
 mod clock;
 mod config;
 mod context;
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+#[allow(dead_code, reason = "the client that decodes comes with its wiring")]
+mod decode;
 mod error;
 mod follow;
 #[cfg(any(doc, doctest))]
@@ -85,6 +88,8 @@ mod url;
 pub use body::{Body, BodyContext, BodySource, IntoBody, ResponseBody};
 pub use client::{Audit, Client, ClientBuilder, IntoAddresses, RequestBuilder, Stats, get};
 pub use config::{Limits, Timeouts};
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub use decode::Decoding;
 pub use error::{Error, ErrorKind, Result};
 pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};
 pub use middleware::{Handling, HookResult, Middleware, Next, Run};

@@ -147,6 +147,24 @@ pub const RETRY_STATUSES_MAX: usize = 600;
 
 /// Origins that a client may have [`Credentials`](crate::Credentials) for.
 pub const CREDENTIALS_MAX: usize = 65_536;
+/// Content codings of one response that are undone: servers apply one, proxies at most another.
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub const CODINGS_MAX: usize = 4;
+
+/// How many bytes a body may become for each byte that has arrived, where
+/// [`Decoding::ratio_max`](crate::Decoding::ratio_max) says nothing else: gzip reaches 1,032 with content
+/// that is one byte repeated, and with no other.
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub const DECODE_RATIO_MAX: u64 = 1_000;
+
+/// Bytes that come out of a coding before the ratio is looked at: a small body may be nothing but zeros.
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub(crate) const DECODE_RATIO_FROM_BYTES: u64 = 1024 * 1024;
+
+/// The buffer that one coding is decoded into, in bytes: what a decoder writes at once fits the
+/// second-level cache beside its window.
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub(crate) const DECODE_BUFFER_BYTES: usize = 32 * 1024;
 
 /// Replies that may wait in the script of a mock.
 pub const SCRIPT_REPLIES_MAX: usize = 65_536;

@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 10] = [
     &["error", "guide", "limits", "clock", "config", "trace"],
     &["scheduler"],
     &["url", "body", "context", "request", "response"],
-    &["transport"],
+    &["decode", "transport"],
     &["net"],
     &["carrier"],
     &["attempt"],
