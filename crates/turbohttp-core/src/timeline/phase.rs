@@ -19,6 +19,9 @@ pub enum Phase {
     Dns,
     /// Opening the connection.
     Connect,
+    /// Asking a proxy for a tunnel to the origin: CONNECT (RFC 9110 section 9.3.6) or SOCKS (RFC 1928), and
+    /// before it the TLS handshake with the proxy itself, where there is one.
+    Tunnel,
     /// The TLS handshake (RFC 8446).
     Tls,
     /// Sending the head and the body.
@@ -31,7 +34,7 @@ pub enum Phase {
 
 impl Phase {
     /// How many phases there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// All phases, in order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -41,6 +44,7 @@ impl Phase {
         Self::TotalPermit,
         Self::Dns,
         Self::Connect,
+        Self::Tunnel,
         Self::Tls,
         Self::Send,
         Self::Wait,
@@ -91,7 +95,9 @@ pub struct PhaseRow {
 pub static PHASES: [PhaseRow; Phase::COUNT] = {
     // A phase whose `after` names a later one would go backwards; the test of this table refuses
     // it.
-    use Phase::{Connect, Dns, HostPermit, Pause, Queue, Receive, Send, Tls, TotalPermit, Wait};
+    use Phase::{
+        Connect, Dns, HostPermit, Pause, Queue, Receive, Send, Tls, TotalPermit, Tunnel, Wait,
+    };
     [
         row(Queue,       "queue",        &[],                                   "blocked", 'q'),
         row(Pause,       "pause",        &[Queue],                              "blocked", '='),
@@ -99,8 +105,9 @@ pub static PHASES: [PhaseRow; Phase::COUNT] = {
         row(TotalPermit, "total_permit", &[Queue, Pause, HostPermit],           "blocked", 'p'),
         row(Dns,         "dns",          &ADMITTED,                             "dns",     'd'),
         row(Connect,     "connect",      &[Queue, Pause, HostPermit, TotalPermit, Dns], "connect", 'c'),
-        row(Tls,         "tls",          &[Connect],                            "ssl",     't'),
-        row(Send,        "send",         &[Queue, Pause, HostPermit, TotalPermit, Connect, Tls], "send", '>'),
+        row(Tunnel,      "tunnel",       &[Connect],                            "connect", 'v'),
+        row(Tls,         "tls",          &[Connect, Tunnel],                    "ssl",     't'),
+        row(Send,        "send",         &[Queue, Pause, HostPermit, TotalPermit, Connect, Tunnel, Tls], "send", '>'),
         row(Wait,        "wait",         &[Send],                               "wait",    '.'),
         row(Receive,     "receive",      &[Wait],                               "receive", '<'),
     ]
