@@ -254,7 +254,8 @@ impl Connector {
         // A resolver may answer without addresses, which is not an error of its own.
         if addresses.is_empty() {
             let message = format!("no {} for {}", sockets.family(), route.name());
-            return Err(Error::new(ErrorKind::Dns, message).in_phase(Phase::Dns));
+            let error = Error::new(ErrorKind::Dns, message).in_phase(Phase::Dns);
+            return Err(error.unsent());
         }
         Ok(addresses)
     }

@@ -37,13 +37,6 @@ pub(crate) enum Stream {
 }
 
 /// What is more than TCP, or other than it.
-#[cfg_attr(
-    feature = "rustls",
-    expect(
-        clippy::large_enum_variant,
-        reason = "boxed where it is used, and nearly always TLS"
-    )
-)]
 pub(crate) enum Layered {
     #[cfg(feature = "rustls")]
     Tls(TlsStream<TcpStream>),

@@ -31,11 +31,14 @@ pub(super) async fn open(
         }
         None => TargetAddr::Domain(origin.host().into(), origin.port()),
     };
+    // Boxed, as the buffer of the crate lies in its future.
     let opened = match proxy.credentials() {
-        None => Socks5Stream::connect_with_socket(stream, target).await,
+        None => Box::pin(Socks5Stream::connect_with_socket(stream, target)).await,
         Some(own) => {
             let (user, password) = (&own.user, &own.password);
-            Socks5Stream::connect_with_password_and_socket(stream, target, user, password).await
+            let asking =
+                Socks5Stream::connect_with_password_and_socket(stream, target, user, password);
+            Box::pin(asking).await
         }
     };
     opened.map(Socks5Stream::into_inner).map_err(|error| {
