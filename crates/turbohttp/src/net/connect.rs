@@ -92,17 +92,22 @@ impl Connector {
         })
     }
 
-    /// The proxy for requests to `origin`. Without rules about proxies one comparison.
+    /// Whether requests whose URL has no name of its own go to their origins directly.
     #[inline]
+    pub(crate) fn is_direct(&self) -> bool {
+        self.options.proxies.is_empty()
+    }
+
+    /// The proxy for requests to `origin`.
+    ///
+    /// # Errors
+    ///
+    /// The choice of the user has panicked.
     pub(crate) fn proxy_for(&self, origin: &Origin) -> Result<Option<ProxyServer>> {
-        match self.options.proxies.is_empty() {
-            true => Ok(None),
-            false => self.options.proxies.choose(origin),
-        }
+        self.options.proxies.choose(origin)
     }
 
     /// The route to `origin`, for which the resolver is asked for `name` where that is another one.
-    #[inline]
     pub(crate) fn route<'a>(
         &self,
         origin: &'a Origin,
@@ -111,11 +116,7 @@ impl Connector {
     ) -> RouteKey<'a> {
         // Where the options say the addresses, nothing is asked.
         let name = name.filter(|_| !self.resolver.is_overridden(origin.host()));
-        RouteKey {
-            origin,
-            name,
-            proxy,
-        }
+        RouteKey::new(origin, name, proxy)
     }
 
     /// A connection by `route`, its phases recorded in the timeline.
@@ -128,7 +129,7 @@ impl Connector {
         if let Some(path) = &self.options.unix_socket {
             return Box::pin(self.connect_unix(context, route, path)).await;
         }
-        if let Some(proxy) = &route.proxy {
+        if let Some(proxy) = route.proxy() {
             return Box::pin(self.connect_by(context, route, proxy)).await;
         }
         let target = match self.options.connect_to.is_empty() {

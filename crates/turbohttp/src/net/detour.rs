@@ -71,14 +71,10 @@ pub(super) fn target<'a>(rules: &[ConnectTo], route: &'a Route) -> Cow<'a, Route
     };
     let host = rule.to.host.as_deref().unwrap_or(origin.host());
     let port = rule.to.port.unwrap_or(origin.port());
-    let other = Route::direct(&Origin::new(origin.scheme(), host, port));
-    Cow::Owned(match rule.to.host {
-        Some(_) => other,
-        None => Route {
-            name: route.name.clone(),
-            ..other
-        },
-    })
+    let other = Origin::new(origin.scheme(), host, port);
+    // The name of the request is that of its own host.
+    let name = route.own_name().filter(|_| rule.to.host.is_none());
+    Cow::Owned(Route::new(other, name.map(Box::from), None))
 }
 
 #[cfg(test)]

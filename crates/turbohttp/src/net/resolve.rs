@@ -357,10 +357,7 @@ mod tests {
         resolver.forget(&at, |_| true);
         assert_eq!(resolver.known(&at), None);
         // A name with its final dot is another question.
-        let absolute = Route {
-            name: Some("a.test.".into()),
-            ..route("a.test")
-        };
+        let absolute = Route::new(at.origin.clone(), Some("a.test.".into()), None);
         resolver.look_up(&absolute).await.unwrap();
         assert_eq!(
             (

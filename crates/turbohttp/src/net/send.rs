@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::h1;
 use super::pool::CheckedOut;
 use super::proxy::ProxyServer;
-use super::route::Route;
+use super::route::{Route, RouteKey};
 use super::shared::Shared;
 use super::shortage::is_shortage;
 use crate::clock;
@@ -108,7 +108,39 @@ impl<'a> NetSend<'a> {
         let Some(origin) = context.request.url.origin() else {
             return Err(Error::new(ErrorKind::Url, "request has no URL"));
         };
+        if context.request.url.name().is_some() || !net.connector.is_direct() {
+            return self.check_out_by_way(cx, now);
+        }
         // Outside a runtime no socket would report an event; connecting says so in its error.
+        if let Ok(here) = runtime::Handle::try_current() {
+            let route = RouteKey::direct(origin);
+            let is_repeatable = || can_be_repeated(context);
+            match net.pool.check_out(route, here.id(), is_repeatable, cx, now) {
+                Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
+                Some(CheckedOut::TlsRecords(connection)) => {
+                    self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
+                    return Ok(None);
+                }
+                None => {}
+            }
+        }
+        self.connect(None);
+        Ok(None)
+    }
+
+    /// [`check_out`](NetSend::check_out) for a route that is more than its origin.
+    #[cold]
+    #[inline(never)]
+    fn check_out_by_way(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        now: Instant,
+    ) -> Result<Option<Connection>> {
+        let net = self.net;
+        let context = &*self.request.as_ref().expect(REQUEST_HELD).context;
+        let Some(origin) = context.request.url.origin() else {
+            return Err(Error::new(ErrorKind::Url, "request has no URL"));
+        };
         let proxy = net.connector.proxy_for(origin)?;
         if let Ok(here) = runtime::Handle::try_current() {
             let name = context.request.url.name();
@@ -179,7 +211,7 @@ impl<'a> NetSend<'a> {
     fn send_again(&mut self, connection: Connection) {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
         let Connection::H1(closed) = &connection;
-        let proxy = closed.route().proxy.clone();
+        let proxy = closed.route().proxy().cloned();
         // The dead connection is closed before its replacement is opened: it is a descriptor.
         drop(connection);
         self.net.wire.counters.replayed();

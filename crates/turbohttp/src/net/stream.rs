@@ -140,6 +140,7 @@ impl Stream {
     /// no end, no error. Without a system call on a plain socket.
     ///
     /// TLS records that are no data (session tickets) are taken in and do not count.
+    #[inline]
     pub(crate) fn is_idle_so_far(&mut self, cx: &mut TaskContext<'_>) -> bool {
         match self {
             Stream::Plain(tcp) => {
@@ -239,9 +240,7 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            Stream::Layered(layered) => {
-                each_layer!(&mut **layered, stream => Pin::new(stream).poll_write(cx, bytes))
-            }
+            Stream::Layered(layered) => layered.poll_write(cx, bytes),
         }
     }
 
@@ -252,9 +251,7 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
-            Stream::Layered(layered) => {
-                each_layer!(&mut **layered, stream => Pin::new(stream).poll_write_vectored(cx, slices))
-            }
+            Stream::Layered(layered) => layered.poll_write_vectored(cx, slices),
         }
     }
 }
@@ -272,6 +269,7 @@ impl Layered {
     }
 
     /// As [`Stream::is_idle_so_far`].
+    #[inline(never)]
     fn is_idle_so_far(&mut self, cx: &mut TaskContext<'_>) -> bool {
         match self {
             #[cfg(feature = "rustls")]
@@ -287,6 +285,32 @@ impl Layered {
         }
     }
 
+    // Out of line, all of them, so that the functions of plain connections stay small.
+
+    #[inline(never)]
+    fn poll_read(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each_layer!(self, stream => Pin::new(stream).poll_read(cx, buffer))
+    }
+
+    #[inline(never)]
+    fn poll_write(&mut self, cx: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        each_layer!(self, stream => Pin::new(stream).poll_write(cx, bytes))
+    }
+
+    #[inline(never)]
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each_layer!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
+    }
+
+    #[inline(never)]
     fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         each_layer!(self, stream => Pin::new(stream).poll_flush(cx))
     }
@@ -320,9 +344,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
-            Stream::Layered(layered) => {
-                each_layer!(&mut **layered, stream => Pin::new(stream).poll_read(cx, buffer))
-            }
+            Stream::Layered(layered) => layered.poll_read(cx, buffer),
         }
     }
 }
