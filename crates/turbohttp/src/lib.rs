@@ -37,7 +37,7 @@
 //!
 //! # What is not built
 //!
-//! Redirects, retries, cookies, decompression, proxies, multipart and HTTP/2. A 3xx is a response like any
+//! Redirects, retries, cookies, decompression, multipart and HTTP/2. A 3xx is a response like any
 //! other. The guide's chapter for those who come from reqwest says what to write instead.
 //!
 //! # Features
@@ -47,6 +47,7 @@
 //! | `rustls` | on | https, with the ring provider and the platform's roots |
 //! | `json` | on | `RequestBuilder::json`, `Response::json` |
 //! | `form` | on | `RequestBuilder::query`, `RequestBuilder::form` |
+//! | `socks` | off | proxies that speak SOCKS5 |
 //! | `tracing` | off | a span per call and an event per wait, at `DEBUG` |
 //!
 //! # Runtime
@@ -95,7 +96,9 @@ pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};
 pub use middleware::{Handling, HookResult, Middleware, Next, Run};
 #[cfg(feature = "rustls")]
 pub use net::Tls;
-pub use net::{NetStats, NetTransport, NetTransportBuilder};
+pub use net::{
+    IpVersion, NetStats, NetTransport, NetTransportBuilder, NoProxy, Proxy, ProxyServer, Resolve,
+};
 pub use policy::{Credentials, Hop, Redirect, RedirectAction, RedirectPolicy, RetryPolicy};
 pub use queue::{
     Execute, IntoJob, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, StopReport,

@@ -94,6 +94,24 @@ pub(crate) const ADDRESSES_MAX: usize = 8;
 /// (RFC 8305 section 5).
 pub(crate) const NEXT_ADDRESS_MS: u64 = 250;
 
+/// Rules about proxies of one transport: each is asked with every request.
+pub(crate) const PROXY_RULES_MAX: usize = 64;
+
+/// Entries of one list of hosts that need no proxy: each is compared with the host of every request.
+pub(crate) const NO_PROXY_ENTRIES_MAX: usize = 1_024;
+
+/// Interim answers that a proxy may send before it answers CONNECT.
+pub(crate) const PROXY_INTERIM_MAX: usize = 16;
+
+/// What is read at once of an answer to CONNECT, in bytes: common ones are far smaller.
+pub(crate) const PROXY_READ_BYTES: usize = 1_024;
+
+/// The most bytes of the name of a network interface: IFNAMSIZ of Linux, less its final zero.
+pub(crate) const INTERFACE_BYTES_MAX: usize = 15;
+
+/// Rules of one transport that connect elsewhere: each is compared with the host of every new connection.
+pub(crate) const CONNECT_TO_MAX: usize = 1_024;
+
 /// The longest time of silence before a peer is probed, in seconds: Linux takes no more (tcp(7)).
 pub(crate) const KEEPALIVE_SECONDS_MAX: u64 = 32_767;
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +17,6 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::CONTEXTS_MAX;
 use crate::middleware::{HookResult, Layer, Middleware, Next, Pipeline};
-#[cfg(feature = "rustls")]
-use crate::net::Tls;
 use crate::net::{NetTransport, NetTransportBuilder};
 use crate::policy::{CredentialTable, Policies, RedirectPolicy, RetryPolicy};
 use crate::request::Request;
@@ -53,7 +50,7 @@ pub struct ClientBuilder {
     limits: Limits,
     timeouts: Timeouts,
     default_headers: HeaderMap,
-    net: NetTransportBuilder,
+    pub(super) net: NetTransportBuilder,
     host_limits: Vec<(Origin, usize)>,
     /// `None` for the network, which is made of the options.
     transport: Option<AnyTransport>,
@@ -192,52 +189,6 @@ impl ClientBuilder {
     #[must_use]
     pub fn pool_max_idle_per_host(mut self, connections: usize) -> Self {
         self.limits.idle_per_origin = connections;
-        self
-    }
-
-    /// Sends requests for `host` to these addresses instead of asking DNS; their ports are used as
-    /// they are, except 0, which stands for the URL's port.
-    #[must_use]
-    pub fn resolve(mut self, host: &str, addresses: impl IntoAddresses) -> Self {
-        self.net = self.net.resolve(host, addresses.into_addresses());
-        self
-    }
-
-    /// The same as [`resolve`](ClientBuilder::resolve), by the name that reqwest has for it.
-    #[must_use]
-    pub fn resolve_to_addrs(self, host: &str, addresses: &[SocketAddr]) -> Self {
-        self.resolve(host, addresses)
-    }
-
-    /// Passes malformed field lines of responses over; see
-    /// [`NetTransportBuilder::lenient_fields`](crate::NetTransportBuilder::lenient_fields).
-    #[must_use]
-    pub fn lenient_fields(mut self, lenient: bool) -> Self {
-        self.net = self.net.lenient_fields(lenient);
-        self
-    }
-
-    /// Sets after how long of silence a peer is probed; see
-    /// [`NetTransportBuilder::tcp_keepalive`](crate::NetTransportBuilder::tcp_keepalive).
-    #[must_use]
-    pub fn tcp_keepalive(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.net = self.net.tcp_keepalive(time);
-        self
-    }
-
-    /// Sets how long sent bytes may stay unacknowledged; see
-    /// [`NetTransportBuilder::tcp_user_timeout`](crate::NetTransportBuilder::tcp_user_timeout).
-    #[must_use]
-    pub fn tcp_user_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.net = self.net.tcp_user_timeout(limit);
-        self
-    }
-
-    /// Sets how TLS connections are made and checked.
-    #[cfg(feature = "rustls")]
-    #[must_use]
-    pub fn tls(mut self, tls: Tls) -> Self {
-        self.net = self.net.tls(tls);
         self
     }
 
@@ -385,36 +336,6 @@ impl ClientBuilder {
                 },
             }),
         })
-    }
-}
-
-/// What the addresses of a host can be given as: one, or several.
-pub trait IntoAddresses {
-    /// The addresses, in the order in which they are tried.
-    fn into_addresses(self) -> Vec<SocketAddr>;
-}
-
-impl IntoAddresses for SocketAddr {
-    fn into_addresses(self) -> Vec<SocketAddr> {
-        vec![self]
-    }
-}
-
-impl IntoAddresses for Vec<SocketAddr> {
-    fn into_addresses(self) -> Vec<SocketAddr> {
-        self
-    }
-}
-
-impl IntoAddresses for &[SocketAddr] {
-    fn into_addresses(self) -> Vec<SocketAddr> {
-        self.to_vec()
-    }
-}
-
-impl<const N: usize> IntoAddresses for [SocketAddr; N] {
-    fn into_addresses(self) -> Vec<SocketAddr> {
-        self.to_vec()
     }
 }
 
