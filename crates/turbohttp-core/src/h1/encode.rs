@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use http::Method;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, RANGE,
     PROXY_AUTHORIZATION, TRANSFER_ENCODING, UPGRADE,
 };
 
@@ -130,13 +130,20 @@ impl DefaultFields {
         let mut closing = false;
         // The client's field is left out as a whole, also where the caller's has another value.
         for (name, value) in &self.fields {
-            if !headers.contains_key(name) {
+            if !headers.contains_key(name) && !is_against_range(name, headers) {
                 push_field(out, name, value);
                 closing |= *name == CONNECTION && self.closing;
             }
         }
         closing
     }
+}
+
+/// Whether a default field is no default for a request of these fields: a range of a coded content (RFC
+/// 9110 section 14.2) is nothing that can be decoded.
+#[inline]
+fn is_against_range(name: &HeaderName, headers: &HeaderMap) -> bool {
+    *name == ACCEPT_ENCODING && headers.contains_key(RANGE)
 }
 
 /// What the head that was written says about the connection.
