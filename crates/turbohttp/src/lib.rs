@@ -65,6 +65,8 @@ mod client;
 mod clock;
 mod config;
 mod context;
+#[cfg(feature = "cookies")]
+mod cookies;
 #[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
 #[allow(dead_code, reason = "the client that decodes comes with its wiring")]
 mod decode;
@@ -89,6 +91,8 @@ mod url;
 pub use body::{Body, BodyContext, BodySource, IntoBody, ResponseBody};
 pub use client::{Audit, Client, ClientBuilder, IntoAddresses, RequestBuilder, Stats, get};
 pub use config::{Limits, Timeouts};
+#[cfg(feature = "cookies")]
+pub use cookies::{CookieStore, Jar};
 #[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
 pub use decode::Decoding;
 pub use error::{Error, ErrorKind, Result};
@@ -116,6 +120,8 @@ pub use bytes::Bytes;
 pub use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header,
 };
+#[cfg(feature = "cookies")]
+pub use turbohttp_core::cookie::{Cookie, SameSite};
 pub use turbohttp_core::origin::{Origin, Scheme};
 pub use turbohttp_core::pool;
 pub use turbohttp_core::scheduler::{
