@@ -67,8 +67,10 @@ mod config;
 mod context;
 #[cfg(feature = "cookies")]
 mod cookies;
-#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
-#[allow(dead_code, reason = "the client that decodes comes with its wiring")]
+#[cfg_attr(
+    not(any(feature = "gzip", feature = "brotli", feature = "zstd")),
+    path = "decode/none.rs"
+)]
 mod decode;
 mod error;
 mod follow;

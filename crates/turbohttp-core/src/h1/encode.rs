@@ -4,8 +4,8 @@ use std::net::Ipv6Addr;
 
 use http::Method;
 use http::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, RANGE,
-    PROXY_AUTHORIZATION, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHORIZATION, RANGE, TRANSFER_ENCODING, UPGRADE,
 };
 
 use super::error::EncodeError;

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::CONTEXTS_MAX;
 use crate::middleware::{HookResult, Layer, Middleware, Next, Pipeline};
 use crate::net::{NetTransport, NetTransportBuilder};
-use crate::policy::{CredentialTable, Policies, RedirectPolicy, RetryPolicy};
+use crate::policy::{Policies, PolicyOptions};
 use crate::request::Request;
 use crate::response::Response;
 use crate::scheduler::Dispatcher;
@@ -55,9 +55,7 @@ pub struct ClientBuilder {
     /// `None` for the network, which is made of the options.
     transport: Option<AnyTransport>,
     layers: Vec<Layer>,
-    pub(super) redirect: RedirectPolicy,
-    pub(super) retry: Option<RetryPolicy>,
-    pub(super) credentials: CredentialTable,
+    pub(super) policies: PolicyOptions,
     /// The first value that could not be read.
     pub(super) mistake: Option<Error>,
 }
@@ -77,9 +75,7 @@ impl ClientBuilder {
             host_limits: Vec::new(),
             transport: None,
             layers: Vec::new(),
-            redirect: RedirectPolicy::default(),
-            retry: None,
-            credentials: CredentialTable::default(),
+            policies: PolicyOptions::default(),
             mistake: None,
         }
     }
@@ -283,7 +279,7 @@ impl ClientBuilder {
         if let Some(whole) = self.timeouts.request {
             self.timeouts.allow(whole);
         }
-        let policies = Policies::new(self.redirect, self.retry, self.credentials)?;
+        let policies = Policies::new(self.policies, &mut self.default_headers)?;
         let contexts = ObjectPool::new(CONTEXTS_MAX, Context::default)
             .map_err(|error| Error::new(ErrorKind::Config, "context pool").with_source(error))?;
         // The network writes the default fields from a template only where it was made here, from these options.

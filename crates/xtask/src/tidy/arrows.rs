@@ -8,7 +8,9 @@ use super::source::Source;
 
 /// The modules of `turbohttp`, lowest first. A module may name its own layer and those below.
 const LAYERS: [&[&str]; 10] = [
-    &["error", "guide", "limits", "clock", "config", "cookies", "trace"],
+    &[
+        "error", "guide", "limits", "clock", "config", "cookies", "trace",
+    ],
     &["scheduler"],
     &["url", "body", "context", "request", "response"],
     &["decode", "transport"],
