@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::ObjectPool;
 
@@ -314,10 +314,14 @@ impl ClientBuilder {
         });
         // The scheduler closes the components at its end; this circle of references is broken there.
         scheduler.set_components(pipeline.clone());
-        let added = match has_template && pipeline.layers.is_empty() {
+        let mut added = match has_template && pipeline.layers.is_empty() {
             true => secret,
             false => self.default_headers,
         };
+        if has_template && pipeline.carrier.policies.asks_for_codings() {
+            // Between the client and the network alone, which decodes: no layer has to see it.
+            added.remove(ACCEPT_ENCODING);
+        }
         Ok(Client {
             inner: Arc::new(Inner {
                 adds_default_headers: !added.is_empty(),

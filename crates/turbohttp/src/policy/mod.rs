@@ -135,6 +135,11 @@ impl Policies {
         })
     }
 
+    /// Whether requests say by themselves which codings are undone.
+    pub(crate) fn asks_for_codings(&self) -> bool {
+        self.accept_encoding.is_some()
+    }
+
     /// The fields that may go to every origin, and those that no redirect takes to another one.
     pub(crate) fn split_secret(&self, headers: &HeaderMap) -> (HeaderMap, HeaderMap) {
         let (mut open, mut secret) = (HeaderMap::new(), HeaderMap::new());
