@@ -1,5 +1,6 @@
 //! What was typed.
 
+mod follow;
 mod values;
 
 use std::ffi::{OsStr, OsString};
@@ -14,6 +15,7 @@ use self::values::{TOTAL_MAX, duration, number, resolve};
 use crate::batch::engine::WAITING_LINES;
 use crate::exit::CODES;
 
+pub(crate) use self::follow::{AuthArgs, FollowArgs};
 pub(crate) use self::values::Resolve;
 
 /// An HTTP client that is bounded, cancel safe, and shows where the time went
@@ -72,7 +74,7 @@ pub(crate) enum Command {
     /// priority the one that came first; lines for a host that has all its requests running hold up no
     /// other host, as long as --queue has room for them.
     ///
-    /// Redirects are not followed: a line that is answered by one has failed, and its body is no file.
+    /// Without -L a line that is answered by a redirect has failed, and its body is no file.
     ///
     /// Ctrl-C, SIGTERM and SIGHUP stop the reading and let everything finish that was accepted, for as
     /// long as --drain; a second one cancels that at once. If nobody reads the output and the command hangs on it,
@@ -108,6 +110,12 @@ pub(crate) struct ClientArgs {
 
     #[command(flatten)]
     pub(crate) times: TimeArgs,
+
+    #[command(flatten)]
+    pub(crate) follow: FollowArgs,
+
+    #[command(flatten)]
+    pub(crate) auth: AuthArgs,
 
     /// Hosts, with commas between them, that are reached without the proxy that the environment names
     /// (http_proxy, https_proxy, all_proxy); * is all. In place of no_proxy
@@ -196,15 +204,10 @@ pub(crate) struct GetArgs {
     #[arg(short = 'I', long)]
     pub(crate) head: bool,
 
-    /// User and password of Basic authentication
-    #[arg(short = 'u', long, value_name = "USER:PASSWORD")]
-    pub(crate) user: Option<String>,
-
     /// Write the body to this file, which appears only when it is whole; - is stdout
     ///
     /// A file that is there keeps its mode, owner, links, ACL and attributes. Pipes, devices and
-    /// descriptors (/dev/stdout, /dev/fd/3) are written to as they are. The body of a redirect, which is
-    /// not followed, is not written.
+    /// descriptors (/dev/stdout, /dev/fd/3) are written to as they are.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 

@@ -40,7 +40,7 @@ pub(crate) enum Exit {
     Timeout = 28,
     /// The TLS handshake failed.
     Tls = 35,
-    /// The response is a redirect, which is not followed.
+    /// A redirect cannot be followed, or there are too many of them.
     Redirect = 47,
     /// The server closed the connection without an answer.
     EmptyReply = 52,
@@ -65,7 +65,7 @@ pub(crate) const CODES: &str = "\
 Exit codes: 0 ok, 1 some requests failed, 2 usage, 3 a gate failed; of `get`, with curl's numbers: \
 6 no address for the name, 7 no connection, 8 not HTTP, 18 truncated, 22 status of 400 or more with \
 --fail, 23 the output cannot be written, 26 the content cannot be read, 28 a time limit, 35 TLS \
-handshake, 47 a redirect, which is not followed, 52 no answer, 55 sending failed, 56 receiving failed, \
+handshake, 47 too many redirects, or one that cannot be followed, 52 no answer, 55 sending failed, 56 receiving failed, \
 60 certificate refused; 129, 130 and 143 ended by SIGHUP, Ctrl-C and SIGTERM.";
 
 impl From<Exit> for ExitCode {
@@ -83,6 +83,7 @@ fn of_client(error: &Error) -> Exit {
         ErrorKind::Tls if is_certificate(error) => Exit::Certificate,
         ErrorKind::Tls => Exit::Tls,
         ErrorKind::Timeout | ErrorKind::ExpiredInQueue => Exit::Timeout,
+        ErrorKind::Redirect => Exit::Redirect,
         ErrorKind::RequestBody => Exit::Read,
         ErrorKind::Output => Exit::Write,
         ErrorKind::Status => Exit::Status,

@@ -96,6 +96,43 @@ impl ResponseHead {
         ));
     }
 
+    /// Removes every header field called `name`, compared without regard to case; trailer fields stay.
+    ///
+    /// It takes one pass over the fields and allocates nothing. The text of the removed fields stays in
+    /// the buffer until the next [`reset`](ResponseHead::reset), out of reach of all accessors.
+    pub fn remove(&mut self, name: &str) {
+        let ResponseHead {
+            text,
+            fields,
+            trailers_from,
+            ..
+        } = self;
+        let headers = (*trailers_from).min(fields.len());
+        let (mut at, mut removed) = (0, 0);
+        fields.retain(|span| {
+            let is_header = at < headers;
+            at += 1;
+            let start = span.name_start as usize;
+            let spelled = &text[start..start + span.name_len as usize];
+            let goes = is_header && eq_ignore_case(spelled, name.as_bytes());
+            removed += usize::from(goes);
+            !goes
+        });
+        // Without trailers it is `usize::MAX`, which stands for the end of the fields.
+        if *trailers_from != usize::MAX {
+            *trailers_from -= removed;
+        }
+    }
+
+    /// Whether there is a header field called Content-Encoding (RFC 9110 section 8.4).
+    ///
+    /// A head keeps no flag for it, which every response would pay for: this looks at the lengths of the
+    /// names, two instructions a field, when it is asked.
+    #[inline]
+    pub fn has_content_coding(&self) -> bool {
+        self.get("content-encoding").is_some()
+    }
+
     /// The value of the first header field called `name`, compared without regard to case (RFC 9110
     /// section 5.1).
     pub fn get(&self, name: &str) -> Option<&[u8]> {
@@ -292,6 +329,55 @@ fn eq_word(a: &[u8; 8], b: &[u8; 8]) -> bool {
     let beyond_z = lower + each(0x7f - b'z');
     let letters = from_a & !beyond_z & !a & each(0x80);
     (difference << 2) & !letters == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(fields: &[(&str, &str)]) -> ResponseHead {
+        let mut head = ResponseHead::default();
+        for (name, value) in fields {
+            head.push(name, value.as_bytes());
+        }
+        head
+    }
+
+    #[test]
+    fn removing_takes_every_field_of_the_name_and_no_other() {
+        let mut head = head(&[("A", "1"), ("b", "2"), ("a", "3"), ("ab", "4"), ("A", "5")]);
+        head.remove("a");
+        assert_eq!(
+            head.iter().collect::<Vec<_>>(),
+            [("b", &b"2"[..]), ("ab", b"4")]
+        );
+        head.remove("c");
+        assert_eq!(head.len(), 2);
+        head.push("a", b"6");
+        assert_eq!(head.get("A"), Some(&b"6"[..]));
+    }
+
+    #[test]
+    fn removing_leaves_trailers_alone() {
+        let mut head = head(&[("a", "1"), ("b", "2"), ("a", "3")]);
+        head.trailers_from = 2;
+        head.remove("a");
+        assert_eq!(head.iter().collect::<Vec<_>>(), [("b", &b"2"[..])]);
+        assert_eq!(head.trailers().collect::<Vec<_>>(), [("a", &b"3"[..])]);
+    }
+
+    #[test]
+    fn content_coding_is_known_until_it_is_removed_or_reset() {
+        let mut head = head(&[("content-length", "1")]);
+        assert!(!head.has_content_coding());
+        head.push("CONTENT-encoding", b"br");
+        assert!(head.has_content_coding());
+        head.remove("Content-Encoding");
+        assert!(!head.has_content_coding());
+        head.push("Content-Encoding", b"br");
+        head.reset();
+        assert!(!head.has_content_coding());
+    }
 }
 
 #[cfg(test)]

@@ -12,12 +12,14 @@
 //! | [`timeline`] | when the phases of a request began and ended |
 //! | [`origin`] | scheme, host and port: the key of connections and limits |
 //! | [`head`] | the head of a response |
+//! | [`cookie`] | cookies: which are set, kept, and sent where |
 //! | [`sync`], [`contain`], [`earlier`] | small helpers that every crate of the workspace shares |
 //!
 //! Out of scope: sockets, TLS, timers, tasks, DNS, URLs with hosts that are not ASCII.
 #![forbid(unsafe_code)]
 
 pub mod contain;
+pub mod cookie;
 pub mod earlier;
 pub mod h1;
 pub mod head;

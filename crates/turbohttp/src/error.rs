@@ -93,6 +93,8 @@ pub enum ErrorKind {
     Connect,
     /// The TLS handshake or its checks failed (network or peer).
     Tls,
+    /// A proxy did not open the way to the origin; [`Error::status`] has its answer to CONNECT (network).
+    Proxy,
     /// A connection failed while in use (network).
     Io,
     /// A deadline passed; [`Error::phase`] says where (limit).
@@ -135,6 +137,7 @@ impl ErrorKind {
             ErrorKind::Dns => "dns",
             ErrorKind::Connect => "connect",
             ErrorKind::Tls => "tls",
+            ErrorKind::Proxy => "proxy",
             ErrorKind::Io => "io",
             ErrorKind::Timeout => "timeout",
             ErrorKind::TooLarge => "too_large",
@@ -205,14 +208,15 @@ impl Error {
         matches!(self.0.kind, ErrorKind::Timeout | ErrorKind::ExpiredInQueue)
     }
 
-    /// Whether no connection could be made: the name has no address, the address refuses, the TLS
-    /// handshake fails, or one of them takes too long.
+    /// Whether no connection could be made: the name has no address, the address or the proxy refuses, the
+    /// TLS handshake fails, or one of them takes too long.
     pub fn is_connect(&self) -> bool {
         match self.0.kind {
-            ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Tls => true,
-            ErrorKind::Timeout => {
-                matches!(self.0.phase, Some(Phase::Dns | Phase::Connect | Phase::Tls))
-            }
+            ErrorKind::Dns | ErrorKind::Connect | ErrorKind::Tls | ErrorKind::Proxy => true,
+            ErrorKind::Timeout => matches!(
+                self.0.phase,
+                Some(Phase::Dns | Phase::Connect | Phase::Tunnel | Phase::Tls)
+            ),
             _ => false,
         }
     }
@@ -267,7 +271,8 @@ impl Error {
         self.0.repeat == Repeat::Unsent
     }
 
-    /// The status of the response, if that is the error.
+    /// The status of the response, if that is the error; of an error of the kind [`ErrorKind::Proxy`], what
+    /// the proxy answered to CONNECT.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
@@ -312,6 +317,13 @@ impl Error {
             self.0.phase,
             Some(Phase::Pause | Phase::HostPermit | Phase::TotalPermit)
         )
+    }
+
+    /// The error of the way to a proxy, which its message says.
+    #[cold]
+    pub(crate) fn on_the_way_to(mut self, proxy: impl fmt::Display) -> Error {
+        self.0.message = format!("on the way to {proxy}: {}", self.0.message).into();
+        self
     }
 
     pub(crate) fn in_phase(mut self, phase: Phase) -> Error {

@@ -37,7 +37,7 @@
 //!
 //! # What is not built
 //!
-//! Redirects, retries, cookies, decompression, proxies, multipart and HTTP/2. A 3xx is a response like any
+//! Redirects, retries, cookies, decompression, multipart and HTTP/2. A 3xx is a response like any
 //! other. The guide's chapter for those who come from reqwest says what to write instead.
 //!
 //! # Features
@@ -47,6 +47,7 @@
 //! | `rustls` | on | https, with the ring provider and the platform's roots |
 //! | `json` | on | `RequestBuilder::json`, `Response::json` |
 //! | `form` | on | `RequestBuilder::query`, `RequestBuilder::form` |
+//! | `socks` | off | proxies that speak SOCKS5 |
 //! | `tracing` | off | a span per call and an event per wait, at `DEBUG` |
 //!
 //! # Runtime
@@ -64,6 +65,13 @@ mod client;
 mod clock;
 mod config;
 mod context;
+#[cfg(feature = "cookies")]
+mod cookies;
+#[cfg_attr(
+    not(any(feature = "gzip", feature = "brotli", feature = "zstd")),
+    path = "decode/none.rs"
+)]
+mod decode;
 mod error;
 mod follow;
 #[cfg(any(doc, doctest))]
@@ -85,12 +93,18 @@ mod url;
 pub use body::{Body, BodyContext, BodySource, IntoBody, ResponseBody};
 pub use client::{Audit, Client, ClientBuilder, IntoAddresses, RequestBuilder, Stats, get};
 pub use config::{Limits, Timeouts};
+#[cfg(feature = "cookies")]
+pub use cookies::{CookieStore, Jar};
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub use decode::Decoding;
 pub use error::{Error, ErrorKind, Result};
 pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};
 pub use middleware::{Handling, HookResult, Middleware, Next, Run};
 #[cfg(feature = "rustls")]
 pub use net::Tls;
-pub use net::{NetStats, NetTransport, NetTransportBuilder};
+pub use net::{
+    IpVersion, NetStats, NetTransport, NetTransportBuilder, NoProxy, Proxy, ProxyServer, Resolve,
+};
 pub use policy::{Credentials, Hop, Redirect, RedirectAction, RedirectPolicy, RetryPolicy};
 pub use queue::{
     Execute, IntoJob, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, StopReport,
@@ -108,6 +122,8 @@ pub use bytes::Bytes;
 pub use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header,
 };
+#[cfg(feature = "cookies")]
+pub use turbohttp_core::cookie::{Cookie, SameSite};
 pub use turbohttp_core::origin::{Origin, Scheme};
 pub use turbohttp_core::pool;
 pub use turbohttp_core::scheduler::{

@@ -94,6 +94,24 @@ pub(crate) const ADDRESSES_MAX: usize = 8;
 /// (RFC 8305 section 5).
 pub(crate) const NEXT_ADDRESS_MS: u64 = 250;
 
+/// Rules about proxies of one transport: each is asked with every request.
+pub(crate) const PROXY_RULES_MAX: usize = 64;
+
+/// Entries of one list of hosts that need no proxy: each is compared with the host of every request.
+pub(crate) const NO_PROXY_ENTRIES_MAX: usize = 1_024;
+
+/// Interim answers that a proxy may send before it answers CONNECT.
+pub(crate) const PROXY_INTERIM_MAX: usize = 16;
+
+/// What is read at once of an answer to CONNECT, in bytes: common ones are far smaller.
+pub(crate) const PROXY_READ_BYTES: usize = 1_024;
+
+/// The most bytes of the name of a network interface: IFNAMSIZ of Linux, less its final zero.
+pub(crate) const INTERFACE_BYTES_MAX: usize = 15;
+
+/// Rules of one transport that connect elsewhere: each is compared with the host of every new connection.
+pub(crate) const CONNECT_TO_MAX: usize = 1_024;
+
 /// The longest time of silence before a peer is probed, in seconds: Linux takes no more (tcp(7)).
 pub(crate) const KEEPALIVE_SECONDS_MAX: u64 = 32_767;
 
@@ -147,6 +165,24 @@ pub const RETRY_STATUSES_MAX: usize = 600;
 
 /// Origins that a client may have [`Credentials`](crate::Credentials) for.
 pub const CREDENTIALS_MAX: usize = 65_536;
+/// Content codings of one response that are undone: servers apply one, proxies at most another.
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub const CODINGS_MAX: usize = 4;
+
+/// How many bytes a body may become for each byte that has arrived, where
+/// [`Decoding::ratio_max`](crate::Decoding::ratio_max) says nothing else: gzip reaches 1,032 with content
+/// that is one byte repeated, and with no other.
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub const DECODE_RATIO_MAX: u64 = 1_000;
+
+/// Bytes that come out of a coding before the ratio is looked at: a small body may be nothing but zeros.
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub(crate) const DECODE_RATIO_FROM_BYTES: u64 = 1024 * 1024;
+
+/// The buffer that one coding is decoded into, in bytes: what a decoder writes at once fits the
+/// second-level cache beside its window.
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub(crate) const DECODE_BUFFER_BYTES: usize = 32 * 1024;
 
 /// Replies that may wait in the script of a mock.
 pub const SCRIPT_REPLIES_MAX: usize = 65_536;

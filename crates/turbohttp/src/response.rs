@@ -537,6 +537,18 @@ impl Response {
     pub fn push_header(&mut self, name: &str, value: &[u8]) {
         self.context.response.push_field(name, value);
     }
+
+    /// Removes every field called `name`, in any case of letters: for middlewares that change a body.
+    pub fn remove_header(&mut self, name: &str) {
+        self.context.response.remove_field(name);
+    }
+
+    /// Whether the request was HEAD, so that the fields are of a body that does not come (RFC 9110 section
+    /// 9.3.2).
+    #[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+    pub(crate) fn is_to_head(&self) -> bool {
+        self.context.request.method == http::Method::HEAD
+    }
 }
 
 impl Error {

@@ -117,7 +117,10 @@ async fn limit(load: Load, planted: Planted) -> Result<()> {
 }
 
 async fn send(url: &str, work: &str, load: Load, planted: Planted) -> Result<()> {
-    let work = Arc::new(Work::new(work, Client::builder())?);
+    let work = Arc::new(Work::new(
+        work,
+        Client::builder().decoding(turbohttp::Decoding::none()),
+    )?);
     let url: Arc<str> = work.url(url).into();
     let caller = |requests| {
         let (work, url, planted) = (work.clone(), url.clone(), planted.clone());

@@ -35,6 +35,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The same, where 0 is a value.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    match text {
+        "0" => Ok(Duration::ZERO),
+        text => duration(text),
+    }
+}
+
 /// Where connections for one host and port go instead of asking for its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resolve {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use turbohttp::header::AUTHORIZATION;
 use turbohttp::{
     Error, ErrorKind, Phase, Request, RequestQueue, Response, SubmitOptions, Ticket, Timeline,
 };
@@ -69,6 +70,11 @@ fn request(job: Job) -> turbohttp::Result<Request> {
     let mut request = Request::new(job.method, &job.url)?;
     // Credentials of the URL are there by now, and a field of the line replaces them.
     job.fields.take_out(request.headers_mut());
+    if !job.headers.contains_key(AUTHORIZATION) {
+        job.auth
+            .apply(&mut request)
+            .map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
+    }
     request.headers_mut().extend(job.headers);
     request.set_priority(job.priority);
     if !job.body.is_empty() {

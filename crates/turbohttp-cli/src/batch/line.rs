@@ -14,7 +14,7 @@ use turbohttp::{HeaderMap, HeaderName, HeaderValue, Method, Priority, Request};
 
 use super::name;
 use crate::output::visible;
-use crate::plan::{Fields, Proxies, url};
+use crate::plan::{Auth, Fields, Proxies, url};
 
 /// The most fields of a request. A map of fields panics beyond its own limit, which is higher: the
 /// client's fields fit in, too.
@@ -27,6 +27,8 @@ pub(crate) struct Rules {
     pub(crate) fields: Arc<Fields>,
     /// Proxies that would have to be used.
     pub(crate) proxies: Proxies,
+    /// Credentials of lines whose URL has none.
+    pub(crate) auth: Arc<Auth>,
     /// Whether bodies go to files.
     pub(crate) has_directory: bool,
 }
@@ -40,6 +42,7 @@ pub(crate) struct Job {
     pub(crate) headers: HeaderMap,
     /// What is sent by itself.
     pub(crate) fields: Arc<Fields>,
+    pub(crate) auth: Arc<Auth>,
     pub(crate) body: Bytes,
     pub(crate) priority: Priority,
     /// How long it may wait for its turn, if the line says so.
@@ -195,6 +198,7 @@ fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
         url: object.url,
         headers,
         fields: rules.fields.clone(),
+        auth: rules.auth.clone(),
         body: object.body.map(Bytes::from).unwrap_or_default(),
         priority: object
             .priority

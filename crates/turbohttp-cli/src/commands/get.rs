@@ -66,16 +66,9 @@ async fn exchange(plan: GetPlan) -> anyhow::Result<Exit> {
         let head = raw_head(&response);
         stdout.write_all(&head).await.with_context(unwritten)?;
     }
-    let end = match verdict(&response, plan.fails_on_status) {
+    let end = match verdict(&response, &plan.destination, plan.fails_on_status) {
+        Verdict::Aside(told) => Err(told.into()),
         Verdict::Wanted => receive(&mut response, &first, &plan.destination, plan.is_verbose).await,
-        Verdict::Aside(told) => match &plan.destination {
-            // What stands for the body that was wanted takes no place of it.
-            Destination::File(_) => Err(told.into()),
-            stdout @ Destination::Stdout { .. } => {
-                let shown = receive(&mut response, &first, stdout, plan.is_verbose).await;
-                shown.and(Err(told.into()))
-            }
-        },
         // The body is not shown; what it says is in the status.
         Verdict::Refused(told) => Err(told.into()),
         Verdict::Unchanged => Ok(()),
@@ -86,23 +79,28 @@ async fn exchange(plan: GetPlan) -> anyhow::Result<Exit> {
 
 /// What a response is to the one who asked.
 enum Verdict {
-    /// The body is what was asked for, or an error page that is to be shown.
-    Wanted,
-    /// A redirect.
+    /// A redirect that is not followed, where a file was asked for: its page takes no place of what is there.
     Aside(Told),
+    /// The body is what was asked for, or the page of an error or of a redirect, which is to be shown.
+    Wanted,
     /// An error, and --fail.
     Refused(Told),
     /// 304: what the asker has is still right, and there is no body.
     Unchanged,
 }
 
-fn verdict(response: &Response, fails_on_status: bool) -> Verdict {
+fn verdict(response: &Response, destination: &Destination, fails_on_status: bool) -> Verdict {
     let status = response.status();
     if status.as_u16() == 304 {
         return Verdict::Unchanged;
     }
     if let Some(said) = redirect::told(response) {
-        return Verdict::Aside(Told::new(Exit::Redirect, said));
+        let said = format!("{said}: give -L to follow it");
+        if matches!(destination, Destination::File(_)) {
+            return Verdict::Aside(Told::new(Exit::Redirect, said));
+        }
+        // As in curl no error; but seldom what was wanted.
+        note(&format!("note: {said}"));
     }
     if fails_on_status && status.as_u16() >= 400 {
         let said = format!("server answered {status}");

@@ -34,12 +34,14 @@ struct Fault<'a> {
 /// Every phase is there; one that did not happen took 0.
 #[derive(Default, Serialize)]
 struct Phases {
+    backoff: f64,
     queue: f64,
     pause: f64,
     host_permit: f64,
     total_permit: f64,
     dns: f64,
     connect: f64,
+    tunnel: f64,
     tls: f64,
     send: f64,
     wait: f64,
@@ -86,12 +88,14 @@ pub(crate) fn row(outcome: &Outcome) -> serde_json::Result<String> {
 fn phases(timeline: &Timeline) -> Phases {
     let of = |phase| microseconds(timeline.duration(phase));
     Phases {
+        backoff: of(Phase::Backoff),
         queue: of(Phase::Queue),
         pause: of(Phase::Pause),
         host_permit: of(Phase::HostPermit),
         total_permit: of(Phase::TotalPermit),
         dns: of(Phase::Dns),
         connect: of(Phase::Connect),
+        tunnel: of(Phase::Tunnel),
         tls: of(Phase::Tls),
         send: of(Phase::Send),
         wait: of(Phase::Wait),

@@ -1,11 +1,11 @@
 //! The fields of a request: those that were typed, and those that are sent by themselves.
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
+use turbohttp::ClientBuilder;
 use turbohttp::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+    ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
     TRANSFER_ENCODING, USER_AGENT,
 };
-use turbohttp::{Client, ClientBuilder, Request};
 
 use crate::batch::line::{FIELDS_MAX, field};
 use crate::output::visible;
@@ -14,10 +14,6 @@ const USER_AGENT_VALUE: &str = concat!("turbohttp/", env!("CARGO_PKG_VERSION"));
 
 /// What a request cannot do without, or what follows from its body.
 const FIXED: [HeaderName; 3] = [HOST, CONTENT_LENGTH, TRANSFER_ENCODING];
-
-/// What stands for a field that is left out until the request is sent: the client adds its own fields to
-/// every request that does not have them.
-const LEFT_OUT: HeaderValue = HeaderValue::from_static("left out by the command");
 
 /// What `-H` says, read as curl reads it.
 #[derive(Clone, Debug, Default)]
@@ -64,24 +60,10 @@ impl Fields {
         Ok(())
     }
 
-    pub(crate) fn leave_out_any(&self) -> bool {
-        !self.left_out.is_empty()
-    }
-
     /// Has the client send none of its own fields that are left out.
-    pub(crate) fn leave_out(&self, mut builder: ClientBuilder) -> ClientBuilder {
-        for name in &self.left_out {
-            builder = builder.default_header(name.clone(), LEFT_OUT);
-        }
-        let names = self.left_out.clone();
-        builder.on_request(move |request: &mut Request| {
-            let headers = request.headers_mut();
-            for name in &names {
-                if headers.get(name) == Some(&LEFT_OUT) {
-                    headers.remove(name);
-                }
-            }
-        })
+    pub(crate) fn leave_out(&self, builder: ClientBuilder) -> ClientBuilder {
+        let names = self.left_out.iter();
+        names.fold(builder, ClientBuilder::without_default_header)
     }
 
     /// Whether the field is not to be sent by itself.
@@ -123,22 +105,6 @@ impl Fields {
                 .or_insert(HeaderValue::from_static(value));
         }
     }
-}
-
-/// The client knows the coding of Basic; a request that is never sent holds the result.
-pub(crate) fn basic(client: &Client, user: &str) -> anyhow::Result<HeaderValue> {
-    let Some((user, password)) = user.split_once(':') else {
-        bail!("--user has no colon: write USER:PASSWORD");
-    };
-    let request: Request = client
-        .get("http://localhost/")
-        .basic_auth(user, Some(password))
-        .build()?;
-    request
-        .headers()
-        .get(AUTHORIZATION)
-        .cloned()
-        .context("no credentials")
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! What was typed, resolved and validated: nothing here sends anything.
 
+mod auth;
 mod content;
 mod fields;
+mod netrc;
+mod policies;
 mod proxies;
 mod times;
 pub(crate) mod url;
@@ -13,7 +16,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use turbohttp::header::AUTHORIZATION;
-use turbohttp::{Client, Limits, Method, NetTransport, RedirectPolicy, Request, Timeouts, Tls};
+use turbohttp::{Client, Limits, Method, Request, Timeouts, Tls};
 
 use crate::args::{BatchArgs, ClientArgs, GetArgs, Resolve};
 use crate::batch::engine::Setup;
@@ -21,6 +24,7 @@ use crate::batch::fetch::Orders;
 use crate::batch::line::Rules;
 use crate::output::visible;
 use crate::system;
+pub(crate) use auth::Auth;
 pub(crate) use fields::Fields;
 pub(crate) use proxies::Proxies;
 
@@ -78,10 +82,9 @@ impl GetPlan {
             .map_err(anyhow::Error::msg)?;
         // Credentials of the URL are there by now, and -u or -H replace them.
         let mut headers = fields.set.clone();
-        if let Some(user) = &args.user {
-            headers
-                .entry(AUTHORIZATION)
-                .or_insert(fields::basic(&client, user)?);
+        let auth = Auth::read(&args.client.auth)?;
+        if !headers.contains_key(AUTHORIZATION) {
+            auth.apply(&mut request)?;
         }
         let mut framing = None;
         if let Some((parts, separator)) = content_parts(args) {
@@ -143,6 +146,7 @@ impl BatchPlan {
         let rules = Rules {
             fields: fields.clone(),
             proxies: Proxies::read(args.client.noproxy.as_deref()),
+            auth: Arc::new(Auth::read(&args.client.auth)?),
             has_directory: args.out_dir.is_some(),
         };
         let room = system::room(args.total, args.out_dir.is_some());
@@ -243,21 +247,12 @@ fn client(args: &ClientArgs, fields: &Fields, network: Network) -> anyhow::Resul
     let mut builder = Client::builder()
         .limits(limits)
         .timeouts(timeouts)
-        // As curl without -L.
-        .redirect(RedirectPolicy::none());
-    if !fields.leave_out_any() {
-        if let Some((host, addresses)) = addresses {
-            builder = builder.resolve(&host, addresses);
-        }
-        return Ok(builder.tls(tls).build()?);
-    }
-    // A network that was not made by the client adds no fields by itself.
-    let mut net = NetTransport::builder().limits(limits).timeouts(timeouts);
+        .redirect(policies::redirect(&args.follow))
+        .retry(policies::retry(&args.follow));
     if let Some((host, addresses)) = addresses {
-        net = net.resolve(&host, addresses);
+        builder = builder.resolve(&host, addresses);
     }
-    let net = net.tls(tls).build()?;
-    Ok(fields.leave_out(builder.transport(net)).build()?)
+    Ok(fields.leave_out(builder.tls(tls)).build()?)
 }
 
 fn read(option: &str, path: &Path) -> anyhow::Result<Vec<u8>> {

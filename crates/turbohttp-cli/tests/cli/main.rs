@@ -10,6 +10,8 @@ mod bench;
 mod demo;
 #[cfg(unix)]
 mod files;
+#[cfg(unix)]
+mod follow;
 mod get;
 #[cfg(unix)]
 mod interrupt;

@@ -4,8 +4,8 @@ use std::net::Ipv6Addr;
 
 use http::Method;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
-    TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHORIZATION, RANGE, TRANSFER_ENCODING, UPGRADE,
 };
 
 use super::error::EncodeError;
@@ -37,7 +37,8 @@ pub enum BodyLength {
 pub struct RequestHead<'a> {
     /// The method.
     pub method: &'a Method,
-    /// Path and query in origin form, beginning with a slash.
+    /// Path and query in origin form, beginning with a slash; to a proxy that forwards the request, the
+    /// whole URL in absolute form (RFC 9112 section 3.2.2).
     pub target: &'a str,
     /// The value of the Host field, unless the caller's fields have one.
     pub authority: &'a str,
@@ -60,15 +61,20 @@ pub struct DefaultFields {
     fields: HeaderMap,
     encoded: Vec<u8>,
     closing: bool,
+    /// The credentials for a proxy that the fields had; they go to no origin.
+    proxy_authorization: Option<HeaderValue>,
+    /// Whether the heads go to a proxy that forwards them.
+    is_for_proxy: bool,
 }
 
 impl DefaultFields {
-    /// Takes the fields in.
+    /// Takes the fields in. Proxy-Authorization goes to proxies only (RFC 9110 section 11.7.2).
     ///
     /// # Errors
     ///
     /// [`EncodeError`] if one of them belongs to a single message: framing, Host or Upgrade.
-    pub fn new(fields: HeaderMap) -> Result<DefaultFields, EncodeError> {
+    pub fn new(mut fields: HeaderMap) -> Result<DefaultFields, EncodeError> {
+        let proxy_authorization = fields.remove(PROXY_AUTHORIZATION);
         let mut encoded = Vec::new();
         let mut closing = false;
         for (name, value) in &fields {
@@ -87,7 +93,27 @@ impl DefaultFields {
             fields,
             encoded,
             closing,
+            proxy_authorization,
+            is_for_proxy: false,
         })
+    }
+
+    /// The same fields for the heads that a proxy forwards, with these credentials for the proxy; without
+    /// any, with those that the fields have. Only by these fields does a head carry Proxy-Authorization.
+    #[must_use]
+    pub fn for_proxy(&self, authorization: Option<&HeaderValue>) -> DefaultFields {
+        let mut own = DefaultFields {
+            fields: self.fields.clone(),
+            encoded: self.encoded.clone(),
+            closing: self.closing,
+            proxy_authorization: None,
+            is_for_proxy: true,
+        };
+        if let Some(value) = authorization.or(self.proxy_authorization.as_ref()) {
+            push_field(&mut own.encoded, &PROXY_AUTHORIZATION, value);
+            own.fields.insert(PROXY_AUTHORIZATION, value.clone());
+        }
+        own
     }
 
     /// What follows the target in the head of a request to `authority` that sets no field: the rest of
@@ -104,13 +130,20 @@ impl DefaultFields {
         let mut closing = false;
         // The client's field is left out as a whole, also where the caller's has another value.
         for (name, value) in &self.fields {
-            if !headers.contains_key(name) {
+            if !headers.contains_key(name) && !is_against_range(name, headers) {
                 push_field(out, name, value);
                 closing |= *name == CONNECTION && self.closing;
             }
         }
         closing
     }
+}
+
+/// Whether a default field is no default for a request of these fields: a range of a coded content (RFC
+/// 9110 section 14.2) is nothing that can be decoded.
+#[inline]
+fn is_against_range(name: &HeaderName, headers: &HeaderMap) -> bool {
+    *name == ACCEPT_ENCODING && headers.contains_key(RANGE)
 }
 
 /// What the head that was written says about the connection.
@@ -188,7 +221,9 @@ fn push_fields(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<bool, Encode
     let mut closing = false;
     for (name, value) in head.headers {
         closing |= check_field(name, value, head)?;
-        if !is_ours(name) {
+        // The credentials of a proxy are no business of an origin (RFC 9110 section 11.7.2).
+        let is_misdirected = *name == PROXY_AUTHORIZATION && !head.defaults.is_for_proxy;
+        if !is_ours(name) && !is_misdirected {
             push_field(out, name, value);
         }
     }

@@ -7,7 +7,7 @@
 #[repr(u8)]
 #[non_exhaustive]
 pub enum Phase {
-    /// Waiting before the request is sent once more.
+    /// Waiting between two attempts: for a back-off, or for a token.
     Backoff,
     /// Waiting in a request queue for a worker.
     Queue,
@@ -21,6 +21,9 @@ pub enum Phase {
     Dns,
     /// Opening the connection.
     Connect,
+    /// Asking a proxy for a tunnel to the origin: CONNECT (RFC 9110 section 9.3.6) or SOCKS (RFC 1928), and
+    /// before it the TLS handshake with the proxy itself, where there is one.
+    Tunnel,
     /// The TLS handshake (RFC 8446).
     Tls,
     /// Sending the head and the body.
@@ -33,7 +36,7 @@ pub enum Phase {
 
 impl Phase {
     /// How many phases there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
 
     /// All phases, in order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -44,6 +47,7 @@ impl Phase {
         Self::TotalPermit,
         Self::Dns,
         Self::Connect,
+        Self::Tunnel,
         Self::Tls,
         Self::Send,
         Self::Wait,
@@ -94,7 +98,10 @@ pub struct PhaseRow {
 pub static PHASES: [PhaseRow; Phase::COUNT] = {
     // A phase whose `after` names a later one would go backwards; the test of this table refuses
     // it.
-    use Phase::{Backoff, Connect, Dns, HostPermit, Pause, Queue, Receive, Send, Tls, TotalPermit, Wait};
+    use Phase::{
+        Backoff, Connect, Dns, HostPermit, Pause, Queue, Receive, Send, Tls, TotalPermit, Tunnel,
+        Wait,
+    };
     [
         row(Backoff,     "backoff",      &[],                                   "blocked", 'z'),
         row(Queue,       "queue",        &[Backoff],                            "blocked", 'q'),
@@ -103,8 +110,9 @@ pub static PHASES: [PhaseRow; Phase::COUNT] = {
         row(TotalPermit, "total_permit", &[Backoff, Queue, Pause, HostPermit],  "blocked", 'p'),
         row(Dns,         "dns",          &ADMITTED,                             "dns",     'd'),
         row(Connect,     "connect",      &[Backoff, Queue, Pause, HostPermit, TotalPermit, Dns], "connect", 'c'),
-        row(Tls,         "tls",          &[Connect],                            "ssl",     't'),
-        row(Send,        "send",         &[Backoff, Queue, Pause, HostPermit, TotalPermit, Connect, Tls], "send", '>'),
+        row(Tunnel,      "tunnel",       &[Connect],                            "connect", 'v'),
+        row(Tls,         "tls",          &[Connect, Tunnel],                    "ssl",     't'),
+        row(Send,        "send",         &[Backoff, Queue, Pause, HostPermit, TotalPermit, Connect, Tunnel, Tls], "send", '>'),
         row(Wait,        "wait",         &[Send],                               "wait",    '.'),
         row(Receive,     "receive",      &[Wait],                               "receive", '<'),
     ]

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, HeaderMap, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::ObjectPool;
 
@@ -18,10 +17,8 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::CONTEXTS_MAX;
 use crate::middleware::{HookResult, Layer, Middleware, Next, Pipeline};
-#[cfg(feature = "rustls")]
-use crate::net::Tls;
 use crate::net::{NetTransport, NetTransportBuilder};
-use crate::policy::{CredentialTable, Policies, RedirectPolicy, RetryPolicy};
+use crate::policy::{Policies, PolicyOptions};
 use crate::request::Request;
 use crate::response::Response;
 use crate::scheduler::Dispatcher;
@@ -53,14 +50,12 @@ pub struct ClientBuilder {
     limits: Limits,
     timeouts: Timeouts,
     default_headers: HeaderMap,
-    net: NetTransportBuilder,
+    pub(super) net: NetTransportBuilder,
     host_limits: Vec<(Origin, usize)>,
     /// `None` for the network, which is made of the options.
     transport: Option<AnyTransport>,
     layers: Vec<Layer>,
-    pub(super) redirect: RedirectPolicy,
-    pub(super) retry: Option<RetryPolicy>,
-    pub(super) credentials: CredentialTable,
+    pub(super) policies: PolicyOptions,
     /// The first value that could not be read.
     pub(super) mistake: Option<Error>,
 }
@@ -80,9 +75,7 @@ impl ClientBuilder {
             host_limits: Vec::new(),
             transport: None,
             layers: Vec::new(),
-            redirect: RedirectPolicy::default(),
-            retry: None,
-            credentials: CredentialTable::default(),
+            policies: PolicyOptions::default(),
             mistake: None,
         }
     }
@@ -120,6 +113,13 @@ impl ClientBuilder {
     #[must_use]
     pub fn default_header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
         self.default_headers.insert(name, value);
+        self
+    }
+
+    /// Leaves out a default field, such as `accept`, that no request is to carry by itself.
+    #[must_use]
+    pub fn without_default_header(mut self, name: &http::HeaderName) -> Self {
+        self.default_headers.remove(name);
         self
     }
 
@@ -185,52 +185,6 @@ impl ClientBuilder {
     #[must_use]
     pub fn pool_max_idle_per_host(mut self, connections: usize) -> Self {
         self.limits.idle_per_origin = connections;
-        self
-    }
-
-    /// Sends requests for `host` to these addresses instead of asking DNS; their ports are used as
-    /// they are, except 0, which stands for the URL's port.
-    #[must_use]
-    pub fn resolve(mut self, host: &str, addresses: impl IntoAddresses) -> Self {
-        self.net = self.net.resolve(host, addresses.into_addresses());
-        self
-    }
-
-    /// The same as [`resolve`](ClientBuilder::resolve), by the name that reqwest has for it.
-    #[must_use]
-    pub fn resolve_to_addrs(self, host: &str, addresses: &[SocketAddr]) -> Self {
-        self.resolve(host, addresses)
-    }
-
-    /// Passes malformed field lines of responses over; see
-    /// [`NetTransportBuilder::lenient_fields`](crate::NetTransportBuilder::lenient_fields).
-    #[must_use]
-    pub fn lenient_fields(mut self, lenient: bool) -> Self {
-        self.net = self.net.lenient_fields(lenient);
-        self
-    }
-
-    /// Sets after how long of silence a peer is probed; see
-    /// [`NetTransportBuilder::tcp_keepalive`](crate::NetTransportBuilder::tcp_keepalive).
-    #[must_use]
-    pub fn tcp_keepalive(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.net = self.net.tcp_keepalive(time);
-        self
-    }
-
-    /// Sets how long sent bytes may stay unacknowledged; see
-    /// [`NetTransportBuilder::tcp_user_timeout`](crate::NetTransportBuilder::tcp_user_timeout).
-    #[must_use]
-    pub fn tcp_user_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.net = self.net.tcp_user_timeout(limit);
-        self
-    }
-
-    /// Sets how TLS connections are made and checked.
-    #[cfg(feature = "rustls")]
-    #[must_use]
-    pub fn tls(mut self, tls: Tls) -> Self {
-        self.net = self.net.tls(tls);
         self
     }
 
@@ -325,7 +279,7 @@ impl ClientBuilder {
         if let Some(whole) = self.timeouts.request {
             self.timeouts.allow(whole);
         }
-        let policies = Policies::new(self.redirect, self.retry, self.credentials)?;
+        let policies = Policies::new(self.policies, &mut self.default_headers)?;
         let contexts = ObjectPool::new(CONTEXTS_MAX, Context::default)
             .map_err(|error| Error::new(ErrorKind::Config, "context pool").with_source(error))?;
         // The network writes the default fields from a template only where it was made here, from these options.
@@ -360,10 +314,14 @@ impl ClientBuilder {
         });
         // The scheduler closes the components at its end; this circle of references is broken there.
         scheduler.set_components(pipeline.clone());
-        let added = match has_template && pipeline.layers.is_empty() {
+        let mut added = match has_template && pipeline.layers.is_empty() {
             true => secret,
             false => self.default_headers,
         };
+        if has_template && pipeline.carrier.policies.asks_for_codings() {
+            // Between the client and the network alone, which decodes: no layer has to see it.
+            added.remove(ACCEPT_ENCODING);
+        }
         Ok(Client {
             inner: Arc::new(Inner {
                 adds_default_headers: !added.is_empty(),
@@ -378,36 +336,6 @@ impl ClientBuilder {
                 },
             }),
         })
-    }
-}
-
-/// What the addresses of a host can be given as: one, or several.
-pub trait IntoAddresses {
-    /// The addresses, in the order in which they are tried.
-    fn into_addresses(self) -> Vec<SocketAddr>;
-}
-
-impl IntoAddresses for SocketAddr {
-    fn into_addresses(self) -> Vec<SocketAddr> {
-        vec![self]
-    }
-}
-
-impl IntoAddresses for Vec<SocketAddr> {
-    fn into_addresses(self) -> Vec<SocketAddr> {
-        self
-    }
-}
-
-impl IntoAddresses for &[SocketAddr] {
-    fn into_addresses(self) -> Vec<SocketAddr> {
-        self.to_vec()
-    }
-}
-
-impl<const N: usize> IntoAddresses for [SocketAddr; N] {
-    fn into_addresses(self) -> Vec<SocketAddr> {
-        self.to_vec()
     }
 }
 

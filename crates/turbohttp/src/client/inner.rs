@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::HeaderMap;
+use http::header::{ACCEPT_ENCODING, RANGE};
 use turbohttp_core::origin::Origins;
 use turbohttp_core::pool::ObjectPool;
 
@@ -73,7 +74,9 @@ impl Inner {
             return;
         }
         for name in self.default_headers.keys() {
-            if !headers.contains_key(name) {
+            // A range of a coded content is nothing that can be decoded.
+            let is_against_range = *name == ACCEPT_ENCODING && headers.contains_key(RANGE);
+            if !headers.contains_key(name) && !is_against_range {
                 for value in self.default_headers.get_all(name) {
                     headers.append(name.clone(), value.clone());
                 }

@@ -23,10 +23,12 @@ use crate::url::IntoUrl;
 mod builder;
 mod call;
 mod inner;
+mod network;
 mod policies;
 mod request_builder;
 
-pub use builder::{ClientBuilder, IntoAddresses};
+pub use builder::ClientBuilder;
+pub use network::IntoAddresses;
 pub use request_builder::RequestBuilder;
 
 use call::Call;

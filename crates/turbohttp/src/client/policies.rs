@@ -1,21 +1,34 @@
 //! The options of a builder that are policies.
 
+use http::header::AUTHORIZATION;
+
+#[cfg(feature = "cookies")]
+use std::sync::Arc;
+
 use super::{ClientBuilder, RequestBuilder};
+#[cfg(feature = "cookies")]
+use crate::cookies::CookieStore;
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+use crate::decode::Decoding;
+use crate::error::Result;
+#[cfg(feature = "cookies")]
+use crate::policy::Cookies;
 use crate::policy::{Credentials, RedirectPolicy, RetryPolicy};
+use crate::request::Request;
 use crate::url::{IntoUrl, origin_of};
 
 impl ClientBuilder {
     /// Sets whether and how far redirects are followed; by default up to 10 are.
     #[must_use]
     pub fn redirect(mut self, policy: RedirectPolicy) -> Self {
-        self.redirect = policy;
+        self.policies.redirect = policy;
         self
     }
 
     /// Sends requests that have failed again, as `policy` says; by default none is.
     #[must_use]
     pub fn retry(mut self, policy: impl Into<Option<RetryPolicy>>) -> Self {
-        self.retry = policy.into();
+        self.policies.retry = policy.into();
         self
     }
 
@@ -27,11 +40,46 @@ impl ClientBuilder {
     #[must_use]
     pub fn credentials(mut self, origin: impl IntoUrl, credentials: Credentials) -> Self {
         let set = origin_of(&origin.as_url())
-            .and_then(|origin| self.credentials.set(origin, credentials));
+            .and_then(|origin| self.policies.credentials.set(origin, credentials));
         if let Err(error) = set {
             self.mistake.get_or_insert(error);
         }
         self
+    }
+
+    /// Keeps cookies in `store`, mostly a [`Jar`](crate::Jar): what responses set is sent with the requests
+    /// that follow, redirects included. A request that sets `Cookie` itself keeps its own.
+    ///
+    /// A store that two clients share has the cookies of both.
+    #[cfg(feature = "cookies")]
+    #[must_use]
+    pub fn cookies(mut self, store: impl CookieStore + 'static) -> Self {
+        self.policies.cookies = Cookies(Some(Arc::new(store)));
+        self
+    }
+
+    /// Sets which content codings are asked for and undone; by default all that are compiled in. A request
+    /// that sets `Accept-Encoding` itself gets its body as it arrives, as does one whose response is a
+    /// range; a client whose default fields have it decodes nothing.
+    #[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+    #[must_use]
+    pub fn decoding(mut self, decoding: Decoding) -> Self {
+        self.policies.decoding = decoding;
+        self
+    }
+}
+
+impl Request {
+    /// Sends `credentials` to the origin of this request; see
+    /// [`RequestBuilder::credentials`](crate::RequestBuilder::credentials). An Authorization field that is
+    /// there is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind) if they cannot be written into a field.
+    pub fn set_credentials(&mut self, credentials: Credentials) -> Result<()> {
+        self.headers_mut().remove(AUTHORIZATION);
+        credentials.set_for(&mut self.context)
     }
 }
 
@@ -40,7 +88,7 @@ impl RequestBuilder {
     /// another origin takes them along. Tokens that are not known yet are asked for when the server has
     /// answered by 401.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
-        if let Err(error) = credentials.set_for(&mut self.request.context) {
+        if let Err(error) = self.request.set_credentials(credentials) {
             self.mistake.get_or_insert(error);
         }
         self

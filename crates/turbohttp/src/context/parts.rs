@@ -184,6 +184,14 @@ impl ResponseParts {
         }
     }
 
+    /// Removes every header field called `name`.
+    pub(crate) fn remove_field(&mut self, name: &str) {
+        self.head.remove(name);
+        if let Some(map) = self.fields.map.get_mut() {
+            map.remove(name);
+        }
+    }
+
     /// Releases the body, and forgets the rest.
     #[inline]
     pub(crate) fn reset(&mut self, spare: &mut SpareBuffer) {

@@ -1,103 +1,56 @@
-//! Making a connection: resolve, race the addresses, TCP, TLS. The cold path.
+//! Making a connection: resolve, race the addresses, TCP, the proxy, TLS. The cold path.
 
+use std::borrow::Cow;
 use std::future::{Future, poll_fn};
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
-use tokio::time::Sleep;
-use turbohttp_core::contain;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use turbohttp_core::h1::HeadLimits;
 use turbohttp_core::origin::{Origin, Scheme};
 use turbohttp_core::timeline::Phase;
 
-use super::resolve::{Overrides, Resolver};
+use super::detour::ConnectTo;
+use super::proxy::{Proxies, ProxyScheme, ProxyServer, open_tunnel};
+use super::race::{Race, connect_error};
+use super::resolve::{Overrides, Resolver, UserResolver};
 use super::route::{Route, RouteKey};
-use super::shortage::{self, is_short, is_shortage};
+use super::shortage::is_shortage;
+use super::sockets::{Attempted, SocketOptions};
+#[cfg(any(feature = "rustls", unix))]
+use super::stream::Layered;
 use super::stream::Stream;
 use crate::clock;
 use crate::context::{Addresses, Context};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{KEEPALIVE_SECONDS_MAX, NEXT_ADDRESS_MS, USER_TIMEOUT_MS_MAX};
 
 /// Makes connections.
 pub(crate) struct Connector {
     resolver: Resolver,
-    sockets: SocketOptions,
+    options: Options,
     #[cfg(feature = "rustls")]
     tls: super::tls::TlsSetup,
 }
 
-/// What the system is asked to do for every connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SocketOptions {
-    /// After how long of silence, and how often then, the peer is probed (SO_KEEPALIVE).
-    pub(crate) keepalive: Option<Duration>,
-    /// How long sent bytes may stay unacknowledged (TCP_USER_TIMEOUT, RFC 5482).
-    pub(crate) user_timeout: Option<Duration>,
-}
-
-impl SocketOptions {
-    /// Keep-alive as curl has it.
-    pub(crate) const DEFAULT: SocketOptions = SocketOptions {
-        keepalive: Some(Duration::from_secs(60)),
-        user_timeout: None,
-    };
-
-    /// Refuses what the system cannot be told, and would refuse for every connection: it counts keep-alive
-    /// in whole seconds, and the user timeout in milliseconds.
-    pub(crate) fn check(self) -> Result<()> {
-        let (second, most) = (
-            Duration::from_secs(1),
-            Duration::from_secs(KEEPALIVE_SECONDS_MAX),
-        );
-        if let Some(time) = self.keepalive
-            && !(second..=most).contains(&time)
-        {
-            let bound = format!("{second:?}..={most:?}");
-            return Err(Error::config("tcp_keepalive", &bound, format!("{time:?}")));
-        }
-        let (least, most) = (
-            Duration::from_millis(1),
-            Duration::from_millis(USER_TIMEOUT_MS_MAX),
-        );
-        if let Some(limit) = self.user_timeout
-            && !(least..=most).contains(&limit)
-        {
-            let bound = format!("{least:?}..={most:?}");
-            return Err(Error::config(
-                "tcp_user_timeout",
-                &bound,
-                format!("{limit:?}"),
-            ));
-        }
-        Ok(())
-    }
-
-    fn apply(self, stream: &TcpStream) -> io::Result<()> {
-        // A request leaves in one write: waiting for more would only delay it.
-        stream.set_nodelay(true)?;
-        let socket = SockRef::from(stream);
-        if let Some(time) = self.keepalive {
-            let keepalive = TcpKeepalive::new().with_time(time).with_interval(time);
-            socket.set_tcp_keepalive(&keepalive)?;
-        }
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let Some(limit) = self.user_timeout {
-            socket.set_tcp_user_timeout(Some(limit))?;
-        }
-        Ok(())
-    }
+/// How connections are made, beside TLS.
+pub(crate) struct Options {
+    pub(crate) sockets: SocketOptions,
+    pub(crate) connect_to: Box<[ConnectTo]>,
+    /// Where all connections lead, whatever their origin.
+    pub(crate) unix_socket: Option<PathBuf>,
+    pub(crate) proxies: Proxies,
+    /// Of the answers of proxies.
+    pub(crate) head_limits: HeadLimits,
 }
 
 /// A byte stream to a server, and what was agreed on it.
 pub(crate) struct Connected {
     pub(crate) stream: Stream,
     pub(crate) protocol: Protocol,
-    pub(crate) addresses: Addresses,
+    /// The two ends of the TCP connection, which with a proxy leads there.
+    pub(crate) addresses: Option<Addresses>,
 }
 
 /// What is spoken on a connection.
@@ -127,23 +80,43 @@ impl Protocol {
 impl Connector {
     pub(crate) fn new(
         overrides: Overrides,
-        sockets: SocketOptions,
+        resolver: Option<UserResolver>,
+        options: Options,
         #[cfg(feature = "rustls")] tls: super::tls::Tls,
     ) -> Result<Connector> {
         Ok(Connector {
-            resolver: Resolver::new(overrides),
-            sockets,
+            resolver: Resolver::new(overrides, resolver),
+            options,
             #[cfg(feature = "rustls")]
             tls: super::tls::TlsSetup::new(tls)?,
         })
     }
 
-    /// The route to `origin`, for which the resolver is asked for `name` where that is another one.
+    /// Whether requests whose URL has no name of its own go to their origins directly.
     #[inline]
-    pub(crate) fn route<'a>(&self, origin: &'a Origin, name: Option<&'a str>) -> RouteKey<'a> {
+    pub(crate) fn is_direct(&self) -> bool {
+        self.options.proxies.is_empty()
+    }
+
+    /// The proxy for requests to `origin`.
+    ///
+    /// # Errors
+    ///
+    /// The choice of the user has panicked.
+    pub(crate) fn proxy_for(&self, origin: &Origin) -> Result<Option<ProxyServer>> {
+        self.options.proxies.choose(origin)
+    }
+
+    /// The route to `origin`, for which the resolver is asked for `name` where that is another one.
+    pub(crate) fn route<'a>(
+        &self,
+        origin: &'a Origin,
+        name: Option<&'a str>,
+        proxy: Option<&'a ProxyServer>,
+    ) -> RouteKey<'a> {
         // Where the options say the addresses, nothing is asked.
         let name = name.filter(|_| !self.resolver.is_overridden(origin.host()));
-        RouteKey { origin, name }
+        RouteKey::new(origin, name, proxy)
     }
 
     /// A connection by `route`, its phases recorded in the timeline.
@@ -152,10 +125,28 @@ impl Connector {
     pub(crate) async fn connect(&self, context: &mut Context, route: &Route) -> Result<Connected> {
         // Every wait below is bounded by a timer, which is the runtime's.
         drop(clock::sleep_until(clock::now())?);
-        let origin = &route.origin;
+        #[cfg(unix)]
+        if let Some(path) = &self.options.unix_socket {
+            return Box::pin(self.connect_unix(context, route, path)).await;
+        }
+        if let Some(proxy) = route.proxy() {
+            return Box::pin(self.connect_by(context, route, proxy)).await;
+        }
+        let target = match self.options.connect_to.is_empty() {
+            true => Cow::Borrowed(route),
+            false => super::detour::target(&self.options.connect_to, route),
+        };
+        let (tcp, addresses) = self.open(context, &target).await?;
+        let stream = Stream::Plain(tcp);
+        self.finish(context, &route.origin, stream, Some(addresses))
+            .await
+    }
+
+    /// A TCP connection to the host of `route`.
+    async fn open(&self, context: &mut Context, route: &Route) -> Result<Attempted> {
         let timeouts = *context.timing.limits.timeouts();
         let resolved = self.resolve(context, route, timeouts.dns).await?;
-        let mut race = Race::new(&resolved, self.sockets);
+        let mut race = Race::new(&resolved, &self.options.sockets);
         let connecting = async {
             let connected = poll_fn(|cx| race.poll(cx)).await;
             connected.map_err(|error| connect_error(error, &resolved))
@@ -172,27 +163,105 @@ impl Connector {
                 .resolver
                 .forget(route, |address| race.refused.contains(&address)),
         }
-        let (tcp, addresses) = connected?;
-        match origin.scheme() {
-            Scheme::Http => Ok(Connected {
-                stream: Stream::Plain(tcp),
-                protocol: Protocol::Http1,
-                addresses,
-            }),
+        connected
+    }
+
+    /// What is spoken on `stream`, which leads to `origin`.
+    async fn finish(
+        &self,
+        context: &mut Context,
+        origin: &Origin,
+        stream: Stream,
+        addresses: Option<Addresses>,
+    ) -> Result<Connected> {
+        let (stream, protocol) = match origin.scheme() {
+            Scheme::Http => (stream, Protocol::Http1),
             // Boxed, so that the future of a plain connection has no room for a handshake.
-            Scheme::Https => {
-                let securing = self.secure(context, origin, tcp, timeouts.tls);
-                let (stream, protocol) = Box::pin(securing).await?;
-                Ok(Connected {
-                    stream,
-                    protocol,
-                    addresses,
-                })
+            Scheme::Https => Box::pin(self.secure(context, origin, stream, Phase::Tls)).await?,
+        };
+        Ok(Connected {
+            stream,
+            protocol,
+            addresses,
+        })
+    }
+
+    /// A connection by a proxy, which forwards requests or opens a tunnel.
+    async fn connect_by(
+        &self,
+        context: &mut Context,
+        route: &Route,
+        proxy: &ProxyServer,
+    ) -> Result<Connected> {
+        let origin = &route.origin;
+        let address = match proxy.scheme() {
+            // The name is resolved here; of its addresses, the proxy is told the first.
+            ProxyScheme::Socks5 => {
+                let limit = context.timing.limits.timeouts().dns;
+                self.resolve(context, route, limit).await?.first().copied()
             }
+            _ => None,
+        };
+        let on_the_way = |error: Error| error.on_the_way_to(proxy);
+        let own = Route::direct(proxy.origin());
+        let (tcp, addresses) = self.open(context, &own).await.map_err(on_the_way)?;
+        let mut stream = Stream::Plain(tcp);
+        let forwards = proxy.forwards(origin);
+        if proxy.scheme() == ProxyScheme::Https {
+            // In the order of the phases there is one TLS handshake, that with the origin.
+            let phase = if forwards { Phase::Tls } else { Phase::Tunnel };
+            let secured = Box::pin(self.secure(context, proxy.origin(), stream, phase)).await;
+            (stream, _) = secured.map_err(on_the_way)?;
         }
+        if !forwards {
+            let limit = context.timing.limits.timeouts().connect;
+            let limits = self.options.head_limits;
+            let asking = Box::pin(open_tunnel(stream, proxy, origin, address, limits));
+            let what = "asking the proxy for a tunnel";
+            stream = timed(context, Phase::Tunnel, what, limit, asking).await?;
+        }
+        self.finish(context, origin, stream, Some(addresses)).await
+    }
+
+    #[cfg(unix)]
+    async fn connect_unix(
+        &self,
+        context: &mut Context,
+        route: &Route,
+        path: &std::path::Path,
+    ) -> Result<Connected> {
+        let limit = context.timing.limits.timeouts().connect;
+        let connecting = async {
+            let connected = UnixStream::connect(path).await;
+            connected.map_err(|error| {
+                let message = format!("no connection to the socket {}", path.display());
+                Error::new(ErrorKind::Connect, message).with_source(error)
+            })
+        };
+        let unix = timed(context, Phase::Connect, "connecting", limit, connecting).await?;
+        let stream = Stream::Layered(Box::new(Layered::Unix(unix)));
+        self.finish(context, &route.origin, stream, None).await
     }
 
     async fn resolve(
+        &self,
+        context: &mut Context,
+        route: &Route,
+        limit: Duration,
+    ) -> Result<Vec<SocketAddr>> {
+        let mut addresses = self.resolve_all(context, route, limit).await?;
+        let sockets = &self.options.sockets;
+        addresses.retain(|address| sockets.has(address.ip()));
+        // A resolver may answer without addresses, which is not an error of its own.
+        if addresses.is_empty() {
+            let message = format!("no {} for {}", sockets.family(), route.name());
+            let error = Error::new(ErrorKind::Dns, message).in_phase(Phase::Dns);
+            return Err(error.unsent());
+        }
+        Ok(addresses)
+    }
+
+    async fn resolve_all(
         &self,
         context: &mut Context,
         route: &Route,
@@ -202,19 +271,15 @@ impl Connector {
         if let Some(known) = self.resolver.known(route) {
             return Ok(known);
         }
-        let message = || format!("no address for {}", route.name());
         // Boxed, so that the future of a connection to a known address has no room for a look-up.
         let lookup = Box::pin(async {
             let found = self.resolver.look_up(route).await;
-            found.map_err(|error| Error::new(ErrorKind::Dns, message()).with_source(error))
+            found.map_err(|error| {
+                let message = format!("no address for {}", route.name());
+                Error::new(ErrorKind::Dns, message).with_source(error)
+            })
         });
-        let addresses = timed(context, Phase::Dns, "looking the name up", limit, lookup).await?;
-        // A resolver may answer without addresses, which is not an error of its own.
-        if addresses.is_empty() {
-            let message = message();
-            return Err(Error::new(ErrorKind::Dns, message).in_phase(Phase::Dns));
-        }
-        Ok(addresses)
+        timed(context, Phase::Dns, "looking the name up", limit, lookup).await
     }
 
     #[cfg(feature = "rustls")]
@@ -222,19 +287,21 @@ impl Connector {
         &self,
         context: &mut Context,
         origin: &Origin,
-        tcp: TcpStream,
-        limit: Duration,
+        stream: Stream,
+        phase: Phase,
     ) -> Result<(Stream, Protocol)> {
+        let limit = context.timing.limits.timeouts().tls;
         // Boxed, as the session is large and would lie in the future of every new connection.
         let handshake = Box::pin(async {
-            let stream = self.tls.handshake(origin.host(), tcp).await?;
-            let (_, session) = stream.get_ref();
-            let protocol = Protocol::chosen(session.alpn_protocol(), origin)?;
-            Ok((stream, protocol))
+            let host = origin.host();
+            let layered = match stream {
+                Stream::Plain(tcp) => Layered::Tls(self.tls.handshake(host, tcp).await?),
+                other => Layered::Nested(self.tls.handshake(host, other).await?),
+            };
+            let protocol = Protocol::chosen(layered.alpn(), origin)?;
+            Ok((Stream::Layered(Box::new(layered)), protocol))
         });
-        let handshake = timed(context, Phase::Tls, "the TLS handshake", limit, handshake);
-        let (stream, protocol) = handshake.await?;
-        Ok((Stream::Tls(Box::new(stream)), protocol))
+        timed(context, phase, "the TLS handshake", limit, handshake).await
     }
 
     #[cfg(not(feature = "rustls"))]
@@ -242,8 +309,8 @@ impl Connector {
         &self,
         _context: &mut Context,
         _origin: &Origin,
-        _tcp: TcpStream,
-        _limit: Duration,
+        _stream: Stream,
+        _phase: Phase,
     ) -> Result<(Stream, Protocol)> {
         Err(Error::new(
             ErrorKind::Tls,
@@ -273,7 +340,10 @@ async fn timed<T>(
     context.timing.timeline.finish(phase, clock::now());
     match outcome {
         // Nothing was sent yet, so any request may be sent again.
-        Ok(done) => done.map_err(|error| error.in_phase(phase).unsent()),
+        Ok(done) => done.map_err(|error| match is_final(&error) {
+            true => error.in_phase(phase),
+            false => error.in_phase(phase).unsent(),
+        }),
         Err(_) if is_own => Err(Error::timeout(phase, what, limit).unsent()),
         Err(_) => Err(Error::timeout(
             phase,
@@ -283,129 +353,11 @@ async fn timed<T>(
     }
 }
 
-/// Polls an attempt; in a runtime without its driver for sockets it panics, which is an error here.
-fn poll_attempt(attempt: &mut Attempt, cx: &mut TaskContext<'_>) -> Poll<io::Result<Attempted>> {
-    contain::catch(|| attempt.as_mut().poll(cx)).unwrap_or_else(|payload| {
-        contain::discard(payload);
-        Poll::Ready(Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            NO_IO_DRIVER,
-        )))
-    })
-}
-
-const NO_IO_DRIVER: &str = "tokio runtime has no driver for sockets: build it with enable_all()";
-
+/// Whether sending the request again can only meet the same answer: a proxy has refused it for what it is.
 #[cold]
-fn connect_error(error: io::Error, addresses: &[SocketAddr]) -> Error {
-    if error.kind() == io::ErrorKind::Unsupported && error.to_string() == NO_IO_DRIVER {
-        return Error::new(ErrorKind::Runtime, NO_IO_DRIVER);
-    }
-    let message = match addresses {
-        [only] => format!("no connection to {only}"),
-        [first, rest @ ..] => format!("no connection to {first} or {} more addresses", rest.len()),
-        [] => "no address to connect to".to_owned(),
-    };
-    Error::new(ErrorKind::Connect, message).with_source(error)
-}
-
-type Attempted = (TcpStream, Addresses);
-type Attempt = Pin<Box<dyn Future<Output = io::Result<Attempted>> + Send>>;
-
-/// Connects to the first address that answers: each gets a head start over the next, and a refusal
-/// starts the next at once (RFC 8305 section 5). The others are closed when the race is dropped.
-struct Race<'a> {
-    waiting: std::slice::Iter<'a, SocketAddr>,
-    sockets: SocketOptions,
-    /// At most as many as there are addresses: `ADDRESSES_MAX`.
-    running: Vec<(IpAddr, Attempt)>,
-    head_start: Pin<Box<Sleep>>,
-    last_error: Option<io::Error>,
-    /// The addresses whose attempts have failed.
-    refused: Vec<IpAddr>,
-}
-
-impl Race<'_> {
-    fn new(addresses: &[SocketAddr], sockets: SocketOptions) -> Race<'_> {
-        Race {
-            waiting: addresses.iter(),
-            sockets,
-            running: Vec::new(),
-            head_start: Box::pin(tokio::time::sleep(Duration::ZERO)),
-            last_error: None,
-            refused: Vec::new(),
-        }
-    }
-
-    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<Attempted>> {
-        if self.running.is_empty() && self.last_error.is_none() {
-            self.start_next();
-        }
-        loop {
-            let mut index = 0;
-            while index < self.running.len() {
-                match poll_attempt(&mut self.running[index].1, cx) {
-                    Poll::Pending => index += 1,
-                    Poll::Ready(Ok(connected)) => return Poll::Ready(Ok(connected)),
-                    Poll::Ready(Err(error)) => {
-                        let (address, _) = self.running.swap_remove(index);
-                        self.failed(address, error);
-                        self.start_next();
-                    }
-                }
-            }
-            // Each failure has started the next attempt, so that there is no address left.
-            if self.running.is_empty() {
-                let none = || io::Error::new(io::ErrorKind::NotFound, "no address");
-                return Poll::Ready(Err(self.last_error.take().unwrap_or_else(none)));
-            }
-            if self.waiting.len() == 0 {
-                return Poll::Pending;
-            }
-            std::task::ready!(self.head_start.as_mut().poll(cx));
-            self.start_next();
-        }
-    }
-
-    #[cold]
-    fn failed(&mut self, address: IpAddr, error: io::Error) {
-        if !is_short(&error) {
-            self.refused.push(address);
-        }
-        // A refusal says more of the host than an address that cannot be reached from here.
-        let is_unreachable = error.kind() == io::ErrorKind::NetworkUnreachable;
-        if !is_unreachable || self.last_error.is_none() {
-            self.last_error = Some(error);
-        }
-    }
-
-    fn start_next(&mut self) {
-        if let Some(address) = self.waiting.next() {
-            let attempt: Attempt = Box::pin(attempt(*address, self.sockets));
-            self.running.push((address.ip(), attempt));
-            let next = tokio::time::Instant::now() + Duration::from_millis(NEXT_ADDRESS_MS);
-            self.head_start.as_mut().reset(next);
-        }
-    }
-}
-
-/// Connects to one address.
-async fn attempt(address: SocketAddr, sockets: SocketOptions) -> io::Result<Attempted> {
-    let connected = TcpStream::connect(address).await;
-    let stream = connected.map_err(|error| shortage::explain(error, address))?;
-    sockets.apply(&stream)?;
-    // Asked once, so that a response can tell them without a system call.
-    let addresses = Addresses {
-        remote: stream.peer_addr()?,
-        local: stream.local_addr()?,
-    };
-    // Where nobody listens on a local port, the system may choose that very port for this end, and TCP
-    // connects the socket to itself (RFC 9293 section 3.5, simultaneous open).
-    if addresses.remote == addresses.local {
-        let message = "nobody listens there: the socket was connected to itself";
-        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, message));
-    }
-    Ok((stream, addresses))
+fn is_final(error: &Error) -> bool {
+    let status = error.status();
+    error.kind() == ErrorKind::Proxy && status.is_some_and(|status| !status.is_server_error())
 }
 
 #[cfg(test)]
@@ -418,7 +370,14 @@ mod tests {
     fn connector() -> Connector {
         Connector::new(
             Overrides::default(),
-            SocketOptions::DEFAULT,
+            None,
+            Options {
+                sockets: SocketOptions::DEFAULT,
+                connect_to: Box::default(),
+                unix_socket: None,
+                proxies: Proxies::default(),
+                head_limits: HeadLimits::default(),
+            },
             #[cfg(feature = "rustls")]
             super::super::tls::Tls::default(),
         )
@@ -450,10 +409,7 @@ mod tests {
             ..connector()
         };
         let mut request = Request::new(Method::GET, "http://name.test/").unwrap();
-        let route = Route {
-            origin: request.origin().clone(),
-            name: None,
-        };
+        let route = Route::direct(request.origin());
         let start = clock::now();
         let outcome = connector.connect(&mut request.context, &route).await;
         let error = outcome.err().expect("the resolver does not answer");

@@ -50,7 +50,7 @@ impl Connection {
             return Err(error);
         }
         // Copies: the connection may be in use by another request when the response is asked for them.
-        context.response.addresses = Some(connection.addresses());
+        context.response.addresses = connection.addresses();
         context
             .timing
             .timeline

@@ -19,6 +19,10 @@ use crate::clock;
 use crate::limits::{ADDRESSES_MAX, DNS_KEPT_SECONDS, DNS_NAMES_MAX};
 
 mod lookups;
+mod user;
+
+pub use user::Resolve;
+pub(crate) use user::UserResolver;
 
 use lookups::{Lookups, Outcome, SLOW_AFTER};
 
@@ -30,6 +34,8 @@ type Ask = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
 pub(crate) struct Resolver {
     overrides: Overrides,
+    /// What is asked in place of the system.
+    user: Option<UserResolver>,
     shared: Arc<Shared>,
 }
 
@@ -46,9 +52,13 @@ struct Remembered {
 }
 
 impl Resolver {
-    pub(crate) fn new(overrides: Overrides) -> Resolver {
+    pub(crate) fn new(overrides: Overrides, user: Option<UserResolver>) -> Resolver {
         // The port means nothing to the question.
-        Resolver::asking(overrides, |name| Ok((name, 0).to_socket_addrs()?.collect()))
+        let system = |name: &str| Ok((name, 0).to_socket_addrs()?.collect());
+        Resolver {
+            user,
+            ..Resolver::asking(overrides, system)
+        }
     }
 
     fn asking(
@@ -57,6 +67,7 @@ impl Resolver {
     ) -> Resolver {
         Resolver {
             overrides,
+            user: None,
             shared: Arc::new(Shared {
                 ask: Box::new(ask),
                 lookups: Mutex::default(),
@@ -103,11 +114,19 @@ impl Resolver {
         Some(with_port(&found.addresses, port))
     }
 
-    /// Asks the system's resolver; all who ask for the same name at the same time share one look-up.
+    /// Asks the user's resolver, or the system's: then all who ask for the same name at the same time share one look-up.
     ///
     /// Cancel safe: a look-up that nobody waits for any more leaves the line, or its place.
     pub(crate) async fn look_up(&self, route: &Route) -> io::Result<Vec<SocketAddr>> {
         let name = route.name();
+        if let Some(user) = &self.user {
+            let found = user.look_up(name).await?;
+            let addresses = found.into_iter().map(|address| SocketAddr::new(address, 0));
+            return Ok(with_port(
+                &interleave(addresses.collect()),
+                route.origin.port(),
+            ));
+        }
         let mut waiter = Waiter {
             receiver: Some(lock(&self.shared.lookups).join(name)),
             shared: &self.shared,
@@ -284,7 +303,7 @@ mod tests {
 
     fn route(host: &str) -> Route {
         let origin = Origin::new(Scheme::Http, host, 7);
-        Route { origin, name: None }
+        Route::direct(&origin)
     }
 
     #[tokio::test]
@@ -338,10 +357,7 @@ mod tests {
         resolver.forget(&at, |_| true);
         assert_eq!(resolver.known(&at), None);
         // A name with its final dot is another question.
-        let absolute = Route {
-            name: Some("a.test.".into()),
-            ..route("a.test")
-        };
+        let absolute = Route::new(at.origin.clone(), Some("a.test.".into()), None);
         resolver.look_up(&absolute).await.unwrap();
         assert_eq!(
             (
@@ -364,7 +380,7 @@ mod tests {
     #[test]
     fn literals_and_overrides_need_no_lookup() {
         let fixed = SocketAddr::from(([127, 0, 0, 9], 0));
-        let resolver = Resolver::new(HashMap::from([("a.test".to_owned(), vec![fixed])]));
+        let resolver = Resolver::new(HashMap::from([("a.test".to_owned(), vec![fixed])]), None);
         let known = |host: &str| resolver.known(&route(host));
         assert_eq!(known("[::1]"), Some(vec!["[::1]:7".parse().unwrap()]));
         assert_eq!(

@@ -2,30 +2,64 @@
 
 use turbohttp_core::origin::Origin;
 
+use super::proxy::ProxyServer;
+
 /// How requests reach an origin: the key of connections. Two requests share connections if and only if
 /// their routes are equal.
 ///
-/// What else is to decide, such as a proxy or a choice of TLS settings, is a further field here and in
-/// [`RouteKey`], and takes part in the equality of both.
+/// What else is to decide, such as a choice of TLS settings, is a further field of [`Way`] and [`WayKey`], and
+/// takes part in the equality of both.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) origin: Origin,
+    /// `None` for nearly all, so that two routes are compared by two words. Invariant: not empty.
+    way: Option<Box<Way>>,
+}
+
+/// What is particular about a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Way {
     /// What the resolver is asked for where that is not the host of the origin: a name with its final
     /// dot, which no search list completes and which may be another host, or an address with its zone.
-    pub(crate) name: Option<Box<str>>,
+    name: Option<Box<str>>,
+    /// The proxy that the origin is reached by.
+    proxy: Option<ProxyServer>,
 }
 
 impl Route {
+    pub(crate) fn new(origin: Origin, name: Option<Box<str>>, proxy: Option<ProxyServer>) -> Route {
+        let is_plain = name.is_none() && proxy.is_none();
+        let way = (!is_plain).then(|| Box::new(Way { name, proxy }));
+        Route { origin, way }
+    }
+
+    /// The direct route to `origin`, under its own name.
+    pub(crate) fn direct(origin: &Origin) -> Route {
+        Route::new(origin.clone(), None, None)
+    }
+
     pub(crate) fn key(&self) -> RouteKey<'_> {
-        RouteKey {
-            origin: &self.origin,
-            name: self.name.as_deref(),
-        }
+        RouteKey::new(&self.origin, self.own_name(), self.proxy())
     }
 
     /// What the resolver is asked for.
     pub(crate) fn name(&self) -> &str {
-        self.name.as_deref().unwrap_or(self.origin.host())
+        self.own_name().unwrap_or(self.origin.host())
+    }
+
+    /// What the resolver is asked for, where that is not the host of the origin.
+    pub(crate) fn own_name(&self) -> Option<&str> {
+        self.way.as_ref()?.name.as_deref()
+    }
+
+    /// The proxy that the origin is reached by.
+    pub(crate) fn proxy(&self) -> Option<&ProxyServer> {
+        self.way.as_ref()?.proxy.as_ref()
+    }
+
+    /// The proxy that forwards requests by this route, in absolute form; not one that opens a tunnel.
+    pub(crate) fn forwarder(&self) -> Option<&ProxyServer> {
+        self.proxy().filter(|proxy| proxy.forwards(&self.origin))
     }
 }
 
@@ -34,43 +68,77 @@ impl Route {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RouteKey<'a> {
     pub(crate) origin: &'a Origin,
-    pub(crate) name: Option<&'a str>,
+    way: Option<WayKey<'a>>,
 }
 
-impl RouteKey<'_> {
+/// A [`Way`] as a request has it.
+#[derive(Clone, Copy, Debug)]
+struct WayKey<'a> {
+    name: Option<&'a str>,
+    proxy: Option<&'a ProxyServer>,
+}
+
+impl<'a> RouteKey<'a> {
+    /// The direct route to `origin`, under its own name.
+    #[inline]
+    pub(crate) fn direct(origin: &'a Origin) -> RouteKey<'a> {
+        RouteKey { origin, way: None }
+    }
+
+    pub(crate) fn new(
+        origin: &'a Origin,
+        name: Option<&'a str>,
+        proxy: Option<&'a ProxyServer>,
+    ) -> RouteKey<'a> {
+        let way = match (name, proxy) {
+            (None, None) => None,
+            (name, proxy) => Some(WayKey { name, proxy }),
+        };
+        RouteKey { origin, way }
+    }
+
     #[inline]
     pub(crate) fn is_key_of(self, route: &Route) -> bool {
-        *self.origin == route.origin && is_same(self.name, route.name.as_deref())
+        *self.origin == route.origin
+            && match (self.way, &route.way) {
+                (None, None) => true,
+                (Some(own), Some(other)) => own.is_key_of(other),
+                _ => false,
+            }
     }
 
     pub(crate) fn to_route(self) -> Route {
-        Route {
-            origin: self.origin.clone(),
-            name: self.name.map(Box::from),
-        }
+        let way = self
+            .way
+            .map(|way| (way.name.map(Box::from), way.proxy.cloned()));
+        let (name, proxy) = way.unwrap_or_default();
+        Route::new(self.origin.clone(), name, proxy)
+    }
+}
+
+impl WayKey<'_> {
+    /// Out of line, so that the look-ups of the pool stay small.
+    #[cold]
+    #[inline(never)]
+    fn is_key_of(self, way: &Way) -> bool {
+        self.name == way.name.as_deref() && self.proxy == way.proxy.as_ref()
     }
 }
 
 impl PartialEq for Route {
+    #[inline]
     fn eq(&self, other: &Route) -> bool {
-        self.origin == other.origin && is_same(self.name.as_deref(), other.name.as_deref())
+        // Both words at once: nearly always both are zero.
+        let is_plain = self.way.is_none() & other.way.is_none();
+        self.origin == other.origin && (is_plain || are_equal(self, other))
     }
 }
 
 impl Eq for Route {}
 
-/// Whether two names are the same; mostly there is none.
-#[inline]
-fn is_same(name: Option<&str>, other: Option<&str>) -> bool {
-    match (name, other) {
-        (None, None) => true,
-        (Some(name), Some(other)) => are_equal(name, other),
-        _ => false,
-    }
-}
-
-/// Out of line, so that the look-ups of the pool stay small.
+/// Out of line, as [`WayKey::is_key_of`].
 #[cold]
-fn are_equal(name: &str, other: &str) -> bool {
-    name == other
+#[inline(never)]
+fn are_equal(route: &Route, other: &Route) -> bool {
+    route.way == other.way
 }

@@ -15,7 +15,8 @@ use super::connect::Connected;
 use super::connection::Connection;
 use super::h1;
 use super::pool::CheckedOut;
-use super::route::Route;
+use super::proxy::ProxyServer;
+use super::route::{Route, RouteKey};
 use super::shared::Shared;
 use super::shortage::is_shortage;
 use crate::clock;
@@ -107,10 +108,12 @@ impl<'a> NetSend<'a> {
         let Some(origin) = context.request.url.origin() else {
             return Err(Error::new(ErrorKind::Url, "request has no URL"));
         };
+        if context.request.url.name().is_some() || !net.connector.is_direct() {
+            return self.check_out_by_way(cx, now);
+        }
         // Outside a runtime no socket would report an event; connecting says so in its error.
         if let Ok(here) = runtime::Handle::try_current() {
-            let name = context.request.url.name();
-            let route = net.connector.route(origin, name);
+            let route = RouteKey::direct(origin);
             let is_repeatable = || can_be_repeated(context);
             match net.pool.check_out(route, here.id(), is_repeatable, cx, now) {
                 Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
@@ -121,15 +124,47 @@ impl<'a> NetSend<'a> {
                 None => {}
             }
         }
-        self.connect();
+        self.connect(None);
+        Ok(None)
+    }
+
+    /// [`check_out`](NetSend::check_out) for a route that is more than its origin.
+    #[cold]
+    #[inline(never)]
+    fn check_out_by_way(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        now: Instant,
+    ) -> Result<Option<Connection>> {
+        let net = self.net;
+        let context = &*self.request.as_ref().expect(REQUEST_HELD).context;
+        let Some(origin) = context.request.url.origin() else {
+            return Err(Error::new(ErrorKind::Url, "request has no URL"));
+        };
+        let proxy = net.connector.proxy_for(origin)?;
+        if let Ok(here) = runtime::Handle::try_current() {
+            let name = context.request.url.name();
+            let route = net.connector.route(origin, name, proxy.as_ref());
+            let is_repeatable = || can_be_repeated(context);
+            match net.pool.check_out(route, here.id(), is_repeatable, cx, now) {
+                Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
+                Some(CheckedOut::TlsRecords(connection)) => {
+                    self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
+                    return Ok(None);
+                }
+                None => {}
+            }
+        }
+        self.connect(proxy);
         Ok(None)
     }
 
     /// Making a connection is the cold path.
     #[cold]
-    fn connect(&mut self) {
+    fn connect(&mut self, proxy: Option<ProxyServer>) {
         let request = self.request.take().expect(REQUEST_HELD);
-        self.acquire = Some(Acquire::Connect(Box::pin(connect(self.net, request))));
+        let connecting = connect(self.net, request, proxy);
+        self.acquire = Some(Acquire::Connect(Box::pin(connecting)));
     }
 
     #[inline]
@@ -175,13 +210,15 @@ impl<'a> NetSend<'a> {
     /// Sends the request once more, on a new connection.
     fn send_again(&mut self, connection: Connection) {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
+        let Connection::H1(closed) = &connection;
+        let proxy = closed.route().proxy().cloned();
         // The dead connection is closed before its replacement is opened: it is a descriptor.
         drop(connection);
         self.net.wire.counters.replayed();
         context.response.head.reset();
         context.timing.begin_exchange(clock::now());
         // Not the pool again: its other idle connections may have died in the same moment.
-        self.connect();
+        self.connect(proxy);
     }
 
     fn poll_round_trip(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Connection>> {
@@ -225,11 +262,16 @@ impl Future for NetSend<'_> {
 }
 
 /// Makes a connection for `request`, which travels along.
-async fn connect(net: &Shared, mut request: Request) -> (Request, Result<(Connection, bool)>) {
+async fn connect(
+    net: &Shared,
+    mut request: Request,
+    proxy: Option<ProxyServer>,
+) -> (Request, Result<(Connection, bool)>) {
     let origin = request.origin().clone();
     let context = &mut *request.context;
     let name = context.request.url.name();
-    let route = net.connector.route(&origin, name).to_route();
+    let route = net.connector.route(&origin, name, proxy.as_ref());
+    let route = route.to_route();
     // A request that cannot be written is refused before a connection is made for it.
     let connected = match h1::check_head(context, &origin, &net.wire.defaults) {
         Ok(()) => net.connector.connect(context, &route).await,

@@ -1,4 +1,5 @@
-//! A connection's byte stream: plain or TLS, as one type, and reading it into a rented buffer.
+//! A connection's byte stream: TCP, TLS or whatever it is layered of, as one type, and reading it into a
+//! rented buffer.
 
 #[cfg(feature = "rustls")]
 use std::future::Future;
@@ -15,6 +16,8 @@ use socket2::SockRef;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 #[cfg(feature = "rustls")]
 use tokio::task::coop::unconstrained;
 
@@ -24,13 +27,47 @@ use crate::body::buffer::{ReadBuffer, ReadPool, SpareBuffer};
 const RECORD_WAIT: Duration = Duration::from_millis(100);
 
 #[cfg(feature = "rustls")]
-type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
+type TlsStream<S> = tokio_rustls::client::TlsStream<S>;
 
+/// Two variants, so that what the plain case costs is one comparison.
 pub(crate) enum Stream {
     Plain(TcpStream),
     /// Boxed: the state of a TLS session is large, and plain connections should not carry it.
+    Layered(Box<Layered>),
+}
+
+/// What is more than TCP, or other than it.
+pub(crate) enum Layered {
     #[cfg(feature = "rustls")]
-    Tls(Box<TlsStream>),
+    Tls(TlsStream<TcpStream>),
+    /// TLS inside of TLS, as through an https proxy, or on a Unix socket.
+    #[cfg(feature = "rustls")]
+    Nested(TlsStream<Stream>),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+/// The socket below all layers.
+enum Socket<'a> {
+    Tcp(&'a TcpStream),
+    #[cfg(unix)]
+    Unix(&'a UnixStream),
+}
+
+/// Runs `$body` with whatever byte stream `$layered` is.
+macro_rules! each_layer {
+    ($layered:expr, $stream:ident => $body:expr) => {
+        match $layered {
+            #[cfg(feature = "rustls")]
+            Layered::Tls($stream) => $body,
+            #[cfg(feature = "rustls")]
+            Layered::Nested($stream) => $body,
+            #[cfg(unix)]
+            Layered::Unix($stream) => $body,
+            #[cfg(not(any(feature = "rustls", unix)))]
+            _ => unreachable!("there is nothing else than TCP here"),
+        }
+    };
 }
 
 /// What a look at an idle connection found.
@@ -83,7 +120,11 @@ impl Stream {
     /// Whether the reactor has reported an event since the last read; if not, the task is woken by the next
     /// one. Without a system call.
     pub(crate) fn poll_event(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        self.tcp().poll_read_ready(cx).map(drop)
+        match self.socket() {
+            Socket::Tcp(tcp) => tcp.poll_read_ready(cx).map(drop),
+            #[cfg(unix)]
+            Socket::Unix(unix) => unix.poll_read_ready(cx).map(drop),
+        }
     }
 
     /// Waits until a read can find something, where that can be told without a buffer.
@@ -91,8 +132,7 @@ impl Stream {
         match self {
             Stream::Plain(tcp) => tcp.poll_read_ready(cx),
             // Decrypted bytes may wait inside the session while the socket is silent.
-            #[cfg(feature = "rustls")]
-            Stream::Tls(_) => Poll::Ready(Ok(())),
+            Stream::Layered(_) => Poll::Ready(Ok(())),
         }
     }
 
@@ -100,25 +140,15 @@ impl Stream {
     /// no end, no error. Without a system call on a plain socket.
     ///
     /// TLS records that are no data (session tickets) are taken in and do not count.
-    #[cfg_attr(
-        not(feature = "rustls"),
-        expect(unused_variables, reason = "plain needs none")
-    )]
+    #[inline]
     pub(crate) fn is_idle_so_far(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        let mut byte = [0];
         match self {
             Stream::Plain(tcp) => {
                 // `try_read` asks the system only if the reactor has reported an event.
-                let read = tcp.try_read(&mut byte);
+                let read = tcp.try_read(&mut [0]);
                 read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
             }
-            // Outside the task's budget: used up, it reports Pending whatever the session holds.
-            #[cfg(feature = "rustls")]
-            Stream::Tls(tls) => {
-                let mut buffer = ReadBuf::new(&mut byte);
-                let read = poll_fn(|cx| Pin::new(&mut *tls).poll_read(cx, &mut buffer));
-                pin!(unconstrained(read)).poll(cx).is_pending()
-            }
+            Stream::Layered(layered) => layered.is_idle_so_far(cx),
         }
     }
 
@@ -126,7 +156,8 @@ impl Stream {
     /// when it was polled since, and on a current-thread runtime that is when no task is ready.
     pub(crate) fn peek(&self) -> Peeked {
         let mut byte = [MaybeUninit::uninit()];
-        match SockRef::from(self.tcp()).peek(&mut byte) {
+        let socket = self.socket();
+        match socket.reference().peek(&mut byte) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Peeked::Nothing,
             Ok(1..) if self.carries_tls() => Peeked::Records,
             _ => Peeked::Something,
@@ -143,9 +174,9 @@ impl Stream {
                 Peeked::Something => return false,
                 // The session reads only what the reactor has reported, so that is waited for first.
                 Peeked::Records => {
-                    let known = tokio::time::timeout(RECORD_WAIT, self.tcp().readable()).await;
-                    let is_known = matches!(known, Ok(Ok(())));
-                    if !is_known || !poll_fn(|cx| Poll::Ready(self.is_idle_so_far(cx))).await {
+                    let readable = poll_fn(|cx| self.poll_event(cx));
+                    let known = tokio::time::timeout(RECORD_WAIT, readable).await;
+                    if known.is_err() || !poll_fn(|cx| Poll::Ready(self.is_idle_so_far(cx))).await {
                         return false;
                     }
                 }
@@ -153,29 +184,38 @@ impl Stream {
         }
     }
 
-    fn tcp(&self) -> &TcpStream {
+    fn socket(&self) -> Socket<'_> {
         match self {
-            Stream::Plain(tcp) => tcp,
-            #[cfg(feature = "rustls")]
-            Stream::Tls(tls) => tls.get_ref().0,
+            Stream::Plain(tcp) => Socket::Tcp(tcp),
+            Stream::Layered(layered) => match &**layered {
+                #[cfg(feature = "rustls")]
+                Layered::Tls(tls) => Socket::Tcp(tls.get_ref().0),
+                #[cfg(feature = "rustls")]
+                Layered::Nested(tls) => tls.get_ref().0.socket(),
+                #[cfg(unix)]
+                Layered::Unix(unix) => Socket::Unix(unix),
+            },
         }
     }
 
     /// Whether bytes on the socket need not be data.
     fn carries_tls(&self) -> bool {
-        !matches!(self, Stream::Plain(_))
+        match self {
+            Stream::Plain(_) => false,
+            Stream::Layered(layered) => match &**layered {
+                #[cfg(feature = "rustls")]
+                Layered::Tls(_) | Layered::Nested(_) => true,
+                #[cfg(unix)]
+                Layered::Unix(_) => false,
+            },
+        }
     }
 
     /// Whether the session needs a flush after its last write.
-    #[cfg_attr(
-        not(feature = "rustls"),
-        expect(unused_variables, reason = "plain needs none")
-    )]
     pub(crate) fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         match self {
             Stream::Plain(_) => Poll::Ready(Ok(())),
-            #[cfg(feature = "rustls")]
-            Stream::Tls(tls) => Pin::new(tls).poll_flush(cx),
+            Stream::Layered(layered) => layered.poll_flush(cx),
         }
     }
 
@@ -189,8 +229,7 @@ impl Stream {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
                 written => Some(written),
             },
-            #[cfg(feature = "rustls")]
-            Stream::Tls(_) => None,
+            Stream::Layered(_) => None,
         }
     }
 
@@ -201,8 +240,7 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            #[cfg(feature = "rustls")]
-            Stream::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+            Stream::Layered(layered) => layered.poll_write(cx, bytes),
         }
     }
 
@@ -213,8 +251,87 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
+            Stream::Layered(layered) => layered.poll_write_vectored(cx, slices),
+        }
+    }
+}
+
+impl Layered {
+    /// What the server at the other end has chosen by ALPN (RFC 7301).
+    #[cfg(feature = "rustls")]
+    pub(crate) fn alpn(&self) -> Option<&[u8]> {
+        match self {
+            Layered::Tls(tls) => tls.get_ref().1.alpn_protocol(),
+            Layered::Nested(tls) => tls.get_ref().1.alpn_protocol(),
+            #[cfg(unix)]
+            Layered::Unix(_) => None,
+        }
+    }
+
+    /// As [`Stream::is_idle_so_far`].
+    #[inline(never)]
+    fn is_idle_so_far(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        match self {
             #[cfg(feature = "rustls")]
-            Stream::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
+            Layered::Tls(tls) => has_no_data(tls, cx),
+            #[cfg(feature = "rustls")]
+            Layered::Nested(tls) => has_no_data(tls, cx),
+            #[cfg(unix)]
+            Layered::Unix(unix) => {
+                _ = cx;
+                let read = unix.try_read(&mut [0]);
+                read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+        }
+    }
+
+    // Out of line, all of them, so that the functions of plain connections stay small.
+
+    #[inline(never)]
+    fn poll_read(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each_layer!(self, stream => Pin::new(stream).poll_read(cx, buffer))
+    }
+
+    #[inline(never)]
+    fn poll_write(&mut self, cx: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        each_layer!(self, stream => Pin::new(stream).poll_write(cx, bytes))
+    }
+
+    #[inline(never)]
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each_layer!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
+    }
+
+    #[inline(never)]
+    fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        each_layer!(self, stream => Pin::new(stream).poll_flush(cx))
+    }
+}
+
+/// Whether a TLS session has neither data nor an end, as far as its socket has reported.
+#[cfg(feature = "rustls")]
+fn has_no_data(session: &mut (impl AsyncRead + Unpin), cx: &mut TaskContext<'_>) -> bool {
+    let mut byte = [0];
+    let mut buffer = ReadBuf::new(&mut byte);
+    let read = poll_fn(|cx| Pin::new(&mut *session).poll_read(cx, &mut buffer));
+    // Outside the task's budget: used up, it reports Pending whatever the session holds.
+    pin!(unconstrained(read)).poll(cx).is_pending()
+}
+
+impl Socket<'_> {
+    fn reference(&self) -> SockRef<'_> {
+        match self {
+            Socket::Tcp(tcp) => SockRef::from(*tcp),
+            #[cfg(unix)]
+            Socket::Unix(unix) => SockRef::from(*unix),
         }
     }
 }
@@ -227,8 +344,31 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
-            #[cfg(feature = "rustls")]
-            Stream::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
+            Stream::Layered(layered) => layered.poll_read(cx, buffer),
+        }
+    }
+}
+
+/// For what is spoken before there is a connection: TLS inside of the stream, and proxies.
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Stream::Layered(layered) => {
+                each_layer!(&mut **layered, stream => Pin::new(stream).poll_shutdown(cx))
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -100,14 +100,13 @@ impl TlsSetup {
         })
     }
 
-    /// A TLS session with `host` on `tcp`.
+    /// A TLS session with `host` on `stream`.
     ///
     /// Cancel safe: dropping the future closes the connection.
-    pub(crate) async fn handshake(
-        &self,
-        host: &str,
-        tcp: TcpStream,
-    ) -> Result<TlsStream<TcpStream>> {
+    pub(crate) async fn handshake<S>(&self, host: &str, stream: S) -> Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         // Loaded by the first handshake; those that begin meanwhile wait for the same load.
         let config = self
             .config
@@ -121,7 +120,7 @@ impl TlsSetup {
         let name = ServerName::try_from(name).map_err(|error| {
             Error::new(ErrorKind::Tls, format!("{host} is no name for TLS")).with_source(error)
         })?;
-        let handshake = Box::pin(TlsConnector::from(config.clone()).connect(name, tcp));
+        let handshake = Box::pin(TlsConnector::from(config.clone()).connect(name, stream));
         handshake
             .await
             .map_err(|error| explain::handshake_error(host, self.options.accept_any, error))

@@ -6,22 +6,25 @@
 
 use std::time::{Instant, SystemTime};
 
-use http::header::{AUTHORIZATION, RETRY_AFTER};
-use http::{HeaderMap, StatusCode};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use turbohttp_core::scheduler::LaneKey;
 
 use crate::clock;
 use crate::context::Context;
+use crate::decode::Decoding;
 use crate::error::{Error, Result};
 use crate::request::Request;
 use crate::response::Response;
 use crate::retry_after;
 use crate::scheduler::Dispatcher;
 
+mod cookies;
 mod credentials;
 mod redirect;
 mod retry;
 
+pub(crate) use cookies::Cookies;
 pub use credentials::Credentials;
 pub(crate) use credentials::{CredentialTable, Provider};
 pub use redirect::{Hop, Redirect, RedirectAction, RedirectPolicy};
@@ -31,14 +34,41 @@ use redirect::{Chain, Verdict};
 use retry::RetryBudget;
 
 /// The policies of one client.
-#[derive(Default)]
 pub(crate) struct Policies {
     pub(crate) redirect: RedirectPolicy,
     pub(crate) retry: Option<RetryPolicy>,
     pub(crate) credentials: CredentialTable,
+    cookies: Cookies,
+    decoding: Decoding,
+    /// The Accept-Encoding that stands for `decoding`: what is asked for by another one is not decoded.
+    accept_encoding: Option<HeaderValue>,
     budget: RetryBudget,
     /// Whether something is to be counted, asked for or added before a request is sent.
     pub(crate) prepares: bool,
+    /// Whether every answer is looked at, plain or not.
+    inspects: bool,
+}
+
+/// The options that policies are made of.
+#[derive(Clone)]
+pub(crate) struct PolicyOptions {
+    pub(crate) redirect: RedirectPolicy,
+    pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) credentials: CredentialTable,
+    pub(crate) cookies: Cookies,
+    pub(crate) decoding: Decoding,
+}
+
+impl Default for PolicyOptions {
+    fn default() -> PolicyOptions {
+        PolicyOptions {
+            redirect: RedirectPolicy::default(),
+            retry: None,
+            credentials: CredentialTable::default(),
+            cookies: Cookies::default(),
+            decoding: Decoding::all(),
+        }
+    }
 }
 
 /// What is to be done about an answer.
@@ -67,27 +97,47 @@ pub(crate) enum Step {
     /// The request is sent then, or when the pause of its origin is over.
     Retry(Request, Option<Instant>),
     /// The request is sent when the source of tokens has given another one than this.
-    Token(Request, std::sync::Arc<Provider>, Option<http::HeaderValue>),
+    Token(Request, std::sync::Arc<Provider>, Option<HeaderValue>),
 }
 
 impl Policies {
-    /// Checks the options.
-    pub(crate) fn new(
-        redirect: RedirectPolicy,
-        retry: Option<RetryPolicy>,
-        credentials: CredentialTable,
-    ) -> Result<Policies> {
+    /// Checks the options. Where codings are undone, `headers` are given the field that asks for them; where
+    /// they have one already, that is what is asked for, and nothing is undone.
+    pub(crate) fn new(options: PolicyOptions, headers: &mut HeaderMap) -> Result<Policies> {
+        let PolicyOptions {
+            redirect,
+            retry,
+            credentials,
+            cookies,
+            decoding,
+        } = options;
         redirect.check()?;
         if let Some(retry) = &retry {
             retry.check()?;
         }
+        let accept_encoding = match headers.contains_key(ACCEPT_ENCODING) {
+            true => None,
+            false => decoding.accept_encoding(),
+        };
+        if let Some(value) = &accept_encoding {
+            headers.insert(ACCEPT_ENCODING, value.clone());
+        }
         Ok(Policies {
-            prepares: retry.is_some() || !credentials.is_empty(),
+            prepares: retry.is_some() || !credentials.is_empty() || cookies.are_on(),
+            inspects: cookies.are_on(),
             redirect,
             retry,
             credentials,
+            cookies,
+            decoding,
+            accept_encoding,
             budget: RetryBudget::default(),
         })
+    }
+
+    /// Whether requests say by themselves which codings are undone.
+    pub(crate) fn asks_for_codings(&self) -> bool {
+        self.accept_encoding.is_some()
     }
 
     /// The fields that may go to every origin, and those that no redirect takes to another one.
@@ -117,6 +167,7 @@ impl Policies {
     /// Adds to a request what goes to its origin, right before it is sent.
     #[cold]
     pub(crate) fn prepare(&self, request: &mut Request) -> Result<()> {
+        self.cookies.add(&mut request.context);
         let added = self.credentials.add(&mut request.context);
         added.map_err(|error| request.context.explain(error))
     }
@@ -124,12 +175,23 @@ impl Policies {
     /// Whether an answer is that of its call, at a glance; of all others [`settle`](Policies::settle) tells.
     #[inline]
     pub(crate) fn is_plain(&self, done: &Result<Response>) -> bool {
-        matches!(done, Ok(response) if response.status().as_u16() < 300)
+        match done {
+            Ok(response) => {
+                let is_coded = || response.context().response.head.has_content_coding();
+                response.status().as_u16() < 300
+                    && !self.inspects
+                    && (self.accept_encoding.is_none() || !is_coded())
+            }
+            Err(_) => false,
+        }
     }
 
     /// Looks at the answer to an attempt.
     #[cold]
     pub(crate) fn settle(&self, done: Result<Response>) -> Settled {
+        if let Ok(response) = &done {
+            self.cookies.store(response);
+        }
         let is_open = match &done {
             Ok(response) => match response.status() {
                 StatusCode::UNAUTHORIZED => true,
@@ -146,8 +208,23 @@ impl Policies {
         };
         match is_open {
             true => Settled::Open(done),
-            false => Settled::Done(done),
+            false => Settled::Done(self.decode(done)),
         }
+    }
+
+    /// Has the body of the answer decoded, unless its request asked for codings by itself.
+    fn decode(&self, done: Result<Response>) -> Result<Response> {
+        let mut response = done?;
+        let Some(ours) = &self.accept_encoding else {
+            return Ok(response);
+        };
+        let asked = response.context().request.headers.get(ACCEPT_ENCODING);
+        if asked.is_none_or(|asked| asked == ours)
+            && let Err(error) = self.decoding.decode(&mut response)
+        {
+            return Err(response.explain(error));
+        }
+        Ok(response)
     }
 
     /// Decides what follows an open answer.
@@ -168,7 +245,8 @@ impl Policies {
     }
 
     /// Adds to the answer of a call what became of it on the way.
-    pub(crate) fn finish(&self, state: CallState, mut done: Result<Response>) -> Result<Response> {
+    pub(crate) fn finish(&self, state: CallState, done: Result<Response>) -> Result<Response> {
+        let mut done = self.decode(done);
         if let Ok(response) = &mut done
             && !state.chain.is_empty()
         {

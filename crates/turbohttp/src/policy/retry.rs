@@ -41,6 +41,7 @@ pub struct RetryPolicy {
     retries: u32,
     base: Duration,
     cap: Duration,
+    is_jittered: bool,
     within: Option<Duration>,
     statuses: Vec<StatusCode>,
     any_method: bool,
@@ -56,6 +57,7 @@ impl Default for RetryPolicy {
             retries: 3,
             base: Duration::from_millis(100),
             cap: Duration::from_secs(10),
+            is_jittered: true,
             within: None,
             statuses: [408, 425, 429, 500, 502, 503, 504]
                 .into_iter()
@@ -90,6 +92,13 @@ impl RetryPolicy {
     #[must_use]
     pub fn cap(mut self, cap: Duration) -> RetryPolicy {
         self.cap = cap;
+        self
+    }
+
+    /// Waits this long before each retry, neither doubled nor random.
+    #[must_use]
+    pub fn fixed_delay(mut self, delay: Duration) -> RetryPolicy {
+        (self.base, self.cap, self.is_jittered) = (delay, delay, false);
         self
     }
 
@@ -190,7 +199,11 @@ impl RetryPolicy {
         let doubled = self
             .base
             .saturating_mul(1u32.checked_shl(retry).unwrap_or(u32::MAX));
-        Some(at_random(doubled.min(self.cap)))
+        let bound = doubled.min(self.cap);
+        Some(match self.is_jittered {
+            true => at_random(bound),
+            false => bound,
+        })
     }
 
     /// Whether a retry may begin at `then`, in a call that began at `began`.

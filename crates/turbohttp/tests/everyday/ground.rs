@@ -131,3 +131,13 @@ pub(crate) fn assert_idle(client: &Client) {
     let audit = client.audit();
     assert!(audit.is_idle(), "{audit:?}");
 }
+
+/// An answer whose body is in this coding.
+#[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub(crate) fn coded(coding: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}

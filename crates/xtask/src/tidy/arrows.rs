@@ -8,10 +8,12 @@ use super::source::Source;
 
 /// The modules of `turbohttp`, lowest first. A module may name its own layer and those below.
 const LAYERS: [&[&str]; 10] = [
-    &["error", "guide", "limits", "clock", "config", "trace"],
+    &[
+        "error", "guide", "limits", "clock", "config", "cookies", "trace",
+    ],
     &["scheduler"],
     &["url", "body", "context", "request", "response"],
-    &["transport"],
+    &["decode", "transport"],
     &["net"],
     &["carrier"],
     &["attempt"],

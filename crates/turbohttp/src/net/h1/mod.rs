@@ -96,9 +96,11 @@ pub(crate) trait Owner: Send + Sync {
 pub(crate) struct Connection {
     stream: Stream,
     route: Route,
-    addresses: Addresses,
+    addresses: Option<Addresses>,
     /// What the heads of its requests have in common.
     head_template: Box<[u8]>,
+    /// The default fields of requests that a proxy forwards; those of all others are in `wire`.
+    forwarded: Option<Box<DefaultFields>>,
     id: u64,
     opened_at: Instant,
     /// The runtime whose reactor the socket is registered with: only there do events wake a task.
@@ -130,10 +132,14 @@ impl Connection {
         wire: &Arc<Wire>,
         owner: Arc<dyn Owner>,
     ) -> Box<Connection> {
+        let forwarder = route.forwarder();
+        let forwarded = forwarder.map(|proxy| wire.defaults.for_proxy(proxy.authorization()));
+        let defaults = forwarded.as_ref().unwrap_or(&wire.defaults);
         Box::new(Connection {
             stream: connected.stream,
             addresses: connected.addresses,
-            head_template: wire.defaults.head_template(route.origin.authority()),
+            head_template: defaults.head_template(route.origin.authority()),
+            forwarded: forwarded.map(Box::new),
             route,
             id: wire.counters.opened(),
             opened_at: now,
@@ -160,7 +166,7 @@ impl Connection {
         &self.route
     }
 
-    pub(crate) fn addresses(&self) -> Addresses {
+    pub(crate) fn addresses(&self) -> Option<Addresses> {
         self.addresses
     }
 
@@ -242,7 +248,11 @@ impl Connection {
     #[inline]
     pub(crate) fn begin(&mut self, context: &mut Context) -> Result<()> {
         let (origin, template) = (&self.route.origin, &self.head_template);
-        let head = request_head(context, origin, &self.wire.defaults, template);
+        let (defaults, target) = match &self.forwarded {
+            None => (&self.wire.defaults, context.request.url.target()),
+            Some(defaults) => (&**defaults, context.request.url.as_str()),
+        };
+        let head = request_head(context, origin, defaults, target, template);
         let content = match &context.request.body.0 {
             Outgoing::Empty | Outgoing::Bytes(_) => ContentSource::Slice,
             Outgoing::Stream { .. } => ContentSource::Pieces,
@@ -381,7 +391,8 @@ pub(super) fn check_head(
     defaults: &DefaultFields,
 ) -> Result<()> {
     let template = defaults.head_template(origin.authority());
-    let head = request_head(context, origin, defaults, &template);
+    let target = context.request.url.target();
+    let head = request_head(context, origin, defaults, target, &template);
     encode::request_head(&mut Vec::new(), &head)?;
     Ok(())
 }
@@ -392,11 +403,12 @@ fn request_head<'a>(
     context: &'a Context,
     origin: &'a Origin,
     defaults: &'a DefaultFields,
+    target: &'a str,
     head_template: &'a [u8],
 ) -> RequestHead<'a> {
     RequestHead {
         method: &context.request.method,
-        target: context.request.url.target(),
+        target,
         authority: origin.authority(),
         headers: &context.request.headers,
         defaults,

@@ -1,0 +1,46 @@
+//! What is done about answers: redirects, retries.
+
+use std::time::Duration;
+
+use turbohttp::limits::REDIRECTS_MAX;
+use turbohttp::{RedirectAction, RedirectPolicy, RetryPolicy};
+
+use crate::args::FollowArgs;
+
+/// The longest wait before a retry, and of a Retry-After: curl's.
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(600);
+
+pub(super) fn redirect(args: &FollowArgs) -> RedirectPolicy {
+    if !args.location && !args.location_trusted {
+        return RedirectPolicy::none();
+    }
+    let policy = match u32::try_from(args.max_redirs) {
+        // The first one is one too many, where a policy of none would take it for the response.
+        Ok(0) => RedirectPolicy::custom(|_| RedirectAction::Refuse),
+        Ok(most) => RedirectPolicy::limited(most),
+        Err(_) => RedirectPolicy::limited(REDIRECTS_MAX),
+    };
+    // As curl: the user has named no scheme that must not be left.
+    policy
+        .allow_downgrade(true)
+        .keep_credentials(args.location_trusted)
+}
+
+pub(super) fn retry(args: &FollowArgs) -> Option<RetryPolicy> {
+    if args.retry == 0 {
+        return None;
+    }
+    let policy = RetryPolicy::up_to(args.retry)
+        .base(Duration::from_secs(1))
+        .cap(RETRY_DELAY_MAX)
+        .retry_after_max(RETRY_DELAY_MAX)
+        .within(args.retry_max_time.filter(|time| !time.is_zero()))
+        .any_method(true)
+        .every_error(args.retry_all_errors)
+        // The user has said how often.
+        .budget_percent(100);
+    Some(match args.retry_delay {
+        Some(delay) => policy.fixed_delay(delay),
+        None => policy,
+    })
+}
