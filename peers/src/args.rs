@@ -35,6 +35,15 @@ pub(crate) enum Command {
         #[arg(long)]
         core: usize,
     },
+    /// A coded body, five redirects and an HTTP proxy beside reqwest: exits with 3 when a demand is missed
+    Everyday {
+        /// Rounds of every case
+        #[arg(long, default_value_t = 7)]
+        rounds: u32,
+        /// Seconds each round is measured for
+        #[arg(long, default_value_t = 0.7)]
+        seconds: f64,
+    },
     /// User-space instructions per request and peer, by valgrind's callgrind
     Instructions(CountArgs),
     /// What the limiter costs beside tower's and tokio's; exits with 3 when a demand is missed

@@ -12,6 +12,7 @@
 //! turbohttp-peers instructions           user-space instructions per request, by callgrind
 //! turbohttp-peers syscalls               system calls per request, by strace
 //! turbohttp-peers dead-host              nine origins beside one that never answers
+//! turbohttp-peers everyday               a coded body, redirects, a proxy, beside reqwest
 //! turbohttp-peers limiter                the limiter beside tower's and tokio's
 //! turbohttp-peers mock                   the client beside tower's layers, without a socket
 //! ```
@@ -36,6 +37,7 @@ mod client;
 mod counting;
 mod dead_host;
 mod environment;
+mod everyday;
 mod floors;
 mod histogram;
 mod limiter;
@@ -80,6 +82,9 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(Command::Syscalls(count)) => counting::syscalls(&count)?,
         Some(Command::DeadHost { rounds, seconds }) => {
             return Ok(pronounce(&dead_host::run(rounds, seconds)?));
+        }
+        Some(Command::Everyday { rounds, seconds }) => {
+            return Ok(pronounce(&everyday::run(rounds, seconds)?));
         }
         Some(Command::Limiter { rounds }) => return Ok(pronounce(&limiter::run(rounds)?)),
         Some(Command::Mock { rounds }) => drop(limiter::mock::run(rounds)?),

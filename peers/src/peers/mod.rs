@@ -14,7 +14,7 @@ mod isahc;
 mod limit_epoll;
 mod limit_tokio;
 pub(crate) mod reqwest;
-mod tls;
+pub(crate) mod tls;
 mod turbohttp;
 mod turbohttp_queue;
 mod ureq;
