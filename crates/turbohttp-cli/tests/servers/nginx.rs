@@ -116,11 +116,12 @@ location = /to/308 { return 308 /echo; }
 location = /to/307/body { return 307 /body; }
 location = /absolute { absolute_redirect on; return 302 /echo; }
 location = /deep/er/relative { return 302 "../../echo?relative"; }
-location = /deep/er/query { return 302 "?moved"; }
-location = /deep/er/query/ { return 200 "query\n"; }
+location = /deep/er/query {
+    if ($args = moved) { return 200 "moved\n"; }
+    return 302 "?moved";
+}
 location = /fragment { return 302 "/echo#part"; }
 location = /strange { return 302 "/echo?a b=c"; }
-location = /nowhere { return 302 ""; }
 location = /named { return 302 http://user:secret@127.0.0.1:@PLAIN@/echo; }
 location = /elsewhere { return 302 http://127.0.0.1:@OTHER@/echo; }
 location = /elsewhere/307 { return 307 http://127.0.0.1:@OTHER@/body; }

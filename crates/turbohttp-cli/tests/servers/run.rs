@@ -22,8 +22,9 @@ use crate::squid::Squid;
 /// Seconds that one command may take before it is ended; `timeout` then exits with 124.
 const SECONDS_MAX: &str = "20";
 
-/// Bytes of an output that a message shows.
+/// Bytes of an output, and requests, that a message shows.
 const SHOWN_BYTES: usize = 600;
+const SHOWN_REQUESTS: usize = 8;
 
 /// What a row was skipped for where the system has no addresses of IPv6.
 const IPV6: &str = "IPv6";
@@ -133,6 +134,9 @@ impl Ground {
             };
         }
         let own = self.run_by(row, &[env!("CARGO_BIN_EXE_turbohttp"), "get"]);
+        if let Some(option) = own.unbuilt() {
+            return Verdict::Skipped(option);
+        }
         let faults = [faults_of_curl(row, &curl), differences(row, &curl, &own)].concat();
         match faults.is_empty() {
             true => Verdict::Same,
@@ -215,6 +219,12 @@ impl End {
         }
     }
 
+    /// The option that the command knows and cannot do yet, as it says.
+    fn unbuilt(&self) -> Option<String> {
+        let said = self.stderr.strip_prefix("turbohttp: ")?;
+        said.strip_suffix(" is not built yet\n").map(str::to_owned)
+    }
+
     /// The exit code of the last command.
     fn code(&self) -> i32 {
         self.codes.last().copied().unwrap_or(-1)
@@ -235,7 +245,7 @@ impl End {
             self.stdout.len(),
             cut(&self.stdout),
             self.stderr,
-            self.requests
+            &self.requests[..self.requests.len().min(SHOWN_REQUESTS)]
         )
     }
 }
