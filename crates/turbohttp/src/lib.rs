@@ -47,6 +47,8 @@
 //! | `rustls` | on | https, with the ring provider and the platform's roots |
 //! | `json` | on | `RequestBuilder::json`, `Response::json` |
 //! | `form` | on | `RequestBuilder::query`, `RequestBuilder::form` |
+//! | `gzip`, `brotli`, `zstd` | off | the content codings of `Decoding`: gzip and deflate, br, zstd (a C library) |
+//! | `cookies` | off | `CookieStore`, `Jar`, with the public suffix list |
 //! | `tracing` | off | a span per call and an event per wait, at `DEBUG` |
 //!
 //! # Runtime
@@ -58,6 +60,12 @@
 #![forbid(unsafe_code)]
 
 mod attempt;
+#[cfg(feature = "digest")]
+#[allow(
+    dead_code,
+    reason = "the client that answers challenges comes with its wiring"
+)]
+mod auth;
 mod body;
 mod carrier;
 mod client;
@@ -79,6 +87,11 @@ mod net;
 mod queue;
 mod request;
 mod response;
+#[allow(
+    dead_code,
+    reason = "the client that waits so long comes with its wiring"
+)]
+mod retry_after;
 mod scheduler;
 mod trace;
 mod transport;
