@@ -49,6 +49,7 @@
 //! | `form` | on | `RequestBuilder::query`, `RequestBuilder::form` |
 //! | `gzip`, `brotli`, `zstd` | off | the content codings of `Decoding`: gzip and deflate, br, zstd (a C library) |
 //! | `cookies` | off | `CookieStore`, `Jar`, with the public suffix list |
+//! | `digest` | off | Digest authentication (RFC 7616) |
 //! | `tracing` | off | a span per call and an event per wait, at `DEBUG` |
 //!
 //! # Runtime

@@ -9,6 +9,7 @@ use super::source::Source;
 /// The modules of `turbohttp`, lowest first. A module may name its own layer and those below.
 const LAYERS: [&[&str]; 10] = [
     &[
+        "auth",
         "clock",
         "config",
         "cookies",
