@@ -82,7 +82,7 @@ pub enum ErrorKind {
     /// The status is an error, and [`Response::error_for_status`](crate::Response::error_for_status)
     /// was asked (peer).
     Status,
-    /// The body is not what it was read as: text or JSON (peer).
+    /// The body is not what it was read as: text, JSON, or its content coding (peer).
     Decode,
     /// The name has no address (network).
     Dns,
@@ -231,7 +231,7 @@ impl Error {
         self.0.kind == ErrorKind::RequestBody || self.0.phase == Some(Phase::Receive)
     }
 
-    /// Whether the body is not what it was read as: text or JSON.
+    /// Whether the body is not what it was read as: text, JSON, or its content coding.
     pub fn is_decode(&self) -> bool {
         self.0.kind == ErrorKind::Decode
     }
