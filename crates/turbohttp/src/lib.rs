@@ -86,11 +86,11 @@ pub use config::{Limits, Timeouts};
 pub use error::{Error, ErrorKind, Result};
 pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};
 pub use middleware::{Handling, HookResult, Middleware, Next, Run};
-#[cfg(feature = "rustls")]
-pub use net::Tls;
 pub use net::{
     IpVersion, NetStats, NetTransport, NetTransportBuilder, NoProxy, Proxy, ProxyServer, Resolve,
 };
+#[cfg(feature = "rustls")]
+pub use net::{Tls, TlsVersion};
 pub use queue::{
     Execute, IntoJob, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, StopReport,
     SubmitOptions, Ticket,

@@ -18,5 +18,7 @@ mod support;
 mod connect;
 mod forward;
 mod reach;
+#[cfg(feature = "rustls")]
+mod secure;
 #[cfg(feature = "socks")]
 mod socks;
