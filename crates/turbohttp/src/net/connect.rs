@@ -252,14 +252,12 @@ impl Connector {
     ) -> Result<Vec<SocketAddr>> {
         let mut addresses = self.resolve_all(context, route, limit).await?;
         let sockets = &self.options.sockets;
+        let found = addresses.len();
         addresses.retain(|address| sockets.has(address.ip()));
-        // A resolver may answer without addresses, which is not an error of its own.
-        if addresses.is_empty() {
-            let message = format!("no {} for {}", sockets.family(), route.name());
-            let error = Error::new(ErrorKind::Dns, message).in_phase(Phase::Dns);
-            return Err(error.unsent());
+        match addresses.is_empty() && found > 0 {
+            true => Err(no_address(sockets.family(), route)),
+            false => Ok(addresses),
         }
-        Ok(addresses)
     }
 
     async fn resolve_all(
@@ -280,7 +278,12 @@ impl Connector {
                 Error::new(ErrorKind::Dns, message).with_source(error)
             })
         });
-        timed(context, Phase::Dns, "looking the name up", limit, lookup).await
+        let found = timed(context, Phase::Dns, "looking the name up", limit, lookup).await?;
+        // A resolver may answer without addresses, which is not an error of its own.
+        match found.is_empty() {
+            true => Err(no_address("address", route)),
+            false => Ok(found),
+        }
     }
 
     /// TLS handshakes, and those of them that resumed a session.
@@ -326,6 +329,14 @@ impl Connector {
             "this build has no TLS (feature \"rustls\")",
         ))
     }
+}
+
+#[cold]
+fn no_address(what: &str, route: &Route) -> Error {
+    let message = format!("no {what} for {}", route.name());
+    Error::new(ErrorKind::Dns, message)
+        .in_phase(Phase::Dns)
+        .unsent()
 }
 
 /// Runs one phase under its own limit and the request's deadline, and records it.
