@@ -112,12 +112,6 @@ pub(crate) const INTERFACE_BYTES_MAX: usize = 15;
 /// Rules of one transport that connect elsewhere: each is compared with the host of every new connection.
 pub(crate) const CONNECT_TO_MAX: usize = 1_024;
 
-/// Public keys that a client may pin: each is compared in every handshake.
-pub(crate) const PINS_MAX: usize = 64;
-
-/// Servers whose TLS sessions one client keeps to resume them.
-pub(crate) const TLS_SESSIONS_MAX: usize = 256;
-
 /// The longest time of silence before a peer is probed, in seconds: Linux takes no more (tcp(7)).
 pub(crate) const KEEPALIVE_SECONDS_MAX: u64 = 32_767;
 

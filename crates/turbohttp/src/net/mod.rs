@@ -126,7 +126,7 @@ impl Transport for NetTransport {
     ///
     /// # Errors
     ///
-    /// [`Error`] with its kind, phase, origin and the timeline so far.
+    /// [`Error`](crate::Error) with its kind, phase, origin and the timeline so far.
     ///
     /// # Cancel safety
     ///

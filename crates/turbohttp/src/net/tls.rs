@@ -18,7 +18,6 @@ use tokio_rustls::TlsConnector;
 use super::shortage::is_short;
 use super::stream::{Bottom, Stream};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::TLS_SESSIONS_MAX;
 
 mod explain;
 mod layer;
@@ -27,6 +26,9 @@ mod verify;
 
 pub use options::{Tls, TlsVersion};
 use verify::{AcceptAny, Pinned};
+
+/// Servers whose TLS sessions one client keeps to resume them.
+const TLS_SESSIONS_MAX: usize = 256;
 
 /// The options, and the rustls configurations that the first handshakes make of them.
 pub(crate) struct TlsSetup {

@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::ClientConfig;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::PINS_MAX;
+
+/// Public keys that a client may pin: each is compared in every handshake.
+const PINS_MAX: usize = 64;
 
 /// How TLS connections are made and checked.
 ///
