@@ -37,6 +37,7 @@ pub(crate) struct Options {
     pub(crate) sockets: SocketOptions,
     pub(crate) connect_to: Box<[ConnectTo]>,
     /// Where all connections lead, whatever their origin.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there are none"))]
     pub(crate) unix_socket: Option<PathBuf>,
     pub(crate) proxies: Proxies,
     /// Of the answers of proxies.

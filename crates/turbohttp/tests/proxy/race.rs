@@ -27,7 +27,7 @@ impl BlackHole {
         let address = listener.local_addr().unwrap().as_socket().unwrap();
         BlackHole {
             filling: TcpStream::connect(address).unwrap(),
-            listener: listener,
+            listener,
             address,
         }
     }
