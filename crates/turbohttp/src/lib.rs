@@ -105,12 +105,12 @@ pub use decode::Decoding;
 pub use error::{Error, ErrorKind, Result};
 pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};
 pub use middleware::{Handling, HookResult, Middleware, Next, Run};
-#[cfg(feature = "rustls")]
-pub use net::Tls;
 pub use net::{
     IpVersion, NetStats, NetTransport, NetTransportBuilder, NoProxy, Proxy, ProxyServer, Resolve,
 };
 pub use policy::{Credentials, Hop, Redirect, RedirectAction, RedirectPolicy, RetryPolicy};
+#[cfg(feature = "rustls")]
+pub use net::{Tls, TlsVersion};
 pub use queue::{
     Execute, IntoJob, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, StopReport,
     SubmitOptions, Ticket,
