@@ -225,9 +225,10 @@ pub struct Timeouts {
     pub permit: Option<Duration>,
     /// For the addresses of a name. Default 5 s.
     pub dns: Duration,
-    /// For a TCP connection to any of the addresses. Default 10 s.
+    /// For a TCP connection to any of the addresses; and once more for the answer of a proxy that is asked for
+    /// a tunnel. Default 10 s.
     pub connect: Duration,
-    /// For the TLS handshake. Default 10 s.
+    /// For the TLS handshake; with an https proxy, for each of the two. Default 10 s.
     pub tls: Duration,
     /// From the end of the request to the end of the response head. Default 30 s.
     pub head: Duration,

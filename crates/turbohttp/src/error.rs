@@ -85,7 +85,7 @@ pub enum ErrorKind {
     /// A redirect cannot be followed, or is not: too many in a row, a circle, from https to http, a Location
     /// that is no URL of http (peer).
     Redirect,
-    /// The body is not what it was read as: text or JSON (peer).
+    /// The body is not what it was read as: text, JSON, or its content coding (peer).
     Decode,
     /// The name has no address (network).
     Dns,
@@ -239,7 +239,7 @@ impl Error {
         self.0.kind == ErrorKind::RequestBody || self.0.phase == Some(Phase::Receive)
     }
 
-    /// Whether the body is not what it was read as: text or JSON.
+    /// Whether the body is not what it was read as: text, JSON, or its content coding.
     pub fn is_decode(&self) -> bool {
         self.0.kind == ErrorKind::Decode
     }

@@ -48,6 +48,9 @@
 //! | `json` | on | `RequestBuilder::json`, `Response::json` |
 //! | `form` | on | `RequestBuilder::query`, `RequestBuilder::form` |
 //! | `socks` | off | proxies that speak SOCKS5 |
+//! | `gzip`, `brotli`, `zstd` | off | the content codings of `Decoding`: gzip and deflate, br, zstd (a C library) |
+//! | `cookies` | off | `CookieStore`, `Jar`, with the public suffix list |
+//! | `digest` | off | Digest authentication (RFC 7616) |
 //! | `tracing` | off | a span per call and an event per wait, at `DEBUG` |
 //!
 //! # Runtime
@@ -59,6 +62,8 @@
 #![forbid(unsafe_code)]
 
 mod attempt;
+#[cfg(feature = "digest")]
+mod auth;
 mod body;
 mod carrier;
 mod client;
@@ -100,11 +105,11 @@ pub use decode::Decoding;
 pub use error::{Error, ErrorKind, Result};
 pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};
 pub use middleware::{Handling, HookResult, Middleware, Next, Run};
-#[cfg(feature = "rustls")]
-pub use net::Tls;
 pub use net::{
     IpVersion, NetStats, NetTransport, NetTransportBuilder, NoProxy, Proxy, ProxyServer, Resolve,
 };
+#[cfg(feature = "rustls")]
+pub use net::{Tls, TlsVersion};
 pub use policy::{Credentials, Hop, Redirect, RedirectAction, RedirectPolicy, RetryPolicy};
 pub use queue::{
     Execute, IntoJob, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, StopReport,

@@ -14,10 +14,11 @@ use crate::run::{self, Output};
 use crate::{alone, commands, gates, tools};
 
 /// Arguments of `cargo test`.
-const TESTS: [&str; 3] = [
+const TESTS: [&str; 4] = [
     "--workspace",
     "-p turbohttp --no-default-features --lib",
     "-p turbohttp --features tracing --test tracing",
+    "-p turbohttp --features socks --lib --test proxy",
 ];
 
 /// Commands of this program; the first builds what the gates measure.

@@ -9,13 +9,14 @@ use turbohttp_loopback::{Server, pattern};
 
 use super::support::{Directory, Run, run, run_with_input, server, turbohttp};
 
-const PHASES: [&str; 10] = [
+const PHASES: [&str; 11] = [
     "queue",
     "pause",
     "host_permit",
     "total_permit",
     "dns",
     "connect",
+    "tunnel",
     "tls",
     "send",
     "wait",

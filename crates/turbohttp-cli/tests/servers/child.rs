@@ -101,7 +101,7 @@ impl Served {
 
     fn spawn(program: &str, arguments: &[String], folder: TempDir) -> Served {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]);
+        command.args(["--pdeathsig", "TERM"]);
         if rustix::process::geteuid().is_root() {
             let id = NOBODY.to_string();
             command.args(["--reuid", &id, "--regid", &id, "--clear-groups"]);
@@ -148,8 +148,14 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // In order: squid removes its shared memory.
+        let id = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+        let has_ended = poll(|| self.child.try_wait().ok().flatten());
+        if has_ended.is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
 }
 

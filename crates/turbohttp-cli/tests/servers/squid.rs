@@ -75,7 +75,8 @@ fn prepare(folder: &Path, [open, guarded]: &[u16; 2]) -> Vec<String> {
         ],
     );
     write(folder, "squid.conf", config);
-    // One process, in the foreground.
-    let config = folder.join("squid.conf").to_str().unwrap().to_owned();
-    vec!["-N".to_owned(), "-f".to_owned(), config]
+    // One process, in the foreground; the name is that of its shared memory.
+    let name = format!("turbohttp{open}");
+    let arguments = ["-N", "-n", &name, "-f", "squid.conf"];
+    arguments.map(str::to_owned).to_vec()
 }

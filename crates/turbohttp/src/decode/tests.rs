@@ -14,6 +14,8 @@ use super::*;
 use crate::body::{BodyContext, BodySource};
 use crate::request::Request;
 
+mod wire;
+
 /// A body in pieces, before each of which it is pending once.
 struct Pieces {
     pieces: VecDeque<Vec<u8>>,

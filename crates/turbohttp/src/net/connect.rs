@@ -19,8 +19,6 @@ use super::resolve::{Overrides, Resolver, UserResolver};
 use super::route::{Route, RouteKey};
 use super::shortage::is_shortage;
 use super::sockets::{Attempted, SocketOptions};
-#[cfg(any(feature = "rustls", unix))]
-use super::stream::Layered;
 use super::stream::Stream;
 use crate::clock;
 use crate::context::{Addresses, Context};
@@ -39,6 +37,7 @@ pub(crate) struct Options {
     pub(crate) sockets: SocketOptions,
     pub(crate) connect_to: Box<[ConnectTo]>,
     /// Where all connections lead, whatever their origin.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there are none"))]
     pub(crate) unix_socket: Option<PathBuf>,
     pub(crate) proxies: Proxies,
     /// Of the answers of proxies.
@@ -177,7 +176,9 @@ impl Connector {
         let (stream, protocol) = match origin.scheme() {
             Scheme::Http => (stream, Protocol::Http1),
             // Boxed, so that the future of a plain connection has no room for a handshake.
-            Scheme::Https => Box::pin(self.secure(context, origin, stream, Phase::Tls)).await?,
+            Scheme::Https => {
+                Box::pin(self.secure(context, origin, stream, (Phase::Tls, false))).await?
+            }
         };
         Ok(Connected {
             stream,
@@ -210,7 +211,8 @@ impl Connector {
         if proxy.scheme() == ProxyScheme::Https {
             // In the order of the phases there is one TLS handshake, that with the origin.
             let phase = if forwards { Phase::Tls } else { Phase::Tunnel };
-            let secured = Box::pin(self.secure(context, proxy.origin(), stream, phase)).await;
+            let secured =
+                Box::pin(self.secure(context, proxy.origin(), stream, (phase, true))).await;
             (stream, _) = secured.map_err(on_the_way)?;
         }
         if !forwards {
@@ -239,7 +241,7 @@ impl Connector {
             })
         };
         let unix = timed(context, Phase::Connect, "connecting", limit, connecting).await?;
-        let stream = Stream::Layered(Box::new(Layered::Unix(unix)));
+        let stream = Stream::Layered(Box::new(unix));
         self.finish(context, &route.origin, stream, None).await
     }
 
@@ -251,14 +253,12 @@ impl Connector {
     ) -> Result<Vec<SocketAddr>> {
         let mut addresses = self.resolve_all(context, route, limit).await?;
         let sockets = &self.options.sockets;
+        let found = addresses.len();
         addresses.retain(|address| sockets.has(address.ip()));
-        // A resolver may answer without addresses, which is not an error of its own.
-        if addresses.is_empty() {
-            let message = format!("no {} for {}", sockets.family(), route.name());
-            let error = Error::new(ErrorKind::Dns, message).in_phase(Phase::Dns);
-            return Err(error.unsent());
+        match addresses.is_empty() && found > 0 {
+            true => Err(no_address(sockets.family(), route)),
+            false => Ok(addresses),
         }
-        Ok(addresses)
     }
 
     async fn resolve_all(
@@ -279,27 +279,40 @@ impl Connector {
                 Error::new(ErrorKind::Dns, message).with_source(error)
             })
         });
-        timed(context, Phase::Dns, "looking the name up", limit, lookup).await
+        let found = timed(context, Phase::Dns, "looking the name up", limit, lookup).await?;
+        // A resolver may answer without addresses, which is not an error of its own.
+        match found.is_empty() {
+            true => Err(no_address("address", route)),
+            false => Ok(found),
+        }
     }
 
+    /// TLS handshakes, and those of them that resumed a session.
+    #[cfg(feature = "rustls")]
+    pub(crate) fn tls_counts(&self) -> (u64, u64) {
+        self.tls.counts()
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    pub(crate) fn tls_counts(&self) -> (u64, u64) {
+        (0, 0)
+    }
+
+    /// TLS with the server of `origin`, recorded as this phase; whether that is a proxy.
     #[cfg(feature = "rustls")]
     async fn secure(
         &self,
         context: &mut Context,
         origin: &Origin,
         stream: Stream,
-        phase: Phase,
+        (phase, is_proxy): (Phase, bool),
     ) -> Result<(Stream, Protocol)> {
         let limit = context.timing.limits.timeouts().tls;
         // Boxed, as the session is large and would lie in the future of every new connection.
         let handshake = Box::pin(async {
-            let host = origin.host();
-            let layered = match stream {
-                Stream::Plain(tcp) => Layered::Tls(self.tls.handshake(host, tcp).await?),
-                other => Layered::Nested(self.tls.handshake(host, other).await?),
-            };
-            let protocol = Protocol::chosen(layered.alpn(), origin)?;
-            Ok((Stream::Layered(Box::new(layered)), protocol))
+            let secured = self.tls.secure(origin.host(), stream, is_proxy).await?;
+            let protocol = Protocol::chosen(secured.alpn.as_deref(), origin)?;
+            Ok((secured.stream, protocol))
         });
         timed(context, phase, "the TLS handshake", limit, handshake).await
     }
@@ -310,13 +323,21 @@ impl Connector {
         _context: &mut Context,
         _origin: &Origin,
         _stream: Stream,
-        _phase: Phase,
+        _for: (Phase, bool),
     ) -> Result<(Stream, Protocol)> {
         Err(Error::new(
             ErrorKind::Tls,
             "this build has no TLS (feature \"rustls\")",
         ))
     }
+}
+
+#[cold]
+fn no_address(what: &str, route: &Route) -> Error {
+    let message = format!("no {what} for {}", route.name());
+    Error::new(ErrorKind::Dns, message)
+        .in_phase(Phase::Dns)
+        .unsent()
 }
 
 /// Runs one phase under its own limit and the request's deadline, and records it.

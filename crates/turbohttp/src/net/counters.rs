@@ -27,6 +27,10 @@ pub struct NetStats {
     pub idle: u64,
     /// Requests sent a second time because their connection had died unused.
     pub replayed: u64,
+    /// TLS handshakes completed since the client was built.
+    pub tls_handshakes: u64,
+    /// Those of them that resumed the session of a former connection (RFC 8446 section 2.2).
+    pub tls_resumed: u64,
     /// The pool of read buffers. Spare ones are neither out nor among its idle ones.
     pub buffers: BufferPoolStats,
     /// Read buffers that stay with the pooled contexts of requests, for their next response; at most
@@ -48,7 +52,7 @@ impl Counters {
         self.replayed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn stats(&self, idle: usize, buffers: &ReadPool) -> NetStats {
+    pub(crate) fn stats(&self, idle: usize, tls: (u64, u64), buffers: &ReadPool) -> NetStats {
         // Closed first: a connection between the two loads then counts as open, not as closed twice.
         let closed = self.closed.load(Ordering::Relaxed);
         let opened = self.opened.load(Ordering::Relaxed);
@@ -60,6 +64,8 @@ impl Counters {
             // The pool was looked at earlier: what it has closed since then is not open any more.
             idle: open.min(idle as u64),
             replayed: self.replayed.load(Ordering::Relaxed),
+            tls_handshakes: tls.0,
+            tls_resumed: tls.1,
             buffers: buffers.stats(),
             spare_buffers: buffers.spare_count(),
         }
@@ -76,7 +82,7 @@ mod tests {
         counters.opened();
         counters.closed();
         // The pool was asked before it closed its one connection.
-        let stats = counters.stats(1, &ReadPool::new().unwrap());
+        let stats = counters.stats(1, (0, 0), &ReadPool::new().unwrap());
         assert_eq!((stats.open, stats.idle), (0, 0));
     }
 }

@@ -40,7 +40,7 @@ pub use resolve::Resolve;
 pub(crate) use send::NetSend;
 pub use sockets::IpVersion;
 #[cfg(feature = "rustls")]
-pub use tls::Tls;
+pub use tls::{Tls, TlsVersion};
 
 use shared::Shared;
 
@@ -126,7 +126,7 @@ impl Transport for NetTransport {
     ///
     /// # Errors
     ///
-    /// [`Error`] with its kind, phase, origin and the timeline so far.
+    /// [`Error`](crate::Error) with its kind, phase, origin and the timeline so far.
     ///
     /// # Cancel safety
     ///
@@ -152,7 +152,8 @@ impl NetWatch {
     pub(crate) fn stats(&self) -> NetStats {
         let shared = &self.shared;
         let idle = shared.pool.idle_count();
-        shared.wire.counters.stats(idle, &shared.wire.buffers)
+        let tls = shared.connector.tls_counts();
+        shared.wire.counters.stats(idle, tls, &shared.wire.buffers)
     }
 }
 

@@ -7,18 +7,18 @@ use super::proxy::ProxyServer;
 /// How requests reach an origin: the key of connections. Two requests share connections if and only if
 /// their routes are equal.
 ///
-/// What else is to decide, such as a choice of TLS settings, is a further field of [`Way`] and [`WayKey`], and
+/// What else is to decide, such as a choice of TLS settings, is a further field of [`Particulars`] and [`ParticularsKey`], and
 /// takes part in the equality of both.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) origin: Origin,
     /// `None` for nearly all, so that two routes are compared by two words. Invariant: not empty.
-    way: Option<Box<Way>>,
+    particulars: Option<Box<Particulars>>,
 }
 
 /// What is particular about a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Way {
+struct Particulars {
     /// What the resolver is asked for where that is not the host of the origin: a name with its final
     /// dot, which no search list completes and which may be another host, or an address with its zone.
     name: Option<Box<str>>,
@@ -29,8 +29,11 @@ struct Way {
 impl Route {
     pub(crate) fn new(origin: Origin, name: Option<Box<str>>, proxy: Option<ProxyServer>) -> Route {
         let is_plain = name.is_none() && proxy.is_none();
-        let way = (!is_plain).then(|| Box::new(Way { name, proxy }));
-        Route { origin, way }
+        let particulars = (!is_plain).then(|| Box::new(Particulars { name, proxy }));
+        Route {
+            origin,
+            particulars,
+        }
     }
 
     /// The direct route to `origin`, under its own name.
@@ -49,12 +52,12 @@ impl Route {
 
     /// What the resolver is asked for, where that is not the host of the origin.
     pub(crate) fn own_name(&self) -> Option<&str> {
-        self.way.as_ref()?.name.as_deref()
+        self.particulars.as_ref()?.name.as_deref()
     }
 
     /// The proxy that the origin is reached by.
     pub(crate) fn proxy(&self) -> Option<&ProxyServer> {
-        self.way.as_ref()?.proxy.as_ref()
+        self.particulars.as_ref()?.proxy.as_ref()
     }
 
     /// The proxy that forwards requests by this route, in absolute form; not one that opens a tunnel.
@@ -68,12 +71,12 @@ impl Route {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RouteKey<'a> {
     pub(crate) origin: &'a Origin,
-    way: Option<WayKey<'a>>,
+    particulars: Option<ParticularsKey<'a>>,
 }
 
-/// A [`Way`] as a request has it.
+/// A [`Particulars`] as a request has it.
 #[derive(Clone, Copy, Debug)]
-struct WayKey<'a> {
+struct ParticularsKey<'a> {
     name: Option<&'a str>,
     proxy: Option<&'a ProxyServer>,
 }
@@ -82,7 +85,10 @@ impl<'a> RouteKey<'a> {
     /// The direct route to `origin`, under its own name.
     #[inline]
     pub(crate) fn direct(origin: &'a Origin) -> RouteKey<'a> {
-        RouteKey { origin, way: None }
+        RouteKey {
+            origin,
+            particulars: None,
+        }
     }
 
     pub(crate) fn new(
@@ -90,17 +96,20 @@ impl<'a> RouteKey<'a> {
         name: Option<&'a str>,
         proxy: Option<&'a ProxyServer>,
     ) -> RouteKey<'a> {
-        let way = match (name, proxy) {
+        let particulars = match (name, proxy) {
             (None, None) => None,
-            (name, proxy) => Some(WayKey { name, proxy }),
+            (name, proxy) => Some(ParticularsKey { name, proxy }),
         };
-        RouteKey { origin, way }
+        RouteKey {
+            origin,
+            particulars,
+        }
     }
 
     #[inline]
     pub(crate) fn is_key_of(self, route: &Route) -> bool {
         *self.origin == route.origin
-            && match (self.way, &route.way) {
+            && match (self.particulars, &route.particulars) {
                 (None, None) => true,
                 (Some(own), Some(other)) => own.is_key_of(other),
                 _ => false,
@@ -108,20 +117,18 @@ impl<'a> RouteKey<'a> {
     }
 
     pub(crate) fn to_route(self) -> Route {
-        let way = self
-            .way
-            .map(|way| (way.name.map(Box::from), way.proxy.cloned()));
-        let (name, proxy) = way.unwrap_or_default();
-        Route::new(self.origin.clone(), name, proxy)
+        let own = self.particulars;
+        let (name, proxy) = own.map_or((None, None), |own| (own.name, own.proxy));
+        Route::new(self.origin.clone(), name.map(Box::from), proxy.cloned())
     }
 }
 
-impl WayKey<'_> {
+impl ParticularsKey<'_> {
     /// Out of line, so that the look-ups of the pool stay small.
     #[cold]
     #[inline(never)]
-    fn is_key_of(self, way: &Way) -> bool {
-        self.name == way.name.as_deref() && self.proxy == way.proxy.as_ref()
+    fn is_key_of(self, other: &Particulars) -> bool {
+        self.name == other.name.as_deref() && self.proxy == other.proxy.as_ref()
     }
 }
 
@@ -129,16 +136,16 @@ impl PartialEq for Route {
     #[inline]
     fn eq(&self, other: &Route) -> bool {
         // Both words at once: nearly always both are zero.
-        let is_plain = self.way.is_none() & other.way.is_none();
+        let is_plain = self.particulars.is_none() & other.particulars.is_none();
         self.origin == other.origin && (is_plain || are_equal(self, other))
     }
 }
 
 impl Eq for Route {}
 
-/// Out of line, as [`WayKey::is_key_of`].
+/// Out of line, as [`ParticularsKey::is_key_of`].
 #[cold]
 #[inline(never)]
 fn are_equal(route: &Route, other: &Route) -> bool {
-    route.way == other.way
+    route.particulars == other.particulars
 }

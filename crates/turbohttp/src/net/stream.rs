@@ -1,14 +1,10 @@
 //! A connection's byte stream: TCP, TLS or whatever it is layered of, as one type, and reading it into a
 //! rented buffer.
 
-#[cfg(feature = "rustls")]
-use std::future::Future;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-#[cfg(feature = "rustls")]
-use std::pin::pin;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
@@ -18,56 +14,38 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
-#[cfg(feature = "rustls")]
-use tokio::task::coop::unconstrained;
 
 use crate::body::buffer::{ReadBuffer, ReadPool, SpareBuffer};
 
 /// How long TLS records that the socket has may take to reach the session.
 const RECORD_WAIT: Duration = Duration::from_millis(100);
 
-#[cfg(feature = "rustls")]
-type TlsStream<S> = tokio_rustls::client::TlsStream<S>;
-
 /// Two variants, so that what the plain case costs is one comparison.
 pub(crate) enum Stream {
     Plain(TcpStream),
     /// Boxed: the state of a TLS session is large, and plain connections should not carry it.
-    Layered(Box<Layered>),
+    Layered(Box<dyn Layer>),
 }
 
-/// What is more than TCP, or other than it.
-pub(crate) enum Layered {
-    #[cfg(feature = "rustls")]
-    Tls(TlsStream<TcpStream>),
-    /// TLS inside of TLS, as through an https proxy, or on a Unix socket.
-    #[cfg(feature = "rustls")]
-    Nested(TlsStream<Stream>),
-    #[cfg(unix)]
-    Unix(UnixStream),
+/// What is more than TCP, or other than it: TLS, TLS inside of TLS as through an https proxy, a Unix socket.
+pub(crate) trait Layer: Bottom + AsyncRead + AsyncWrite + Send + Sync + Unpin {
+    /// As [`Stream::is_idle_so_far`].
+    fn is_idle_so_far(&mut self, cx: &mut TaskContext<'_>) -> bool;
+
+    /// Whether bytes on the socket need not be data.
+    fn carries_tls(&self) -> bool;
+}
+
+/// What has a socket below all its layers.
+pub(crate) trait Bottom {
+    fn socket(&self) -> Socket<'_>;
 }
 
 /// The socket below all layers.
-enum Socket<'a> {
+pub(crate) enum Socket<'a> {
     Tcp(&'a TcpStream),
     #[cfg(unix)]
     Unix(&'a UnixStream),
-}
-
-/// Runs `$body` with whatever byte stream `$layered` is.
-macro_rules! each_layer {
-    ($layered:expr, $stream:ident => $body:expr) => {
-        match $layered {
-            #[cfg(feature = "rustls")]
-            Layered::Tls($stream) => $body,
-            #[cfg(feature = "rustls")]
-            Layered::Nested($stream) => $body,
-            #[cfg(unix)]
-            Layered::Unix($stream) => $body,
-            #[cfg(not(any(feature = "rustls", unix)))]
-            _ => unreachable!("there is nothing else than TCP here"),
-        }
-    };
 }
 
 /// What a look at an idle connection found.
@@ -184,30 +162,10 @@ impl Stream {
         }
     }
 
-    fn socket(&self) -> Socket<'_> {
-        match self {
-            Stream::Plain(tcp) => Socket::Tcp(tcp),
-            Stream::Layered(layered) => match &**layered {
-                #[cfg(feature = "rustls")]
-                Layered::Tls(tls) => Socket::Tcp(tls.get_ref().0),
-                #[cfg(feature = "rustls")]
-                Layered::Nested(tls) => tls.get_ref().0.socket(),
-                #[cfg(unix)]
-                Layered::Unix(unix) => Socket::Unix(unix),
-            },
-        }
-    }
-
-    /// Whether bytes on the socket need not be data.
     fn carries_tls(&self) -> bool {
         match self {
             Stream::Plain(_) => false,
-            Stream::Layered(layered) => match &**layered {
-                #[cfg(feature = "rustls")]
-                Layered::Tls(_) | Layered::Nested(_) => true,
-                #[cfg(unix)]
-                Layered::Unix(_) => false,
-            },
+            Stream::Layered(layered) => layered.carries_tls(),
         }
     }
 
@@ -215,7 +173,7 @@ impl Stream {
     pub(crate) fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         match self {
             Stream::Plain(_) => Poll::Ready(Ok(())),
-            Stream::Layered(layered) => layered.poll_flush(cx),
+            Stream::Layered(layered) => Pin::new(layered).poll_flush(cx),
         }
     }
 
@@ -240,7 +198,7 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            Stream::Layered(layered) => layered.poll_write(cx, bytes),
+            Stream::Layered(layered) => Pin::new(layered).poll_write(cx, bytes),
         }
     }
 
@@ -251,79 +209,43 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
-            Stream::Layered(layered) => layered.poll_write_vectored(cx, slices),
+            Stream::Layered(layered) => Pin::new(layered).poll_write_vectored(cx, slices),
         }
     }
 }
 
-impl Layered {
-    /// What the server at the other end has chosen by ALPN (RFC 7301).
-    #[cfg(feature = "rustls")]
-    pub(crate) fn alpn(&self) -> Option<&[u8]> {
-        match self {
-            Layered::Tls(tls) => tls.get_ref().1.alpn_protocol(),
-            Layered::Nested(tls) => tls.get_ref().1.alpn_protocol(),
-            #[cfg(unix)]
-            Layered::Unix(_) => None,
-        }
+#[cfg(unix)]
+impl Layer for UnixStream {
+    fn is_idle_so_far(&mut self, _cx: &mut TaskContext<'_>) -> bool {
+        let read = self.try_read(&mut [0]);
+        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// As [`Stream::is_idle_so_far`].
-    #[inline(never)]
-    fn is_idle_so_far(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        match self {
-            #[cfg(feature = "rustls")]
-            Layered::Tls(tls) => has_no_data(tls, cx),
-            #[cfg(feature = "rustls")]
-            Layered::Nested(tls) => has_no_data(tls, cx),
-            #[cfg(unix)]
-            Layered::Unix(unix) => {
-                _ = cx;
-                let read = unix.try_read(&mut [0]);
-                read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-            }
-        }
-    }
-
-    // Out of line, all of them, so that the functions of plain connections stay small.
-
-    #[inline(never)]
-    fn poll_read(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        each_layer!(self, stream => Pin::new(stream).poll_read(cx, buffer))
-    }
-
-    #[inline(never)]
-    fn poll_write(&mut self, cx: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        each_layer!(self, stream => Pin::new(stream).poll_write(cx, bytes))
-    }
-
-    #[inline(never)]
-    fn poll_write_vectored(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        each_layer!(self, stream => Pin::new(stream).poll_write_vectored(cx, slices))
-    }
-
-    #[inline(never)]
-    fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
-        each_layer!(self, stream => Pin::new(stream).poll_flush(cx))
+    fn carries_tls(&self) -> bool {
+        false
     }
 }
 
-/// Whether a TLS session has neither data nor an end, as far as its socket has reported.
-#[cfg(feature = "rustls")]
-fn has_no_data(session: &mut (impl AsyncRead + Unpin), cx: &mut TaskContext<'_>) -> bool {
-    let mut byte = [0];
-    let mut buffer = ReadBuf::new(&mut byte);
-    let read = poll_fn(|cx| Pin::new(&mut *session).poll_read(cx, &mut buffer));
-    // Outside the task's budget: used up, it reports Pending whatever the session holds.
-    pin!(unconstrained(read)).poll(cx).is_pending()
+impl Bottom for TcpStream {
+    fn socket(&self) -> Socket<'_> {
+        Socket::Tcp(self)
+    }
+}
+
+#[cfg(unix)]
+impl Bottom for UnixStream {
+    fn socket(&self) -> Socket<'_> {
+        Socket::Unix(self)
+    }
+}
+
+impl Bottom for Stream {
+    fn socket(&self) -> Socket<'_> {
+        match self {
+            Stream::Plain(tcp) => Socket::Tcp(tcp),
+            Stream::Layered(layered) => layered.socket(),
+        }
+    }
 }
 
 impl Socket<'_> {
@@ -344,7 +266,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
-            Stream::Layered(layered) => layered.poll_read(cx, buffer),
+            Stream::Layered(layered) => Pin::new(layered).poll_read(cx, buffer),
         }
     }
 }
@@ -366,9 +288,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Stream::Layered(layered) => {
-                each_layer!(&mut **layered, stream => Pin::new(stream).poll_shutdown(cx))
-            }
+            Stream::Layered(layered) => Pin::new(layered).poll_shutdown(cx),
         }
     }
 }

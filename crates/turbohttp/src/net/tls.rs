@@ -1,92 +1,57 @@
 //! TLS by rustls: which roots are trusted, which certificate is shown, and the handshake.
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::hash::HashAlgorithm;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, HandshakeKind, KeyLogFile, RootCertStore, SupportedCipherSuite};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::shortage::is_short;
+use super::stream::{Bottom, Stream};
 use crate::error::{Error, ErrorKind, Result};
 
 mod explain;
+mod layer;
+mod options;
+mod verify;
 
-/// How TLS connections are made and checked.
-///
-/// By default the platform's roots are trusted and every certificate is checked. Roots are loaded when
-/// the first TLS connection is made, so that plain HTTP works without any.
-#[derive(Clone, Default)]
-pub struct Tls {
-    roots_pem: Vec<Vec<u8>>,
-    only_these_roots: bool,
-    identity_pem: Option<(Vec<u8>, Vec<u8>)>,
-    accept_any: bool,
-}
+pub use options::{Tls, TlsVersion};
+use verify::{AcceptAny, Pinned};
 
-impl Tls {
-    /// Trusts the certificates of this PEM text too.
-    #[must_use]
-    pub fn root_pem(mut self, pem: impl Into<Vec<u8>>) -> Tls {
-        self.roots_pem.push(pem.into());
-        self
-    }
+/// Servers whose TLS sessions one client keeps to resume them.
+const TLS_SESSIONS_MAX: usize = 256;
 
-    /// Trusts only the roots that were added, not the platform's.
-    #[must_use]
-    pub fn only_added_roots(mut self) -> Tls {
-        self.only_these_roots = true;
-        self
-    }
-
-    /// Shows this certificate chain to servers that ask for one; chain and key as PEM text.
-    #[must_use]
-    pub fn client_certificate_pem(
-        mut self,
-        chain: impl Into<Vec<u8>>,
-        key: impl Into<Vec<u8>>,
-    ) -> Tls {
-        self.identity_pem = Some((chain.into(), key.into()));
-        self
-    }
-
-    /// Accepts any certificate, so that anything between here and the server can read and change all that
-    /// is sent. For tests.
-    #[must_use]
-    pub fn danger_accept_any_certificate(mut self) -> Tls {
-        self.accept_any = true;
-        self
-    }
-}
-
-impl fmt::Debug for Tls {
-    /// The key is a secret.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls")
-            .field("roots_added", &self.roots_pem.len())
-            .field("only_added_roots", &self.only_these_roots)
-            .field("client_certificate", &self.identity_pem.is_some())
-            .field("accept_any", &self.accept_any)
-            .finish()
-    }
-}
-
-/// The options, and the rustls configuration that the first handshake makes of them.
+/// The options, and the rustls configurations that the first handshakes make of them.
 pub(crate) struct TlsSetup {
     options: Tls,
+    /// For origins.
     config: OnceCell<Arc<ClientConfig>>,
+    /// For https proxies.
+    proxy_config: OnceCell<Arc<ClientConfig>>,
+    handshakes: AtomicU64,
+    resumed: AtomicU64,
+}
+
+/// A stream with TLS on it.
+pub(crate) struct Secured {
+    pub(crate) stream: Stream,
+    /// What the server has chosen by ALPN (RFC 7301).
+    pub(crate) alpn: Option<Vec<u8>>,
 }
 
 impl TlsSetup {
-    /// Checks the PEM texts; the platform's roots are read at the first handshake, as they are files.
+    /// Checks the options; the platform's roots are read at the first handshake, as they are files.
     pub(crate) fn new(options: Tls) -> Result<TlsSetup> {
+        options.check()?;
         for pem in &options.roots_pem {
             certificates(pem, "added root")?;
         }
@@ -97,21 +62,48 @@ impl TlsSetup {
         Ok(TlsSetup {
             options,
             config: OnceCell::new(),
+            proxy_config: OnceCell::new(),
+            handshakes: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
         })
     }
 
-    /// A TLS session with `host` on `stream`.
+    /// Handshakes that were completed, and those of them that resumed a session.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        // The part first: it never is more than the whole.
+        let resumed = self.resumed.load(Ordering::Relaxed);
+        (
+            self.handshakes.load(Ordering::Relaxed).max(resumed),
+            resumed,
+        )
+    }
+
+    /// TLS with `host` on `stream`. `is_proxy`: with a proxy, on the way to an origin.
     ///
     /// Cancel safe: dropping the future closes the connection.
-    pub(crate) async fn handshake<S>(&self, host: &str, stream: S) -> Result<TlsStream<S>>
+    pub(crate) async fn secure(
+        &self,
+        host: &str,
+        stream: Stream,
+        is_proxy: bool,
+    ) -> Result<Secured> {
+        match stream {
+            // The session is on the socket itself, which nearly all are.
+            Stream::Plain(tcp) => Box::pin(self.handshake(host, tcp, is_proxy)).await,
+            other => Box::pin(self.handshake(host, other, is_proxy)).await,
+        }
+    }
+
+    async fn handshake<S>(&self, host: &str, stream: S, is_proxy: bool) -> Result<Secured>
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: Bottom + AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static,
     {
+        let (cell, options) = match is_proxy {
+            true => (&self.proxy_config, self.options.for_proxy()),
+            false => (&self.config, self.options.clone()),
+        };
         // Loaded by the first handshake; those that begin meanwhile wait for the same load.
-        let config = self
-            .config
-            .get_or_try_init(|| load(self.options.clone()))
-            .await?;
+        let config = cell.get_or_try_init(|| load(options)).await?;
         // rustls takes an IPv6 address without the brackets of a URL.
         let name = host
             .trim_start_matches('[')
@@ -121,9 +113,19 @@ impl TlsSetup {
             Error::new(ErrorKind::Tls, format!("{host} is no name for TLS")).with_source(error)
         })?;
         let handshake = Box::pin(TlsConnector::from(config.clone()).connect(name, stream));
-        handshake
+        let stream = handshake
             .await
-            .map_err(|error| explain::handshake_error(host, self.options.accept_any, error))
+            .map_err(|error| explain::handshake_error(host, self.options.accept_any, error))?;
+        let (_, session) = stream.get_ref();
+        self.handshakes.fetch_add(1, Ordering::Relaxed);
+        if session.handshake_kind() == Some(HandshakeKind::Resumed) {
+            self.resumed.fetch_add(1, Ordering::Relaxed);
+        }
+        let alpn = session.alpn_protocol().map(<[u8]>::to_vec);
+        Ok(Secured {
+            stream: Stream::Layered(Box::new(stream)),
+            alpn,
+        })
     }
 }
 
@@ -145,20 +147,37 @@ async fn load(options: Tls) -> Result<Arc<ClientConfig>> {
 }
 
 fn build(options: &Tls) -> Result<Arc<ClientConfig>> {
+    let mut config = match &options.own {
+        Some(own) => ClientConfig::clone(own),
+        None => config_of(options)?,
+    };
+    // HTTP/2 joins the list when there is a connection that speaks it: what is offered must be spoken.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Of this client alone, even where a configuration is shared: a session says who was here before.
+    config.resumption = match options.forgets_sessions {
+        true => Resumption::disabled(),
+        false => Resumption::in_memory_sessions(TLS_SESSIONS_MAX),
+    };
+    Ok(Arc::new(config))
+}
+
+fn config_of(options: &Tls) -> Result<ClientConfig> {
     // Named, and not the process-wide default, which another library may have set.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let algorithms = provider.signature_verification_algorithms;
+    let versions: Vec<_> = [
+        (TlsVersion::V1_2, &rustls::version::TLS12),
+        (TlsVersion::V1_3, &rustls::version::TLS13),
+    ]
+    .into_iter()
+    .filter(|(version, _)| (options.min_version..=options.max_version).contains(version))
+    .map(|(_, supported)| supported)
+    .collect();
+    let verifier = verifier(options, &provider)?;
     let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| config_error("protocol versions", error))?;
-    let builder = if options.accept_any {
-        let verifier = Arc::new(AcceptAny { algorithms });
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-    } else {
-        builder.with_root_certificates(roots(options)?)
-    };
+        .with_protocol_versions(&versions)
+        .map_err(|error| config_error("protocol versions", error))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
     let mut config = match &options.identity_pem {
         None => builder.with_no_client_auth(),
         Some((chain, key)) => {
@@ -169,9 +188,46 @@ fn build(options: &Tls) -> Result<Arc<ClientConfig>> {
                 .map_err(|error| config_error("client certificate", error))?
         }
     };
-    // HTTP/2 joins the list when there is a connection that speaks it: what is offered must be spoken.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    config.enable_sni = !options.hides_name;
+    if options.logs_keys {
+        config.key_log = Arc::new(KeyLogFile::new());
+    }
+    Ok(config)
+}
+
+/// What checks the certificates of servers.
+fn verifier(options: &Tls, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+    let inner: Arc<dyn ServerCertVerifier> = match options.accept_any {
+        true => {
+            let algorithms = provider.signature_verification_algorithms;
+            Arc::new(AcceptAny { algorithms })
+        }
+        false => {
+            let roots = Arc::new(roots(options)?);
+            WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
+                .build()
+                .map_err(|error| config_error("TLS roots", error))?
+        }
+    };
+    let pins = options.parsed_pins()?;
+    if pins.is_empty() {
+        return Ok(inner);
+    }
+    // The provider's own: nearly every cipher suite hashes by it.
+    let hashes = provider.cipher_suites.iter().map(|suite| match suite {
+        SupportedCipherSuite::Tls12(suite) => suite.common.hash_provider,
+        SupportedCipherSuite::Tls13(suite) => suite.common.hash_provider,
+    });
+    let mut sha256 = hashes.filter(|hash| hash.algorithm() == HashAlgorithm::SHA256);
+    let Some(sha256) = sha256.next() else {
+        let message = "tls: the provider has no SHA-256 to check pins by";
+        return Err(Error::new(ErrorKind::Config, message));
+    };
+    Ok(Arc::new(Pinned {
+        inner,
+        pins,
+        sha256,
+    }))
 }
 
 fn roots(options: &Tls) -> Result<RootCertStore> {
@@ -226,46 +282,4 @@ fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>> {
 #[cold]
 fn config_error(what: &str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(ErrorKind::Config, format!("{what} cannot be used")).with_source(source)
-}
-
-/// Accepts every certificate; the signatures of the handshake are still checked, so the server must own
-/// the key of the certificate it shows.
-#[derive(Debug)]
-struct AcceptAny {
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl ServerCertVerifier for AcceptAny {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
 }

@@ -11,7 +11,8 @@ use http::header::AUTHORIZATION;
 use turbohttp_core::origin::Origin;
 use turbohttp_core::sync::lock;
 
-use crate::context::{Added, Context, RequestParts};
+use super::digest::Digest;
+use crate::context::{Added, Context};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::CREDENTIALS_MAX;
 use crate::url::basic;
@@ -32,7 +33,20 @@ pub struct Credentials(Kind);
 enum Kind {
     /// The value of the Authorization field.
     Field(HeaderValue),
+    #[cfg_attr(
+        not(feature = "digest"),
+        expect(dead_code, reason = "made with the feature")
+    )]
+    Digest(Digest),
     Provider(Arc<Provider>),
+}
+
+/// What can be done about a 401.
+pub(super) enum Answer {
+    /// Another token is to be had.
+    Token(Arc<Provider>),
+    /// This is the answer to its challenge, which said, or did not, that only the nonce was too old.
+    Field(HeaderValue, bool),
 }
 
 impl Credentials {
@@ -45,6 +59,14 @@ impl Credentials {
         let value = basic(user.as_bytes(), password.as_bytes());
         let value = value.map_err(|message| Error::new(ErrorKind::Config, message))?;
         Ok(Credentials(Kind::Field(value)))
+    }
+
+    /// User and password by the Digest scheme (RFC 7616: MD5 and SHA-256, `auth` and `auth-int`), which answers
+    /// the challenge of a 401: the password itself is not sent. The requests that follow carry an answer
+    /// from the beginning.
+    #[cfg(feature = "digest")]
+    pub fn digest(user: &str, password: &str) -> Credentials {
+        Credentials(Kind::Digest(Digest::new(user, password)))
     }
 
     /// A bearer token (RFC 6750), sent with the first request already.
@@ -97,9 +119,10 @@ impl Credentials {
     }
 
     /// The value for the request that is about to be sent, where it is known.
-    fn field(&self, _parts: &RequestParts) -> Result<Option<HeaderValue>> {
+    fn field(&self, context: &Context) -> Result<Option<HeaderValue>> {
         match &self.0 {
             Kind::Field(value) => Ok(Some(value.clone())),
+            Kind::Digest(digest) => digest.field(context),
             Kind::Provider(provider) => Ok(lock(&provider.state).token.clone()),
         }
     }
@@ -110,6 +133,7 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Kind::Field(_) => "Credentials(field)",
+            Kind::Digest(_) => "Credentials(digest)",
             Kind::Provider(_) => "Credentials(tokens)",
         })
     }
@@ -212,7 +236,7 @@ impl CredentialTable {
         let Some(credentials) = self.of(context) else {
             return Ok(());
         };
-        if let Some(value) = credentials.field(&context.request)? {
+        if let Some(value) = credentials.field(context)? {
             context.request.headers.insert(AUTHORIZATION, value);
             context.request.added.add(Added::AUTHORIZATION);
         }
@@ -229,19 +253,43 @@ impl CredentialTable {
                 let is_missing = lock(&provider.state).token.is_none();
                 is_missing.then(|| provider.clone())
             }
-            Kind::Field(_) => None,
+            Kind::Field(_) | Kind::Digest(_) => None,
+        }
+    }
+
+    /// Whether responses are looked at for what they say about the next request.
+    pub(super) fn inspect(&self) -> bool {
+        let mut all = self.by_origin.values();
+        all.any(|credentials| matches!(credentials.0, Kind::Digest(_)))
+    }
+
+    /// Takes in what a response says about the next request.
+    pub(super) fn accept_info(&self, context: &Context) {
+        if let Some(Credentials(Kind::Digest(digest))) = self.of(context) {
+            digest.accept_info(context);
+        }
+    }
+
+    /// The answer of ours to a challenge was refused.
+    pub(super) fn forget(&self, context: &Context) {
+        if let Some(Credentials(Kind::Digest(digest))) = self.of(context) {
+            digest.forget();
         }
     }
 
     /// What can be done about a 401 to this request: `None` where it carries no credentials of ours.
-    pub(crate) fn answer(&self, context: &Context) -> Option<Arc<Provider>> {
+    pub(super) fn answer(&self, context: &Context) -> Result<Option<Answer>> {
         let parts = &context.request;
         if parts.headers.contains_key(AUTHORIZATION) && !parts.added.has(Added::AUTHORIZATION) {
-            return None;
+            return Ok(None);
         }
-        match &self.of(context)?.0 {
-            Kind::Provider(provider) => Some(provider.clone()),
-            Kind::Field(_) => None,
-        }
+        Ok(match self.of(context).map(|credentials| &credentials.0) {
+            Some(Kind::Provider(provider)) => Some(Answer::Token(provider.clone())),
+            Some(Kind::Digest(digest)) => {
+                let answer = digest.answer(context)?;
+                answer.map(|(value, is_stale)| Answer::Field(value, is_stale))
+            }
+            Some(Kind::Field(_)) | None => None,
+        })
     }
 }

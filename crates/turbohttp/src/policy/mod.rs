@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use turbohttp_core::scheduler::LaneKey;
 
 use crate::clock;
-use crate::context::Context;
+use crate::context::{Added, Context};
 use crate::decode::Decoding;
 use crate::error::{Error, Result};
 use crate::request::Request;
@@ -21,10 +21,12 @@ use crate::scheduler::Dispatcher;
 
 mod cookies;
 mod credentials;
+mod digest;
 mod redirect;
 mod retry;
 
 pub(crate) use cookies::Cookies;
+use credentials::Answer;
 pub use credentials::Credentials;
 pub(crate) use credentials::{CredentialTable, Provider};
 pub use redirect::{Hop, Redirect, RedirectAction, RedirectPolicy};
@@ -32,6 +34,9 @@ pub use retry::RetryPolicy;
 
 use redirect::{Chain, Verdict};
 use retry::RetryBudget;
+
+/// The 401 in a row that are answered: one that refuses, and those whose nonce was too old.
+const ANSWERS_MAX: u8 = 3;
 
 /// The policies of one client.
 pub(crate) struct Policies {
@@ -84,8 +89,8 @@ pub(crate) enum Settled {
 pub(crate) struct CallState {
     chain: Chain,
     retries: u32,
-    /// The source of tokens was asked because of a 401 of this origin.
-    is_refreshed: bool,
+    /// How many 401 of this origin were answered.
+    answers: u8,
 }
 
 /// What follows an answer.
@@ -124,7 +129,7 @@ impl Policies {
         }
         Ok(Policies {
             prepares: retry.is_some() || !credentials.is_empty() || cookies.are_on(),
-            inspects: cookies.are_on(),
+            inspects: cookies.are_on() || credentials.inspect(),
             redirect,
             retry,
             credentials,
@@ -191,6 +196,7 @@ impl Policies {
     pub(crate) fn settle(&self, done: Result<Response>) -> Settled {
         if let Ok(response) = &done {
             self.cookies.store(response);
+            self.credentials.accept_info(response.context());
         }
         let is_open = match &done {
             Ok(response) => match response.status() {
@@ -260,7 +266,7 @@ impl Policies {
         match state.chain.follow(&self.redirect, response) {
             Ok(Verdict::Follow(request)) => {
                 // The next origin has a 401 of its own.
-                state.is_refreshed = false;
+                state.answers = 0;
                 Step::Again(request)
             }
             Ok(Verdict::Stop(response)) => Step::Done(Ok(response)),
@@ -268,21 +274,36 @@ impl Policies {
         }
     }
 
-    /// A 401: with a source of tokens another one is tried, once.
+    /// A 401: another token is tried, or the challenge is answered, once; a nonce that was too old is no
+    /// refusal.
     fn refused(&self, state: &mut CallState, mut response: Response) -> Step {
         let context = response.context();
-        if state.is_refreshed || !context.request.body.can_be_sent_again() {
+        if state.answers >= ANSWERS_MAX || !context.request.body.can_be_sent_again() {
             return Step::Done(Ok(response));
         }
-        let Some(provider) = self.credentials.answer(context) else {
-            return Step::Done(Ok(response));
+        let answer = match self.credentials.answer(context) {
+            Ok(Some(Answer::Field(_, false)) | Some(Answer::Token(_))) if state.answers > 0 => {
+                self.credentials.forget(context);
+                return Step::Done(Ok(response));
+            }
+            Ok(Some(answer)) => answer,
+            Ok(None) => return Step::Done(Ok(response)),
+            Err(error) => return Step::Done(Err(response.explain(error))),
         };
-        state.is_refreshed = true;
+        state.answers += 1;
         response.drain_arrived();
         let mut request = response.into_request();
-        let refused = request.headers().get(AUTHORIZATION).cloned();
-        request.context.request.remove_added();
-        Step::Token(request, provider, refused)
+        let parts = &mut request.context.request;
+        let refused = parts.headers.get(AUTHORIZATION).cloned();
+        parts.remove_added();
+        match answer {
+            Answer::Token(provider) => Step::Token(request, provider, refused),
+            Answer::Field(value, _) => {
+                parts.headers.insert(AUTHORIZATION, value);
+                parts.added.add(Added::AUTHORIZATION);
+                Step::Again(request)
+            }
+        }
     }
 
     fn failed_by_status(

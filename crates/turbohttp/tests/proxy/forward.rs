@@ -100,15 +100,6 @@ async fn credentials_go_to_the_proxy_with_every_request() {
 #[tokio::test]
 async fn origins_see_no_credentials_for_proxies() {
     let origin = proxy(2);
-    for builder in [
-        Client::builder(),
-        Client::builder().default_header(
-            turbohttp::header::PROXY_AUTHORIZATION,
-            "Basic canary".parse().unwrap(),
-        ),
-    ] {
-        drop(builder.build().unwrap());
-    }
     let client = TestClient::with(|builder| {
         let canary = "Basic canary".parse().unwrap();
         builder.default_header(turbohttp::header::PROXY_AUTHORIZATION, canary)
@@ -256,4 +247,45 @@ fn options_are_checked_and_show_no_secrets() {
     assert!(error.to_string().contains("64"), "{error}");
     let custom = Proxy::custom(|_| None).basic_auth("a", "b").unwrap_err();
     assert_eq!(custom.kind(), ErrorKind::Config);
+}
+
+/// In a process of its own, as the environment is one of all threads.
+#[tokio::test]
+async fn environment_is_read_only_when_asked() {
+    const INSIDE: &str = "TURBOHTTP_TEST_INSIDE";
+    if std::env::var_os(INSIDE).is_none() {
+        let proxy = proxy(1);
+        let name = "forward::environment_is_read_only_when_asked";
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env("http_proxy", proxy.url(""))
+            .env("no_proxy", "exempt.test")
+            .env(INSIDE, "1")
+            .output()
+            .unwrap();
+        let text =
+            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "inside:\n{text}"
+        );
+        assert!(heads(&proxy).starts_with("GET http://name.test/ HTTP/1.1\r\n"));
+        return;
+    }
+    let server = Server::start(Options::default()).unwrap();
+    let client = TestClient::new();
+    let mut response = soon(client.get(server.url("/small")).send()).await.unwrap();
+    assert_eq!(soon(read(&mut response)).await.unwrap(), b"Hello, world!");
+    let client = TestClient::with(|builder| {
+        builder
+            .proxy_from_env()
+            .resolve("exempt.test", server.addr())
+    });
+    for (url, body) in [
+        ("http://name.test/", &b"ok"[..]),
+        ("http://exempt.test/small", b"Hello, world!"),
+    ] {
+        let mut response = soon(client.get(url).send()).await.unwrap();
+        assert_eq!(soon(read(&mut response)).await.unwrap(), body);
+    }
 }

@@ -17,6 +17,12 @@ mod support;
 #[cfg(feature = "rustls")]
 mod connect;
 mod forward;
+#[cfg(target_os = "linux")]
+mod race;
 mod reach;
+#[cfg(all(unix, feature = "rustls"))]
+mod real;
+#[cfg(feature = "rustls")]
+mod secure;
 #[cfg(feature = "socks")]
 mod socks;

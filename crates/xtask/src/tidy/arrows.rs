@@ -9,7 +9,15 @@ use super::source::Source;
 /// The modules of `turbohttp`, lowest first. A module may name its own layer and those below.
 const LAYERS: [&[&str]; 10] = [
     &[
-        "error", "guide", "limits", "clock", "config", "cookies", "trace",
+        "auth",
+        "clock",
+        "config",
+        "cookies",
+        "error",
+        "guide",
+        "limits",
+        "retry_after",
+        "trace",
     ],
     &["scheduler"],
     &["url", "body", "context", "request", "response"],

@@ -227,3 +227,38 @@ fn chunk_heads_are_hexadecimal() {
         assert_eq!(out, text.as_bytes());
     }
 }
+
+#[test]
+fn credentials_of_a_proxy_go_out_to_proxies_only() {
+    let fields = [("user-agent", "t"), ("proxy-authorization", "default")];
+    let direct = DefaultFields::new(map(&fields)).unwrap();
+    let configured = HeaderValue::from_static("configured");
+    let own = map(&[("proxy-authorization", "own"), ("x-a", "1")]);
+    let written = |headers: &HeaderMap, defaults: &DefaultFields| {
+        let mut out = Vec::new();
+        request_head(&mut out, &request(headers, defaults, "http://a.test/x")).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let none = HeaderMap::new();
+    for headers in [&none, &own] {
+        let text = written(headers, &direct);
+        assert!(!text.contains("proxy-authorization"), "{text}");
+        assert!(text.contains("user-agent: t\r\n"), "{text}");
+    }
+    for (authorization, shown) in [(None, "default"), (Some(&configured), "configured")] {
+        let forwarded = direct.for_proxy(authorization);
+        for (headers, shown) in [(&none, shown), (&own, "own")] {
+            let text = written(headers, &forwarded);
+            assert!(
+                text.starts_with("GET http://a.test/x HTTP/1.1\r\n"),
+                "{text}"
+            );
+            let field = format!("proxy-authorization: {shown}\r\n");
+            assert_eq!(text.matches("proxy-authorization").count(), 1, "{text}");
+            assert!(
+                text.contains(&field) && text.contains("user-agent: t\r\n"),
+                "{text}"
+            );
+        }
+    }
+}

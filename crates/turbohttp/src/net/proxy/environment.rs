@@ -106,7 +106,7 @@ mod tests {
             ("http_proxy", "ftp://canary:canary@proxy.test"),
             ("HTTPS_PROXY", "http://canary:canary@proxy.test:port"),
             ("all_proxy", "http://canary@proxy.test/path"),
-            ("NO_PROXY", "10.0.0.0/99"),
+            ("NO_PROXY", "192.0.2.0/99"),
         ] {
             let lookup = |name: &str| (name == variable).then(|| value.to_owned());
             let error = rules(lookup).unwrap_err();

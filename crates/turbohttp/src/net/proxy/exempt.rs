@@ -16,8 +16,8 @@ use crate::url::host_of;
 /// | Entry | Is |
 /// | --- | --- |
 /// | `example.test`, `.example.test`, `*.example.test` | that name and all below it; upper case is lower case, a final dot is none |
-/// | `10.1.2.3`, `::1`, `[::1]` | that address |
-/// | `10.0.0.0/8`, `fd00::/8` | the addresses of that network (RFC 4632 section 3.1) |
+/// | `192.0.2.3`, `::1`, `[::1]` | that address |
+/// | `192.0.2.0/24`, `fd00::/8` | the addresses of that network (RFC 4632 section 3.1) |
 /// | any of them with a port: `example.test:8080`, `[::1]:8080` | the same, at that port only |
 ///
 /// Names match at label boundaries: `ample.test` is not `example.test`. An address that a name resolves to
@@ -27,9 +27,9 @@ use crate::url::host_of;
 ///
 /// ```
 /// # fn main() -> turbohttp::Result<()> {
-/// let exempt = turbohttp::NoProxy::parse("localhost, .internal.test 10.0.0.0/8")?;
+/// let exempt = turbohttp::NoProxy::parse("localhost, .internal.test 192.0.2.0/24")?;
 /// assert!(exempt.matches("a.internal.test", 443));
-/// assert!(exempt.matches("10.20.30.40", 80));
+/// assert!(exempt.matches("192.0.2.40", 80));
 /// assert!(!exempt.matches("external.test", 443));
 /// # Ok(())
 /// # }
@@ -232,13 +232,13 @@ mod tests {
             ("0.0.1", "127.0.0.1", 80, false),
             ("127.0.0.1:8080", "127.0.0.1", 8080, true),
             ("127.0.0.1:8080", "127.0.0.1", 80, false),
-            ("10.0.0.0/8", "10.255.0.1", 80, true),
-            ("10.0.0.0/8", "11.0.0.1", 80, false),
-            ("192.168.1.0/25", "192.168.1.127", 80, true),
-            ("192.168.1.0/25", "192.168.1.128", 80, false),
+            ("192.0.2.0/24", "192.0.2.255", 80, true),
+            ("192.0.2.0/24", "198.51.100.1", 80, false),
+            ("198.51.100.0/25", "198.51.100.127", 80, true),
+            ("198.51.100.0/25", "198.51.100.128", 80, false),
             ("0.0.0.0/0", "192.0.2.1", 80, true),
             ("0.0.0.0/0", "[::1]", 80, false),
-            ("10.0.0.0/8", "ten.test", 80, false),
+            ("192.0.2.0/24", "ten.test", 80, false),
             ("::1", "[::1]", 80, true),
             ("[::1]", "[::1]", 80, true),
             ("[::1]:81", "[::1]", 81, true),
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn what_is_no_entry_is_named() {
         for list in [
-            "10.0.0.0/33",
+            "192.0.2.0/33",
             "a.test/8",
             "a.test:",
             "a.test:x",

@@ -41,7 +41,7 @@ pub(crate) use tunnel::open_tunnel;
 ///     .proxy(
 ///         Proxy::all("http://proxy.test:3128")?
 ///             .basic_auth("user", "password")?
-///             .no_proxy(NoProxy::parse("localhost, .internal.test, 10.0.0.0/8")?),
+///             .no_proxy(NoProxy::parse("localhost, .internal.test, 192.0.2.0/24")?),
 ///     )
 ///     .build()?;
 /// # drop(client);

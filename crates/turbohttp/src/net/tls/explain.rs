@@ -8,6 +8,7 @@ use rustls::CertificateError::{
 };
 use rustls::{AlertDescription, InvalidMessage, PeerMisbehaved};
 
+use super::verify::OtherKey;
 use crate::error::{Error, ErrorKind};
 
 /// The error of a handshake with `host`. `accepts_any`: certificates are not checked.
@@ -48,6 +49,7 @@ fn refusal(host: &str, reason: &CertificateError) -> String {
         }
         NotValidForName => "it is for another name",
         NotValidForNameContext { presented, .. } => return other_name(host, presented),
+        Other(error) if error.0.is::<OtherKey>() => return error.0.to_string(),
         Other(error) if error.to_string().contains("CaUsedAsEndEntity") => {
             "it is the certificate of a CA (self-signed) used as a server's: sign one for the server with \
              it, or accept any certificate in tests (-k)"
