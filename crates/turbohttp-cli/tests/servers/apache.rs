@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::child::{Served, are_there, fill, write};
+use crate::child::{Served, are_there, fill, poll, write};
 use crate::nginx::long_text;
 
 /// Where Debian keeps the modules.
@@ -35,6 +35,8 @@ PidFile "@DIR@/httpd.pid"
 ErrorLog "@DIR@/error.log"
 Mutex file:@DIR@
 @LOADED@
+LogFormat "%m %U%q %>s %u" seen
+CustomLog "@DIR@/seen.log" seen
 Listen 127.0.0.1:@PORT@
 ServerName localhost
 ServerTokens Prod
@@ -42,6 +44,8 @@ TypesConfig /dev/null
 AddType text/plain .txt
 DocumentRoot "@DIR@/www"
 KeepAlive On
+# A tag of a file that is a second old says so.
+FileETag None
 <Directory "@DIR@/www">
     Require all granted
 </Directory>
@@ -66,7 +70,7 @@ Redirect 302 "/moved" "/digest/text.txt"
 /// Apache httpd with files of its own.
 #[derive(Debug)]
 pub(crate) struct Apache {
-    _served: Served,
+    served: Served,
     pub(crate) port: u16,
 }
 
@@ -77,10 +81,22 @@ impl Apache {
             return None;
         }
         let (served, [port]) = Served::start("apache2", prepare);
-        Some(Apache {
-            _served: served,
-            port,
-        })
+        Some(Apache { served, port })
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The requests so far, `expected` at least: method, target, status and user of each, in the order of
+    /// the answers. Apache writes a line behind its answer.
+    pub(crate) fn seen(&self, expected: usize) -> Vec<String> {
+        let look = || {
+            let log = self.served.read("seen.log");
+            let lines: Vec<String> = log.lines().map(str::to_owned).collect();
+            (lines.len() >= expected && log.ends_with('\n')).then_some(lines)
+        };
+        poll(look).unwrap_or_else(|| panic!("Apache writes down {expected} requests"))
     }
 }
 

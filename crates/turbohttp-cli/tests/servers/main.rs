@@ -11,6 +11,7 @@ mod haproxy;
 mod library;
 mod microsocks;
 mod nginx;
+mod policies;
 mod row;
 mod run;
 mod squid;
