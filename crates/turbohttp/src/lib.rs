@@ -108,9 +108,9 @@ pub use middleware::{Handling, HookResult, Middleware, Next, Run};
 pub use net::{
     IpVersion, NetStats, NetTransport, NetTransportBuilder, NoProxy, Proxy, ProxyServer, Resolve,
 };
-pub use policy::{Credentials, Hop, Redirect, RedirectAction, RedirectPolicy, RetryPolicy};
 #[cfg(feature = "rustls")]
 pub use net::{Tls, TlsVersion};
+pub use policy::{Credentials, Hop, Redirect, RedirectAction, RedirectPolicy, RetryPolicy};
 pub use queue::{
     Execute, IntoJob, Lane, QueueOptions, QueueStats, Rejected, RequestQueue, Started, StopReport,
     SubmitOptions, Ticket,
