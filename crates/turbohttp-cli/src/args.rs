@@ -1,6 +1,7 @@
 //! What was typed.
 
 mod follow;
+mod network;
 mod values;
 
 use std::ffi::{OsStr, OsString};
@@ -11,11 +12,12 @@ use std::time::Duration;
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use turbohttp::limits::QUEUE_JOBS_MAX;
 
-use self::values::{TOTAL_MAX, duration, number, resolve};
+use self::values::{TOTAL_MAX, duration, number};
 use crate::batch::engine::WAITING_LINES;
 use crate::exit::CODES;
 
-pub(crate) use self::follow::{AuthArgs, FollowArgs};
+pub(crate) use self::follow::{AuthArgs, CookieArgs, FollowArgs};
+pub(crate) use self::network::{NetworkArgs, ProxyArgs, TlsArgs};
 pub(crate) use self::values::Resolve;
 
 /// An HTTP client that is bounded, cancel safe, and shows where the time went
@@ -117,28 +119,21 @@ pub(crate) struct ClientArgs {
     #[command(flatten)]
     pub(crate) auth: AuthArgs,
 
-    /// Hosts, with commas between them, that are reached without the proxy that the environment names
-    /// (http_proxy, https_proxy, all_proxy); * is all. In place of no_proxy
-    ///
-    /// There is no support for proxies yet: where one is named and not excepted, nothing is sent.
-    #[arg(long, value_name = "HOSTS")]
-    pub(crate) noproxy: Option<String>,
+    #[command(flatten)]
+    pub(crate) cookies: CookieArgs,
 
-    /// Trust the certificates in this PEM file instead of the platform's
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cacert: Option<PathBuf>,
+    /// Ask for a compressed body, and undo the compression
+    #[arg(long)]
+    pub(crate) compressed: bool,
 
-    /// Show this certificate chain (PEM) to servers that ask for one
-    #[arg(long, value_name = "FILE", requires = "key")]
-    pub(crate) cert: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) proxy: ProxyArgs,
 
-    /// The private key (PEM) of --cert
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
 
-    /// Accept any certificate: anybody on the way can read and change everything
-    #[arg(short = 'k', long)]
-    pub(crate) insecure: bool,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
 }
 
 /// How long the phases of a request may take
@@ -226,11 +221,6 @@ pub(crate) struct GetArgs {
     /// Exit with 22 and write no body if the status is 400 or more
     #[arg(short = 'f', long)]
     pub(crate) fail: bool,
-
-    /// Go to ADDRESS for HOST and PORT instead of asking for the addresses of the name (repeatable); one
-    /// of those given must be of the URL
-    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = resolve)]
-    pub(crate) resolve: Vec<Resolve>,
 
     /// Send the path and the query as they are typed: no /../ is resolved, and nothing is encoded
     #[arg(long)]

@@ -22,6 +22,8 @@ pub(crate) enum Exit {
         expect(dead_code, reason = "only `bench` has gates")
     )]
     GateFailed = 3,
+    /// The name of the proxy has no address.
+    ProxyDns = 5,
     /// The name has no address.
     Dns = 6,
     /// No connection could be made.
@@ -50,6 +52,12 @@ pub(crate) enum Exit {
     Receive = 56,
     /// The certificate of the server was refused.
     Certificate = 60,
+    /// The content coding of the body is broken.
+    Coding = 61,
+    /// The public key of the server is none of --pinnedpubkey.
+    PinnedKey = 90,
+    /// The SOCKS proxy refused, or did not speak SOCKS.
+    Proxy = 97,
     #[cfg(unix)]
     /// Ended by SIGHUP: 128 and the number of the signal, as shells say it.
     HungUp = 129,
@@ -63,10 +71,11 @@ pub(crate) enum Exit {
 /// The codes, for the help.
 pub(crate) const CODES: &str = "\
 Exit codes: 0 ok, 1 some requests failed, 2 usage, 3 a gate failed; of `get`, with curl's numbers: \
-6 no address for the name, 7 no connection, 8 not HTTP, 18 truncated, 22 status of 400 or more with \
+5 no address for the name of the proxy, 6 none for that of the server, 7 no connection, 8 not HTTP, 18 truncated, 22 status of 400 or more with \
 --fail, 23 the output cannot be written, 26 the content cannot be read, 28 a time limit, 35 TLS \
 handshake, 47 too many redirects, or one that cannot be followed, 52 no answer, 55 sending failed, 56 receiving failed, \
-60 certificate refused; 129, 130 and 143 ended by SIGHUP, Ctrl-C and SIGTERM.";
+60 certificate refused, 61 content coding broken, 90 another public key than \
+--pinnedpubkey, 97 SOCKS proxy refused; 129, 130 and 143 ended by SIGHUP, Ctrl-C and SIGTERM.";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
@@ -78,12 +87,19 @@ impl From<Exit> for ExitCode {
 fn of_client(error: &Error) -> Exit {
     match error.kind() {
         ErrorKind::Config | ErrorKind::Url | ErrorKind::Request => Exit::Usage,
+        // The client tells the two apart in its message only.
+        ErrorKind::Dns if error.to_string().starts_with("on the way to ") => Exit::ProxyDns,
         ErrorKind::Dns => Exit::Dns,
         ErrorKind::Connect => Exit::Connect,
+        ErrorKind::Tls if is_pinned_key(error) => Exit::PinnedKey,
         ErrorKind::Tls if is_certificate(error) => Exit::Certificate,
         ErrorKind::Tls => Exit::Tls,
         ErrorKind::Timeout | ErrorKind::ExpiredInQueue => Exit::Timeout,
         ErrorKind::Redirect => Exit::Redirect,
+        // A proxy that has answered said no; one of SOCKS says so in its own words.
+        ErrorKind::Proxy if error.to_string().contains("SOCKS") => Exit::Proxy,
+        ErrorKind::Proxy => Exit::Receive,
+        ErrorKind::Decode => Exit::Coding,
         ErrorKind::RequestBody => Exit::Read,
         ErrorKind::Output => Exit::Write,
         ErrorKind::Status => Exit::Status,
@@ -94,6 +110,18 @@ fn of_client(error: &Error) -> Exit {
         ErrorKind::Protocol | ErrorKind::Io | ErrorKind::TooLarge => Exit::Receive,
         _ => Exit::SomeFailed,
     }
+}
+
+/// Whether the certificate was accepted, and its public key was not.
+fn is_pinned_key(error: &Error) -> bool {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.to_string().contains("public key is not pinned") {
+            return true;
+        }
+        source = cause.source();
+    }
+    error.to_string().contains("public key is not pinned")
 }
 
 /// Whether the handshake failed because of the server's certificate.

@@ -167,6 +167,13 @@ impl Jar {
         jar.iter().cloned().collect()
     }
 
+    /// Puts these cookies in, in place of those of the same name, domain and path.
+    pub fn extend(&self, cookies: impl IntoIterator<Item = Cookie>) {
+        for cookie in cookies {
+            self.lock().insert(cookie, now());
+        }
+    }
+
     /// How many cookies there are. Those that have expired since the last change may be among them.
     pub fn len(&self) -> usize {
         self.lock().len()

@@ -79,3 +79,22 @@ pub(crate) struct AuthArgs {
     #[arg(long)]
     pub(crate) netrc_optional: bool,
 }
+
+/// Cookies
+#[derive(Debug, Default, ClapArgs)]
+pub(crate) struct CookieArgs {
+    /// Send these cookies, as 'a=1; b=2', or those of a file, and keep what servers set (repeatable); '' only
+    /// keeps
+    ///
+    /// A file is in the format of Netscape, which -c writes. One that is not there is an empty one.
+    #[arg(short = 'b', long = "cookie", value_name = "NAME=VALUE|FILE")]
+    pub(crate) cookies: Vec<String>,
+
+    /// Keep what servers set, and write it to this file at the end; - is stdout
+    #[arg(short = 'c', long, value_name = "FILE")]
+    pub(crate) cookie_jar: Option<PathBuf>,
+
+    /// Leave out the cookies of a session that -b reads from files
+    #[arg(short = 'j', long)]
+    pub(crate) junk_session_cookies: bool,
+}

@@ -43,6 +43,17 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a port, or the first and the last one.
+pub(super) fn ports(text: &str) -> Result<(u16, u16), String> {
+    const HINT: &str = "write a port from 1 to 65535, or two as 5000-5010";
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let read = |text: &str| text.trim().parse().ok().filter(|port: &u16| *port > 0);
+    match (read(first), read(last)) {
+        (Some(first), Some(last)) if first <= last => Ok((first, last)),
+        _ => Err(HINT.to_owned()),
+    }
+}
+
 /// Where connections for one host and port go instead of asking for its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resolve {

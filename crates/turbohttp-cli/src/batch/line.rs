@@ -14,7 +14,7 @@ use turbohttp::{HeaderMap, HeaderName, HeaderValue, Method, Priority, Request};
 
 use super::name;
 use crate::output::visible;
-use crate::plan::{Auth, Fields, Proxies, url};
+use crate::plan::{Auth, Cookies, Fields, url};
 
 /// The most fields of a request. A map of fields panics beyond its own limit, which is higher: the
 /// client's fields fit in, too.
@@ -25,8 +25,7 @@ pub(crate) const FIELDS_MAX: usize = 16_384;
 pub(crate) struct Rules {
     /// Fields of every request that does not set them itself.
     pub(crate) fields: Arc<Fields>,
-    /// Proxies that would have to be used.
-    pub(crate) proxies: Proxies,
+    pub(crate) cookies: Cookies,
     /// Credentials of lines whose URL has none.
     pub(crate) auth: Arc<Auth>,
     /// Whether bodies go to files.
@@ -178,7 +177,7 @@ fn explain(error: &serde_json::Error) -> String {
 
 fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
     let method = object.method.as_deref().map_or(Ok(Method::GET), method)?;
-    check_url(&method, &object.url, rules)?;
+    check_url(&method, &object.url)?;
     let mut headers = rules.fields.set.clone();
     for (name, value) in object.headers.0 {
         let is_put = headers.try_insert(name, value).is_ok();
@@ -186,6 +185,7 @@ fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
             return Err(format!("more than {FIELDS_MAX} header fields"));
         }
     }
+    rules.cookies.add(&mut headers, &object.url);
     let output = match object.output {
         Some(_) if !rules.has_directory => return Err("output needs --out-dir".to_owned()),
         Some(wanted) => Some(name::checked(&wanted)?),
@@ -210,10 +210,10 @@ fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
 }
 
 /// URLs are refused here, as the line's fault, and not when their turn comes.
-fn check_url(method: &Method, text: &str, rules: &Rules) -> Result<(), String> {
+fn check_url(method: &Method, text: &str) -> Result<(), String> {
     url::require_scheme(text).map_err(|error| error.to_string())?;
     match Request::new(method.clone(), text) {
-        Ok(request) => rules.proxies.check(&request),
+        Ok(_) => Ok(()),
         Err(error) => Err(crate::output::client_chain(&error)),
     }
 }

@@ -36,6 +36,7 @@ pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
     if let Some(told) = &plan.note {
         report(&format!("turbohttp: {told}"));
     }
+    let cookies = plan.cookies;
     let lines = source::read(input, plan.rules).context("a thread to read lines")?;
     let is_watched = args.progress == When::Auto && stderr_is_terminal();
     let mut watch = Report {
@@ -45,7 +46,9 @@ pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
         drops_bodies: args.out_dir.is_none() && !args.json,
     };
     let engine = Engine::new(plan.client, plan.setup).map_err(anyhow::Error::from)?;
-    let ended = engine.run(lines, &mut interrupts, &mut watch).await?;
+    let ended = engine.run(lines, &mut interrupts, &mut watch).await;
+    cookies.write()?;
+    let ended = ended?;
     Ok(match ended {
         Ended::Interrupted(stop, closed) => {
             watch.end(Some(stop));

@@ -33,8 +33,11 @@ async fn plan_and_exchange(args: GetArgs) -> Result<Exit, Failure> {
     let planning = tokio::task::spawn_blocking(move || GetPlan::new(&args));
     let plan = planning.await.context("reading the arguments")?;
     let plan = plan.map_err(Failure::usage)?;
-    let url = plan.url.clone();
-    Ok(Box::pin(exchange(plan)).await.context(url)?)
+    let (url, cookies) = (plan.url.clone(), plan.cookies.clone());
+    let end = Box::pin(exchange(plan)).await.context(url);
+    // Also what a response has set whose body failed.
+    cookies.write().map_err(Failure::from)?;
+    Ok(end?)
 }
 
 async fn exchange(plan: GetPlan) -> anyhow::Result<Exit> {

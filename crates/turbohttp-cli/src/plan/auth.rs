@@ -59,7 +59,7 @@ impl Auth {
 
 fn credentials(user: &str, password: &str, is_digest: bool) -> anyhow::Result<Credentials> {
     Ok(match is_digest {
-        true => bail!("--digest is not built yet"),
+        true => Credentials::digest(user, password),
         false => Credentials::basic(user, password)?,
     })
 }

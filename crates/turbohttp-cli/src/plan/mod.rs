@@ -1,32 +1,32 @@
 //! What was typed, resolved and validated: nothing here sends anything.
 
 mod auth;
+mod client;
 mod content;
+mod cookies;
 mod fields;
 mod netrc;
 mod policies;
-mod proxies;
 mod times;
 pub(crate) mod url;
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use turbohttp::header::AUTHORIZATION;
-use turbohttp::{Client, Limits, Method, Request, Timeouts, Tls};
+use turbohttp::{Client, Limits, Method, Request};
 
-use crate::args::{BatchArgs, ClientArgs, GetArgs, Resolve};
+use crate::args::{BatchArgs, GetArgs, Resolve};
 use crate::batch::engine::Setup;
 use crate::batch::fetch::Orders;
 use crate::batch::line::Rules;
 use crate::output::visible;
 use crate::system;
 pub(crate) use auth::Auth;
+pub(crate) use cookies::Cookies;
 pub(crate) use fields::Fields;
-pub(crate) use proxies::Proxies;
 
 /// Where a body goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,7 @@ pub(crate) enum Destination {
 pub(crate) struct GetPlan {
     pub(crate) client: Client,
     pub(crate) request: Request,
+    pub(crate) cookies: Cookies,
     /// Its URL without a password: for messages.
     pub(crate) url: String,
     /// Content-Length or Transfer-Encoding of the request, for --verbose.
@@ -68,18 +69,15 @@ impl GetPlan {
         }
         let fields = Fields::read(&args.client.headers)?;
         let mut request = Request::new(method(args)?, &url)?;
-        let network = Network {
-            limits: Limits::default(),
-            timeouts,
-            addresses: addresses(&args.resolve, &request)?,
-        };
-        let client = client(&args.client, &fields, network)?;
+        if !args.client.follow.location && !args.client.follow.location_trusted {
+            check_resolve(&args.client.network.resolve, &request)?;
+        }
+        let cookies = Cookies::read(&args.client.cookies)?;
+        let limits = Limits::default();
+        let client = client::client(&args.client, &fields, &cookies, limits, timeouts)?;
         if args.path_as_is {
             request.set_target(url::target(&url))?;
         }
-        Proxies::read(args.client.noproxy.as_deref())
-            .check(&request)
-            .map_err(anyhow::Error::msg)?;
         // Credentials of the URL are there by now, and -u or -H replace them.
         let mut headers = fields.set.clone();
         let auth = Auth::read(&args.client.auth)?;
@@ -93,10 +91,12 @@ impl GetPlan {
             request.set_body(content.body);
             fields.describe_content(&mut headers, !args.json.is_empty());
         }
+        cookies.add(&mut headers, request.url());
         request.headers_mut().extend(headers);
         fields.complete(request.headers_mut());
         Ok(GetPlan {
             client,
+            cookies,
             url: request.url().to_owned(),
             request,
             framing,
@@ -129,6 +129,7 @@ fn content_parts(args: &GetArgs) -> Option<(&[String], &'static str)> {
 /// A batch that is ready to run.
 pub(crate) struct BatchPlan {
     pub(crate) client: Client,
+    pub(crate) cookies: Cookies,
     pub(crate) rules: Rules,
     pub(crate) setup: Setup,
     /// What the user is to know before it begins.
@@ -143,9 +144,10 @@ impl BatchPlan {
                 .with_context(|| format!("--out-dir {} cannot be made", directory.display()))?;
         }
         let fields = Arc::new(Fields::read(&args.client.headers)?);
+        let cookies = Cookies::read(&args.client.cookies)?;
         let rules = Rules {
             fields: fields.clone(),
-            proxies: Proxies::read(args.client.noproxy.as_deref()),
+            cookies: cookies.clone(),
             auth: Arc::new(Auth::read(&args.client.auth)?),
             has_directory: args.out_dir.is_some(),
         };
@@ -162,15 +164,8 @@ impl BatchPlan {
         let idle_total = limits.idle_total.min(room.idle);
         let limits = limits.idle_total(idle_total);
         Ok(BatchPlan {
-            client: client(
-                &args.client,
-                &fields,
-                Network {
-                    limits,
-                    timeouts,
-                    addresses: None,
-                },
-            )?,
+            client: client::client(&args.client, &fields, &cookies, limits, timeouts)?,
+            cookies,
             rules,
             setup: Setup {
                 total: room.total,
@@ -197,66 +192,19 @@ pub(crate) fn limits(total: usize, per_host: usize) -> Limits {
     limits.idle_per_origin(per_origin).idle_total(in_all)
 }
 
-/// How the network of a client is set up.
-struct Network {
-    limits: Limits,
-    timeouts: Timeouts,
-    /// A host, and where its connections go.
-    addresses: Option<(String, Vec<SocketAddr>)>,
-}
-
-/// The addresses that were typed for the host and port of `request`.
-fn addresses(
-    typed: &[Resolve],
-    request: &Request,
-) -> anyhow::Result<Option<(String, Vec<SocketAddr>)>> {
+/// Refuses addresses of which none is for the host and port of the only request there is: what is not used
+/// would look as if it were.
+fn check_resolve(typed: &[Resolve], request: &Request) -> anyhow::Result<()> {
     let origin = request.origin();
     let host = origin.host().trim_start_matches('[').trim_end_matches(']');
-    let is_meant = |resolve: &&Resolve| (&*resolve.host, resolve.port) == (host, origin.port());
-    match typed.iter().find(is_meant) {
-        Some(found) => {
-            let addresses = found.addresses.iter();
-            let addresses = addresses.map(|address| (*address, origin.port()).into());
-            Ok(Some((origin.host().to_owned(), addresses.collect())))
-        }
-        None if typed.is_empty() => Ok(None),
-        // What is not used would look as if it were.
-        None => bail!(
+    let is_meant = |resolve: &Resolve| (&*resolve.host, resolve.port) == (host, origin.port());
+    if !typed.is_empty() && !typed.iter().any(is_meant) {
+        bail!(
             "--resolve names no {host}:{}, which the URL is of",
             origin.port()
-        ),
+        );
     }
-}
-
-fn client(args: &ClientArgs, fields: &Fields, network: Network) -> anyhow::Result<Client> {
-    let mut tls = Tls::default();
-    if let Some(path) = &args.cacert {
-        tls = tls.root_pem(read("--cacert", path)?).only_added_roots();
-    }
-    if let (Some(cert), Some(key)) = (&args.cert, &args.key) {
-        tls = tls.client_certificate_pem(read("--cert", cert)?, read("--key", key)?);
-    }
-    if args.insecure {
-        tls = tls.danger_accept_any_certificate();
-    }
-    let Network {
-        limits,
-        timeouts,
-        addresses,
-    } = network;
-    let mut builder = Client::builder()
-        .limits(limits)
-        .timeouts(timeouts)
-        .redirect(policies::redirect(&args.follow))
-        .retry(policies::retry(&args.follow));
-    if let Some((host, addresses)) = addresses {
-        builder = builder.resolve(&host, addresses);
-    }
-    Ok(fields.leave_out(builder.tls(tls)).build()?)
-}
-
-fn read(option: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("{option} {} cannot be read", path.display()))
+    Ok(())
 }
 
 fn method(args: &GetArgs) -> anyhow::Result<Method> {

@@ -175,7 +175,7 @@ impl CookieJar {
     /// The value of the field Cookie for a request to `target`: those with longer paths first, then those
     /// that were set first (section 5.8.3). `None` if there is none.
     ///
-    /// What would make it longer than [`COOKIE_FIELD_BYTES_MAX`](super::COOKIE_FIELD_BYTES_MAX) is left out.
+    /// What would make it longer than [`COOKIE_FIELD_BYTES_MAX`] is left out.
     pub fn field(&mut self, target: Target<'_>, now: u64) -> Option<Vec<u8>> {
         if self.len == 0 || target.host.len() > COOKIE_HOST_BYTES_MAX {
             return None;

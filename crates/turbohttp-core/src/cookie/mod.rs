@@ -60,7 +60,7 @@ pub struct Target<'a> {
 
 impl<'a> Target<'a> {
     /// The target of a URL in normal form: `host` in lower case, an IPv6 address in brackets or not; `path`
-    /// without the query.
+    /// without the query; none is the same as a slash.
     ///
     /// Besides https, the hosts `localhost`, `127.0.0.1` and `::1` count as secure, as they do for curl: what
     /// is sent there does not leave the machine.
@@ -69,7 +69,7 @@ impl<'a> Target<'a> {
         let host = host.strip_suffix(']').unwrap_or(host);
         Target {
             host,
-            path,
+            path: if path.is_empty() { "/" } else { path },
             is_secure: is_https || matches!(host, "localhost" | "127.0.0.1" | "::1"),
         }
     }

@@ -144,7 +144,7 @@ fn paths() {
     for (from, field, to, expected) in [
         // The default: the folder of the URL.
         ("/", "n=v", "/any/thing", "n=v"),
-        ("", "n=v", "", ""),
+        ("", "n=v", "", "n=v"),
         ("", "n=v", "/", "n=v"),
         ("/a", "n=v", "/b", "n=v"),
         ("/a/b", "n=v", "/a", "n=v"),

@@ -136,6 +136,9 @@ impl Codec {
 
     /// Decodes some of `input`, which is not empty, into `out`.
     pub(super) fn decode(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step, Fault> {
+        if self.place == Place::Start && self.coding == Coding::Brotli {
+            check_brotli_window(input)?;
+        }
         if self.place == Place::Behind {
             if !self.coding.has_members() {
                 return Err(Fault::Garbage);
@@ -203,5 +206,17 @@ impl Codec {
             produced: output.written_len(),
         };
         Ok((step, has_ended))
+    }
+}
+
+/// Refuses a window of more than 16 MiB, which RFC 7932 section 9.1 leaves no bits for and the decoder takes
+/// nevertheless: up to 1 GiB would be allocated for a few bytes of a body.
+fn check_brotli_window(input: &[u8]) -> Result<(), Fault> {
+    match input {
+        [first, ..] if first & 0x7f == 0x11 => {
+            let message = "its window is larger than the coding permits";
+            Err(Fault::Corrupt(io::Error::other(message)))
+        }
+        _ => Ok(()),
     }
 }

@@ -596,6 +596,28 @@ fn a_window_beyond_what_the_coding_permits_is_refused() {
     message(decoded([coded(24)], &["zstd"]), ErrorKind::Decode);
 }
 
+#[test]
+fn a_large_window_of_brotli_is_refused() {
+    let coded = |large_window| {
+        let parameters = brotli::enc::BrotliEncoderParams {
+            large_window,
+            lgwin: if large_window { 28 } else { 24 },
+            ..Default::default()
+        };
+        let mut coded = Vec::new();
+        let content = text(10_000);
+        brotli::BrotliCompress(&mut &content[..], &mut coded, &parameters).unwrap();
+        coded
+    };
+    assert_eq!(decoded([coded(false)], &["br"]).unwrap(), text(10_000));
+    let large = coded(true);
+    // A stream that the decoder would read.
+    let mut content = Vec::new();
+    brotli::BrotliDecompress(&mut &large[..], &mut content).unwrap();
+    assert_eq!(content, text(10_000));
+    message(decoded([large], &["br"]), ErrorKind::Decode);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 

@@ -1,0 +1,144 @@
+//! Cookies: which are sent, where they are read from and written to.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use turbohttp::header::{COOKIE, HeaderMap, HeaderValue};
+use turbohttp::{ClientBuilder, CookieStore as _, Jar};
+
+use crate::args::CookieArgs;
+use crate::exit::Told;
+
+/// What was typed of cookies.
+#[derive(Clone, Default)]
+pub(crate) struct Cookies {
+    /// `None` where nothing is kept.
+    jar: Option<Arc<Jar>>,
+    /// Sent as they are.
+    typed: Option<HeaderValue>,
+    /// Where the jar is written at the end.
+    file: Option<PathBuf>,
+}
+
+impl fmt::Debug for Cookies {
+    /// Values are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cookies")
+            .field("jar", &self.jar)
+            .field("typed", &self.typed.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cookies {
+    pub(crate) fn read(args: &CookieArgs) -> anyhow::Result<Cookies> {
+        let (typed, files): (Vec<&String>, Vec<&String>) =
+            args.cookies.iter().partition(|given| given.contains('='));
+        let jar = match files.is_empty() && args.cookie_jar.is_none() {
+            true => None,
+            false => Some(Arc::new(load(&files, args.junk_session_cookies)?)),
+        };
+        let typed = match typed.is_empty() {
+            true => None,
+            false => {
+                let typed: Vec<&str> = typed.iter().map(|pairs| pairs.trim()).collect();
+                let value = HeaderValue::try_from(typed.join("; "));
+                let mut value = value.ok().context("--cookie holds a control character")?;
+                value.set_sensitive(true);
+                Some(value)
+            }
+        };
+        Ok(Cookies {
+            jar,
+            typed,
+            file: args.cookie_jar.clone(),
+        })
+    }
+
+    /// Has the client keep cookies, if that is wanted.
+    pub(super) fn keep(&self, builder: ClientBuilder) -> ClientBuilder {
+        match &self.jar {
+            Some(jar) => builder.cookies(jar.clone()),
+            None => builder,
+        }
+    }
+
+    /// Adds what was typed to the fields of a request, with what the jar has for its URL.
+    pub(crate) fn add(&self, headers: &mut HeaderMap, url: &str) {
+        let Some(typed) = &self.typed else {
+            return;
+        };
+        if headers.contains_key(COOKIE) {
+            return;
+        }
+        let kept = self.jar.as_ref().and_then(|jar| jar.cookies(url));
+        let both = kept.and_then(|kept| {
+            let both = [kept.as_bytes(), b"; ", typed.as_bytes()].concat();
+            HeaderValue::from_bytes(&both).ok()
+        });
+        let mut value = both.unwrap_or_else(|| typed.clone());
+        value.set_sensitive(true);
+        headers.insert(COOKIE, value);
+    }
+
+    /// Writes the jar to its file, which only its owner may read.
+    pub(crate) fn write(&self) -> anyhow::Result<()> {
+        let (Some(jar), Some(path)) = (&self.jar, &self.file) else {
+            return Ok(());
+        };
+        let unwritten =
+            || Told::unwritten(format!("--cookie-jar {} cannot be written", path.display()));
+        let mut text = Vec::new();
+        jar.write_netscape(&mut text)?;
+        if path == Path::new("-") {
+            return io::stdout().write_all(&text).with_context(unwritten);
+        }
+        // A jar is whole or as it was, whatever ends the command meanwhile.
+        let mut part = path.clone().into_os_string();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        let written = private(&part)
+            .and_then(|mut file| file.write_all(&text))
+            .and_then(|()| fs::rename(&part, path));
+        written.with_context(unwritten)
+    }
+}
+
+fn load(files: &[&String], junks_session: bool) -> anyhow::Result<Jar> {
+    let jar = Jar::new();
+    for path in files.iter().filter(|path| !path.is_empty()) {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                return Err(error).with_context(|| format!("--cookie {path} cannot be read"));
+            }
+        };
+        let read = Jar::read_netscape(BufReader::new(file));
+        let read = read.with_context(|| format!("--cookie {path}"))?;
+        let read = read.to_vec().into_iter();
+        jar.extend(read.filter(|cookie| !junks_session || cookie.expires().is_some()));
+    }
+    Ok(jar)
+}
+
+#[cfg(unix)]
+fn private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = File::options();
+    options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+}
+
+#[cfg(not(unix))]
+fn private(path: &Path) -> io::Result<File> {
+    File::create(path)
+}
