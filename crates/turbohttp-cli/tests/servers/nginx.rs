@@ -136,14 +136,18 @@ location = /chain/2 { return 308 /chain/1; }
 location = /chain/1 { return 303 /echo; }
 
 location = /cookie/set {
-    add_header Set-Cookie "plain=1" always;
-    add_header Set-Cookie "root=2; Path=/" always;
+    add_header Set-Cookie "baseline=1; Path=/cookie" always;
     add_header Set-Cookie "hidden=3; Path=/cookie; HttpOnly" always;
-    add_header Set-Cookie "safe=4; Path=/; Secure" always;
+    add_header Set-Cookie "secure=4; Path=/; Secure" always;
+    add_header Set-Cookie "new=2; Path=/" always;
     add_header Set-Cookie "other=5; Domain=other.test" always;
-    add_header Set-Cookie "far=6; Path=/; Expires=Tue, 01 Jan 2036 00:00:00 GMT" always;
+    add_header Set-Cookie "up=6; Path=/; Expires=Tue, 01 Jan 2036 00:00:00 GMT" always;
     add_header Set-Cookie "gone=7; Path=/; Max-Age=0" always;
     add_header Set-Cookie "deep=8; Path=/cookie/deep" always;
+    return 302 /cookie/seen;
+}
+location = /cookie/bare {
+    add_header Set-Cookie "bare=1" always;
     return 302 /cookie/seen;
 }
 location /cookie/seen { return 200 "$http_cookie\n"; }
