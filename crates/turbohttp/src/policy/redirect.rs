@@ -15,6 +15,7 @@ use crate::limits::{REDIRECTS, REDIRECTS_MAX, URL_BYTES_MAX};
 use crate::policy::credentials::Credentials;
 use crate::request::Request;
 use crate::response::Response;
+use crate::url::plain_path;
 
 /// Whether and how far a client follows redirects: 301, 302, 303, 307 and 308 with a `Location`.
 ///
@@ -280,11 +281,11 @@ impl Chain {
         mut response: Response,
     ) -> Result<Verdict> {
         match self.decide(policy, &response) {
-            Ok(Some((url, method))) => {
+            Ok(Some((target, method))) => {
                 // What has arrived of the body is taken in, so that its connection can be used again.
                 response.drain_arrived();
                 let mut request = response.into_request();
-                match go_to(policy, &mut request, &url, method) {
+                match go_to(policy, &mut request, &target, method) {
                     Ok(()) => Ok(Verdict::Follow(request)),
                     Err(error) => Err(request.context.explain(error)),
                 }
@@ -299,7 +300,7 @@ impl Chain {
         &mut self,
         policy: &RedirectPolicy,
         response: &Response,
-    ) -> Result<Option<(Url, Method)>> {
+    ) -> Result<Option<(Target, Method)>> {
         let status = response.status();
         let parts = &response.context().request;
         let method = next_method(policy, status, &parts.method);
@@ -311,7 +312,14 @@ impl Chain {
             return Ok(None);
         };
         let base = response.url();
-        let url = resolve(base, &location).map_err(|message| self.error(base, message))?;
+        let target = match plain_path(&location) {
+            // A closure is shown the whole URL.
+            Some(path) if policy.decide.is_none() => Target::Path(path.to_owned()),
+            _ => {
+                let url = resolve(base, &location);
+                Target::Url(Box::new(url.map_err(|message| self.error(base, message))?))
+            }
+        };
         let hop = Hop {
             method: parts.method.clone(),
             url: base.to_owned(),
@@ -323,13 +331,14 @@ impl Chain {
         }
         self.hops.push(hop);
         self.cookies.push(cookie);
-        let action = policy.decide.as_ref().map(|decide| {
-            decide(&Redirect {
+        let action = match (&policy.decide, &target) {
+            (Some(decide), Target::Url(url)) => Some(decide(&Redirect {
                 status,
-                url: &url,
+                url,
                 history: &self.hops,
-            })
-        });
+            })),
+            _ => None,
+        };
         let refusal = match action {
             Some(RedirectAction::Stop) => {
                 self.hops.pop();
@@ -340,14 +349,14 @@ impl Chain {
             _ if self.hops.len() > policy.most as usize => {
                 Some(format!("more than {} redirects in a row", policy.most))
             }
-            _ if is_downgrade(base, &url) && !policy.allows_downgrade => {
+            _ if target.is_downgrade(base) && !policy.allows_downgrade => {
                 Some("redirect from https to http".to_owned())
             }
             _ => None,
         };
         match refusal {
-            Some(message) => Err(self.error(url.as_str(), message)),
-            None => Ok(Some((url, method))),
+            Some(message) => Err(self.error(target.as_str(), message)),
+            None => Ok(Some((target, method))),
         }
     }
 
@@ -440,12 +449,36 @@ fn resolve(base: &str, location: &str) -> Result<Url, String> {
     }
 }
 
-fn is_downgrade(from: &str, to: &Url) -> bool {
-    from.starts_with("https:") && to.scheme() == "http"
+/// Where the next hop goes.
+enum Target {
+    /// A path of the same origin in normal form, which most redirects lead to.
+    Path(String),
+    Url(Box<Url>),
+}
+
+impl Target {
+    fn as_str(&self) -> &str {
+        match self {
+            Target::Path(path) => path,
+            Target::Url(url) => url.as_str(),
+        }
+    }
+
+    fn is_downgrade(&self, from: &str) -> bool {
+        match self {
+            Target::Path(_) => false,
+            Target::Url(url) => from.starts_with("https:") && url.scheme() == "http",
+        }
+    }
 }
 
 /// Makes `request` that of the next hop.
-fn go_to(policy: &RedirectPolicy, request: &mut Request, url: &Url, method: Method) -> Result<()> {
+fn go_to(
+    policy: &RedirectPolicy,
+    request: &mut Request,
+    target: &Target,
+    method: Method,
+) -> Result<()> {
     let parts = &mut request.context.request;
     parts.remove_added();
     if parts.method != method {
@@ -454,6 +487,13 @@ fn go_to(policy: &RedirectPolicy, request: &mut Request, url: &Url, method: Meth
         parts.expect_continue = false;
         remove_content_fields(&mut parts.headers);
     }
+    let url = match target {
+        Target::Path(path) => {
+            parts.url.follow_path(path);
+            return Ok(());
+        }
+        Target::Url(url) => url,
+    };
     let of_url = parts.url.credentials().cloned();
     let is_same_origin = parts.url.follow(url)?;
     if is_same_origin || policy.keeps_credentials {
@@ -491,10 +531,12 @@ fn without_query(url: &str) -> &str {
 fn shown(url: &str) -> String {
     const SHOWN_CHARS_MAX: usize = 200;
     let bare = without_query(url);
-    let (scheme, rest) = bare.split_once("://").unwrap_or(("", bare));
-    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
-    format!("{scheme}://{rest}")
-        .chars()
-        .take(SHOWN_CHARS_MAX)
-        .collect()
+    let shown = match bare.split_once("://") {
+        Some((scheme, rest)) => {
+            let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
+            format!("{scheme}://{rest}")
+        }
+        None => bare.to_owned(),
+    };
+    shown.chars().take(SHOWN_CHARS_MAX).collect()
 }
