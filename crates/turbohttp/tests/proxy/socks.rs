@@ -168,7 +168,7 @@ async fn silence_ends_at_the_limit() {
     let client = TestClient::with(|builder| {
         builder
             .proxy(rule)
-            .connect_timeout(std::time::Duration::from_millis(50))
+            .connect_timeout(std::time::Duration::from_millis(800))
     });
     let error = soon(client.get("http://name.test/").send())
         .await
