@@ -6,6 +6,7 @@ use crate::run::run_all;
 const ROWS: &[&[Row]] = &[
     REQUESTS,
     BODIES,
+    UPLOADS,
     TARGETS,
     FAILURES,
     REDIRECTS,
@@ -32,6 +33,7 @@ fn turbohttp_retries_what_curl_retries() {
 
 const SOCKS_CODE: &str = "what a proxy says is a failure of receiving, of SOCKS as of CONNECT";
 const DECODED_HEAD: &str = "the head is that of the decoded body";
+const UNREADABLE: &str = "a file that cannot be read is a mistake in what was typed";
 const LAST_HEAD: &str = "of the heads on the way the last is shown";
 
 const REQUESTS: &[Row] = &[
@@ -97,6 +99,75 @@ const BODIES: &[Row] = &[
     row("data over TLS", "--cacert {ca} -d a=1 {tls}/body").shows(&["a=1"]),
     row("data behind HAProxy", "-d a=1 {haproxy}/body").shows(&["a=1"]),
     row("data to a file", "-i -d a=1 {plain}/small.txt").shows(&["HTTP/1.1 405"]),
+    row("data of a file of lines", "-d @{dir}/form {plain}/body")
+        .files(&[("form", "a=1\n&b=2\n")])
+        .own_output("a file is sent as it is, line ends too")
+        .own_requests("a file is sent as it is, line ends too"),
+    row("JSON of a file", "--json @{dir}/form {plain}/body")
+        .files(&[("form", "[1,2]")])
+        .shows(&["[1,2]"]),
+    row("JSON twice", "--json [1, --json 2] {plain}/body").shows(&["[1,2]"]),
+    row(
+        "JSON with another type",
+        "-H 'Content-Type: a/b' --json [] {plain}/body",
+    )
+    .shows(&["a/b []"]),
+];
+
+/// Two megabytes: curl asks before it sends that much (RFC 9110 section 10.1.1).
+const BIG: &[(&str, &str)] = &[("big", "{mib}{mib}")];
+
+/// The file is sent, fetched and removed.
+const UPLOADS: &[Row] = &[
+    row(
+        "a large body",
+        "-X PUT -d @{dir}/big {plain}/dav/x ; {plain}/dav/x ; -X DELETE {plain}/dav/x",
+    )
+    .files(BIG)
+    .shows(&["PUT /dav/x HTTP/1.1 201"]),
+    row(
+        "a large body of stdin",
+        "-X PUT -d @- {plain}/dav/x ; {plain}/dav/x ; -X DELETE {plain}/dav/x",
+    )
+    .input("from stdin")
+    .shows(&["PUT /dav/x HTTP/1.1 201"]),
+    row(
+        "a large body over TLS",
+        "-X PUT --cacert {ca} -d @{dir}/big {tls}/dav/x ; {plain}/dav/x ; -X DELETE {plain}/dav/x",
+    )
+    .files(BIG)
+    .shows(&["TLSv1.3 1 PUT /dav/x HTTP/1.1 201"]),
+    row(
+        "a large body behind HAProxy",
+        "-X PUT -d @{dir}/big {haproxy}/dav/x ; {plain}/dav/x ; -X DELETE {plain}/dav/x",
+    )
+    .files(BIG)
+    .shows(&["127.0.0.3 "]),
+    row(
+        "a large body by a proxy",
+        "-X PUT -x {squid} -d @{dir}/big {plain}/dav/x ; {plain}/dav/x ; -X DELETE {plain}/dav/x",
+    )
+    .files(BIG)
+    .shows(&["127.0.0.2 "]),
+    row(
+        "a large body by a proxy, TLS",
+        "-X PUT -x {squid} --cacert {ca} -d @{dir}/big {tls}/dav/x ; {plain}/dav/x ; -X DELETE {plain}/dav/x",
+    )
+    .files(BIG)
+    .shows(&["127.0.0.2 "]),
+    row(
+        "a large body by SOCKS",
+        "-X PUT --socks5 {socks} -d @{dir}/big {plain}/dav/x ; {plain}/dav/x ; -X DELETE {plain}/dav/x",
+    )
+    .files(BIG)
+    .shows(&["127.0.0.4 "]),
+    row(
+        "a large body on a Unix socket",
+        "-X PUT --unix-socket {socket} -d @{dir}/big http://h.test/dav/x ; {plain}/dav/x ; -X DELETE {plain}/dav/x",
+    )
+    .files(BIG)
+    .shows(&["unix:"]),
+    row("a body that is too large", "-o {dir}/out -d @{dir}/big {plain}/tight").files(BIG).shows(&["/tight HTTP/1.1 413"]),
 ];
 
 const TARGETS: &[Row] = &[
@@ -430,6 +501,11 @@ const PROXIES: &[Row] = &[
         "-x http://{squid} --noproxy h.test {plain}/echo",
     )
     .shows(&["127.0.0.2 "]),
+    row(
+        "a proxy's password by its letter",
+        "-x {squid_guarded} -U user:secret {plain}/echo",
+    )
+    .shows(&["127.0.0.2 "]),
 ];
 
 const SOCKS: &[Row] = &[
@@ -663,6 +739,9 @@ const COOKIES: &[Row] = &[
         "a cookie of each kind",
         "-b a=1 -H 'Cookie: b=2' {plain}/echo",
     ),
+    row("a jar without its sessions", "-j -b {dir}/jar {plain}/echo")
+        .files(JAR)
+        .shows(&["lasting=2"]),
 ];
 
 const NETRC: &[(&str, &str)] = &[(
@@ -815,6 +894,17 @@ const CREDENTIALS: &[Row] = &[
         "an encoded password in the URL",
         "http://user:a%3Ab%20c@127.0.0.1:{port}/echo",
     ),
+    row("netrc if it is there", "--netrc-optional {plain}/echo").shows(&["authorization=\n"]),
+    row("netrc by its letter", "-n {plain}/private/file.txt")
+        .files(NETRC)
+        .shows(&["for user alone"]),
+    row("netrc that is not there", "--netrc {plain}/echo")
+        .own_code(
+            2,
+            "a file that was named must be there: --netrc-optional is for others",
+        )
+        .own_output("a file that was named must be there: --netrc-optional is for others")
+        .own_requests("a file that was named must be there: --netrc-optional is for others"),
 ];
 
 const SOCKETS: &[Row] = &[
@@ -890,6 +980,7 @@ const SOCKETS: &[Row] = &[
         "--interface 127.0.0.5 --cacert {ca} {tls}/echo",
     )
     .shows(&["127.0.0.5 "]),
+    row("no keep-alive", "--no-keepalive {plain}/echo"),
 ];
 
 const CERTIFICATES: &[Row] = &[
@@ -913,4 +1004,12 @@ const CERTIFICATES: &[Row] = &[
     row("a pinned key by a proxy", "-x http://{squid} --pinnedpubkey {pin} --cacert {ca} {tls}/echo")
         .shows(&["127.0.0.2 "]),
     row("TLS 1.3 by SOCKS", "--socks5 {socks} --tlsv1.3 --cacert {ca} {tls}/echo").shows(&["127.0.0.4 "]),
+
+    row("a certificate of the client", "-E {leaf} --key {key} --cacert {ca} {mutual}/echo").shows(&["TLSv1.3"]),
+    row("a certificate of the client, large", "-E {leaf} --key {key} --cacert {ca} {mutual}/large.bin"),
+    row("no certificate of the client", "-i --cacert {ca} {mutual}/echo").shows(&["HTTP/1.1 400"]),
+    row("a certificate of the client by a proxy", "-x {squid} -E {leaf} --key {key} --cacert {ca} {mutual}/echo")
+        .shows(&["127.0.0.2 "]),
+    row("no key of the certificate", "-E {leaf} --key {dir}/none --cacert {ca} {mutual}/echo").code(58).own_code(2, UNREADABLE),
+    row("no file of authorities", "--cacert {dir}/none {tls}/echo").code(77).own_code(2, UNREADABLE),
 ];
