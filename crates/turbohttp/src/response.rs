@@ -75,6 +75,12 @@ impl Response {
         self.context.request.url.as_str()
     }
 
+    /// The fragment of the URL: that of the last redirect that had one, or of the request. Without the number
+    /// sign.
+    pub fn fragment(&self) -> Option<&str> {
+        self.context.request.url.fragment()
+    }
+
     /// The origin that answered.
     pub fn origin(&self) -> Option<&Origin> {
         self.context.request.url.origin()
