@@ -95,6 +95,35 @@ async fn streams_are_not_sent_twice() {
     assert_idle(&client);
 }
 
+/// A file is read again from where it stood, by redirects, retries and challenges alike; and a clone of the
+/// request has it, too.
+#[tokio::test]
+async fn files_are_sent_again() {
+    use std::io::{Seek as _, Write as _};
+    let origin = Origin::new(|seen: &Seen| match seen.path() {
+        "/end" => reply(200, &[], "end"),
+        path => redirect(path[1..].parse().unwrap(), "/end"),
+    });
+    let client = Client::new().unwrap();
+    let content = vec![b'x'; 200_000];
+    for status in [307, 308] {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"before").unwrap();
+        file.write_all(&content).unwrap();
+        file.seek(std::io::SeekFrom::Start(6)).unwrap();
+        let request = client.put(origin.url(&format!("/{status}"))).body(file);
+        let clone = request.try_clone().expect("a file can be sent again");
+        for request in [request, clone] {
+            let before = origin.seen().len();
+            assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+            let seen = origin.seen().split_off(before);
+            assert_eq!(seen.len(), 2);
+            assert!(seen.iter().all(|seen| seen.body == content), "{status}");
+        }
+    }
+    assert_idle(&client);
+}
+
 /// What Location says, and where that leads: a path at the same origin, the response itself (`=`), or a
 /// refusal whose message holds these words.
 #[tokio::test]
