@@ -42,6 +42,8 @@ pub(crate) enum Exit {
     Timeout = 28,
     /// The TLS handshake failed.
     Tls = 35,
+    /// The interface or the address of --interface is none of this machine.
+    Interface = 45,
     /// A redirect cannot be followed, or there are too many of them.
     Redirect = 47,
     /// The server closed the connection without an answer.
@@ -73,7 +75,7 @@ pub(crate) const CODES: &str = "\
 Exit codes: 0 ok, 1 some requests failed, 2 usage, 3 a gate failed; of `get`, with curl's numbers: \
 5 no address for the name of the proxy, 6 none for that of the server, 7 no connection, 8 not HTTP, 18 truncated, 22 status of 400 or more with \
 --fail, 23 the output cannot be written, 26 the content cannot be read, 28 a time limit, 35 TLS \
-handshake, 47 too many redirects, or one that cannot be followed, 52 no answer, 55 sending failed, 56 receiving failed, \
+handshake, 45 no such --interface, 47 too many redirects, or one that cannot be followed, 52 no answer, 55 sending failed, 56 receiving failed, \
 60 certificate refused, 61 content coding broken, 90 another public key than \
 --pinnedpubkey, 97 SOCKS proxy refused; 129, 130 and 143 ended by SIGHUP, Ctrl-C and SIGTERM.";
 
@@ -90,14 +92,15 @@ fn of_client(error: &Error) -> Exit {
         // The client tells the two apart in its message only.
         ErrorKind::Dns if error.to_string().starts_with("on the way to ") => Exit::ProxyDns,
         ErrorKind::Dns => Exit::Dns,
+        ErrorKind::Connect if mentions(error, "cannot connect from ") => Exit::Interface,
         ErrorKind::Connect => Exit::Connect,
-        ErrorKind::Tls if is_pinned_key(error) => Exit::PinnedKey,
+        ErrorKind::Tls if mentions(error, "public key is not pinned") => Exit::PinnedKey,
         ErrorKind::Tls if is_certificate(error) => Exit::Certificate,
         ErrorKind::Tls => Exit::Tls,
         ErrorKind::Timeout | ErrorKind::ExpiredInQueue => Exit::Timeout,
         ErrorKind::Redirect => Exit::Redirect,
         // A proxy that has answered said no; one of SOCKS says so in its own words.
-        ErrorKind::Proxy if error.to_string().contains("SOCKS") => Exit::Proxy,
+        ErrorKind::Proxy if mentions(error, "socks5") => Exit::Proxy,
         ErrorKind::Proxy => Exit::Receive,
         ErrorKind::Decode => Exit::Coding,
         ErrorKind::RequestBody => Exit::Read,
@@ -112,16 +115,16 @@ fn of_client(error: &Error) -> Exit {
     }
 }
 
-/// Whether the certificate was accepted, and its public key was not.
-fn is_pinned_key(error: &Error) -> bool {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if cause.to_string().contains("public key is not pinned") {
+/// Whether the error or one of its causes says so: for what the client tells apart in words only.
+fn mentions(error: &Error, words: &str) -> bool {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains(words) {
             return true;
         }
-        source = cause.source();
+        cause = error.source();
     }
-    error.to_string().contains("public key is not pinned")
+    false
 }
 
 /// Whether the handshake failed because of the server's certificate.

@@ -19,12 +19,13 @@ pub(super) fn client(
     cookies: &Cookies,
     limits: Limits,
     timeouts: Timeouts,
+    fails_on_status: bool,
 ) -> anyhow::Result<Client> {
     let builder = Client::builder()
         .limits(limits)
         .timeouts(timeouts)
         .redirect(policies::redirect(&args.follow))
-        .retry(policies::retry(&args.follow))
+        .retry(policies::retry(&args.follow, fails_on_status))
         .decoding(match args.compressed {
             true => Decoding::all(),
             false => Decoding::none(),

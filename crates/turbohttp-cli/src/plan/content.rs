@@ -1,7 +1,7 @@
 //! The content of a request: text, files, pipes and stdin, one behind the other.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _};
 use std::pin::Pin;
 
 use anyhow::{Context as _, bail};
@@ -23,10 +23,15 @@ pub(crate) struct Content {
     pub(crate) framing: String,
 }
 
-/// One part, and its bytes where they are known.
-struct Part {
-    bytes: Pin<Box<dyn AsyncRead + Send>>,
-    length: Option<u64>,
+/// One part. What can be sent again is kept as it is, for redirects, retries and challenges.
+enum Part {
+    Bytes(Vec<u8>),
+    /// A large file from its beginning on, of so many bytes.
+    File(File, u64),
+    Stream {
+        bytes: Pin<Box<dyn AsyncRead + Send>>,
+        length: Option<u64>,
+    },
 }
 
 /// The parts as one body, with `separator` between them.
@@ -34,22 +39,22 @@ pub(crate) fn read(parts: &[String], separator: &'static str) -> anyhow::Result<
     if parts.iter().filter(|part| *part == "@-").count() > 1 {
         bail!("@- can be given once: stdin is read to its end");
     }
-    if !parts.iter().any(|part| part.starts_with('@')) {
-        let text = parts.join(separator);
-        let length = Some(text.len() as u64);
-        return Ok(Content::new(Body::from(text), length));
-    }
     let mut joined: Option<Part> = None;
     for part in parts {
         let part = Part::open(part)?;
         joined = Some(match joined {
             None => part,
-            Some(before) => before.then(Part::text(separator)).then(part),
+            Some(before) => before.then(separator, part),
         });
     }
-    let joined = joined.context("no content")?;
-    let body = Body::from_reader(joined.bytes, joined.length);
-    Ok(Content::new(body, joined.length))
+    Ok(match joined.context("no content")? {
+        Part::Bytes(bytes) => {
+            let length = Some(bytes.len() as u64);
+            Content::new(Body::from(bytes), length)
+        }
+        Part::File(file, length) => Content::new(Body::from(file), Some(length)),
+        Part::Stream { bytes, length } => Content::new(Body::from_reader(bytes, length), length),
+    })
 }
 
 impl Content {
@@ -65,12 +70,12 @@ impl Content {
 impl Part {
     fn open(part: &str) -> anyhow::Result<Part> {
         let Some(path) = part.strip_prefix('@') else {
-            return Ok(Part::text(part));
+            return Ok(Part::Bytes(part.as_bytes().to_vec()));
         };
         if path == "-" {
             let unreadable = || Told::new(Exit::Read, "the content cannot be read");
             let stdin = AsyncStdin::open().with_context(unreadable)?;
-            return Ok(Part {
+            return Ok(Part::Stream {
                 bytes: Box::pin(stdin),
                 length: None,
             });
@@ -84,7 +89,7 @@ impl Part {
         }
         if !meta.is_file() {
             // A pipe or a device: sent as it comes.
-            return Ok(Part {
+            return Ok(Part::Stream {
                 bytes: Box::pin(tokio::fs::File::from_std(file)),
                 length: None,
             });
@@ -92,47 +97,54 @@ impl Part {
         Part::of_file(file).with_context(unreadable)
     }
 
-    fn text(text: &str) -> Part {
-        Part {
-            length: Some(text.len() as u64),
-            bytes: Box::pin(io::Cursor::new(text.to_owned().into_bytes())),
-        }
-    }
-
     /// A file, whose reported size is only a hint: that of a file in /proc is 0, that of one in /sys a
     /// page, and others grow while they are read.
-    fn of_file(file: File) -> io::Result<Part> {
+    fn of_file(mut file: File) -> io::Result<Part> {
         let mut ahead = Vec::new();
         (&file).take(READ_AHEAD_BYTES).read_to_end(&mut ahead)?;
         let read = ahead.len() as u64;
         if read < READ_AHEAD_BYTES {
-            return Ok(Part {
-                length: Some(read),
-                bytes: Box::pin(io::Cursor::new(ahead)),
-            });
+            return Ok(Part::Bytes(ahead));
         }
         let size = file.metadata()?.len();
-        let rest = tokio::fs::File::from_std(file);
-        let ahead = io::Cursor::new(ahead);
         // A large file is sent as long as it is now; if it shrinks, the request fails. One that is longer
         // than the system says is sent to its end.
-        Ok(match size.checked_sub(read) {
-            Some(left) => Part {
-                length: Some(size),
-                bytes: Box::pin(AsyncReadExt::chain(ahead, rest.take(left))),
-            },
-            None => Part {
-                length: None,
-                bytes: Box::pin(AsyncReadExt::chain(ahead, rest)),
-            },
+        if size >= read {
+            file.rewind()?;
+            return Ok(Part::File(file, size));
+        }
+        let rest = tokio::fs::File::from_std(file);
+        Ok(Part::Stream {
+            bytes: Box::pin(AsyncReadExt::chain(io::Cursor::new(ahead), rest)),
+            length: None,
         })
     }
 
-    fn then(self, next: Part) -> Part {
-        let lengths = self.length.zip(next.length);
-        Part {
-            length: lengths.map(|(first, second)| first + second),
-            bytes: Box::pin(self.bytes.chain(next.bytes)),
+    fn then(self, separator: &str, next: Part) -> Part {
+        if let (Part::Bytes(first), Part::Bytes(second)) = (&self, &next) {
+            return Part::Bytes([first, separator.as_bytes(), second].concat());
+        }
+        let (first, length) = self.into_stream();
+        let (second, next_length) = next.into_stream();
+        let between = io::Cursor::new(separator.to_owned().into_bytes());
+        let lengths = length.zip(next_length);
+        Part::Stream {
+            bytes: Box::pin(first.chain(between).chain(second)),
+            length: lengths.map(|(first, second)| first + separator.len() as u64 + second),
+        }
+    }
+
+    fn into_stream(self) -> (Pin<Box<dyn AsyncRead + Send>>, Option<u64>) {
+        match self {
+            Part::Bytes(bytes) => {
+                let length = Some(bytes.len() as u64);
+                (Box::pin(io::Cursor::new(bytes)), length)
+            }
+            Part::File(file, length) => {
+                let file = tokio::fs::File::from_std(file);
+                (Box::pin(file.take(length)), Some(length))
+            }
+            Part::Stream { bytes, length } => (bytes, length),
         }
     }
 }

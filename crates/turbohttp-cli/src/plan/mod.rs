@@ -74,7 +74,7 @@ impl GetPlan {
         }
         let cookies = Cookies::read(&args.client.cookies)?;
         let limits = Limits::default();
-        let client = client::client(&args.client, &fields, &cookies, limits, timeouts)?;
+        let client = client::client(&args.client, &fields, &cookies, limits, timeouts, args.fail)?;
         if args.path_as_is {
             request.set_target(url::target(&url))?;
         }
@@ -164,7 +164,7 @@ impl BatchPlan {
         let idle_total = limits.idle_total.min(room.idle);
         let limits = limits.idle_total(idle_total);
         Ok(BatchPlan {
-            client: client::client(&args.client, &fields, &cookies, limits, timeouts)?,
+            client: client::client(&args.client, &fields, &cookies, limits, timeouts, false)?,
             cookies,
             rules,
             setup: Setup {

@@ -37,10 +37,13 @@ impl Netrc {
         };
         let text = match open(&path) {
             Ok(text) => text,
-            Err(error) if args.netrc_optional => match error.downcast_ref::<std::io::Error>() {
-                Some(io) if io.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                _ => return Err(error),
-            },
+            // A file that was named must be there.
+            Err(error) if args.netrc_optional || args.netrc_file.is_none() => {
+                match error.downcast_ref::<std::io::Error>() {
+                    Some(io) if io.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                    _ => return Err(error),
+                }
+            }
             Err(error) => return Err(error),
         };
         let entries = parse(&text).map_err(|message| anyhow!("{}: {message}", path.display()))?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use turbohttp::limits::REDIRECTS_MAX;
-use turbohttp::{RedirectAction, RedirectPolicy, RetryPolicy};
+use turbohttp::{RedirectAction, RedirectPolicy, RetryPolicy, StatusCode};
 
 use crate::args::FollowArgs;
 
@@ -26,7 +26,8 @@ pub(super) fn redirect(args: &FollowArgs) -> RedirectPolicy {
         .keep_credentials(args.location_trusted)
 }
 
-pub(super) fn retry(args: &FollowArgs) -> Option<RetryPolicy> {
+/// `fails_on_status` makes an error of every status from 400 on.
+pub(super) fn retry(args: &FollowArgs, fails_on_status: bool) -> Option<RetryPolicy> {
     if args.retry == 0 {
         return None;
     }
@@ -39,6 +40,13 @@ pub(super) fn retry(args: &FollowArgs) -> Option<RetryPolicy> {
         .every_error(args.retry_all_errors)
         // The user has said how often.
         .budget_percent(100);
+    let policy = match args.retry_all_errors && fails_on_status {
+        true => {
+            let errors = (400..=599).filter_map(|status| StatusCode::from_u16(status).ok());
+            policy.statuses(errors)
+        }
+        false => policy,
+    };
     Some(match args.retry_delay {
         Some(delay) => policy.fixed_delay(delay),
         None => policy,

@@ -154,7 +154,13 @@ impl SocketOptions {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn bind_to_interface(&self, socket: &TcpSocket) -> io::Result<()> {
         match &self.interface {
-            Some(name) => SockRef::from(socket).bind_device(Some(name.as_bytes())),
+            Some(name) => {
+                let bound = SockRef::from(socket).bind_device(Some(name.as_bytes()));
+                bound.map_err(|error| {
+                    let message = format!("cannot connect from interface {name}: {error}");
+                    io::Error::new(error.kind(), message)
+                })
+            }
             None => Ok(()),
         }
     }
@@ -195,7 +201,10 @@ fn bind(socket: &TcpSocket, own: SocketAddr) -> io::Result<()> {
     socket.bind(own).map_err(|error| match error.kind() {
         // Of a kind of its own: no port comes free by waiting.
         io::ErrorKind::AddrNotAvailable => {
-            let message = format!("{} is no address of this machine", own.ip());
+            let message = format!(
+                "cannot connect from {}: no address of this machine",
+                own.ip()
+            );
             io::Error::new(io::ErrorKind::InvalidInput, message)
         }
         _ => error,

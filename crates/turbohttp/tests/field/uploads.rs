@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use turbohttp::{Body, ErrorKind, Phase};
+use turbohttp::{Body, ErrorKind, Phase, RedirectPolicy};
 use turbohttp_loopback::script::{Script, ScriptServer, Step};
 
 use crate::support::{Peer, TestClient, poll_times, read, read_head, soon};
@@ -301,7 +301,7 @@ async fn early_success_waits_for_the_whole_request() {
         "HTTP/1.1 307 Temporary Redirect\r\nlocation: /x\r\ncontent-length: 0\r\n\r\n",
     ] {
         let server = answers_early(answer, [Step::ReadExact(4 * MIB), Step::ReadToEnd]);
-        let client = TestClient::new();
+        let client = TestClient::with(|builder| builder.redirect(RedirectPolicy::none()));
         let request = client.post(server.url("/")).body(content(4 * MIB));
         let response = soon(request.send()).await.expect(answer);
         // Nobody reads the body: the request is whole all the same.

@@ -155,6 +155,10 @@ impl Connection {
 
     #[cold]
     fn head_failed(&mut self, error: io::Error) -> Error {
+        // A TLS session that ends without close_notify: a head that is not whole is none in any case.
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return self.head_truncated();
+        }
         let message = "connection failed before the response head";
         self.failed(Error::io(Phase::Wait, message, error))
     }
