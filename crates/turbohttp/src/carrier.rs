@@ -69,7 +69,7 @@ impl AnyTransport {
     }
 
     /// Sends an attempt that has its permit.
-    #[inline]
+    #[inline(always)] // The third place is cold, and would have it called from the other two.
     pub(crate) fn send(&self, request: Request) -> AnySend<'_> {
         // Before any transport: a stream that is sent twice would be sent empty the second time.
         if let Err(error) = request.context.request.body.check_unspent() {

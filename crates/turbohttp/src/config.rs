@@ -350,7 +350,8 @@ impl Timeouts {
 
     /// How long an attempt without a streamed body may take until the head of its response.
     pub(crate) fn until_head(&self) -> Duration {
-        let parts = [self.dns, self.connect, self.tls, self.head];
+        // The connection, and once more the tunnel of a proxy.
+        let parts = [self.dns, self.connect, self.connect, self.tls, self.head];
         parts
             .into_iter()
             .fold(Duration::ZERO, Duration::saturating_add)

@@ -390,6 +390,7 @@ impl<'a> Run<'a> {
     }
 
     /// Calls the response hooks that were passed on the way down, the last one first.
+    #[inline(always)]
     fn come_back(&self, mut response: Response) -> Result<Response> {
         // In reverse: the layer that saw the request first sees the response last.
         for layer in self.passed.iter().rev() {

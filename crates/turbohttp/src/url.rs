@@ -119,6 +119,12 @@ impl RequestUrl {
         }
     }
 
+    /// Goes on to a path of the same origin, as [`plain_path`] gives it.
+    pub(crate) fn follow_path(&mut self, path: &str) {
+        self.text.truncate(self.target_start);
+        self.text.push_str(path);
+    }
+
     /// Goes on to where a redirect leads, whose userinfo is passed over, and says whether that is the same
     /// origin: then its name for the resolver and its credentials stay.
     pub(crate) fn follow(&mut self, next: &url::Url) -> Result<bool> {
@@ -347,6 +353,14 @@ fn make_origin(origins: Option<&Origins>, scheme: Scheme, host: &str, port: u16)
         Some(origins) => origins.intern(scheme, host, port),
         None => Origin::new(scheme, host, port),
     }
+}
+
+/// The path and query of a reference that is nothing else and its own normal form, without a fragment.
+pub(crate) fn plain_path(reference: &str) -> Option<&str> {
+    let is_path = reference.starts_with('/') && !reference.starts_with("//");
+    // Room for an origin stays: its text is at most a host and a few bytes.
+    let fits = reference.len() < URL_BYTES_MAX / 2;
+    plain_target(reference).filter(|_| is_path && fits)
 }
 
 /// Path and query if the standard would leave them as they are; the fragment is cut off.

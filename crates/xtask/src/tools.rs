@@ -10,13 +10,14 @@ use crate::run;
 /// Programs of which one must be there, the Debian package with the first, and what needs it.
 type Need = (&'static [&'static str], &'static str, &'static str);
 
-const NEEDS: [Need; 13] = [
+const NEEDS: [Need; 14] = [
     (&["c++", "g++", "clang++"], "g++", "fuzz: libFuzzer is C++"),
     (&["valgrind"], "valgrind", "gates, walk, heap"),
     (&["strace"], "strace", "gates: system calls"),
     (&["heaptrack"], "heaptrack", "heap: another profiler"),
     (&["objdump"], "binutils", "walk: lock operations"),
     (&["nginx"], "nginx-light", "tests: a server of others"),
+    (&["apache2"], "apache2-bin", "tests: Digest, gzip and br"),
     (&["squid"], "squid", "tests: a proxy of others"),
     (&["haproxy"], "haproxy", "tests: TLS in front of a proxy"),
     (

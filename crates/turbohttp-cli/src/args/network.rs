@@ -32,7 +32,7 @@ pub(crate) struct ProxyArgs {
     pub(crate) socks5_hostname: Option<String>,
 
     /// Hosts, with commas between them, that are reached without a proxy: names with all below them,
-    /// addresses, networks as 10.0.0.0/8; * is all. In place of no_proxy
+    /// addresses, networks as 192.0.2.0/24; * is all. In place of no_proxy
     #[arg(long, value_name = "HOSTS")]
     pub(crate) noproxy: Option<String>,
 }

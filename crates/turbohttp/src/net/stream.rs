@@ -173,7 +173,7 @@ impl Stream {
     pub(crate) fn poll_flush(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         match self {
             Stream::Plain(_) => Poll::Ready(Ok(())),
-            Stream::Layered(layered) => Pin::new(layered).poll_flush(cx),
+            Stream::Layered(layered) => layered::poll_flush(layered, cx),
         }
     }
 
@@ -198,7 +198,7 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            Stream::Layered(layered) => Pin::new(layered).poll_write(cx, bytes),
+            Stream::Layered(layered) => layered::poll_write(layered, cx, bytes),
         }
     }
 
@@ -209,7 +209,7 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         match self {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
-            Stream::Layered(layered) => Pin::new(layered).poll_write_vectored(cx, slices),
+            Stream::Layered(layered) => layered::poll_write_vectored(layered, cx, slices),
         }
     }
 }
@@ -248,6 +248,46 @@ impl Bottom for Stream {
     }
 }
 
+/// What a layered stream does, out of line: the functions of plain connections keep their values in registers.
+mod layered {
+    use super::{AsyncRead, AsyncWrite, IoSlice, Layer, Pin, Poll, ReadBuf, TaskContext, io};
+
+    #[inline(never)]
+    pub(super) fn poll_read(
+        layered: &mut Box<dyn Layer>,
+        cx: &mut TaskContext<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(layered).poll_read(cx, buffer)
+    }
+
+    #[inline(never)]
+    pub(super) fn poll_write(
+        layered: &mut Box<dyn Layer>,
+        cx: &mut TaskContext<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(layered).poll_write(cx, bytes)
+    }
+
+    #[inline(never)]
+    pub(super) fn poll_write_vectored(
+        layered: &mut Box<dyn Layer>,
+        cx: &mut TaskContext<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(layered).poll_write_vectored(cx, slices)
+    }
+
+    #[inline(never)]
+    pub(super) fn poll_flush(
+        layered: &mut Box<dyn Layer>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(layered).poll_flush(cx)
+    }
+}
+
 impl Socket<'_> {
     fn reference(&self) -> SockRef<'_> {
         match self {
@@ -266,7 +306,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
-            Stream::Layered(layered) => Pin::new(layered).poll_read(cx, buffer),
+            Stream::Layered(layered) => layered::poll_read(layered, cx, buffer),
         }
     }
 }

@@ -98,12 +98,17 @@ impl TlsSetup {
     where
         S: Bottom + AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static,
     {
-        let (cell, options) = match is_proxy {
-            true => (&self.proxy_config, self.options.for_proxy()),
-            false => (&self.config, self.options.clone()),
-        };
         // Loaded by the first handshake; those that begin meanwhile wait for the same load.
-        let config = cell.get_or_try_init(|| load(options)).await?;
+        let config = match is_proxy {
+            true => {
+                let load = || load(self.options.for_proxy());
+                self.proxy_config.get_or_try_init(load).await?
+            }
+            false => {
+                let load = || load(self.options.clone());
+                self.config.get_or_try_init(load).await?
+            }
+        };
         // rustls takes an IPv6 address without the brackets of a URL.
         let name = host
             .trim_start_matches('[')

@@ -148,10 +148,12 @@ fn bearer(token: &str) -> Result<HeaderValue> {
     Ok(value)
 }
 
+type Source = dyn Fn() -> Pin<Box<dyn Future<Output = Result<String>> + Send>> + Send + Sync;
+
 /// A source of tokens, and the one that it gave last.
 pub(crate) struct Provider {
-    source: Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String>> + Send>> + Send + Sync>,
-    /// Held by the one that asks the source; those who wait for it find what it has brought.
+    source: Box<Source>,
+    /// Locked while the source is asked; a caller that waits for it finds what was brought.
     refresh: tokio::sync::Mutex<()>,
     state: Mutex<Token>,
 }

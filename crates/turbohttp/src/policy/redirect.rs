@@ -3,18 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::{
-    AUTHORIZATION, COOKIE, EXPECT, HOST, LOCATION, PROXY_AUTHORIZATION, TRANSFER_ENCODING,
-};
+use http::header::{AUTHORIZATION, COOKIE, EXPECT, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
 
 use crate::body::Body;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{REDIRECTS, REDIRECTS_MAX, URL_BYTES_MAX};
+use crate::limits::{REDIRECTS, REDIRECTS_MAX};
 use crate::policy::credentials::Credentials;
 use crate::request::Request;
 use crate::response::Response;
+use crate::url::plain_path;
+
+mod target;
+
+use target::{Target, location, resolve};
 
 /// Whether and how far a client follows redirects: 301, 302, 303, 307 and 308 with a `Location`.
 ///
@@ -280,11 +283,11 @@ impl Chain {
         mut response: Response,
     ) -> Result<Verdict> {
         match self.decide(policy, &response) {
-            Ok(Some((url, method))) => {
+            Ok(Some((target, method))) => {
                 // What has arrived of the body is taken in, so that its connection can be used again.
                 response.drain_arrived();
                 let mut request = response.into_request();
-                match go_to(policy, &mut request, &url, method) {
+                match go_to(policy, &mut request, &target, method) {
                     Ok(()) => Ok(Verdict::Follow(request)),
                     Err(error) => Err(request.context.explain(error)),
                 }
@@ -299,7 +302,7 @@ impl Chain {
         &mut self,
         policy: &RedirectPolicy,
         response: &Response,
-    ) -> Result<Option<(Url, Method)>> {
+    ) -> Result<Option<(Target, Method)>> {
         let status = response.status();
         let parts = &response.context().request;
         let method = next_method(policy, status, &parts.method);
@@ -311,7 +314,14 @@ impl Chain {
             return Ok(None);
         };
         let base = response.url();
-        let url = resolve(base, &location).map_err(|message| self.error(base, message))?;
+        let target = match plain_path(&location) {
+            // A closure is shown the whole URL.
+            Some(path) if policy.decide.is_none() => Target::Path(path.to_owned()),
+            _ => {
+                let url = resolve(base, &location);
+                Target::Url(Box::new(url.map_err(|message| self.error(base, message))?))
+            }
+        };
         let hop = Hop {
             method: parts.method.clone(),
             url: base.to_owned(),
@@ -323,13 +333,14 @@ impl Chain {
         }
         self.hops.push(hop);
         self.cookies.push(cookie);
-        let action = policy.decide.as_ref().map(|decide| {
-            decide(&Redirect {
+        let action = match (&policy.decide, &target) {
+            (Some(decide), Target::Url(url)) => Some(decide(&Redirect {
                 status,
-                url: &url,
+                url,
                 history: &self.hops,
-            })
-        });
+            })),
+            _ => None,
+        };
         let refusal = match action {
             Some(RedirectAction::Stop) => {
                 self.hops.pop();
@@ -340,14 +351,14 @@ impl Chain {
             _ if self.hops.len() > policy.most as usize => {
                 Some(format!("more than {} redirects in a row", policy.most))
             }
-            _ if is_downgrade(base, &url) && !policy.allows_downgrade => {
+            _ if target.is_downgrade(base) && !policy.allows_downgrade => {
                 Some("redirect from https to http".to_owned())
             }
             _ => None,
         };
         match refusal {
-            Some(message) => Err(self.error(url.as_str(), message)),
-            None => Ok(Some((url, method))),
+            Some(message) => Err(self.error(target.as_str(), message)),
+            None => Ok(Some((target, method))),
         }
     }
 
@@ -386,66 +397,13 @@ fn next_method(policy: &RedirectPolicy, status: StatusCode, method: &Method) -> 
     }
 }
 
-/// The value of Location; `None` where there is none, or an empty one.
-fn location(response: &Response) -> Result<Option<String>> {
-    let mut found: Option<&[u8]> = None;
-    for (name, value) in response.fields() {
-        if !name.eq_ignore_ascii_case(LOCATION.as_str()) {
-            continue;
-        }
-        // Two parties on the way could follow two of them (as response splitting makes them).
-        if found.is_some_and(|former| former != value) {
-            let message = "redirect has two Location fields that differ";
-            return Err(Error::new(ErrorKind::Redirect, message));
-        }
-        found = Some(value);
-    }
-    let value = found.unwrap_or_default().trim_ascii();
-    if value.len() > URL_BYTES_MAX {
-        let length = value.len();
-        let message = format!("Location of {length} bytes exceeds {URL_BYTES_MAX}");
-        return Err(Error::new(ErrorKind::Redirect, message));
-    }
-    if let Some(at) = value.iter().position(u8::is_ascii_control) {
-        let message = format!("Location has a control character (0x{:02x})", value[at]);
-        return Err(Error::new(ErrorKind::Redirect, message));
-    }
-    Ok((!value.is_empty()).then(|| text_of(value)))
-}
-
-/// The bytes as text; where they are no UTF-8, those beyond ASCII in percent-coding.
-fn text_of(value: &[u8]) -> String {
-    match str::from_utf8(value) {
-        Ok(text) => text.to_owned(),
-        Err(_) => value.iter().fold(String::new(), |mut text, byte| {
-            match byte.is_ascii() {
-                true => text.push(char::from(*byte)),
-                false => text.push_str(&format!("%{byte:02X}")),
-            }
-            text
-        }),
-    }
-}
-
-/// The target of a redirect, resolved against the URL that was asked (RFC 9110 section 10.2.2).
-fn resolve(base: &str, location: &str) -> Result<Url, String> {
-    let url = Url::parse(base)
-        .and_then(|base| base.join(location))
-        .map_err(|error| format!("Location is no URL: {error}"))?;
-    match url.scheme() {
-        "http" | "https" if url.has_host() => Ok(url),
-        other => Err(format!(
-            "redirect to scheme {other:?}, which is not http or https"
-        )),
-    }
-}
-
-fn is_downgrade(from: &str, to: &Url) -> bool {
-    from.starts_with("https:") && to.scheme() == "http"
-}
-
 /// Makes `request` that of the next hop.
-fn go_to(policy: &RedirectPolicy, request: &mut Request, url: &Url, method: Method) -> Result<()> {
+fn go_to(
+    policy: &RedirectPolicy,
+    request: &mut Request,
+    target: &Target,
+    method: Method,
+) -> Result<()> {
     let parts = &mut request.context.request;
     parts.remove_added();
     if parts.method != method {
@@ -454,6 +412,13 @@ fn go_to(policy: &RedirectPolicy, request: &mut Request, url: &Url, method: Meth
         parts.expect_continue = false;
         remove_content_fields(&mut parts.headers);
     }
+    let url = match target {
+        Target::Path(path) => {
+            parts.url.follow_path(path);
+            return Ok(());
+        }
+        Target::Url(url) => url,
+    };
     let of_url = parts.url.credentials().cloned();
     let is_same_origin = parts.url.follow(url)?;
     if is_same_origin || policy.keeps_credentials {
@@ -491,10 +456,12 @@ fn without_query(url: &str) -> &str {
 fn shown(url: &str) -> String {
     const SHOWN_CHARS_MAX: usize = 200;
     let bare = without_query(url);
-    let (scheme, rest) = bare.split_once("://").unwrap_or(("", bare));
-    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
-    format!("{scheme}://{rest}")
-        .chars()
-        .take(SHOWN_CHARS_MAX)
-        .collect()
+    let shown = match bare.split_once("://") {
+        Some((scheme, rest)) => {
+            let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
+            format!("{scheme}://{rest}")
+        }
+        None => bare.to_owned(),
+    };
+    shown.chars().take(SHOWN_CHARS_MAX).collect()
 }

@@ -1,4 +1,9 @@
 //! From a URL to its answer, as everyday clients have it: redirects, retries, credentials.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tasks of a test end with its runtime"
+)]
 
 #[cfg(feature = "cookies")]
 mod cookies;

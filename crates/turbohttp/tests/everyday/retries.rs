@@ -216,7 +216,7 @@ async fn pause_is_never_shortened() {
     assert!(start.elapsed().as_secs() >= 50, "{:?}", start.elapsed());
 }
 
-/// One permit: while the first request waits for its back-off, a second one runs (X14).
+/// One permit: while the first request waits for its back-off, a second one runs.
 #[tokio::test(start_paused = true)]
 async fn no_permit_is_kept_while_a_call_waits() {
     let policy = RetryPolicy::up_to(1)

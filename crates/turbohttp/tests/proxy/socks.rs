@@ -3,7 +3,7 @@
 use turbohttp::{ErrorKind, Phase, Proxy};
 use turbohttp_loopback::script::{Script, ScriptServer, Step};
 
-use crate::support::{TestClient, read, soon};
+use crate::support::{TestClient, poll_times, read, settle, soon};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const NO_AUTH: [u8; 2] = [5, 0];
@@ -168,7 +168,7 @@ async fn silence_ends_at_the_limit() {
     let client = TestClient::with(|builder| {
         builder
             .proxy(rule)
-            .connect_timeout(std::time::Duration::from_millis(50))
+            .connect_timeout(std::time::Duration::from_millis(800))
     });
     let error = soon(client.get("http://name.test/").send())
         .await
@@ -177,4 +177,32 @@ async fn silence_ends_at_the_limit() {
         (error.kind(), error.phase()),
         (ErrorKind::Timeout, Some(Phase::Tunnel))
     );
+}
+
+#[tokio::test]
+async fn drop_at_every_poll_leaves_nothing_open() {
+    let steps = [
+        Step::ReadExact(3),
+        Step::send(NO_AUTH),
+        Step::ReadExact(10),
+        Step::send_split(GRANTED, 4),
+        Step::ReadHead,
+        Step::send(OK),
+        Step::Stall,
+    ];
+    let proxy = Script::new().accept(steps).repeat_last().start().unwrap();
+    for polls in 1..64 {
+        let client = client(&format!("socks5h://{}", proxy.addr()));
+        let sent = poll_times(client.get("http://192.0.2.7/").send(), polls).await;
+        let is_over = sent.is_some();
+        drop(sent);
+        settle().await;
+        client.audit();
+        drop(client);
+        soon(proxy.all_closed()).await;
+        if is_over {
+            return;
+        }
+    }
+    panic!("64 polls are not enough");
 }

@@ -7,7 +7,7 @@ use super::paths::Crate;
 use super::source::Source;
 
 /// The modules of `turbohttp`, lowest first. A module may name its own layer and those below.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &[
         "auth",
         "clock",
@@ -22,9 +22,10 @@ const LAYERS: [&[&str]; 10] = [
     &["scheduler"],
     &["url", "body", "context", "request", "response"],
     &["decode", "transport"],
-    &["net"],
+    &["net", "policy"],
     &["carrier"],
     &["attempt"],
+    &["follow"],
     &["middleware"],
     &["limiter"],
     &["client", "queue"],

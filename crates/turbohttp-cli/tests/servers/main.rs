@@ -1,0 +1,18 @@
+//! The command and the library against servers and proxies that others wrote, and beside curl.
+//!
+//! Each server has a configuration, ports and a folder of its own, and ends with the test that started
+//! it. Where a program is not installed, a test says `SKIPPED`, and in CI it fails.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod apache;
+mod child;
+mod haproxy;
+mod library;
+mod microsocks;
+mod nginx;
+mod policies;
+mod row;
+mod run;
+mod squid;
+mod table;
