@@ -49,7 +49,7 @@
 //! | proxies | none; the environment when asked | [`ClientBuilder::proxy`], [`Proxy`] |
 //! | the way to a server | DNS, both families in a race | [`ClientBuilder::resolver`], [`ClientBuilder::connect_to`] and their neighbours |
 //!
-//! The chapters of the guide (`guide`) say what holds for each of them.
+//! The chapters of the [`guide`] say what holds for each of them.
 //!
 //! # What is not built
 //!
