@@ -8,7 +8,8 @@
 //! - [`credentials`]: Basic, Digest, tokens
 //! - [`cookies`]: jars, their rules and their files
 //! - [`codings`]: compressed bodies, and bombs
-//! - [`network`]: names, proxies, connections, TLS, and what servers send
+//! - [`network`]: names, proxies, connections, and what servers send
+//! - [`tls`]: versions, roots, pins, resumption
 //! - [`streaming`]: streaming and proxying
 //! - [`testing`]: tests without a network
 //! - [`tracing`]: timelines and tracing
@@ -39,6 +40,9 @@ pub mod codings {}
 
 #[doc = include_str!("../docs/network.md")]
 pub mod network {}
+
+#[doc = include_str!("../docs/tls.md")]
+pub mod tls {}
 
 #[doc = include_str!("../docs/streaming.md")]
 pub mod streaming {}
