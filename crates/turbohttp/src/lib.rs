@@ -37,7 +37,7 @@
 //!
 //! # What a client does by itself
 //!
-//! Policies are values of the client. A request that needs none of them pays nothing for them.
+//! Policies are values of the client. A request that needs none of them pays one comparison for them.
 //!
 //! | What | Default | By |
 //! | --- | --- | --- |
