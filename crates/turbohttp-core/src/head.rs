@@ -139,6 +139,17 @@ impl ResponseHead {
         self.find(self.header_spans(), name)
     }
 
+    /// The values of all header fields called `name`, in the order of arrival.
+    pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let spans = self.header_spans().iter();
+        spans
+            .filter(|span| {
+                span.name_len as usize == name.len()
+                    && eq_ignore_case(self.name_bytes(span), name.as_bytes())
+            })
+            .map(|span| self.value_of(span))
+    }
+
     /// The value of the first trailer field called `name`, compared without regard to case.
     pub fn trailer(&self, name: &str) -> Option<&[u8]> {
         self.find(&self.fields[self.header_spans().len()..], name)

@@ -4,13 +4,13 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http_body::{Frame, SizeHint};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::AsyncRead;
 use turbohttp_core::h1::encode::BodyLength;
 
 use crate::error::{Error, ErrorKind};
@@ -19,15 +19,15 @@ pub(crate) mod buffer;
 mod response;
 mod streams;
 
-use streams::{MappedStream, ReaderStream, WrappedStream};
+use streams::{FileStream, MappedStream, ReaderStream, WrappedStream};
 
 pub use response::{BodyContext, BodySource, ResponseBody};
 pub(crate) use response::{ConnectionBody, Content};
 
 /// The body of a request: nothing, bytes, or a stream.
 ///
-/// Bytes can be sent again, when a connection turns out to be dead or a middleware tries once more; a
-/// stream is sent once. A custom transport reads it as an [`http_body::Body`], after
+/// Bytes and regular files can be sent again, when a connection turns out to be dead, a redirect keeps the
+/// body, or a policy or a middleware tries once more; any other stream is sent once. A custom transport reads it as an [`http_body::Body`], after
 /// [`Request::take_body`](crate::Request::take_body).
 ///
 /// ```
@@ -50,10 +50,14 @@ pub(crate) enum Outgoing {
         /// Bytes in all, where they are known: Content-Length; otherwise the chunked coding.
         length: Option<u64>,
         source: Source,
-        /// A piece was asked for, so that the stream cannot be sent from its beginning any more.
+        /// A piece was asked for, so that this stream cannot be sent from its beginning any more.
         is_begun: bool,
+        /// Makes the stream anew, where that is possible.
+        renew: Option<Renew>,
     },
 }
+
+type Renew = Arc<dyn Fn() -> Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>> + Send + Sync>;
 
 /// The mutex only makes `&Body` shareable: the stream is polled by its owner, without locking.
 type Source = Mutex<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>>;
@@ -77,6 +81,25 @@ impl Body {
             length,
             source: Mutex::new(Box::pin(stream)),
             is_begun: false,
+            renew: None,
+        })
+    }
+
+    /// `length` bytes of a regular file from this position on.
+    fn from_part(file: std::fs::File, at: u64, length: u64) -> Body {
+        let file = Arc::new(file);
+        Body::renewable(
+            length,
+            Arc::new(move || Box::pin(FileStream::new(file.clone(), at, length))),
+        )
+    }
+
+    fn renewable(length: u64, renew: Renew) -> Body {
+        Body(Outgoing::Stream {
+            length: Some(length),
+            source: Mutex::new(renew()),
+            is_begun: false,
+            renew: Some(renew),
         })
     }
 
@@ -135,26 +158,70 @@ impl Body {
         }
     }
 
-    /// A second body of the same bytes; `None` of a stream.
+    /// A second body of the same bytes or file; `None` of another stream.
     pub fn try_clone(&self) -> Option<Body> {
         match &self.0 {
             Outgoing::Empty => Some(Body::empty()),
             Outgoing::Bytes(bytes) => Some(Body(Outgoing::Bytes(bytes.clone()))),
+            Outgoing::Stream {
+                length: Some(length),
+                renew: Some(renew),
+                ..
+            } => Some(Body::renewable(*length, renew.clone())),
             Outgoing::Stream { .. } => None,
         }
     }
 
     #[inline]
     pub(crate) fn can_be_sent_again(&self) -> bool {
-        !matches!(self.0, Outgoing::Stream { .. })
+        !matches!(self.0, Outgoing::Stream { renew: None, .. })
+    }
+
+    /// Whether its source decides how long sending it takes.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.0, Outgoing::Stream { .. })
     }
 
     /// Why the body cannot be sent: it is a stream of which a part is gone.
     #[inline]
     pub(crate) fn check_unspent(&self) -> Result<(), Error> {
         match self.0 {
-            Outgoing::Stream { is_begun: true, .. } => Err(spent()),
+            Outgoing::Stream {
+                is_begun: true,
+                renew: None,
+                ..
+            } => Err(spent()),
             _ => Ok(()),
+        }
+    }
+
+    /// Makes the body ready to be sent from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::RequestBody`] if it is a stream of which a part is gone.
+    #[inline]
+    pub(crate) fn begin_anew(&mut self) -> Result<(), Error> {
+        match self.0 {
+            Outgoing::Stream { is_begun: true, .. } => self.renew(),
+            _ => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn renew(&mut self) -> Result<(), Error> {
+        match &mut self.0 {
+            Outgoing::Stream {
+                source,
+                is_begun,
+                renew: Some(renew),
+                ..
+            } => {
+                *source.get_mut().unwrap_or_else(PoisonError::into_inner) = renew();
+                *is_begun = false;
+                Ok(())
+            }
+            _ => Err(spent()),
         }
     }
 }
@@ -198,8 +265,8 @@ impl<const N: usize> From<&'static [u8; N]> for Body {
 }
 
 impl From<std::fs::File> for Body {
-    /// The rest of the file, from where it stands. A regular file has a Content-Length; anything else,
-    /// and a file whose length cannot be told, goes out in the chunked coding.
+    /// The rest of the file, from where it stands. A regular file has a Content-Length, and can be sent
+    /// again; anything else, and a file whose length cannot be told, goes out in the chunked coding, once.
     fn from(mut file: std::fs::File) -> Body {
         // The file may have been read from: what is left of it is the body.
         let at = io::Seek::stream_position(&mut file).ok();
@@ -207,12 +274,11 @@ impl From<std::fs::File> for Body {
         let length = at
             .zip(whole)
             .map(|(at, whole)| whole.len().saturating_sub(at));
-        let file = tokio::fs::File::from_std(file);
-        match length {
+        match (at, length) {
             // What is appended while the file is read is no part of the body.
-            Some(length @ 1..) => Body::from_reader(file.take(length), Some(length)),
+            (Some(at), Some(length @ 1..)) => Body::from_part(file, at, length),
             // A file of the system may say 0 and have content: sending it fails instead of losing that.
-            _ => Body::from_reader(file, length),
+            _ => Body::from_reader(tokio::fs::File::from_std(file), length),
         }
     }
 }

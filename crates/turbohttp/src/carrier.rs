@@ -70,9 +70,9 @@ impl AnyTransport {
 
     /// Sends an attempt that has its permit.
     #[inline(always)] // The third place is cold, and would have it called from the other two.
-    pub(crate) fn send(&self, request: Request) -> AnySend<'_> {
+    pub(crate) fn send(&self, mut request: Request) -> AnySend<'_> {
         // Before any transport: a stream that is sent twice would be sent empty the second time.
-        if let Err(error) = request.context.request.body.check_unspent() {
+        if let Err(error) = request.context.request.body.begin_anew() {
             return AnySend::Answered(Some(Err(request.context.explain(error))));
         }
         match self {
@@ -144,7 +144,7 @@ impl SendLimit {
     /// `None` where the transport sends a stream, which takes as long as its source, and where there is
     /// no runtime whose timer could end the wait.
     fn of(context: &Context) -> Option<SendLimit> {
-        if !context.request.body.can_be_sent_again() || clock::sleep_until(clock::now()).is_err() {
+        if context.request.body.is_stream() || clock::sleep_until(clock::now()).is_err() {
             return None;
         }
         let length = context.timing.limits.timeouts().until_head();

@@ -44,7 +44,10 @@ async fn run(follow: Follow<'_>, first: First) -> Result<Response> {
         },
     };
     loop {
-        let request = match policies.next(&mut state, answer, &follow.carrier.scheduler) {
+        let request = match policies
+            .next(&mut state, answer, &follow.carrier.scheduler)
+            .await
+        {
             Step::Done(done) => return policies.finish(state, done),
             Step::Again(request) => request,
             Step::Retry(request, None) => {

@@ -154,8 +154,11 @@ pub const REDIRECTS: u32 = 10;
 pub const REDIRECTS_MAX: u32 = 1_000;
 
 /// Bytes of a redirect's body, or of another answer that is not the last one, that are taken in so that its
-/// connection can be used again; only what has arrived already.
+/// connection can be used again.
 pub(crate) const DRAINED_BYTES_MAX: u64 = 64 * 1024;
+
+/// For how long such a body is waited for, in milliseconds: about as long as a new connection would take.
+pub(crate) const DRAIN_WAIT_MS: u64 = 200;
 
 /// Largest [`RetryPolicy::up_to`](crate::RetryPolicy::up_to).
 pub const RETRIES_MAX: u32 = 1_000_000;
@@ -182,7 +185,7 @@ pub(crate) const DECODE_RATIO_FROM_BYTES: u64 = 1024 * 1024;
 /// The buffer that one coding is decoded into, in bytes: what a decoder writes at once fits the
 /// second-level cache beside its window.
 #[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
-pub(crate) const DECODE_BUFFER_BYTES: usize = 32 * 1024;
+pub(crate) const DECODE_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Replies that may wait in the script of a mock.
 pub const SCRIPT_REPLIES_MAX: usize = 65_536;

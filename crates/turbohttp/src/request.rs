@@ -78,6 +78,12 @@ impl Request {
         self.context.request.url.as_str()
     }
 
+    /// The fragment of the URL, without the number sign. It is never sent; a redirect that has none of its own
+    /// inherits it (RFC 9110 section 10.2.2).
+    pub fn fragment(&self) -> Option<&str> {
+        self.context.request.url.fragment()
+    }
+
     /// The URL as an [`Uri`]; made anew at each call.
     ///
     /// # Errors

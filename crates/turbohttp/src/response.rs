@@ -3,7 +3,8 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
@@ -16,7 +17,7 @@ use turbohttp_core::timeline::{Phase, Timeline};
 use crate::body::{BodySource, Content, ResponseBody};
 use crate::context::{Context, Timing, append};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::DRAINED_BYTES_MAX;
+use crate::limits::{DRAIN_WAIT_MS, DRAINED_BYTES_MAX};
 use crate::request::Request;
 use crate::scheduler::CallGuard;
 
@@ -75,6 +76,12 @@ impl Response {
         self.context.request.url.as_str()
     }
 
+    /// The fragment of the URL: that of the last redirect that had one, or of the request. Without the number
+    /// sign.
+    pub fn fragment(&self) -> Option<&str> {
+        self.context.request.url.fragment()
+    }
+
     /// The origin that answered.
     pub fn origin(&self) -> Option<&Origin> {
         self.context.request.url.origin()
@@ -92,6 +99,21 @@ impl Response {
             Some(map) => map.get(name).map(HeaderValue::as_bytes),
             None => self.context.response.head.get(name),
         }
+    }
+
+    /// The values of all fields called `name`, in the order of arrival. Allocates nothing.
+    pub fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let map = match self.context.response.fields.is_changed {
+            true => self.context.response.fields.map.get(),
+            false => None,
+        };
+        let head = match map {
+            Some(_) => None,
+            None => Some(self.context.response.head.get_all(name)),
+        };
+        let changed = map.into_iter().flat_map(move |map| map.get_all(name));
+        let changed = changed.map(HeaderValue::as_bytes);
+        head.into_iter().flatten().chain(changed)
     }
 
     /// Every field, in the order of arrival and with the names as the server spelled them, until
@@ -481,23 +503,27 @@ impl Response {
         &self.context
     }
 
-    /// Takes in the rest of the body as far as it has arrived, without a wait: a connection whose response
-    /// was read to its end can be used again.
+    /// Takes in the rest of a body that is not wanted, so that its connection can be used again: if it is
+    /// short and comes at once. A new connection would take longer than the one, and less than the other.
     #[cold]
-    pub(crate) fn drain_arrived(&mut self) {
-        let is_small = self
+    pub(crate) async fn drain(&mut self) {
+        let is_short = self
             .remaining()
             .is_none_or(|left| left <= DRAINED_BYTES_MAX);
-        let mut room = if is_small { DRAINED_BYTES_MAX } else { 0 };
-        // What would have to be waited for is not wanted, so that nothing is to be woken.
-        let mut cx = TaskContext::from_waker(Waker::noop());
-        while room > 0 {
-            let (body, context) = self.context.receive();
-            match body.poll_chunk(&mut cx, context) {
-                Poll::Ready(Ok(true)) => room = room.saturating_sub(self.slice().len() as u64),
-                Poll::Ready(Ok(false) | Err(_)) | Poll::Pending => return,
-            }
+        if !is_short || !self.context.response.body.holds_connection() {
+            return;
         }
+        let reading = async {
+            let mut room = DRAINED_BYTES_MAX;
+            while let Ok(Some(chunk)) = self.chunk().await
+                && room > 0
+            {
+                room = room.saturating_sub(chunk.len() as u64);
+            }
+        };
+        let wait = Duration::from_millis(DRAIN_WAIT_MS);
+        // Whether it was read or not: what is left closes the connection.
+        _ = tokio::time::timeout(wait, reading).await;
     }
 
     /// Takes over what others have recorded for this request's timeline.

@@ -100,9 +100,17 @@ pub(crate) struct RequestUrl {
     target_start: usize,
     /// Userinfo of the URL as a field value; it never stays in the text.
     credentials: Option<HeaderValue>,
+    /// What few URLs have.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rare {
     /// What the resolver is asked for where that is not the host of the origin: a name with its final
     /// dot, or an address with its zone.
     name: Option<Box<str>>,
+    /// Kept for the caller: it is never sent (RFC 9110 section 4.1).
+    fragment: Option<Box<str>>,
 }
 
 impl RequestUrl {
@@ -133,11 +141,21 @@ impl RequestUrl {
         _ = next.set_username("");
         _ = next.set_password(None);
         let former = self.origin.clone();
-        let (name, credentials) = (self.name.take(), self.credentials.take());
+        let (rare, credentials) = (self.rare.take(), self.credentials.take());
         self.set(next.as_str(), None)?;
         let is_same = self.origin == former;
         if is_same {
-            (self.name, self.credentials) = (name, credentials);
+            self.credentials = credentials;
+        }
+        if let Some(mut rare) = rare {
+            if !is_same {
+                rare.name = None;
+            }
+            // A fragment of its own stands in place of the former one (RFC 9110 section 10.2.2).
+            if let Some(own) = self.rare.take() {
+                rare.fragment = own.fragment.or(rare.fragment);
+            }
+            self.rare = Some(rare).filter(|rare| rare.name.is_some() || rare.fragment.is_some());
         }
         Ok(is_same)
     }
@@ -165,7 +183,12 @@ impl RequestUrl {
     /// What the resolver is asked for where that is not the host of the origin.
     #[inline]
     pub(crate) fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.rare.as_ref()?.name.as_deref()
+    }
+
+    /// The fragment, without the number sign.
+    pub(crate) fn fragment(&self) -> Option<&str> {
+        self.rare.as_ref()?.fragment.as_deref()
     }
 
     /// Sends this path and query instead of those of the URL, as they are.
@@ -192,13 +215,13 @@ impl RequestUrl {
             origin,
             target_start,
             credentials,
-            name,
+            rare,
         } = self;
         text.clone_from(&other.text);
         origin.clone_from(&other.origin);
         *target_start = other.target_start;
         credentials.clone_from(&other.credentials);
-        name.clone_from(&other.name);
+        rare.clone_from(&other.rare);
     }
 
     pub(crate) fn reset(&mut self) {
@@ -207,9 +230,9 @@ impl RequestUrl {
             origin: _,
             target_start,
             credentials,
-            name,
+            rare,
         } = self;
-        *name = None;
+        *rare = None;
         text.clear();
         if text.capacity() > URL_KEPT_BYTES_MAX {
             *text = String::new();
@@ -222,7 +245,7 @@ impl RequestUrl {
         self.text.is_empty()
             && self.target_start == 0
             && self.credentials.is_none()
-            && self.name.is_none()
+            && self.rare.is_none()
     }
 
     /// The plain case, which is its own normal form; `None` leaves it to the `url` crate.
@@ -295,12 +318,15 @@ impl RequestUrl {
             None => (host != absolute).then(|| absolute.to_owned()),
         };
         let credentials = credentials(&url).map_err(|message| url_error(&input, message))?;
-        // A fragment is never sent (RFC 9110 section 4.1).
+        let fragment = url.fragment().map(Box::from);
         url.set_fragment(None);
         self.origin = Some(origin);
         self.write(&url[url::Position::BeforePath..]);
         self.credentials = credentials;
-        self.name = name.map(String::into_boxed_str);
+        let name = name.map(String::into_boxed_str);
+        if name.is_some() || fragment.is_some() {
+            self.rare = Some(Box::new(Rare { name, fragment }));
+        }
         Ok(())
     }
 
@@ -332,9 +358,9 @@ impl RequestUrl {
             origin,
             target_start,
             credentials,
-            name,
+            rare,
         } = self;
-        *name = None;
+        *rare = None;
         let origin = origin.as_ref().map_or("", Origin::as_str);
         // In the memory of the former URL, which is kept up to `URL_KEPT_BYTES_MAX`.
         text.clear();
@@ -355,7 +381,7 @@ fn make_origin(origins: Option<&Origins>, scheme: Scheme, host: &str, port: u16)
     }
 }
 
-/// The path and query of a reference that is nothing else and its own normal form, without a fragment.
+/// A reference that is a path and a query alone, and its own normal form.
 pub(crate) fn plain_path(reference: &str) -> Option<&str> {
     let is_path = reference.starts_with('/') && !reference.starts_with("//");
     // Room for an origin stays: its text is at most a host and a few bytes.
@@ -363,7 +389,7 @@ pub(crate) fn plain_path(reference: &str) -> Option<&str> {
     plain_target(reference).filter(|_| is_path && fits)
 }
 
-/// Path and query if the standard would leave them as they are; the fragment is cut off.
+/// Path and query if the standard would leave them as they are, and there is no fragment.
 fn plain_target(rest: &str) -> Option<&str> {
     let bytes = rest.as_bytes();
     // A table look-up per byte settles nearly all of them.
@@ -377,12 +403,12 @@ fn plain_target(rest: &str) -> Option<&str> {
     for (index, byte) in bytes.iter().enumerate() {
         match TARGET_BYTES[usize::from(*byte)] {
             TargetByte::Plain => {}
-            TargetByte::End => return Some(&rest[..index]),
             // A dot behind a slash may be a dot segment; so may its coded form.
             TargetByte::Dot if previous == b'/' => return None,
             TargetByte::Dot => {}
             TargetByte::Percent if is_coded_dot(&bytes[index..]) => return None,
             TargetByte::Percent => {}
+            // A fragment too: it is kept apart.
             TargetByte::Other => return None,
         }
         previous = *byte;
@@ -399,7 +425,6 @@ enum TargetByte {
     Plain,
     Dot,
     Percent,
-    End,
     Other,
 }
 
@@ -415,7 +440,6 @@ const TARGET_BYTES: [TargetByte; 256] = {
             b';' | b'=' | b':' | b'@' | b'/' | b'?' => TargetByte::Plain,
             b'.' => TargetByte::Dot,
             b'%' => TargetByte::Percent,
-            b'#' => TargetByte::End,
             _ => TargetByte::Other,
         };
         if byte == 255 {

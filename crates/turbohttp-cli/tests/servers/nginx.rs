@@ -68,6 +68,13 @@ http {
         include site.conf;
     }
     server {
+        listen 127.0.0.1:@MUTUAL@ ssl;
+        ssl_client_certificate ca.pem;
+        ssl_verify_client on;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        include site.conf;
+    }
+    server {
         listen 127.0.0.1:@CLOSING@;
         keepalive_timeout 0;
         include site.conf;
@@ -101,6 +108,8 @@ location /body {
     proxy_pass http://127.0.0.1:@SHOWN@/;
 }
 location /local { return 200 "$is_local\n"; }
+location /dav/ { dav_methods PUT DELETE; client_max_body_size 8m; }
+location /tight { client_max_body_size 1k; }
 location /gone { return 204; }
 location /closed { return 444; }
 location /busy { return 503; }
@@ -136,14 +145,18 @@ location = /chain/2 { return 308 /chain/1; }
 location = /chain/1 { return 303 /echo; }
 
 location = /cookie/set {
-    add_header Set-Cookie "plain=1" always;
-    add_header Set-Cookie "root=2; Path=/" always;
+    add_header Set-Cookie "baseline=1; Path=/cookie" always;
     add_header Set-Cookie "hidden=3; Path=/cookie; HttpOnly" always;
-    add_header Set-Cookie "safe=4; Path=/; Secure" always;
+    add_header Set-Cookie "secure=4; Path=/; Secure" always;
+    add_header Set-Cookie "new=2; Path=/" always;
     add_header Set-Cookie "other=5; Domain=other.test" always;
-    add_header Set-Cookie "far=6; Path=/; Expires=Tue, 01 Jan 2036 00:00:00 GMT" always;
+    add_header Set-Cookie "up=6; Path=/; Expires=Tue, 01 Jan 2036 00:00:00 GMT" always;
     add_header Set-Cookie "gone=7; Path=/; Max-Age=0" always;
     add_header Set-Cookie "deep=8; Path=/cookie/deep" always;
+    return 302 /cookie/seen;
+}
+location = /cookie/bare {
+    add_header Set-Cookie "bare=1" always;
     return 302 /cookie/seen;
 }
 location /cookie/seen { return 200 "$http_cookie\n"; }
@@ -161,6 +174,8 @@ pub(crate) struct Nginx {
     /// TLS 1.2 alone, and 1.3 alone.
     pub(crate) tls_12: u16,
     pub(crate) tls_13: u16,
+    /// TLS that asks for a certificate of the same authority.
+    pub(crate) mutual: u16,
     /// The first and the last port that `--local-port` may choose.
     pub(crate) local_ports: (u16, u16),
 }
@@ -172,7 +187,7 @@ impl Nginx {
             return None;
         }
         let (served, ports) = Served::start("nginx", prepare);
-        let [plain, other, closing, tls, tls_12, tls_13, shown] = ports;
+        let [plain, other, closing, tls, tls_12, tls_13, mutual, shown] = ports;
         Some(Nginx {
             served,
             plain,
@@ -181,6 +196,7 @@ impl Nginx {
             tls,
             tls_12,
             tls_13,
+            mutual,
             local_ports: local_ports(shown),
         })
     }
@@ -238,8 +254,8 @@ pub(crate) fn has_ipv6() -> bool {
     std::net::TcpListener::bind("[::1]:0").is_ok()
 }
 
-fn prepare(folder: &Path, ports: &[u16; 7]) -> Vec<String> {
-    let [plain, other, closing, tls, tls_12, tls_13, shown] = *ports;
+fn prepare(folder: &Path, ports: &[u16; 8]) -> Vec<String> {
+    let [plain, other, closing, tls, tls_12, tls_13, mutual, shown] = *ports;
     let ca = TestCa::new();
     let leaf = ca.leaf(&["localhost", "127.0.0.1", "server.test"]);
     write(folder, "ca.pem", ca.pem());
@@ -249,6 +265,7 @@ fn prepare(folder: &Path, ports: &[u16; 7]) -> Vec<String> {
     write(folder, "www/small.txt", "Hello, world!\n");
     write(folder, "www/empty.txt", "");
     write(folder, "www/private/file.txt", "for user alone\n");
+    write(folder, "www/dav/other", "");
     write(folder, "www/large.bin", pattern(LARGE_BYTES));
     write(folder, "www/long.txt", long_text());
     // Includes make the length unknown beforehand, so nginx sends chunks.
@@ -263,7 +280,8 @@ fn prepare(folder: &Path, ports: &[u16; 7]) -> Vec<String> {
         true => format!("listen [::1]:{plain};"),
         false => String::new(),
     };
-    let values: [(&str, &dyn ToString); 9] = [
+    let values: [(&str, &dyn ToString); 10] = [
+        ("MUTUAL", &mutual),
         ("PLAIN", &plain),
         ("OTHER", &other),
         ("CLOSING", &closing),

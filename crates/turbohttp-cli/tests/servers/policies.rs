@@ -132,16 +132,16 @@ async fn cookies_go_where_they_belong() {
     // Longer paths come first (RFC 6265 section 5.4). This machine is as safe as TLS, to curl as well.
     assert_eq!(
         text("/cookie/set").await,
-        "plain=1; hidden=3; root=2; safe=4; far=6\n"
+        "baseline=1; hidden=3; secure=4; new=2; up=6\n"
     );
     assert_eq!(
         text("/cookie/deep/er").await,
-        "deep=8; plain=1; hidden=3; root=2; safe=4; far=6\n"
+        "deep=8; baseline=1; hidden=3; secure=4; new=2; up=6\n"
     );
     assert!(
         text("/echo")
             .await
-            .contains("cookie=root=2; safe=4; far=6\n")
+            .contains("cookie=secure=4; new=2; up=6\n")
     );
     assert_eq!(jar.len(), 6, "{:?}", jar.to_vec());
     assert_idle(&client);

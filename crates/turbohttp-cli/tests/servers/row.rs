@@ -14,8 +14,6 @@ pub(crate) struct Row {
     /// Name and content of files in the folder that both find as `{dir}`.
     pub(crate) files: &'static [(&'static str, &'static str)],
     pub(crate) input: &'static str,
-    /// Options that the row needs besides those that it gives.
-    pub(crate) needs: &'static [&'static str],
     pub(crate) needs_ipv6: bool,
     /// The exit code of curl.
     pub(crate) code: i32,
@@ -36,7 +34,6 @@ pub(crate) const fn row(name: &'static str, arguments: &'static str) -> Row {
         environment: "",
         files: &[],
         input: "",
-        needs: &[],
         needs_ipv6: false,
         code: 0,
         own_code: None,
@@ -59,11 +56,6 @@ impl Row {
 
     pub(crate) const fn input(mut self, input: &'static str) -> Row {
         self.input = input;
-        self
-    }
-
-    pub(crate) const fn needs(mut self, options: &'static [&'static str]) -> Row {
-        self.needs = options;
         self
     }
 
@@ -104,12 +96,10 @@ impl Row {
         commands.map(<[String]>::to_vec).collect()
     }
 
-    /// Every option that turbohttp must have for this row.
-    pub(crate) fn options(&self) -> Vec<String> {
-        let words = self.commands().concat();
-        let options = words.into_iter().filter(|word| word.starts_with('-'));
-        let needs = self.needs.iter().map(|option| (*option).to_owned());
-        options.chain(needs).collect()
+    /// Whether heads are among what is printed.
+    pub(crate) fn shows_heads(&self) -> bool {
+        let words = words(self.arguments);
+        words.iter().any(|word| word == "-i" || word == "-I")
     }
 
     /// The reasons of all exceptions.
@@ -140,10 +130,9 @@ fn words(text: &str) -> Vec<String> {
 
 #[test]
 fn arguments_are_divided_as_by_a_shell() {
-    let row = row("", "-H 'X: 1'  -b '' ; -L\n {plain}/x").needs(&["-x"]);
+    let row = row("", "-H 'X: 1'  -b '' ; -L\n {plain}/x");
     assert_eq!(
         row.commands(),
         [vec!["-H", "X: 1", "-b", ""], vec!["-L", "{plain}/x"]]
     );
-    assert_eq!(row.options(), ["-H", "-b", "-L", "-x"]);
 }

@@ -1,13 +1,18 @@
 //! What other crates have bodies as, each as a stream of [`Bytes`].
 
 use std::error::Error as StdError;
+use std::fs::File;
+use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::limits::UPLOAD_PIECE_BYTES;
 
@@ -113,4 +118,77 @@ impl Stream for ReaderStream {
         piece.truncate(length);
         Poll::Ready(Some(Ok(Bytes::from(piece))))
     }
+}
+
+/// A part of a regular file, read at positions of its own: several such streams of one file do not disturb
+/// each other, nor the position of the file.
+pub(super) struct FileStream {
+    file: Arc<File>,
+    at: u64,
+    left: u64,
+    /// A read that is under way in the runtime's blocking pool; dropped, it ends by itself.
+    reading: Option<JoinHandle<io::Result<Vec<u8>>>>,
+}
+
+impl FileStream {
+    pub(super) fn new(file: Arc<File>, at: u64, length: u64) -> FileStream {
+        FileStream {
+            file,
+            at,
+            left: length,
+            reading: None,
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "one read, which ends by itself")]
+    fn begin_read(&self) -> io::Result<JoinHandle<io::Result<Vec<u8>>>> {
+        let runtime = Handle::try_current().map_err(io::Error::other)?;
+        let (file, at) = (self.file.clone(), self.at);
+        let length = self.left.min(UPLOAD_PIECE_BYTES as u64) as usize;
+        Ok(runtime.spawn_blocking(move || {
+            let mut piece = vec![0; length];
+            let read = read_at(&file, &mut piece, at)?;
+            piece.truncate(read);
+            Ok(piece)
+        }))
+    }
+}
+
+impl Stream for FileStream {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<io::Result<Bytes>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let mut reading = match self.reading.take() {
+            Some(reading) => reading,
+            None => self.begin_read()?,
+        };
+        let Poll::Ready(read) = Pin::new(&mut reading).poll(cx) else {
+            self.reading = Some(reading);
+            return Poll::Pending;
+        };
+        let piece = read.map_err(io::Error::other)??;
+        if piece.is_empty() {
+            // Shorter than it was: what reads the stream counts, and says so.
+            return Poll::Ready(None);
+        }
+        self.at += piece.len() as u64;
+        self.left -= piece.len() as u64;
+        Poll::Ready(Some(Ok(Bytes::from(piece))))
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, piece: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, piece, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, piece: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, piece, at)
 }

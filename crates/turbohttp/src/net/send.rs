@@ -194,6 +194,7 @@ impl<'a> NetSend<'a> {
                 false => error,
             });
         }
+        context.request.body.begin_anew()?;
         self.send_again(connection);
         Ok(())
     }

@@ -39,11 +39,7 @@ mod on {
             let Some(store) = &self.0 else {
                 return;
             };
-            let fields = response.fields();
-            let mut set = fields
-                .filter(|(name, _)| name.eq_ignore_ascii_case(SET_COOKIE.as_str()))
-                .map(|(_, value)| value)
-                .peekable();
+            let mut set = response.header_values(SET_COOKIE.as_str()).peekable();
             if set.peek().is_some() {
                 store.store(response.url(), &mut set);
             }

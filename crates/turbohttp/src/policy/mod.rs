@@ -234,7 +234,9 @@ impl Policies {
     }
 
     /// Decides what follows an open answer.
-    pub(crate) fn next(
+    ///
+    /// Cancel safe: what it holds of the answer is released.
+    pub(crate) async fn next(
         &self,
         state: &mut CallState,
         done: Result<Response>,
@@ -242,9 +244,9 @@ impl Policies {
     ) -> Step {
         match done {
             Ok(response) => match response.status() {
-                StatusCode::UNAUTHORIZED => self.refused(state, response),
-                status if self.redirect.follows(status) => self.redirected(state, response),
-                _ => self.failed_by_status(state, response, dispatcher),
+                StatusCode::UNAUTHORIZED => self.refused(state, response).await,
+                status if self.redirect.follows(status) => self.redirected(state, response).await,
+                _ => self.failed_by_status(state, response, dispatcher).await,
             },
             Err(error) => self.failed(state, error),
         }
@@ -262,8 +264,8 @@ impl Policies {
         done
     }
 
-    fn redirected(&self, state: &mut CallState, response: Response) -> Step {
-        match state.chain.follow(&self.redirect, response) {
+    async fn redirected(&self, state: &mut CallState, response: Response) -> Step {
+        match state.chain.follow(&self.redirect, response).await {
             Ok(Verdict::Follow(request)) => {
                 // The next origin has a 401 of its own.
                 state.answers = 0;
@@ -276,7 +278,7 @@ impl Policies {
 
     /// A 401: another token is tried, or the challenge is answered, once; a nonce that was too old is no
     /// refusal.
-    fn refused(&self, state: &mut CallState, mut response: Response) -> Step {
+    async fn refused(&self, state: &mut CallState, mut response: Response) -> Step {
         let context = response.context();
         if state.answers >= ANSWERS_MAX || !context.request.body.can_be_sent_again() {
             return Step::Done(Ok(response));
@@ -291,7 +293,7 @@ impl Policies {
             Err(error) => return Step::Done(Err(response.explain(error))),
         };
         state.answers += 1;
-        response.drain_arrived();
+        response.drain().await;
         let mut request = response.into_request();
         let parts = &mut request.context.request;
         let refused = parts.headers.get(AUTHORIZATION).cloned();
@@ -306,7 +308,7 @@ impl Policies {
         }
     }
 
-    fn failed_by_status(
+    async fn failed_by_status(
         &self,
         state: &mut CallState,
         mut response: Response,
@@ -342,7 +344,7 @@ impl Policies {
         let Some(then) = self.retry_at(policy, state, then, context) else {
             return Step::Done(Ok(response));
         };
-        response.drain_arrived();
+        response.drain().await;
         let mut request = response.into_request();
         request.context.request.remove_added();
         // Behind a pause the scheduler lets the requests of the origin in, this one among them.

@@ -277,15 +277,15 @@ impl Chain {
     }
 
     /// Decides about one redirect, and turns its request into that of the next hop.
-    pub(super) fn follow(
+    pub(super) async fn follow(
         &mut self,
         policy: &RedirectPolicy,
         mut response: Response,
     ) -> Result<Verdict> {
         match self.decide(policy, &response) {
             Ok(Some((target, method))) => {
-                // What has arrived of the body is taken in, so that its connection can be used again.
-                response.drain_arrived();
+                // A body that was read to its end leaves a connection that can be used again.
+                response.drain().await;
                 let mut request = response.into_request();
                 match go_to(policy, &mut request, &target, method) {
                     Ok(()) => Ok(Verdict::Follow(request)),

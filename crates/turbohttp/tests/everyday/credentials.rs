@@ -151,6 +151,143 @@ async fn refusal_without_end() {
     assert_idle(&client);
 }
 
+/// A server of Digest that takes the nonce of the day, and nothing older.
+#[cfg(feature = "digest")]
+fn digest(nonces: &'static [&'static str]) -> Origin {
+    let day = AtomicU32::new(0);
+    Origin::new(move |seen: &Seen| {
+        let today = nonces[day.load(Ordering::Relaxed) as usize % nonces.len()];
+        let authorization = seen.field("authorization").unwrap_or_default();
+        if seen.path() == "/next-day" {
+            day.fetch_add(1, Ordering::Relaxed);
+            return reply(204, &[], "");
+        }
+        if authorization.contains(&format!("nonce=\"{today}\"")) && seen.path() != "/never" {
+            return reply(200, &[], authorization);
+        }
+        let is_stale = !authorization.is_empty() && seen.path() != "/never";
+        let field = format!(
+            "www-authenticate: Digest realm=\"r\", qop=\"auth\", nonce=\"{today}\", stale={is_stale}"
+        );
+        reply(401, &[&field], "who are you")
+    })
+}
+
+/// One 401 for the first request, none for those that follow, one for a nonce that has grown old, and one for
+/// a password that is wrong; with one permit.
+#[cfg(feature = "digest")]
+#[tokio::test]
+async fn digest_answers_challenges() {
+    let origin = digest(&["monday", "tuesday"]);
+    let credentials = Credentials::digest("user", "canary");
+    let client = client(|builder| {
+        builder
+            .credentials(origin.url(""), credentials)
+            .limits(Limits::default().per_host(1).total(1))
+    });
+    let get = async |path: &str| client.get(origin.url(path)).send().await.unwrap();
+    let first = get("/a?b=c").await.text().await.unwrap();
+    assert!(
+        first.contains("uri=\"/a?b=c\"") && first.contains("nc=00000001"),
+        "{first}"
+    );
+    let second = get("/a").await.text().await.unwrap();
+    assert!(second.contains("nc=00000002"), "{second}");
+    assert_eq!(origin.seen().len(), 3);
+    get("/next-day").await;
+    let third = get("/a").await.text().await.unwrap();
+    assert!(
+        third.contains("tuesday") && third.contains("nc=00000001"),
+        "{third}"
+    );
+    assert_eq!(origin.seen().len(), 6);
+    // Refused without end: one answer for each call, and the 401 is the response.
+    let refused = get("/never").await;
+    assert_eq!(refused.status().as_u16(), 401);
+    drop(refused);
+    let text = format!("{:?}", origin.seen());
+    assert!(!text.contains("canary"), "{text}");
+    let calls: Vec<_> = (0..50)
+        .map(|_| tokio::spawn(client.get(origin.url("/")).send()))
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap().status().as_u16(), 200);
+    }
+    assert_idle(&client);
+}
+
+/// What one origin was told is not sent to another, though the same credentials are given for both.
+#[cfg(feature = "digest")]
+#[tokio::test]
+async fn digest_sessions_belong_to_one_origin() {
+    let (first, second) = (digest(&["first"]), digest(&["second"]));
+    let credentials = Credentials::digest("user", "password");
+    let client = Client::new().unwrap();
+    for origin in [&first, &second, &first] {
+        let request = client.get(origin.url("/")).credentials(credentials.clone());
+        assert_eq!(request.send().await.unwrap().status().as_u16(), 200);
+    }
+    for seen in second.seen() {
+        assert!(!format!("{seen:?}").contains("first"), "{seen:?}");
+    }
+}
+
+/// Dropped at every poll, and closed at every poll, a call that waits for a token or answers a challenge leaves
+/// nothing.
+#[tokio::test]
+async fn dropped_and_closed_at_every_poll() {
+    let (origin, tokens, _) = tokens("Bearer t2");
+    for is_closed in [false, true] {
+        for polls in 0..60 {
+            let credentials = tokens.clone();
+            let client = client(|builder| builder.credentials(origin.url(""), credentials));
+            let mut sending = Box::pin(client.get(origin.url("/")).send());
+            let mut left = polls;
+            let ended = std::future::poll_fn(|cx| {
+                if left == 0 {
+                    return std::task::Poll::Ready(false);
+                }
+                left -= 1;
+                cx.waker().wake_by_ref();
+                sending.as_mut().poll(cx).map(|_| true)
+            })
+            .await;
+            if is_closed && !ended {
+                client.close_now();
+                let error = sending.await.unwrap_err();
+                assert_eq!(
+                    error.kind(),
+                    ErrorKind::Closed,
+                    "after {polls} polls: {error}"
+                );
+            } else {
+                drop(sending);
+            }
+            assert_idle(&client);
+            if ended {
+                break;
+            }
+        }
+    }
+}
+
+/// A deadline ends the wait for a source that does not answer.
+#[tokio::test(start_paused = true)]
+async fn deadline_ends_the_wait_for_a_token() {
+    let silent = Credentials::token_from(std::future::pending);
+    let mock = turbohttp::MockTransport::new(turbohttp::MockReply::new(turbohttp::StatusCode::OK));
+    let client = client(|builder| {
+        builder
+            .credentials("http://a.test/", silent)
+            .transport(mock)
+            .timeout(std::time::Duration::from_secs(3))
+    });
+    let error = client.get("http://a.test/").send().await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!(error.phase(), Some(turbohttp::Phase::Backoff));
+    assert_idle(&client);
+}
+
 /// The source uses the same client, whose only permit the call gives up meanwhile; and a source that fails is
 /// not asked once for each of those that wait.
 #[tokio::test]

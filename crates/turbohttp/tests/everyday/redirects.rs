@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use turbohttp::{
-    Body, Client, ErrorKind, Limits, Method, RedirectAction, RedirectPolicy, StatusCode, header,
+    Body, Client, ErrorKind, Limits, Method, MockReply, MockTransport, RedirectAction,
+    RedirectPolicy, StatusCode, header,
 };
 
 use crate::ground::{Origin, Seen, assert_idle, client, redirect, reply};
@@ -94,6 +95,35 @@ async fn streams_are_not_sent_twice() {
     assert_idle(&client);
 }
 
+/// A file is read again from where it stood, by redirects, retries and challenges alike; and a clone of the
+/// request has it, too.
+#[tokio::test]
+async fn files_are_sent_again() {
+    use std::io::{Seek as _, Write as _};
+    let origin = Origin::new(|seen: &Seen| match seen.path() {
+        "/end" => reply(200, &[], "end"),
+        path => redirect(path[1..].parse().unwrap(), "/end"),
+    });
+    let client = Client::new().unwrap();
+    let content = vec![b'x'; 200_000];
+    for status in [307, 308] {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"before").unwrap();
+        file.write_all(&content).unwrap();
+        file.seek(std::io::SeekFrom::Start(6)).unwrap();
+        let request = client.put(origin.url(&format!("/{status}"))).body(file);
+        let clone = request.try_clone().expect("a file can be sent again");
+        for request in [request, clone] {
+            let before = origin.seen().len();
+            assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+            let seen = origin.seen().split_off(before);
+            assert_eq!(seen.len(), 2);
+            assert!(seen.iter().all(|seen| seen.body == content), "{status}");
+        }
+    }
+    assert_idle(&client);
+}
+
 /// What Location says, and where that leads: a path at the same origin, the response itself (`=`), or a
 /// refusal whose message holds these words.
 #[tokio::test]
@@ -106,6 +136,7 @@ async fn locations() {
         ("location: /a b", "/a%20b"),
         ("location: /\u{e4}", "/%C3%A4"),
         ("location: /b#fragment", "/b"),
+        ("location: /b?#", "/b?"),
         ("location: ?x", "/start?x"),
         ("location: ../../x/./y", "/x/y"),
         ("location: ", "="),
@@ -144,6 +175,35 @@ async fn locations() {
         }
         assert_idle(&client);
     }
+}
+
+/// RFC 9110 section 10.2.2: a fragment goes along unless the redirect has one.
+#[tokio::test]
+async fn fragments_are_inherited() {
+    let origin = Origin::new(|seen: &Seen| match seen.path() {
+        "/plain" => redirect(302, "/end"),
+        "/absolute" => redirect(302, "end?x=1"),
+        "/own" => redirect(302, "/end#own"),
+        "/two" => redirect(302, "/own"),
+        _ => reply(200, &[], "end"),
+    });
+    let client = Client::new().unwrap();
+    for (path, fragment) in [
+        ("/plain#a", Some("a")),
+        ("/absolute#a%20b", Some("a%20b")),
+        ("/own#a", Some("own")),
+        ("/two#a", Some("own")),
+        ("/own", Some("own")),
+        ("/plain", None),
+        ("/end#a", Some("a")),
+    ] {
+        let response = client.get(origin.url(path)).send().await.unwrap();
+        assert_eq!(response.fragment(), fragment, "{path}");
+        assert!(!response.url().contains('#'), "{path}");
+    }
+    let lines = format!("{:?}", origin.seen());
+    assert!(!lines.contains('#'), "{lines}");
+    assert_idle(&client);
 }
 
 /// Loops and chains that are too long end with the chain in the error; one step less is followed.
@@ -311,6 +371,72 @@ async fn secrets_stay_at_their_origin() {
         Some("Bearer x")
     );
     assert_idle(&client);
+}
+
+/// Every way in which two origins differ, by a transport that answers for all of them: what is sent to the
+/// second one, and what comes of a downgrade.
+#[tokio::test]
+async fn an_origin_is_scheme_host_and_port() {
+    let table = [
+        ("http://a.test/", "http://a.test:80/x", true),
+        ("http://a.test/", "//A.TEST/x", true),
+        ("https://a.test/", "https://a.test:443/x", true),
+        ("http://a.test./", "/x", true),
+        ("http://a.test/", "https://a.test/x", false),
+        ("https://a.test/", "http://a.test/x", false),
+        ("http://a.test/", "http://a.test:8080/x", false),
+        ("http://a.test/", "http://www.a.test/x", false),
+        ("http://www.a.test/", "http://a.test/x", false),
+        ("http://a.test/", "http://a.test.evil.test/x", false),
+        ("http://a.test/", "http://a.test@evil.test/x", false),
+        ("http://a.test/", "http://127.0.0.1/x", false),
+        ("http://[::1]/", "http://127.0.0.1/x", false),
+    ];
+    for (from, to, is_same) in table {
+        let sent = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (seen, location) = (sent.clone(), to.to_owned());
+        let mock = MockTransport::with_handler(move |request| {
+            let headers = request.headers().clone();
+            let first = seen.lock().unwrap().is_empty();
+            seen.lock()
+                .unwrap()
+                .push((request.url().to_owned(), headers));
+            match first {
+                true => MockReply::new(StatusCode::FOUND).header("location", &location),
+                false => MockReply::new(StatusCode::OK),
+            }
+        });
+        let policy = RedirectPolicy::default().allow_downgrade(true);
+        let client = client(|builder| builder.redirect(policy).transport(mock));
+        let request = client.get(from).basic_auth("canary", Some("canary"));
+        let request = request
+            .header("cookie", "canary=1")
+            .header("host", "canary.test");
+        request
+            .header("proxy-authorization", "canary")
+            .send()
+            .await
+            .unwrap();
+        let sent = sent.lock().unwrap();
+        assert_eq!(sent.len(), 2, "{from} {to}");
+        for name in ["authorization", "cookie", "host", "proxy-authorization"] {
+            assert_eq!(sent[1].1.contains_key(name), is_same, "{from} {to} {name}");
+        }
+    }
+    let mock =
+        MockTransport::new(MockReply::new(StatusCode::FOUND).header("location", "http://a.test/"));
+    let client = client(|builder| builder.transport(mock));
+    let error = client
+        .get("https://a.test/?canary")
+        .send()
+        .await
+        .unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert!(
+        text.contains("from https to http: https://a.test/ -> http://a.test/"),
+        "{text}"
+    );
+    assert!(!text.contains("canary"), "{text}");
 }
 
 /// With one permit per host, and one in total, two origins that send to each other do not stop each other.

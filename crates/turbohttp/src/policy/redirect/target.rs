@@ -10,10 +10,7 @@ use crate::response::Response;
 /// The value of Location; `None` where there is none, or an empty one.
 pub(super) fn location(response: &Response) -> Result<Option<String>> {
     let mut found: Option<&[u8]> = None;
-    for (name, value) in response.fields() {
-        if !name.eq_ignore_ascii_case(LOCATION.as_str()) {
-            continue;
-        }
+    for value in response.header_values(LOCATION.as_str()) {
         // Two parties on the way could follow two of them (as response splitting makes them).
         if found.is_some_and(|former| former != value) {
             let message = "redirect has two Location fields that differ";
