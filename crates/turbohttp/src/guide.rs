@@ -2,8 +2,14 @@
 //!
 //! - [`reqwest`]: coming from reqwest
 //! - [`limits`]: limits, priorities, queues and shutdown
-//! - [`errors`]: errors, retries, timeouts
-//! - [`network`]: names, connections, and what servers send
+//! - [`errors`]: errors and timeouts
+//! - [`redirects`]: where they lead, and what goes along
+//! - [`retries`]: what is sent again and when; pauses, and the budget
+//! - [`credentials`]: Basic, Digest, tokens
+//! - [`cookies`]: jars, their rules and their files
+//! - [`codings`]: compressed bodies, and bombs
+//! - [`network`]: names, proxies, connections, and what servers send
+//! - [`tls`]: versions, roots, pins, resumption
 //! - [`streaming`]: streaming and proxying
 //! - [`testing`]: tests without a network
 //! - [`tracing`]: timelines and tracing
@@ -17,8 +23,26 @@ pub mod limits {}
 #[doc = include_str!("../docs/errors.md")]
 pub mod errors {}
 
+#[doc = include_str!("../docs/redirects.md")]
+pub mod redirects {}
+
+#[doc = include_str!("../docs/retries.md")]
+pub mod retries {}
+
+#[doc = include_str!("../docs/credentials.md")]
+pub mod credentials {}
+
+#[doc = include_str!("../docs/cookies.md")]
+pub mod cookies {}
+
+#[doc = include_str!("../docs/codings.md")]
+pub mod codings {}
+
 #[doc = include_str!("../docs/network.md")]
 pub mod network {}
+
+#[doc = include_str!("../docs/tls.md")]
+pub mod tls {}
 
 #[doc = include_str!("../docs/streaming.md")]
 pub mod streaming {}

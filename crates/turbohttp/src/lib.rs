@@ -35,10 +35,26 @@
 //! ([`ClientBuilder::on_request`]) cost no allocation. A [`Transport`] takes the network's place or wraps
 //! it. A [`BodySource`] is a body of one's own.
 //!
+//! # What a client does by itself
+//!
+//! Policies are values of the client. A request that needs none of them pays one comparison for them.
+//!
+//! | What | Default | By |
+//! | --- | --- | --- |
+//! | redirects | up to 10 | [`ClientBuilder::redirect`], [`RedirectPolicy`] |
+//! | retries, pauses after `Retry-After` | off | [`ClientBuilder::retry`], [`RetryPolicy`] |
+//! | credentials of an origin, tokens that are refreshed | none | [`ClientBuilder::credentials`], [`Credentials`] |
+//! | cookies | none | `ClientBuilder::cookies`, `Jar` |
+//! | content codings | those that are compiled in | `ClientBuilder::decoding`, `Decoding` |
+//! | proxies | none; the environment when asked | [`ClientBuilder::proxy`], [`Proxy`] |
+//! | the way to a server | DNS, both families in a race | [`ClientBuilder::resolver`], [`ClientBuilder::connect_to`] and their neighbours |
+//!
+//! The chapters of the [`guide`] say what holds for each of them.
+//!
 //! # What is not built
 //!
-//! Redirects, retries, cookies, decompression, multipart and HTTP/2. A 3xx is a response like any
-//! other. The guide's chapter for those who come from reqwest says what to write instead.
+//! Multipart, upgrades and HTTP/2. The guide's chapter for those who come from reqwest says what to write
+//! instead.
 //!
 //! # Features
 //!
@@ -47,10 +63,11 @@
 //! | `rustls` | on | https, with the ring provider and the platform's roots |
 //! | `json` | on | `RequestBuilder::json`, `Response::json` |
 //! | `form` | on | `RequestBuilder::query`, `RequestBuilder::form` |
+//! | `charset` | on | `Response::text` in other charsets than UTF-8 |
 //! | `socks` | off | proxies that speak SOCKS5 |
 //! | `gzip`, `brotli`, `zstd` | off | the content codings of `Decoding`: gzip and deflate, br, zstd (a C library) |
 //! | `cookies` | off | `CookieStore`, `Jar`, with the public suffix list |
-//! | `digest` | off | Digest authentication (RFC 7616) |
+//! | `digest` | off | `Credentials::digest` (RFC 7616) |
 //! | `tracing` | off | a span per call and an event per wait, at `DEBUG` |
 //!
 //! # Runtime

@@ -22,8 +22,8 @@ use target::{Target, location, resolve};
 /// Whether and how far a client follows redirects: 301, 302, 303, 307 and 308 with a `Location`.
 ///
 /// By default up to 10 are followed. A 303 becomes a GET, and so does a POST that is answered by 301 or 302;
-/// 307 and 308 keep method and body, and are returned as they are where the body is a stream, which
-/// cannot be sent again. Every hop is an attempt with a permit of its own and the age of the first.
+/// 307 and 308 keep method and body, and are returned as they are where the body is a stream other than a
+/// regular file, which cannot be sent again. Every hop is an attempt with a permit of its own and the age of the first.
 ///
 /// To another origin (scheme, host or port) go no `Authorization`, `Cookie`, `Proxy-Authorization` and
 /// `Host` that the request carries, no field whose value is marked as sensitive, and none that
