@@ -36,7 +36,27 @@ impl Carrier {
         {
             return AnySend::Answered(Some(Err(error)));
         }
+        if self.policies.retry.is_some() && !self.transport.is_network() {
+            return self.send_keeping(request);
+        }
         self.transport.send(request)
+    }
+
+    /// Sends by a transport that gives no request back with its errors, so that a copy is kept for a retry.
+    #[cold]
+    fn send_keeping(&self, request: Request) -> AnySend<'_> {
+        let copy = request.try_clone();
+        let sending = self.transport.send(request);
+        AnySend::Boxed(Box::pin(async move {
+            let mut error = match sending.await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            Err(match copy {
+                Some(copy) if error.request_mut().is_none() => error.with_sent(copy),
+                _ => error,
+            })
+        }))
     }
 }
 

@@ -5,6 +5,8 @@
 //! back-off, for the end of a pause or for a token, and not that of the former origin while it asks for one
 //! of the next.
 
+use std::future::Future;
+
 use turbohttp_core::scheduler::CallId;
 use turbohttp_core::timeline::Phase;
 
@@ -12,7 +14,7 @@ use crate::attempt::Attempt;
 use crate::carrier::Carrier;
 use crate::clock;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::policy::{CallState, Provider, Settled, Step};
 use crate::request::Request;
 use crate::response::Response;
@@ -50,11 +52,7 @@ async fn run(follow: Follow<'_>, first: First) -> Result<Response> {
         {
             Step::Done(done) => return policies.finish(state, done),
             Step::Again(request) => request,
-            Step::Retry(request, None) => {
-                follow.release();
-                request
-            }
-            Step::Retry(request, Some(then)) => follow.back_off(request, then).await?,
+            Step::Retry(request, then) => follow.back_off(request, then).await?,
             Step::Token(request, provider, refused) => {
                 let refresh = follow.refresh(request, &provider, refused.as_ref());
                 Box::pin(refresh).await?
@@ -109,9 +107,23 @@ impl Follow<'_> {
             Err(error) => return Err(context.explain(error)),
         };
         begin_wait(context);
-        sleep.await;
+        let slept = self.unless_closed(sleep).await;
         end_wait(context);
-        Ok(request)
+        match slept {
+            Ok(()) => Ok(request),
+            Err(error) => Err(request.context.explain(error)),
+        }
+    }
+
+    /// Waits for something that is no permit: a close that cancels what is pending ends it.
+    async fn unless_closed<T>(self, wait: impl Future<Output = T>) -> Result<T> {
+        tokio::select! {
+            biased;
+            done = wait => Ok(done),
+            () = self.carrier.scheduler.until_canceling() => {
+                Err(Error::closed().in_phase(Phase::Backoff))
+            }
+        }
     }
 
     /// Waits for a token other than the refused one.
@@ -123,9 +135,9 @@ impl Follow<'_> {
     ) -> Result<Request> {
         self.release();
         begin_wait(&mut request.context);
-        let refreshed = provider.refresh(refused).await;
+        let refreshed = self.unless_closed(provider.refresh(refused)).await;
         end_wait(&mut request.context);
-        match refreshed {
+        match refreshed.flatten() {
             Ok(()) => Ok(request),
             Err(error) => Err(request.context.explain(error)),
         }

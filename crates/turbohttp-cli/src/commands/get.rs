@@ -69,7 +69,12 @@ async fn exchange(plan: GetPlan) -> anyhow::Result<Exit> {
         let head = raw_head(&response);
         stdout.write_all(&head).await.with_context(unwritten)?;
     }
-    let end = match verdict(&response, &plan.destination, plan.fails_on_status) {
+    let end = match verdict(
+        &response,
+        &plan.destination,
+        plan.fails_on_status,
+        plan.follows,
+    ) {
         Verdict::Aside(told) => Err(told.into()),
         Verdict::Wanted => receive(&mut response, &first, &plan.destination, plan.is_verbose).await,
         // The body is not shown; what it says is in the status.
@@ -92,13 +97,22 @@ enum Verdict {
     Unchanged,
 }
 
-fn verdict(response: &Response, destination: &Destination, fails_on_status: bool) -> Verdict {
+fn verdict(
+    response: &Response,
+    destination: &Destination,
+    fails_on_status: bool,
+    follows: bool,
+) -> Verdict {
     let status = response.status();
     if status.as_u16() == 304 {
         return Verdict::Unchanged;
     }
     if let Some(said) = redirect::told(response) {
-        let said = format!("{said}: give -L to follow it");
+        let said = match follows {
+            // A redirect that keeps the body.
+            true => format!("{said}: its body cannot be sent again, or it names no URL"),
+            false => format!("{said}: give -L to follow it"),
+        };
         if matches!(destination, Destination::File(_)) {
             return Verdict::Aside(Told::new(Exit::Redirect, said));
         }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use turbohttp::{
-    Client, ClientBuilder, Decoding, IpVersion, Limits, NoProxy, Proxy, Timeouts, Tls, TlsVersion,
+    Client, ClientBuilder, Decoding, IpVersion, Limits, NoProxy, Origin, Proxy, Timeouts, Tls,
+    TlsVersion,
 };
 
 use super::{Cookies, Fields, policies};
@@ -16,9 +17,8 @@ use crate::output::visible;
 pub(super) fn client(
     args: &ClientArgs,
     fields: &Fields,
-    cookies: &Cookies,
-    limits: Limits,
-    timeouts: Timeouts,
+    (cookies, origin): (&Cookies, Option<&Origin>),
+    (limits, timeouts): (Limits, Timeouts),
     fails_on_status: bool,
 ) -> anyhow::Result<Client> {
     let builder = Client::builder()
@@ -33,7 +33,7 @@ pub(super) fn client(
         .tls(tls(&args.tls)?);
     let builder = network(builder, &args.network)?;
     let builder = proxies(builder, &args.proxy)?;
-    Ok(fields.leave_out(cookies.keep(builder)).build()?)
+    Ok(fields.leave_out(cookies.keep(builder, origin)).build()?)
 }
 
 fn network(mut builder: ClientBuilder, args: &NetworkArgs) -> anyhow::Result<ClientBuilder> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use turbohttp::header::{COOKIE, HeaderMap, HeaderValue};
-use turbohttp::{ClientBuilder, CookieStore as _, Jar};
+use turbohttp::{ClientBuilder, CookieStore, Jar, Origin};
 
 use crate::args::CookieArgs;
 use crate::exit::Told;
@@ -59,30 +59,33 @@ impl Cookies {
         })
     }
 
-    /// Has the client keep cookies, if that is wanted.
-    pub(super) fn keep(&self, builder: ClientBuilder) -> ClientBuilder {
-        match &self.jar {
-            Some(jar) => builder.cookies(jar.clone()),
-            None => builder,
+    /// Has the client keep cookies, if that is wanted. What was typed goes along to `origin`, where there is
+    /// one that all requests begin at.
+    pub(super) fn keep(&self, builder: ClientBuilder, origin: Option<&Origin>) -> ClientBuilder {
+        match (&self.jar, &self.typed, origin) {
+            (Some(jar), Some(typed), Some(origin)) => builder.cookies(Both {
+                jar: jar.clone(),
+                typed: typed.clone(),
+                origin: origin.as_str().to_owned(),
+            }),
+            (Some(jar), ..) => builder.cookies(jar.clone()),
+            (None, ..) => builder,
         }
     }
 
     /// Adds what was typed to the fields of a request, with what the jar has for its URL.
     pub(crate) fn add(&self, headers: &mut HeaderMap, url: &str) {
-        let Some(typed) = &self.typed else {
-            return;
-        };
-        if headers.contains_key(COOKIE) {
-            return;
+        if let Some(typed) = &self.typed
+            && !headers.contains_key(COOKIE)
+        {
+            let kept = self.jar.as_ref().and_then(|jar| jar.cookies(url));
+            headers.insert(COOKIE, joined(kept, typed));
         }
-        let kept = self.jar.as_ref().and_then(|jar| jar.cookies(url));
-        let both = kept.and_then(|kept| {
-            let both = [kept.as_bytes(), b"; ", typed.as_bytes()].concat();
-            HeaderValue::from_bytes(&both).ok()
-        });
-        let mut value = both.unwrap_or_else(|| typed.clone());
-        value.set_sensitive(true);
-        headers.insert(COOKIE, value);
+    }
+
+    /// Whether the client adds what was typed.
+    pub(super) fn are_kept(&self) -> bool {
+        self.jar.is_some()
     }
 
     /// Writes the jar to its file, which only its owner may read.
@@ -106,6 +109,38 @@ impl Cookies {
             .and_then(|()| fs::rename(&part, path));
         written.with_context(unwritten)
     }
+}
+
+/// A jar, and cookies that are sent to one origin besides.
+struct Both {
+    jar: Arc<Jar>,
+    typed: HeaderValue,
+    origin: String,
+}
+
+impl CookieStore for Both {
+    fn store(&self, url: &str, fields: &mut dyn Iterator<Item = &[u8]>) {
+        self.jar.store(url, fields);
+    }
+
+    fn cookies(&self, url: &str) -> Option<HeaderValue> {
+        let kept = self.jar.cookies(url);
+        let rest = url.strip_prefix(&self.origin);
+        match rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?'])) {
+            true => Some(joined(kept, &self.typed)),
+            false => kept,
+        }
+    }
+}
+
+fn joined(kept: Option<HeaderValue>, typed: &HeaderValue) -> HeaderValue {
+    let both = kept.and_then(|kept| {
+        let both = [kept.as_bytes(), b"; ", typed.as_bytes()].concat();
+        HeaderValue::from_bytes(&both).ok()
+    });
+    let mut value = both.unwrap_or_else(|| typed.clone());
+    value.set_sensitive(true);
+    value
 }
 
 fn load(files: &[&String], junks_session: bool) -> anyhow::Result<Jar> {

@@ -53,6 +53,7 @@ pub(crate) struct GetPlan {
     pub(crate) is_head_only: bool,
     pub(crate) is_verbose: bool,
     pub(crate) fails_on_status: bool,
+    pub(crate) follows: bool,
     pub(crate) shows_timeline: bool,
 }
 
@@ -74,7 +75,8 @@ impl GetPlan {
         }
         let cookies = Cookies::read(&args.client.cookies)?;
         let limits = Limits::default();
-        let client = client::client(&args.client, &fields, &cookies, limits, timeouts, args.fail)?;
+        let kept = (&cookies, Some(request.origin()));
+        let client = client::client(&args.client, &fields, kept, (limits, timeouts), args.fail)?;
         if args.path_as_is {
             request.set_target(url::target(&url))?;
         }
@@ -91,7 +93,9 @@ impl GetPlan {
             request.set_body(content.body);
             fields.describe_content(&mut headers, !args.json.is_empty());
         }
-        cookies.add(&mut headers, request.url());
+        if !cookies.are_kept() {
+            cookies.add(&mut headers, request.url());
+        }
         request.headers_mut().extend(headers);
         fields.complete(request.headers_mut());
         Ok(GetPlan {
@@ -105,6 +109,7 @@ impl GetPlan {
             is_head_only: args.head,
             is_verbose: args.verbose,
             fails_on_status: args.fail,
+            follows: args.client.follow.location || args.client.follow.location_trusted,
             shows_timeline: args.timeline,
         })
     }
@@ -164,7 +169,13 @@ impl BatchPlan {
         let idle_total = limits.idle_total.min(room.idle);
         let limits = limits.idle_total(idle_total);
         Ok(BatchPlan {
-            client: client::client(&args.client, &fields, &cookies, limits, timeouts, false)?,
+            client: client::client(
+                &args.client,
+                &fields,
+                (&cookies, None),
+                (limits, timeouts),
+                false,
+            )?,
             cookies,
             rules,
             setup: Setup {

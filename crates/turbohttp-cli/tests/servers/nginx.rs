@@ -155,6 +155,10 @@ location = /cookie/set {
     add_header Set-Cookie "deep=8; Path=/cookie/deep" always;
     return 302 /cookie/seen;
 }
+location = /cookie/one {
+    add_header Set-Cookie "sid=7; Path=/" always;
+    return 302 /cookie/seen;
+}
 location = /cookie/bare {
     add_header Set-Cookie "bare=1" always;
     return 302 /cookie/seen;

@@ -707,6 +707,10 @@ const COOKIES: &[Row] = &[
     )
     .shows(&["baseline=1"]),
     row(
+        "a typed cookie and one that is set on the way",
+        "-L -b a=1 -c {dir}/jar {plain}/cookie/one",
+    ),
+    row(
         "a cookie and a redirect elsewhere",
         "-L -b a=1 {plain}/elsewhere",
     )

@@ -99,8 +99,8 @@ pub(crate) enum Step {
     Done(Result<Response>),
     /// The request is sent at once.
     Again(Request),
-    /// The request is sent then, or when the pause of its origin is over.
-    Retry(Request, Option<Instant>),
+    /// The request is sent then.
+    Retry(Request, Instant),
     /// The request is sent when the source of tokens has given another one than this.
     Token(Request, std::sync::Arc<Provider>, Option<HeaderValue>),
 }
@@ -321,12 +321,12 @@ impl Policies {
         let status = response.status();
         let asked = response.header_bytes(RETRY_AFTER.as_str());
         let asked = asked.and_then(|value| retry_after::parse(value, SystemTime::now()));
-        let (mut then, mut is_paused) = (None, false);
+        let mut then = None;
         if let Some(asked) = asked {
             let (pause, is_waited_for) = policy.retry_after(asked);
             let until = clock::after(now, pause);
             if policy.pauses(status) {
-                is_paused = pause_origin(dispatcher, &response, until, now);
+                pause_origin(dispatcher, &response, until, now);
             }
             if !is_waited_for {
                 return Step::Done(Ok(response));
@@ -347,8 +347,8 @@ impl Policies {
         response.drain().await;
         let mut request = response.into_request();
         request.context.request.remove_added();
-        // Behind a pause the scheduler lets the requests of the origin in, this one among them.
-        Step::Retry(request, (!is_paused).then_some(then))
+        // Until the pause is over it need not wait in line, where the wait for a permit has a limit.
+        Step::Retry(request, then)
     }
 
     fn failed(&self, state: &mut CallState, mut error: Error) -> Step {
@@ -372,7 +372,7 @@ impl Policies {
         match error.take_request() {
             Some(mut request) => {
                 request.context.request.remove_added();
-                Step::Retry(request, Some(then))
+                Step::Retry(request, then)
             }
             None => unreachable!("just looked at"),
         }
@@ -403,18 +403,11 @@ impl Policies {
     }
 }
 
-/// Pauses the origin of a response; `false` where too many origins are paused already.
-fn pause_origin(
-    dispatcher: &Dispatcher,
-    response: &Response,
-    until: Instant,
-    now: Instant,
-) -> bool {
-    let Some(origin) = response.origin() else {
-        return false;
-    };
-    let lane = LaneKey::from(origin);
-    let paused =
-        dispatcher.update(|scheduler, effects| scheduler.extend_pause(lane, until, now, effects));
-    paused.is_ok()
+/// Pauses the origin of a response, unless too many origins are paused already: then this call alone waits.
+fn pause_origin(dispatcher: &Dispatcher, response: &Response, until: Instant, now: Instant) {
+    if let Some(origin) = response.origin() {
+        let lane = LaneKey::from(origin);
+        _ = dispatcher
+            .update(|scheduler, effects| scheduler.extend_pause(lane, until, now, effects));
+    }
 }

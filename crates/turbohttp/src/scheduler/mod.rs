@@ -46,6 +46,8 @@ pub(crate) struct Dispatcher {
     timer: Timer,
     /// Notified when a gate closes, that of a queue included; tasks that wait for a report check again.
     ended: Notify,
+    /// Notified when a close has begun: calls that wait for nothing of the scheduler check again.
+    closing: Notify,
     /// Taken by the thread that ends the dispatcher, so that components are closed once.
     ending: Mutex<Option<Ending>>,
     /// Set after the components are closed.
@@ -63,6 +65,7 @@ impl Dispatcher {
             scheduler,
             timer: Timer::default(),
             ended: Notify::new(),
+            closing: Notify::new(),
             ending: Mutex::new(Some(Ending::default())),
             closed: OnceLock::new(),
             itself: itself.clone(),
@@ -184,6 +187,22 @@ impl Dispatcher {
         let now = clock::now();
         let (mode, deadline) = mode.parts(now);
         self.update(|scheduler, effects| scheduler.close(mode, deadline, now, effects));
+        self.closing.notify_waiters();
+    }
+
+    /// Waits for a close that lets nothing more be sent.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn until_canceling(&self) {
+        loop {
+            // Registered before the look, so that a close that begins between the two is not missed.
+            let mut closing = pin!(self.closing.notified());
+            closing.as_mut().enable();
+            if self.scheduler.stage() >= Stage::Canceling {
+                return;
+            }
+            closing.await;
+        }
     }
 
     /// Refuses new calls; those inside go on for as long as they take.

@@ -274,6 +274,75 @@ async fn what_ends_a_wait() {
     assert!(start.elapsed() <= Duration::from_secs(1));
 }
 
+/// A pause may be longer than a request may wait for a permit.
+#[tokio::test(start_paused = true)]
+async fn a_long_pause_is_no_wait_for_a_permit() {
+    let mock = MockTransport::new(MockReply::new(StatusCode::OK));
+    mock.script(MockReply::new(StatusCode::SERVICE_UNAVAILABLE).header("retry-after", "500"));
+    let policy = quickly(1).retry_after_max(Duration::from_secs(600));
+    let client = client(|builder| builder.transport(mock).retry(policy));
+    let start = tokio::time::Instant::now();
+    let response = client.get("http://a.test/").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(start.elapsed().as_secs() >= 500);
+}
+
+/// A close that cancels what is pending ends a back-off at once; one that drains lets it go on.
+#[tokio::test(start_paused = true)]
+async fn closes_and_waits() {
+    let minute = Duration::from_secs(60);
+    for (mode, is_canceled) in [
+        (Shutdown::CancelPending { within: 2 * minute }, true),
+        (Shutdown::Drain { within: 2 * minute }, false),
+    ] {
+        let mock = MockTransport::new(MockReply::new(StatusCode::OK));
+        mock.script(MockReply::new(StatusCode::BAD_GATEWAY));
+        let policy = quickly(1).fixed_delay(minute);
+        let client = client(|builder| builder.transport(mock).retry(policy));
+        let waiting = tokio::spawn(client.get("http://a.test/").send());
+        tokio::task::yield_now().await;
+        let start = tokio::time::Instant::now();
+        client.close(mode).await;
+        let outcome = waiting.await.unwrap();
+        match is_canceled {
+            true => {
+                let error = outcome.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Closed);
+                assert_eq!(error.phase(), Some(Phase::Backoff));
+                assert_eq!(start.elapsed(), Duration::ZERO);
+            }
+            false => assert_eq!(outcome.unwrap().status(), StatusCode::OK),
+        }
+        assert_idle(&client);
+    }
+}
+
+/// Errors of a transport other than the network are retried by their kind, as a test of a policy expects.
+#[tokio::test]
+async fn errors_of_other_transports() {
+    for (kind, method, attempts) in [
+        (ErrorKind::Io, "GET", 3),
+        (ErrorKind::Connect, "GET", 3),
+        (ErrorKind::Dns, "PUT", 3),
+        (ErrorKind::Io, "POST", 1),
+        (ErrorKind::Protocol, "GET", 1),
+        (ErrorKind::Closed, "GET", 1),
+    ] {
+        let mock = MockTransport::new(MockReply::new(StatusCode::OK));
+        for _ in 0..2 {
+            mock.script(MockReply::failure(kind, "as a network fails"));
+        }
+        let client = client(|builder| builder.transport(mock).retry(quickly(3)));
+        let request = client
+            .request(method.parse().unwrap(), "http://a.test/")
+            .body("x");
+        let outcome = request.send().await;
+        assert_eq!(outcome.is_ok(), attempts == 3, "{kind} {method}");
+        drop(outcome);
+        assert_idle(&client);
+    }
+}
+
 /// Dropped at every poll, a call that is retried leaves nothing.
 #[tokio::test]
 async fn dropped_at_every_poll() {
