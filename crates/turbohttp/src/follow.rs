@@ -137,7 +137,7 @@ impl Follow<'_> {
         begin_wait(&mut request.context);
         let refreshed = self.unless_closed(provider.refresh(refused)).await;
         end_wait(&mut request.context);
-        match refreshed.flatten() {
+        match refreshed.and_then(|refreshed| refreshed) {
             Ok(()) => Ok(request),
             Err(error) => Err(request.context.explain(error)),
         }
