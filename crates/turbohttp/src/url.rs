@@ -224,6 +224,7 @@ impl RequestUrl {
         rare.clone_from(&other.rare);
     }
 
+    #[inline(always)] // Every request ends with it.
     pub(crate) fn reset(&mut self) {
         let RequestUrl {
             text,
@@ -232,7 +233,9 @@ impl RequestUrl {
             credentials,
             rare,
         } = self;
-        *rare = None;
+        if rare.is_some() {
+            *rare = None;
+        }
         text.clear();
         if text.capacity() > URL_KEPT_BYTES_MAX {
             *text = String::new();
@@ -360,7 +363,9 @@ impl RequestUrl {
             credentials,
             rare,
         } = self;
-        *rare = None;
+        if rare.is_some() {
+            *rare = None;
+        }
         let origin = origin.as_ref().map_or("", Origin::as_str);
         // In the memory of the former URL, which is kept up to `URL_KEPT_BYTES_MAX`.
         text.clear();

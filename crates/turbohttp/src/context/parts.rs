@@ -113,7 +113,10 @@ impl Reset for RequestParts {
         } = self;
         url.reset();
         clear_map(headers);
-        *body = Body::empty();
+        // Most requests have none, which a comparison tells; the drop of one is not.
+        if !body.is_empty() {
+            *body = Body::empty();
+        }
         *method = Method::GET;
         *expect_continue = false;
         *priority = Priority::default();
