@@ -9,7 +9,7 @@ use crate::ground::{Origin, Seen, assert_idle, client, coded, redirect, reply};
 const TEXT: &str = "a body that is said again and again, again and again, again and again";
 
 fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
 }
@@ -242,6 +242,55 @@ async fn loop_to_error(response: &mut Response) -> (usize, turbohttp::Error) {
             Err(error) => return (bytes, error),
         }
     }
+}
+
+/// 10 GiB in 10 MB, by the members of one stream: read to their end where that is wanted, with flat memory, and
+/// refused by default.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "takes seconds in a release build, and minutes in another one"]
+async fn a_bomb_of_ten_gigabytes() {
+    const MEMBERS: usize = 640;
+    // One member of a mebibyte would stay just below the ratio.
+    let member = gzip(&vec![0; 1 << 24]);
+    let origin = Origin::new(move |_: &Seen| {
+        let length = member.len() * MEMBERS;
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {length}\r\n\r\n"
+        );
+        [head.into_bytes(), member.repeat(MEMBERS)].concat()
+    });
+    let status = || std::fs::read_to_string("/proc/self/status").unwrap();
+    let resident = || {
+        let status = status();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS"))
+            .unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<usize>()
+            .unwrap()
+            * 1024
+    };
+    let decoding = Decoding::all().ratio_max(u64::MAX);
+    let client = client(|builder| builder.decoding(decoding));
+    let mut response = client.get(origin.url("/")).send().await.unwrap();
+    let (mut bytes, mut most, first) = (0, 0, resident());
+    while let Some(chunk) = response.chunk().await.unwrap() {
+        bytes += chunk.len();
+        if bytes % (1 << 28) < chunk.len() {
+            most = most.max(resident());
+        }
+    }
+    assert_eq!(bytes, MEMBERS << 24);
+    assert!(most < first + (8 << 20), "{first} {most}");
+    let plain = Client::new().unwrap();
+    let mut response = plain.get(origin.url("/")).send().await.unwrap();
+    let (bytes, error) = loop_to_error(&mut response).await;
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert!(bytes < 4 << 20, "{bytes}");
 }
 
 /// Chunked, streamed, dropped half read: the connection and the permit come back as they do undecoded.
