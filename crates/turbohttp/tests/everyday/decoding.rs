@@ -290,7 +290,8 @@ async fn a_bomb_of_ten_gigabytes() {
     let mut response = plain.get(origin.url("/")).send().await.unwrap();
     let (bytes, error) = loop_to_error(&mut response).await;
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert!(bytes < 4 << 20, "{bytes}");
+    // A thousand times what the first read has brought.
+    assert!(bytes < 16 << 20, "{bytes}");
 }
 
 /// Chunked, streamed, dropped half read: the connection and the permit come back as they do undecoded.
