@@ -1,5 +1,6 @@
 //! What people and programs get to see: values in, text out.
 
+pub(crate) mod heads;
 pub(crate) mod json;
 pub(crate) mod redirect;
 pub(crate) mod standard;

@@ -9,6 +9,7 @@ use turbohttp::{
     TlsVersion,
 };
 
+use super::policies::OnRedirect;
 use super::{Cookies, Fields, policies};
 use crate::args::{ClientArgs, NetworkArgs, ProxyArgs, TlsArgs};
 use crate::output::visible;
@@ -19,12 +20,12 @@ pub(super) fn client(
     fields: &Fields,
     (cookies, origin): (&Cookies, Option<&Origin>),
     (limits, timeouts): (Limits, Timeouts),
-    fails_on_status: bool,
+    (fails_on_status, shown): (bool, Vec<OnRedirect>),
 ) -> anyhow::Result<Client> {
     let builder = Client::builder()
         .limits(limits)
         .timeouts(timeouts)
-        .redirect(policies::redirect(&args.follow))
+        .redirect(policies::redirect(&args.follow, shown))
         .retry(policies::retry(&args.follow, fails_on_status))
         .decoding(match args.compressed {
             true => Decoding::all(),

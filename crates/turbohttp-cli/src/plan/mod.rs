@@ -22,7 +22,7 @@ use crate::args::{BatchArgs, GetArgs, Resolve};
 use crate::batch::engine::Setup;
 use crate::batch::fetch::Orders;
 use crate::batch::line::Rules;
-use crate::output::visible;
+use crate::output::{heads, visible};
 use crate::system;
 pub(crate) use auth::Auth;
 pub(crate) use cookies::Cookies;
@@ -76,7 +76,15 @@ impl GetPlan {
         let cookies = Cookies::read(&args.client.cookies)?;
         let limits = Limits::default();
         let kept = (&cookies, Some(request.origin()));
-        let client = client::client(&args.client, &fields, kept, (limits, timeouts), args.fail)?;
+        let mut shown: Vec<policies::OnRedirect> = Vec::new();
+        if args.include || args.head {
+            shown.push(heads::print);
+        }
+        if args.verbose {
+            shown.push(heads::tell);
+        }
+        let told = (args.fail, shown);
+        let client = client::client(&args.client, &fields, kept, (limits, timeouts), told)?;
         if args.path_as_is {
             request.set_target(url::target(&url))?;
         }
@@ -174,7 +182,7 @@ impl BatchPlan {
                 &fields,
                 (&cookies, None),
                 (limits, timeouts),
-                false,
+                (false, Vec::new()),
             )?,
             cookies,
             rules,

@@ -73,7 +73,7 @@ pub enum RedirectAction {
 /// A redirect that is about to be followed.
 #[derive(Debug)]
 pub struct Redirect<'a> {
-    status: StatusCode,
+    response: &'a Response,
     url: &'a Url,
     history: &'a [Hop],
 }
@@ -81,7 +81,12 @@ pub struct Redirect<'a> {
 impl Redirect<'_> {
     /// The status of the redirect.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.response.status()
+    }
+
+    /// The redirect itself: its URL, status and fields.
+    pub fn response(&self) -> &Response {
+        self.response
     }
 
     /// Where it leads.
@@ -335,7 +340,7 @@ impl Chain {
         self.cookies.push(cookie);
         let action = match (&policy.decide, &target) {
             (Some(decide), Target::Url(url)) => Some(decide(&Redirect {
-                status,
+                response,
                 url,
                 history: &self.hops,
             })),
