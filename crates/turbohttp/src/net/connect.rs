@@ -124,6 +124,8 @@ impl Connector {
     pub(crate) async fn connect(&self, context: &mut Context, route: &Route) -> Result<Connected> {
         // Every wait below is bounded by a timer, which is the runtime's.
         drop(clock::sleep_until(clock::now())?);
+        // Of a connection that an earlier attempt made.
+        context.timing.timeline.set_tls_resumed(None);
         #[cfg(unix)]
         if let Some(path) = &self.options.unix_socket {
             return Box::pin(self.connect_unix(context, route, path)).await;
@@ -312,9 +314,12 @@ impl Connector {
         let handshake = Box::pin(async {
             let secured = self.tls.secure(origin.host(), stream, is_proxy).await?;
             let protocol = Protocol::chosen(secured.alpn.as_deref(), origin)?;
-            Ok((secured.stream, protocol))
+            Ok((secured.stream, protocol, secured.resumed))
         });
-        timed(context, phase, "the TLS handshake", limit, handshake).await
+        let (stream, protocol, resumed) =
+            timed(context, phase, "the TLS handshake", limit, handshake).await?;
+        context.timing.timeline.set_tls_resumed(Some(resumed));
+        Ok((stream, protocol))
     }
 
     #[cfg(not(feature = "rustls"))]

@@ -46,6 +46,8 @@ pub(crate) struct Secured {
     pub(crate) stream: Stream,
     /// What the server has chosen by ALPN (RFC 7301).
     pub(crate) alpn: Option<Vec<u8>>,
+    /// Whether the handshake resumed a session.
+    pub(crate) resumed: bool,
 }
 
 impl TlsSetup {
@@ -123,13 +125,15 @@ impl TlsSetup {
             .map_err(|error| explain::handshake_error(host, self.options.accept_any, error))?;
         let (_, session) = stream.get_ref();
         self.handshakes.fetch_add(1, Ordering::Relaxed);
-        if session.handshake_kind() == Some(HandshakeKind::Resumed) {
+        let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+        if resumed {
             self.resumed.fetch_add(1, Ordering::Relaxed);
         }
         let alpn = session.alpn_protocol().map(<[u8]>::to_vec);
         Ok(Secured {
             stream: Stream::Layered(Box::new(stream)),
             alpn,
+            resumed,
         })
     }
 }

@@ -27,6 +27,8 @@ mod pool;
 mod queue;
 mod review;
 mod seam;
+#[cfg(feature = "rustls")]
+mod sessions;
 mod shutdown;
 mod support;
 #[cfg(feature = "rustls")]
