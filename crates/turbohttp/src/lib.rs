@@ -45,6 +45,8 @@
 //! | Feature | Default | Brings |
 //! | --- | --- | --- |
 //! | `rustls` | on | https, with the ring provider and the platform's roots |
+//! | `aws-lc-rs` | off | https, with the provider aws-lc-rs in place of ring, and X25519MLKEM768; compiles a C library |
+//! | `platform-verifier` | off | certificates checked by the platform, where no root is added |
 //! | `json` | on | `RequestBuilder::json`, `Response::json` |
 //! | `form` | on | `RequestBuilder::query`, `RequestBuilder::form` |
 //! | `socks` | off | proxies that speak SOCKS5 |
@@ -60,6 +62,9 @@
 //! one that watches deadlines (or a thread, where no runtime is driven), lookups of names, and the workers
 //! of a started queue.
 #![forbid(unsafe_code)]
+
+#[cfg(all(feature = "__tls", not(any(feature = "rustls", feature = "aws-lc-rs"))))]
+compile_error!("the feature __tls is no part of the interface: turn on rustls or aws-lc-rs");
 
 mod attempt;
 #[cfg(feature = "digest")]
@@ -108,7 +113,7 @@ pub use middleware::{Handling, HookResult, Middleware, Next, Run};
 pub use net::{
     IpVersion, NetStats, NetTransport, NetTransportBuilder, NoProxy, Proxy, ProxyServer, Resolve,
 };
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 pub use net::{Tls, TlsVersion};
 pub use policy::{Credentials, Hop, Redirect, RedirectAction, RedirectPolicy, RetryPolicy};
 pub use queue::{

@@ -22,6 +22,9 @@ use crate::error::{Error, ErrorKind, Result};
 mod explain;
 mod layer;
 mod options;
+#[cfg(feature = "platform-verifier")]
+mod platform;
+mod provider;
 mod verify;
 
 pub use options::{Tls, TlsVersion};
@@ -172,7 +175,7 @@ fn build(options: &Tls) -> Result<Arc<ClientConfig>> {
 
 fn config_of(options: &Tls) -> Result<ClientConfig> {
     // Named, and not the process-wide default, which another library may have set.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(provider::provider());
     let versions: Vec<_> = [
         (TlsVersion::V1_2, &rustls::version::TLS12),
         (TlsVersion::V1_3, &rustls::version::TLS13),
@@ -210,6 +213,10 @@ fn verifier(options: &Tls, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn Ser
         true => {
             let algorithms = provider.signature_verification_algorithms;
             Arc::new(AcceptAny { algorithms })
+        }
+        #[cfg(feature = "platform-verifier")]
+        false if options.roots_pem.is_empty() && !options.only_these_roots => {
+            platform::verifier(provider)?
         }
         false => {
             let roots = Arc::new(roots(options)?);
