@@ -47,6 +47,7 @@
 //! | `rustls` | on | https, with the ring provider and the platform's roots |
 //! | `aws-lc-rs` | off | https, with the provider aws-lc-rs in place of ring, and X25519MLKEM768; compiles a C library |
 //! | `platform-verifier` | off | certificates checked by the platform, where no root is added |
+//! | `hickory` | off | `HickoryResolver`: names by DNS itself |
 //! | `json` | on | `RequestBuilder::json`, `Response::json` |
 //! | `form` | on | `RequestBuilder::query`, `RequestBuilder::form` |
 //! | `socks` | off | proxies that speak SOCKS5 |
@@ -86,6 +87,8 @@ mod error;
 mod follow;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+#[cfg(feature = "hickory")]
+mod hickory;
 mod limiter;
 pub mod limits;
 mod middleware;
@@ -108,6 +111,8 @@ pub use cookies::{CookieStore, Jar};
 #[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
 pub use decode::Decoding;
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "hickory")]
+pub use hickory::HickoryResolver;
 pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};
 pub use middleware::{Handling, HookResult, Middleware, Next, Run};
 pub use net::{
