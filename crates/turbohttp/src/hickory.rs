@@ -178,4 +178,14 @@ mod tests {
         }
         assert!(servers(usize::MAX).is_err(), "it is not collected");
     }
+
+    #[test]
+    fn code_of_the_system_stays() {
+        const NO_DESCRIPTOR: i32 = 24;
+        let system = io::Error::from_raw_os_error(NO_DESCRIPTOR);
+        let explained = explain(NetError::from(system));
+        assert_eq!(explained.raw_os_error(), Some(NO_DESCRIPTOR));
+        assert_eq!(explain(NetError::Timeout).kind(), io::ErrorKind::TimedOut);
+        assert_eq!(explain(NetError::Busy).kind(), io::ErrorKind::Other);
+    }
 }

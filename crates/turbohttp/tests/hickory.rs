@@ -11,10 +11,11 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
-use turbohttp::{ErrorKind, HickoryResolver, Phase, Resolve};
+use turbohttp::{ErrorKind, HickoryResolver, Phase, Resolve, Timeouts};
 use turbohttp_loopback::{Options, Server};
 
 use crate::support::{TestClient, read, soon};
@@ -201,6 +202,55 @@ async fn a_name_that_does_not_exist_says_so() {
     let source = std::error::Error::source(&error).unwrap();
     let source = source.downcast_ref::<io::Error>().unwrap();
     assert_eq!(source.kind(), io::ErrorKind::NotFound);
+}
+
+/// A peer without an answer, and ones that send what is none, cost no more than the limit for names.
+#[tokio::test]
+async fn nonsense_and_silence_end_at_the_limit() {
+    let answers: [fn(&[u8]) -> Vec<u8>; 6] = [
+        |_| Vec::new(),
+        |_| vec![0xff; 512],
+        // The question itself, which is no response.
+        |question| question.to_vec(),
+        // A head that promises what does not follow.
+        |question| {
+            let head = [0x81, 0x80, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+            [&question[..2], &head, &question[HEADER..]].concat()
+        },
+        // A name that is a pointer to itself (RFC 1035 section 4.1.4).
+        |question| {
+            let head = [0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
+            let looping = [0xc0, 12, 0, 1, 0, 1];
+            [&question[..2], &head, &looping[..], &looping[..]].concat()
+        },
+        // The right answer to another question.
+        |question| {
+            let mut other = question.to_vec();
+            other[0] ^= 1;
+            other[2] |= 0x80;
+            other
+        },
+    ];
+    for (number, answer) in answers.into_iter().enumerate() {
+        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let resolver = HickoryResolver::with_name_servers([udp.local_addr().unwrap()]).unwrap();
+        let server = tokio::spawn(async move {
+            let mut packet = [0; 1_500];
+            while let Ok((length, peer)) = udp.recv_from(&mut packet).await {
+                _ = udp.send_to(&answer(&packet[..length]), peer).await;
+            }
+        });
+        let client = TestClient::with(|builder| {
+            let limit = Duration::from_millis(200);
+            let timeouts = Timeouts::default().dns(limit);
+            builder.resolver(resolver).timeouts(timeouts)
+        });
+        let error = get(&client, "a.test", 1).await.unwrap_err();
+        let kinds = [ErrorKind::Dns, ErrorKind::Timeout];
+        assert!(kinds.contains(&error.kind()), "{number}: {error:?}");
+        assert_eq!(error.phase(), Some(Phase::Dns), "{number}");
+        server.abort();
+    }
 }
 
 #[tokio::test]
