@@ -207,7 +207,8 @@ async fn a_name_that_does_not_exist_says_so() {
 /// A peer without an answer, and ones that send what is none, cost no more than the limit for names.
 #[tokio::test]
 async fn nonsense_and_silence_end_at_the_limit() {
-    let answers: [fn(&[u8]) -> Vec<u8>; 6] = [
+    type Answer = fn(&[u8]) -> Vec<u8>;
+    let answers: [Answer; 6] = [
         |_| Vec::new(),
         |_| vec![0xff; 512],
         // The question itself, which is no response.
