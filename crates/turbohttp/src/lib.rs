@@ -61,6 +61,9 @@
 //! | Feature | Default | Brings |
 //! | --- | --- | --- |
 //! | `rustls` | on | https, with the ring provider and the platform's roots |
+//! | `aws-lc-rs` | off | https, with the provider aws-lc-rs in place of ring, and X25519MLKEM768; compiles a C library |
+//! | `platform-verifier` | off | certificates checked by the platform, where no root is added |
+//! | `hickory` | off | `HickoryResolver`: names by DNS itself |
 //! | `json` | on | `RequestBuilder::json`, `Response::json` |
 //! | `form` | on | `RequestBuilder::query`, `RequestBuilder::form` |
 //! | `charset` | on | `Response::text` in other charsets than UTF-8 |
@@ -77,6 +80,9 @@
 //! one that watches deadlines (or a thread, where no runtime is driven), lookups of names, and the workers
 //! of a started queue.
 #![forbid(unsafe_code)]
+
+#[cfg(all(feature = "__tls", not(any(feature = "rustls", feature = "aws-lc-rs"))))]
+compile_error!("the feature __tls is no part of the interface: turn on rustls or aws-lc-rs");
 
 mod attempt;
 #[cfg(feature = "digest")]
@@ -98,6 +104,8 @@ mod error;
 mod follow;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+#[cfg(feature = "hickory")]
+mod hickory;
 mod limiter;
 pub mod limits;
 mod middleware;
@@ -120,12 +128,14 @@ pub use cookies::{CookieStore, Jar};
 #[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
 pub use decode::Decoding;
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "hickory")]
+pub use hickory::HickoryResolver;
 pub use limiter::{Acquire, ConcurrencyLimiter, LimiterLane, Permit};
 pub use middleware::{Handling, HookResult, Middleware, Next, Run};
 pub use net::{
     IpVersion, NetStats, NetTransport, NetTransportBuilder, NoProxy, Proxy, ProxyServer, Resolve,
 };
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 pub use net::{Tls, TlsVersion};
 pub use policy::{Credentials, Hop, Redirect, RedirectAction, RedirectPolicy, RetryPolicy};
 pub use queue::{

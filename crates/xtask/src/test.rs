@@ -14,11 +14,16 @@ use crate::run::{self, Output};
 use crate::{alone, commands, gates, tools};
 
 /// Arguments of `cargo test`.
-const TESTS: [&str; 4] = [
+///
+/// None turns `aws-lc-rs` on, which compiles C for a minute in each profile: with it, `-p turbohttp --features
+/// aws-lc-rs --lib --test it` is run by hand.
+const TESTS: [&str; 6] = [
     "--workspace",
     "-p turbohttp --no-default-features --lib",
     "-p turbohttp --features tracing --test tracing",
     "-p turbohttp --features socks --lib --test proxy",
+    "-p turbohttp --features platform-verifier --test it roots",
+    "-p turbohttp --no-default-features --features hickory,platform-verifier --test hickory",
 ];
 
 /// Commands of this program; the first builds what the gates measure.

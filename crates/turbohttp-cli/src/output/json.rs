@@ -22,6 +22,8 @@ struct Row<'a> {
     total_us: f64,
     connection: Option<u64>,
     reused: bool,
+    /// `null` where the request made no TLS handshake.
+    resumed: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -82,6 +84,7 @@ pub(crate) fn row(outcome: &Outcome) -> serde_json::Result<String> {
         total_us: timeline.map_or(0.0, |timeline| microseconds(timeline.total())),
         connection: timeline.and_then(Timeline::connection_id),
         reused: timeline.is_some_and(Timeline::is_connection_reused),
+        resumed: timeline.and_then(Timeline::tls_resumed),
     })
 }
 

@@ -116,6 +116,9 @@ fn connection(timeline: &Timeline) -> String {
     match timeline.connection_id() {
         None => "no connection".to_owned(),
         Some(id) if timeline.is_connection_reused() => format!("connection {id} (reused)"),
+        Some(id) if timeline.tls_resumed() == Some(true) => {
+            format!("connection {id} (new, TLS session resumed)")
+        }
         Some(id) => format!("connection {id} (new)"),
     }
 }
@@ -216,6 +219,15 @@ connection 3 (new), total 1.00 ms
             assert_eq!(head(&timeline), Some(expected));
             timeline.count_attempt();
         }
+    }
+
+    #[test]
+    fn resumed_session_is_told_of_a_new_connection() {
+        let mut timeline = timeline();
+        timeline.set_tls_resumed(Some(true));
+        let drawn = draw(&timeline, Paint::Plain, None);
+        let expected = "connection 3 (new, TLS session resumed), total 1.00 ms\n";
+        assert!(drawn.starts_with(expected), "{drawn}");
     }
 
     #[test]

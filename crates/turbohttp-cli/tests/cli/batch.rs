@@ -79,7 +79,7 @@ fn json_tells_what_became_of_each_line() {
         let has_phase = |phase: &str| row["phases_us"][phase].is_number();
         assert!(PHASES.into_iter().all(has_phase), "{row}");
         assert!(
-            row["total_us"].is_number() && row["reused"].is_boolean(),
+            row["total_us"].is_number() && row["reused"].is_boolean() && row["resumed"].is_null(),
             "{row}"
         );
     }

@@ -41,7 +41,8 @@ pub struct Timeline {
     connection_id: u64,
     attempts: u32,
     dropped_events: u32,
-    is_connection_reused: bool,
+    /// A set of [`REUSED`], [`HANDSHAKE`] and [`RESUMED`]: one byte, as it is reset and checked with every request.
+    connection: u8,
     /// Invariant: at most [`EVENTS_MAX`]. Only `events[..len]` is ever read.
     len: u8,
     /// One bit for each phase that was started and is not finished.
@@ -62,6 +63,13 @@ pub struct Span {
     /// When it ended; not before `start`.
     pub end: Duration,
 }
+
+/// The connection had carried another request before.
+const REUSED: u8 = 1;
+/// The request made a TLS handshake for it.
+const HANDSHAKE: u8 = 2;
+/// That handshake resumed a session.
+const RESUMED: u8 = 4;
 
 #[derive(Clone, Copy)]
 struct Event {
@@ -86,7 +94,7 @@ impl Timeline {
             connection_id: 0,
             attempts: 0,
             dropped_events: 0,
-            is_connection_reused: false,
+            connection: 0,
             len: 0,
             open: 0,
             open_ns: [0; Phase::COUNT],
@@ -210,13 +218,37 @@ impl Timeline {
 
     /// Whether that connection had carried another request before.
     pub fn is_connection_reused(&self) -> bool {
-        self.is_connection_reused
+        self.connection & REUSED != 0
     }
 
-    /// Says which connection carries the request; 0 stands for none.
+    /// Whether the TLS handshake that this request made for its connection resumed the session of a former
+    /// one (RFC 8446 section 2.2); `None` if it made none: the connection was there before, or has no TLS.
+    ///
+    /// By a proxy, the handshake is that of [`Phase::Tls`]: the one with the origin, or with an https proxy that
+    /// forwards the request.
+    pub fn tls_resumed(&self) -> Option<bool> {
+        (self.connection & HANDSHAKE != 0).then_some(self.connection & RESUMED != 0)
+    }
+
+    /// Says which connection carries the request; 0 stands for none. A reused one forgets the handshake of
+    /// the one before.
     pub fn set_connection(&mut self, connection_id: u64, is_reused: bool) {
         self.connection_id = connection_id;
-        self.is_connection_reused = is_reused;
+        match is_reused {
+            true => self.connection = REUSED,
+            false => self.connection &= !REUSED,
+        }
+    }
+
+    /// Says whether the TLS handshake for a new connection resumed a session; `None` stands for no handshake.
+    #[cold]
+    pub fn set_tls_resumed(&mut self, resumed: Option<bool>) {
+        self.connection &= REUSED;
+        self.connection |= match resumed {
+            None => 0,
+            Some(false) => HANDSHAKE,
+            Some(true) => HANDSHAKE | RESUMED,
+        };
     }
 
     pub(crate) fn count_dropped(&mut self, count: u32) {
@@ -280,7 +312,7 @@ impl Reset for Timeline {
             connection_id,
             attempts,
             dropped_events,
-            is_connection_reused,
+            connection,
             len,
             open,
             // The arrays are read only where `len` and `open` allow it, so they need no rewriting.
@@ -293,7 +325,7 @@ impl Reset for Timeline {
         *connection_id = 0;
         *attempts = 0;
         *dropped_events = 0;
-        *is_connection_reused = false;
+        *connection = 0;
         *len = 0;
         *open = 0;
     }
@@ -304,7 +336,7 @@ impl Reset for Timeline {
             && self.connection_id == 0
             && self.attempts == 0
             && self.dropped_events == 0
-            && !self.is_connection_reused
+            && self.connection == 0
             && self.len == 0
             && self.open == 0
     }
@@ -321,7 +353,7 @@ impl Clone for Timeline {
             connection_id: self.connection_id,
             attempts: self.attempts,
             dropped_events: self.dropped_events,
-            is_connection_reused: self.is_connection_reused,
+            connection: self.connection,
             len: self.len,
             open: self.open,
             ..Self::new()
@@ -342,7 +374,7 @@ impl PartialEq for Timeline {
             && self.connection_id == other.connection_id
             && self.attempts == other.attempts
             && self.dropped_events == other.dropped_events
-            && self.is_connection_reused == other.is_connection_reused
+            && self.connection == other.connection
             && self.spans().eq(other.spans())
             && self.open_starts().eq(other.open_starts())
     }
@@ -356,7 +388,8 @@ impl fmt::Debug for Timeline {
             .field("total", &self.total())
             .field("attempts", &self.attempts)
             .field("connection_id", &self.connection_id())
-            .field("is_connection_reused", &self.is_connection_reused)
+            .field("is_connection_reused", &self.is_connection_reused())
+            .field("tls_resumed", &self.tls_resumed())
             .field("dropped_events", &self.dropped_events)
             .field("spans", &self.spans().collect::<Vec<_>>())
             .finish_non_exhaustive()

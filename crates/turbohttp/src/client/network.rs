@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::builder::ClientBuilder;
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 use crate::net::Tls;
 use crate::net::{IpVersion, Proxy, Resolve};
 
@@ -124,7 +124,7 @@ impl ClientBuilder {
     }
 
     /// Sets how TLS connections are made and checked.
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "__tls")]
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.net = self.net.tls(tls);

@@ -22,7 +22,6 @@ use super::resolve::{Overrides, Resolve, UserResolver};
 use super::shared::Shared;
 use super::shortage::Shortage;
 use super::sockets::{IpVersion, SocketOptions};
-#[cfg(feature = "rustls")]
 use super::tls::Tls;
 use super::wire::Wire;
 use crate::body::buffer::ReadPool;
@@ -50,7 +49,6 @@ pub struct NetTransportBuilder {
     /// The first value that could not be read.
     mistake: Option<String>,
     lenient_fields: bool,
-    #[cfg(feature = "rustls")]
     tls: Tls,
 }
 
@@ -68,7 +66,6 @@ impl Default for NetTransportBuilder {
             proxies: Vec::new(),
             mistake: None,
             lenient_fields: false,
-            #[cfg(feature = "rustls")]
             tls: Tls::default(),
         }
     }
@@ -201,7 +198,7 @@ impl NetTransportBuilder {
     }
 
     /// Sets how TLS connections are made and checked.
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "__tls")]
     pub fn tls(mut self, tls: Tls) -> NetTransportBuilder {
         self.tls = tls;
         self
@@ -279,7 +276,6 @@ impl NetTransportBuilder {
             normal_overrides(self.overrides)?,
             self.resolver,
             options,
-            #[cfg(feature = "rustls")]
             self.tls,
         )
     }

@@ -20,6 +20,7 @@ use super::route::{Route, RouteKey};
 use super::shortage::is_shortage;
 use super::sockets::{Attempted, SocketOptions};
 use super::stream::Stream;
+use super::tls::{Tls, TlsSetup};
 use crate::clock;
 use crate::context::{Addresses, Context};
 use crate::error::{Error, ErrorKind, Result};
@@ -28,8 +29,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) struct Connector {
     resolver: Resolver,
     options: Options,
-    #[cfg(feature = "rustls")]
-    tls: super::tls::TlsSetup,
+    tls: TlsSetup,
 }
 
 /// How connections are made, beside TLS.
@@ -60,7 +60,6 @@ pub(crate) enum Protocol {
 
 impl Protocol {
     /// What a server has chosen by ALPN (RFC 7301); a server without ALPN speaks HTTP/1.1.
-    #[cfg(feature = "rustls")]
     fn chosen(alpn: Option<&[u8]>, origin: &Origin) -> Result<Protocol> {
         match alpn {
             None | Some(b"http/1.1") => Ok(Protocol::Http1),
@@ -81,13 +80,12 @@ impl Connector {
         overrides: Overrides,
         resolver: Option<UserResolver>,
         options: Options,
-        #[cfg(feature = "rustls")] tls: super::tls::Tls,
+        tls: Tls,
     ) -> Result<Connector> {
         Ok(Connector {
             resolver: Resolver::new(overrides, resolver),
             options,
-            #[cfg(feature = "rustls")]
-            tls: super::tls::TlsSetup::new(tls)?,
+            tls: TlsSetup::new(tls)?,
         })
     }
 
@@ -124,6 +122,8 @@ impl Connector {
     pub(crate) async fn connect(&self, context: &mut Context, route: &Route) -> Result<Connected> {
         // Every wait below is bounded by a timer, which is the runtime's.
         drop(clock::sleep_until(clock::now())?);
+        // Of a connection that an earlier attempt made.
+        context.timing.timeline.set_tls_resumed(None);
         #[cfg(unix)]
         if let Some(path) = &self.options.unix_socket {
             return Box::pin(self.connect_unix(context, route, path)).await;
@@ -288,18 +288,11 @@ impl Connector {
     }
 
     /// TLS handshakes, and those of them that resumed a session.
-    #[cfg(feature = "rustls")]
     pub(crate) fn tls_counts(&self) -> (u64, u64) {
         self.tls.counts()
     }
 
-    #[cfg(not(feature = "rustls"))]
-    pub(crate) fn tls_counts(&self) -> (u64, u64) {
-        (0, 0)
-    }
-
     /// TLS with the server of `origin`, recorded as this phase; whether that is a proxy.
-    #[cfg(feature = "rustls")]
     async fn secure(
         &self,
         context: &mut Context,
@@ -312,23 +305,12 @@ impl Connector {
         let handshake = Box::pin(async {
             let secured = self.tls.secure(origin.host(), stream, is_proxy).await?;
             let protocol = Protocol::chosen(secured.alpn.as_deref(), origin)?;
-            Ok((secured.stream, protocol))
+            Ok((secured.stream, protocol, secured.resumed))
         });
-        timed(context, phase, "the TLS handshake", limit, handshake).await
-    }
-
-    #[cfg(not(feature = "rustls"))]
-    async fn secure(
-        &self,
-        _context: &mut Context,
-        _origin: &Origin,
-        _stream: Stream,
-        _for: (Phase, bool),
-    ) -> Result<(Stream, Protocol)> {
-        Err(Error::new(
-            ErrorKind::Tls,
-            "this build has no TLS (feature \"rustls\")",
-        ))
+        let (stream, protocol, resumed) =
+            timed(context, phase, "the TLS handshake", limit, handshake).await?;
+        context.timing.timeline.set_tls_resumed(Some(resumed));
+        Ok((stream, protocol))
     }
 }
 
@@ -399,13 +381,11 @@ mod tests {
                 proxies: Proxies::default(),
                 head_limits: HeadLimits::default(),
             },
-            #[cfg(feature = "rustls")]
-            super::super::tls::Tls::default(),
+            Tls::default(),
         )
         .unwrap()
     }
 
-    #[cfg(feature = "rustls")]
     #[test]
     fn protocol_that_was_not_offered_is_refused_by_name() {
         let origin = Origin::new(Scheme::Https, "a.test", 443);

@@ -29,7 +29,7 @@ mod shortage;
 mod sockets;
 mod stream;
 mod timer;
-#[cfg(feature = "rustls")]
+#[cfg_attr(not(feature = "__tls"), path = "tls/none.rs")]
 mod tls;
 mod wire;
 
@@ -39,7 +39,7 @@ pub use proxy::{NoProxy, Proxy, ProxyServer};
 pub use resolve::Resolve;
 pub(crate) use send::NetSend;
 pub use sockets::IpVersion;
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 pub use tls::{Tls, TlsVersion};
 
 use shared::Shared;

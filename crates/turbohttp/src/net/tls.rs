@@ -22,6 +22,9 @@ use crate::error::{Error, ErrorKind, Result};
 mod explain;
 mod layer;
 mod options;
+#[cfg(feature = "platform-verifier")]
+mod platform;
+mod provider;
 mod verify;
 
 pub use options::{Tls, TlsVersion};
@@ -46,6 +49,8 @@ pub(crate) struct Secured {
     pub(crate) stream: Stream,
     /// What the server has chosen by ALPN (RFC 7301).
     pub(crate) alpn: Option<Vec<u8>>,
+    /// Whether the handshake resumed a session.
+    pub(crate) resumed: bool,
 }
 
 impl TlsSetup {
@@ -123,13 +128,15 @@ impl TlsSetup {
             .map_err(|error| explain::handshake_error(host, self.options.accept_any, error))?;
         let (_, session) = stream.get_ref();
         self.handshakes.fetch_add(1, Ordering::Relaxed);
-        if session.handshake_kind() == Some(HandshakeKind::Resumed) {
+        let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+        if resumed {
             self.resumed.fetch_add(1, Ordering::Relaxed);
         }
         let alpn = session.alpn_protocol().map(<[u8]>::to_vec);
         Ok(Secured {
             stream: Stream::Layered(Box::new(stream)),
             alpn,
+            resumed,
         })
     }
 }
@@ -168,7 +175,7 @@ fn build(options: &Tls) -> Result<Arc<ClientConfig>> {
 
 fn config_of(options: &Tls) -> Result<ClientConfig> {
     // Named, and not the process-wide default, which another library may have set.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(provider::provider());
     let versions: Vec<_> = [
         (TlsVersion::V1_2, &rustls::version::TLS12),
         (TlsVersion::V1_3, &rustls::version::TLS13),
@@ -206,6 +213,10 @@ fn verifier(options: &Tls, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn Ser
         true => {
             let algorithms = provider.signature_verification_algorithms;
             Arc::new(AcceptAny { algorithms })
+        }
+        #[cfg(feature = "platform-verifier")]
+        false if options.roots_pem.is_empty() && !options.only_these_roots => {
+            platform::verifier(provider)?
         }
         false => {
             let roots = Arc::new(roots(options)?);

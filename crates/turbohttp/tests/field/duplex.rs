@@ -2,7 +2,7 @@
 //! fail, and with servers that answer and go.
 
 use std::io;
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 use std::io::Cursor;
 use std::io::{Read, Write};
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use http::StatusCode;
 use turbohttp::{Body, ErrorKind, Request, Response, ResponseBody, Transport};
 use turbohttp_loopback::script::{Script, Step};
 
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 use crate::support::poll_times;
 use crate::support::{Peer, TestClient, block_on, read, read_head, soon};
 
@@ -47,7 +47,7 @@ fn stalling(first: &'static [u8]) -> Body {
 }
 
 /// Speaks TLS and sends back what comes, framing and all, `buffer_bytes` at a time.
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 fn tls_echo(config: Arc<rustls::ServerConfig>, buffer_bytes: usize) -> Peer {
     Peer::start(move |stream| {
         let session = rustls::ServerConnection::new(config.clone()).unwrap();
@@ -56,7 +56,7 @@ fn tls_echo(config: Arc<rustls::ServerConfig>, buffer_bytes: usize) -> Peer {
     })
 }
 
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 fn tls_echo_one(stream: &mut (impl Read + Write), buffer_bytes: usize) -> Option<()> {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -92,7 +92,7 @@ fn tls_echo_one(stream: &mut (impl Read + Write), buffer_bytes: usize) -> Option
 }
 
 /// golang/go #15527, whatwg/fetch #1254: both ways at once, over TLS as well, and dropped wherever it waits.
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 #[tokio::test]
 async fn echo_over_tls() {
     let ca = turbohttp_loopback::tls::TestCa::new();

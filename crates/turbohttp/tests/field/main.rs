@@ -20,7 +20,7 @@ mod content;
 mod duplex;
 #[cfg(target_os = "linux")]
 mod ground;
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 mod handshakes;
 mod names;
 #[cfg(target_os = "linux")]

@@ -335,7 +335,7 @@ fn shortage_that_does_not_end_is_named() {
         .enable_all()
         .build()
         .unwrap();
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "__tls")]
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut held = Vec::new();
     let limit = rustix::process::Rlimit {
@@ -360,7 +360,7 @@ fn shortage_that_does_not_end_is_named() {
     named(refusing(), none.permit(short), ErrorKind::Connect);
     named(refusing(), none.request(short), ErrorKind::Connect);
     // One is left, for the socket: that the roots cannot be read is no lack of roots.
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "__tls")]
     if std::path::Path::new("/etc/ssl/certs/ca-certificates.crt").exists() {
         held.pop();
         let url = format!("https://{}/", listener.local_addr().unwrap());

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 use turbohttp::Tls;
 use turbohttp::{Body, Bytes, ErrorKind};
 use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step};
@@ -75,7 +75,7 @@ async fn deadlines_fire_for_many_requests_in_one_task() {
     client.audit();
 }
 
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 #[tokio::test]
 async fn bytes_over_tls_are_seen_by_a_task_without_budget() {
     let ca = TestCa::new();

@@ -584,7 +584,7 @@ async fn debug_output_holds_no_secret() {
     let value = HeaderValue::from_static(CANARY);
     let builder = Client::builder().default_header(header::PROXY_AUTHORIZATION, value);
     let mut printed = vec![format!("{builder:?}")];
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "__tls")]
     {
         let tls = turbohttp::Tls::default().client_certificate_pem("chain", CANARY);
         printed.push(format!("{tls:?} {:?}", Client::builder().tls(tls.clone())));

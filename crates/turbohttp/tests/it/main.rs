@@ -26,9 +26,13 @@ mod nginx;
 mod pool;
 mod queue;
 mod review;
+#[cfg(all(target_os = "linux", feature = "__tls"))]
+mod roots;
 mod seam;
+#[cfg(feature = "__tls")]
+mod sessions;
 mod shutdown;
 mod support;
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 mod tls;
 mod wire;

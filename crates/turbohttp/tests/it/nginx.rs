@@ -1,9 +1,9 @@
 //! Against a server that others wrote, and byte for byte what curl gets from it.
 
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 use std::fs;
 
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 use turbohttp::Tls;
 use turbohttp::{RedirectPolicy, StatusCode};
 use turbohttp_loopback::nginx::{LARGE_BYTES, Nginx};
@@ -15,9 +15,9 @@ use crate::support::{TestClient, read};
 fn ways(nginx: &Nginx) -> Vec<(String, TestClient)> {
     // curl follows none either.
     let plain = TestClient::with(|builder| builder.redirect(RedirectPolicy::none()));
-    #[cfg_attr(not(feature = "rustls"), expect(unused_mut, reason = "TLS adds one"))]
+    #[cfg_attr(not(feature = "__tls"), expect(unused_mut, reason = "TLS adds one"))]
     let mut ways = vec![(nginx.plain_url(""), plain)];
-    #[cfg(feature = "rustls")]
+    #[cfg(feature = "__tls")]
     {
         let pem = fs::read(nginx.ca_file()).unwrap();
         let tls = Tls::default().root_pem(pem).only_added_roots();

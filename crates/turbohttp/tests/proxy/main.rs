@@ -14,15 +14,15 @@
 #[path = "../it/support.rs"]
 mod support;
 
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 mod connect;
 mod forward;
 #[cfg(target_os = "linux")]
 mod race;
 mod reach;
-#[cfg(all(unix, feature = "rustls"))]
+#[cfg(all(unix, feature = "__tls"))]
 mod real;
-#[cfg(feature = "rustls")]
+#[cfg(feature = "__tls")]
 mod secure;
 #[cfg(feature = "socks")]
 mod socks;

@@ -23,7 +23,7 @@ const LAYERS: [&[&str]; 11] = [
     &["url", "body", "context", "request", "response"],
     &["decode", "transport"],
     &["net", "policy"],
-    &["carrier"],
+    &["carrier", "hickory"],
     &["attempt"],
     &["follow"],
     &["middleware"],

@@ -109,7 +109,7 @@ fn golden_spans_are_the_same_on_a_used_timeline() {
 
 #[test]
 fn timeline_stays_small() {
-    assert!(size_of::<Timeline>() <= 712, "{}", size_of::<Timeline>());
+    assert!(size_of::<Timeline>() <= 720, "{}", size_of::<Timeline>());
 }
 
 /// Moments in the wrong order give zero, not a panic or a huge number.
@@ -160,6 +160,32 @@ fn repeated_phases_add_up() {
         ms(15),
         "finishing what is not open is nothing"
     );
+}
+
+/// What is said of a handshake is about the connection that the request made last.
+#[test]
+fn handshake_is_that_of_the_connection() {
+    let mut timeline = Timeline::new();
+    assert_eq!(timeline.tls_resumed(), None);
+    for resumed in [Some(false), Some(true), None] {
+        timeline.set_tls_resumed(resumed);
+        timeline.set_connection(1, false);
+        let copy = timeline.clone();
+        assert_eq!(copy, timeline);
+        let seen = (copy.tls_resumed(), copy.is_connection_reused());
+        assert_eq!(seen, (resumed, false));
+    }
+    timeline.set_tls_resumed(Some(true));
+    timeline.set_connection(2, true);
+    assert_eq!(timeline.tls_resumed(), None);
+    assert!(timeline.is_connection_reused());
+    // A new connection after an attempt on a used one.
+    timeline.set_tls_resumed(Some(true));
+    timeline.set_connection(3, false);
+    assert_eq!(timeline.tls_resumed(), Some(true));
+    assert!(!timeline.is_blank());
+    timeline.reset();
+    assert_eq!((timeline.tls_resumed(), timeline.is_blank()), (None, true));
 }
 
 /// The phase in which a request failed is recorded.
@@ -237,6 +263,7 @@ enum Step {
     Finish(Phase, u64),
     End(u64),
     Connection(u64, bool),
+    Handshake(Option<bool>),
     Attempt,
 }
 
@@ -249,6 +276,7 @@ fn step() -> impl Strategy<Value = Step> {
         (phase(), 0u64..1_000).prop_map(|(p, a)| Step::Finish(p, a)),
         (0u64..1_000).prop_map(Step::End),
         (any::<u64>(), any::<bool>()).prop_map(|(id, reused)| Step::Connection(id, reused)),
+        any::<Option<bool>>().prop_map(Step::Handshake),
         Just(Step::Attempt),
     ]
 }
@@ -262,6 +290,7 @@ fn play(timeline: &mut Timeline, base: Instant, steps: &[Step]) {
             Step::Finish(phase, at) => timeline.finish(phase, base + ms(at)),
             Step::End(at) => timeline.end(base + ms(at)),
             Step::Connection(id, is_reused) => timeline.set_connection(id, is_reused),
+            Step::Handshake(resumed) => timeline.set_tls_resumed(resumed),
             Step::Attempt => timeline.count_attempt(),
         }
     }

@@ -15,7 +15,9 @@ const PINS_MAX: usize = 64;
 /// How TLS connections are made and checked.
 ///
 /// By default the platform's roots are trusted and every certificate is checked. Roots are loaded when
-/// the first TLS connection is made, so that plain HTTP works without any. Each client keeps the sessions
+/// the first TLS connection is made, so that plain HTTP works without any. With the feature `platform-verifier`
+/// certificates are checked by the platform itself where no root is added: by its lists of revoked certificates and
+/// the rules of its administrator, where it has such. Each client keeps the sessions
 /// that it may resume for itself.
 ///
 /// An https proxy is checked in the same way, but for pins; it gets no client certificate.
