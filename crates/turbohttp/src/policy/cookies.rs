@@ -53,7 +53,7 @@ mod on {
     use crate::response::Response;
 
     #[derive(Clone, Default)]
-    pub(crate) struct Cookies;
+    pub(crate) struct Cookies {}
 
     impl Cookies {
         pub(crate) fn are_on(&self) -> bool {
