@@ -107,10 +107,12 @@ pub(crate) fn run(rounds: u32, seconds: f64) -> Result<Verdict> {
     let server = serve()?;
     machine::pin(CLIENT_CORE);
     let mut verdict = Verdict::default();
-    println!("| case | turbohttp/s | reqwest/s | ratio | floor |");
-    println!("| --- | --- | --- | --- | --- |");
+    println!(
+        "| case | turbohttp/s | reqwest/s | ratio | floor | CPU us | CPU us reqwest | ratio |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for case in &CASES {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut ours, mut theirs) = (Rates::default(), Rates::default());
         let proxy = case.by_proxy.then_some(server);
         let url = match case.by_proxy {
             true => format!("http://origin.test{}", case.path),
@@ -120,10 +122,12 @@ pub(crate) fn run(rounds: u32, seconds: f64) -> Result<Verdict> {
             ours.push(round(Sender::ours(proxy)?, &url, case.bytes, seconds)?);
             theirs.push(round(Sender::reqwest(proxy)?, &url, case.bytes, seconds)?);
         }
-        let (ours, theirs) = (median(ours), median(theirs));
+        let (ours, our_cpu) = ours.medians();
+        let (theirs, their_cpu) = theirs.medians();
         let (ratio, floor) = (ours / theirs, case.floor);
+        let by_cpu = their_cpu / our_cpu;
         println!(
-            "| {} | {ours:.0} | {theirs:.0} | {ratio:.2} | {floor} |",
+            "| {} | {ours:.0} | {theirs:.0} | {ratio:.2} | {floor} | {our_cpu:.2} | {their_cpu:.2} | {by_cpu:.2} |",
             case.name
         );
         let line = format!("{}: {ratio:.2} times reqwest, at least {floor}", case.name);
@@ -132,8 +136,28 @@ pub(crate) fn run(rounds: u32, seconds: f64) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// How many requests per second are answered.
-fn round(sender: Sender, url: &str, bytes: usize, seconds: f64) -> Result<f64> {
+/// Of each round.
+#[derive(Default)]
+struct Rates {
+    per_second: Vec<f64>,
+    /// Microseconds of processor time of the client per request: what its core is busy with, also where the
+    /// server is what bounds the rate.
+    cpu_us: Vec<f64>,
+}
+
+impl Rates {
+    fn push(&mut self, (per_second, cpu_us): (f64, f64)) {
+        self.per_second.push(per_second);
+        self.cpu_us.push(cpu_us);
+    }
+
+    fn medians(self) -> (f64, f64) {
+        (median(self.per_second), median(self.cpu_us))
+    }
+}
+
+/// How many requests per second are answered, and what one costs.
+fn round(sender: Sender, url: &str, bytes: usize, seconds: f64) -> Result<(f64, f64)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -141,7 +165,7 @@ fn round(sender: Sender, url: &str, bytes: usize, seconds: f64) -> Result<f64> {
         let url: Arc<str> = url.into();
         let warm = Instant::now() + Duration::from_secs_f64(seconds / 4.0);
         crowd(&sender, &url, bytes, warm).await?;
-        let began = Instant::now();
+        let (began, cpu) = (Instant::now(), machine::thread_cpu_time());
         let made = crowd(
             &sender,
             &url,
@@ -149,7 +173,9 @@ fn round(sender: Sender, url: &str, bytes: usize, seconds: f64) -> Result<f64> {
             began + Duration::from_secs_f64(seconds),
         )
         .await?;
-        Ok(made as f64 / began.elapsed().as_secs_f64())
+        let cpu = machine::thread_cpu_time() - cpu;
+        let per_second = made as f64 / began.elapsed().as_secs_f64();
+        Ok((per_second, cpu.as_secs_f64() * 1e6 / made as f64))
     })
 }
 

@@ -70,7 +70,16 @@ mod system {
 
     /// Processor time this process has used.
     pub(crate) fn cpu_time() -> Duration {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
+        time_of(ClockId::ProcessCPUTime)
+    }
+
+    /// Processor time this thread has used.
+    pub(crate) fn thread_cpu_time() -> Duration {
+        time_of(ClockId::ThreadCPUTime)
+    }
+
+    fn time_of(clock: ClockId) -> Duration {
+        let time = clock_gettime(clock);
         Duration::new(
             time.tv_sec.unsigned_abs(),
             time.tv_nsec.unsigned_abs() as u32,
@@ -118,6 +127,9 @@ mod system {
     pub(crate) fn cpu_time() -> Duration {
         Duration::ZERO
     }
+    pub(crate) fn thread_cpu_time() -> Duration {
+        Duration::ZERO
+    }
     pub(crate) fn user_and_system_ticks() -> (u64, u64) {
         (0, 0)
     }
@@ -134,7 +146,7 @@ mod system {
 
 pub(crate) use system::{
     cpu_time, end_with_parent, lower_priority, memory, pin, prefer_session, raise_priority,
-    ticks_of_children, ticks_per_second, user_and_system_ticks,
+    thread_cpu_time, ticks_of_children, ticks_per_second, user_and_system_ticks,
 };
 
 /// Two numbers of a process's `stat`, the first of them at `field`, counted from 1.

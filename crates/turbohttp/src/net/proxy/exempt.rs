@@ -77,6 +77,9 @@ impl NoProxy {
     /// Whether requests to `port` of `host` go there directly. `host` stands as in
     /// [`Origin::host`](crate::Origin::host): in lower case, an IPv6 address in brackets.
     pub fn matches(&self, host: &str, port: u16) -> bool {
+        if self.entries.is_empty() {
+            return false;
+        }
         let address = address_of(host);
         let name = host.strip_suffix('.').unwrap_or(host);
         self.entries.iter().any(|entry| {
