@@ -158,6 +158,7 @@ impl Response {
     #[rustfmt::skip] // The compiler shows this line when a response is used again after it.
     pub fn into_request(mut self) -> Request { // copy what is still needed of the response (status, fields) before
         self.context.forget_response();
+        self.context.request.remove_clients();
         Request {
             context: self.context,
         }

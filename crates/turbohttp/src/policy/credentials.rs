@@ -242,8 +242,13 @@ impl CredentialTable {
             return Ok(());
         };
         if let Some(value) = credentials.field(context)? {
-            context.request.headers.insert(AUTHORIZATION, value);
-            context.request.added.add(Added::AUTHORIZATION);
+            let is_own = context.extensions.get::<Credentials>().is_some();
+            let parts = &mut context.request;
+            parts.headers.insert(AUTHORIZATION, value);
+            parts.added.add(Added::AUTHORIZATION);
+            if is_own {
+                parts.added.add(Added::OWN);
+            }
         }
         Ok(())
     }
