@@ -23,6 +23,8 @@ mod reach;
 #[cfg(all(unix, feature = "rustls"))]
 mod real;
 #[cfg(feature = "rustls")]
+mod review;
+#[cfg(feature = "rustls")]
 mod secure;
 #[cfg(feature = "socks")]
 mod socks;
