@@ -335,3 +335,41 @@ async fn all_policies_in_one_call() {
         assert_idle(&client);
     }
 }
+
+/// A source whose token is to be had at the origin that wants it: its own request waits for no token.
+#[tokio::test]
+async fn source_may_ask_the_origin_that_wants_its_token() {
+    use std::sync::{Arc, OnceLock};
+
+    let origin = Origin::new(
+        |seen: &Seen| match (seen.path(), seen.field("authorization")) {
+            ("/token", None) => reply(200, &[], "t2"),
+            ("/", Some("Bearer t2")) => reply(200, &[], "in"),
+            _ => reply(401, &["www-authenticate: Bearer"], ""),
+        },
+    );
+    let own = Arc::<OnceLock<Client>>::default();
+    let (same, url) = (own.clone(), origin.url("/token"));
+    let source = move || {
+        let asking = same.get().unwrap().get(&url).send();
+        async move { asking.await?.text().await }
+    };
+    let client = client(|builder| {
+        builder
+            .credentials(origin.url(""), Credentials::token_from(source))
+            .limits(Limits::default().per_host(1).total(1))
+    });
+    own.set(client.clone()).unwrap();
+    let sending = client.get(origin.url("/")).send();
+    let response = tokio::time::timeout(Duration::from_secs(20), sending).await;
+    assert_eq!(
+        response
+            .expect("no deadlock")
+            .unwrap()
+            .text()
+            .await
+            .unwrap(),
+        "in"
+    );
+    assert_idle(&client);
+}
