@@ -5,7 +5,9 @@
 //! back-off, for the end of a pause or for a token, and not that of the former origin while it asks for one
 //! of the next.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Poll, ready};
 
 use turbohttp_core::scheduler::CallId;
 use turbohttp_core::timeline::Phase;
@@ -117,13 +119,15 @@ impl Follow<'_> {
 
     /// Waits for something that is no permit: a close that cancels what is pending ends it.
     async fn unless_closed<T>(self, wait: impl Future<Output = T>) -> Result<T> {
-        tokio::select! {
-            biased;
-            done = wait => Ok(done),
-            () = self.carrier.scheduler.until_canceling() => {
-                Err(Error::closed().in_phase(Phase::Backoff))
+        let (mut wait, mut closing) = (pin!(wait), pin!(self.carrier.scheduler.until_canceling()));
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = wait.as_mut().poll(cx) {
+                return Poll::Ready(Ok(done));
             }
-        }
+            ready!(closing.as_mut().poll(cx));
+            Poll::Ready(Err(Error::closed().in_phase(Phase::Backoff)))
+        })
+        .await
     }
 
     /// Waits for a token other than the refused one.
