@@ -37,7 +37,18 @@ pub(super) fn client(
 }
 
 fn network(mut builder: ClientBuilder, args: &NetworkArgs) -> anyhow::Result<ClientBuilder> {
-    for resolve in &args.resolve {
+    for (at, resolve) in args.resolve.iter().enumerate() {
+        let mut others = args.resolve[..at].iter();
+        if others.any(|other| {
+            other.host == resolve.host
+                && other.port != resolve.port
+                && other.addresses != resolve.addresses
+        }) {
+            bail!(
+                "--resolve gives {} other addresses for another port: a name has the same for all",
+                visible(&resolve.host)
+            );
+        }
         let addresses = resolve.addresses.iter();
         // 0 stands for the port of the URL.
         let addresses: Vec<_> = addresses.map(|address| (*address, 0).into()).collect();

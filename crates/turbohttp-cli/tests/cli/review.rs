@@ -92,3 +92,17 @@ fn unix_socket_passes_proxies_of_the_environment_by() {
     let run = crate::support::Run::from(output.unwrap());
     run.fails_with(7, &["no connection to the socket"]);
 }
+
+/// An override holds for every port of its host, so that two that differ cannot both hold.
+#[test]
+fn overrides_that_contradict_one_another_are_refused() {
+    let server = server();
+    let url = server.url("/small").replace("127.0.0.1", "x.test");
+    let port = server.addr().port();
+    let own = format!("x.test:{port}:127.0.0.1");
+    let other = format!("x.test:{}:192.0.2.7", port ^ 1);
+    let refused = run(&["get", "-L", "--resolve", &own, "--resolve", &other, &url]);
+    refused.fails_with(2, &["--resolve gives x.test other addresses"]);
+    let same = format!("+x.test:{}:127.0.0.1", port ^ 1);
+    run(&["get", "-L", "--resolve", &own, "--resolve", &same, &url]).is_quietly_ok();
+}
