@@ -384,7 +384,7 @@ impl Chain {
         let mut chain = String::new();
         for hop in &self.hops {
             if hop.url != last {
-                chain.push_str(hop.shown());
+                chain.push_str(&shown(&hop.url));
                 chain.push_str(" -> ");
             }
         }

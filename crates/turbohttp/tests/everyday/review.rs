@@ -165,6 +165,20 @@ async fn redirect_shown_by_a_closure_hides_userinfo_and_query() {
     assert!(!shown.is_empty() && !shown.contains("canary"), "{shown}");
 }
 
+/// The chain in an error is one that a person reads, however long its URLs are.
+#[tokio::test]
+async fn error_of_a_long_chain_is_short() {
+    let origin = Origin::new(|seen: &Seen| {
+        let number = seen.path().trim_start_matches('/').len();
+        redirect(302, &format!("/{}", "x".repeat(number + 5_000)))
+    });
+    let client = client(|builder| builder);
+    let error = client.get(origin.url("/")).send().await.unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("more than 10 redirects"), "{message}");
+    assert!(message.len() < 4_096, "{} bytes", message.len());
+}
+
 #[cfg(feature = "cookies")]
 #[test]
 fn public_suffixes_in_punycode_take_no_cookie() {
