@@ -7,7 +7,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use turbohttp_core::scheduler::CallId;
 use turbohttp_core::timeline::Phase;
@@ -119,14 +119,13 @@ impl Follow<'_> {
 
     /// Waits for something that is no permit: a close that cancels what is pending ends it.
     async fn unless_closed<T>(self, wait: impl Future<Output = T>) -> Result<T> {
-        let mut wait = pin!(wait);
-        let mut closing = pin!(self.carrier.scheduler.until_canceling());
-        poll_fn(|cx| match wait.as_mut().poll(cx) {
-            Poll::Ready(done) => Poll::Ready(Ok(done)),
-            Poll::Pending => {
-                let closed = || Err(Error::closed().in_phase(Phase::Backoff));
-                closing.as_mut().poll(cx).map(|()| closed())
+        let (mut wait, mut closing) = (pin!(wait), pin!(self.carrier.scheduler.until_canceling()));
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = wait.as_mut().poll(cx) {
+                return Poll::Ready(Ok(done));
             }
+            ready!(closing.as_mut().poll(cx));
+            Poll::Ready(Err(Error::closed().in_phase(Phase::Backoff)))
         })
         .await
     }

@@ -270,7 +270,9 @@ impl Error {
     /// server, and then got no new one. `None` of every other error: of a deadline, too, that passes while
     /// a connection is made.
     pub fn into_request(self) -> Option<Request> {
-        self.into_kept()
+        let mut request: Request = self.into_kept()?;
+        request.context.request.remove_clients();
+        Some(request)
     }
 
     /// Keeps the request that the error did not consume.

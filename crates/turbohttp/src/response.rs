@@ -153,11 +153,13 @@ impl Response {
     /// The request of this response, for another attempt: the body is given up, and with it the
     /// connection and the permit.
     ///
-    /// The request is as it was sent, timeline included. A body of bytes is whole again; one that was a
+    /// The request is as it was sent, timeline included, without the credentials and the cookies that the
+    /// client has added: sent again, it gets those of where it goes. A body of bytes is whole again; one that was a
     /// stream has been consumed, and sending it once more fails with [`ErrorKind::RequestBody`].
     #[rustfmt::skip] // The compiler shows this line when a response is used again after it.
     pub fn into_request(mut self) -> Request { // copy what is still needed of the response (status, fields) before
         self.context.forget_response();
+        self.context.request.remove_clients();
         Request {
             context: self.context,
         }

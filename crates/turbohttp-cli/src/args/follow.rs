@@ -91,6 +91,9 @@ pub(crate) struct CookieArgs {
     pub(crate) cookies: Vec<String>,
 
     /// Keep what servers set, and write it to this file at the end; - is stdout
+    ///
+    /// A new file is for its owner alone; one that is there keeps its mode. Pipes and devices are written to
+    /// as they are.
     #[arg(short = 'c', long, value_name = "FILE")]
     pub(crate) cookie_jar: Option<PathBuf>,
 

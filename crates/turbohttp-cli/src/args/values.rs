@@ -71,6 +71,11 @@ pub(super) fn resolve(text: &str) -> Result<Resolve, String> {
             .trim_end_matches(']')
             .to_ascii_lowercase()
     };
+    // A plus sign asks curl to forget the entry after a minute, which a command seldom outlives.
+    let text = text.strip_prefix('+').unwrap_or(text);
+    if text.starts_with(['*', '-']) {
+        return Err("* for every host and - for none are not built yet".to_owned());
+    }
     // The colons of a host in brackets are its own.
     let from = text
         .find(']')
@@ -111,8 +116,11 @@ mod tests {
             ("h.test", 80, 2)
         );
         assert_eq!(resolve("[::1]:80:127.0.0.1").unwrap().host, "::1");
+        assert_eq!(resolve("+h:80:127.0.0.1").unwrap().host, "h");
         for wrong in [
             "",
+            "*:80:127.0.0.1",
+            "-h:80",
             "h",
             "h:80",
             "h:x:127.0.0.1",

@@ -72,7 +72,7 @@ fn request(job: Job) -> turbohttp::Result<Request> {
     job.fields.take_out(request.headers_mut());
     if !job.headers.contains_key(AUTHORIZATION) {
         job.auth
-            .apply(&mut request)
+            .apply(&mut request, &job.url)
             .map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
     }
     request.headers_mut().extend(job.headers);

@@ -47,7 +47,7 @@ pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
     };
     let engine = Engine::new(plan.client, plan.setup).map_err(anyhow::Error::from)?;
     let ended = engine.run(lines, &mut interrupts, &mut watch).await;
-    cookies.write()?;
+    cookies.write().await?;
     let ended = ended?;
     Ok(match ended {
         Ended::Interrupted(stop, closed) => {

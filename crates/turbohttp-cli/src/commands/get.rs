@@ -37,7 +37,7 @@ async fn plan_and_exchange(args: GetArgs) -> Result<Exit, Failure> {
     let (url, cookies) = (plan.url.clone(), plan.cookies.clone());
     let end = Box::pin(exchange(plan)).await.context(url);
     // Also what a response has set whose body failed.
-    cookies.write().map_err(Failure::from)?;
+    cookies.write().await.map_err(Failure::from)?;
     Ok(end?)
 }
 

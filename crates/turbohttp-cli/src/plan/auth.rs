@@ -1,7 +1,7 @@
 //! Who asks: user and password, or a token, for the host of a URL.
 
-use anyhow::bail;
-use turbohttp::{Credentials, Request};
+use anyhow::{Context as _, bail};
+use turbohttp::{Credentials, Request, Url};
 
 use super::netrc::Netrc;
 use crate::args::AuthArgs;
@@ -40,11 +40,16 @@ impl Auth {
         })
     }
 
-    /// Gives a request the credentials for its host. Those of its URL, which are there by now, stay unless
-    /// others were typed.
-    pub(crate) fn apply(&self, request: &mut Request) -> anyhow::Result<()> {
+    /// Gives a request the credentials for its host. Those of `url`, which it has by now, stay unless
+    /// others were typed; with --digest they answer a challenge.
+    pub(crate) fn apply(&self, request: &mut Request, url: &str) -> anyhow::Result<()> {
         if let Some(given) = &self.given {
             request.set_credentials(given.clone())?;
+        } else if self.is_digest
+            && let Some((user, password)) = userinfo(url)?
+        {
+            // Not by Basic, which the request has of its URL: that would show the password.
+            request.set_credentials(Credentials::digest(&user, &password))?;
         } else if let Some(netrc) = &self.netrc
             && !request
                 .headers()
@@ -62,4 +67,24 @@ fn credentials(user: &str, password: &str, is_digest: bool) -> anyhow::Result<Cr
         true => Credentials::digest(user, password),
         false => Credentials::basic(user, password)?,
     })
+}
+
+/// User and password of a URL, decoded.
+fn userinfo(url: &str) -> anyhow::Result<Option<(String, String)>> {
+    let Ok(url) = Url::parse(url) else {
+        // The request has said what is wrong with it.
+        return Ok(None);
+    };
+    let decode = |text: &str| {
+        let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+        let decoded = decoded
+            .ok()
+            .context("user or password of the URL is no UTF-8")?;
+        anyhow::Ok(decoded.into_owned())
+    };
+    let (user, password) = (url.username(), url.password());
+    if user.is_empty() && password.is_none() {
+        return Ok(None);
+    }
+    Ok(Some((decode(user)?, decode(password.unwrap_or_default())?)))
 }

@@ -33,12 +33,23 @@ pub(super) fn client(
         })
         .tls(tls(&args.tls)?);
     let builder = network(builder, &args.network)?;
-    let builder = proxies(builder, &args.proxy)?;
+    let builder = proxies(builder, args)?;
     Ok(fields.leave_out(cookies.keep(builder, origin)).build()?)
 }
 
 fn network(mut builder: ClientBuilder, args: &NetworkArgs) -> anyhow::Result<ClientBuilder> {
-    for resolve in &args.resolve {
+    for (at, resolve) in args.resolve.iter().enumerate() {
+        let mut others = args.resolve[..at].iter();
+        if others.any(|other| {
+            other.host == resolve.host
+                && other.port != resolve.port
+                && other.addresses != resolve.addresses
+        }) {
+            bail!(
+                "--resolve gives {} other addresses for another port: a name has the same for all",
+                visible(&resolve.host)
+            );
+        }
         let addresses = resolve.addresses.iter();
         // 0 stands for the port of the URL.
         let addresses: Vec<_> = addresses.map(|address| (*address, 0).into()).collect();
@@ -109,11 +120,17 @@ fn connect_to(typed: &str) -> anyhow::Result<(String, String)> {
 }
 
 /// What was typed stands in place of what the environment names.
-fn proxies(mut builder: ClientBuilder, args: &ProxyArgs) -> anyhow::Result<ClientBuilder> {
+fn proxies(mut builder: ClientBuilder, args: &ClientArgs) -> anyhow::Result<ClientBuilder> {
+    let reached_by_socket = args.network.unix_socket.is_some();
+    let args = &args.proxy;
     let socks5 = args.socks5.as_ref().map(|host| format!("socks5://{host}"));
     let by_name = args.socks5_hostname.as_ref();
     let by_name = by_name.map(|host| format!("socks5h://{host}"));
     let Some(url) = args.proxy.clone().or(socks5).or(by_name) else {
+        if reached_by_socket {
+            // Variables speak of the network, where this does not go.
+            return Ok(builder);
+        }
         let lookup = |name: &str| match (&args.noproxy, name.eq_ignore_ascii_case("no_proxy")) {
             (Some(typed), true) => Some(typed.clone()),
             _ => std::env::var(name).ok(),

@@ -1,7 +1,7 @@
 //! Cookies: which are sent, where they are read from and written to.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use turbohttp::{ClientBuilder, CookieStore, Jar, Origin};
 
 use crate::args::CookieArgs;
 use crate::exit::Told;
+use crate::target::Target;
 
 /// What was typed of cookies.
 #[derive(Clone, Default)]
@@ -89,25 +90,21 @@ impl Cookies {
     }
 
     /// Writes the jar to its file, which only its owner may read.
-    pub(crate) fn write(&self) -> anyhow::Result<()> {
+    pub(crate) async fn write(&self) -> anyhow::Result<()> {
         let (Some(jar), Some(path)) = (&self.jar, &self.file) else {
             return Ok(());
         };
-        let unwritten =
-            || Told::unwritten(format!("--cookie-jar {} cannot be written", path.display()));
         let mut text = Vec::new();
         jar.write_netscape(&mut text)?;
         if path == Path::new("-") {
-            return io::stdout().write_all(&text).with_context(unwritten);
+            let written = io::stdout().write_all(&text);
+            return written
+                .with_context(|| Told::unwritten("--cookie-jar: stdout cannot be written"));
         }
-        // A jar is whole or as it was, whatever ends the command meanwhile.
-        let mut part = path.clone().into_os_string();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let written = private(&part)
-            .and_then(|mut file| file.write_all(&text))
-            .and_then(|()| fs::rename(&part, path));
-        written.with_context(unwritten)
+        let named = || Told::unwritten("--cookie-jar");
+        let mut target = Target::open_private(path).await.with_context(named)?;
+        target.write_all(&text).await.with_context(named)?;
+        target.finish().await.map(drop).with_context(named)
     }
 }
 
@@ -159,21 +156,4 @@ fn load(files: &[&String], junks_session: bool) -> anyhow::Result<Jar> {
         jar.extend(read.filter(|cookie| !junks_session || cookie.expires().is_some()));
     }
     Ok(jar)
-}
-
-#[cfg(unix)]
-fn private(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = File::options();
-    options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-}
-
-#[cfg(not(unix))]
-fn private(path: &Path) -> io::Result<File> {
-    File::create(path)
 }

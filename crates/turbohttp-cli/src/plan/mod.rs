@@ -92,7 +92,7 @@ impl GetPlan {
         let mut headers = fields.set.clone();
         let auth = Auth::read(&args.client.auth)?;
         if !headers.contains_key(AUTHORIZATION) {
-            auth.apply(&mut request)?;
+            auth.apply(&mut request, &url)?;
         }
         let mut framing = None;
         if let Some((parts, separator)) = content_parts(args) {

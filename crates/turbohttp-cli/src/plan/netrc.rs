@@ -126,7 +126,9 @@ struct Words<'a> {
 
 impl Words<'_> {
     fn value(&mut self, keyword: &str) -> Result<String, String> {
-        self.next()?
+        // A password may begin with a number sign: only where a keyword is due does it begin a comment.
+        self.rest = self.rest.trim_start();
+        self.word()?
             .ok_or_else(|| format!("nothing behind {keyword}"))
     }
 
@@ -141,6 +143,11 @@ impl Words<'_> {
                 None => break,
             }
         }
+        self.word()
+    }
+
+    /// The word that begins here.
+    fn word(&mut self) -> Result<Option<String>, String> {
         if let Some(quoted) = self.rest.strip_prefix('"') {
             return self.quoted(quoted).map(Some);
         }
@@ -191,6 +198,7 @@ mod tests {
         let text = "# all\nmachine a.test login joe password pa#ss\n\
             machine B.test\n  login \"jo e\"\n  password \"x\\\"y\" account z\n\
             macdef init\nmachine c.test login no\n\nmachine d.test\n\
+            machine e.test login #a password #b # all\n\
             machine a.test login second password one\ndefault login anon";
         let netrc = Netrc {
             entries: parse(text).unwrap(),
@@ -199,6 +207,7 @@ mod tests {
             ("a.test", ("joe", "pa#ss")),
             ("b.test", ("jo e", "x\"y")),
             ("d.test", ("", "")),
+            ("e.test", ("#a", "#b")),
             ("c.test", ("anon", "")),
             ("other.test", ("anon", "")),
         ] {

@@ -60,13 +60,23 @@ impl Target {
     ///
     /// Dropping the future leaves nothing; opening a pipe that nobody reads goes on in a thread.
     pub(crate) async fn open(path: &Path) -> anyhow::Result<Target> {
+        // As any new file: the mask of the process, or the ACL of the directory, takes from it.
+        Target::open_as(path, 0o666).await
+    }
+
+    /// The same of secrets: a file that is not there yet is made for its owner alone.
+    pub(crate) async fn open_private(path: &Path) -> anyhow::Result<Target> {
+        Target::open_as(path, 0o600).await
+    }
+
+    async fn open_as(path: &Path, mode: u32) -> anyhow::Result<Target> {
         let unwritten = || Told::unwritten(format!("{} cannot be written", path.display()));
         let opened = match place::resolve(path).with_context(unwritten)? {
             Place::Descriptor(number) => {
                 place::descriptor(number).map(|file| (file, Way::Through(None)))
             }
             Place::Magic(link) => open_through(link, true).await,
-            Place::Path(resolved) => open_path(resolved).await,
+            Place::Path(resolved) => open_path(resolved, mode).await,
         };
         let (file, way) = opened.with_context(unwritten)?;
         Ok(Target {
@@ -128,12 +138,12 @@ impl Target {
 }
 
 /// Opens a path that is no link.
-async fn open_path(path: PathBuf) -> io::Result<Opened> {
+async fn open_path(path: PathBuf, mode: u32) -> io::Result<Opened> {
     match fs::metadata(&path) {
         Ok(meta) if meta.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(meta) if meta.is_file() => open_old(path, &meta),
+        Ok(meta) if meta.is_file() => open_old(path, &meta, mode),
         Ok(_) => open_through(path, false).await,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => open_new(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => open_new(path, mode),
         Err(error) => Err(error),
     }
 }
@@ -156,14 +166,14 @@ fn like_shell(is_emptied: bool) -> OpenOptions {
 }
 
 /// A file that is not there yet.
-fn open_new(target: PathBuf) -> io::Result<Opened> {
+fn open_new(target: PathBuf, mode: u32) -> io::Result<Opened> {
     if target.file_name().is_none() {
         return Err(io::ErrorKind::InvalidFilename.into());
     }
     if target.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    let (file, new) = create_beside(&target)?;
+    let (file, new) = create_beside(&target, mode)?;
     let way = Way::Rename {
         new,
         target,
@@ -173,14 +183,14 @@ fn open_new(target: PathBuf) -> io::Result<Opened> {
 }
 
 /// A regular file that is there.
-fn open_old(target: PathBuf, meta: &fs::Metadata) -> io::Result<Opened> {
+fn open_old(target: PathBuf, meta: &fs::Metadata, mode: u32) -> io::Result<Opened> {
     // As the shell does: what may not be written is not replaced. Only a program that runs may be.
     let old = match like_shell(false).open(&target) {
         Ok(old) => Some(old),
         Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => None,
         Err(error) => return Err(error),
     };
-    let (file, new) = match (create_beside(&target), &old) {
+    let (file, new) = match (create_beside(&target, mode), &old) {
         (Ok(created), _) => created,
         (Err(error), Some(_)) if !place::is_shortage(&error) => {
             return open_in_place(&target, error);
@@ -203,7 +213,7 @@ fn open_in_place(target: &Path, refused: io::Error) -> io::Result<Opened> {
 
 /// A new file in the directory of `target`: only within one file system is renaming one step. Its name
 /// is random, so that nothing that was left there is in its way.
-fn create_beside(target: &Path) -> io::Result<(File, TempPath)> {
+fn create_beside(target: &Path, mode: u32) -> io::Result<(File, TempPath)> {
     let directory = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -215,9 +225,10 @@ fn create_beside(target: &Path) -> io::Result<(File, TempPath)> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt as _;
-            // As any new file: the mask of the process, or the ACL of the directory, takes from it.
-            options.mode(0o666);
+            options.mode(mode);
         }
+        #[cfg(not(unix))]
+        let _ = mode;
         options.open(path)
     };
     tempfile::Builder::new()

@@ -22,6 +22,8 @@ mod nginx;
 #[cfg(unix)]
 mod output;
 #[cfg(unix)]
+mod review;
+#[cfg(unix)]
 mod says;
 #[cfg(unix)]
 mod screen;

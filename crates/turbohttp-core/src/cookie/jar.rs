@@ -147,7 +147,13 @@ impl CookieJar {
         let Some((used, domain)) = oldest.map(|(used, domain)| (used, domain.clone())) else {
             return;
         };
-        self.retain_in(&domain, |entry| entry.used != used);
+        // One field sends many: they have the same count.
+        let mut is_removed = false;
+        self.retain_in(&domain, |entry| {
+            let goes = !is_removed && entry.used == used;
+            is_removed |= goes;
+            !goes
+        });
     }
 
     /// Removes the cookies that have expired.

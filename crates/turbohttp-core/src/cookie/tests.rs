@@ -508,6 +508,26 @@ fn the_field_is_bounded() {
 }
 
 #[test]
+fn one_too_many_takes_one_out_of_those_that_were_sent_together() {
+    let mut jar = CookieJar::default();
+    for at in 0..100 {
+        set(&mut jar, "http://victim.test/", &format!("{at}=1")).unwrap();
+    }
+    assert_eq!(
+        sent(&mut jar, "http://victim.test/").split("; ").count(),
+        100
+    );
+    for at in 100..=COOKIES_MAX {
+        set(&mut jar, &format!("http://{at}.test/"), "a=1").unwrap();
+    }
+    assert_eq!(jar.len(), COOKIES_MAX);
+    assert_eq!(
+        sent(&mut jar, "http://victim.test/").split("; ").count(),
+        99
+    );
+}
+
+#[test]
 fn a_domain_keeps_what_was_used_last_and_what_is_secure() {
     let mut jar = CookieJar::default();
     set(&mut jar, "https://a.test/", "s=1; secure; path=/s").unwrap();

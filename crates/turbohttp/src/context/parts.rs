@@ -40,6 +40,8 @@ pub(crate) struct Added(u8);
 impl Added {
     pub(crate) const AUTHORIZATION: Added = Added(1);
     pub(crate) const COOKIE: Added = Added(2);
+    /// The Authorization field is of credentials that were given to the request, and not to its client.
+    pub(crate) const OWN: Added = Added(4);
 
     pub(crate) fn add(&mut self, field: Added) {
         self.0 |= field.0;
@@ -80,6 +82,20 @@ impl RequestParts {
         }
         if added.has(Added::COOKIE) {
             self.headers.remove(COOKIE);
+        }
+    }
+
+    /// Removes what the client has added: a request that leaves its call may be sent anywhere. What was made
+    /// of the request's own credentials stays.
+    #[cold]
+    pub(crate) fn remove_clients(&mut self) {
+        let is_own = self.added.has(Added::OWN);
+        if is_own && self.added.has(Added::COOKIE) {
+            self.headers.remove(COOKIE);
+        }
+        match is_own {
+            true => self.added = Added(Added::AUTHORIZATION.0 | Added::OWN.0),
+            false => self.remove_added(),
         }
     }
 

@@ -131,14 +131,19 @@ impl Connector {
         if let Some(proxy) = route.proxy() {
             return Box::pin(self.connect_by(context, route, proxy)).await;
         }
-        let target = match self.options.connect_to.is_empty() {
-            true => Cow::Borrowed(route),
-            false => super::detour::target(&self.options.connect_to, route),
-        };
+        let target = self.target(route);
         let (tcp, addresses) = self.open(context, &target).await?;
         let stream = Stream::Plain(tcp);
         self.finish(context, &route.origin, stream, Some(addresses))
             .await
+    }
+
+    /// Where the connection of a route leads, which `connect_to` may say.
+    fn target<'a>(&self, route: &'a Route) -> Cow<'a, Route> {
+        match self.options.connect_to.is_empty() {
+            true => Cow::Borrowed(route),
+            false => super::detour::target(&self.options.connect_to, route),
+        }
     }
 
     /// A TCP connection to the host of `route`.
@@ -195,11 +200,23 @@ impl Connector {
         proxy: &ProxyServer,
     ) -> Result<Connected> {
         let origin = &route.origin;
+        let forwards = proxy.forwards(origin);
+        let target = self.target(route);
+        if forwards && target.origin != *origin {
+            let message = format!(
+                "connect_to leads {} elsewhere, which {proxy} cannot be told: it forwards by the URL",
+                origin.as_str()
+            );
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         let address = match proxy.scheme() {
             // The name is resolved here; of its addresses, the proxy is told the first.
             ProxyScheme::Socks5 => {
                 let limit = context.timing.limits.timeouts().dns;
-                self.resolve(context, route, limit).await?.first().copied()
+                self.resolve(context, &target, limit)
+                    .await?
+                    .first()
+                    .copied()
             }
             _ => None,
         };
@@ -207,7 +224,6 @@ impl Connector {
         let own = Route::direct(proxy.origin());
         let (tcp, addresses) = self.open(context, &own).await.map_err(on_the_way)?;
         let mut stream = Stream::Plain(tcp);
-        let forwards = proxy.forwards(origin);
         if proxy.scheme() == ProxyScheme::Https {
             // In the order of the phases there is one TLS handshake, that with the origin.
             let phase = if forwards { Phase::Tls } else { Phase::Tunnel };
@@ -218,7 +234,7 @@ impl Connector {
         if !forwards {
             let limit = context.timing.limits.timeouts().connect;
             let limits = self.options.head_limits;
-            let asking = Box::pin(open_tunnel(stream, proxy, origin, address, limits));
+            let asking = Box::pin(open_tunnel(stream, proxy, &target.origin, address, limits));
             let what = "asking the proxy for a tunnel";
             stream = timed(context, Phase::Tunnel, what, limit, asking).await?;
         }

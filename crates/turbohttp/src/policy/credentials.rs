@@ -81,7 +81,7 @@ impl Credentials {
     /// Bearer tokens from `source`, which is asked before the first request and again when the server
     /// refuses the token by 401; the refused request is then sent once more. Requests that are refused at
     /// the same time wait for one refresh, and hold no permit while they wait, so that `source` may use the
-    /// same client.
+    /// same client. What it sends to the same origin goes without a token.
     ///
     /// ```
     /// # fn main() -> turbohttp::Result<()> {
@@ -123,6 +123,7 @@ impl Credentials {
         match &self.0 {
             Kind::Field(value) => Ok(Some(value.clone())),
             Kind::Digest(digest) => digest.field(context),
+            Kind::Provider(provider) if provider.is_asked() => Ok(None),
             Kind::Provider(provider) => Ok(lock(&provider.state).token.clone()),
         }
     }
@@ -148,6 +149,11 @@ fn bearer(token: &str) -> Result<HeaderValue> {
     Ok(value)
 }
 
+tokio::task_local! {
+    /// The provider whose source is being asked, by its address.
+    static ASKED: usize;
+}
+
 type Source = dyn Fn() -> Pin<Box<dyn Future<Output = Result<String>> + Send>> + Send + Sync;
 
 /// A source of tokens, and the one that it gave last.
@@ -167,6 +173,15 @@ struct Token {
 }
 
 impl Provider {
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Whether the caller is the source itself: what it sends to the same origin can have no token yet.
+    fn is_asked(&self) -> bool {
+        ASKED.try_with(|asked| *asked == self.address()) == Ok(true)
+    }
+
     /// A token other than `refused`: the one that is known by now, or a new one.
     ///
     /// Cancel safe: dropped while it asks the source, the next one that waits asks.
@@ -185,7 +200,7 @@ impl Provider {
                 return Err(Error::new(*kind, message.clone()));
             }
         }
-        let token = (self.source)().await;
+        let token = ASKED.scope(self.address(), (self.source)()).await;
         let token = token.and_then(|token| bearer(&token));
         let mut state = lock(&self.state);
         state.answers += 1;
@@ -242,8 +257,13 @@ impl CredentialTable {
             return Ok(());
         };
         if let Some(value) = credentials.field(context)? {
-            context.request.headers.insert(AUTHORIZATION, value);
-            context.request.added.add(Added::AUTHORIZATION);
+            let is_own = context.extensions.get::<Credentials>().is_some();
+            let parts = &mut context.request;
+            parts.headers.insert(AUTHORIZATION, value);
+            parts.added.add(Added::AUTHORIZATION);
+            if is_own {
+                parts.added.add(Added::OWN);
+            }
         }
         Ok(())
     }
@@ -255,7 +275,7 @@ impl CredentialTable {
         }
         match &self.of(context)?.0 {
             Kind::Provider(provider) => {
-                let is_missing = lock(&provider.state).token.is_none();
+                let is_missing = lock(&provider.state).token.is_none() && !provider.is_asked();
                 is_missing.then(|| provider.clone())
             }
             Kind::Field(_) | Kind::Digest(_) => None,
@@ -289,6 +309,7 @@ impl CredentialTable {
             return Ok(None);
         }
         Ok(match self.of(context).map(|credentials| &credentials.0) {
+            Some(Kind::Provider(provider)) if provider.is_asked() => None,
             Some(Kind::Provider(provider)) => Some(Answer::Token(provider.clone())),
             Some(Kind::Digest(digest)) => {
                 let answer = digest.answer(context)?;

@@ -52,7 +52,11 @@ mod on {
             let challenges = challenge::parse(fields.map(|(_, value)| value));
             let mut inner = lock(&self.0);
             let parts = &context.request;
-            inner.origin = parts.url.origin().cloned();
+            if inner.origin.as_ref() != parts.url.origin() {
+                // Also where this challenge is none of Digest: the session is with the former origin.
+                inner.state.forget();
+                inner.origin = parts.url.origin().cloned();
+            }
             let (method, target) = (parts.method.as_str(), parts.url.target());
             let body = parts.body.as_bytes();
             let answer = inner.state.answer(&challenges, method, target, body)?;

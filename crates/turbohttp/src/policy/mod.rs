@@ -293,10 +293,10 @@ impl Policies {
             Err(error) => return Step::Done(Err(response.explain(error))),
         };
         state.answers += 1;
+        let refused = context.request.headers.get(AUTHORIZATION).cloned();
         response.drain().await;
         let mut request = response.into_request();
         let parts = &mut request.context.request;
-        let refused = parts.headers.get(AUTHORIZATION).cloned();
         parts.remove_added();
         match answer {
             Answer::Token(provider) => Step::Token(request, provider, refused),

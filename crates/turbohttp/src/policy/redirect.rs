@@ -71,7 +71,6 @@ pub enum RedirectAction {
 }
 
 /// A redirect that is about to be followed.
-#[derive(Debug)]
 pub struct Redirect<'a> {
     response: &'a Response,
     url: &'a Url,
@@ -97,6 +96,17 @@ impl Redirect<'_> {
     /// What was answered by redirects so far, this one included: the first request first.
     pub fn history(&self) -> &[Hop] {
         self.history
+    }
+}
+
+impl fmt::Debug for Redirect<'_> {
+    /// Userinfo and query are left out: both can be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redirect")
+            .field("status", &self.status)
+            .field("url", &shown(self.url.as_str()))
+            .field("history", &self.history)
+            .finish()
     }
 }
 
@@ -379,7 +389,7 @@ impl Chain {
         let mut chain = String::new();
         for hop in &self.hops {
             if hop.url != last {
-                chain.push_str(hop.shown());
+                chain.push_str(&shown(&hop.url));
                 chain.push_str(" -> ");
             }
         }
@@ -426,7 +436,12 @@ fn go_to(
     };
     let of_url = parts.url.credentials().cloned();
     let is_same_origin = parts.url.follow(url)?;
-    if is_same_origin || policy.keeps_credentials {
+    if is_same_origin {
+        return Ok(());
+    }
+    // It names the former origin, and is no credential (RFC 9110 section 7.2).
+    parts.headers.remove(HOST);
+    if policy.keeps_credentials {
         return Ok(());
     }
     if let Some(of_url) = of_url {

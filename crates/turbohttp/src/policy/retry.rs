@@ -220,7 +220,8 @@ impl RetryPolicy {
         let is_waited_for = asked <= self.retry_after_max;
         let pause = asked.min(self.retry_after_max);
         // Jittered, so that the clients of one server do not come back at once.
-        (pause + at_random(pause / 10), is_waited_for)
+        let jittered = pause.saturating_add(at_random(pause / 10));
+        (jittered, is_waited_for)
     }
 
     /// Whether an answer of this status pauses its origin.
@@ -334,6 +335,8 @@ mod tests {
             assert!(is_waited_for && pause >= 2 * second && pause <= 2 * second + second / 5);
             let (pause, is_waited_for) = policy.retry_after(Duration::MAX);
             assert!(!is_waited_for && pause >= 60 * second && pause <= 66 * second);
+            let endless = RetryPolicy::default().retry_after_max(Duration::MAX);
+            assert_eq!(endless.retry_after(Duration::MAX), (Duration::MAX, true));
         }
     }
 }

@@ -13,3 +13,4 @@ mod decoding;
 mod ground;
 mod redirects;
 mod retries;
+mod review;

@@ -23,6 +23,8 @@ mod reach;
 #[cfg(all(unix, feature = "__tls"))]
 mod real;
 #[cfg(feature = "__tls")]
+mod review;
+#[cfg(feature = "__tls")]
 mod secure;
 #[cfg(feature = "socks")]
 mod socks;

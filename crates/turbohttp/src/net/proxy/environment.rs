@@ -18,16 +18,20 @@ pub(super) fn rules(lookup: impl Fn(&str) -> Option<String>) -> Result<Vec<Proxy
         Some(_) => &["http_proxy"],
         None => &["http_proxy", "HTTP_PROXY"],
     };
-    let exempt = match first(&["no_proxy", "NO_PROXY"]) {
-        Some((name, list)) => NoProxy::parse(&list).map_err(|error| named(name, &error))?,
-        None => NoProxy::default(),
-    };
     type Make = fn(&str) -> Result<Proxy>;
     let kinds: [(Option<(&str, String)>, Make); 3] = [
         (first(http), Proxy::http),
         (first(&["https_proxy", "HTTPS_PROXY"]), Proxy::https),
         (first(&["all_proxy", "ALL_PROXY"]), Proxy::all),
     ];
+    if kinds.iter().all(|(set, _)| set.is_none()) {
+        // A list of exceptions to nothing, which other programs may read by other rules.
+        return Ok(Vec::new());
+    }
+    let exempt = match first(&["no_proxy", "NO_PROXY"]) {
+        Some((name, list)) => NoProxy::parse(&list).map_err(|error| named(name, &error))?,
+        None => NoProxy::default(),
+    };
     let mut rules = Vec::new();
     for (set, make) in kinds {
         if let Some((name, url)) = set {
@@ -108,7 +112,10 @@ mod tests {
             ("all_proxy", "http://canary@proxy.test/path"),
             ("NO_PROXY", "192.0.2.0/99"),
         ] {
-            let lookup = |name: &str| (name == variable).then(|| value.to_owned());
+            let lookup = |name: &str| match name {
+                "ALL_PROXY" if variable == "NO_PROXY" => Some("proxy.test".to_owned()),
+                name => (name == variable).then(|| value.to_owned()),
+            };
             let error = rules(lookup).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             let shown = format!("{error} {error:?}");
@@ -117,5 +124,11 @@ mod tests {
                 "{shown}"
             );
         }
+    }
+
+    #[test]
+    fn list_of_exceptions_is_read_only_where_there_is_a_proxy() {
+        let lookup = |name: &str| (name == "NO_PROXY").then(|| "<local>;192.0.2.0/99".to_owned());
+        assert!(rules(lookup).unwrap().is_empty());
     }
 }

@@ -52,9 +52,14 @@ pub(super) fn resolve(base: &str, location: &str) -> Result<Url, String> {
         .map_err(|error| format!("Location is no URL: {error}"))?;
     match url.scheme() {
         "http" | "https" if url.has_host() => Ok(url),
-        other => Err(format!(
-            "redirect to scheme {other:?}, which is not http or https"
-        )),
+        other => {
+            const SHOWN_BYTES_MAX: usize = 32;
+            // A scheme is ASCII, and as long as the peer likes.
+            let shown = other.get(..SHOWN_BYTES_MAX).unwrap_or(other);
+            Err(format!(
+                "redirect to scheme {shown:?}, which is not http or https"
+            ))
+        }
     }
 }
 
