@@ -103,7 +103,7 @@ impl fmt::Debug for Redirect<'_> {
     /// Userinfo and query are left out: both can be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redirect")
-            .field("status", &self.status)
+            .field("status", &self.status())
             .field("url", &shown(self.url.as_str()))
             .field("history", &self.history)
             .finish()
