@@ -512,7 +512,9 @@ impl Response {
         let is_short = self
             .remaining()
             .is_none_or(|left| left <= DRAINED_BYTES_MAX);
-        if !is_short || !self.context.response.body.holds_connection() {
+        // What ends with its connection leaves none to be used again.
+        let has_end = self.remaining().is_some() || self.header("transfer-encoding").is_some();
+        if !is_short || !has_end || !self.context.response.body.holds_connection() {
             return;
         }
         let reading = async {
