@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use turbohttp_bench::{Budgets, Effort, meter, run};
+use turbohttp_bench::{Budgets, Effort, Gate, meter, run};
 
 #[global_allocator]
 static ALLOCATOR: meter::Meter = meter::Meter;
@@ -23,5 +23,10 @@ fn requests_in_steady_state_stay_within_their_budgets() {
     };
     let report = run(&Budgets::built_in().unwrap(), &effort).unwrap();
     println!("{report}");
-    assert!(report.holds(), "a gate was missed:\n{report}");
+    // What the clock says holds in `cargo xtask gates`, which runs alone; here others run beside this test.
+    let is_timed =
+        |id: &str| id.starts_with("requests_per_second") || id.starts_with("overhead_nanoseconds");
+    let counts = |gate: &&Gate| !cfg!(debug_assertions) || !is_timed(&gate.id);
+    let missed: Vec<_> = report.missed().filter(counts).collect();
+    assert!(missed.is_empty(), "a gate was missed:\n{report}");
 }

@@ -192,7 +192,12 @@ impl Jar {
     fn store_at(&self, url: &Url, field: &[u8], now: u64) -> Result<(), Refused> {
         // The URL has a host: `url_of` sees to it.
         let target = target(url).ok_or(Refused::Malformed)?;
-        self.lock().store(target, field, now, &is_public_suffix)
+        // A domain above the suffix of the host is none of its registrant's, though by a rule with a wildcard
+        // it may be no suffix itself.
+        let suffix = url.host_str().and_then(psl::suffix_str);
+        let is_above = |domain: &str| suffix.is_some_and(|suffix| suffix.len() > domain.len());
+        let is_public = |domain: &str| is_public_suffix(domain) || is_above(domain);
+        self.lock().store(target, field, now, &is_public)
     }
 
     fn cookies_at(&self, url: &Url, now: u64) -> Option<HeaderValue> {

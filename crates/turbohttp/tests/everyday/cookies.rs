@@ -139,6 +139,26 @@ async fn what_must_not_be_set_is_not() {
     );
 }
 
+/// The list has `*.kawasaki.jp`, by which `a.kawasaki.jp` is a public suffix and `kawasaki.jp` is not.
+#[test]
+fn suffixes_with_a_wildcard() {
+    let jar = Jar::new();
+    for (host, domain, is_set) in [
+        ("x.a.kawasaki.jp", "x.a.kawasaki.jp", true),
+        ("x.a.kawasaki.jp", "a.kawasaki.jp", false),
+        ("x.a.kawasaki.jp", "kawasaki.jp", false),
+        ("x.city.kawasaki.jp", "city.kawasaki.jp", true),
+        ("x.y.example.co.uk", "example.co.uk", true),
+        ("x.y.example.co.uk", "co.uk", false),
+    ] {
+        let set = jar.insert(
+            &format!("https://{host}/"),
+            &format!("a=1; Domain={domain}"),
+        );
+        assert_eq!(set.is_ok(), is_set, "{host} {domain}: {set:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_jar_outlives_its_client_as_a_file() {
     let origin = origin();
