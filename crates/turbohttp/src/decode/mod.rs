@@ -25,7 +25,7 @@ use stage::{Bounds, Source, Stage};
 
 /// Which content codings are asked for and undone, and how far a body may grow by that.
 ///
-/// Decoding streams: a body in any of the codings takes one buffer of 64 KiB for each coding and the
+/// Decoding streams: a body in any of the codings takes one buffer of 16 KiB for each coding and the
 /// decoder's window (32 KiB for gzip and deflate, at most 16 MiB for br, at most 8 MiB for zstd, RFC 8878
 /// and RFC 9659), however long the body is. The codings that are not compiled in (the features `gzip`,
 /// `brotli` and `zstd`) stay off.
