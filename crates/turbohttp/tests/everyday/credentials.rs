@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use turbohttp::{Client, Credentials, Error, ErrorKind, Limits, RetryPolicy};
 
-use crate::ground::{Origin, Seen, assert_idle, client, redirect, reply};
+use crate::ground::{Origin, POLLS_MAX, Seen, assert_idle, client, poll_times, redirect, reply};
 
 #[tokio::test]
 async fn credentials_go_to_their_origin_only() {
@@ -238,20 +238,13 @@ async fn digest_sessions_belong_to_one_origin() {
 async fn dropped_and_closed_at_every_poll() {
     let (origin, tokens, _) = tokens("Bearer t2");
     for is_closed in [false, true] {
-        for polls in 0..60 {
+        let mut has_ended = false;
+        for polls in 1..POLLS_MAX {
             let credentials = tokens.clone();
             let client = client(|builder| builder.credentials(origin.url(""), credentials));
             let mut sending = Box::pin(client.get(origin.url("/")).send());
-            let mut left = polls;
-            let ended = std::future::poll_fn(|cx| {
-                if left == 0 {
-                    return std::task::Poll::Ready(false);
-                }
-                left -= 1;
-                cx.waker().wake_by_ref();
-                sending.as_mut().poll(cx).map(|_| true)
-            })
-            .await;
+            let ended = poll_times(&mut sending, polls).await.is_some();
+            has_ended |= ended;
             if is_closed && !ended {
                 client.close_now();
                 let error = sending.await.unwrap_err();
@@ -268,6 +261,7 @@ async fn dropped_and_closed_at_every_poll() {
                 break;
             }
         }
+        assert!(has_ended, "no call ends within {POLLS_MAX} polls");
     }
 }
 

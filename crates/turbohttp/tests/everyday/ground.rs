@@ -1,8 +1,11 @@
 //! A server that answers by a function of the request, and clients whose accounts are checked.
 
+use std::future::{Future, poll_fn};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::thread;
 
 use turbohttp::{Client, ClientBuilder};
@@ -124,6 +127,38 @@ pub(crate) fn redirect(status: u16, to: &str) -> String {
 /// A client whose options are those of `options`.
 pub(crate) fn client(options: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
     options(Client::builder()).build().unwrap()
+}
+
+/// Polls as often as the future wakes its task, so many times at most: its output, if it ends by then.
+pub(crate) async fn poll_times<F: Future + Unpin>(
+    future: &mut F,
+    polls: usize,
+) -> Option<F::Output> {
+    let mut left = polls;
+    poll_fn(|cx| {
+        left -= 1;
+        match Pin::new(&mut *future).poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// More polls than any call here takes.
+pub(crate) const POLLS_MAX: usize = 1_000;
+
+/// Drops what `send` makes after its first poll, its second and so on, until one comes to its end.
+pub(crate) async fn drop_at_every_poll<F: Future>(client: &Client, send: impl Fn() -> F) {
+    for polls in 1..POLLS_MAX {
+        let ended = poll_times(&mut Box::pin(send()), polls).await.is_some();
+        assert_idle(client);
+        if ended {
+            return;
+        }
+    }
+    panic!("no call ends within {POLLS_MAX} polls");
 }
 
 /// Nothing of the client is in use any more.

@@ -8,7 +8,7 @@ use turbohttp::{
     RedirectPolicy, StatusCode, header,
 };
 
-use crate::ground::{Origin, Seen, assert_idle, client, redirect, reply};
+use crate::ground::{Origin, Seen, assert_idle, client, drop_at_every_poll, redirect, reply};
 
 /// Method, status, and the method and body that arrive at the target; `None` where the redirect is the
 /// response.
@@ -490,25 +490,7 @@ async fn seen_by_layers_once_and_dropped_at_every_poll() {
     drop(response);
     assert_idle(&layered);
     for client in [&layered, &Client::new().unwrap()] {
-        for polls in 0..40 {
-            let mut sending = Box::pin(client.get(origin.url("/")).send());
-            let mut left = polls;
-            let ended = std::future::poll_fn(|cx| {
-                if left == 0 {
-                    return std::task::Poll::Ready(false);
-                }
-                left -= 1;
-                // Woken at once: each turn of the runtime is one poll.
-                cx.waker().wake_by_ref();
-                sending.as_mut().poll(cx).map(|outcome| outcome.is_ok())
-            })
-            .await;
-            drop(sending);
-            assert_idle(client);
-            if ended {
-                break;
-            }
-        }
+        drop_at_every_poll(client, || client.get(origin.url("/")).send()).await;
     }
 }
 

@@ -9,7 +9,7 @@ use turbohttp::{
     StatusCode,
 };
 
-use crate::ground::{Origin, Seen, assert_idle, client, reply};
+use crate::ground::{Origin, Seen, assert_idle, client, drop_at_every_poll, reply};
 
 /// A policy whose waits are short.
 fn quickly(retries: u32) -> RetryPolicy {
@@ -355,22 +355,5 @@ async fn dropped_at_every_poll() {
         },
     );
     let client = client(|builder| builder.retry(quickly(1).budget_percent(100)));
-    for polls in 0..60 {
-        let mut sending = Box::pin(client.get(origin.url("/")).send());
-        let mut left = polls;
-        let ended = std::future::poll_fn(|cx| {
-            if left == 0 {
-                return std::task::Poll::Ready(false);
-            }
-            left -= 1;
-            cx.waker().wake_by_ref();
-            sending.as_mut().poll(cx).map(|outcome| outcome.is_ok())
-        })
-        .await;
-        drop(sending);
-        assert_idle(&client);
-        if ended {
-            break;
-        }
-    }
+    drop_at_every_poll(&client, || client.get(origin.url("/")).send()).await;
 }
