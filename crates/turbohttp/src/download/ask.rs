@@ -9,40 +9,67 @@ use http::header::{IF_RANGE, RANGE};
 use http::{HeaderValue, StatusCode};
 
 use super::checksum::Checksum;
-use super::fetch::{Answer, Fetch, Stop, is_passing};
+use super::fetch::{Answer, Fetch, First, Stop, is_passing, is_small};
 use super::journal::{self, Journal};
 use super::pieces::{Pieces, Worker};
 use super::validator::{ContentRange, Validator, last_modified};
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::DOWNLOAD_JOURNAL_BYTES_MIN;
 use crate::request::Request;
 use crate::response::Response;
 
 impl Fetch {
+    /// The first answer of a version: the one that is there, or that to a request for what is missing.
+    pub(super) async fn first(
+        &self,
+        known: Option<Journal>,
+        answer: Option<Response>,
+    ) -> Result<First, Stop> {
+        let known = known.filter(|known| known.pieces.bytes_done() > 0);
+        match (known, answer) {
+            (None, None) => self.start().await,
+            (Some(known), None) => self.resume(known, None).await,
+            (known, Some(answer)) => match (answer.status(), known) {
+                (StatusCode::PARTIAL_CONTENT, Some(known)) => {
+                    self.resume(known, Some(answer)).await
+                }
+                // Of a version of which nothing is there any more.
+                (StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE, _) => {
+                    self.start().await
+                }
+                _ => self.adopt(answer).await,
+            },
+        }
+    }
+
     /// The first request of a version of which nothing is there.
-    pub(super) async fn start(&self) -> Result<Answer, Stop> {
+    async fn start(&self) -> Result<First, Stop> {
         let response = self.send(self.clone_request()?).await?;
         self.adopt(response).await
     }
 
     /// Takes an answer with the whole file as that of a new version.
-    async fn adopt(&self, response: Response) -> Result<Answer, Stop> {
+    async fn adopt(&self, response: Response) -> Result<First, Stop> {
         let status = response.status();
         if !status.is_success() || status == StatusCode::PARTIAL_CONTENT {
             return Err(Stop::Failed(self.refused(response)));
         }
+        if is_small(&response) {
+            self.note_answer(&response);
+            let mut state = self.state();
+            (state.pieces, state.validator) = (None, None);
+            (state.bytes, state.resumed) = (0, 0);
+            return Ok(First::Small(response));
+        }
         let length = response.content_length();
         let validator = Validator::of(&response);
         let pieces = length.map(Pieces::new);
-        let journal = match (&pieces, &validator, length) {
-            (Some(pieces), Some(validator), Some(DOWNLOAD_JOURNAL_BYTES_MIN..)) => Some(Journal {
-                url: journal::hash(self.request.url()),
-                validator: validator.clone(),
-                boot: journal::boot(),
-                pieces: pieces.clone(),
-            }),
-            _ => None,
-        };
+        let journal = pieces.clone().zip(validator.clone());
+        let journal = journal.map(|(pieces, validator)| Journal {
+            url: journal::hash(self.request.url()),
+            validator,
+            boot: journal::boot(),
+            pieces,
+        });
         self.on_part(move |part| part.begin(length, journal.as_ref()))
             .await?;
         let takes_ranges = response.header_values("accept-ranges").any(|value| {
@@ -55,15 +82,19 @@ impl Fetch {
         (state.pieces, state.validator) = (pieces, validator);
         (state.bytes, state.resumed) = (0, 0);
         drop(state);
-        Ok(Answer {
+        let answer = Answer {
             response,
             at: 0,
             end: length,
+        };
+        Ok(match length {
+            Some(_) => First::Pieces(answer),
+            None => First::Stream(answer),
         })
     }
 
     /// The first request for what is missing of a version of which something is there.
-    pub(super) async fn resume(&self, mut known: Journal) -> Result<Answer, Stop> {
+    async fn resume(&self, mut known: Journal, answer: Option<Response>) -> Result<First, Stop> {
         known.pieces.forget_last_byte();
         {
             let mut state = self.state();
@@ -74,7 +105,12 @@ impl Fetch {
             state.pieces = Some(known.pieces.clone());
         }
         self.on_part(move |part| part.go_on(&known)).await?;
-        let Some((response, wanted)) = self.request_piece(0).await? else {
+        let asked = match answer {
+            // To the request of `first_request`, which took the same piece.
+            Some(response) => self.take(0).map(|(_, wanted)| (response, wanted)),
+            None => self.request_piece(0).await?,
+        };
+        let Some((response, wanted)) = asked else {
             return self.start().await;
         };
         match response.status() {
@@ -83,7 +119,7 @@ impl Fetch {
             StatusCode::RANGE_NOT_SATISFIABLE => self.start().await,
             StatusCode::PARTIAL_CONTENT => match self.partial(response, &wanted) {
                 Err(Stop::Anew(_)) => self.start().await,
-                partial => partial,
+                partial => partial.map(First::Pieces),
             },
             _ => Err(Stop::Failed(self.refused(response))),
         }
@@ -129,14 +165,7 @@ impl Fetch {
     /// Takes a piece that nobody fetches, with the bytes to ask for.
     fn take(&self, worker: Worker) -> Option<(usize, Range<u64>)> {
         let mut state = self.state();
-        let pieces = state.pieces.as_mut()?;
-        // The first connection runs on from the start, and the others come to meet it from the end.
-        let piece = pieces.take(worker, worker == 0)?;
-        let mut wanted = pieces.missing(piece);
-        if self.options.connections == 1 {
-            wanted.end = pieces.end_of_gap(piece);
-        }
-        Some((piece, wanted))
+        take(state.pieces.as_mut()?, worker, self.options.connections)
     }
 
     fn is_owner(&self, worker: Worker, piece: usize) -> bool {
@@ -152,14 +181,8 @@ impl Fetch {
             (state.url.clone(), state.validator.clone())
         };
         self.go_straight(&mut request, &url);
-        let range = format!("bytes={}-{}", wanted.start, wanted.end - 1);
-        let validator = validator.map(|validator| validator.as_str().to_owned());
-        for (name, value) in [(RANGE, Some(range)), (IF_RANGE, validator)] {
-            let Some(value) = value else { continue };
-            // Digits, and what was the value of a field.
-            let value =
-                HeaderValue::from_str(&value).map_err(|error| Stop::Failed(error.into()))?;
-            request.headers_mut().insert(name, value);
+        if let Some(validator) = &validator {
+            ask_for(&mut request, wanted, validator).map_err(Stop::Failed)?;
         }
         Ok(request)
     }
@@ -260,5 +283,49 @@ impl Fetch {
                 )
                 .with_status(status),
         }
+    }
+}
+
+/// Takes a piece that nobody fetches, with the bytes to ask for.
+fn take(pieces: &mut Pieces, worker: Worker, connections: usize) -> Option<(usize, Range<u64>)> {
+    // The first connection runs on from the start, and the others come to meet it from the end.
+    let piece = pieces.take(worker, worker == 0)?;
+    let mut wanted = pieces.missing(piece);
+    if connections == 1 {
+        wanted.end = pieces.end_of_gap(piece);
+    }
+    Some((piece, wanted))
+}
+
+fn ask_for(request: &mut Request, wanted: &Range<u64>, validator: &Validator) -> Result<()> {
+    let range = format!("bytes={}-{}", wanted.start, wanted.end - 1);
+    for (name, value) in [(RANGE, range.as_str()), (IF_RANGE, validator.as_str())] {
+        // Digits, and what was the value of a field.
+        request
+            .headers_mut()
+            .insert(name, HeaderValue::from_str(value)?);
+    }
+    Ok(())
+}
+
+/// Has a first request ask for what the journal says is missing; left as it is where it is of another URL.
+pub(super) fn ask_for_rest(
+    request: &mut Request,
+    known: Journal,
+    connections: usize,
+) -> Result<()> {
+    let Journal {
+        url,
+        validator,
+        mut pieces,
+        ..
+    } = known;
+    pieces.forget_last_byte();
+    if url != journal::hash(request.url()) || pieces.bytes_done() == 0 {
+        return Ok(());
+    }
+    match take(&mut pieces, 0, connections) {
+        Some((_, wanted)) => ask_for(request, &wanted, &validator),
+        None => Ok(()),
     }
 }

@@ -1,19 +1,18 @@
 //! A download from its first request to the name of its file.
 
 use std::future::{Future, poll_fn};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::SystemTime;
 
-use http::HeaderValue;
-use http::header::ACCEPT_ENCODING;
+use http::StatusCode;
+use turbohttp_core::timeline::Timeline;
 
-use super::checksum::{Checksum, mismatch};
+use super::checksum::Checksum;
 use super::journal::{self, Journal};
-use super::part::{Part, Sink};
+use super::part::{self, Found, Part, Sink};
 use super::pieces::{Pieces, Worker};
 use super::validator::Validator;
 use super::writer::{blocking, joined, output};
@@ -21,37 +20,45 @@ use super::{Downloaded, OnProgress, Options};
 use crate::client::Client;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::DOWNLOAD_PARALLEL_BYTES_MIN;
+use crate::limits::{DOWNLOAD_JOURNAL_BYTES_MIN, DOWNLOAD_PARALLEL_BYTES_MIN};
 use crate::policy::RetryPolicy;
 use crate::request::Request;
 use crate::response::Response;
 
-/// Downloads what `request` asks for to `path`.
+/// Downloads what `request` asks for to `path`; `first` is the answer to its first request, if that has been
+/// sent.
 pub(super) async fn run(
     client: Client,
-    mut request: Request,
+    request: Request,
     options: Options,
     on_progress: Option<OnProgress>,
+    first: Option<Response>,
     path: &Path,
 ) -> Result<Downloaded> {
-    // By the caller, so that the client leaves the bytes as they are: ranges and checksums are of those.
-    let headers = request.headers_mut();
-    headers
-        .entry(ACCEPT_ENCODING)
-        .or_insert(HeaderValue::from_static("identity"));
     let (target, is_durable) = (path.to_owned(), options.is_durable);
-    let opened = joined(blocking(move || Part::open(&target, is_durable))?).await?;
-    let (part, known) = opened.map_err(|error| output(path, error))?;
-    let known = known.filter(|known| known.url == journal::hash(request.url()));
+    let found = match first.as_ref().is_some_and(is_small) {
+        // Looked for when it is written: nothing is left to refuse before that.
+        true => Ok(Found::nothing(target)),
+        false => joined(blocking(move || part::look(&target, is_durable))?).await?,
+    };
+    let found = found.map_err(|error| output(path, error).at(request.origin()))?;
+    let known = found
+        .known
+        .filter(|known| known.url == journal::hash(request.url()));
     let fetch = Fetch {
         client,
         request,
         options,
-        part: Mutex::new(Some(part)),
+        target: found.target,
+        part: Mutex::new(found.part),
         state: Mutex::default(),
         on_progress: Mutex::new(on_progress),
     };
-    Box::pin(fetch.run(known)).await
+    if first.is_some() {
+        let mut state = fetch.state();
+        (state.requests, state.is_answered) = (1, true);
+    }
+    Box::pin(fetch.run(known, first)).await
 }
 
 /// One download. All of it runs in one task: the locks make it shareable, and are never waited for.
@@ -59,7 +66,9 @@ pub(super) struct Fetch {
     pub(super) client: Client,
     pub(super) request: Request,
     pub(super) options: Options,
-    part: Mutex<Option<Part>>,
+    pub(super) target: PathBuf,
+    /// `None` until a byte of a file that is not small has come, or something was there.
+    pub(super) part: Mutex<Option<Part>>,
     state: Mutex<State>,
     pub(super) on_progress: Mutex<Option<OnProgress>>,
 }
@@ -83,6 +92,9 @@ pub(super) struct State {
     /// What the server says that the file hashes to.
     pub(super) checksums: Vec<Checksum>,
     pub(super) last_modified: Option<SystemTime>,
+    /// All of a file that is written at once.
+    pub(super) small: Option<Vec<u8>>,
+    pub(super) timeline: Option<Box<Timeline>>,
     /// Why a connection beside the first one was given up.
     pub(super) given_up: Option<Error>,
 }
@@ -99,6 +111,16 @@ pub(super) enum Stop {
     GivenUp(Error),
 }
 
+/// What the first answer of a version brings.
+pub(super) enum First {
+    /// A file that is written at once, when it is there.
+    Small(Response),
+    /// A file of known length.
+    Pieces(Answer),
+    /// A file that ends with its answer.
+    Stream(Answer),
+}
+
 /// An answer that brings the bytes of the file from `at` to `end`; of a length that is not known, `None`.
 pub(super) struct Answer {
     pub(super) response: Response,
@@ -107,12 +129,16 @@ pub(super) struct Answer {
 }
 
 impl Fetch {
-    async fn run(&self, mut known: Option<Journal>) -> Result<Downloaded> {
+    async fn run(
+        &self,
+        mut known: Option<Journal>,
+        mut first: Option<Response>,
+    ) -> Result<Downloaded> {
         loop {
-            match self.pass(known.take()).await {
+            match Box::pin(self.pass(known.take(), first.take())).await {
                 Ok(()) => break,
-                Err(Stop::Failed(error)) => return Err(error),
-                Err(Stop::Anew(error) | Stop::Broken(error) | Stop::GivenUp(error)) => {
+                Err(Stop::Failed(error) | Stop::GivenUp(error)) => return Err(error),
+                Err(Stop::Anew(error) | Stop::Broken(error)) => {
                     self.back_off(error).await?;
                     self.state().restarts += 1;
                 }
@@ -122,15 +148,13 @@ impl Fetch {
     }
 
     /// One version of the file, from its first answer to its last byte.
-    async fn pass(&self, known: Option<Journal>) -> Result<(), Stop> {
-        let first = match known {
-            Some(known) if known.pieces.bytes_done() > 0 => self.resume(known).await?,
-            _ => self.start().await?,
+    async fn pass(&self, known: Option<Journal>, first: Option<Response>) -> Result<(), Stop> {
+        let answer = match Box::pin(self.first(known, first)).await? {
+            First::Small(response) => return self.receive_small(response).await,
+            First::Stream(answer) => return self.receive_to_the_end(answer).await,
+            First::Pieces(answer) => answer,
         };
-        if first.end.is_none() {
-            return self.receive_to_the_end(first).await;
-        }
-        let mut workers = vec![Box::pin(self.work(0, Some(first)))];
+        let mut workers = vec![Box::pin(self.work(0, Some(answer)))];
         for worker in 1..self.connections() {
             workers.push(Box::pin(self.work(worker, None)));
         }
@@ -211,54 +235,6 @@ impl Fetch {
         }
     }
 
-    /// Checks the file and gives it its name.
-    async fn finish(&self) -> Result<Downloaded> {
-        let mut expected = self.options.checksums.clone();
-        let mut state = std::mem::take(&mut *self.state());
-        if self.options.trusts_server {
-            expected.append(&mut state.checksums);
-        }
-        if !expected.is_empty() {
-            self.check(expected).await?;
-        }
-        let Some(part) = lock(&self.part).take() else {
-            return Err(self.error(ErrorKind::Output, "the file is finished already"));
-        };
-        let target = part.target().to_owned();
-        let length = state.bytes;
-        let finished = joined(blocking(move || part.finish(length))?).await?;
-        finished.map_err(|error| output(&target, error).at(self.request.origin()))?;
-        Ok(Downloaded {
-            path: target,
-            url: state.url,
-            length,
-            resumed: state.resumed,
-            requests: state.requests,
-            restarts: state.restarts,
-            last_modified: state.last_modified,
-        })
-    }
-
-    async fn check(&self, expected: Vec<Checksum>) -> Result<()> {
-        let Some(file) = lock(&self.part).as_ref().map(Part::file) else {
-            return Ok(());
-        };
-        // A download that is dropped meanwhile has the reading stopped.
-        let dropped = Arc::new(AtomicBool::new(false));
-        let _guard = SetOnDrop(dropped.clone());
-        let go_on = move || !dropped.load(Ordering::Relaxed);
-        let found = joined(blocking(move || mismatch(&file, &expected, go_on))?).await?;
-        let found = found.map_err(|error| self.unwritten(error))?;
-        let Some((expected, found)) = found else {
-            return Ok(());
-        };
-        if let Some(part) = &mut *lock(&self.part) {
-            part.discard();
-        }
-        let message = format!("the file is not what it should be: {found}, and not {expected}");
-        Err(self.error(ErrorKind::Checksum, message))
-    }
-
     /// Waits after an answer that broke off, holding no permit; the error itself after too many in a row.
     async fn back_off(&self, error: Error) -> Result<()> {
         let failures = {
@@ -279,10 +255,7 @@ impl Fetch {
     }
 
     pub(super) fn unwritten(&self, error: std::io::Error) -> Error {
-        let target = lock(&self.part)
-            .as_ref()
-            .map(|part| part.target().to_owned());
-        output(&target.unwrap_or_default(), error).at(self.request.origin())
+        output(&self.target, error).at(self.request.origin())
     }
 
     pub(super) fn error(
@@ -298,16 +271,20 @@ impl Fetch {
         &self,
         work: impl FnOnce(&mut Part) -> std::io::Result<()> + Send + 'static,
     ) -> Result<(), Stop> {
-        let Some(mut part) = lock(&self.part).take() else {
-            return Ok(());
-        };
+        let part = lock(&self.part).take();
+        let (target, is_durable) = (self.target.clone(), self.options.is_durable);
         let work = blocking(move || {
+            let mut part = match part {
+                Some(part) => part,
+                None => Part::open(&target, is_durable)?.0,
+            };
             let done = work(&mut part);
-            (part, done)
+            Ok((part, done))
         });
-        let (part, done) = joined(work.map_err(Stop::Failed)?)
+        let opened = joined(work.map_err(Stop::Failed)?)
             .await
             .map_err(Stop::Failed)?;
+        let (part, done) = opened.map_err(|error| Stop::Failed(self.unwritten(error)))?;
         *lock(&self.part) = Some(part);
         done.map_err(|error| Stop::Failed(self.unwritten(error)))
     }
@@ -331,6 +308,15 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether the answer brings all of a file that is written at once.
+pub(super) fn is_small(answer: &Response) -> bool {
+    let status = answer.status();
+    let length = answer.content_length();
+    status.is_success()
+        && status != StatusCode::PARTIAL_CONTENT
+        && length.is_some_and(|length| length < DOWNLOAD_JOURNAL_BYTES_MIN)
+}
+
 /// Whether it may be over in a moment: another request is worth while.
 pub(super) fn is_passing(error: &Error) -> bool {
     matches!(
@@ -342,12 +328,4 @@ pub(super) fn is_passing(error: &Error) -> bool {
             | ErrorKind::Dns
             | ErrorKind::Proxy
     )
-}
-
-struct SetOnDrop(Arc<AtomicBool>);
-
-impl Drop for SetOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

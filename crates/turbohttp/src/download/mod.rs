@@ -5,12 +5,13 @@
 //! `pieces.rs` decides who fetches what, `validator.rs` what an answer is of, `journal.rs` what is known of an
 //! unfinished file: none of them does I/O. `part.rs` is the unfinished file on disk. `fetch.rs` is the way through
 //! a download: `ask.rs` sends its requests, `receive.rs`
-//! takes what comes through `writer.rs`, and `checksum.rs` looks at the file at the end. A download is one future: its connections
+//! takes what comes through `writer.rs`, `finish.rs` ends it, and `checksum.rs` reads the file. A download is one future: its connections
 //! are polled by it, and only reads and writes of the file are elsewhere, in the blocking pool.
 
 mod ask;
 mod checksum;
 mod fetch;
+mod finish;
 mod journal;
 mod part;
 mod pieces;
@@ -22,7 +23,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use http::Method;
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderValue, Method};
+use turbohttp_core::timeline::Timeline;
 
 pub use checksum::Checksum;
 
@@ -30,6 +33,7 @@ use crate::client::{Client, RequestBuilder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{DOWNLOAD_CONNECTIONS_MAX, RETRIES_MAX};
 use crate::request::Request;
+use crate::response::Response;
 use crate::url::IntoUrl;
 
 /// How many connections a large file is fetched by, unless the caller says.
@@ -109,6 +113,7 @@ pub struct Downloaded {
     requests: u32,
     restarts: u32,
     last_modified: Option<SystemTime>,
+    timeline: Option<Box<Timeline>>,
 }
 
 impl Client {
@@ -200,6 +205,43 @@ impl Download {
     /// Cancel safe: what is written by then is gone on from. Dropped in its last moment, while the file is
     /// renamed, it may be whole all the same.
     pub async fn to(self, path: impl AsRef<Path>) -> Result<Downloaded> {
+        self.run(None, path.as_ref()).await
+    }
+
+    /// The first request of this download to `path`, for programs that send it by other means, such as a
+    /// [`RequestQueue`](crate::RequestQueue): it asks for what is missing of an unfinished file. Its answer
+    /// goes to [`receive`](Download::receive). Blocks for the read of a journal, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`], [`ErrorKind::Url`] and [`ErrorKind::Request`], as [`to`](Download::to).
+    pub fn first_request(&self, path: impl AsRef<Path>) -> Result<Request> {
+        let request = match &self.request {
+            Ok(request) => request.try_clone(),
+            Err(error) => return Err(Error::new(error.kind(), error.to_string())),
+        };
+        let missing = || Error::new(ErrorKind::Request, "the request cannot be cloned");
+        let mut request = self.options.check(request.ok_or_else(missing))?;
+        if let Some(known) = part::peek(path.as_ref()) {
+            ask::ask_for_rest(&mut request, known, self.options.connections)?;
+        }
+        Ok(request)
+    }
+
+    /// Downloads like [`to`](Download::to), from the answer to [`first_request`](Download::first_request) on.
+    ///
+    /// # Errors
+    ///
+    /// As [`to`](Download::to).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`to`](Download::to).
+    pub async fn receive(self, answer: Response, path: impl AsRef<Path>) -> Result<Downloaded> {
+        self.run(Some(answer), path.as_ref()).await
+    }
+
+    async fn run(self, answer: Option<Response>, path: &Path) -> Result<Downloaded> {
         let Download {
             client,
             request,
@@ -207,14 +249,22 @@ impl Download {
             on_progress,
         } = self;
         let request = options.check(request)?;
-        let path = path.as_ref().to_owned();
-        Box::pin(fetch::run(client, request, options, on_progress, &path)).await
+        // Boxed: it has a connection's worth of state, and many may run at once.
+        Box::pin(fetch::run(
+            client,
+            request,
+            options,
+            on_progress,
+            answer,
+            path,
+        ))
+        .await
     }
 }
 
 impl Options {
     fn check(&self, request: Result<Request>) -> Result<Request> {
-        let request = request?;
+        let mut request = request?;
         if !(1..=DOWNLOAD_CONNECTIONS_MAX).contains(&self.connections) {
             let bound = format!("from 1 to {DOWNLOAD_CONNECTIONS_MAX}");
             return Err(Error::config("connections", &bound, self.connections));
@@ -234,6 +284,10 @@ impl Options {
             let message = "a download is a GET without a body, and sets Range and If-Range itself";
             return Err(Error::new(ErrorKind::Request, message).at(request.origin()));
         }
+        // By the caller, so that the client leaves the bytes as they are: ranges and checksums are of those.
+        let identity = HeaderValue::from_static("identity");
+        let headers = request.headers_mut();
+        headers.entry(ACCEPT_ENCODING).or_insert(identity);
         Ok(request)
     }
 }
@@ -281,5 +335,10 @@ impl Downloaded {
     /// When the file was last modified, as the server says.
     pub fn last_modified(&self) -> Option<SystemTime> {
         self.last_modified
+    }
+
+    /// The timeline of the first answer, to its end.
+    pub fn timeline(&self) -> Option<&Timeline> {
+        self.timeline.as_deref()
     }
 }

@@ -59,20 +59,68 @@ pub(super) struct Block {
     pub(super) piece: Option<(usize, u64, bool)>,
 }
 
+/// What there is before a download: its target, where a link to a file is resolved, and what an earlier one
+/// has left.
+pub(super) struct Found {
+    pub(super) target: PathBuf,
+    pub(super) part: Option<Part>,
+    pub(super) known: Option<Journal>,
+}
+
+impl Found {
+    pub(super) fn nothing(target: PathBuf) -> Found {
+        Found {
+            target,
+            part: None,
+            known: None,
+        }
+    }
+}
+
+/// Looks at the target of a download, and opens what an earlier one has left.
+pub(super) fn look(target: &Path, is_durable: bool) -> io::Result<Found> {
+    let target = resolve(target)?;
+    let (part, known) = match fs::symlink_metadata(beside(&target, PART)) {
+        Ok(_) => {
+            let (part, known) = Part::open(&target, is_durable)?;
+            (Some(part), known)
+        }
+        Err(_) => {
+            require_writable(directory_of(&target))?;
+            (None, None)
+        }
+    };
+    Ok(Found {
+        target,
+        part,
+        known,
+    })
+}
+
+/// What the journal beside the target says. It may be another download's by the time it is used.
+pub(super) fn peek(target: &Path) -> Option<Journal> {
+    let target = resolve(target).ok()?;
+    let part = no_link().read(true).open(beside(&target, PART)).ok()?;
+    read_journal(&beside(&target, JOURNAL), &part)
+}
+
 impl Part {
-    /// Opens or makes the unfinished file of `target`, with what its journal says.
+    /// Opens what an earlier download of `target` has left, or a new file.
+    pub(super) fn find(target: &Path, is_durable: bool) -> io::Result<Part> {
+        let found = look(target, is_durable)?;
+        match found.part {
+            Some(part) => Ok(part),
+            None => Part::open(&found.target, is_durable).map(|(part, _)| part),
+        }
+    }
+
+    /// Opens or makes the unfinished file of `target`, which is no link, with what its journal says.
     pub(super) fn open(target: &Path, is_durable: bool) -> io::Result<(Part, Option<Journal>)> {
-        let target = resolve(target)?;
-        let beside = |end: &str| {
-            let mut name: OsString = target.as_os_str().to_owned();
-            name.push(end);
-            PathBuf::from(name)
-        };
-        let (part, journal) = (beside(PART), beside(JOURNAL));
+        let (part, journal) = (beside(target, PART), beside(target, JOURNAL));
         let file = open_locked(&part)?;
         let known = read_journal(&journal, &file);
         let part = Part {
-            target,
+            target: target.to_owned(),
             part,
             journal,
             sink: Sink {
@@ -135,10 +183,6 @@ impl Part {
         self.sink.clone()
     }
 
-    pub(super) fn target(&self) -> &Path {
-        &self.target
-    }
-
     pub(super) fn file(&self) -> Arc<File> {
         self.sink.file.clone()
     }
@@ -149,7 +193,7 @@ impl Part {
     }
 
     /// Gives the file its name, which is one step, with the mode of the file that has it now.
-    pub(super) fn finish(mut self, length: u64) -> io::Result<()> {
+    pub(super) fn finish(mut self, length: u64) -> io::Result<PathBuf> {
         let found = self.sink.file.metadata()?.len();
         if found != length {
             let message = format!("the unfinished file has {found} bytes and not {length}");
@@ -171,7 +215,7 @@ impl Part {
         if has_journal {
             remove(&self.journal)?;
         }
-        Ok(())
+        Ok(std::mem::take(&mut self.target))
     }
 }
 
@@ -221,6 +265,32 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
         Err(error) => Err(error),
     }
+}
+
+fn beside(target: &Path, end: &str) -> PathBuf {
+    let mut name: OsString = target.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+fn directory_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether a file can be made there, before anything is asked for.
+fn require_writable(directory: &Path) -> io::Result<()> {
+    if !fs::metadata(directory)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, access};
+        access(directory, Access::WRITE_OK | Access::EXEC_OK)?;
+    }
+    Ok(())
 }
 
 /// Opens the unfinished file for this download alone.
@@ -336,11 +406,7 @@ fn reserve(_: &File, _: u64) -> io::Result<()> {
 
 #[cfg(unix)]
 fn sync_directory(file: &Path) -> io::Result<()> {
-    let directory = match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    match File::open(directory)?.sync_all() {
+    match File::open(directory_of(file))?.sync_all() {
         // File systems that have nothing to sync for a directory say so.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         synced => synced,

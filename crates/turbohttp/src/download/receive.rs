@@ -5,6 +5,7 @@ use super::fetch::{Answer, Fetch, Stop, is_passing, lock};
 use super::pieces::{Pieces, Worker};
 use super::writer::{Writer, Written};
 use crate::error::{ErrorKind, Result};
+use crate::response::Response;
 
 impl Fetch {
     /// Writes what an answer brings, as long as the pieces that it comes to are not another's.
@@ -46,6 +47,7 @@ impl Fetch {
                 break None;
             }
         };
+        self.note_end(&response);
         self.settle(&mut writer).await?;
         match broken {
             Some(error) if is_passing(&error) => Err(Stop::Broken(error)),
@@ -70,6 +72,36 @@ impl Fetch {
         Some(pieces.missing(piece).end)
     }
 
+    /// Takes a file that is written at once, when it is there.
+    pub(super) async fn receive_small(&self, mut response: Response) -> Result<(), Stop> {
+        let length = response.content_length().unwrap_or_default();
+        let mut bytes = Vec::with_capacity(length as usize);
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => bytes.extend_from_slice(chunk),
+                Ok(None) => break,
+                Err(error) if is_passing(&error) => return Err(Stop::Anew(error)),
+                Err(error) => return Err(Stop::Failed(error)),
+            }
+        }
+        self.note_end(&response);
+        {
+            let mut state = self.state();
+            state.bytes = bytes.len() as u64;
+            state.small = Some(bytes);
+        }
+        self.tell(DownloadProgress {
+            bytes: length,
+            total: Some(length),
+        });
+        Ok(())
+    }
+
+    fn note_end(&self, response: &Response) {
+        let timeline = &mut self.state().timeline;
+        timeline.get_or_insert_with(|| Box::new(response.timeline().clone()));
+    }
+
     /// Writes a file of which only the end of the answer tells the length.
     pub(super) async fn receive_to_the_end(&self, answer: Answer) -> Result<(), Stop> {
         let mut response = answer.response;
@@ -92,6 +124,7 @@ impl Fetch {
                 }
             }
         };
+        self.note_end(&response);
         self.settle(&mut writer).await?;
         match broken {
             None => Ok(()),
@@ -127,12 +160,16 @@ impl Fetch {
                 total: state.pieces.as_ref().map(Pieces::length),
             }
         };
+        self.tell(progress);
+        Ok(())
+    }
+
+    fn tell(&self, progress: DownloadProgress) {
         // Out of its lock, as it is the caller's code.
         let on_progress = lock(&self.on_progress).take();
         if let Some(mut on_progress) = on_progress {
             on_progress(progress);
             *lock(&self.on_progress) = Some(on_progress);
         }
-        Ok(())
     }
 }
