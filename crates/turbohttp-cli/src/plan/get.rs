@@ -1,0 +1,399 @@
+//! A group of `get`: what all its requests have in common, and each of them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow, bail};
+use turbohttp::header::{AUTHORIZATION, HeaderMap, HeaderValue, RANGE};
+use turbohttp::{Client, Limits, Method, Request};
+
+use super::content::{self, Content};
+use super::{Auth, Cookies, Fields, Job, client, name, times, url};
+use crate::args::{ClientArgs, GetArgs, Offset, Output, Resolve};
+use crate::exit::Told;
+use crate::output::visible;
+use crate::output::write_out::Format;
+use crate::watch::{Dump, Watch};
+
+/// The requests of one group, between two `--next`.
+pub(crate) struct Group {
+    pub(crate) args: GetArgs,
+    pub(crate) client: Client,
+    pub(crate) cookies: Cookies,
+    pub(crate) dump: Option<Arc<Dump>>,
+    pub(crate) write_out: Option<Format>,
+    fields: Fields,
+    auth: Auth,
+}
+
+/// A request that is ready to be sent, and where its body goes.
+pub(crate) struct Transfer {
+    pub(crate) request: Request,
+    /// Its URL without a password: for messages.
+    pub(crate) url: String,
+    /// Content-Length or Transfer-Encoding of the request, for --verbose.
+    pub(crate) framing: Option<String>,
+    /// Bytes of the content, where they are known.
+    pub(crate) length: Option<u64>,
+    pub(crate) destination: Destination,
+    pub(crate) watch: Arc<Watch>,
+}
+
+/// Where a body goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// Stdout, and whether that was typed.
+    Stdout {
+        is_typed: bool,
+    },
+    File {
+        path: PathBuf,
+        place: Place,
+    },
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In place of what is there.
+    Replace,
+    /// Under a name that is free.
+    Free,
+    /// Under the name that the response gives, if no file has it.
+    Named,
+    /// Behind what is there, which is `from` bytes long.
+    Behind { from: u64 },
+}
+
+impl Group {
+    /// `before` is the group before this one, whose client is used again where it is the same one.
+    ///
+    /// May block, where a file that is read is a pipe.
+    pub(super) fn new(
+        args: GetArgs,
+        before: Option<&Group>,
+        limits: Limits,
+    ) -> anyhow::Result<Group> {
+        check(&args)?;
+        let fields = Fields::read(&typed_fields(&args))?;
+        let fails = args.show.fail || args.show.fail_with_body;
+        let alike = before.filter(|before| {
+            let other = &before.args.show;
+            is_alike(&before.args.client, &args.client)
+                && before.fields.leaves_out_as(&fields)
+                && (other.fail || other.fail_with_body) == fails
+        });
+        let (client, cookies) = match alike {
+            Some(before) => (before.client.clone(), before.cookies.clone()),
+            None => {
+                let cookies = Cookies::read(&args.client.cookies)?;
+                let client = Group::client(&args, &fields, &cookies, limits, fails)?;
+                (client, cookies)
+            }
+        };
+        let dump = match &args.show.dump_header {
+            None => None,
+            Some(path) => {
+                let unwritten = || {
+                    Told::unwritten(format!(
+                        "--dump-header {} cannot be written",
+                        path.display()
+                    ))
+                };
+                let dump = Dump::open(path, before.is_some()).with_context(unwritten)?;
+                Some(Arc::new(dump))
+            }
+        };
+        let format = args.show.write_out.as_deref();
+        Ok(Group {
+            auth: Auth::read(&args.client.auth)?,
+            write_out: format.map(Format::read).transpose()?,
+            client,
+            cookies,
+            dump,
+            fields,
+            args,
+        })
+    }
+
+    fn client(
+        args: &GetArgs,
+        fields: &Fields,
+        cookies: &Cookies,
+        limits: Limits,
+        fails: bool,
+    ) -> anyhow::Result<Client> {
+        let mut timeouts = times::phases(&args.client.times)?;
+        if let Some(limit) = args.client.times.timeout {
+            timeouts = timeouts.request(limit).permit(limit);
+        }
+        if let Some(limit) = args.client.times.permit_timeout {
+            timeouts = timeouts.permit(limit);
+        }
+        client::client(&args.client, fields, cookies, (limits, timeouts), fails)
+    }
+
+    /// One of the requests. May block, where a file that is read is a pipe.
+    pub(crate) fn transfer(&self, job: &Job) -> anyhow::Result<Transfer> {
+        let args = &self.args;
+        let includes = args.show.include || args.head;
+        let watch = Watch::new(args.show.verbose, includes, self.dump.clone());
+        let watch = Arc::new(watch);
+        let url = self.url(job)?;
+        let content = self.content(job, &watch)?;
+        let mut request = Request::new(self.method(content.is_some(), job)?, &url)?;
+        if args.urls.len() == 1 && !self.follows() {
+            check_resolve(&args.client.network.resolve, &request)?;
+        }
+        self.cookies.begin_at(request.origin())?;
+        if args.path_as_is {
+            request.set_target(url::target(&url))?;
+        }
+        // Credentials of the URL are there by now, and -u or -H replace them.
+        let mut headers = self.fields.set.clone();
+        if !headers.contains_key(AUTHORIZATION) {
+            self.auth.apply(&mut request, &url)?;
+        }
+        let framing = content.as_ref().map(Content::framing);
+        let length = content.as_ref().map_or(Some(0), |content| content.length);
+        if let Some(content) = content {
+            request.set_body(content.body);
+            if job.upload.is_none() {
+                self.fields.describe_content(&mut headers, args.is_json());
+            }
+        }
+        if !self.cookies.are_kept() {
+            self.cookies.add(&mut headers, request.url());
+        }
+        let destination = self.destination(job)?;
+        if let Destination::File {
+            place: Place::Behind { from: from @ 1.. },
+            ..
+        } = &destination
+        {
+            ask_for_rest(&mut headers, *from)?;
+        }
+        request.headers_mut().extend(headers);
+        self.fields.complete(request.headers_mut());
+        request.extensions_mut().insert(watch.clone());
+        Ok(Transfer {
+            url: request.url().to_owned(),
+            request,
+            framing,
+            length,
+            destination,
+            watch,
+        })
+    }
+
+    /// Whether redirects are followed.
+    pub(crate) fn follows(&self) -> bool {
+        let follow = &self.args.client.follow;
+        follow.location || follow.location_trusted
+    }
+
+    /// The URL, with the name of an uploaded file behind a `/`, and with the query of `--get`.
+    fn url(&self, job: &Job) -> anyhow::Result<String> {
+        let mut url = url::typed(&job.expanded.url)?;
+        if let Some(path) = job
+            .upload
+            .as_deref()
+            .filter(|path| !content::is_stdin(path))
+        {
+            url = url::with_name(&url, path)?;
+        }
+        if self.args.content.get && !self.args.content.parts.is_empty() {
+            url = url::with_query(&url, &content::query(&self.args.content.parts)?);
+        }
+        Ok(url)
+    }
+
+    fn content(&self, job: &Job, watch: &Arc<Watch>) -> anyhow::Result<Option<Content>> {
+        let args = &self.args.content;
+        let sending = content::Sending {
+            rate: args.limit_rate,
+            watch: watch.clone(),
+        };
+        if let Some(path) = &job.upload {
+            return content::upload(path, sending).map(Some);
+        }
+        if args.parts.is_empty() || args.get {
+            return Ok(None);
+        }
+        if job.is_one_of_many && args.parts.iter().any(content::reads_stdin) {
+            bail!("@- is read once: give a file to send the same to several URLs");
+        }
+        let separator = if self.args.is_json() { "" } else { "&" };
+        content::read(&args.parts, separator, sending).map(Some)
+    }
+
+    fn method(&self, has_content: bool, job: &Job) -> anyhow::Result<Method> {
+        let Some(name) = &self.args.request else {
+            return Ok(match (self.args.head, job.upload.is_some(), has_content) {
+                (true, ..) => Method::HEAD,
+                (false, true, _) => Method::PUT,
+                (false, false, true) => Method::POST,
+                (false, false, false) => Method::GET,
+            });
+        };
+        let shown = visible(name);
+        let method = Method::from_bytes(name.as_bytes())
+            .map_err(|_| anyhow!("--request \"{shown}\": not a method: write one word, as GET"))?;
+        // Methods are case-sensitive (RFC 9110 section 9.1), which nobody means by `-X post`.
+        let upper = name.to_ascii_uppercase();
+        if *name != upper && is_standard(&upper) {
+            bail!("--request {shown}: methods are case-sensitive: write {upper}");
+        }
+        Ok(method)
+    }
+
+    fn destination(&self, job: &Job) -> anyhow::Result<Destination> {
+        let files = &self.args.files;
+        let (name, is_remote) = match &job.output {
+            Some(Output::File(path)) if path == Path::new("-") => {
+                return Ok(Destination::Stdout { is_typed: true });
+            }
+            Some(Output::File(path)) => (job.expanded.name(path.as_os_str()), false),
+            Some(Output::Remote) => {
+                let name = name::of_url(&job.expanded.url);
+                let nameless =
+                    || Told::unwritten("the URL ends without a name for the file: give -o FILE");
+                (OsString::from(name.with_context(nameless)?), true)
+            }
+            None => return Ok(Destination::Stdout { is_typed: false }),
+        };
+        let directory = files.output_dir.as_deref().unwrap_or(Path::new(""));
+        let path = directory.join(name);
+        let place = match files.continue_at {
+            Some(Offset::At(0)) => Place::Replace,
+            Some(Offset::At(from)) => Place::Behind { from },
+            Some(Offset::End) => Place::Behind {
+                from: length_of(&path)?,
+            },
+            None if files.no_clobber => Place::Free,
+            None if is_remote && files.remote_header_name => Place::Named,
+            None => Place::Replace,
+        };
+        Ok(Destination::File { path, place })
+    }
+}
+
+/// What cannot go together, beside what the parser of the options knows.
+fn check(args: &GetArgs) -> anyhow::Result<()> {
+    let sends = !args.content.parts.is_empty() && !args.content.get;
+    if args.urls.is_empty() {
+        bail!("no URL: write it behind the options");
+    }
+    if args.head && sends {
+        bail!(
+            "--head asks for the head only: it goes with no --data, unless --get puts that into the query"
+        );
+    }
+    if args.range.is_some() && sends {
+        bail!(
+            "--range asks for a part of a file: it goes with no --data, unless --get puts that into the query"
+        );
+    }
+    if args.files.remote_header_name && !args.files.asks_for_remote_name() {
+        bail!("--remote-header-name names the file of -O, which was not given");
+    }
+    if args.files.continue_at.is_some()
+        && args.files.outputs.is_empty()
+        && !args.files.remote_name_all
+    {
+        bail!(
+            "--continue-at goes on with a file: give -o FILE or -O; for stdout, --range has the same effect"
+        );
+    }
+    if args.files.outputs.len() > args.urls.len() {
+        bail!("more -o and -O than URLs");
+    }
+    if args.content.upload_file.len() > args.urls.len() {
+        bail!("more --upload-file than URLs");
+    }
+    if args
+        .referer
+        .as_deref()
+        .is_some_and(|referer| referer.ends_with(";auto"))
+    {
+        bail!("--referer: ;auto is not built yet");
+    }
+    Ok(())
+}
+
+/// The fields of -H, and those that have options of their own, which -H replaces.
+fn typed_fields(args: &GetArgs) -> Vec<String> {
+    let mut typed = args.client.headers.clone();
+    let range = args.range.as_ref().map(|range| format!("bytes={range}"));
+    let own = [
+        ("User-Agent", &args.user_agent),
+        ("Referer", &args.referer),
+        ("Range", &range),
+    ];
+    for (name, value) in own {
+        let names = |text: &String| {
+            let end = text.find([':', ';']).unwrap_or(text.len());
+            text[..end].trim().eq_ignore_ascii_case(name)
+        };
+        if let Some(value) = value
+            && !args.client.headers.iter().any(names)
+        {
+            typed.push(format!("{name}: {value}"));
+        }
+    }
+    typed
+}
+
+/// Whether one client serves both: fields and credentials belong to each request.
+fn is_alike(one: &ClientArgs, other: &ClientArgs) -> bool {
+    let of_client = |args: &ClientArgs| ClientArgs {
+        headers: Vec::new(),
+        auth: Default::default(),
+        ..args.clone()
+    };
+    of_client(one) == of_client(other)
+}
+
+fn ask_for_rest(headers: &mut HeaderMap, from: u64) -> anyhow::Result<()> {
+    if !headers.contains_key(RANGE) {
+        headers.insert(RANGE, HeaderValue::try_from(format!("bytes={from}-"))?);
+    }
+    Ok(())
+}
+
+/// Bytes of the file that is to be continued; none if it is not there.
+fn length_of(path: &Path) -> anyhow::Result<u64> {
+    match path.metadata() {
+        Ok(meta) if meta.is_file() => Ok(meta.len()),
+        Ok(_) => bail!(Told::unwritten(format!(
+            "{} is no file that could be continued",
+            path.display()
+        ))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error)
+            .with_context(|| Told::unwritten(format!("{} cannot be read", path.display()))),
+    }
+}
+
+/// Refuses addresses of which none is for the host and port of the only request there is: what is not used
+/// would look as if it were.
+fn check_resolve(typed: &[Resolve], request: &Request) -> anyhow::Result<()> {
+    let origin = request.origin();
+    let host = origin.host().trim_start_matches('[').trim_end_matches(']');
+    let is_meant = |resolve: &Resolve| (&*resolve.host, resolve.port) == (host, origin.port());
+    if !typed.is_empty() && !typed.iter().any(is_meant) {
+        bail!(
+            "--resolve names no {host}:{}, which the URL is of",
+            origin.port()
+        );
+    }
+    Ok(())
+}
+
+fn is_standard(name: &str) -> bool {
+    matches!(
+        name,
+        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "TRACE"
+    )
+}
