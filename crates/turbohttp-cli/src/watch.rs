@@ -93,19 +93,10 @@ pub(crate) struct Dump {
 }
 
 impl Dump {
-    /// Opens `path`, where the heads of a former group may stand.
-    pub(crate) fn open(path: &Path, appends: bool) -> io::Result<Dump> {
+    pub(crate) fn open(path: &Path) -> io::Result<Dump> {
         let file = match path == Path::new("-") {
             true => None,
-            false => {
-                let mut options = File::options();
-                options
-                    .create(true)
-                    .append(appends)
-                    .write(true)
-                    .truncate(!appends);
-                Some(options.open(path)?)
-            }
+            false => Some(File::create(path)?),
         };
         Ok(Dump {
             file,

@@ -306,6 +306,11 @@ impl GetArgs {
         self.files.outputs = sorted(outputs.collect());
     }
 
+    /// Whether a status from 400 on is a failure.
+    pub(crate) fn fails(&self) -> bool {
+        self.show.fail || self.show.fail_with_body
+    }
+
     /// Whether the content is JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.content

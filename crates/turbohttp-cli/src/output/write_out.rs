@@ -112,7 +112,8 @@ impl Format {
                 visible(path)
             );
         }
-        Format::parse(&text)
+        // As curl reads it: a file ends in a line end that nobody means.
+        Format::parse(&text.replace(['\r', '\n'], ""))
     }
 
     fn parse(text: &str) -> anyhow::Result<Format> {
@@ -124,9 +125,14 @@ impl Format {
             let (sign, behind) = rest[at..].split_at(1);
             let (piece, length) = match sign {
                 "\\" => {
-                    let escaped = escape(behind);
-                    plain.push_str(escaped.unwrap_or("\\"));
-                    (None, usize::from(escaped.is_some()))
+                    let next = behind.chars().next();
+                    match next {
+                        Some('n') => plain.push('\n'),
+                        Some('r') => plain.push('\r'),
+                        Some('t') => plain.push('\t'),
+                        other => plain.extend(std::iter::once('\\').chain(other)),
+                    }
+                    (None, next.map_or(0, char::len_utf8))
                 }
                 _ if behind.starts_with('%') => {
                     plain.push('%');
@@ -203,16 +209,6 @@ impl Format {
             }
         }
         out
-    }
-}
-
-/// What `\n`, `\r` and `\t` stand for.
-fn escape(behind: &str) -> Option<&'static str> {
-    match behind.bytes().next()? {
-        b'n' => Some("\n"),
-        b'r' => Some("\r"),
-        b't' => Some("\t"),
-        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
-use turbohttp::header::{AUTHORIZATION, HeaderMap, HeaderValue, RANGE};
+use turbohttp::header::{AUTHORIZATION, HeaderValue, RANGE};
 use turbohttp::{Client, Limits, Method, Request};
 
 use super::content::{self, Content};
@@ -37,6 +37,8 @@ pub(crate) struct Transfer {
     /// Bytes of the content, where they are known.
     pub(crate) length: Option<u64>,
     pub(crate) destination: Destination,
+    /// Where a file is continued, in bytes.
+    pub(crate) from: u64,
     pub(crate) watch: Arc<Watch>,
 }
 
@@ -44,12 +46,12 @@ pub(crate) struct Transfer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
     /// Stdout, and whether that was typed.
-    Stdout {
-        is_typed: bool,
-    },
+    Stdout { is_typed: bool },
     File {
         path: PathBuf,
         place: Place,
+        /// Whether the response names the file, if it does.
+        is_named: bool,
     },
 }
 
@@ -58,63 +60,67 @@ pub(crate) enum Destination {
 pub(crate) enum Place {
     /// In place of what is there.
     Replace,
-    /// Under a name that is free.
-    Free,
-    /// Under the name that the response gives, if no file has it.
-    Named,
-    /// Behind what is there, which is `from` bytes long.
-    Behind { from: u64 },
+    /// Under its name, if no file has it.
+    New,
+    /// Under its name, or with a number behind it that is free.
+    Numbered,
+    /// At the end of what is there.
+    Behind,
 }
 
 impl Group {
-    /// `before` is the group before this one, whose client is used again where it is the same one.
+    /// `before` are the groups before this one. The client of the last one is used again where it is the
+    /// same, and so is what their heads are written to.
     ///
     /// May block, where a file that is read is a pipe.
     pub(super) fn new(
         args: GetArgs,
-        before: Option<&Group>,
+        before: &[Arc<Group>],
         limits: Limits,
     ) -> anyhow::Result<Group> {
         check(&args)?;
         let fields = Fields::read(&typed_fields(&args))?;
-        let fails = args.show.fail || args.show.fail_with_body;
-        let alike = before.filter(|before| {
-            let other = &before.args.show;
-            is_alike(&before.args.client, &args.client)
-                && before.fields.leaves_out_as(&fields)
-                && (other.fail || other.fail_with_body) == fails
-        });
-        let (client, cookies) = match alike {
-            Some(before) => (before.client.clone(), before.cookies.clone()),
+        let cookies = Cookies::read(&args.client.cookies)?;
+        let last = before
+            .last()
+            .filter(|last| last.serves(&args, &fields, &cookies));
+        let (client, cookies) = match last {
+            // Without a jar, cookies are a field like others.
+            Some(last) if !cookies.are_kept() => (last.client.clone(), cookies),
+            Some(last) => (last.client.clone(), last.cookies.clone()),
             None => {
-                let cookies = Cookies::read(&args.client.cookies)?;
-                let client = Group::client(&args, &fields, &cookies, limits, fails)?;
+                let client = Group::client(&args, &fields, &cookies, limits)?;
                 (client, cookies)
-            }
-        };
-        let dump = match &args.show.dump_header {
-            None => None,
-            Some(path) => {
-                let unwritten = || {
-                    Told::unwritten(format!(
-                        "--dump-header {} cannot be written",
-                        path.display()
-                    ))
-                };
-                let dump = Dump::open(path, before.is_some()).with_context(unwritten)?;
-                Some(Arc::new(dump))
             }
         };
         let format = args.show.write_out.as_deref();
         Ok(Group {
             auth: Auth::read(&args.client.auth)?,
             write_out: format.map(Format::read).transpose()?,
+            dump: dump(&args, before)?,
             client,
             cookies,
-            dump,
             fields,
             args,
         })
+    }
+
+    /// Whether the client of this group is that of another one as well: fields and credentials belong to each
+    /// request.
+    fn serves(&self, args: &GetArgs, fields: &Fields, cookies: &Cookies) -> bool {
+        let keeps = cookies.are_kept() || self.cookies.are_kept();
+        let of_client = |args: &ClientArgs| {
+            let mut args = args.clone();
+            args.headers.clear();
+            args.auth = Default::default();
+            if !keeps {
+                args.cookies = Default::default();
+            }
+            args
+        };
+        of_client(&self.args.client) == of_client(&args.client)
+            && self.fields.leaves_out_as(fields)
+            && self.args.fails() == args.fails()
     }
 
     fn client(
@@ -122,7 +128,6 @@ impl Group {
         fields: &Fields,
         cookies: &Cookies,
         limits: Limits,
-        fails: bool,
     ) -> anyhow::Result<Client> {
         let mut timeouts = times::phases(&args.client.times)?;
         if let Some(limit) = args.client.times.timeout {
@@ -131,7 +136,13 @@ impl Group {
         if let Some(limit) = args.client.times.permit_timeout {
             timeouts = timeouts.permit(limit);
         }
-        client::client(&args.client, fields, cookies, (limits, timeouts), fails)
+        client::client(
+            &args.client,
+            fields,
+            cookies,
+            (limits, timeouts),
+            args.fails(),
+        )
     }
 
     /// One of the requests. May block, where a file that is read is a pipe.
@@ -162,17 +173,17 @@ impl Group {
             if job.upload.is_none() {
                 self.fields.describe_content(&mut headers, args.is_json());
             }
+        } else if args.is_json() {
+            // As in curl, --json with --get says what it would have sent.
+            self.fields.describe_content(&mut headers, true);
         }
         if !self.cookies.are_kept() {
             self.cookies.add(&mut headers, request.url());
         }
         let destination = self.destination(job)?;
-        if let Destination::File {
-            place: Place::Behind { from: from @ 1.. },
-            ..
-        } = &destination
-        {
-            ask_for_rest(&mut headers, *from)?;
+        let from = self.from(&destination)?;
+        if from > 0 && !headers.contains_key(RANGE) {
+            headers.insert(RANGE, HeaderValue::try_from(format!("bytes={from}-"))?);
         }
         request.headers_mut().extend(headers);
         self.fields.complete(request.headers_mut());
@@ -183,6 +194,7 @@ impl Group {
             framing,
             length,
             destination,
+            from,
             watch,
         })
     }
@@ -265,17 +277,29 @@ impl Group {
         };
         let directory = files.output_dir.as_deref().unwrap_or(Path::new(""));
         let path = directory.join(name);
+        let is_named = is_remote && files.remote_header_name;
         let place = match files.continue_at {
             Some(Offset::At(0)) => Place::Replace,
-            Some(Offset::At(from)) => Place::Behind { from },
-            Some(Offset::End) => Place::Behind {
-                from: length_of(&path)?,
-            },
-            None if files.no_clobber => Place::Free,
-            None if is_remote && files.remote_header_name => Place::Named,
+            Some(_) => Place::Behind,
+            None if files.no_clobber => Place::Numbered,
+            // A server is not to choose what is overwritten.
+            None if is_named && !files.clobber => Place::New,
             None => Place::Replace,
         };
-        Ok(Destination::File { path, place })
+        Ok(Destination::File {
+            path,
+            place,
+            is_named,
+        })
+    }
+
+    /// Where --continue-at has the body begin.
+    fn from(&self, destination: &Destination) -> anyhow::Result<u64> {
+        match (self.args.files.continue_at, destination) {
+            (None, _) | (Some(Offset::End), Destination::Stdout { .. }) => Ok(0),
+            (Some(Offset::At(from)), _) => Ok(from),
+            (Some(Offset::End), Destination::File { path, .. }) => length_of(path),
+        }
     }
 }
 
@@ -297,14 +321,6 @@ fn check(args: &GetArgs) -> anyhow::Result<()> {
     }
     if args.files.remote_header_name && !args.files.asks_for_remote_name() {
         bail!("--remote-header-name names the file of -O, which was not given");
-    }
-    if args.files.continue_at.is_some()
-        && args.files.outputs.is_empty()
-        && !args.files.remote_name_all
-    {
-        bail!(
-            "--continue-at goes on with a file: give -o FILE or -O; for stdout, --range has the same effect"
-        );
     }
     if args.files.outputs.len() > args.urls.len() {
         bail!("more -o and -O than URLs");
@@ -345,21 +361,25 @@ fn typed_fields(args: &GetArgs) -> Vec<String> {
     typed
 }
 
-/// Whether one client serves both: fields and credentials belong to each request.
-fn is_alike(one: &ClientArgs, other: &ClientArgs) -> bool {
-    let of_client = |args: &ClientArgs| ClientArgs {
-        headers: Vec::new(),
-        auth: Default::default(),
-        ..args.clone()
+/// What --dump-header names; one file for all groups that name it.
+fn dump(args: &GetArgs, before: &[Arc<Group>]) -> anyhow::Result<Option<Arc<Dump>>> {
+    let Some(path) = &args.show.dump_header else {
+        return Ok(None);
     };
-    of_client(one) == of_client(other)
-}
-
-fn ask_for_rest(headers: &mut HeaderMap, from: u64) -> anyhow::Result<()> {
-    if !headers.contains_key(RANGE) {
-        headers.insert(RANGE, HeaderValue::try_from(format!("bytes={from}-"))?);
+    let same = before
+        .iter()
+        .find(|group| group.args.show.dump_header.as_ref() == Some(path));
+    if let Some(group) = same {
+        return Ok(group.dump.clone());
     }
-    Ok(())
+    let unwritten = || {
+        Told::unwritten(format!(
+            "--dump-header {} cannot be written",
+            path.display()
+        ))
+    };
+    let dump = Dump::open(path).with_context(unwritten)?;
+    Ok(Some(Arc::new(dump)))
 }
 
 /// Bytes of the file that is to be continued; none if it is not there.

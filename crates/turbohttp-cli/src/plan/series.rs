@@ -64,8 +64,7 @@ impl Series {
             };
             let globs: anyhow::Result<Vec<Glob>> = args.urls.iter().map(parse).collect();
             series.globs.push(globs?);
-            let before = series.groups.last().map(|group| &**group);
-            let group = Group::new(args, before, limits)?;
+            let group = Group::new(args, &series.groups, limits)?;
             series.groups.push(Arc::new(group));
         }
         Ok(series)

@@ -49,8 +49,19 @@ pub(super) async fn deliver(
     };
     match destination {
         Destination::Stdout { is_typed } => to_stdout(&mut body, *is_typed).await,
-        Destination::File { path, place } => {
-            Box::pin(to_file(group, &mut body, path, *place, is_alone)).await
+        Destination::File {
+            path,
+            place,
+            is_named,
+        } => {
+            let named = name::of_response(body.response).filter(|_| *is_named);
+            let (path, place) = match (named, *place) {
+                (Some(name), place) => (path.with_file_name(name), place),
+                // The URL was chosen by the user.
+                (None, Place::New) => (path.clone(), Place::Replace),
+                (None, place) => (path.clone(), place),
+            };
+            Box::pin(to_file(group, &mut body, &path, place, is_alone)).await
         }
     }
 }
@@ -140,7 +151,7 @@ async fn to_file(
     is_alone: bool,
 ) -> anyhow::Result<()> {
     let show = &group.args.show;
-    let mut target = open(group, path, place, body.response).await?;
+    let mut target = open(group, path, place).await?;
     body.delivered.file = Some(target.shown());
     let tell = |in_place: Option<String>| {
         if let (true, Some(in_place)) = (show.verbose, in_place) {
@@ -167,26 +178,15 @@ async fn to_file(
     Ok(())
 }
 
-async fn open(
-    group: &Group,
-    path: &Path,
-    place: Place,
-    response: &Response,
-) -> anyhow::Result<Target> {
-    let files = &group.args.files;
-    if files.create_dirs {
+async fn open(group: &Group, path: &Path, place: Place) -> anyhow::Result<Target> {
+    if group.args.files.create_dirs {
         create_directories(path)?;
     }
-    let named = match place {
-        Place::Named => name::of_response(response).map(|name| path.with_file_name(name)),
-        _ => None,
-    };
-    match (place, named) {
-        (Place::Behind { .. }, _) => Target::open_end(path).await,
-        (Place::Free, _) if !is_special(path) => Target::open_free(name::numbered(path)),
-        (_, Some(path)) if !files.clobber => Target::open_free(vec![path]),
-        (_, Some(path)) => Target::open(&path).await,
-        (_, None) => Target::open(path).await,
+    match place {
+        Place::Behind => Target::open_end(path).await,
+        Place::New => Target::open_free(vec![path.to_owned()]),
+        Place::Numbered if !is_special(path) => Target::open_free(name::numbered(path)),
+        Place::Numbered | Place::Replace => Target::open(path).await,
     }
 }
 

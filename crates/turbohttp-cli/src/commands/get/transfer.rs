@@ -92,7 +92,7 @@ async fn exchange(
         }
     };
     plan.watch.head(&response);
-    let end = match verdict(group, &plan.destination, &response) {
+    let end = match verdict(group, &plan.destination, plan.from, &response) {
         Verdict::Wanted => {
             let delivering = deliver(group, &plan.destination, &mut response, delivered, is_alone);
             Box::pin(delivering).await

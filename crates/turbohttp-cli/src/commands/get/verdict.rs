@@ -5,7 +5,7 @@ use turbohttp::Response;
 use super::deliver::is_special;
 use crate::exit::{Exit, Told};
 use crate::output::{note, redirect};
-use crate::plan::{Destination, Group, Place};
+use crate::plan::{Destination, Group};
 
 /// What becomes of a body.
 pub(super) enum Verdict {
@@ -15,7 +15,12 @@ pub(super) enum Verdict {
     Unwanted(anyhow::Result<()>),
 }
 
-pub(super) fn verdict(group: &Group, destination: &Destination, response: &Response) -> Verdict {
+pub(super) fn verdict(
+    group: &Group,
+    destination: &Destination,
+    from: u64,
+    response: &Response,
+) -> Verdict {
     let status = response.status().as_u16();
     if status == 304 {
         // What the asker has is still right, and there is no body.
@@ -36,13 +41,6 @@ pub(super) fn verdict(group: &Group, destination: &Destination, response: &Respo
             note(&format!("note: {said}"));
         }
     }
-    let from = match destination {
-        Destination::File {
-            place: Place::Behind { from },
-            ..
-        } => *from,
-        _ => 0,
-    };
     if from > 0 && status == 416 {
         return Verdict::Unwanted(beyond_end(response, from).map_err(Into::into));
     }
