@@ -16,10 +16,12 @@ use turbohttp_core::h1::encode::BodyLength;
 use crate::error::{Error, ErrorKind};
 
 pub(crate) mod buffer;
+#[cfg(feature = "multipart")]
+mod joined;
 mod response;
 mod streams;
 
-use streams::{FileStream, MappedStream, ReaderStream, WrappedStream};
+use streams::{FileStream, MappedStream, PieceSource, ReaderStream, WrappedStream};
 
 pub use response::{BodyContext, BodySource, ResponseBody};
 pub(crate) use response::{ConnectionBody, Content};
@@ -57,10 +59,10 @@ pub(crate) enum Outgoing {
     },
 }
 
-type Renew = Arc<dyn Fn() -> Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>> + Send + Sync>;
+type Renew = Arc<dyn Fn() -> Pin<Box<dyn PieceSource>> + Send + Sync>;
 
 /// The mutex only makes `&Body` shareable: the stream is polled by its owner, without locking.
-type Source = Mutex<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>>;
+type Source = Mutex<Pin<Box<dyn PieceSource>>>;
 
 impl Body {
     /// No body.
@@ -276,8 +278,7 @@ impl From<std::fs::File> for Body {
             .map(|(at, whole)| whole.len().saturating_sub(at));
         match (at, length) {
             // What is appended while the file is read is no part of the body.
-            (Some(at), Some(length @ 1..)) => Body::from_part(file, at, length),
-            // A file of the system may say 0 and have content: sending it fails instead of losing that.
+            (Some(at), Some(length)) => Body::from_part(file, at, length),
             _ => Body::from_reader(tokio::fs::File::from_std(file), length),
         }
     }
@@ -359,7 +360,7 @@ pub(crate) fn poll_piece(
             // Set before the poll: a stream that was polled once may have given up a part of itself.
             *is_begun = true;
             let source = source.get_mut().unwrap_or_else(PoisonError::into_inner);
-            source.as_mut().poll_next(cx)
+            source.as_mut().poll_piece(cx)
         }
         Outgoing::Empty | Outgoing::Bytes(_) => Poll::Ready(None),
     }

@@ -16,6 +16,24 @@ use tokio::task::JoinHandle;
 
 use crate::limits::UPLOAD_PIECE_BYTES;
 
+/// Where the pieces of a streamed body come from.
+pub(crate) trait PieceSource: Send {
+    /// The next piece; `None` at the end of the body.
+    fn poll_piece(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<io::Result<Bytes>>>;
+}
+
+impl<S: Stream<Item = io::Result<Bytes>> + Send> PieceSource for S {
+    fn poll_piece(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<io::Result<Bytes>>> {
+        self.poll_next(cx)
+    }
+}
+
 /// A stream of any pieces and errors as one of [`Bytes`] and [`io::Error`].
 pub(super) struct MappedStream<S> {
     stream: Pin<Box<S>>,
@@ -135,7 +153,9 @@ impl FileStream {
         FileStream {
             file,
             at,
-            left: length,
+            // An empty file is read, too: one of the system may say 0 and have content, and sending it fails
+            // instead of losing that.
+            left: length.max(1),
             reading: None,
         }
     }
