@@ -123,7 +123,7 @@ mod trace;
 mod transport;
 mod url;
 
-pub use body::{Body, BodyContext, BodySource, IntoBody, ResponseBody};
+pub use body::{Body, BodyContext, BodySource, IntoBody, Progress, ResponseBody};
 pub use client::{Audit, Client, ClientBuilder, IntoAddresses, RequestBuilder, Stats, get};
 pub use config::{Limits, Timeouts};
 #[cfg(feature = "cookies")]

@@ -10,6 +10,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
+use http::HeaderMap;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -23,6 +24,11 @@ pub(crate) trait PieceSource: Send {
         self: Pin<&mut Self>,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Option<io::Result<Bytes>>>;
+
+    /// The fields behind the last piece, once.
+    fn take_trailers(self: Pin<&mut Self>) -> Option<HeaderMap> {
+        None
+    }
 }
 
 impl<S: Stream<Item = io::Result<Bytes>> + Send> PieceSource for S {
@@ -64,27 +70,27 @@ where
     }
 }
 
-/// An [`http_body::Body`] as a stream of its data.
+/// An [`http_body::Body`] as a source of its data, and of its trailers.
 pub(super) struct WrappedStream<B> {
     body: Pin<Box<B>>,
+    trailers: Option<HeaderMap>,
 }
 
 impl<B> WrappedStream<B> {
     pub(super) fn new(body: B) -> WrappedStream<B> {
         WrappedStream {
             body: Box::pin(body),
+            trailers: None,
         }
     }
 }
 
-impl<B> Stream for WrappedStream<B>
+impl<B> PieceSource for WrappedStream<B>
 where
-    B: http_body::Body,
+    B: http_body::Body + Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(
+    fn poll_piece(
         mut self: Pin<&mut Self>,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Option<io::Result<Bytes>>> {
@@ -98,10 +104,14 @@ where
                     let length = data.remaining();
                     return Poll::Ready(Some(Ok(data.copy_to_bytes(length))));
                 }
-                // Trailers: the client sends none.
-                Err(_) => continue,
+                // A frame of a kind that is not known yet is passed over.
+                Err(other) => self.trailers = other.into_trailers().ok().or(self.trailers.take()),
             }
         }
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> Option<HeaderMap> {
+        self.trailers.take()
     }
 }
 

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use turbohttp_core::scheduler::Priority;
 
 use super::Client;
-use crate::body::IntoBody;
+use crate::body::{IntoBody, Progress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 use crate::response::Response;
@@ -97,6 +97,14 @@ impl RequestBuilder {
 
     /// Sets the body: bytes, text, a file, or a [`Body`](crate::Body).
     pub fn body(mut self, body: impl IntoBody) -> Self {
+        self.request.set_body(body);
+        self
+    }
+
+    /// Has `report` told how much of the body has been sent, of the one that is set so far; see
+    /// [`Body::on_progress`](crate::Body::on_progress).
+    pub fn on_progress(mut self, report: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        let body = self.request.take_body().on_progress(report);
         self.request.set_body(body);
         self
     }

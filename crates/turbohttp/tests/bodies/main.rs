@@ -22,3 +22,5 @@ mod support;
 mod message;
 #[cfg(feature = "multipart")]
 mod multipart;
+mod progress;
+mod trailers;

@@ -170,7 +170,10 @@ async fn a_file_that_shrinks_fails_in_either_framing() {
         let error = soon(sent).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::RequestBody, "{error}");
         let source = std::error::Error::source(&error).unwrap().to_string();
-        assert!(source.contains("100000 bytes and gave 10"), "{source}");
+        assert!(
+            source.contains("100000 bytes was announced, 10 came"),
+            "{source}"
+        );
     }
     assert!(server.messages().is_empty());
     client.audit();
