@@ -1,6 +1,7 @@
 //! What was typed.
 
 mod config;
+mod content;
 mod files;
 mod follow;
 mod get;
@@ -23,9 +24,10 @@ use self::values::{TOTAL_MAX, duration, number};
 use crate::batch::engine::WAITING_LINES;
 use crate::exit::CODES;
 
+pub(crate) use self::content::{ContentArgs, Datum, FormPart, Kind, Source, encoded_parts};
 pub(crate) use self::files::{Offset, Output};
 pub(crate) use self::follow::{AuthArgs, CookieArgs, FollowArgs};
-pub(crate) use self::get::{Datum, GetArgs, Kind};
+pub(crate) use self::get::{AUTO, GetArgs};
 pub(crate) use self::network::{NetworkArgs, ProxyArgs, TlsArgs};
 pub(crate) use self::rates::ByteRate;
 pub(crate) use self::values::Resolve;

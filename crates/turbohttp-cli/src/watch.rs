@@ -21,7 +21,7 @@ pub(crate) struct Watch {
     includes: bool,
     dump: Option<Arc<Dump>>,
     counts: Mutex<Counts>,
-    /// Bytes of a body that are read as they are sent.
+    /// Bytes of a body that have been sent by the last attempt.
     sent: AtomicU64,
 }
 
@@ -75,8 +75,8 @@ impl Watch {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn count_sent(&self, bytes: u64) {
-        self.sent.fetch_add(bytes, Ordering::Relaxed);
+    pub(crate) fn set_sent(&self, bytes: u64) {
+        self.sent.store(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn sent(&self) -> u64 {

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use clap::{ArgGroup, ArgMatches, Args as ClapArgs};
 
 use super::files::{FileArgs, Output};
-use super::rates::{ByteRate, StartRate, byte_rate, bytes, start_rate};
-use super::{ClientArgs, values};
+use super::rates::{StartRate, bytes, start_rate};
+use super::{ClientArgs, ContentArgs, values};
 
 /// The most requests at once of `--parallel`, as in curl.
 const PARALLEL_MAX: usize = 300;
+
+/// What `--referer` ends in where redirects are to have one.
+pub(crate) const AUTO: &str = ";auto";
 
 #[derive(Debug, ClapArgs)]
 #[command(group(ArgGroup::new("content").multiple(true).args(["data", "data_raw", "data_binary", "data_urlencode"])))]
@@ -27,7 +30,7 @@ pub(crate) struct GetArgs {
     #[arg(skip)]
     pub(crate) urls: Vec<String>,
 
-    /// The method [default: GET, or POST with a body, PUT with --upload-file]
+    /// The method [default: GET, or POST with a body or a form, PUT with --upload-file]
     #[arg(short = 'X', long, value_name = "METHOD", help_heading = "Request")]
     pub(crate) request: Option<String>,
 
@@ -50,7 +53,7 @@ pub(crate) struct GetArgs {
     )]
     pub(crate) user_agent: Option<String>,
 
-    /// Send this as referer
+    /// Send this as referer; URL;auto, or ;auto alone, sends the URL before with each redirect that is followed
     #[arg(short = 'e', long, value_name = "URL", help_heading = "Request")]
     pub(crate) referer: Option<String>,
 
@@ -86,81 +89,6 @@ pub(crate) struct GetArgs {
     /// What stands behind each --next.
     #[arg(skip)]
     pub(crate) next: Vec<GetArgs>,
-}
-
-/// What is sent
-#[derive(Debug, ClapArgs)]
-#[command(next_help_heading = "Content")]
-pub(crate) struct ContentArgs {
-    /// Send this body; @FILE streams a file as it is, @- stdin. Given again, the parts are joined by &
-    #[arg(
-        short = 'd',
-        long,
-        visible_alias = "data-ascii",
-        value_name = "TEXT|@FILE",
-        allow_hyphen_values = true
-    )]
-    data: Vec<String>,
-
-    /// As --data, and @ means nothing
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    data_raw: Vec<String>,
-
-    /// The same as --data
-    #[arg(long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
-    data_binary: Vec<String>,
-
-    /// As --data, percent-encoded: TEXT, =TEXT, NAME=TEXT, @FILE or NAME@FILE, of which NAME stays as it is
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    data_urlencode: Vec<String>,
-
-    /// As --data, with content-type and accept application/json; parts are joined by nothing
-    #[arg(
-        long,
-        value_name = "TEXT|@FILE",
-        allow_hyphen_values = true,
-        conflicts_with = "content"
-    )]
-    json: Vec<String>,
-
-    /// All of these, in the order in which they were typed.
-    #[arg(skip)]
-    pub(crate) parts: Vec<Datum>,
-
-    /// Put the data into the query of the URL, and send no body
-    #[arg(short = 'G', long)]
-    pub(crate) get: bool,
-
-    /// Send this file with PUT; - is stdin. A URL that ends in / gets the name of the file. The n-th file goes
-    /// to the n-th URL
-    #[arg(short = 'T', long, value_name = "FILE", conflicts_with_all = ["content", "json", "get"])]
-    pub(crate) upload_file: Vec<PathBuf>,
-
-    /// Send and receive at most so many bytes a second, as 100k, 1M or 1G
-    ///
-    /// A body that is sent so slowly is sent once: a redirect or a retry that needs it again is the answer.
-    #[arg(long, value_name = "BYTES", value_parser = byte_rate)]
-    pub(crate) limit_rate: Option<ByteRate>,
-}
-
-/// One part of the content.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Datum {
-    pub(crate) kind: Kind,
-    pub(crate) text: String,
-}
-
-/// How the text of a [`Datum`] is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// `@FILE`, or the text itself.
-    Data,
-    /// The text itself.
-    Raw,
-    /// As `--data-urlencode` says.
-    Encoded,
-    /// As `Data`, and it is JSON.
-    Json,
 }
 
 /// What is shown of a response
@@ -284,20 +212,7 @@ impl GetArgs {
         let names = ["typed_urls", "more_urls"];
         let urls = names.map(|name| indexed::<String>(matches, name));
         self.urls = sorted(urls.concat());
-        const KINDS: [(&str, Kind); 5] = [
-            ("data", Kind::Data),
-            ("data_raw", Kind::Raw),
-            ("data_binary", Kind::Data),
-            ("data_urlencode", Kind::Encoded),
-            ("json", Kind::Json),
-        ];
-        let parts = KINDS.map(|(name, kind)| {
-            let texts = indexed::<String>(matches, name).into_iter();
-            texts
-                .map(|(at, text)| (at, Datum { kind, text }))
-                .collect::<Vec<_>>()
-        });
-        self.content.parts = sorted(parts.concat());
+        self.content.keep_order(matches);
         let named = indexed::<PathBuf>(matches, "output").into_iter();
         let remote = indexed::<bool>(matches, "remote_name").into_iter();
         let outputs = named
@@ -306,28 +221,30 @@ impl GetArgs {
         self.files.outputs = sorted(outputs.collect());
     }
 
+    /// Whether each redirect has the URL before as its referer.
+    pub(crate) fn sends_referer(&self) -> bool {
+        self.referer
+            .as_deref()
+            .is_some_and(|typed| typed.ends_with(AUTO))
+    }
+
     /// Whether a status from 400 on is a failure.
     pub(crate) fn fails(&self) -> bool {
         self.show.fail || self.show.fail_with_body
     }
-
-    /// Whether the content is JSON.
-    pub(crate) fn is_json(&self) -> bool {
-        self.content
-            .parts
-            .iter()
-            .any(|part| part.kind == Kind::Json)
-    }
 }
 
 /// The values of an option, and where they stand among what was typed.
-fn indexed<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, name: &str) -> Vec<(usize, T)> {
+pub(super) fn indexed<T: Clone + Send + Sync + 'static>(
+    matches: &ArgMatches,
+    name: &str,
+) -> Vec<(usize, T)> {
     let places = matches.indices_of(name).into_iter().flatten();
     let values = matches.get_many::<T>(name).into_iter().flatten();
     places.zip(values.cloned()).collect()
 }
 
-fn sorted<T>(mut values: Vec<(usize, T)>) -> Vec<T> {
+pub(super) fn sorted<T>(mut values: Vec<(usize, T)>) -> Vec<T> {
     values.sort_by_key(|(at, _)| *at);
     values.into_iter().map(|(_, value)| value).collect()
 }

@@ -18,12 +18,12 @@ pub(super) fn client(
     fields: &Fields,
     cookies: &Cookies,
     (limits, timeouts): (Limits, Timeouts),
-    fails_on_status: bool,
+    (fails_on_status, sends_referer): (bool, bool),
 ) -> anyhow::Result<Client> {
     let builder = Client::builder()
         .limits(limits)
         .timeouts(timeouts)
-        .redirect(policies::redirect(&args.follow))
+        .redirect(policies::redirect(&args.follow).send_referer(sends_referer))
         .retry(policies::retry(&args.follow, fails_on_status))
         .decoding(match args.compressed {
             true => Decoding::all(),

@@ -4,20 +4,17 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use anyhow::{Context as _, bail};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use turbohttp::Body;
 
-use crate::args::{ByteRate, Datum, Kind};
+use crate::args::{ByteRate, Datum, Kind, Source, encoded_parts};
 use crate::exit::{Exit, Told};
 use crate::output::visible;
 use crate::pace::Paced;
 use crate::stdin::{AsyncStdin, Stdin};
-use crate::watch::Watch;
 
 /// What of a file is read before the request is sent, in bytes: if that is all of it, its length is
 /// known, whatever the system reports.
@@ -34,17 +31,17 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// The content of a request, and how its end is told.
-pub(crate) struct Content {
-    pub(crate) body: Body,
+pub(super) struct Content {
+    pub(super) body: Body,
     /// In bytes, where it is known.
-    pub(crate) length: Option<u64>,
+    pub(super) length: Option<u64>,
 }
 
-/// What happens to a body on its way.
-#[derive(Clone)]
+/// How bodies are sent.
+#[derive(Clone, Copy)]
 pub(super) struct Sending {
+    /// `--limit-rate`.
     pub(super) rate: Option<ByteRate>,
-    pub(super) watch: Arc<Watch>,
 }
 
 /// One part. What can be sent again is kept as it is, for redirects, retries and challenges.
@@ -62,9 +59,9 @@ enum Part {
 pub(super) fn read(
     parts: &[Datum],
     separator: &'static str,
-    sending: Sending,
+    sending: &Sending,
 ) -> anyhow::Result<Content> {
-    if parts.iter().filter(|part| reads_stdin(part)).count() > 1 {
+    if parts.iter().filter(|part| part.reads_stdin()).count() > 1 {
         bail!("@- can be given once: stdin is read to its end");
     }
     let mut joined: Option<Part> = None;
@@ -78,17 +75,8 @@ pub(super) fn read(
     joined.context("no content").map(|part| sending.of(part))
 }
 
-/// Whether a part is what stdin has.
-pub(super) fn reads_stdin(part: &Datum) -> bool {
-    match part.kind {
-        Kind::Data | Kind::Json => part.text == "@-",
-        Kind::Raw => false,
-        Kind::Encoded => matches!(encoded_parts(&part.text), (_, Source::File("-"))),
-    }
-}
-
 /// A file that is sent whole; - is stdin.
-pub(super) fn upload(path: &Path, sending: Sending) -> anyhow::Result<Content> {
+pub(super) fn upload(path: &Path, sending: &Sending) -> anyhow::Result<Content> {
     let part = match is_stdin(path) {
         true => Part::open("-")?,
         false => Part::of_path(path)?,
@@ -122,20 +110,6 @@ pub(super) fn query(parts: &[Datum]) -> anyhow::Result<String> {
         query.push_str(&text);
     }
     Ok(query)
-}
-
-enum Source<'a> {
-    Text(&'a str),
-    File(&'a str),
-}
-
-/// The name and the content of `--data-urlencode`.
-fn encoded_parts(typed: &str) -> (&str, Source<'_>) {
-    match (typed.split_once('='), typed.split_once('@')) {
-        (Some((name, text)), _) => (name, Source::Text(text)),
-        (None, Some((name, path))) => (name, Source::File(path)),
-        (None, None) => ("", Source::Text(typed)),
-    }
 }
 
 fn encoded(typed: &str) -> anyhow::Result<String> {
@@ -180,7 +154,7 @@ fn unreadable(path: &str) -> Told {
 
 impl Content {
     /// The field that tells its end, for --verbose.
-    pub(crate) fn framing(&self) -> String {
+    pub(super) fn framing(&self) -> String {
         match self.length {
             Some(length) => format!("content-length: {length}"),
             None => "transfer-encoding: chunked".to_owned(),
@@ -189,51 +163,25 @@ impl Content {
 }
 
 impl Sending {
-    fn of(self, part: Part) -> Content {
-        if let Some(rate) = self.rate {
-            let (bytes, length) = part.into_stream();
-            let paced = Paced::new(self.counted(bytes), rate);
-            return Content {
-                body: Body::from_reader(paced, length),
-                length,
-            };
-        }
-        let (body, length) = match part {
-            Part::Bytes(bytes) => {
+    /// The content of a file, or of stdin where it is -.
+    pub(super) fn file(&self, path: &str) -> anyhow::Result<Content> {
+        Part::open(path).map(|part| self.of(part))
+    }
+
+    fn of(&self, part: Part) -> Content {
+        let (body, length) = match (self.rate, part) {
+            (Some(rate), part) => {
+                let (bytes, length) = part.into_stream();
+                (Body::from_reader(Paced::new(bytes, rate), length), length)
+            }
+            (None, Part::Bytes(bytes)) => {
                 let length = bytes.len() as u64;
                 (Body::from(bytes), Some(length))
             }
-            Part::File(file, length) => (Body::from(file), Some(length)),
-            Part::Stream { bytes, length } => {
-                (Body::from_reader(self.counted(bytes), length), length)
-            }
+            (None, Part::File(file, length)) => (Body::from(file), Some(length)),
+            (None, Part::Stream { bytes, length }) => (Body::from_reader(bytes, length), length),
         };
         Content { body, length }
-    }
-
-    fn counted<R: AsyncRead + Unpin>(self, inner: R) -> Counted<R> {
-        let watch = self.watch;
-        Counted { inner, watch }
-    }
-}
-
-/// A stream whose bytes are counted.
-struct Counted<R> {
-    inner: R,
-    watch: Arc<Watch>,
-}
-
-impl<R: AsyncRead + Unpin> AsyncRead for Counted<R> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
-        let read = buffer.filled().len() - before;
-        self.watch.count_sent(read as u64);
-        Poll::Ready(Ok(()))
     }
 }
 

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
-use turbohttp::header::{AUTHORIZATION, HeaderValue, RANGE};
+use turbohttp::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RANGE};
 use turbohttp::{Client, Limits, Method, Request};
 
-use super::content::{self, Content};
-use super::{Auth, Cookies, Fields, Job, client, name, times, url};
-use crate::args::{ClientArgs, GetArgs, Offset, Output, Resolve};
+use super::content::{self, Content, Sending};
+use super::{Auth, Cookies, Fields, Job, client, form, name, times, url};
+use crate::args::{AUTO, ClientArgs, GetArgs, Offset, Output, Resolve};
 use crate::exit::Told;
 use crate::output::visible;
 use crate::output::write_out::Format;
@@ -34,8 +34,6 @@ pub(crate) struct Transfer {
     pub(crate) url: String,
     /// Content-Length or Transfer-Encoding of the request, for --verbose.
     pub(crate) framing: Option<String>,
-    /// Bytes of the content, where they are known.
-    pub(crate) length: Option<u64>,
     pub(crate) destination: Destination,
     /// Where a file is continued, in bytes.
     pub(crate) from: u64,
@@ -121,6 +119,7 @@ impl Group {
         of_client(&self.args.client) == of_client(&args.client)
             && self.fields.leaves_out_as(fields)
             && self.args.fails() == args.fails()
+            && self.args.sends_referer() == args.sends_referer()
     }
 
     fn client(
@@ -136,13 +135,8 @@ impl Group {
         if let Some(limit) = args.client.times.permit_timeout {
             timeouts = timeouts.permit(limit);
         }
-        client::client(
-            &args.client,
-            fields,
-            cookies,
-            (limits, timeouts),
-            args.fails(),
-        )
+        let asked = (args.fails(), args.sends_referer());
+        client::client(&args.client, fields, cookies, (limits, timeouts), asked)
     }
 
     /// One of the requests. May block, where a file that is read is a pipe.
@@ -152,8 +146,14 @@ impl Group {
         let watch = Watch::new(args.show.verbose, includes, self.dump.clone());
         let watch = Arc::new(watch);
         let url = self.url(job)?;
-        let content = self.content(job, &watch)?;
-        let mut request = Request::new(self.method(content.is_some(), job)?, &url)?;
+        let content = self.content(job)?;
+        let mut request = Request::new(
+            self.method(
+                content.is_some() || !args.content.form_parts.is_empty(),
+                job,
+            )?,
+            &url,
+        )?;
         if args.urls.len() == 1 && !self.follows() {
             check_resolve(&args.client.network.resolve, &request)?;
         }
@@ -167,15 +167,28 @@ impl Group {
             self.auth.apply(&mut request, &url)?;
         }
         let framing = content.as_ref().map(Content::framing);
-        let length = content.as_ref().map_or(Some(0), |content| content.length);
         if let Some(content) = content {
             request.set_body(content.body);
             if job.upload.is_none() {
-                self.fields.describe_content(&mut headers, args.is_json());
+                self.fields
+                    .describe_content(&mut headers, args.content.is_json());
             }
-        } else if args.is_json() {
+        } else if !args.content.form_parts.is_empty() {
+            let parts = &args.content.form_parts;
+            let (made, body) = form::read(parts, &self.client, &self.sending())?;
+            let typed = headers
+                .get(CONTENT_TYPE)
+                .map(|typed| form::with_boundary(typed, &made));
+            headers.insert(CONTENT_TYPE, typed.unwrap_or(made));
+            request.set_body(body);
+        } else if args.content.is_json() {
             // As in curl, --json with --get says what it would have sent.
             self.fields.describe_content(&mut headers, true);
+        }
+        if self.write_out.is_some() && !request.body().is_empty() {
+            let body = request.take_body();
+            let watch = watch.clone();
+            request.set_body(body.on_progress(move |progress| watch.set_sent(progress.sent_bytes)));
         }
         if !self.cookies.are_kept() {
             self.cookies.add(&mut headers, request.url());
@@ -192,7 +205,6 @@ impl Group {
             url: request.url().to_owned(),
             request,
             framing,
-            length,
             destination,
             from,
             watch,
@@ -221,23 +233,25 @@ impl Group {
         Ok(url)
     }
 
-    fn content(&self, job: &Job, watch: &Arc<Watch>) -> anyhow::Result<Option<Content>> {
+    fn sending(&self) -> Sending {
+        Sending {
+            rate: self.args.content.limit_rate,
+        }
+    }
+
+    fn content(&self, job: &Job) -> anyhow::Result<Option<Content>> {
         let args = &self.args.content;
-        let sending = content::Sending {
-            rate: args.limit_rate,
-            watch: watch.clone(),
-        };
+        if job.is_one_of_many && args.reads_stdin() {
+            bail!("@- is read once: give a file to send the same to several URLs");
+        }
         if let Some(path) = &job.upload {
-            return content::upload(path, sending).map(Some);
+            return content::upload(path, &self.sending()).map(Some);
         }
         if args.parts.is_empty() || args.get {
             return Ok(None);
         }
-        if job.is_one_of_many && args.parts.iter().any(content::reads_stdin) {
-            bail!("@- is read once: give a file to send the same to several URLs");
-        }
-        let separator = if self.args.is_json() { "" } else { "&" };
-        content::read(&args.parts, separator, sending).map(Some)
+        let separator = if args.is_json() { "" } else { "&" };
+        content::read(&args.parts, separator, &self.sending()).map(Some)
     }
 
     fn method(&self, has_content: bool, job: &Job) -> anyhow::Result<Method> {
@@ -305,7 +319,8 @@ impl Group {
 
 /// What cannot go together, beside what the parser of the options knows.
 fn check(args: &GetArgs) -> anyhow::Result<()> {
-    let sends = !args.content.parts.is_empty() && !args.content.get;
+    let has_data = !args.content.parts.is_empty() && !args.content.get;
+    let sends = has_data || !args.content.form_parts.is_empty();
     if args.urls.is_empty() {
         bail!("no URL: write it behind the options");
     }
@@ -328,13 +343,6 @@ fn check(args: &GetArgs) -> anyhow::Result<()> {
     if args.content.upload_file.len() > args.urls.len() {
         bail!("more --upload-file than URLs");
     }
-    if args
-        .referer
-        .as_deref()
-        .is_some_and(|referer| referer.ends_with(";auto"))
-    {
-        bail!("--referer: ;auto is not built yet");
-    }
     Ok(())
 }
 
@@ -342,9 +350,15 @@ fn check(args: &GetArgs) -> anyhow::Result<()> {
 fn typed_fields(args: &GetArgs) -> Vec<String> {
     let mut typed = args.client.headers.clone();
     let range = args.range.as_ref().map(|range| format!("bytes={range}"));
+    let referer = args
+        .referer
+        .as_deref()
+        .map(|typed| typed.strip_suffix(AUTO).unwrap_or(typed).to_owned());
+    // An empty one would leave the field out, which it is anyway.
+    let referer = referer.filter(|referer| !referer.is_empty());
     let own = [
         ("User-Agent", &args.user_agent),
-        ("Referer", &args.referer),
+        ("Referer", &referer),
         ("Range", &range),
     ];
     for (name, value) in own {

@@ -5,6 +5,7 @@ mod client;
 mod content;
 mod cookies;
 mod fields;
+mod form;
 mod get;
 mod glob;
 pub(crate) mod name;
@@ -69,7 +70,13 @@ impl BatchPlan {
         let idle_total = limits.idle_total.min(room.idle);
         let limits = limits.idle_total(idle_total);
         Ok(BatchPlan {
-            client: client::client(&args.client, &fields, &cookies, (limits, timeouts), false)?,
+            client: client::client(
+                &args.client,
+                &fields,
+                &cookies,
+                (limits, timeouts),
+                (false, false),
+            )?,
             cookies,
             rules,
             setup: Setup {

@@ -124,6 +124,9 @@ location = /given/extended {
     add_header Content-Disposition "attachment; filename=plain; filename*=UTF-8''%c3%a9.txt";
     return 200 "given\n";
 }
+location = /to/fields { return 302 /fields; }
+location = /to/other/fields { return 302 http://127.0.0.1:@OTHER@/fields; }
+location = /down/fields { return 302 http://localhost:@PLAIN@/fields; }
 location /part/ { return 200 "$request_uri\n"; }
 location = /missing { return 404 "nothing here\n"; }
 location /closed { return 444; }

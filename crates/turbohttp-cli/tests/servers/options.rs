@@ -4,6 +4,7 @@ use crate::row::{Row, row};
 use crate::run::run_all;
 
 const ROWS: &[&[Row]] = &[
+    FORMS,
     CONTENT,
     UPLOADS,
     FIELDS,
@@ -118,6 +119,41 @@ const UPLOADS: &[Row] = &[
     row("a file at a pace", "--limit-rate 10M -T {dir}/big {plain}/dav/x ; -X DELETE {plain}/dav/x").files(BIG),
 ];
 
+const FORMS: &[Row] = &[
+    row("a form", "-F a=1 -F 'b=a b' {apache}/form").shows(&["POST multipart/form-data", "name=\"a\" 1 ", "name=\"b\" 3 "]),
+    row("a file in a form", "-F a=@{dir}/small {apache}/form").files(SMALL).shows(&["filename=\"small\"", "octet-stream 5 "]),
+    row("a text file in a form", "-F a=@a.txt {apache}/form").files(&[("a.txt", "text")]).shows(&["text/plain 4 "]),
+    row("files of many types", "-F a=@a.GIF -F a=@b.jpeg -F a=@c.svg -F a=@d.html -F a=@e.pdf -F a=@f.xml -F a=@g.png {apache}/form")
+        .files(&[("a.GIF", ""), ("b.jpeg", ""), ("c.svg", ""), ("d.html", ""), ("e.pdf", ""), ("f.xml", ""), ("g.png", "")])
+        .shows(&["image/gif 0 "]),
+    row("a large file in a form", "-F a=@{dir}/big -F b=2 {apache}/form").files(BIG).shows(&[" 2097152 "]),
+    row("the content of a file", "-F a=<{dir}/small {apache}/form").files(SMALL).shows(&["name=\"a\" 5 "]),
+    row("a type and a name", "-F 'a=@{dir}/small;type=image/x-y;filename=other.png' {apache}/form")
+        .files(SMALL)
+        .shows(&["other.png", "image/x-y"]),
+    row("a type with a parameter", "-F 'a=x;type=text/plain; charset=utf-8' {apache}/form").shows(&["text/plain; charset=utf-8 1 "]),
+    row("a type by its name", "-F 'a=@{dir}/small;filename=x.html' {apache}/form").files(SMALL).shows(&["text/html 5 "]),
+    row("a field of a part", "-F 'a=x;headers=\"X-One: 1; 2\"' {apache}/form").shows(&["x-one: 1; 2"]),
+    row("a value in quotes", "-F 'a=\"b;c\\\"d\"' {apache}/form").shows(&[" 5 "]),
+    row("a literal value", "--form-string 'a=@x;type=y' -F b=2 {apache}/form").shows(&["name=\"a\" 9 "]),
+    row("a name with quotes", "-F 'a\"b=@{dir}/small;filename=\"x\\\"y\"' {apache}/form").files(SMALL).shows(&["a%22b", "x%22y"]),
+    row("an empty value", "-F a= {apache}/form").shows(&[" 0 "]),
+    row("stdin in a form", "-F a=@- {apache}/form")
+        .input("from stdin")
+        .shows(&["filename=\"-\"", " 10 "])
+        .own_output("a part that is a file has a type, as browsers send it"),
+    row("stdin as a text", "-F a=<- {apache}/form").input("from stdin").shows(&[" 10 "]),
+    row("a form by PUT", "-X PUT -F a=1 {apache}/form").shows(&["PUT multipart"]),
+    row("a form of another type", "-H 'Content-Type: multipart/related' -F a=1 {apache}/form")
+        .shows(&["multipart/related"])
+        .own_output("the parts stay those of a form"),
+    row("no file for a form", "-F a=@{dir}/none {apache}/form").code(26),
+    row("no value in a form", "-F a {apache}/form").code(2),
+    row("a form and data", "-F a=1 -d b=2 {apache}/form").code(2),
+    row("a form that is counted", "-F a=1 -o {dir}/out -w '%{http_code} %{method}' {apache}/form").shows(&["200 POST"]),
+    row("a form to two URLs", "-F a=@{dir}/small {apache}/form {apache}/form").files(SMALL),
+];
+
 const FIELDS: &[Row] = &[
     row("an agent", "-A 'me/1.0 (x)' {plain}/fields").shows(&["agent=me/1.0 (x)\n"]),
     row("no agent", "-A '' {plain}/fields").shows(&["agent=\n"]),
@@ -145,6 +181,26 @@ const FIELDS: &[Row] = &[
         "-r 7- -H 'If-Range: \"other\"' {plain}/small.txt",
     )
     .shows(&["Hello, world!"]),
+    row(
+        "a referer by itself",
+        "-L -A x -e ';auto' {plain}/to/fields",
+    )
+    .shows(&["/to/fields\n"]),
+    row(
+        "a referer, then one by itself",
+        "-L -A x -e 'http://a.test/;auto' {plain}/to/other/fields",
+    )
+    .shows(&["/to/other/fields\n"]),
+    row(
+        "a referer for redirects",
+        "-L -A x -e http://a.test/ {plain}/to/fields",
+    )
+    .shows(&["referer=http://a.test/\n"]),
+    row(
+        "a referer from https to http",
+        "-L -k -A x -e ';auto' {tls}/down/fields",
+    )
+    .own_output("RFC 9110 section 10.1.3: https is not named to http"),
     row("no buffer", "-N {plain}/small.txt"),
 ];
 

@@ -46,7 +46,6 @@ async fn plan_and_exchange(job: Job, is_alone: bool) -> Result<(), Failure> {
             .headers()
             .get("referer")
             .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
-        length: plan.length,
         watch: plan.watch.clone(),
     };
     let mut delivered = Delivered::default();
@@ -122,8 +121,6 @@ struct Seen {
     url: String,
     method: String,
     referer: Option<String>,
-    /// Bytes of the content, where they are known.
-    length: Option<u64>,
     watch: Arc<Watch>,
 }
 
@@ -142,11 +139,6 @@ impl Seen {
             Answer::Response(response) => Some(&**response),
             Answer::None(_) => None,
         };
-        // A body that is read as it is sent is counted; every other one was sent before its answer.
-        let sent = match (self.watch.sent(), response) {
-            (0, Some(_)) => self.length.unwrap_or(0),
-            (counted, _) => counted,
-        };
         let failure = end.as_ref().err();
         format.write(&Facts {
             url: &job.expanded.url,
@@ -157,7 +149,7 @@ impl Seen {
             timeline: answer.timeline(),
             counts: self.watch.counts(),
             received: delivered.bytes,
-            sent,
+            sent: self.watch.sent(),
             file: delivered.file.clone(),
             exit: failure.map_or(Exit::Ok, |failure| failure.exit),
             error: failure.map(|failure| chain(&failure.error)),
