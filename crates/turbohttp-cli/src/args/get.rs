@@ -22,10 +22,6 @@ pub(crate) struct GetArgs {
     #[arg(value_name = "URL")]
     typed_urls: Vec<String>,
 
-    /// The same as URL, for a file of --config
-    #[arg(long = "url", value_name = "URL", help_heading = "Several requests")]
-    more_urls: Vec<String>,
-
     /// All URLs in the order in which they were typed.
     #[arg(skip)]
     pub(crate) urls: Vec<String>,
@@ -162,6 +158,10 @@ pub(crate) struct ShowArgs {
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Several requests")]
 pub(crate) struct SeriesArgs {
+    /// The same as URL, for a file of --config
+    #[arg(long = "url", value_name = "URL")]
+    more_urls: Vec<String>,
+
     /// Take {}, [] in URLs as they are
     #[arg(short = 'g', long)]
     pub(crate) globoff: bool,
