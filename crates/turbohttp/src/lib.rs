@@ -71,6 +71,8 @@
 //! | `socks` | off | proxies that speak SOCKS5 |
 //! | `gzip`, `brotli`, `zstd` | off | the content codings of `Decoding`: gzip and deflate, br, zstd (a C library) |
 //! | `cookies` | off | `CookieStore`, `Jar`, with the public suffix list |
+//! | `download` | off | `Client::download`: files, gone on with, in parallel, checked |
+//! | `blake3` | off | `Checksum::blake3`, with `download` |
 //! | `digest` | off | `Credentials::digest` (RFC 7616) |
 //! | `tracing` | off | a span per call and an event per wait, at `DEBUG` |
 //!
@@ -101,6 +103,8 @@ mod cookies;
     path = "decode/none.rs"
 )]
 mod decode;
+#[cfg(feature = "download")]
+mod download;
 mod error;
 mod follow;
 #[cfg(any(doc, doctest))]
@@ -130,6 +134,8 @@ pub use config::{Limits, Timeouts};
 pub use cookies::{CookieStore, Jar};
 #[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
 pub use decode::Decoding;
+#[cfg(feature = "download")]
+pub use download::{Checksum, Download, DownloadProgress, Downloaded};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "hickory")]
 pub use hickory::HickoryResolver;

@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 
-use crate::output::visible;
 use crate::stdin::Stdin;
 
 /// Bytes of a file: some hundred thousand URLs.
@@ -100,10 +99,8 @@ fn require_nothing(rest: &str) -> Result<(), String> {
     let rest = rest.trim_start();
     match rest.is_empty() || rest.starts_with('#') {
         true => Ok(()),
-        false => Err(format!(
-            "\"{}\" stands behind the value: put the value into quotes",
-            visible(rest)
-        )),
+        // Not what it is: that may be the rest of a password.
+        false => Err("more stands behind the value: put the value into quotes".to_owned()),
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn read(
         let typed = &part.text;
         let (name, value) = typed
             .split_once('=')
-            .with_context(|| format!("--form \"{}\": write NAME=VALUE", visible(typed)))?;
+            .context("--form has no = sign: write NAME=VALUE")?;
         let part = match part.is_literal {
             true => Part::bytes(value.to_owned()),
             false => Description::parse(value)
@@ -119,9 +119,9 @@ impl Description {
                     rest
                 }
                 "encoder" => bail!("encoder= is not built yet"),
-                other => bail!(
-                    "\"{}\" behind ; is unknown: put a value with ; into quotes, or give --form-string",
-                    visible(other)
+                // Not what it is: that may be the rest of a password.
+                _ => bail!(
+                    "what stands behind ; is unknown: put a value with ; into quotes, or give --form-string"
                 ),
             };
         }
@@ -216,7 +216,7 @@ fn word<'a>(text: &'a str, ends: &str) -> anyhow::Result<(String, &'a str)> {
     }
     let rest = chars.as_str().trim_start();
     if !rest.is_empty() && !rest.starts_with(|c| ends.contains(c)) {
-        bail!("\"{}\" stands behind the quote", visible(rest));
+        bail!("more stands behind the quote");
     }
     Ok((value, rest))
 }

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use anyhow::{anyhow, bail};
 
-use crate::output::visible;
+use super::url::shown;
 
 /// Braces and brackets of one URL, as many as curl takes.
 const CHOICES_MAX: usize = 100;
@@ -60,7 +60,7 @@ impl Glob {
             let column = url[..at].chars().count() + 1;
             anyhow!(
                 "\"{}\" {fault} in column {column}; -g takes it as it is",
-                visible(url)
+                shown(url)
             )
         };
         let mut parts = Vec::new();
@@ -101,7 +101,7 @@ impl Glob {
         if choices.count() > CHOICES_MAX {
             bail!(
                 "\"{}\" has more than {CHOICES_MAX} braces and brackets",
-                visible(url)
+                shown(url)
             );
         }
         Ok(Glob { parts })
@@ -359,6 +359,10 @@ mod tests {
         ] {
             assert!(Glob::parse(wrong).is_err(), "{wrong}");
         }
+        let error = Glob::parse("http://u:secret@h/[3-1]")
+            .unwrap_err()
+            .to_string();
+        assert!(!error.contains("secret"), "{error}");
         let error = Glob::parse("é/[3-1]").unwrap_err().to_string();
         assert!(error.contains("in column 3"), "{error}");
         assert!(Glob::parse(&"{a}".repeat(100)).is_ok());

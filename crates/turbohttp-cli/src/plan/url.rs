@@ -96,7 +96,7 @@ pub(crate) fn require_scheme(url: &str) -> anyhow::Result<()> {
 }
 
 /// What stands before an @ may be a password.
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     let shown = url.rsplit_once('@').map_or(url, |(_, host)| host);
     visible(shown).chars().take(SHOWN_CHARS_MAX).collect()
 }

@@ -185,7 +185,7 @@ fn what_cannot_go_together_is_refused() {
         (&["-r", "0-", "-d", "x"], "--range"),
         (&["-T", "f", "-d", "x"], "--upload-file"),
         (&["-F", "a=b", "-T", "f"], "--form"),
-        (&["-F", "a=b;c"], "behind ; is unknown"),
+        (&["-F", "a=b;c"], "what stands behind ; is unknown"),
         (&["-F", "a=@x,y"], "several files"),
         (&["-J"], "--remote-header-name"),
         (&["-J", "-O", "-C", "-"], "--continue-at"),

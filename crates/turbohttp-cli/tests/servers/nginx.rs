@@ -128,7 +128,7 @@ location = /to/fields { return 302 /fields; }
 location = /to/other/fields { return 302 http://127.0.0.1:@OTHER@/fields; }
 location = /down/fields { return 302 http://localhost:@PLAIN@/fields; }
 location /part/ { return 200 "$request_uri\n"; }
-location = /missing { return 404 "nothing here\n"; }
+location = /nothing { return 404 "nothing here\n"; }
 location /closed { return 444; }
 location /busy { return 503; }
 location /later { add_header Retry-After 1 always; return 503; }

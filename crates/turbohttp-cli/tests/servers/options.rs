@@ -207,19 +207,19 @@ const FIELDS: &[Row] = &[
 const SHOWN: &[Row] = &[
     row(
         "a failure with its body",
-        "--fail-with-body {plain}/missing",
+        "--fail-with-body {plain}/nothing",
     )
     .code(22)
     .shows(&["nothing here"]),
-    row("a failure without its body", "-f {plain}/missing").code(22),
+    row("a failure without its body", "-f {plain}/nothing").code(22),
     row(
         "a failure with its body as a file",
-        "--fail-with-body -o {dir}/out {plain}/missing",
+        "--fail-with-body -o {dir}/out {plain}/nothing",
     )
     .code(22),
     row(
         "both kinds of failure",
-        "-f --fail-with-body {plain}/missing",
+        "-f --fail-with-body {plain}/nothing",
     )
     .code(2),
     row(
@@ -288,7 +288,7 @@ const WRITTEN_OUT: &[Row] = &[
     row("no file", "-w '%{filename_effective}|%{referer}|' -e http://a.test/ {plain}/small.txt"),
     row("a failure", "-w '%{http_code} %{exitcode} %{num_connects} %{size_download}' http://{refused}/").code(7).shows(&["000 7 0 0"]),
     row("only a failure", "-w 'always%{onerror}never' {plain}/gone").shows(&["always"]),
-    row("a failed status", "-f -w '%{http_code} %{exitcode}%{onerror}!' {plain}/missing").code(22).shows(&["404 22!"]),
+    row("a failed status", "-f -w '%{http_code} %{exitcode}%{onerror}!' {plain}/nothing").code(22).shows(&["404 22!"]),
     row("percents", "-w '%%{url} 100% %z \\x \\\\n' {plain}/gone").shows(&["%{url} 100% %z"]),
     row("streams", "-w 'a%{stderr}b%{stdout}c' {plain}/gone").shows(&["ac"]),
     row("a format of a file", "-w @{dir}/format {plain}/gone")
@@ -379,7 +379,7 @@ const FILES: &[Row] = &[
     ),
     row(
         "remove on an error",
-        "--remove-on-error -f -o {dir}/out {plain}/missing",
+        "--remove-on-error -f -o {dir}/out {plain}/nothing",
     )
     .code(22),
     row("a redirect of lighttpd", "-L -o {dir}/out {lighttpd}/moved"),
@@ -428,13 +428,13 @@ const CONTINUED: &[Row] = &[
     .code(33),
     row(
         "go on with what is not there",
-        "-C - -o {dir}/out {plain}/missing",
+        "-C - -o {dir}/out {plain}/nothing",
     )
     .files(PART)
     .code(33),
     row(
         "go on with what is not there, and fail",
-        "-f -C - -o {dir}/out {plain}/missing",
+        "-f -C - -o {dir}/out {plain}/nothing",
     )
     .files(PART)
     .code(22),
@@ -528,18 +528,18 @@ const MANY: &[Row] = &[
         .own_code(2, "a mistake in what was typed"),
     row(
         "a failure in between",
-        "-f {plain}/missing {plain}/small.txt",
+        "-f {plain}/nothing {plain}/small.txt",
     )
     .shows(&["Hello"])
     .own_requests("the connection of a failure is kept"),
     row(
         "a failure at the end",
-        "-f {plain}/small.txt {plain}/missing",
+        "-f {plain}/small.txt {plain}/nothing",
     )
     .code(22),
     row(
         "a failure that ends it",
-        "-f --fail-early {plain}/missing {plain}/small.txt",
+        "-f --fail-early {plain}/nothing {plain}/small.txt",
     )
     .code(22),
     row(
