@@ -38,12 +38,14 @@ impl Pace {
         began + Duration::from_secs_f64(self.bytes as f64 / self.rate.0 as f64)
     }
 
-    /// Counts `bytes` that have come, and waits until more may.
+    /// Counts `bytes` that have come, and waits until more may, or until `deadline`. Whether more may.
     ///
     /// Dropping the future ends the wait alone.
-    pub(crate) async fn wait(&mut self, bytes: usize) {
+    pub(crate) async fn wait(&mut self, bytes: usize, deadline: Option<Instant>) -> bool {
         let due = self.spend(bytes, clock::now());
-        sleep_until(due.into()).await;
+        let end = deadline.map_or(due, |deadline| due.min(deadline));
+        sleep_until(end.into()).await;
+        end == due
     }
 
     /// The most bytes that go at once.

@@ -168,6 +168,23 @@ fn a_body_that_is_too_long_leaves_no_file() {
 }
 
 #[test]
+fn a_slow_pace_ends_with_the_time_of_the_request() {
+    let server = server();
+    let url = server.url("/bytes/1000000");
+    let got = run(&[
+        "get",
+        "--limit-rate",
+        "10",
+        "-m",
+        "0.5",
+        "-o",
+        "/dev/null",
+        &url,
+    ]);
+    got.fails_with(28, &["--limit-rate", "--timeout"]);
+}
+
+#[test]
 fn heads_that_cannot_be_written_are_told() {
     let server = server();
     let got = run(&["get", "-D", "/no/such/heads", &server.url("/small")]);

@@ -3,6 +3,7 @@
 use std::fs::DirBuilder;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use turbohttp::Response;
@@ -41,11 +42,17 @@ pub(super) async fn deliver(
         return Err(too_long(most).into());
     }
     show_head(group, destination, response).await?;
+    let limit = group.args.client.times.timeout;
+    let began = response.timeline().began();
+    let deadline = began
+        .zip(limit)
+        .and_then(|(began, limit)| began.checked_add(limit));
     let mut body = Arriving {
         response,
         delivered,
         most,
         pace: group.args.content.limit_rate.map(Pace::new),
+        deadline,
     };
     match destination {
         Destination::Stdout { is_typed } => to_stdout(&mut body, *is_typed).await,
@@ -87,6 +94,8 @@ struct Arriving<'a> {
     delivered: &'a mut Delivered,
     most: Option<u64>,
     pace: Option<Pace>,
+    /// The end of --timeout, which the client watches only while it reads.
+    deadline: Option<Instant>,
 }
 
 impl Arriving<'_> {
@@ -98,8 +107,11 @@ impl Arriving<'_> {
         if let Some(most) = self.most.filter(|most| self.delivered.bytes > *most) {
             return Err(too_long(most).into());
         }
-        if let Some(pace) = &mut self.pace {
-            pace.wait(chunk.len()).await;
+        if let Some(pace) = &mut self.pace
+            && !pace.wait(chunk.len(), self.deadline).await
+        {
+            let said = "--limit-rate let no more of the body come within --timeout";
+            return Err(Told::new(Exit::Timeout, said).into());
         }
         Ok(Some(chunk))
     }
