@@ -8,6 +8,7 @@ mod get;
 mod groups;
 mod network;
 mod rates;
+mod unbuilt;
 mod values;
 
 use std::ffi::{OsStr, OsString};
@@ -74,7 +75,9 @@ impl Args {
     }
 
     fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
-        let matches = Args::command().try_get_matches_from(typed)?;
+        let matches = Args::command()
+            .try_get_matches_from(typed)
+            .map_err(unbuilt::told)?;
         let mut args = Args::from_arg_matches(&matches)?;
         if let (Command::Get(get), Some(matches)) =
             (&mut args.command, matches.subcommand_matches("get"))
