@@ -14,6 +14,7 @@ const ROWS: &[&[Row]] = &[
     CONTINUED,
     MANY,
     CONFIGURED,
+    TOGETHER,
 ];
 
 #[test]
@@ -608,6 +609,102 @@ const MANY: &[Row] = &[
     .own_requests(IGNORED),
     row("no URL", "-s").code(2),
     row("many on one connection", "{plain}/part/[1-50]"),
+];
+
+const TOGETHER: &[Row] = &[
+    row("a query by POST", "-X POST -G -d a=1 {plain}/echo")
+        .shows(&["POST /echo?a=1"])
+        .own_output("a POST without content says so: RFC 9110 section 8.6")
+        .own_requests("a POST without content says so: RFC 9110 section 8.6"),
+    row(
+        "encoded lines",
+        "-G --data-urlencode 'q=a\nb\tc' {plain}/echo",
+    )
+    .shows(&["q=a%0ab%09c"])
+    .own_output("hexadecimal digits are capital letters: RFC 3986 section 2.1")
+    .own_requests("hexadecimal digits are capital letters: RFC 3986 section 2.1"),
+    row("a query of a list", "-G -d a=1 '{plain}/part/{x,y}?b'")
+        .shows(&["/part/x?b&a=1\n/part/y?b&a=1\n"]),
+    row("data to a list", "-d a=1 {plain}/body?{x,y}"),
+    row("a range in a file", "-r 0-4 -o {dir}/out {plain}/small.txt"),
+    row(
+        "a range and a status",
+        "-r 0-4 -w ' %{http_code} %{size_download}' {plain}/small.txt",
+    )
+    .shows(&["Hello 206 5"]),
+    row(
+        "a head and its size",
+        "-I -w '%{size_download} %{method}' {plain}/small.txt",
+    )
+    .shows(&["0 HEAD"]),
+    row(
+        "a head that is not too long",
+        "-I --max-filesize 1k {plain}/small.txt",
+    ),
+    row("heads on stdout twice", "-i -D - {plain}/small.txt")
+        .own_output("a head is not mixed with itself, line by line"),
+    row("a redirect and the name of the URL", "-L -O {plain}/to/302"),
+    row(
+        "a redirect, its heads and its status",
+        "-L -D {dir}/heads -o {dir}/out -w '%{http_code} %{num_redirects}' {plain}/to/302",
+    )
+    .shows(&["200 1"]),
+    row("a redirect, and a form", "-L -F a=1 {plain}/to/302")
+        .shows(&["GET /echo"])
+        .own_requests("the boundary is another one, and the connection is kept"),
+    row(
+        "credentials of one group",
+        "-u user:secret {plain}/private/file.txt --next -i {plain}/private/file.txt",
+    )
+    .shows(&["for user alone", "HTTP/1.1 401"]),
+    row(
+        "written out beside one another",
+        "-Z --parallel-max 1 -w '%{urlnum}:%{http_code}\n' {plain}/gone {plain}/nothing",
+    ),
+    row(
+        "a list in two groups",
+        "-o 'a#1' {plain}/part/[1-2] --next -o 'b#1' {plain}/part/{x,y}",
+    ),
+    row(
+        "a group of a file of options in one",
+        "-K outer {plain}/echo",
+    )
+    .files(&[
+        ("outer", "config = inner\nuser-agent = x\n"),
+        ("inner", "header = \"X: 1\"\n"),
+    ])
+    .shows(&["x=1"]),
+    row("a list in a file of options", "-K config")
+        .files(&[("config", "url = \"{plain}/part/{a,b}\"\noutput = \"#1\"\n")]),
+    row("a write-out in a file of options", "-K config {plain}/gone")
+        .files(&[("config", "write-out = \"%{http_code}\\n\\tend\"\n")])
+        .shows(&["204\n\tend"]),
+    row(
+        "a proxy and two URLs",
+        "-x {squid} {plain}/echo {plain}/small.txt",
+    )
+    .shows(&["Hello"]),
+    row(
+        "an upload by a proxy",
+        "-x {squid} -T small {plain}/dav/ ; -X DELETE {plain}/dav/small",
+    )
+    .files(SMALL),
+    row(
+        "an upload that asks for credentials",
+        "-u user:secret -T small {plain}/private/x",
+    )
+    .files(SMALL)
+    .shows(&["405"]),
+    row(
+        "a Digest of two URLs",
+        "--digest -u user:secret {apache}/digest/text.txt {apache}/digest/text.txt",
+    )
+    .shows(&["line 1 of"]),
+    row("a coded body as a file", "--compressed -O {plain}/long.txt"),
+    row(
+        "a referer of every URL",
+        "-A x -e http://a.test/ {plain}/fields {plain}/fields",
+    ),
 ];
 
 const CONFIGURED: &[Row] = &[

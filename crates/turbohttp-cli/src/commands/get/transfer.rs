@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
-use turbohttp::{Error, Request, Response, Timeline};
+use anyhow::Context as _;
+use turbohttp::{Request, Response, Timeline};
 
 use super::deliver::{Delivered, deliver};
 use super::verdict::{Verdict, verdict};
@@ -87,7 +87,7 @@ async fn exchange(
         Ok(response) => response,
         Err(error) => {
             let timeline = error.timeline().cloned().map(Box::new);
-            return (Answer::None(timeline), Err(failed(error)));
+            return (Answer::None(timeline), Err(error.into()));
         }
     };
     plan.watch.head(&response);
@@ -110,10 +110,6 @@ async fn exchange(
         end => end,
     };
     (Answer::Response(Box::new(response)), end)
-}
-
-fn failed(error: Error) -> anyhow::Error {
-    anyhow!(error)
 }
 
 /// What of a request is told when it has ended.
