@@ -1,7 +1,14 @@
 //! What was typed.
 
+mod config;
+mod content;
+mod files;
 mod follow;
+mod get;
+mod groups;
 mod network;
+mod rates;
+mod unbuilt;
 mod values;
 
 use std::ffi::{OsStr, OsString};
@@ -9,15 +16,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args as ClapArgs, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use turbohttp::limits::{DOWNLOAD_CONNECTIONS_MAX, QUEUE_JOBS_MAX};
 
 use self::values::{TOTAL_MAX, duration, number};
 use crate::batch::engine::WAITING_LINES;
 use crate::exit::CODES;
 
+pub(crate) use self::content::{ContentArgs, Datum, FormPart, Kind, Source, encoded_parts};
+pub(crate) use self::files::{Offset, Output};
 pub(crate) use self::follow::{AuthArgs, CookieArgs, FollowArgs};
+pub(crate) use self::get::{AUTO, GetArgs};
 pub(crate) use self::network::{NetworkArgs, ProxyArgs, TlsArgs};
+pub(crate) use self::rates::ByteRate;
 pub(crate) use self::values::Resolve;
 
 /// An HTTP client that is bounded, cancel safe, and shows where the time went
@@ -44,7 +57,34 @@ impl Args {
         if typed.get(1).is_some_and(|first| means_get(first)) {
             typed.insert(1, "get".into());
         }
-        Args::try_parse_from(typed)
+        if typed.get(1).is_none_or(|command| command != "get") {
+            return Args::parse(typed);
+        }
+        let behind = typed.split_off(2);
+        let mut groups = groups::split(behind)?.into_iter();
+        let parse = |group: Vec<OsString>| Args::parse(typed.iter().cloned().chain(group));
+        let mut args = parse(groups.next().unwrap_or_default())?;
+        for group in groups {
+            if let (Command::Get(first), Command::Get(next)) =
+                (&mut args.command, parse(group)?.command)
+            {
+                first.next.push(*next);
+            }
+        }
+        Ok(args)
+    }
+
+    fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
+        let matches = Args::command()
+            .try_get_matches_from(typed)
+            .map_err(unbuilt::told)?;
+        let mut args = Args::from_arg_matches(&matches)?;
+        if let (Command::Get(get), Some(matches)) =
+            (&mut args.command, matches.subcommand_matches("get"))
+        {
+            get.keep_order(matches);
+        }
+        Ok(args)
     }
 }
 
@@ -61,9 +101,14 @@ fn means_get(first: &OsStr) -> bool {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Send one request and write the body to stdout or a file
+    /// Send one request, or several, and write the bodies to stdout or to files
+    ///
+    /// The options are curl's, with its names and meanings. A URL may stand for many: {a,b} for a list, [1-9],
+    /// [001-100:10] and [a-z] for a range; -g takes braces and brackets as they are. Several URLs are asked one
+    /// after the other over the same connections. The n-th -o or -O belongs to the n-th URL. The file ~/.curlrc
+    /// is not read.
     #[command(after_help = CODES)]
-    Get(GetArgs),
+    Get(Box<GetArgs>),
     /// Send many requests: one URL or one JSON object per line
     ///
     /// An object has `url` and, if wanted, `method`, `headers`, `body`, `priority` (critical, high,
@@ -81,7 +126,7 @@ pub(crate) enum Command {
     /// Ctrl-C, SIGTERM and SIGHUP stop the reading and let everything finish that was accepted, for as
     /// long as --drain; a second one cancels that at once. If nobody reads the output and the command hangs on it,
     /// that takes a second and may leave unfinished `.part` files.
-    Batch(BatchArgs),
+    Batch(Box<BatchArgs>),
     /// Run the loopback server until Ctrl-C
     Serve(ServeArgs),
     /// Run 2,000 requests over six servers in this process, then one dead host beside nine healthy
@@ -103,11 +148,16 @@ pub(crate) enum Command {
 }
 
 /// What `get` and `batch` share
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, PartialEq, Eq, ClapArgs)]
 pub(crate) struct ClientArgs {
     /// Add a field to the request (repeatable); 'NAME:' leaves out one that is sent by itself, 'NAME;'
     /// sends an empty one
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    #[arg(
+        short = 'H',
+        long = "header",
+        value_name = "NAME: VALUE",
+        help_heading = "Request"
+    )]
     pub(crate) headers: Vec<String>,
 
     #[command(flatten)]
@@ -123,7 +173,7 @@ pub(crate) struct ClientArgs {
     pub(crate) cookies: CookieArgs,
 
     /// Ask for a compressed body, and undo the compression
-    #[arg(long)]
+    #[arg(long, help_heading = "Request")]
     pub(crate) compressed: bool,
 
     #[command(flatten)]
@@ -139,7 +189,8 @@ pub(crate) struct ClientArgs {
 /// How long the phases of a request may take
 ///
 /// What is not given has its default, unless --timeout is: then it has that.
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "Time")]
 pub(crate) struct TimeArgs {
     /// Time for a whole request once it is started, as 10s, 500ms or 2m; a number alone is seconds. It
     /// replaces the defaults of the phases, longer and shorter ones
@@ -154,7 +205,8 @@ pub(crate) struct TimeArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) dns_timeout: Option<Duration>,
 
-    /// Time for a TCP connection to any of the addresses [default: 10s]
+    /// Time for a TCP connection to any of the addresses [default: 10s]; and for the name and the TLS handshake
+    /// each, which have limits of their own
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) connect_timeout: Option<Duration>,
 
@@ -169,69 +221,6 @@ pub(crate) struct TimeArgs {
     /// Time between two pieces of a body, sent or received [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) body_timeout: Option<Duration>,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(group(ArgGroup::new("content").args(["data", "json", "head"])))]
-#[command(group(ArgGroup::new("verb").args(["request", "head"])))]
-pub(crate) struct GetArgs {
-    /// Where to send the request; http and https, and http if it does not say
-    pub(crate) url: String,
-
-    /// The method [default: GET, or POST with a body]
-    #[arg(short = 'X', long, value_name = "METHOD")]
-    pub(crate) request: Option<String>,
-
-    /// Send this body; @FILE streams a file as it is, @- stdin. Given again, the parts are joined by &
-    #[arg(
-        short = 'd',
-        long,
-        value_name = "TEXT|@FILE",
-        allow_hyphen_values = true
-    )]
-    pub(crate) data: Vec<String>,
-
-    /// As --data, with content-type and accept application/json; parts are joined by nothing
-    #[arg(long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
-    pub(crate) json: Vec<String>,
-
-    /// Ask for the head only, and show it; with -o it goes to the file
-    #[arg(short = 'I', long)]
-    pub(crate) head: bool,
-
-    /// Write the body to this file, which appears only when it is whole; - is stdout
-    ///
-    /// A file that is there keeps its mode, owner, links, ACL and attributes. Pipes, devices and
-    /// descriptors (/dev/stdout, /dev/fd/3) are written to as they are.
-    #[arg(short = 'o', long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-
-    /// Write status line and fields to stdout before the body
-    #[arg(short = 'i', long)]
-    pub(crate) include: bool,
-
-    /// Show the heads of request and response on stderr
-    ///
-    /// Hidden are the password of the URL and the values of authorization, proxy-authorization,
-    /// cookie, set-cookie and all fields whose names contain api-key, password, secret or token.
-    /// Everything else is shown: other fields, and the query of the URL.
-    #[arg(short = 'v', long)]
-    pub(crate) verbose: bool,
-
-    /// Exit with 22 and write no body if the status is 400 or more
-    #[arg(short = 'f', long)]
-    pub(crate) fail: bool,
-
-    /// Send the path and the query as they are typed: no /../ is resolved, and nothing is encoded
-    #[arg(long)]
-    pub(crate) path_as_is: bool,
-
-    /// Show on stderr when each phase of the request began and ended
-    #[arg(long)]
-    pub(crate) timeline: bool,
-
-    #[command(flatten)]
-    pub(crate) client: ClientArgs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -40,6 +40,8 @@ pub(crate) enum Exit {
     Read = 26,
     /// A limit of time was reached.
     Timeout = 28,
+    /// The server sends no part of the file that --continue-at could go on with.
+    Range = 33,
     /// The TLS handshake failed.
     Tls = 35,
     /// The interface or the address of --interface is none of this machine.
@@ -56,6 +58,8 @@ pub(crate) enum Exit {
     Certificate = 60,
     /// The content coding of the body is broken.
     Coding = 61,
+    /// The body is longer than --max-filesize.
+    TooLong = 63,
     /// The public key of the server is none of --pinnedpubkey.
     PinnedKey = 90,
     /// The SOCKS proxy refused, or did not speak SOCKS.
@@ -74,9 +78,9 @@ pub(crate) enum Exit {
 pub(crate) const CODES: &str = "\
 Exit codes: 0 ok, 1 some requests failed, 2 usage, 3 a gate failed; of `get`, with curl's numbers: \
 5 no address for the name of the proxy, 6 none for that of the server, 7 no connection, 8 not HTTP, 18 truncated, 22 status of 400 or more with \
---fail, 23 the output cannot be written, 26 the content cannot be read, 28 a time limit, 35 TLS \
+--fail, 23 the output cannot be written, 26 the content cannot be read, 28 a time limit, 33 no part for --continue-at, 35 TLS \
 handshake, 45 no such --interface, 47 too many redirects, or one that cannot be followed, 52 no answer, 55 sending failed, 56 receiving failed, \
-60 certificate refused, 61 content coding broken, 90 another public key than \
+60 certificate refused, 61 content coding broken, 63 longer than --max-filesize, 90 another public key than \
 --pinnedpubkey, 97 SOCKS proxy refused; 129, 130 and 143 ended by SIGHUP, Ctrl-C and SIGTERM.";
 
 impl From<Exit> for ExitCode {

@@ -9,11 +9,13 @@ mod commands;
 mod exit;
 mod interrupt;
 mod output;
+mod pace;
 mod plan;
 mod progress;
 mod stdin;
 mod system;
 mod target;
+mod watch;
 
 use args::Args;
 use exit::Exit;

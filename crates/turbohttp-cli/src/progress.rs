@@ -38,13 +38,13 @@ impl Progress {
     }
 
     /// A bar of bytes; without a `length`, only a count.
-    pub(crate) fn of_bytes(length: Option<u64>) -> Progress {
+    pub(crate) fn of_bytes(is_wanted: bool, length: Option<u64>) -> Progress {
         let template = match (length, is_narrow(BYTES_COLUMNS_MIN)) {
             (Some(_), false) => "{wide_bar} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
             (Some(_), true) => "{percent:>3}% {bytes} {bytes_per_sec}",
             (None, _) => "{spinner} {bytes}  {bytes_per_sec}",
         };
-        Progress::new(stderr_is_terminal(), length, template)
+        Progress::new(is_wanted && stderr_is_terminal(), length, template)
     }
 
     fn new(is_wanted: bool, length: Option<u64>, template: &str) -> Progress {

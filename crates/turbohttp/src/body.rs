@@ -9,6 +9,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use tokio::io::AsyncRead;
 use turbohttp_core::h1::encode::BodyLength;
@@ -16,11 +17,17 @@ use turbohttp_core::h1::encode::BodyLength;
 use crate::error::{Error, ErrorKind};
 
 pub(crate) mod buffer;
+#[cfg(feature = "multipart")]
+mod joined;
+mod pieces;
+mod progress;
 mod response;
 mod streams;
+mod trailers;
 
-use streams::{FileStream, MappedStream, ReaderStream, WrappedStream};
+use streams::{FileStream, MappedStream, PieceSource, ReaderStream, WrappedStream};
 
+pub use progress::Progress;
 pub use response::{BodyContext, BodySource, ResponseBody};
 pub(crate) use response::{ConnectionBody, Content};
 
@@ -57,10 +64,10 @@ pub(crate) enum Outgoing {
     },
 }
 
-type Renew = Arc<dyn Fn() -> Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>> + Send + Sync>;
+type Renew = Arc<dyn Fn() -> Pin<Box<dyn PieceSource>> + Send + Sync>;
 
 /// The mutex only makes `&Body` shareable: the stream is polled by its owner, without locking.
-type Source = Mutex<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>>;
+type Source = Mutex<Pin<Box<dyn PieceSource>>>;
 
 impl Body {
     /// No body.
@@ -77,26 +84,43 @@ impl Body {
         stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
         length: Option<u64>,
     ) -> Body {
+        Body::from_source(stream, length)
+    }
+
+    fn from_source(source: impl PieceSource + 'static, length: Option<u64>) -> Body {
         Body(Outgoing::Stream {
             length,
-            source: Mutex::new(Box::pin(stream)),
+            source: Mutex::new(Box::pin(source)),
             is_begun: false,
             renew: None,
         })
+    }
+
+    /// What `map` makes of this body, of this length; it can be sent again where this body can.
+    fn mapped<S: PieceSource + 'static>(
+        self,
+        length: Option<u64>,
+        map: impl Fn(Body) -> S + Send + Sync + 'static,
+    ) -> Body {
+        if !self.can_be_sent_again() {
+            return Body::from_source(map(self), length);
+        }
+        let again = move || self.try_clone().expect("a body that can be sent again");
+        Body::renewable(length, Arc::new(move || Box::pin(map(again()))))
     }
 
     /// `length` bytes of a regular file from this position on.
     fn from_part(file: std::fs::File, at: u64, length: u64) -> Body {
         let file = Arc::new(file);
         Body::renewable(
-            length,
+            Some(length),
             Arc::new(move || Box::pin(FileStream::new(file.clone(), at, length))),
         )
     }
 
-    fn renewable(length: u64, renew: Renew) -> Body {
+    fn renewable(length: Option<u64>, renew: Renew) -> Body {
         Body(Outgoing::Stream {
-            length: Some(length),
+            length,
             source: Mutex::new(renew()),
             is_begun: false,
             renew: Some(renew),
@@ -119,8 +143,12 @@ impl Body {
         Body::from_stream(ReaderStream::new(reader), length)
     }
 
-    /// A body of another crate's type. Its exact size, where it says one, is the Content-Length; its
-    /// trailers are left out.
+    /// A body of another crate's type. Its exact size, where it says one, is the Content-Length. Its trailers
+    /// follow in the chunked coding; a Content-Length leaves no place for them, and they are left out (RFC 9110
+    /// section 6.5.1).
+    ///
+    /// Sending it fails with [`ErrorKind::RequestBody`](crate::ErrorKind) where the trailers are none that
+    /// [`with_trailers`](Body::with_trailers) takes.
     pub fn wrap<B>(body: B) -> Body
     where
         B: http_body::Body + Send + 'static,
@@ -129,7 +157,7 @@ impl Body {
     {
         // Asked before the body is boxed away; a body without an exact size goes out chunked.
         let length = body.size_hint().exact();
-        Body::from_stream(WrappedStream::new(body), length)
+        Body::from_source(WrappedStream::new(body), length)
     }
 
     /// Whether there is no body.
@@ -164,7 +192,7 @@ impl Body {
             Outgoing::Empty => Some(Body::empty()),
             Outgoing::Bytes(bytes) => Some(Body(Outgoing::Bytes(bytes.clone()))),
             Outgoing::Stream {
-                length: Some(length),
+                length,
                 renew: Some(renew),
                 ..
             } => Some(Body::renewable(*length, renew.clone())),
@@ -276,8 +304,7 @@ impl From<std::fs::File> for Body {
             .map(|(at, whole)| whole.len().saturating_sub(at));
         match (at, length) {
             // What is appended while the file is read is no part of the body.
-            (Some(at), Some(length @ 1..)) => Body::from_part(file, at, length),
-            // A file of the system may say 0 and have content: sending it fails instead of losing that.
+            (Some(at), Some(length)) => Body::from_part(file, at, length),
             _ => Body::from_reader(tokio::fs::File::from_std(file), length),
         }
     }
@@ -328,8 +355,13 @@ impl http_body::Body for Body {
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
             Outgoing::Stream { .. } => {
-                let piece = std::task::ready!(poll_piece(&mut self, cx));
-                Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+                if let Some(piece) = std::task::ready!(poll_piece(&mut self, cx)) {
+                    return Poll::Ready(Some(piece.map(Frame::data)));
+                }
+                let trailers = take_trailers(&mut self);
+                // A source is not polled again after its end.
+                self.0 = Outgoing::Empty;
+                Poll::Ready(trailers.map(|fields| Ok(Frame::trailers(fields))))
             }
         }
     }
@@ -359,8 +391,20 @@ pub(crate) fn poll_piece(
             // Set before the poll: a stream that was polled once may have given up a part of itself.
             *is_begun = true;
             let source = source.get_mut().unwrap_or_else(PoisonError::into_inner);
-            source.as_mut().poll_next(cx)
+            source.as_mut().poll_piece(cx)
         }
         Outgoing::Empty | Outgoing::Bytes(_) => Poll::Ready(None),
+    }
+}
+
+/// The fields behind the last piece of a streamed body that has ended.
+#[cold]
+pub(crate) fn take_trailers(body: &mut Body) -> Option<HeaderMap> {
+    match &mut body.0 {
+        Outgoing::Stream { source, .. } => {
+            let source = source.get_mut().unwrap_or_else(PoisonError::into_inner);
+            source.as_mut().take_trailers()
+        }
+        Outgoing::Empty | Outgoing::Bytes(_) => None,
     }
 }

@@ -66,6 +66,7 @@
 //! | `hickory` | off | `HickoryResolver`: names by DNS itself |
 //! | `json` | on | `RequestBuilder::json`, `Response::json` |
 //! | `form` | on | `RequestBuilder::query`, `RequestBuilder::form` |
+//! | `multipart` | on | forms with files: `RequestBuilder::multipart` |
 //! | `charset` | on | `Response::text` in other charsets than UTF-8 |
 //! | `socks` | off | proxies that speak SOCKS5 |
 //! | `gzip`, `brotli`, `zstd` | off | the content codings of `Decoding`: gzip and deflate, br, zstd (a C library) |
@@ -114,6 +115,8 @@ mod hickory;
 mod limiter;
 pub mod limits;
 mod middleware;
+#[cfg(feature = "multipart")]
+pub mod multipart;
 mod net;
 mod policy;
 mod queue;
@@ -127,7 +130,7 @@ mod trace;
 mod transport;
 mod url;
 
-pub use body::{Body, BodyContext, BodySource, IntoBody, ResponseBody};
+pub use body::{Body, BodyContext, BodySource, IntoBody, Progress, ResponseBody};
 pub use client::{Audit, Client, ClientBuilder, IntoAddresses, RequestBuilder, Stats, get};
 pub use config::{Limits, Timeouts};
 #[cfg(feature = "cookies")]

@@ -63,6 +63,14 @@ pub(crate) const COLLECT_PAGES_BYTES_MIN: usize = 4 * 1024 * 1024;
 /// then each page that is touched is a small one.
 pub(crate) const COLLECT_HUGE_AFTER_BYTES: usize = 2 * 1024 * 1024;
 
+/// Parts of a multipart form: a file among them is a descriptor, and servers take about a thousand.
+#[cfg(feature = "multipart")]
+pub const MULTIPART_PARTS_MAX: usize = 4_096;
+
+/// Bytes of the names and fields of one part of a multipart form; servers take no more in a head.
+#[cfg(feature = "multipart")]
+pub const MULTIPART_HEAD_BYTES_MAX: usize = 16 * 1024;
+
 /// Pieces that a streamed request body is read in, in bytes.
 pub(crate) const UPLOAD_PIECE_BYTES: usize = 64 * 1024;
 

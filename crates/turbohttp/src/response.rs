@@ -179,6 +179,10 @@ impl Response {
         (!map.is_empty()).then_some(map)
     }
 
+    pub(crate) fn has_trailers(&self) -> bool {
+        self.context.response.head.trailers().next().is_some()
+    }
+
     /// Malformed field lines that were passed over: none, unless
     /// [`lenient_fields`](crate::ClientBuilder::lenient_fields) permits them.
     pub fn skipped_fields(&self) -> usize {

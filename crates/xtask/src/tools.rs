@@ -10,7 +10,7 @@ use crate::run;
 /// Programs of which one must be there, the Debian package with the first, and what needs it.
 type Need = (&'static [&'static str], &'static str, &'static str);
 
-const NEEDS: [Need; 14] = [
+const NEEDS: [Need; 16] = [
     (&["c++", "g++", "clang++"], "g++", "fuzz: libFuzzer is C++"),
     (&["valgrind"], "valgrind", "gates, walk, heap"),
     (&["strace"], "strace", "gates: system calls"),
@@ -18,6 +18,8 @@ const NEEDS: [Need; 14] = [
     (&["objdump"], "binutils", "walk: lock operations"),
     (&["nginx"], "nginx-light", "tests: a server of others"),
     (&["apache2"], "apache2-bin", "tests: Digest, gzip and br"),
+    (&["lighttpd"], "lighttpd", "tests: ranges by a third server"),
+    (&["perl"], "perl", "tests: a CGI script that reads forms"),
     (&["squid"], "squid", "tests: a proxy of others"),
     (&["haproxy"], "haproxy", "tests: TLS in front of a proxy"),
     (

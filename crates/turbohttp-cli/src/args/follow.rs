@@ -8,7 +8,8 @@ use clap::Args as ClapArgs;
 use super::values::{duration, seconds};
 
 /// Redirects, and requests that are sent again
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "Redirects and retries")]
 pub(crate) struct FollowArgs {
     /// Follow redirects; without it a redirect is a response like any other
     #[arg(short = 'L', long)]
@@ -49,7 +50,8 @@ pub(crate) struct FollowArgs {
 }
 
 /// Who asks
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "Credentials")]
 pub(crate) struct AuthArgs {
     /// User and password of the host in the URL; Basic unless --digest says otherwise
     #[arg(short = 'u', long, value_name = "USER:PASSWORD")]
@@ -81,7 +83,8 @@ pub(crate) struct AuthArgs {
 }
 
 /// Cookies
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "Cookies")]
 pub(crate) struct CookieArgs {
     /// Send these cookies, as 'a=1; b=2', or those of a file, and keep what servers set (repeatable); '' only
     /// keeps

@@ -9,7 +9,8 @@ use clap::Args as ClapArgs;
 use super::values::{Resolve, duration, ports, resolve};
 
 /// Proxies
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "Proxies")]
 pub(crate) struct ProxyArgs {
     /// Send requests by this proxy: http (also without a scheme), https, socks5, or socks5h, which looks the
     /// names up itself; '' uses none
@@ -38,7 +39,8 @@ pub(crate) struct ProxyArgs {
 }
 
 /// Connections
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "Connections")]
 pub(crate) struct NetworkArgs {
     /// Go to ADDRESS for HOST and PORT instead of asking for the addresses of the name (repeatable)
     #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = resolve)]
@@ -87,7 +89,8 @@ impl NetworkArgs {
 }
 
 /// TLS
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "TLS")]
 pub(crate) struct TlsArgs {
     /// Trust the certificates in this PEM file instead of the platform's
     #[arg(long, value_name = "FILE")]

@@ -34,8 +34,8 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
     };
     let runtime = runtime.context("threads of the runtime")?;
     let end = match command {
-        Command::Get(args) => runtime.block_on(Box::pin(get::run(args))),
-        Command::Batch(args) => runtime.block_on(Box::pin(batch::run(args))),
+        Command::Get(args) => runtime.block_on(Box::pin(get::run(*args))),
+        Command::Batch(args) => runtime.block_on(Box::pin(batch::run(*args))),
         Command::Serve(args) => runtime.block_on(Box::pin(serve::run(args))),
         Command::Demo => runtime.block_on(Box::pin(demo::run())),
         #[cfg(feature = "bench")]

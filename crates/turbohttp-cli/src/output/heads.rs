@@ -1,22 +1,10 @@
 //! Heads of responses, as they are shown.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use turbohttp::{Response, Version};
 
-use super::{note, text};
-
-/// Shows the head of a redirect that is followed where a body would go.
-pub(crate) fn print(response: &Response) {
-    // An output that is closed is found by what follows.
-    _ = std::io::stdout().lock().write_all(&raw_head(response));
-}
-
-/// The same for --verbose.
-pub(crate) fn tell(response: &Response) {
-    note(&response_head(response));
-}
+use super::text;
 
 /// The head of a response, each line behind `< `. [`text::field`] hides some values.
 pub(crate) fn response_head(response: &Response) -> String {

@@ -7,6 +7,7 @@ pub(crate) mod standard;
 pub(crate) mod text;
 pub(crate) mod waterfall;
 pub(crate) mod width;
+pub(crate) mod write_out;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};

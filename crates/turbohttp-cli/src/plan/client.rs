@@ -5,11 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use turbohttp::{
-    Client, ClientBuilder, Decoding, IpVersion, Limits, NoProxy, Origin, Proxy, Timeouts, Tls,
-    TlsVersion,
+    Client, ClientBuilder, Decoding, IpVersion, Limits, NoProxy, Proxy, Timeouts, Tls, TlsVersion,
 };
 
-use super::policies::OnRedirect;
 use super::{Cookies, Fields, policies};
 use crate::args::{ClientArgs, NetworkArgs, ProxyArgs, TlsArgs};
 use crate::output::visible;
@@ -18,14 +16,14 @@ use crate::output::visible;
 pub(super) fn client(
     args: &ClientArgs,
     fields: &Fields,
-    (cookies, origin): (&Cookies, Option<&Origin>),
+    cookies: &Cookies,
     (limits, timeouts): (Limits, Timeouts),
-    (fails_on_status, shown): (bool, Vec<OnRedirect>),
+    (fails_on_status, sends_referer): (bool, bool),
 ) -> anyhow::Result<Client> {
     let builder = Client::builder()
         .limits(limits)
         .timeouts(timeouts)
-        .redirect(policies::redirect(&args.follow, shown))
+        .redirect(policies::redirect(&args.follow).send_referer(sends_referer))
         .retry(policies::retry(&args.follow, fails_on_status))
         .decoding(match args.compressed {
             true => Decoding::all(),
@@ -34,7 +32,7 @@ pub(super) fn client(
         .tls(tls(&args.tls)?);
     let builder = network(builder, &args.network)?;
     let builder = proxies(builder, args)?;
-    Ok(fields.leave_out(cookies.keep(builder, origin)).build()?)
+    Ok(fields.leave_out(cookies.keep(builder)).build()?)
 }
 
 fn network(mut builder: ClientBuilder, args: &NetworkArgs) -> anyhow::Result<ClientBuilder> {

@@ -1,18 +1,22 @@
 //! Cookies: which are sent, where they are read from and written to.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use turbohttp::header::{COOKIE, HeaderMap, HeaderValue};
 use turbohttp::{ClientBuilder, CookieStore, Jar, Origin};
 
 use crate::args::CookieArgs;
 use crate::exit::Told;
 use crate::target::Target;
+
+/// Origins that typed cookies are sent to beside those of a jar.
+const ORIGINS_MAX: usize = 65_536;
 
 /// What was typed of cookies.
 #[derive(Clone, Default)]
@@ -21,6 +25,8 @@ pub(crate) struct Cookies {
     jar: Option<Arc<Jar>>,
     /// Sent as they are.
     typed: Option<HeaderValue>,
+    /// Where to, if the jar goes there as well.
+    origins: Arc<Mutex<HashSet<String>>>,
     /// Where the jar is written at the end.
     file: Option<PathBuf>,
 }
@@ -56,22 +62,36 @@ impl Cookies {
         Ok(Cookies {
             jar,
             typed,
+            origins: Arc::default(),
             file: args.cookie_jar.clone(),
         })
     }
 
-    /// Has the client keep cookies, if that is wanted. What was typed goes along to `origin`, where there is
-    /// one that all requests begin at.
-    pub(super) fn keep(&self, builder: ClientBuilder, origin: Option<&Origin>) -> ClientBuilder {
-        match (&self.jar, &self.typed, origin) {
-            (Some(jar), Some(typed), Some(origin)) => builder.cookies(Both {
+    /// Has the client keep cookies, if that is wanted. What was typed goes along to the origins that
+    /// [`begin_at`](Cookies::begin_at) names.
+    pub(super) fn keep(&self, builder: ClientBuilder) -> ClientBuilder {
+        match (&self.jar, &self.typed) {
+            (Some(jar), Some(typed)) => builder.cookies(Both {
                 jar: jar.clone(),
                 typed: typed.clone(),
-                origin: origin.as_str().to_owned(),
+                origins: self.origins.clone(),
             }),
-            (Some(jar), ..) => builder.cookies(jar.clone()),
-            (None, ..) => builder,
+            (Some(jar), None) => builder.cookies(jar.clone()),
+            (None, _) => builder,
         }
+    }
+
+    /// Names an origin that a request was typed for.
+    pub(super) fn begin_at(&self, origin: &Origin) -> anyhow::Result<()> {
+        if self.jar.is_none() || self.typed.is_none() {
+            return Ok(());
+        }
+        let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        if origins.len() >= ORIGINS_MAX && !origins.contains(origin.as_str()) {
+            bail!("--cookie with a jar: more than {ORIGINS_MAX} hosts");
+        }
+        origins.insert(origin.as_str().to_owned());
+        Ok(())
     }
 
     /// Adds what was typed to the fields of a request, with what the jar has for its URL.
@@ -87,6 +107,11 @@ impl Cookies {
     /// Whether the client adds what was typed.
     pub(super) fn are_kept(&self) -> bool {
         self.jar.is_some()
+    }
+
+    /// Whether both keep their cookies in one jar, or keep none.
+    pub(crate) fn shares_jar(&self, other: &Cookies) -> bool {
+        self.jar.as_ref().map(Arc::as_ptr) == other.jar.as_ref().map(Arc::as_ptr)
     }
 
     /// Writes the jar to its file, which only its owner may read.
@@ -108,11 +133,11 @@ impl Cookies {
     }
 }
 
-/// A jar, and cookies that are sent to one origin besides.
+/// A jar, and cookies that are sent to some origins besides.
 struct Both {
     jar: Arc<Jar>,
     typed: HeaderValue,
-    origin: String,
+    origins: Arc<Mutex<HashSet<String>>>,
 }
 
 impl CookieStore for Both {
@@ -122,8 +147,12 @@ impl CookieStore for Both {
 
     fn cookies(&self, url: &str) -> Option<HeaderValue> {
         let kept = self.jar.cookies(url);
-        let rest = url.strip_prefix(&self.origin);
-        match rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?'])) {
+        let host = url.find("://").map_or(0, |at| at + "://".len());
+        let end = url[host..]
+            .find(['/', '?'])
+            .map_or(url.len(), |at| host + at);
+        let origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        match origins.contains(&url[..end]) {
             true => Some(joined(kept, &self.typed)),
             false => kept,
         }

@@ -66,6 +66,11 @@ impl Fields {
         names.fold(builder, ClientBuilder::without_default_header)
     }
 
+    /// Whether both leave out the same fields.
+    pub(super) fn leaves_out_as(&self, other: &Fields) -> bool {
+        self.left_out == other.left_out
+    }
+
     /// Whether the field is not to be sent by itself.
     fn is_left_out(&self, name: &HeaderName) -> bool {
         self.left_out.contains(name)

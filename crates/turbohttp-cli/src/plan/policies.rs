@@ -1,27 +1,26 @@
 //! What is done about answers: redirects, retries.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use turbohttp::limits::REDIRECTS_MAX;
-use turbohttp::{RedirectAction, RedirectPolicy, Response, RetryPolicy, StatusCode};
+use turbohttp::{RedirectAction, RedirectPolicy, RetryPolicy, StatusCode};
 
 use crate::args::FollowArgs;
+use crate::watch::Watch;
 
 /// The longest wait before a retry, and of a Retry-After: curl's.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(600);
 
-/// Shown the redirects that are followed.
-pub(super) type OnRedirect = fn(&Response);
-
-pub(super) fn redirect(args: &FollowArgs, shown: Vec<OnRedirect>) -> RedirectPolicy {
+pub(super) fn redirect(args: &FollowArgs) -> RedirectPolicy {
     if !args.location && !args.location_trusted {
         return RedirectPolicy::none();
     }
     let policy = match u32::try_from(args.max_redirs) {
         // The first one is one too many, where a policy of none would take it for the response.
         Ok(0) => RedirectPolicy::custom(|_| RedirectAction::Refuse),
-        Ok(most) => following(shown).most(most),
-        Err(_) => following(shown).most(REDIRECTS_MAX),
+        Ok(most) => following().most(most),
+        Err(_) => following().most(REDIRECTS_MAX),
     };
     // As curl: the user has named no scheme that must not be left.
     policy
@@ -29,12 +28,13 @@ pub(super) fn redirect(args: &FollowArgs, shown: Vec<OnRedirect>) -> RedirectPol
         .keep_credentials(args.location_trusted)
 }
 
-fn following(shown: Vec<OnRedirect>) -> RedirectPolicy {
-    if shown.is_empty() {
-        return RedirectPolicy::default();
-    }
-    RedirectPolicy::custom(move |redirect| {
-        shown.iter().for_each(|show| show(redirect.response()));
+/// Follows, and has those redirects seen that have a [`Watch`].
+fn following() -> RedirectPolicy {
+    RedirectPolicy::custom(|redirect| {
+        let response = redirect.response();
+        if let Some(watch) = response.extensions().get::<Arc<Watch>>() {
+            watch.redirect(response);
+        }
         RedirectAction::Follow
     })
 }

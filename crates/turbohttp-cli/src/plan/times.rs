@@ -32,7 +32,12 @@ pub(crate) fn phases(args: &TimeArgs) -> anyhow::Result<Timeouts> {
             );
         }
         // What was not typed at all is left to the client.
-        if let Some(limit) = typed.or(args.timeout) {
+        // As in curl, where that limit spans the three of them.
+        let spanned = match name {
+            "--dns-timeout" | "--tls-timeout" => args.connect_timeout,
+            _ => None,
+        };
+        if let Some(limit) = typed.or(spanned).or(args.timeout) {
             timeouts = set(timeouts, limit);
         }
     }
@@ -62,6 +67,24 @@ mod tests {
             assert_eq!(all, [whole; 4]);
             assert_eq!(times.tls, whole / 2);
         }
+    }
+
+    #[test]
+    fn the_time_of_a_connection_is_that_of_name_and_handshake_too() {
+        let second = Duration::from_secs(1);
+        let mut args = TimeArgs {
+            connect_timeout: Some(second),
+            tls_timeout: Some(2 * second),
+            ..TimeArgs::default()
+        };
+        let times = phases(&args).unwrap();
+        assert_eq!(
+            [times.dns, times.connect, times.tls],
+            [second, second, 2 * second]
+        );
+        assert_eq!(times.head, Timeouts::default().head);
+        args.timeout = Some(MINUTE);
+        assert_eq!(phases(&args).unwrap().dns, second);
     }
 
     #[test]

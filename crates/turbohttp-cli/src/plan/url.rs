@@ -1,11 +1,22 @@
 //! URLs as people type them, and what of them is refused.
 
-use anyhow::bail;
+use std::ffi::OsStr;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::output::{is_unseen, visible};
 
 /// What is shown of a URL that is none, in characters.
 const SHOWN_CHARS_MAX: usize = 80;
+
+/// What stays as it is in a name: the unreserved characters (RFC 3986 section 2.3).
+const NAME: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A URL that was typed: without a scheme it is one of http, as curl takes it.
 pub(crate) fn typed(url: &str) -> anyhow::Result<String> {
@@ -37,6 +48,41 @@ pub(crate) fn target(url: &str) -> String {
     }
 }
 
+/// A URL whose path ends in /, or that has none, with the name of a file behind it.
+pub(super) fn with_name(url: &str, file: &Path) -> anyhow::Result<String> {
+    let host = url.find("://").map_or(0, |at| at + "://".len());
+    let path = url[host..]
+        .find(['/', '?', '#'])
+        .map_or(url.len(), |at| host + at);
+    let end = url[path..]
+        .find(['?', '#'])
+        .map_or(url.len(), |at| path + at);
+    let slash = match &url[path..end] {
+        "" => "/",
+        path if path.ends_with('/') => "",
+        _ => return Ok(url.to_owned()),
+    };
+    let name = file.file_name().and_then(OsStr::to_str);
+    let name =
+        name.with_context(|| format!("--upload-file {} has no name for the URL", file.display()))?;
+    let name = utf8_percent_encode(name, NAME);
+    Ok(format!("{}{slash}{name}{}", &url[..end], &url[end..]))
+}
+
+/// A URL with more in its query.
+pub(super) fn with_query(url: &str, more: &str) -> String {
+    let (url, fragment) = match url.find('#') {
+        Some(at) => url.split_at(at),
+        None => (url, ""),
+    };
+    let sign = match url.find('?') {
+        None => "?",
+        Some(at) if at + 1 == url.len() => "",
+        Some(_) => "&",
+    };
+    format!("{url}{sign}{more}{fragment}")
+}
+
 /// The commonest mistake in a list gets the remedy that the URL standard does not know.
 pub(crate) fn require_scheme(url: &str) -> anyhow::Result<()> {
     // No `://` means that what stands before a colon is a host, and not a scheme.
@@ -50,7 +96,7 @@ pub(crate) fn require_scheme(url: &str) -> anyhow::Result<()> {
 }
 
 /// What stands before an @ may be a password.
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     let shown = url.rsplit_once('@').map_or(url, |(_, host)| host);
     visible(shown).chars().take(SHOWN_CHARS_MAX).collect()
 }
@@ -88,7 +134,31 @@ pub(crate) fn name(c: char) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{fault, target, typed};
+    use super::{fault, target, typed, with_name, with_query};
+
+    #[test]
+    fn names_and_queries_are_added_before_the_fragment() {
+        for (url, expected) in [
+            ("http://h", "http://h/a%20b"),
+            ("http://h/", "http://h/a%20b"),
+            ("http://h/x/?q#f", "http://h/x/a%20b?q#f"),
+            ("http://h?q=/", "http://h/a%20b?q=/"),
+            ("http://h/x", "http://h/x"),
+        ] {
+            assert_eq!(
+                with_name(url, "/d/a b".as_ref()).unwrap(),
+                expected,
+                "{url}"
+            );
+        }
+        for (url, expected) in [
+            ("http://h", "http://h?a=1"),
+            ("http://h/?", "http://h/?a=1"),
+            ("http://h/?b#f", "http://h/?b&a=1#f"),
+        ] {
+            assert_eq!(with_query(url, "a=1"), expected, "{url}");
+        }
+    }
 
     #[test]
     fn a_target_is_what_stands_behind_the_host() {

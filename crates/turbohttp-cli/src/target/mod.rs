@@ -16,6 +16,7 @@ mod place;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::Context as _;
 use tempfile::{NamedTempFile, TempPath};
@@ -33,6 +34,15 @@ pub(crate) struct Target {
     shown: PathBuf,
     outlet: Outlet,
     way: Way,
+    /// When the content was changed, if the file is to say so.
+    modified: Option<SystemTime>,
+}
+
+/// Where the bytes are after all.
+pub(crate) struct Finished {
+    pub(crate) path: PathBuf,
+    /// That they were written in place, and why.
+    pub(crate) in_place: Option<String>,
 }
 
 enum Way {
@@ -44,6 +54,8 @@ enum Way {
         target: PathBuf,
         old: Option<File>,
     },
+    /// The new file takes the first of these names that is free at the end.
+    Free { new: TempPath, names: Vec<PathBuf> },
     /// The new file is copied into the old one at the end, for this reason.
     Copy {
         new: TempPath,
@@ -78,12 +90,57 @@ impl Target {
             Place::Magic(link) => open_through(link, true).await,
             Place::Path(resolved) => open_path(resolved, mode).await,
         };
-        let (file, way) = opened.with_context(unwritten)?;
-        Ok(Target {
+        opened
+            .map(|opened| Target::of(path, opened))
+            .with_context(unwritten)
+    }
+
+    fn of(path: &Path, (file, way): Opened) -> Target {
+        Target {
             shown: path.to_owned(),
             outlet: Outlet::new(file),
             way,
-        })
+            modified: None,
+        }
+    }
+
+    /// A file that takes the first of `names` that no file has at the end.
+    ///
+    /// # Errors
+    ///
+    /// Where all of them are taken already, or no file can be made beside them.
+    pub(crate) fn open_free(names: Vec<PathBuf>) -> anyhow::Result<Target> {
+        let first = names.first().cloned().unwrap_or_default();
+        let unwritten = || Told::unwritten(format!("{} cannot be written", first.display()));
+        if !names.iter().any(|name| name.symlink_metadata().is_err()) {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists)).with_context(unwritten);
+        }
+        let (file, new) = create_beside(&first, 0o666).with_context(unwritten)?;
+        Ok(Target::of(&first, (file, Way::Free { new, names })))
+    }
+
+    /// The end of a file, which is made where it is not there. What is written is there at once.
+    pub(crate) async fn open_end(path: &Path) -> anyhow::Result<Target> {
+        let target = path.to_owned();
+        let opening = tokio::task::spawn_blocking(move || {
+            let mut options = OpenOptions::new();
+            options.append(true).create(true).open(target)
+        });
+        let opened = opening.await.map_err(io::Error::other);
+        let opened = opened.and_then(|opened| opened);
+        let unwritten = || Told::unwritten(format!("{} cannot be written", path.display()));
+        let file = opened.with_context(unwritten)?;
+        Ok(Target::of(path, (file, Way::Through(None))))
+    }
+
+    /// Has the file say, when it is finished, that its content was changed at `time`.
+    pub(crate) fn set_modified(&mut self, time: SystemTime) {
+        self.modified = Some(time);
+    }
+
+    /// Its path as it was typed.
+    pub(crate) fn shown(&self) -> String {
+        self.shown.display().to_string()
     }
 
     /// Why a regular file that is there is written in place, if it is already known.
@@ -102,38 +159,71 @@ impl Target {
         written.with_context(|| Told::unwritten(format!("writing {}", self.shown.display())))
     }
 
-    /// All bytes are there: gives them the name of the target. Tells if they were written in place after
-    /// all, and why.
-    pub(crate) async fn finish(self) -> anyhow::Result<Option<String>> {
-        let Target { shown, outlet, way } = self;
+    /// All bytes are there: gives them the name of the target.
+    pub(crate) async fn finish(self) -> anyhow::Result<Finished> {
+        let Target {
+            shown,
+            outlet,
+            way,
+            modified,
+        } = self;
         let unwritten = || Told::unwritten(format!("naming {}", shown.display()));
         outlet
             .settle()
             .await
             .with_context(|| Told::unwritten(format!("writing {}", shown.display())))?;
         let uncopied = || Told::unwritten(format!("copying into {}", shown.display()));
+        date(outlet.file(), modified);
+        let mut in_place = None;
         match way {
-            Way::Through(_) => Ok(None),
+            Way::Through(_) => {}
             Way::Rename { new, target, old } => {
-                let Err(refused) = new.persist(&target) else {
-                    return Ok(None);
-                };
-                let Some(old) = old else {
-                    return Err(refused.error).with_context(unwritten);
-                };
-                copy(&outlet, old).with_context(uncopied)?;
-                let why = refused.error;
-                Ok(Some(format!(
-                    "{} was written in place: {why}",
-                    shown.display()
-                )))
+                let refused = new.persist(&target).err();
+                match (refused, old) {
+                    (None, _) => {}
+                    (Some(refused), None) => return Err(refused.error).with_context(unwritten),
+                    (Some(refused), Some(old)) => {
+                        copy(&outlet, &old).with_context(uncopied)?;
+                        date(&old, modified);
+                        let why = refused.error;
+                        in_place = Some(format!("{} was written in place: {why}", shown.display()));
+                    }
+                }
+            }
+            Way::Free { new, names } => {
+                let path = persist_free(new, names).with_context(unwritten)?;
+                return Ok(Finished { path, in_place });
             }
             Way::Copy { new, old, .. } => {
-                copy(&outlet, old).with_context(uncopied)?;
+                copy(&outlet, &old).with_context(uncopied)?;
+                date(&old, modified);
                 drop(new);
-                Ok(None)
             }
         }
+        Ok(Finished {
+            path: shown,
+            in_place,
+        })
+    }
+}
+
+/// Gives `new` the first of `names` that is free at this moment.
+fn persist_free(mut new: TempPath, names: Vec<PathBuf>) -> io::Result<PathBuf> {
+    for name in names {
+        match new.persist_noclobber(&name) {
+            Ok(()) => return Ok(name),
+            Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => new = taken.path,
+            Err(refused) => return Err(refused.error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// A time that cannot be set is no reason to lose the content.
+fn date(file: &File, modified: Option<SystemTime>) {
+    let is_regular = || file.metadata().is_ok_and(|meta| meta.is_file());
+    if let Some(time) = modified.filter(|_| is_regular()) {
+        _ = file.set_modified(time);
     }
 }
 
@@ -240,12 +330,12 @@ fn create_beside(target: &Path, mode: u32) -> io::Result<(File, TempPath)> {
 
 /// Copies what was written into `old`, in place of its content. This blocks and is no future: one that
 /// is dropped half-way, at a signal, would leave neither the old content nor the new one.
-fn copy(written: &Outlet, mut old: File) -> io::Result<()> {
+fn copy(written: &Outlet, mut old: &File) -> io::Result<()> {
     tokio::task::block_in_place(|| {
         let _whole = WHOLE.lock();
         let mut new = written.file();
         let length = new.metadata()?.len();
-        reserve(&old, length)?;
+        reserve(old, length)?;
         new.rewind()?;
         io::copy(&mut new, &mut old)?;
         old.set_len(length)

@@ -22,6 +22,8 @@ mod lists;
 #[cfg(unix)]
 mod nginx;
 #[cfg(unix)]
+mod options;
+#[cfg(unix)]
 mod output;
 #[cfg(unix)]
 mod review;
@@ -29,6 +31,8 @@ mod review;
 mod says;
 #[cfg(unix)]
 mod screen;
+#[cfg(unix)]
+mod series;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]

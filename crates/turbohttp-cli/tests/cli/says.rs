@@ -288,7 +288,7 @@ fn fields_are_left_out_emptied_and_set_as_in_curl() {
         (
             &["accept:", "user-agent: "],
             &["host: "],
-            &["user-agent", "accept"],
+            &["user-agent", "\naccept:"],
         ),
         (&["accept:", "accept: a/b"], &["accept: a/b\r\n"], &["*/*"]),
         (&["x-empty;", "x-none:"], &["x-empty: \r\n"], &["x-none"]),

@@ -1,4 +1,4 @@
-//! Apache httpd: Digest authentication, and the codings gzip and br.
+//! Apache httpd: Digest authentication, the codings gzip and br, and a CGI script that reads forms.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ const MODULES: &str = "/usr/lib/apache2/modules";
 /// MD5 of `user:turbohttp test:secret`, as the program `htdigest` writes it.
 const DIGEST_USERS: &str = "user:turbohttp test:a2612c9f93bf2fdc75d3c863b1a4afe5\n";
 
-const LOADED: [&str; 14] = [
+const LOADED: [&str; 15] = [
     "mpm_worker",
     "authn_core",
     "authn_file",
@@ -21,6 +21,7 @@ const LOADED: [&str; 14] = [
     "auth_digest",
     "alias",
     "brotli",
+    "cgi",
     "deflate",
     "dir",
     "filter",
@@ -64,7 +65,36 @@ FileETag None
 <Location "/br">
     SetOutputFilter BROTLI_COMPRESS
 </Location>
+ScriptAlias "/form" "@DIR@/form.pl"
+<Location "/form">
+    Require all granted
+</Location>
 Redirect 302 "/moved" "/digest/text.txt"
+"#;
+
+/// Tells the parts of a form: name, name of the file, type, length and hash of each.
+const FORM: &str = r#"#!/usr/bin/perl
+use strict;
+use Digest::SHA qw(sha256_hex);
+binmode STDIN;
+local $/;
+my $content = <STDIN>;
+print "Content-Type: text/plain\r\n\r\n$ENV{REQUEST_METHOD}";
+my ($type, $boundary) = $ENV{CONTENT_TYPE} =~ /^([^;]*); boundary=(.+)$/ or die "no form";
+print " $type\n";
+my @parts = split /\r\n--\Q$boundary\E/, "\r\n$content";
+die "no end" if pop(@parts) ne "--\r\n";
+shift @parts;
+for my $part (@parts) {
+    my ($head, $body) = $part =~ /^\r\n(.*?)\r\n\r\n(.*)$/s or die "no part";
+    my %fields;
+    for my $line (split /\r\n/, $head) {
+        my ($name, $value) = $line =~ /^([^:]+): *(.*)$/ or die "no field";
+        $fields{lc $name} = $value;
+    }
+    my @told = map { "$_: $fields{$_}" } sort keys %fields;
+    print join("; ", @told), " ", length($body), " ", sha256_hex($body), "\n";
+}
 "#;
 
 /// Apache httpd with files of its own.
@@ -77,7 +107,7 @@ pub(crate) struct Apache {
 impl Apache {
     /// `None` where it cannot be had.
     pub(crate) fn start() -> Option<Apache> {
-        if !are_there(&["apache2", "setpriv"]) {
+        if !are_there(&["apache2", "perl", "setpriv"]) {
             return None;
         }
         let (served, [port]) = Served::start("apache2", prepare);
@@ -102,6 +132,9 @@ impl Apache {
 
 fn prepare(folder: &Path, [port]: &[u16; 1]) -> Vec<String> {
     write(folder, "digest", DIGEST_USERS);
+    write(folder, "form.pl", FORM);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(folder.join("form.pl"), mode).unwrap();
     for name in ["plain", "digest", "gzip", "br"] {
         write(folder, &format!("www/{name}/text.txt"), long_text());
     }

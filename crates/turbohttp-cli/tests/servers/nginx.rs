@@ -111,6 +111,24 @@ location /local { return 200 "$is_local\n"; }
 location /dav/ { dav_methods PUT DELETE; client_max_body_size 8m; }
 location /tight { client_max_body_size 1k; }
 location /gone { return 204; }
+location = /fields {
+    return 200 "agent=$http_user_agent
+referer=$http_referer
+range=$http_range
+if=$http_if_range\n";
+}
+location = /whole.txt { max_ranges 0; }
+location = /given { add_header Content-Disposition 'attachment; filename="given.txt"'; return 200 "given\n"; }
+location = /given/up { add_header Content-Disposition 'attachment; filename="../../given.txt"'; return 200 "given\n"; }
+location = /given/extended {
+    add_header Content-Disposition "attachment; filename=plain; filename*=UTF-8''%c3%a9.txt";
+    return 200 "given\n";
+}
+location = /to/fields { return 302 /fields; }
+location = /to/other/fields { return 302 http://127.0.0.1:@OTHER@/fields; }
+location = /down/fields { return 302 http://localhost:@PLAIN@/fields; }
+location /part/ { return 200 "$request_uri\n"; }
+location = /nothing { return 404 "nothing here\n"; }
 location /closed { return 444; }
 location /busy { return 503; }
 location /later { add_header Retry-After 1 always; return 503; }
@@ -268,6 +286,7 @@ fn prepare(folder: &Path, ports: &[u16; 8]) -> Vec<String> {
     write(folder, "users", "user:{PLAIN}secret\n");
     write(folder, "www/small.txt", "Hello, world!\n");
     write(folder, "www/empty.txt", "");
+    write(folder, "www/whole.txt", "Hello, world!\n");
     write(folder, "www/private/file.txt", "for user alone\n");
     write(folder, "www/dav/other", "");
     write(folder, "www/large.bin", pattern(LARGE_BYTES));

@@ -99,7 +99,13 @@ impl Row {
     /// Whether heads are among what is printed.
     pub(crate) fn shows_heads(&self) -> bool {
         let words = words(self.arguments);
-        words.iter().any(|word| word == "-i" || word == "-I")
+        let shows = ["-i", "-I", "-D"];
+        words.iter().any(|word| shows.contains(&&**word))
+    }
+
+    /// Whether the times of files are among what is compared.
+    pub(crate) fn dates_files(&self) -> bool {
+        words(self.arguments).iter().any(|word| word == "-R")
     }
 
     /// The reasons of all exceptions.

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::apache::Apache;
 use crate::child::{are_there, say, write};
 use crate::haproxy::Haproxy;
+use crate::lighttpd::Lighttpd;
 use crate::microsocks::Microsocks;
 use crate::nginx::{Nginx, has_ipv6};
 use crate::row::Row;
@@ -32,7 +33,7 @@ pub(crate) struct Ground {
     values: BTreeMap<&'static str, String>,
     /// How far the log of nginx is read.
     read: usize,
-    _servers: (Apache, Squid, Haproxy, Microsocks, Microsocks),
+    _servers: (Apache, Lighttpd, Squid, Haproxy, Microsocks, Microsocks),
     /// Accepts connections into its backlog, and never says a word.
     _silent: TcpListener,
     /// Refuses connections, and nobody else can listen there.
@@ -66,6 +67,7 @@ impl Ground {
         }
         let nginx = Nginx::start()?;
         let (apache, squid) = (Apache::start()?, Squid::start()?);
+        let lighttpd = Lighttpd::start()?;
         let haproxy = Haproxy::start(&nginx)?;
         let (socks, socks_guarded) = (Microsocks::open()?, Microsocks::guarded()?);
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -94,6 +96,7 @@ impl Ground {
             ("pin", nginx.pin()),
             ("local_ports", format!("{first}-{last}")),
             ("apache", http(apache.port)),
+            ("lighttpd", http(lighttpd.port)),
             ("haproxy", http(haproxy.keeping)),
             ("hasty", http(haproxy.hasty)),
             ("sealed", https(haproxy.sealed)),
@@ -109,7 +112,7 @@ impl Ground {
             nginx,
             values: values.into(),
             read: 0,
-            _servers: (apache, squid, haproxy, socks, socks_guarded),
+            _servers: (apache, lighttpd, squid, haproxy, socks, socks_guarded),
             _silent: silent,
             _refused: refused,
         })
@@ -159,6 +162,7 @@ impl Ground {
             command.args(words.iter().map(|word| values(word)));
             command.env_clear().env("HOME", folder.path());
             command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+            command.current_dir(folder.path());
             for variable in row.environment.split_whitespace() {
                 let (name, value) = variable.split_once('=').unwrap();
                 command.env(name, values(value));
@@ -172,7 +176,17 @@ impl Ground {
             end.stdout.extend(output.stdout);
             end.stderr += &String::from_utf8_lossy(&output.stderr);
         }
-        end.files = files(folder.path());
+        end.files = files(folder.path(), "");
+        if row.dates_files() {
+            for (name, content) in &mut end.files {
+                let modified = folder
+                    .path()
+                    .join(name)
+                    .metadata()
+                    .and_then(|meta| meta.modified());
+                content.extend(format!(" {:?}", modified.unwrap()).bytes());
+            }
+        }
         end.requests = self.nginx.seen(&mut self.read);
         end.make_comparable(row);
         end
@@ -276,14 +290,18 @@ fn refusing() -> (OwnedFd, u16) {
     (socket, address.port())
 }
 
-/// The files of a folder by name.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        (name, fs::read(entry.path()).unwrap())
-    });
-    entries.collect()
+/// The files of a folder, and of those in it, by name.
+fn files(folder: &Path, before: &str) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("{before}{}", path.file_name().unwrap().to_str().unwrap());
+        match path.is_dir() {
+            true => found.extend(files(&path, &format!("{name}/"))),
+            false => _ = found.insert(name, fs::read(path).unwrap()),
+        }
+    }
+    found
 }
 
 /// Heads without the lines of `Date`, and without the words behind the status, which turbohttp takes from

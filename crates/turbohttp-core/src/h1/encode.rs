@@ -375,7 +375,7 @@ fn has_token(value: &HeaderValue, token: &[u8]) -> bool {
 }
 
 /// Names and values are the `http` crate's, which admits no CR, LF or NUL.
-fn push_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+pub(super) fn push_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value.as_bytes());

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use http::HeaderName;
+
 /// Why bytes from a server are not a response that this client accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -173,7 +175,7 @@ impl fmt::Display for EncodeError {
 impl std::error::Error for EncodeError {}
 
 /// Why the content of a request cannot be sent as it was announced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
     /// The content has another length than Content-Length says.
@@ -183,15 +185,28 @@ pub enum SendError {
         /// Bytes that the source has given so far.
         given: u64,
     },
+    /// A field that must not stand behind the content (RFC 9110 section 6.5.1).
+    TrailerField(HeaderName),
+    /// The trailer section is longer than the limit, in bytes.
+    TrailersTooLarge {
+        /// The limit that was passed.
+        max: usize,
+    },
 }
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
+        match self {
             SendError::Length { announced, given } => write!(
                 f,
                 "the request body was announced with {announced} bytes and gave {given}"
             ),
+            SendError::TrailerField(name) => {
+                write!(f, "field {name} must not be a trailer of a request")
+            }
+            SendError::TrailersTooLarge { max } => {
+                write!(f, "trailer section of the request exceeds {max} bytes")
+            }
         }
     }
 }

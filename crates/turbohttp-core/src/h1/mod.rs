@@ -1,7 +1,7 @@
 //! HTTP/1.1 as a client speaks it (RFC 9112): bytes and instants in, decisions out, no socket.
 //!
 //! ```text
-//!  Exchange::begin ──> SendHalf:  head ──> content, framed ──> Complete        (send.rs, encode.rs)
+//!  Exchange::begin ──> SendHalf:  head ──> content, framed ──> Complete        (send.rs, encode.rs, trailers.rs)
 //!
 //!  receive_head:   AwaitHead ──1xx──> AwaitHead                                (head.rs)
 //!                      │ final head: Framing decided                           (framing.rs)
@@ -24,11 +24,13 @@ pub mod framing;
 mod head;
 mod limits;
 mod send;
+mod trailers;
 
 pub use error::{EncodeError, ParseError, SendError};
 pub use exchange::{CloseReason, DecodedAll, Exchange, HeadStep, Reuse};
 pub use limits::{FIELDS_MAX, HeadLimits};
 pub use send::{ContentSource, SendHalf, SendStep};
+pub use trailers::check_trailers;
 
 #[cfg(test)]
 mod tests;

@@ -20,9 +20,12 @@
 
 use std::time::Instant;
 
+use http::HeaderMap;
+
 use super::encode::request_head;
 use super::encode::{BodyLength, CHUNK_END, Encoded, LAST_CHUNK, RequestHead, chunk_head};
 use super::error::{EncodeError, SendError};
+use super::trailers::{check_trailers, push_last_chunk};
 
 /// What the driver does next to get the request out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,6 +245,23 @@ impl SendHalf {
             self.restart_output();
             self.out.extend_from_slice(LAST_CHUNK);
             self.state = State::Writing;
+        }
+        Ok(())
+    }
+
+    /// [`finish`](SendHalf::finish) with fields behind the last chunk. A Content-Length leaves no place for
+    /// them: then they are left out, as on any way that has no trailers (RFC 9110 section 6.5.1).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] as `finish`, and for fields that are no trailers.
+    #[cold]
+    pub fn finish_with_trailers(&mut self, trailers: &HeaderMap) -> Result<(), SendError> {
+        check_trailers(trailers)?;
+        self.finish()?;
+        if self.state == State::Writing {
+            self.restart_output();
+            push_last_chunk(&mut self.out, trailers);
         }
         Ok(())
     }

@@ -10,11 +10,35 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
+use http::HeaderMap;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::limits::UPLOAD_PIECE_BYTES;
+
+/// Where the pieces of a streamed body come from.
+pub(crate) trait PieceSource: Send {
+    /// The next piece; `None` at the end of the body.
+    fn poll_piece(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<io::Result<Bytes>>>;
+
+    /// The fields behind the last piece, once.
+    fn take_trailers(self: Pin<&mut Self>) -> Option<HeaderMap> {
+        None
+    }
+}
+
+impl<S: Stream<Item = io::Result<Bytes>> + Send> PieceSource for S {
+    fn poll_piece(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<io::Result<Bytes>>> {
+        self.poll_next(cx)
+    }
+}
 
 /// A stream of any pieces and errors as one of [`Bytes`] and [`io::Error`].
 pub(super) struct MappedStream<S> {
@@ -46,27 +70,27 @@ where
     }
 }
 
-/// An [`http_body::Body`] as a stream of its data.
+/// An [`http_body::Body`] as a source of its data, and of its trailers.
 pub(super) struct WrappedStream<B> {
     body: Pin<Box<B>>,
+    trailers: Option<HeaderMap>,
 }
 
 impl<B> WrappedStream<B> {
     pub(super) fn new(body: B) -> WrappedStream<B> {
         WrappedStream {
             body: Box::pin(body),
+            trailers: None,
         }
     }
 }
 
-impl<B> Stream for WrappedStream<B>
+impl<B> PieceSource for WrappedStream<B>
 where
-    B: http_body::Body,
+    B: http_body::Body + Send,
     B::Error: Into<Box<dyn StdError + Send + Sync>>,
 {
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(
+    fn poll_piece(
         mut self: Pin<&mut Self>,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Option<io::Result<Bytes>>> {
@@ -80,10 +104,14 @@ where
                     let length = data.remaining();
                     return Poll::Ready(Some(Ok(data.copy_to_bytes(length))));
                 }
-                // Trailers: the client sends none.
-                Err(_) => continue,
+                // A frame of a kind that is not known yet is passed over.
+                Err(other) => self.trailers = other.into_trailers().ok().or(self.trailers.take()),
             }
         }
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> Option<HeaderMap> {
+        self.trailers.take()
     }
 }
 
@@ -135,7 +163,9 @@ impl FileStream {
         FileStream {
             file,
             at,
-            left: length,
+            // An empty file is read, too: one of the system may say 0 and have content, and sending it fails
+            // instead of losing that.
+            left: length.max(1),
             reading: None,
         }
     }

@@ -4,14 +4,14 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-#[cfg(any(feature = "form", feature = "json"))]
+#[cfg(any(feature = "form", feature = "json", feature = "multipart"))]
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 use turbohttp_core::scheduler::Priority;
 
 use super::Client;
-use crate::body::IntoBody;
+use crate::body::{IntoBody, Progress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 use crate::response::Response;
@@ -101,6 +101,14 @@ impl RequestBuilder {
         self
     }
 
+    /// Has `report` told how much of the body has been sent, of the one that is set so far; see
+    /// [`Body::on_progress`](crate::Body::on_progress).
+    pub fn on_progress(mut self, report: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        let body = self.request.take_body().on_progress(report);
+        self.request.set_body(body);
+        self
+    }
+
     /// Sets `value` as a JSON body, with its Content-Type unless one is set.
     #[cfg(feature = "json")]
     pub fn json<T: serde::Serialize + ?Sized>(mut self, value: &T) -> Self {
@@ -161,6 +169,34 @@ impl RequestBuilder {
                 self.request.set_body(text);
             }
             Err(error) => self.note(not_pairs("form", error)),
+        }
+        self
+    }
+
+    /// Sets a form with files as the body (`multipart/form-data`), and its Content-Type.
+    ///
+    /// ```
+    /// # fn main() -> turbohttp::Result<()> {
+    /// # let client = turbohttp::Client::new()?;
+    /// use turbohttp::multipart::{Form, Part};
+    ///
+    /// let form = Form::new().text("title", "a").part("data", Part::bytes(vec![0; 9]).file_name("a.bin"));
+    /// let request = client.post("http://example.com/").multipart(form).build()?;
+    /// # assert!(request.headers()["content-type"].to_str().unwrap().starts_with("multipart/form-data"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "multipart")]
+    pub fn multipart(mut self, form: crate::multipart::Form) -> Self {
+        match form.encode() {
+            Ok((content_type, body)) => {
+                // Any other would not have the boundary that the body has.
+                self.request
+                    .headers_mut()
+                    .insert(CONTENT_TYPE, content_type);
+                self.request.set_body(body);
+            }
+            Err(error) => self.note(error),
         }
         self
     }

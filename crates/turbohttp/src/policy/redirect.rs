@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, COOKIE, EXPECT, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
+use http::header::{
+    AUTHORIZATION, COOKIE, EXPECT, HOST, PROXY_AUTHORIZATION, REFERER, TRANSFER_ENCODING,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
 
@@ -52,6 +54,7 @@ pub struct RedirectPolicy {
     allows_downgrade: bool,
     keeps_credentials: bool,
     keeps_post: bool,
+    sends_referer: bool,
     secret_fields: Vec<HeaderName>,
     decide: Option<Arc<Decide>>,
 }
@@ -176,6 +179,7 @@ impl RedirectPolicy {
             allows_downgrade: false,
             keeps_credentials: false,
             keeps_post: false,
+            sends_referer: false,
             secret_fields: Vec::new(),
             decide: None,
         }
@@ -221,6 +225,14 @@ impl RedirectPolicy {
         self
     }
 
+    /// Sends the URL that was redirected as `Referer`, without userinfo and fragment, to every origin; from https
+    /// to http none is sent (RFC 9110 section 10.1.3). Default `false`, as a URL can be a secret.
+    #[must_use]
+    pub fn send_referer(mut self, send: bool) -> RedirectPolicy {
+        self.sends_referer = send;
+        self
+    }
+
     /// Names a field that is not sent to another origin, such as `x-api-key`.
     #[must_use]
     pub fn secret_field(mut self, name: HeaderName) -> RedirectPolicy {
@@ -260,6 +272,7 @@ impl fmt::Debug for RedirectPolicy {
             .field("allow_downgrade", &self.allows_downgrade)
             .field("keep_credentials", &self.keeps_credentials)
             .field("keep_post", &self.keeps_post)
+            .field("send_referer", &self.sends_referer)
             .field("secret_fields", &self.secret_fields)
             .field("custom", &self.decide.is_some())
             .finish()
@@ -302,8 +315,14 @@ impl Chain {
                 // A body that was read to its end leaves a connection that can be used again.
                 response.drain().await;
                 let mut request = response.into_request();
+                let from = policy.sends_referer.then(|| request.url().to_owned());
                 match go_to(policy, &mut request, &target, method) {
-                    Ok(()) => Ok(Verdict::Follow(request)),
+                    Ok(()) => {
+                        if let Some(from) = from {
+                            refer(&mut request, &from)?;
+                        }
+                        Ok(Verdict::Follow(request))
+                    }
                     Err(error) => Err(request.context.explain(error)),
                 }
             }
@@ -454,6 +473,17 @@ fn go_to(
         parts.headers.remove(name);
     }
     request.extensions_mut().remove::<Credentials>();
+    Ok(())
+}
+
+/// Names `from`, the URL before, as the referer.
+fn refer(request: &mut Request, from: &str) -> Result<()> {
+    request.headers_mut().remove(REFERER);
+    if from.starts_with("https:") && !request.url().starts_with("https:") {
+        return Ok(());
+    }
+    let from = HeaderValue::try_from(from)?;
+    request.headers_mut().insert(REFERER, from);
     Ok(())
 }
 

@@ -150,6 +150,11 @@ impl http_body::Body for ResponseStream {
             true => self.response.slice().len() - self.taken,
             false => 0,
         };
+        // An exact size becomes a Content-Length where the body is passed on, which has no place for the trailers
+        // of a body that has arrived whole.
+        if self.response.has_trailers() {
+            return SizeHint::default();
+        }
         match self.response.remaining() {
             // What the connection lends and was not taken is still to come for the reader.
             Some(remaining) => SizeHint::with_exact(remaining + ready as u64),

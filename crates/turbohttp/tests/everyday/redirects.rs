@@ -289,6 +289,42 @@ async fn policies() {
     assert!(error.contains("redirect must be at most 1000"), "{error}");
 }
 
+/// The URL before is named where that is asked for, without what is secret, and not to http from https.
+#[tokio::test]
+async fn referers_are_sent_when_they_are_asked_for() {
+    let mock = MockTransport::with_handler(|request| {
+        let referer = request.headers().get("referer");
+        let referer = referer
+            .map_or("none", |value| value.to_str().unwrap())
+            .to_owned();
+        let moved = |to| MockReply::new(StatusCode::FOUND).header("location", to);
+        match request.url() {
+            "http://a.test/" => moved("/b?q#f"),
+            "http://a.test/b?q" => moved("https://b.test/"),
+            "https://b.test/" if referer == "http://a.test/b?q" => moved("/c"),
+            "https://b.test/c" if referer == "https://b.test/" => moved("http://a.test/end"),
+            _ => MockReply::new(StatusCode::OK).body(referer),
+        }
+    });
+    let policy = RedirectPolicy::default().allow_downgrade(true);
+    for (sends, end) in [(true, "none"), (false, "first")] {
+        let policy = policy.clone().send_referer(sends);
+        let builder = Client::builder().redirect(policy).transport(mock.clone());
+        let client = builder.build().unwrap();
+        let request = client
+            .get("http://user:secret@a.test/")
+            .header("referer", "first");
+        let response = request.send().await.unwrap();
+        let last = if sends {
+            "http://a.test/end"
+        } else {
+            "https://b.test/"
+        };
+        assert_eq!(response.url(), last);
+        assert_eq!(response.text().await.unwrap(), end);
+    }
+}
+
 fn client_error(policy: RedirectPolicy) -> String {
     Client::builder()
         .redirect(policy)

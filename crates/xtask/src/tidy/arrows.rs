@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 11] = [
         "trace",
     ],
     &["scheduler"],
-    &["url", "body", "context", "request", "response"],
+    &["url", "body", "context", "multipart", "request", "response"],
     &["decode", "transport"],
     &["net", "policy"],
     &["carrier", "hickory"],

@@ -189,3 +189,71 @@ proptest! {
         prop_assert_eq!(content_of(&wire), &content[..]);
     }
 }
+
+/// What follows the content of a chunked request with these trailers.
+fn trailer_section(fields: &[(&'static str, &str)]) -> Result<String, SendError> {
+    let mut half = begun(BodyLength::Unknown, ContentSource::Pieces, false);
+    write_out(&mut half, &[], usize::MAX, now());
+    half.push(b"content")?;
+    write_out(&mut half, &[], usize::MAX, now());
+    let trailers = fields.iter().map(|(name, value)| {
+        let value = value.parse().unwrap();
+        (http::HeaderName::from_static(name), value)
+    });
+    half.finish_with_trailers(&trailers.collect())?;
+    let wire = write_out(&mut half, &[], 1, now());
+    assert!(half.is_complete());
+    Ok(String::from_utf8(wire).unwrap())
+}
+
+#[test]
+fn trailers_follow_the_last_chunk() {
+    assert_eq!(
+        trailer_section(&[("digest", "a"), ("x-b", "c")]).unwrap(),
+        "0\r\ndigest: a\r\nx-b: c\r\n\r\n"
+    );
+    assert_eq!(trailer_section(&[]).unwrap(), "0\r\n\r\n");
+}
+
+#[test]
+fn fields_that_are_no_trailers_are_refused() {
+    for name in [
+        "content-length",
+        "transfer-encoding",
+        "host",
+        "authorization",
+        "trailer",
+        "cookie",
+        "if-match",
+        "content-type",
+    ] {
+        let refused = trailer_section(&[("x-a", "1"), (name, "1")]);
+        let expected = SendError::TrailerField(http::HeaderName::from_static(name));
+        assert_eq!(refused, Err(expected));
+    }
+}
+
+#[test]
+fn trailer_section_is_bounded_like_a_head() {
+    use super::super::encode::REQUEST_HEAD_BYTES_MAX;
+
+    let room = REQUEST_HEAD_BYTES_MAX - "x-a: \r\n".len();
+    trailer_section(&[("x-a", &"v".repeat(room))]).unwrap();
+    let max = REQUEST_HEAD_BYTES_MAX;
+    assert_eq!(
+        trailer_section(&[("x-a", &"v".repeat(room + 1))]),
+        Err(SendError::TrailersTooLarge { max })
+    );
+}
+
+#[test]
+fn content_of_known_length_has_no_trailers() {
+    let mut half = begun(BodyLength::Known(2), ContentSource::Pieces, false);
+    write_out(&mut half, &[], usize::MAX, now());
+    half.push(b"ab").unwrap();
+    write_out(&mut half, &[], usize::MAX, now());
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-a", "1".parse().unwrap());
+    half.finish_with_trailers(&trailers).unwrap();
+    assert!(half.is_complete());
+}

@@ -13,7 +13,7 @@ use turbohttp_core::h1::{SendHalf, SendStep};
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use super::{Connection, Stage};
-use crate::body::{Body, BodyContext, Outgoing, poll_piece};
+use crate::body::{Body, BodyContext, Outgoing, poll_piece, take_trailers};
 use crate::clock;
 use crate::config::TimeLimits;
 use crate::context::Context;
@@ -284,7 +284,10 @@ fn poll_content(
             let error = Error::new(ErrorKind::RequestBody, message).with_source(error);
             return Poll::Ready(Err(Stop::Source(error.in_phase(Phase::Send))));
         }
-        None => half.finish(),
+        None => match take_trailers(body) {
+            None => half.finish(),
+            Some(trailers) => half.finish_with_trailers(&trailers),
+        },
     };
     Poll::Ready(taken.map_err(|error| {
         let error = Error::new(ErrorKind::RequestBody, error.to_string());
