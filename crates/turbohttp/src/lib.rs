@@ -124,7 +124,9 @@ mod transport;
 mod url;
 
 pub use body::{Body, BodyContext, BodySource, IntoBody, Progress, ResponseBody};
-pub use client::{Audit, Client, ClientBuilder, IntoAddresses, RequestBuilder, Stats, get};
+pub use client::{
+    Audit, Client, ClientBuilder, EventSource, IntoAddresses, RequestBuilder, Stats, get,
+};
 pub use config::{Limits, Timeouts};
 #[cfg(feature = "cookies")]
 pub use cookies::{CookieStore, Jar};
@@ -146,7 +148,7 @@ pub use queue::{
     SubmitOptions, Ticket,
 };
 pub use request::Request;
-pub use response::{Response, ResponseStream};
+pub use response::{EventStream, Response, ResponseStream};
 pub use scheduler::{CloseFailure, CloseReport, Shutdown};
 pub use transport::Transport;
 pub use transport::mock::{MockReply, MockStats, MockTransport};
@@ -159,6 +161,7 @@ pub use http::{
 };
 #[cfg(feature = "cookies")]
 pub use turbohttp_core::cookie::{Cookie, SameSite};
+pub use turbohttp_core::events::Event;
 pub use turbohttp_core::origin::{Origin, Scheme};
 pub use turbohttp_core::pool;
 pub use turbohttp_core::scheduler::{

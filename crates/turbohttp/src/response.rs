@@ -22,9 +22,11 @@ use crate::request::Request;
 use crate::scheduler::CallGuard;
 
 mod collect;
+mod events;
 mod stream;
 mod text;
 
+pub use events::EventStream;
 pub use stream::ResponseStream;
 
 /// A response whose head has arrived; the body is read from here.

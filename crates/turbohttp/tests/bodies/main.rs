@@ -19,6 +19,7 @@ mod ground;
 #[path = "../it/support.rs"]
 mod support;
 
+mod events;
 mod message;
 #[cfg(feature = "multipart")]
 mod multipart;

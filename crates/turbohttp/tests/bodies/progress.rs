@@ -11,12 +11,12 @@ use crate::support::{Peer, TestClient, read_head, soon};
 
 const PIECE: u64 = 64 * 1024;
 
+/// Bytes sent and bytes in all, as they were reported.
+type Reports = Arc<Mutex<Vec<(u64, Option<u64>)>>>;
+
 /// What was reported, and the function that reports.
-fn record() -> (
-    Arc<Mutex<Vec<(u64, Option<u64>)>>>,
-    impl Fn(Progress) + Send + Sync,
-) {
-    let record = Arc::<Mutex<Vec<_>>>::default();
+fn record() -> (Reports, impl Fn(Progress) + Send + Sync) {
+    let record = Reports::default();
     let copy = record.clone();
     let report = move |progress: Progress| {
         let pair = (progress.sent_bytes, progress.total_bytes);
