@@ -29,7 +29,7 @@ use streams::{FileStream, MappedStream, PieceSource, ReaderStream, WrappedStream
 
 pub use progress::Progress;
 pub use response::{BodyContext, BodySource, ResponseBody};
-pub(crate) use response::{ConnectionBody, Content};
+pub(crate) use response::{ConnectionBody, Content, Duplex};
 
 /// The body of a request: nothing, bytes, or a stream.
 ///

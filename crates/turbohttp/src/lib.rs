@@ -148,7 +148,7 @@ pub use queue::{
     SubmitOptions, Ticket,
 };
 pub use request::Request;
-pub use response::{EventStream, Response, ResponseStream};
+pub use response::{EventStream, Response, ResponseStream, Upgraded};
 pub use scheduler::{CloseFailure, CloseReport, Shutdown};
 pub use transport::Transport;
 pub use transport::mock::{MockReply, MockStats, MockTransport};

@@ -25,9 +25,11 @@ mod collect;
 mod events;
 mod stream;
 mod text;
+mod upgrade;
 
 pub use events::EventStream;
 pub use stream::ResponseStream;
+pub use upgrade::Upgraded;
 
 /// A response whose head has arrived; the body is read from here.
 ///

@@ -3,9 +3,9 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
 #[cfg(any(feature = "form", feature = "json", feature = "multipart"))]
 use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 use turbohttp_core::scheduler::Priority;
@@ -314,6 +314,27 @@ impl RequestBuilder {
     /// Asks the server for `100 Continue` before the body is sent (RFC 9110 section 10.1.1).
     pub fn expect_continue(mut self) -> Self {
         self.request.context.request.expect_continue = true;
+        self
+    }
+
+    /// Asks the server to speak `protocol` from now on, such as `websocket` (RFC 9110 section 7.8). If it
+    /// does, it answers 101, and [`Response::upgrade`] gives the connection; it may answer anything else.
+    ///
+    /// Sets the fields Connection and Upgrade; those of the protocol itself are the caller's.
+    pub fn upgrade<P>(mut self, protocol: P) -> Self
+    where
+        P: TryInto<HeaderValue>,
+        P::Error: Into<Error>,
+    {
+        match protocol.try_into() {
+            Ok(protocol) => {
+                let headers = self.request.headers_mut();
+                headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                headers.insert(UPGRADE, protocol);
+                self.request.context.request.upgrade = true;
+            }
+            Err(error) => self.note(error.into()),
+        }
         self
     }
 

@@ -25,3 +25,4 @@ mod message;
 mod multipart;
 mod progress;
 mod trailers;
+mod upgrade;
