@@ -53,7 +53,7 @@
 //!
 //! # What is not built
 //!
-//! Multipart, upgrades and HTTP/2. The guide's chapter for those who come from reqwest says what to write
+//! HTTP/2. The guide's chapter for those who come from reqwest says what to write
 //! instead.
 //!
 //! # Features

@@ -58,8 +58,8 @@ impl RequestBuilder {
 ///
 /// It ends with status 204, as that is how a server asks for it; with an error where the first connection
 /// fails, where a status other than 200 or a Content-Type other than `text/event-stream` comes, where an event
-/// passes [`EVENT_BYTES_MAX`](crate::limits::EVENT_BYTES_MAX), and where the network fails
-/// [`EVENT_FAILURES_MAX`](crate::limits::EVENT_FAILURES_MAX) times in a row; and with
+/// passes [`EVENT_BYTES_MAX`], and where the network fails
+/// [`EVENT_FAILURES_MAX`] times in a row; and with
 /// [`ErrorKind::Closed`] when the client is closed.
 ///
 /// [`Timeouts::body`](crate::Timeouts::body) bounds the time between two pieces of a response, and

@@ -38,7 +38,7 @@ impl Response {
 
 /// The events of one response; made by [`Response::events`]. Also a [`Stream`] of them.
 ///
-/// A line and an event have at most [`EVENT_BYTES_MAX`](crate::limits::EVENT_BYTES_MAX) bytes. The wait for more
+/// A line and an event have at most [`EVENT_BYTES_MAX`] bytes. The wait for more
 /// is bounded by [`Timeouts::body`](crate::Timeouts::body), and the whole by
 /// [`Timeouts::request`](crate::Timeouts::request). The response holds its connection and its permit until the
 /// stream has ended or is dropped.
