@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use turbohttp::limits::QUEUE_JOBS_MAX;
+use turbohttp::limits::{DOWNLOAD_CONNECTIONS_MAX, QUEUE_JOBS_MAX};
 
 use self::values::{TOTAL_MAX, duration, number};
 use crate::batch::engine::WAITING_LINES;
@@ -267,6 +267,24 @@ pub(crate) struct BatchArgs {
     /// Write the bodies of statuses from 200 to 299 to files in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) out_dir: Option<PathBuf>,
+
+    /// Do not send lines whose file is there
+    #[arg(long, requires = "out_dir")]
+    pub(crate) skip_existing: bool,
+
+    /// By how many connections a file of 32 MiB or more is fetched, if its server takes ranges
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 4,
+        value_parser = number::<DOWNLOAD_CONNECTIONS_MAX>,
+        requires = "out_dir"
+    )]
+    pub(crate) connections: usize,
+
+    /// Have each file on the disk before its line is done
+    #[arg(long, requires = "out_dir")]
+    pub(crate) fsync: bool,
 
     /// Whether to show progress on stderr
     #[arg(long, value_name = "WHEN", default_value = "auto")]

@@ -1,24 +1,48 @@
-//! A body that is written as it arrives: a file of any length, one buffer of memory.
+//! A file that is downloaded, and gone on with after an answer that breaks off.
 //!
-//! `cargo run --example download -- URL FILE`
+//! `cargo run --example download --features download -- URL FILE [CONNECTIONS]`, or without arguments from a
+//! server in this process.
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
-use turbohttp::{Client, Error, ErrorKind, Result, Timeouts};
+use turbohttp::{Checksum, Client, ErrorKind, MockReply, MockTransport, Result, StatusCode};
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, path] = &arguments[..] else {
-        return Err(Error::new(ErrorKind::Config, "usage: download URL FILE"));
-    };
-    // A download may take any time in all, but not half a minute without a byte.
-    let timeouts = Timeouts::default().body(std::time::Duration::from_secs(30));
-    let client = Client::builder().timeouts(timeouts).build()?;
-    let mut response = client.get(url).send().await?.error_for_status()?;
+    if let [url, path, more @ ..] = &arguments[..] {
+        let connections = more.first().and_then(|typed| typed.parse().ok());
+        let download = Client::new()?
+            .download(url)
+            .connections(connections.unwrap_or(4));
+        let file = download.to(path).await?;
+        println!("{} bytes by {} requests", file.length(), file.requests());
+        return Ok(());
+    }
+    // Stands for a server with one file of three bytes.
+    let mock = MockTransport::with_handler(|_| MockReply::new(StatusCode::OK).body("abc"));
+    let client = Client::builder().transport(mock).build()?;
+    let path = std::env::temp_dir().join(format!("turbohttp-example-{}", std::process::id()));
 
-    let unwritable = |error| Error::new(ErrorKind::Output, "cannot write FILE").with_source(error);
-    let mut file = tokio::fs::File::create(path).await.map_err(unwritable)?;
-    let bytes = response.copy_to(&mut file).await?;
-    println!("{bytes} bytes in {:.1?}", response.timeline().total());
+    let abc = "sha-256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let url = "http://mock.test/abc";
+    let file = client
+        .download(url)
+        .checksum(abc.parse()?)
+        .on_progress(|progress| println!("{} of {:?} bytes", progress.bytes, progress.total))
+        .to(&path)
+        .await?;
+    println!("{} has {} bytes", file.path().display(), file.length());
+
+    // What does not add up is no file; the one that was there stays.
+    let other = Checksum::md5("00000000000000000000000000000000")?;
+    let error = client
+        .download(url)
+        .checksum(other)
+        .to(&path)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Checksum);
+    println!("{error}");
+    std::fs::remove_file(&path).unwrap_or_else(|error| println!("{error}"));
     Ok(())
 }

@@ -27,7 +27,7 @@ mod trailers;
 
 use streams::{FileStream, MappedStream, PieceSource, ReaderStream, WrappedStream};
 
-pub use progress::Progress;
+pub use progress::UploadProgress;
 pub use response::{BodyContext, BodySource, ResponseBody};
 pub(crate) use response::{ConnectionBody, Content, Duplex};
 

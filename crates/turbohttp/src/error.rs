@@ -103,6 +103,10 @@ pub enum ErrorKind {
     TooLarge,
     /// Writing the body where the caller wanted it failed (caller).
     Output,
+    /// A downloaded file does not hash to what the caller or the server says (peer).
+    Checksum,
+    /// A file changes on its server while it is downloaded, again and again (peer).
+    Changed,
     /// There is no runtime to work on, or it has been shut down (caller).
     Runtime,
     /// A transport other than the network's own failed, as it says itself.
@@ -142,6 +146,8 @@ impl ErrorKind {
             ErrorKind::Timeout => "timeout",
             ErrorKind::TooLarge => "too_large",
             ErrorKind::Output => "output",
+            ErrorKind::Checksum => "checksum",
+            ErrorKind::Changed => "changed",
             ErrorKind::Runtime => "runtime",
             ErrorKind::Transport => "transport",
             ErrorKind::Closed => "closed",

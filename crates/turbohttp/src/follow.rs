@@ -5,10 +5,6 @@
 //! back-off, for the end of a pause or for a token, and not that of the former origin while it asks for one
 //! of the next.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::{Poll, ready};
-
 use turbohttp_core::scheduler::CallId;
 use turbohttp_core::timeline::Phase;
 
@@ -16,7 +12,7 @@ use crate::attempt::Attempt;
 use crate::carrier::Carrier;
 use crate::clock;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::policy::{CallState, Provider, Settled, Step};
 use crate::request::Request;
 use crate::response::Response;
@@ -109,25 +105,12 @@ impl Follow<'_> {
             Err(error) => return Err(context.explain(error)),
         };
         begin_wait(context);
-        let slept = self.unless_closed(sleep).await;
+        let slept = self.carrier.scheduler.unless_canceling(sleep).await;
         end_wait(context);
         match slept {
             Ok(()) => Ok(request),
             Err(error) => Err(request.context.explain(error)),
         }
-    }
-
-    /// Waits for something that is no permit: a close that cancels what is pending ends it.
-    async fn unless_closed<T>(self, wait: impl Future<Output = T>) -> Result<T> {
-        let (mut wait, mut closing) = (pin!(wait), pin!(self.carrier.scheduler.until_canceling()));
-        poll_fn(|cx| {
-            if let Poll::Ready(done) = wait.as_mut().poll(cx) {
-                return Poll::Ready(Ok(done));
-            }
-            ready!(closing.as_mut().poll(cx));
-            Poll::Ready(Err(Error::closed().in_phase(Phase::Backoff)))
-        })
-        .await
     }
 
     /// Waits for a token other than the refused one.
@@ -139,7 +122,8 @@ impl Follow<'_> {
     ) -> Result<Request> {
         self.release();
         begin_wait(&mut request.context);
-        let refreshed = self.unless_closed(provider.refresh(refused)).await;
+        let refreshing = provider.refresh(refused);
+        let refreshed = self.carrier.scheduler.unless_canceling(refreshing).await;
         end_wait(&mut request.context);
         match refreshed.and_then(|refreshed| refreshed) {
             Ok(()) => Ok(request),

@@ -53,8 +53,7 @@
 //!
 //! # What is not built
 //!
-//! HTTP/2. The guide's chapter for those who come from reqwest says what to write
-//! instead.
+//! HTTP/2. The guide's chapter for those who come from reqwest says what to write instead.
 //!
 //! # Features
 //!
@@ -71,6 +70,8 @@
 //! | `socks` | off | proxies that speak SOCKS5 |
 //! | `gzip`, `brotli`, `zstd` | off | the content codings of `Decoding`: gzip and deflate, br, zstd (a C library) |
 //! | `cookies` | off | `CookieStore`, `Jar`, with the public suffix list |
+//! | `download` | off | `Client::download`: files, gone on with, in parallel, checked |
+//! | `blake3` | off | `Checksum::blake3`, with `download` |
 //! | `digest` | off | `Credentials::digest` (RFC 7616) |
 //! | `tracing` | off | a span per call and an event per wait, at `DEBUG` |
 //!
@@ -101,6 +102,8 @@ mod cookies;
     path = "decode/none.rs"
 )]
 mod decode;
+#[cfg(feature = "download")]
+mod download;
 mod error;
 mod follow;
 #[cfg(any(doc, doctest))]
@@ -123,7 +126,7 @@ mod trace;
 mod transport;
 mod url;
 
-pub use body::{Body, BodyContext, BodySource, IntoBody, Progress, ResponseBody};
+pub use body::{Body, BodyContext, BodySource, IntoBody, ResponseBody, UploadProgress};
 pub use client::{
     Audit, Client, ClientBuilder, EventSource, IntoAddresses, RequestBuilder, Stats, get,
 };
@@ -132,6 +135,8 @@ pub use config::{Limits, Timeouts};
 pub use cookies::{CookieStore, Jar};
 #[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
 pub use decode::Decoding;
+#[cfg(feature = "download")]
+pub use download::{Checksum, Download, DownloadProgress, Downloaded};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(feature = "hickory")]
 pub use hickory::HickoryResolver;

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 const LINES_MAX: usize = 80;
 
 /// Examples that take arguments, or ask a server of the internet or a proxy.
-const BY_HAND: [&str; 4] = ["download", "proxy", "quickstart", "upload"];
+const BY_HAND: [&str; 4] = ["copy_to", "proxy", "quickstart", "upload"];
 
 /// The examples, by name.
 fn examples() -> Vec<(String, PathBuf)> {

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use turbohttp::{Client, CloseReport, QueueOptions, RequestQueue, Shutdown};
 
-use super::fetch::{Accepted, Orders, follow, submit};
+use super::fetch::{Accepted, Orders, Sender, follow, submit};
 use super::outcome::{Outcome, Verdict};
 use super::source::Line;
 use crate::interrupt::{Interrupts, Stop};
@@ -140,8 +140,7 @@ impl Engine {
                 }
                 accepted = once_there(&mut self.submitting) => {
                     self.submitting = None;
-                    let timeout = self.orders.timeout;
-                    self.accepted.spawn(async move { Box::pin(follow(accepted, timeout)).await });
+                    self.accepted.spawn(async move { Box::pin(follow(accepted)).await });
                 }
                 line = lines.recv(), if may_read => self.read(line, watch)?,
             }
@@ -201,11 +200,12 @@ impl Engine {
         let mut outcome = Outcome::new(line.number, line.weight);
         match line.job {
             Ok(job) => {
-                let queue = self.queue.clone();
-                let orders = self.orders.clone();
-                self.submitting = Some(Box::pin(async move {
-                    submit(&queue, &orders, outcome, job).await
-                }));
+                let sender = Sender {
+                    client: self.client.clone(),
+                    queue: self.queue.clone(),
+                    orders: self.orders.clone(),
+                };
+                self.submitting = Some(Box::pin(submit(sender, outcome, job)));
                 Ok(())
             }
             Err(reason) => {

@@ -1,17 +1,20 @@
 //! One line on its way: into the queue, to the server, and its body to where it goes.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use turbohttp::header::AUTHORIZATION;
+use turbohttp::header::{AUTHORIZATION, IF_RANGE, RANGE};
 use turbohttp::{
-    Error, ErrorKind, Phase, Request, RequestQueue, Response, SubmitOptions, Ticket, Timeline,
+    Client, Download, Error, ErrorKind, Method, Phase, Request, RequestBuilder, RequestQueue,
+    Response, SubmitOptions, Ticket, Timeline,
 };
 
 use super::line::Job;
 use super::outcome::{Failed, Outcome, Verdict};
 use super::tally::waited;
+use super::tries::Tries;
 use crate::clock;
 use crate::output::{redirect, text};
 use crate::target::Target;
@@ -24,81 +27,184 @@ pub(crate) struct Orders {
     /// How long a request may take once it is started.
     pub(crate) timeout: Option<Duration>,
     /// Where bodies go.
-    pub(crate) directory: Option<PathBuf>,
+    pub(crate) files: Option<Files>,
+}
+
+/// How bodies become files.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) directory: PathBuf,
+    /// A line whose file is there is not sent.
+    pub(crate) skips_existing: bool,
+    /// By how many connections a large file is fetched.
+    pub(crate) connections: usize,
+    /// Files are on the disk when their lines are done.
+    pub(crate) is_synced: bool,
+    /// Bodies are as the server has them, so that unfinished files can be gone on with.
+    pub(crate) are_raw: bool,
+}
+
+/// What the lines of a batch are sent by.
+#[derive(Clone)]
+pub(crate) struct Sender {
+    pub(crate) client: Client,
+    pub(crate) queue: RequestQueue,
+    pub(crate) orders: Arc<Orders>,
 }
 
 /// A line that has been put in the queue, or could not be.
 pub(crate) struct Accepted {
+    sender: Sender,
+    job: Arc<Job>,
     outcome: Outcome,
-    target: Option<PathBuf>,
+    turn: Turn,
+}
+
+/// One try at a line: a request in the queue, and what its body is for.
+struct Turn {
     since: Instant,
     ticket: Result<Ticket<Response>, Error>,
+    body: BodyTo,
+}
+
+enum BodyTo {
+    /// It is read and dropped.
+    Nowhere,
+    /// A file as the shell would write it: it may be there already.
+    Target(PathBuf),
+    /// A new file, or one that an earlier batch has left unfinished.
+    Download(Box<Download>, PathBuf),
+    /// The file is there.
+    Skip,
 }
 
 /// Puts a line in the queue, and waits for room if there is none.
 ///
 /// Dropping the future withdraws the line.
-pub(crate) async fn submit(
-    queue: &RequestQueue,
-    orders: &Orders,
-    mut outcome: Outcome,
-    job: Job,
-) -> Accepted {
-    let since = clock::now();
-    let target = orders.directory.as_deref().zip(job.output.as_deref());
-    let target = target.map(|(directory, name)| directory.join(name));
-    let mut options = SubmitOptions::default();
-    options.within = job.deadline.or(orders.deadline);
-    let ticket = match request(job) {
-        Ok(request) => {
-            // In normal form, which holds no password.
-            outcome.url = Some(request.url().to_owned());
-            let submitted = queue.submit_with(request, options).await;
-            submitted.map_err(Error::from)
-        }
-        Err(error) => Err(error),
-    };
+pub(crate) async fn submit(sender: Sender, mut outcome: Outcome, job: Job) -> Accepted {
+    let job = Arc::new(job);
+    let turn = begin(&sender, &job, &job.url, &mut outcome).await;
     Accepted {
+        sender,
+        job,
         outcome,
-        target,
-        since,
-        ticket,
+        turn,
     }
 }
 
-fn request(job: Job) -> turbohttp::Result<Request> {
-    let mut request = Request::new(job.method, &job.url)?;
+/// Puts one try at a line in the queue: for `url`, which is the line's or that of a mirror.
+async fn begin(sender: &Sender, job: &Job, url: &str, outcome: &mut Outcome) -> Turn {
+    let since = clock::now();
+    let mut options = SubmitOptions::default();
+    options.within = job.deadline.or(sender.orders.deadline);
+    let prepared = request(job, url).and_then(|request| {
+        // In normal form, which holds no password.
+        outcome.url = Some(request.url().to_owned());
+        prepare(sender, job, request)
+    });
+    let (ticket, body) = match prepared {
+        Ok((_, BodyTo::Skip)) => (
+            Err(Error::new(ErrorKind::Canceled, "skipped")),
+            BodyTo::Skip,
+        ),
+        Ok((request, body)) => {
+            let submitted = sender.queue.submit_with(request, options).await;
+            (submitted.map_err(Error::from), body)
+        }
+        Err(error) => (Err(error), BodyTo::Nowhere),
+    };
+    Turn {
+        since,
+        ticket,
+        body,
+    }
+}
+
+/// What is sent, and where its body goes.
+fn prepare(sender: &Sender, job: &Job, request: Request) -> turbohttp::Result<(Request, BodyTo)> {
+    let Some((files, name)) = sender.orders.files.as_ref().zip(job.output.as_deref()) else {
+        return Ok((request, BodyTo::Nowhere));
+    };
+    let target = files.directory.join(name);
+    let is_there = target.symlink_metadata().is_ok();
+    if is_there && files.skips_existing {
+        return Ok((request, BodyTo::Skip));
+    }
+    let headers = request.headers();
+    let is_plain = *request.method() == Method::GET && request.body().is_empty();
+    let is_whole = !headers.contains_key(RANGE) && !headers.contains_key(IF_RANGE);
+    // What is there keeps more than a download would: its links, its owner, its attributes.
+    let is_new = !is_there && files.are_raw && is_plain && is_whole;
+    if !is_new && job.checksums.is_empty() {
+        return Ok((request, BodyTo::Target(target)));
+    }
+    let builder = RequestBuilder::from_parts(sender.client.clone(), request);
+    let mut download = builder
+        .download()
+        .connections(files.connections)
+        .durable(files.is_synced);
+    for checksum in &job.checksums {
+        download = download.checksum(checksum.clone());
+    }
+    let request = download.first_request(&target)?;
+    Ok((request, BodyTo::Download(Box::new(download), target)))
+}
+
+fn request(job: &Job, url: &str) -> turbohttp::Result<Request> {
+    let mut request = Request::new(job.method.clone(), url)?;
     // Credentials of the URL are there by now, and a field of the line replaces them.
     job.fields.take_out(request.headers_mut());
     if !job.headers.contains_key(AUTHORIZATION) {
         job.auth
-            .apply(&mut request, &job.url)
+            .apply(&mut request, url)
             .map_err(|error| Error::new(ErrorKind::Config, error.to_string()))?;
     }
-    request.headers_mut().extend(job.headers);
+    request.headers_mut().extend(job.headers.clone());
     request.set_priority(job.priority);
     if !job.body.is_empty() {
-        request.set_body(job.body);
+        request.set_body(job.body.clone());
     }
     Ok(request)
 }
 
-/// Waits for the answer and reads its body to the end.
+/// Waits for the answer and reads its body to the end; tries again, and then the mirrors, as the line says.
 ///
-/// Dropping the future cancels the request and removes the unfinished file.
-pub(crate) async fn follow(accepted: Accepted, timeout: Option<Duration>) -> Outcome {
+/// Dropping the future cancels the request and removes the unfinished file, unless it can be gone on with.
+pub(crate) async fn follow(accepted: Accepted) -> Outcome {
     let Accepted {
+        sender,
+        job,
         mut outcome,
-        target,
+        mut turn,
+    } = accepted;
+    let mut tries = Tries::default();
+    loop {
+        finish(turn, &sender.orders, &mut outcome).await;
+        let Some((url, delay)) = tries.next(&job, &outcome) else {
+            return outcome;
+        };
+        tokio::time::sleep(delay).await;
+        turn = begin(&sender, &job, url, &mut outcome).await;
+    }
+}
+
+/// Waits for the end of one try.
+async fn finish(turn: Turn, orders: &Orders, outcome: &mut Outcome) {
+    let Turn {
         since,
         ticket,
-    } = accepted;
+        body,
+    } = turn;
+    if matches!(body, BodyTo::Skip) {
+        outcome.verdict = Verdict::Skipped;
+        return;
+    }
     let answer = match ticket {
         Ok(ticket) => ticket.await,
         Err(error) => Err(error),
     };
     match answer {
-        Ok(response) => receive(response, target, timeout, &mut outcome).await,
+        Ok(response) => receive(response, body, orders.timeout, outcome).await,
         Err(error) => {
             let told = error.timeline().cloned();
             let timeline = told.or_else(|| in_queue(&error, since));
@@ -106,7 +212,6 @@ pub(crate) async fn follow(accepted: Accepted, timeout: Option<Duration>) -> Out
             outcome.verdict = Verdict::Failed(failed(&error, None));
         }
     }
-    outcome
 }
 
 /// What never left the queue has no timeline of its own.
@@ -124,25 +229,35 @@ fn in_queue(error: &Error, since: Instant) -> Option<Timeline> {
 
 /// Reads the body, into a file if the status says that it is what was asked for.
 async fn receive(
-    mut response: Response,
-    target: Option<PathBuf>,
+    response: Response,
+    body: BodyTo,
     timeout: Option<Duration>,
     outcome: &mut Outcome,
 ) {
     let status = response.status().as_u16();
-    let target = target.filter(|_| (200..300).contains(&status));
+    let is_wanted = (200..300).contains(&status);
     let redirect = redirect::told(&response);
     let taken = response.timeline();
-    let taken = taken.total().saturating_sub(waited(taken));
-    let reading = read_body(&mut response, target.as_deref(), &mut outcome.bytes);
-    let read = match timeout {
-        None => Some(reading.await),
-        Some(limit) => {
-            let left = limit.saturating_sub(taken);
-            tokio::time::timeout(left, reading).await.ok()
+    let left = timeout.map(|limit| {
+        let taken = taken.total().saturating_sub(waited(taken));
+        limit.saturating_sub(taken)
+    });
+    let reading = async {
+        match body {
+            // A 416 belongs to the range that the download itself has asked for.
+            BodyTo::Download(download, target) if is_wanted || status == 416 => {
+                save(*download, response, &target, outcome).await
+            }
+            BodyTo::Target(target) if is_wanted => {
+                read_body(response, Some(&target), outcome).await
+            }
+            _ => read_body(response, None, outcome).await,
         }
     };
-    outcome.timeline = Some(Box::new(response.timeline().clone()));
+    let read = match left {
+        None => Some(Box::pin(reading).await),
+        Some(left) => tokio::time::timeout(left, Box::pin(reading)).await.ok(),
+    };
     outcome.verdict = match read {
         None => Verdict::Failed(late(timeout.unwrap_or_default(), status)),
         Some(Ok(())) => match redirect {
@@ -154,6 +269,32 @@ async fn receive(
             None => Failed::by_output(&error, Some(status)),
         }),
     };
+}
+
+/// Goes on with a download from its first answer.
+async fn save(
+    download: Download,
+    response: Response,
+    target: &Path,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    make_parent(target)?;
+    let timeline = response.timeline().clone();
+    outcome.timeline = Some(Box::new(timeline));
+    let done = download.receive(response, target).await?;
+    outcome.bytes += done.length() - done.resumed();
+    if let Some(timeline) = done.timeline() {
+        outcome.timeline = Some(Box::new(timeline.clone()));
+    }
+    Ok(())
+}
+
+fn make_parent(target: &Path) -> anyhow::Result<()> {
+    match target.parent() {
+        Some(parent) if !parent.is_dir() => std::fs::create_dir_all(parent)
+            .with_context(|| format!("{} cannot be made", parent.display())),
+        _ => Ok(()),
+    }
 }
 
 /// The time was up while the body was read.
@@ -181,16 +322,23 @@ fn failed(error: &Error, status: Option<u16>) -> Failed {
 }
 
 async fn read_body(
+    mut response: Response,
+    target: Option<&Path>,
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    let read = copy_body(&mut response, target, &mut outcome.bytes).await;
+    outcome.timeline = Some(Box::new(response.timeline().clone()));
+    read
+}
+
+async fn copy_body(
     response: &mut Response,
     target: Option<&Path>,
     bytes: &mut u64,
 ) -> anyhow::Result<()> {
     let mut file = match target {
         Some(target) => {
-            if let Some(parent) = target.parent() {
-                std::fs::create_dir_all(parent)
-                    .with_context(|| format!("{} cannot be made", parent.display()))?;
-            }
+            make_parent(target)?;
             Some(Target::open(target).await?)
         }
         None => None,

@@ -10,7 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
-use turbohttp::{HeaderMap, HeaderName, HeaderValue, Method, Priority, Request};
+use turbohttp::limits::RETRIES_MAX;
+use turbohttp::{Checksum, HeaderMap, HeaderName, HeaderValue, Method, Priority, Request};
 
 use super::name;
 use crate::output::visible;
@@ -19,6 +20,9 @@ use crate::plan::{Auth, Cookies, Fields, url};
 /// The most fields of a request. A map of fields panics beyond its own limit, which is higher: the
 /// client's fields fit in, too.
 pub(crate) const FIELDS_MAX: usize = 16_384;
+
+/// The most mirrors of one line.
+const MIRRORS_MAX: usize = 64;
 
 /// What lines of a batch have in common.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +52,12 @@ pub(crate) struct Job {
     pub(crate) deadline: Option<Duration>,
     /// Where the body goes, within the directory of outputs.
     pub(crate) output: Option<PathBuf>,
+    /// What the file hashes to.
+    pub(crate) checksums: Vec<Checksum>,
+    /// How often the same URL is tried again.
+    pub(crate) retry: u32,
+    /// What is tried in place of the URL when that has failed.
+    pub(crate) mirrors: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +71,12 @@ struct Object {
     priority: Option<String>,
     deadline_ms: Option<u64>,
     output: Option<String>,
+    sha256: Option<String>,
+    checksum: Option<String>,
+    #[serde(default)]
+    retry: u32,
+    #[serde(default)]
+    mirrors: Vec<String>,
 }
 
 /// Fields of a line. Their names are compared without regard to case, and a second one is an error: JSON
@@ -155,6 +171,10 @@ fn from_text(text: &str) -> Result<Object, String> {
         priority: None,
         deadline_ms: None,
         output: None,
+        sha256: None,
+        checksum: None,
+        retry: 0,
+        mirrors: Vec::new(),
     })
 }
 
@@ -178,6 +198,19 @@ fn explain(error: &serde_json::Error) -> String {
 fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
     let method = object.method.as_deref().map_or(Ok(Method::GET), method)?;
     check_url(&method, &object.url)?;
+    let checksums = checksums(&object, &method, rules)?;
+    if object.retry > RETRIES_MAX {
+        return Err(format!(
+            "retry is at most {RETRIES_MAX} (got {})",
+            object.retry
+        ));
+    }
+    if object.mirrors.len() > MIRRORS_MAX {
+        return Err(format!("more than {MIRRORS_MAX} mirrors"));
+    }
+    for mirror in &object.mirrors {
+        check_url(&method, mirror).map_err(|why| format!("mirror: {why}"))?;
+    }
     let mut headers = rules.fields.set.clone();
     for (name, value) in object.headers.0 {
         let is_put = headers.try_insert(name, value).is_ok();
@@ -206,7 +239,32 @@ fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
             .map_or(Ok(Priority::default()), priority)?,
         deadline: object.deadline_ms.map(deadline).transpose()?,
         output,
+        checksums,
+        retry: object.retry,
+        mirrors: object.mirrors,
     })
+}
+
+/// What the file of a line must hash to.
+fn checksums(object: &Object, method: &Method, rules: &Rules) -> Result<Vec<Checksum>, String> {
+    let mut checksums = Vec::new();
+    let says = |error: turbohttp::Error| visible(&error.to_string());
+    if let Some(hex) = &object.sha256 {
+        checksums.push(Checksum::sha256(hex).map_err(says)?);
+    }
+    if let Some(text) = &object.checksum {
+        checksums.push(text.parse().map_err(says)?);
+    }
+    if checksums.is_empty() {
+        return Ok(checksums);
+    }
+    if !rules.has_directory {
+        return Err("a checksum needs --out-dir".to_owned());
+    }
+    if *method != Method::GET || object.body.is_some() {
+        return Err("a checksum is of a GET without a body".to_owned());
+    }
+    Ok(checksums)
 }
 
 /// URLs are refused here, as the line's fault, and not when their turn comes.

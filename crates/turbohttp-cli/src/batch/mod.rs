@@ -8,3 +8,4 @@ pub(crate) mod name;
 pub(crate) mod outcome;
 pub(crate) mod source;
 pub(crate) mod tally;
+mod tries;

@@ -23,6 +23,8 @@ pub(crate) enum Verdict {
     /// Answered with this status, the body whole.
     Answered(u16),
     Failed(Failed),
+    /// Not sent, as its file is there.
+    Skipped,
     /// The line asks for nothing that could be sent, for this reason.
     Bad(String),
 }
@@ -89,13 +91,18 @@ impl Outcome {
 
     /// Whether the request was answered below 400 and whole.
     pub(crate) fn is_ok(&self) -> bool {
-        matches!(self.verdict, Verdict::Answered(status) if status < 400)
+        match self.verdict {
+            Verdict::Answered(status) => status < 400,
+            Verdict::Skipped => true,
+            Verdict::Failed(_) | Verdict::Bad(_) => false,
+        }
     }
 
     /// What went wrong, in one line; `None` if nothing did.
     pub(crate) fn complaint(&self) -> Option<String> {
         let what = match &self.verdict {
             Verdict::Answered(status) if *status < 400 => return None,
+            Verdict::Skipped => return None,
             Verdict::Answered(status) => format!("server answered {status}"),
             Verdict::Failed(failed) => failed.message.clone(),
             Verdict::Bad(reason) => reason.clone(),

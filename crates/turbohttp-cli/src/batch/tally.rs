@@ -16,6 +16,8 @@ pub(crate) struct Tally {
     /// At most one entry per kind of error.
     pub(crate) failed_by_kind: BTreeMap<&'static str, u64>,
     pub(crate) bad_lines: u64,
+    /// Lines whose files were there.
+    pub(crate) skipped: u64,
     /// Requests that an interrupt ended, waiting or running.
     pub(crate) canceled: u64,
     pub(crate) bytes: u64,
@@ -86,6 +88,7 @@ impl Tally {
             }
             Verdict::Failed(_) if outcome.is_canceled() => self.canceled += 1,
             Verdict::Failed(failed) => *self.failed_by_kind.entry(failed.kind).or_default() += 1,
+            Verdict::Skipped => self.skipped += 1,
             Verdict::Bad(_) => self.bad_lines += 1,
         }
     }

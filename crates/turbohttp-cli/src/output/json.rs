@@ -18,6 +18,8 @@ struct Row<'a> {
     status: Option<u16>,
     bytes: u64,
     error: Option<Fault<'a>>,
+    /// Whether nothing was sent, as the file is there.
+    skipped: bool,
     phases_us: Phases,
     total_us: f64,
     connection: Option<u64>,
@@ -64,6 +66,7 @@ pub(crate) fn row(outcome: &Outcome) -> serde_json::Result<String> {
             };
             (failed.status, Some(fault))
         }
+        Verdict::Skipped => (None, None),
         Verdict::Bad(reason) => (
             None,
             Some(Fault {
@@ -80,6 +83,7 @@ pub(crate) fn row(outcome: &Outcome) -> serde_json::Result<String> {
         status,
         bytes: outcome.bytes,
         error,
+        skipped: matches!(outcome.verdict, Verdict::Skipped),
         phases_us: timeline.map(phases).unwrap_or_default(),
         total_us: timeline.map_or(0.0, |timeline| microseconds(timeline.total())),
         connection: timeline.and_then(Timeline::connection_id),

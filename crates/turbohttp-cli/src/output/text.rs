@@ -88,7 +88,11 @@ pub(crate) fn summary(tally: &Tally, elapsed: Duration, stop: Option<Stop>) -> S
     if !kinds.is_empty() {
         let _ = write!(out, " ({})", kinds.join(", "));
     }
-    let _ = writeln!(out, "   bad lines {}", count(tally.bad_lines));
+    let _ = write!(out, "   bad lines {}", count(tally.bad_lines));
+    if tally.skipped > 0 {
+        let _ = write!(out, "   skipped {}", count(tally.skipped));
+    }
+    out.push('\n');
     if tally.canceled > 0 {
         let by = stop.unwrap_or(Stop::Interrupt).name();
         let _ = writeln!(out, "  canceled by {by} {}", count(tally.canceled));

@@ -20,7 +20,7 @@ use turbohttp::{Client, Limits, Method, Request};
 
 use crate::args::{BatchArgs, GetArgs, Resolve};
 use crate::batch::engine::Setup;
-use crate::batch::fetch::Orders;
+use crate::batch::fetch::{Files, Orders};
 use crate::batch::line::Rules;
 use crate::output::{heads, visible};
 use crate::system;
@@ -194,7 +194,13 @@ impl BatchPlan {
                     deadline: args.deadline.or(args.client.times.permit_timeout),
                     // The client's own limit of a whole request would begin in the queue.
                     timeout: args.client.times.timeout,
-                    directory: args.out_dir.clone(),
+                    files: args.out_dir.clone().map(|directory| Files {
+                        directory,
+                        skips_existing: args.skip_existing,
+                        connections: args.connections,
+                        is_synced: args.fsync,
+                        are_raw: !args.client.compressed,
+                    }),
                 },
             },
             note,

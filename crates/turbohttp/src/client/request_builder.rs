@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use turbohttp_core::scheduler::Priority;
 
 use super::Client;
-use crate::body::{IntoBody, Progress};
+use crate::body::{IntoBody, UploadProgress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 use crate::response::Response;
@@ -103,7 +103,7 @@ impl RequestBuilder {
 
     /// Has `report` told how much of the body has been sent, of the one that is set so far; see
     /// [`Body::on_progress`](crate::Body::on_progress).
-    pub fn on_progress(mut self, report: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+    pub fn on_progress(mut self, report: impl Fn(UploadProgress) + Send + Sync + 'static) -> Self {
         let body = self.request.take_body().on_progress(report);
         self.request.set_body(body);
         self

@@ -192,7 +192,7 @@ impl RetryPolicy {
     }
 
     /// How long to wait before the retry of this number, from 0; `None` after the last one.
-    pub(super) fn delay(&self, retry: u32) -> Option<Duration> {
+    pub(crate) fn delay(&self, retry: u32) -> Option<Duration> {
         if retry >= self.retries {
             return None;
         }

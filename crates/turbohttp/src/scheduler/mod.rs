@@ -5,10 +5,11 @@
 //! report. [`CallGuard`] and [`PermitGuard`] release what a call or a permit holds when they drop.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Poll, Waker, ready};
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -18,6 +19,7 @@ use turbohttp_core::scheduler::{
     Stage, State, Waited,
 };
 use turbohttp_core::sync::lock;
+use turbohttp_core::timeline::Phase;
 
 mod close;
 mod guard;
@@ -32,7 +34,7 @@ pub(crate) use permit::{PermitGuard, PermitWait};
 use timer::Timer;
 
 use crate::clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What a client closes when its last call has left: its middlewares and its transport.
 pub(crate) trait Components: Send + Sync {
@@ -215,6 +217,22 @@ impl Dispatcher {
             }
             closing.await;
         }
+    }
+
+    /// Waits for something that is no permit, between two attempts: a close that cancels what is pending ends
+    /// the wait.
+    ///
+    /// Cancel safe, if `wait` is.
+    pub(crate) async fn unless_canceling<T>(&self, wait: impl Future<Output = T>) -> Result<T> {
+        let (mut wait, mut closing) = (pin!(wait), pin!(self.until_canceling()));
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = wait.as_mut().poll(cx) {
+                return Poll::Ready(Ok(done));
+            }
+            ready!(closing.as_mut().poll(cx));
+            Poll::Ready(Err(Error::closed().in_phase(Phase::Backoff)))
+        })
+        .await
     }
 
     /// Refuses new calls; those inside go on for as long as they take.

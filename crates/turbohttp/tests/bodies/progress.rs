@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, mpsc};
 
-use turbohttp::{Body, Client, Progress};
+use turbohttp::{Body, Client, UploadProgress};
 
 use crate::ground::{drop_at_every_poll, redirect, reply};
 use crate::message::Reader;
@@ -15,10 +15,10 @@ const PIECE: u64 = 64 * 1024;
 type Reports = Arc<Mutex<Vec<(u64, Option<u64>)>>>;
 
 /// What was reported, and the function that reports.
-fn record() -> (Reports, impl Fn(Progress) + Send + Sync) {
+fn record() -> (Reports, impl Fn(UploadProgress) + Send + Sync) {
     let record = Reports::default();
     let copy = record.clone();
-    let report = move |progress: Progress| {
+    let report = move |progress: UploadProgress| {
         let pair = (progress.sent_bytes, progress.total_bytes);
         copy.lock().unwrap().push(pair);
     };
