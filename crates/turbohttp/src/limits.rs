@@ -64,11 +64,9 @@ pub(crate) const COLLECT_PAGES_BYTES_MIN: usize = 4 * 1024 * 1024;
 pub(crate) const COLLECT_HUGE_AFTER_BYTES: usize = 2 * 1024 * 1024;
 
 /// Parts of a multipart form: a file among them is a descriptor, and servers take about a thousand.
-#[cfg(feature = "multipart")]
 pub const MULTIPART_PARTS_MAX: usize = 4_096;
 
 /// Bytes of the names and fields of one part of a multipart form; servers take no more in a head.
-#[cfg(feature = "multipart")]
 pub const MULTIPART_HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Bytes of a line of server-sent events, and of an event: beyond it, reading them fails.

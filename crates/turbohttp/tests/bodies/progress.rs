@@ -76,6 +76,41 @@ async fn an_unknown_length_has_no_total() {
     assert_eq!(server.messages()[0].content, b"content");
 }
 
+/// A stream of which a part is gone does not become a whole one by what is put around it.
+#[tokio::test]
+async fn what_is_made_of_a_spent_stream_is_spent() {
+    use http_body::Body as _;
+    use turbohttp::{ErrorKind, HeaderMap};
+
+    let server = Reader::pleased();
+    let client = TestClient::new();
+    let spent = || async {
+        let mut body = Body::from_reader(&b"content"[..], None);
+        let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx));
+        frame.await.unwrap().unwrap();
+        body
+    };
+    let watched = spent().await.on_progress(|_| {});
+    let trailed = spent().await.with_trailers(HeaderMap::new()).unwrap();
+    let mut requests = vec![
+        client.post(server.url("/")).body(watched),
+        client.post(server.url("/")).body(trailed),
+    ];
+    #[cfg(feature = "multipart")]
+    {
+        use turbohttp::multipart::{Form, Part};
+
+        let form = Form::new().part("a", Part::stream(spent().await));
+        requests.push(client.post(server.url("/")).multipart(form));
+    }
+    for request in requests {
+        let error = soon(request.send()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RequestBody, "{error}");
+    }
+    assert!(server.messages().is_empty());
+    client.audit();
+}
+
 #[tokio::test]
 async fn no_body_reports_nothing() {
     let server = Reader::pleased();
