@@ -130,6 +130,7 @@ impl EventParser {
     }
 
     fn gather(&mut self, bytes: &[u8]) -> Result<(), EventTooLarge> {
+        // Before the copy: the bound holds for what is kept, however long the piece is.
         self.check(self.line.len() + bytes.len())?;
         self.line.extend_from_slice(bytes);
         Ok(())
@@ -155,6 +156,7 @@ impl EventParser {
                 None
             }
         };
+        // The memory serves the next line, too.
         line.clear();
         self.line = line;
         Ok(event)
@@ -189,6 +191,7 @@ impl EventParser {
         self.last_id.clone_from(&self.id);
         let event = std::mem::take(&mut self.event);
         let mut data = std::mem::take(&mut self.data);
+        // The line feed behind the last value; data that is empty has none.
         data.pop()?;
         let event = match event.is_empty() {
             true => "message".to_owned(),

@@ -107,6 +107,7 @@ impl Form {
         let boundary = boundary();
         let mut pieces = Pieces::default();
         for (name, part) in self.parts {
+            // The line end before a boundary belongs to the boundary (RFC 2046 section 5.1.1).
             let head = part.head(&name, &boundary)?;
             pieces.push_text(&head);
             pieces.push(part.content());

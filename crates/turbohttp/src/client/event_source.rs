@@ -183,6 +183,7 @@ impl EventSource {
         {
             request.headers_mut().insert(LAST_EVENT_ID, id);
         }
+        // Of its own, as the future of a call borrows its client.
         let client = self.client.clone();
         State::Opening(Box::pin(async move { client.send(request).await }))
     }
@@ -260,6 +261,7 @@ async fn pause(scheduler: Arc<Dispatcher>, delay: Duration) -> Result<()> {
     let mut sleep = pin!(clock::sleep_until(clock::after(clock::now(), delay))?);
     let mut closing = pin!(scheduler.until_closing());
     poll_fn(|cx| {
+        // The close first: a wait of no time must not outrun it.
         if closing.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(Error::closed().in_phase(Phase::Backoff)));
         }

@@ -92,17 +92,15 @@ async fn what_is_made_of_a_spent_stream_is_spent() {
     };
     let watched = spent().await.on_progress(|_| {});
     let trailed = spent().await.with_trailers(HeaderMap::new()).unwrap();
-    let mut requests = vec![
+    let requests = [
         client.post(server.url("/")).body(watched),
         client.post(server.url("/")).body(trailed),
+        #[cfg(feature = "multipart")]
+        client.post(server.url("/")).multipart({
+            use turbohttp::multipart::{Form, Part};
+            Form::new().part("a", Part::stream(spent().await))
+        }),
     ];
-    #[cfg(feature = "multipart")]
-    {
-        use turbohttp::multipart::{Form, Part};
-
-        let form = Form::new().part("a", Part::stream(spent().await));
-        requests.push(client.post(server.url("/")).multipart(form));
-    }
     for request in requests {
         let error = soon(request.send()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::RequestBody, "{error}");

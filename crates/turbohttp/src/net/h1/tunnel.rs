@@ -57,6 +57,7 @@ impl AsyncWrite for Tunnel {
         cx: &mut TaskContext<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        // Past the sending half of the exchange, which is over.
         self.0.stream.poll_write(cx, bytes)
     }
 
