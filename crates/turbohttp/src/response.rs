@@ -522,6 +522,12 @@ impl Response {
         &self.context
     }
 
+    /// What was sent, to take out again what was added to it.
+    #[cfg(feature = "cache")]
+    pub(crate) fn request_mut(&mut self) -> &mut crate::context::RequestParts {
+        &mut self.context.request
+    }
+
     /// Takes in the rest of a body that is not wanted, so that its connection can be used again: if it is
     /// short and comes at once. A new connection would take longer than the one, and less than the other.
     #[cold]

@@ -58,6 +58,21 @@ impl ClientBuilder {
         self
     }
 
+    /// Answers requests by responses that are kept in `cache`, as RFC 9111 says for a private cache. What it answers
+    /// needs no permit and no connection; [`Response::cache_status`](crate::Response::cache_status) says where a
+    /// response comes from.
+    ///
+    /// Each attempt is looked up by itself, those of redirects and retries too. Hooks and middlewares see all
+    /// calls, whoever answers them.
+    ///
+    /// A bound of less than 64 KiB is an error of [`build`](ClientBuilder::build).
+    #[cfg(feature = "cache")]
+    #[must_use]
+    pub fn cache(mut self, cache: crate::cache::Cache) -> Self {
+        self.policies.cache = Some(cache);
+        self
+    }
+
     /// Sets which content codings are asked for and undone; by default all that are compiled in. A request
     /// that sets `Accept-Encoding` itself gets its body as it arrives, as does one whose response is a
     /// range; a client whose default fields have it decodes nothing.

@@ -10,6 +10,7 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use turbohttp_core::scheduler::LaneKey;
 
+use crate::cache::{Cache, Caching};
 use crate::clock;
 use crate::context::{Added, Context};
 use crate::decode::Decoding;
@@ -47,6 +48,8 @@ pub(crate) struct Policies {
     decoding: Decoding,
     /// The Accept-Encoding that stands for `decoding`: what is asked for by another one is not decoded.
     accept_encoding: Option<HeaderValue>,
+    /// What answers attempts before they are sent.
+    pub(crate) cache: Option<Caching>,
     budget: RetryBudget,
     /// Whether something is to be counted, asked for or added before a request is sent.
     pub(crate) prepares: bool,
@@ -62,6 +65,7 @@ pub(crate) struct PolicyOptions {
     pub(crate) credentials: CredentialTable,
     pub(crate) cookies: Cookies,
     pub(crate) decoding: Decoding,
+    pub(crate) cache: Option<Cache>,
 }
 
 impl Default for PolicyOptions {
@@ -72,6 +76,7 @@ impl Default for PolicyOptions {
             credentials: CredentialTable::default(),
             cookies: Cookies::default(),
             decoding: Decoding::all(),
+            cache: None,
         }
     }
 }
@@ -115,6 +120,7 @@ impl Policies {
             credentials,
             cookies,
             decoding,
+            cache,
         } = options;
         redirect.check()?;
         if let Some(retry) = &retry {
@@ -136,6 +142,7 @@ impl Policies {
             cookies,
             decoding,
             accept_encoding,
+            cache: cache.map(Caching::new).transpose()?,
             budget: RetryBudget::default(),
         })
     }
@@ -160,6 +167,12 @@ impl Policies {
     /// Whether a token must be asked for before the request is sent.
     pub(crate) fn awaits_token(&self, request: &Request) -> bool {
         self.prepares && self.credentials.missing_token(&request.context).is_some()
+    }
+
+    /// Whether the first attempt is made by `follow.rs`, as all further ones are: a token must be asked for, or a
+    /// cache may answer it.
+    pub(crate) fn follow_first(&self, request: &Request) -> bool {
+        self.cache.is_some() || self.awaits_token(request)
     }
 
     /// A call begins.
@@ -194,9 +207,11 @@ impl Policies {
     /// Looks at the answer to an attempt.
     #[cold]
     pub(crate) fn settle(&self, done: Result<Response>) -> Settled {
-        if let Ok(response) = &done {
-            self.cookies.store(response);
-            self.credentials.accept_info(response.context());
+        // Behind a cache, what comes from a server is taken in before the cache has it.
+        if self.cache.is_none()
+            && let Ok(response) = &done
+        {
+            self.take_in(response);
         }
         let is_open = match &done {
             Ok(response) => match response.status() {
@@ -216,6 +231,12 @@ impl Policies {
             true => Settled::Open(done),
             false => Settled::Done(self.decode(done)),
         }
+    }
+
+    /// Takes in what a server has sent for the client itself: cookies, and the next step of Digest.
+    pub(crate) fn take_in(&self, response: &Response) {
+        self.cookies.store(response);
+        self.credentials.accept_info(response.context());
     }
 
     /// Has the body of the answer decoded, unless its request asked for codings by itself.

@@ -1,0 +1,193 @@
+//! Which entries a store has, in the order of their last use, within a bound of bytes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::entry::{Id, Key};
+use super::limits::{CACHE_ENTRIES_MAX, CACHE_VARIANTS_MAX};
+
+/// Entries by URL, each with a value of the store.
+pub(super) struct Index<T> {
+    slots: HashMap<Key, Vec<Slot<T>>>,
+    /// Who was used last stands last. Invariant: one number for each slot.
+    order: BTreeMap<u64, Id>,
+    next: u64,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+struct Slot<T> {
+    selection: [u8; 32],
+    value: T,
+    bytes: u64,
+    used: u64,
+}
+
+impl<T: Clone> Index<T> {
+    pub(super) fn new(bytes_max: u64) -> Index<T> {
+        Index {
+            slots: HashMap::new(),
+            order: BTreeMap::new(),
+            next: 0,
+            bytes: 0,
+            bytes_max,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Every entry of a URL.
+    pub(super) fn of(&self, key: &Key) -> Vec<(Id, T)> {
+        let slots = self.slots.get(key).into_iter().flatten();
+        let named = slots.map(|slot| (id(key, slot), slot.value.clone()));
+        named.collect()
+    }
+
+    /// The entry is used now.
+    pub(super) fn touch(&mut self, id: &Id) {
+        if let Some(slots) = self.slots.get_mut(&id.key)
+            && let Some(slot) = slots.iter_mut().find(|slot| slot.selection == id.selection)
+        {
+            self.order.remove(&slot.used);
+            slot.used = self.next;
+            self.order.insert(self.next, *id);
+            self.next += 1;
+        }
+    }
+
+    /// Adds an entry, or replaces the one with its name, and returns those that had to go for it.
+    pub(super) fn insert(&mut self, id: Id, value: T, bytes: u64) -> Vec<(Id, T)> {
+        // What is replaced is no eviction: a store of files has written over it already.
+        _ = self.remove(&id);
+        let mut evicted = Vec::new();
+        let slots = self.slots.entry(id.key).or_default();
+        if slots.len() >= CACHE_VARIANTS_MAX
+            && let Some(oldest) = slots.iter().min_by_key(|slot| slot.used)
+        {
+            let oldest = self::id(&id.key, oldest);
+            evicted.extend(self.remove(&oldest));
+        }
+        let slot = Slot {
+            selection: id.selection,
+            value,
+            bytes,
+            used: self.next,
+        };
+        self.slots.entry(id.key).or_default().push(slot);
+        self.order.insert(self.next, id);
+        self.next += 1;
+        self.bytes += bytes;
+        while self.bytes > self.bytes_max || self.order.len() > CACHE_ENTRIES_MAX {
+            let Some((_, oldest)) = self.order.first_key_value() else {
+                break;
+            };
+            let oldest = *oldest;
+            evicted.extend(self.remove(&oldest));
+        }
+        evicted
+    }
+
+    pub(super) fn remove(&mut self, id: &Id) -> Option<(Id, T)> {
+        let slots = self.slots.get_mut(&id.key)?;
+        let at = slots.iter().position(|slot| slot.selection == id.selection)?;
+        let slot = slots.swap_remove(at);
+        if slots.is_empty() {
+            self.slots.remove(&id.key);
+        }
+        self.order.remove(&slot.used);
+        self.bytes -= slot.bytes;
+        Some((*id, slot.value))
+    }
+
+    /// Removes every entry of a URL.
+    pub(super) fn remove_all(&mut self, key: &Key) -> Vec<(Id, T)> {
+        let found = self.of(key);
+        found.iter().filter_map(|(id, _)| self.remove(id)).collect()
+    }
+
+    /// Removes everything.
+    pub(super) fn clear(&mut self) -> Vec<(Id, T)> {
+        let all: Vec<Id> = self.order.values().copied().collect();
+        all.iter().filter_map(|id| self.remove(id)).collect()
+    }
+}
+
+fn id<T>(key: &Key, slot: &Slot<T>) -> Id {
+    Id {
+        key: *key,
+        selection: slot.selection,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(key: u8, selection: u8) -> Id {
+        Id {
+            key: [key; 32],
+            selection: [selection; 32],
+        }
+    }
+
+    fn names(evicted: Vec<(Id, u8)>) -> Vec<u8> {
+        evicted.into_iter().map(|(_, value)| value).collect()
+    }
+
+    #[test]
+    fn the_least_recently_used_entry_goes_first() {
+        let mut index = Index::new(30);
+        for name in 1..=3 {
+            assert!(index.insert(id(name, 0), name, 10).is_empty());
+        }
+        index.touch(&id(1, 0));
+        assert_eq!(names(index.insert(id(4, 0), 4, 10)), [2]);
+        assert_eq!(names(index.insert(id(5, 0), 5, 20)), [3, 1]);
+        assert_eq!((index.len(), index.bytes()), (2, 30));
+    }
+
+    #[test]
+    fn an_entry_of_exactly_the_bound_stays_and_one_byte_more_goes() {
+        let mut index = Index::new(30);
+        assert!(index.insert(id(1, 0), 1, 30).is_empty());
+        assert_eq!(names(index.insert(id(2, 0), 2, 31)), [1, 2]);
+        assert_eq!((index.len(), index.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_replaced_entry_is_counted_once_and_is_no_eviction() {
+        let mut index = Index::new(30);
+        for bytes in [10, 30, 20] {
+            assert!(index.insert(id(1, 0), 1, bytes).is_empty());
+            assert_eq!((index.len(), index.bytes()), (1, bytes));
+        }
+    }
+
+    #[test]
+    fn a_url_has_so_many_variants_and_no_more() {
+        let mut index = Index::new(u64::MAX);
+        let most = u8::try_from(CACHE_VARIANTS_MAX).unwrap();
+        for variant in 0..most {
+            assert!(index.insert(id(1, variant), variant, 1).is_empty());
+        }
+        index.touch(&id(1, 0));
+        assert_eq!(names(index.insert(id(1, most), most, 1)), [1]);
+        assert_eq!(index.of(&[1; 32]).len(), CACHE_VARIANTS_MAX);
+        assert_eq!(index.remove_all(&[1; 32]).len(), CACHE_VARIANTS_MAX);
+        assert_eq!((index.len(), index.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn clearing_leaves_nothing() {
+        let mut index = Index::new(30);
+        index.insert(id(1, 0), 1, 10);
+        index.insert(id(1, 1), 2, 10);
+        assert_eq!(index.clear().len(), 2);
+        assert_eq!((index.len(), index.bytes()), (0, 0));
+    }
+}

@@ -1,0 +1,13 @@
+//! What a cache answers, and what it sends: RFC 9111 for a private cache.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tasks of a test end with its runtime"
+)]
+
+
+
+mod ground;
+
+mod rules;
+mod table;
