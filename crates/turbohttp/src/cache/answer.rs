@@ -84,7 +84,9 @@ impl Caching {
         let found = cache.find(&request).await;
         let is_head = request.method() == Method::HEAD;
         let now = cache.now();
-        let verdict = found.as_ref().map(|entry| rules::judge(&demand, &entry.head, now));
+        let verdict = found
+            .as_ref()
+            .map(|entry| rules::judge(&demand, &entry.head, now));
         let Some((entry, verdict)) = found.zip(verdict) else {
             return match demand.only_if_cached() {
                 true => Ok(unavailable(request)),
@@ -113,7 +115,11 @@ impl Caching {
 impl Cache {
     /// What is stored for the request. A directory that cannot be opened has nothing.
     async fn find(&self, request: &Request) -> Option<Arc<Entry>> {
-        let found = self.shared.store.find(request.url(), request.headers()).await;
+        let found = self
+            .shared
+            .store
+            .find(request.url(), request.headers())
+            .await;
         found.unwrap_or_else(|error| {
             self.note_failure(&error);
             None
@@ -162,7 +168,11 @@ impl Cache {
         let demand = Demand::of(request.headers());
         let stands_in = || rules::may_stand_in(&demand, &entry.head, self.now());
         // An error does not always give its request back.
-        let spare = if stands_in() { request.try_clone() } else { None };
+        let spare = if stands_in() {
+            request.try_clone()
+        } else {
+            None
+        };
         let asked = self.ask(&request);
         add_conditions(request.headers_mut(), &entry.head.fields);
         let mut response = match send(request).await {
@@ -290,13 +300,18 @@ fn is_question(request: &Request) -> bool {
     matches!(parts.method, Method::GET | Method::HEAD)
         && parts.body.is_empty()
         && !parts.upgrade
-        && !PASSED_ON.iter().any(|name| parts.headers.contains_key(name))
+        && !PASSED_ON
+            .iter()
+            .any(|name| parts.headers.contains_key(name))
         && !Demand::of(&parts.headers).no_store()
 }
 
 /// RFC 9110 section 9.2.1; a method that is not known here may do anything.
 fn is_safe(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
+    )
 }
 
 /// The URL of the request, and those of its origin that the response names.
@@ -320,7 +335,10 @@ fn invalidated_by(response: &Response) -> Vec<String> {
 
 /// Asks for an answer only if there is another one than this.
 fn add_conditions(headers: &mut HeaderMap, fields: &Fields) {
-    for (name, of) in [(IF_NONE_MATCH, "etag"), (IF_MODIFIED_SINCE, "last-modified")] {
+    for (name, of) in [
+        (IF_NONE_MATCH, "etag"),
+        (IF_MODIFIED_SINCE, "last-modified"),
+    ] {
         if let Some(value) = fields.first(of)
             && let Ok(value) = HeaderValue::from_bytes(value)
         {

@@ -36,7 +36,8 @@ impl Directives {
 
     /// Whether the directive is there without an argument.
     pub(super) fn is_bare(&self, name: &str) -> bool {
-        self.find(name).is_some_and(|found| found.argument.is_none())
+        self.find(name)
+            .is_some_and(|found| found.argument.is_none())
     }
 
     /// The argument in seconds; zero if it is no number, so that nothing is fresh by mistake.
@@ -107,7 +108,10 @@ mod tests {
             (&["a", "max-age=60"], Some(60)),
             (&["max-age=1, max-age=60"], Some(1)),
             (&["max-age=00060"], Some(60)),
-            (&["max-age=99999999999999999999999"], Some(CACHE_SECONDS_MAX)),
+            (
+                &["max-age=99999999999999999999999"],
+                Some(CACHE_SECONDS_MAX),
+            ),
             (&["max-age=-1"], Some(0)),
             (&["max-age=1.5"], Some(0)),
             (&["max-age='60'"], Some(0)),

@@ -123,7 +123,10 @@ impl Head {
 /// another one, whether or not the server says Vary. `None` of `Vary: *`.
 fn selection(fields: &Fields, headers: &HeaderMap) -> Option<[u8; 32]> {
     let mut names = vec!["authorization".to_owned()];
-    for name in fields.values("vary").flat_map(|line| line.split(|byte| *byte == b',')) {
+    for name in fields
+        .values("vary")
+        .flat_map(|line| line.split(|byte| *byte == b','))
+    {
         let name = str::from_utf8(name.trim_ascii()).ok()?.to_ascii_lowercase();
         match name.as_str() {
             "*" => return None,
@@ -161,11 +164,19 @@ impl Fields {
             .map(<[u8]>::trim_ascii)
             .collect();
         let is_kept = |name: &str| {
-            !NOT_STORED.iter().any(|known| name.eq_ignore_ascii_case(known))
-                && !listed.iter().any(|of| of.eq_ignore_ascii_case(name.as_bytes()))
+            !NOT_STORED
+                .iter()
+                .any(|known| name.eq_ignore_ascii_case(known))
+                && !listed
+                    .iter()
+                    .any(|of| of.eq_ignore_ascii_case(name.as_bytes()))
         };
         let fields = response.fields().filter(|(name, _)| is_kept(name));
-        Fields(fields.map(|(name, value)| (name.to_owned(), value.to_vec())).collect())
+        Fields(
+            fields
+                .map(|(name, value)| (name.to_owned(), value.to_vec()))
+                .collect(),
+        )
     }
 
     pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
@@ -185,7 +196,8 @@ impl Fields {
     }
 
     fn remove(&mut self, name: &str) {
-        self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.0
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
     }
 
     /// Replaces what `fresh` has too, and adds the rest of it.

@@ -94,7 +94,9 @@ impl<T: Clone> Index<T> {
 
     pub(super) fn remove(&mut self, id: &Id) -> Option<(Id, T)> {
         let slots = self.slots.get_mut(&id.key)?;
-        let at = slots.iter().position(|slot| slot.selection == id.selection)?;
+        let at = slots
+            .iter()
+            .position(|slot| slot.selection == id.selection)?;
         let slot = slots.swap_remove(at);
         if slots.is_empty() {
             self.slots.remove(&id.key);

@@ -226,15 +226,19 @@ impl Cache {
     pub(crate) fn check(&self) -> Result<()> {
         let bytes_max = self.shared.bytes_max;
         if bytes_max < CACHE_BYTES_MIN {
-            let message =
-                format!("cache: the bound must be at least {CACHE_BYTES_MIN} bytes, not {bytes_max}");
+            let message = format!(
+                "cache: the bound must be at least {CACHE_BYTES_MIN} bytes, not {bytes_max}"
+            );
             return Err(Error::new(ErrorKind::Config, message));
         }
         Ok(())
     }
 
     fn now(&self) -> SystemTime {
-        self.shared.clock.get().map_or_else(SystemTime::now, |clock| clock())
+        self.shared
+            .clock
+            .get()
+            .map_or_else(SystemTime::now, |clock| clock())
     }
 
     fn body_bytes_max(&self) -> u64 {

@@ -11,8 +11,8 @@ use http::{HeaderMap, StatusCode};
 
 use super::directives::Directives;
 use super::entry::{Fields, Head};
-use crate::error::{Error, ErrorKind};
 use super::limits::{CACHE_HEURISTIC_SECONDS_MAX, CACHE_SECONDS_MAX};
+use crate::error::{Error, ErrorKind};
 
 /// Statuses whose meaning for a cache is known here (RFC 9111 section 3); others are not stored.
 const UNDERSTOOD: [u16; 14] = [
@@ -80,8 +80,8 @@ impl Freshness {
     fn of(head: &Head) -> Freshness {
         let directives = Directives::parse(head.fields.values("cache-control"));
         let pragma = || Directives::parse(head.fields.values("pragma"));
-        let no_cache = directives.has("no-cache")
-            || (directives.is_empty() && pragma().has("no-cache"));
+        let no_cache =
+            directives.has("no-cache") || (directives.is_empty() && pragma().has("no-cache"));
         let lifetime = match no_cache {
             true => 0,
             false => lifetime(head, &directives),
@@ -127,7 +127,9 @@ fn lifetime(head: &Head, directives: &Directives) -> u64 {
 /// exchange, or by its Date, whichever says more.
 pub(super) fn initial_age(fields: &Fields, asked: SystemTime, answered: SystemTime) -> u64 {
     let seconds = |from, to: SystemTime| to.duration_since(from).map_or(0, |time| time.as_secs());
-    let apparent = fields.date("date").map_or(0, |date| seconds(date, answered));
+    let apparent = fields
+        .date("date")
+        .map_or(0, |date| seconds(date, answered));
     let age = fields.first("age").and_then(age_value).unwrap_or(0);
     let corrected = age + seconds(asked, answered);
     corrected.max(apparent).min(CACHE_SECONDS_MAX)

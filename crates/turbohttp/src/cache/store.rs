@@ -143,7 +143,9 @@ impl Directory {
                     None
                 }
                 None => {
-                    failed = Some(io::Error::other("there is no tokio runtime to read files with"));
+                    failed = Some(io::Error::other(
+                        "there is no tokio runtime to read files with",
+                    ));
                     None
                 }
             }

@@ -69,8 +69,14 @@ fn httpdate(time: SystemTime) -> String {
 
 #[test]
 fn dates_are_those_of_the_standard() {
-    assert_eq!(httpdate(UNIX_EPOCH + Duration::from_secs(784_111_777)), "Sun, 06 Nov 1994 08:49:37 GMT");
-    assert_eq!(httpdate(UNIX_EPOCH + Duration::from_secs(951_782_400)), "Tue, 29 Feb 2000 00:00:00 GMT");
+    assert_eq!(
+        httpdate(UNIX_EPOCH + Duration::from_secs(784_111_777)),
+        "Sun, 06 Nov 1994 08:49:37 GMT"
+    );
+    assert_eq!(
+        httpdate(UNIX_EPOCH + Duration::from_secs(951_782_400)),
+        "Tue, 29 Feb 2000 00:00:00 GMT"
+    );
 }
 
 /// Replaces `{SECONDS}` by dates.
@@ -124,7 +130,10 @@ impl Server {
     }
 
     pub(crate) fn add(&self, answer: &str) {
-        self.answers.lock().unwrap().push_back(reply(&dated(answer)));
+        self.answers
+            .lock()
+            .unwrap()
+            .push_back(reply(&dated(answer)));
     }
 
     /// The requests so far.
@@ -141,7 +150,9 @@ impl Server {
         cache: &Cache,
         options: impl FnOnce(ClientBuilder) -> ClientBuilder,
     ) -> Client {
-        let builder = Client::builder().transport(self.mock.clone()).cache(cache.clone());
+        let builder = Client::builder()
+            .transport(self.mock.clone())
+            .cache(cache.clone());
         options(builder).build().unwrap()
     }
 }

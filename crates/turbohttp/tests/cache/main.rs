@@ -5,9 +5,12 @@
     reason = "the tasks of a test end with its runtime"
 )]
 
-
-
+mod calls;
+mod directory;
+#[allow(dead_code, reason = "each of the tests needs another part of it")]
+#[path = "../everyday/ground.rs"]
+mod everyday;
 mod ground;
-
+mod network;
 mod rules;
 mod table;

@@ -35,7 +35,10 @@ pub(crate) async fn run(row: &Row) -> Result<(), String> {
     let requests = server.seen().len();
     match requests == row.requests {
         true => Ok(()),
-        false => Err(format!("{}: {requests} requests, not {}", row.name, row.requests)),
+        false => Err(format!(
+            "{}: {requests} requests, not {}",
+            row.name, row.requests
+        )),
     }
 }
 

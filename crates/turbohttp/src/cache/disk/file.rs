@@ -93,8 +93,8 @@ impl<R: Read> Opened<R> {
         let mut body = Vec::new();
         // One byte more than there should be is seen, and is one too many.
         self.rest.take(length + 1).read_to_end(&mut body)?;
-        let is_whole = body.len() as u64 == length
-            && hash(&self.lengths, &self.encoded, &body) == self.hash;
+        let is_whole =
+            body.len() as u64 == length && hash(&self.lengths, &self.encoded, &body) == self.hash;
         Ok(is_whole.then(|| Entry {
             head: self.head,
             body: Bytes::from(body),
@@ -154,7 +154,8 @@ fn decode(mut encoded: &[u8]) -> Option<Head> {
     let seconds = u64::from_be_bytes(number(from)?);
     let nanoseconds = u32::from_be_bytes(number(from)?);
     // `Duration::new` panics where the two do not fit together.
-    let since = Duration::from_secs(seconds).checked_add(Duration::from_nanos(nanoseconds.into()))?;
+    let since =
+        Duration::from_secs(seconds).checked_add(Duration::from_nanos(nanoseconds.into()))?;
     let mut fields = Vec::new();
     while !from.is_empty() {
         fields.push((text(from)?, piece(from)?.to_vec()));
@@ -197,7 +198,11 @@ mod tests {
                 url: "http://a.test/?b".to_owned(),
                 selection: [7; 32],
                 status: StatusCode::NOT_FOUND,
-                fields: Fields(vec![field("ETag", b"\"1\""), field("x", b"\xff"), field("x", b"")]),
+                fields: Fields(vec![
+                    field("ETag", b"\"1\""),
+                    field("x", b"\xff"),
+                    field("x", b""),
+                ]),
                 age: 3,
                 since: UNIX_EPOCH + Duration::new(1_700_000_000, 5),
             },
@@ -212,7 +217,9 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Option<Entry> {
-        open(bytes).unwrap().and_then(|opened| opened.read().unwrap())
+        open(bytes)
+            .unwrap()
+            .and_then(|opened| opened.read().unwrap())
     }
 
     #[test]

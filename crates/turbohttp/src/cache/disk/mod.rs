@@ -148,7 +148,11 @@ impl Disk {
     /// # Errors
     ///
     /// Those of the file, which is removed then.
-    pub(super) fn put(&self, entry: &Entry, is_current: impl Fn() -> bool) -> io::Result<Option<usize>> {
+    pub(super) fn put(
+        &self,
+        entry: &Entry,
+        is_current: impl Fn() -> bool,
+    ) -> io::Result<Option<usize>> {
         let id = entry.head.id();
         let part = self.part_of(&name::of(&id));
         let written = create_private(&part)
@@ -206,7 +210,9 @@ impl Disk {
 
 /// Whether what was written last then is of a process that has died.
 fn is_leftover(written: SystemTime) -> bool {
-    let age = SystemTime::now().duration_since(written).unwrap_or_default();
+    let age = SystemTime::now()
+        .duration_since(written)
+        .unwrap_or_default();
     age >= Duration::from_secs(CACHE_LEFTOVER_SECONDS)
 }
 

@@ -33,7 +33,9 @@ pub(super) fn part(name: &str, process: u32, next: u64) -> String {
 
 /// Whether a file of this name is one that a cache was writing.
 pub(super) fn is_part(name: &str) -> bool {
-    let of_entry = name.split_once('.').is_some_and(|(entry, _)| read(entry).is_some());
+    let of_entry = name
+        .split_once('.')
+        .is_some_and(|(entry, _)| read(entry).is_some());
     of_entry && name.ends_with(PART)
 }
 
@@ -71,7 +73,14 @@ mod tests {
         let name = of(&id);
         assert_eq!(read(&name), Some(id));
         assert!(is_part(&part(&name, 1, 2)));
-        for foreign in ["", "-", "notes.txt", &name.to_uppercase(), &name[1..], &part(&name, 1, 2)] {
+        for foreign in [
+            "",
+            "-",
+            "notes.txt",
+            &name.to_uppercase(),
+            &name[1..],
+            &part(&name, 1, 2),
+        ] {
             assert_eq!(read(foreign), None, "{foreign}");
         }
         for foreign in ["film.part", "a.1.2.part", &name] {
