@@ -7,6 +7,7 @@
 //! - [`retries`]: what is sent again and when; pauses, and the budget
 //! - [`credentials`]: Basic, Digest, tokens
 //! - [`cookies`]: jars, their rules and their files
+//! - [`cache`]: what is stored, when it is used, memory and files
 //! - [`codings`]: compressed bodies, and bombs
 //! - [`network`]: names, proxies, connections, and what servers send
 //! - [`tls`]: versions, roots, pins, resumption
@@ -36,6 +37,9 @@ pub mod credentials {}
 
 #[doc = include_str!("../docs/cookies.md")]
 pub mod cookies {}
+
+#[doc = include_str!("../docs/cache.md")]
+pub mod cache {}
 
 #[doc = include_str!("../docs/codings.md")]
 pub mod codings {}

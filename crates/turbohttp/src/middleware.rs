@@ -12,7 +12,7 @@ use std::any::type_name;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use turbohttp_core::scheduler::CallId;
@@ -297,6 +297,18 @@ impl Components for Pipeline {
             }
         }
         self.carrier.transport.close(failures);
+    }
+}
+
+impl Pipeline {
+    /// Lets the cache, if there is one, send requests of its own; says whether there is one.
+    pub(crate) fn reach_from_cache(self: &Arc<Self>) -> bool {
+        let Some(cache) = &self.carrier.policies.cache else {
+            return false;
+        };
+        let client: Weak<Pipeline> = Arc::downgrade(self);
+        cache.set_client(client);
+        true
     }
 }
 

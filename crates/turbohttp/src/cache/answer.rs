@@ -93,6 +93,7 @@ impl Caching {
                 false => cache.fetch(request, send).await,
             };
         };
+        // `only-if-cached` is content with what may be used stale, and with nothing that has to be asked for.
         match verdict {
             Verdict::Fresh => Ok((give(request, &entry, now), CacheStatus::Hit)),
             Verdict::Stale => Ok((give(request, &entry, now), CacheStatus::Stale)),
@@ -231,6 +232,7 @@ impl Cache {
             return Ok((give(request, entry, now), CacheStatus::Revalidated));
         };
         if head.selection != entry.head.selection {
+            // The 304 has another Vary, so that the entry has another name now.
             self.remove(entry.head.id()).await;
         }
         let body = entry.body.clone();
@@ -364,12 +366,12 @@ fn give(request: Request, entry: &Entry, now: SystemTime) -> Response {
     for (name, value) in fields.filter(|(name, _)| !name.eq_ignore_ascii_case("age")) {
         response.push_header(name, value);
     }
-    let age = rules::age(&entry.head, now).to_string();
+    let age = entry.head.age_at(now).to_string();
     response.push_header("age", age.as_bytes());
     response
 }
 
-/// Nothing is stored, and nothing else is wanted (RFC 9111 section 5.2.1.7).
+/// Nothing is stored, and nothing else is wanted (`only-if-cached`, RFC 9111 section 5.2.1).
 fn unavailable(request: Request) -> (Response, CacheStatus) {
     let response = request.respond(StatusCode::GATEWAY_TIMEOUT, "");
     (response, CacheStatus::Miss)

@@ -1,12 +1,13 @@
 //! A stored response: what came, when, and for which requests.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
 
-use super::rules;
+use super::directives;
+use super::limits::CACHE_SECONDS_MAX;
 use crate::response::Response;
 
 /// Fields of one connection or of one transfer, which are not stored (RFC 9111 section 3.1).
@@ -69,7 +70,7 @@ impl Head {
             url: request.url.as_str().to_owned(),
             selection: selection(&fields, &request.headers)?,
             status: response.status(),
-            age: rules::initial_age(&fields, asked, now),
+            age: initial_age(&fields, asked, now),
             since: now,
             fields,
         })
@@ -93,10 +94,19 @@ impl Head {
             url: self.url.clone(),
             selection: selection(&fields, &request.headers)?,
             status: self.status,
-            age: rules::initial_age(&fresh, asked, now),
+            age: initial_age(&fresh, asked, now),
             since: now,
             fields,
         })
+    }
+
+    /// Seconds since the origin made the response (RFC 9111 section 4.2.3).
+    pub(super) fn age_at(&self, now: SystemTime) -> u64 {
+        // A clock that was set back makes nothing younger than it was.
+        let resident = now.duration_since(self.since).unwrap_or(Duration::ZERO);
+        self.age
+            .saturating_add(resident.as_secs())
+            .min(CACHE_SECONDS_MAX)
     }
 
     pub(super) fn id(&self) -> Id {
@@ -117,6 +127,25 @@ impl Head {
         let fields: usize = fields.map(|(name, value)| name.len() + value.len()).sum();
         self.url.len() + fields
     }
+}
+
+/// Seconds since the origin made a response, as it comes in (RFC 9111 section 4.2.3): by its Age and the time of
+/// the exchange, or by its Date, whichever says more.
+fn initial_age(fields: &Fields, asked: SystemTime, answered: SystemTime) -> u64 {
+    let seconds = |from, to: SystemTime| to.duration_since(from).map_or(0, |time| time.as_secs());
+    let apparent = fields
+        .date("date")
+        .map_or(0, |date| seconds(date, answered));
+    let age = fields.first("age").and_then(age_value).unwrap_or(0);
+    // A clock that jumps may make an exchange last for ever.
+    let corrected = age.saturating_add(seconds(asked, answered));
+    corrected.max(apparent).min(CACHE_SECONDS_MAX)
+}
+
+/// The first member counts; one that is no number is ignored (RFC 9111 section 5.1).
+fn age_value(value: &[u8]) -> Option<u64> {
+    let first = value.split(|byte| *byte == b',').next()?.trim_ascii();
+    directives::seconds(first)
 }
 
 /// The hash of what Vary names of a request, and of its Authorization: what one user may see is not shown to

@@ -7,15 +7,15 @@ use super::limits::{CACHE_ENTRIES_MAX, CACHE_VARIANTS_MAX};
 
 /// Entries by URL, each with a value of the store.
 pub(super) struct Index<T> {
-    slots: HashMap<Key, Vec<Slot<T>>>,
-    /// Who was used last stands last. Invariant: one number for each slot.
+    places: HashMap<Key, Vec<Place<T>>>,
+    /// What was used last stands last. Invariant: one number for each place.
     order: BTreeMap<u64, Id>,
     next: u64,
     bytes: u64,
     bytes_max: u64,
 }
 
-struct Slot<T> {
+struct Place<T> {
     selection: [u8; 32],
     value: T,
     bytes: u64,
@@ -25,7 +25,7 @@ struct Slot<T> {
 impl<T: Clone> Index<T> {
     pub(super) fn new(bytes_max: u64) -> Index<T> {
         Index {
-            slots: HashMap::new(),
+            places: HashMap::new(),
             order: BTreeMap::new(),
             next: 0,
             bytes: 0,
@@ -43,18 +43,20 @@ impl<T: Clone> Index<T> {
 
     /// Every entry of a URL.
     pub(super) fn of(&self, key: &Key) -> Vec<(Id, T)> {
-        let slots = self.slots.get(key).into_iter().flatten();
-        let named = slots.map(|slot| (id(key, slot), slot.value.clone()));
+        let places = self.places.get(key).into_iter().flatten();
+        let named = places.map(|place| (id(key, place), place.value.clone()));
         named.collect()
     }
 
     /// The entry is used now.
     pub(super) fn touch(&mut self, id: &Id) {
-        if let Some(slots) = self.slots.get_mut(&id.key)
-            && let Some(slot) = slots.iter_mut().find(|slot| slot.selection == id.selection)
+        if let Some(places) = self.places.get_mut(&id.key)
+            && let Some(place) = places
+                .iter_mut()
+                .find(|place| place.selection == id.selection)
         {
-            self.order.remove(&slot.used);
-            slot.used = self.next;
+            self.order.remove(&place.used);
+            place.used = self.next;
             self.order.insert(self.next, *id);
             self.next += 1;
         }
@@ -65,20 +67,21 @@ impl<T: Clone> Index<T> {
         // What is replaced is no eviction: a store of files has written over it already.
         _ = self.remove(&id);
         let mut evicted = Vec::new();
-        let slots = self.slots.entry(id.key).or_default();
-        if slots.len() >= CACHE_VARIANTS_MAX
-            && let Some(oldest) = slots.iter().min_by_key(|slot| slot.used)
+        // Variants first: a URL with many of them must not push out all others.
+        let places = self.places.entry(id.key).or_default();
+        if places.len() >= CACHE_VARIANTS_MAX
+            && let Some(oldest) = places.iter().min_by_key(|place| place.used)
         {
             let oldest = self::id(&id.key, oldest);
             evicted.extend(self.remove(&oldest));
         }
-        let slot = Slot {
+        let place = Place {
             selection: id.selection,
             value,
             bytes,
             used: self.next,
         };
-        self.slots.entry(id.key).or_default().push(slot);
+        self.places.entry(id.key).or_default().push(place);
         self.order.insert(self.next, id);
         self.next += 1;
         self.bytes += bytes;
@@ -93,17 +96,17 @@ impl<T: Clone> Index<T> {
     }
 
     pub(super) fn remove(&mut self, id: &Id) -> Option<(Id, T)> {
-        let slots = self.slots.get_mut(&id.key)?;
-        let at = slots
+        let places = self.places.get_mut(&id.key)?;
+        let at = places
             .iter()
-            .position(|slot| slot.selection == id.selection)?;
-        let slot = slots.swap_remove(at);
-        if slots.is_empty() {
-            self.slots.remove(&id.key);
+            .position(|place| place.selection == id.selection)?;
+        let place = places.swap_remove(at);
+        if places.is_empty() {
+            self.places.remove(&id.key);
         }
-        self.order.remove(&slot.used);
-        self.bytes -= slot.bytes;
-        Some((*id, slot.value))
+        self.order.remove(&place.used);
+        self.bytes -= place.bytes;
+        Some((*id, place.value))
     }
 
     /// Removes every entry of a URL.
@@ -119,10 +122,10 @@ impl<T: Clone> Index<T> {
     }
 }
 
-fn id<T>(key: &Key, slot: &Slot<T>) -> Id {
+fn id<T>(key: &Key, place: &Place<T>) -> Id {
     Id {
         key: *key,
-        selection: slot.selection,
+        selection: place.selection,
     }
 }
 

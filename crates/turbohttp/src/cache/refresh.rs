@@ -56,6 +56,7 @@ impl Cache {
         let (Ok(runtime), Some(request)) = (Handle::try_current(), request.try_clone()) else {
             return false;
         };
+        // Looked at and taken under one lock, so that two requests at once begin one task.
         let mut refreshes = lock(&self.shared.refreshes);
         if refreshes.contains(&id) {
             return true;
@@ -83,6 +84,7 @@ async fn run(turn: Turn, request: Request, entry: Arc<Entry>, client: Weak<dyn R
         }
     };
     // An error leaves the entry as it is: the next request tries again, or finds it too stale.
+    // The body is stored while it is read, and by nothing else.
     if let Ok((mut response, _)) = turn.cache.validate(request, entry, &send).await {
         while let Ok(Some(_)) = response.chunk().await {}
     }

@@ -1,17 +1,17 @@
 //! What RFC 9111 says about one request and one stored response: may it be stored, is it fresh, may it be
 //! used although it is stale.
 //!
-//! The rules are those of a private cache: `private` and `s-maxage` mean nothing to it (sections 5.2.2.7 and
-//! 5.2.2.10). Everything here decides; nothing waits or is kept.
+//! The rules are those of a private cache: `private` and `s-maxage` mean nothing to it (section
+//! 5.2.2). Everything here decides; nothing waits or is kept.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use http::header::{CACHE_CONTROL, PRAGMA};
 use http::{HeaderMap, StatusCode};
 
 use super::directives::Directives;
 use super::entry::{Fields, Head};
-use super::limits::{CACHE_HEURISTIC_SECONDS_MAX, CACHE_SECONDS_MAX};
+use super::limits::CACHE_HEURISTIC_SECONDS_MAX;
 use crate::error::{Error, ErrorKind};
 
 /// Statuses whose meaning for a cache is known here (RFC 9111 section 3); others are not stored.
@@ -93,7 +93,7 @@ impl Freshness {
         }
     }
 
-    /// Whether it may never be used stale (section 5.2.2.2).
+    /// Whether it may never be used stale (section 5.2.2).
     fn is_strict(&self) -> bool {
         self.no_cache || self.directives.has("must-revalidate")
     }
@@ -105,6 +105,7 @@ fn lifetime(head: &Head, directives: &Directives) -> u64 {
         return max_age;
     }
     let fields = &head.fields;
+    // By the clock of the server, if it says it: that of the client may be wrong by more than the lifetime.
     let date = fields.date("date").unwrap_or(head.since);
     if fields.first("expires").is_some() {
         // What is no date lies in the past, `0` above all (section 5.3).
@@ -121,31 +122,6 @@ fn lifetime(head: &Head, directives: &Directives) -> u64 {
         }
         _ => 0,
     }
-}
-
-/// Seconds since the origin made a response, as it comes in (section 4.2.3): by its Age and the time of the
-/// exchange, or by its Date, whichever says more.
-pub(super) fn initial_age(fields: &Fields, asked: SystemTime, answered: SystemTime) -> u64 {
-    let seconds = |from, to: SystemTime| to.duration_since(from).map_or(0, |time| time.as_secs());
-    let apparent = fields
-        .date("date")
-        .map_or(0, |date| seconds(date, answered));
-    let age = fields.first("age").and_then(age_value).unwrap_or(0);
-    let corrected = age + seconds(asked, answered);
-    corrected.max(apparent).min(CACHE_SECONDS_MAX)
-}
-
-/// The first member counts; one that is no number is ignored (section 5.1).
-fn age_value(value: &[u8]) -> Option<u64> {
-    let first = value.split(|byte| *byte == b',').next()?.trim_ascii();
-    super::directives::seconds(first)
-}
-
-/// Seconds since the origin made the response.
-pub(super) fn age(head: &Head, now: SystemTime) -> u64 {
-    // A clock that was set back makes nothing younger than it was.
-    let resident = now.duration_since(head.since).unwrap_or(Duration::ZERO);
-    (head.age + resident.as_secs()).min(CACHE_SECONDS_MAX)
 }
 
 /// Whether the response to a GET may be stored (section 3), and is of any use then.
@@ -175,12 +151,13 @@ fn has_validator(head: &Head) -> bool {
 pub(super) fn judge(demand: &Demand, head: &Head, now: SystemTime) -> Verdict {
     let freshness = Freshness::of(head);
     let asked = |name| demand.directives.seconds(name);
-    let age = age(head, now);
+    let age = head.age_at(now);
     let left = freshness.lifetime.saturating_sub(age);
     let is_refused = demand.no_cache
         || freshness.no_cache
         || asked("max-age").is_some_and(|max_age| age > max_age)
         || asked("min-fresh").is_some_and(|min_fresh| left < min_fresh);
+    // Before freshness, and for stale responses too: what is refused fresh is not taken stale.
     if is_refused {
         return Verdict::Validate;
     }
@@ -204,7 +181,7 @@ pub(super) fn judge(demand: &Demand, head: &Head, now: SystemTime) -> Verdict {
 /// Whether `head` may stand in for an answer that did not come (`stale-if-error`, RFC 5861 section 4).
 pub(super) fn may_stand_in(demand: &Demand, head: &Head, now: SystemTime) -> bool {
     let freshness = Freshness::of(head);
-    let staleness = age(head, now).saturating_sub(freshness.lifetime);
+    let staleness = head.age_at(now).saturating_sub(freshness.lifetime);
     let own = freshness.directives.seconds("stale-if-error");
     let asked = demand.directives.seconds("stale-if-error");
     let window = asked.or(own);
@@ -236,6 +213,7 @@ pub(super) fn confirms(head: &Head, fields: &Fields) -> bool {
     fn opaque(tag: &[u8]) -> &[u8] {
         tag.strip_prefix(b"W/").unwrap_or(tag)
     }
+    // Weak comparison (RFC 9110 section 8.8.3): the body of a weakly equal one will do for a whole answer.
     match (head.fields.first("etag"), fields.first("etag")) {
         (Some(stored), Some(named)) => opaque(stored) == opaque(named),
         (None, Some(_)) => false,

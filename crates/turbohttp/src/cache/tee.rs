@@ -45,6 +45,7 @@ impl Copy {
     }
 
     fn store(mut self) {
+        // Taken out, so that the drop of this copy releases nothing twice.
         let bytes = std::mem::take(&mut self.bytes);
         self.cache.release(bytes.len());
         self.store_whole(Bytes::from(bytes));
@@ -81,6 +82,7 @@ impl BodySource for Tee {
         let polled = ready!(self.body.poll_chunk(cx, context));
         match &polled {
             Ok(true) => {
+                // The caller gets its piece whether or not there is room for a copy.
                 let piece = self.body.chunk();
                 if self.copy.as_mut().is_some_and(|copy| !copy.take(piece)) {
                     self.copy = None;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
@@ -312,14 +312,7 @@ impl ClientBuilder {
                 policies,
             },
         });
-        let is_cached = match &pipeline.carrier.policies.cache {
-            Some(cache) => {
-                let client: Weak<Pipeline> = Arc::downgrade(&pipeline);
-                cache.set_client(client);
-                true
-            }
-            None => false,
-        };
+        let is_cached = pipeline.reach_from_cache();
         let is_layered = is_cached || !pipeline.layers.is_empty();
         // The scheduler closes the components at its end; this circle of references is broken there.
         scheduler.set_components(pipeline.clone());

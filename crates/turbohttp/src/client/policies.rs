@@ -63,7 +63,7 @@ impl ClientBuilder {
     /// response comes from.
     ///
     /// Each attempt is looked up by itself, those of redirects and retries too. Hooks and middlewares see all
-    /// calls, whoever answers them.
+    /// calls, those that the cache answers included.
     ///
     /// A bound of less than 64 KiB is an error of [`build`](ClientBuilder::build).
     #[cfg(feature = "cache")]
