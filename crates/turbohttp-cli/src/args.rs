@@ -172,6 +172,13 @@ pub(crate) struct ClientArgs {
     #[command(flatten)]
     pub(crate) cookies: CookieArgs,
 
+    /// Keep responses in this directory, 256 MiB at most, and answer by them while they are fresh or confirmed
+    ///
+    /// A private cache (RFC 9111). The directory is made if there is none. -v says of each response what the cache
+    /// had to do with it, as --json does.
+    #[arg(long, value_name = "DIR", help_heading = "Request")]
+    pub(crate) cache: Option<PathBuf>,
+
     /// Ask for a compressed body, and undo the compression
     #[arg(long, help_heading = "Request")]
     pub(crate) compressed: bool,

@@ -7,6 +7,7 @@ mod batch;
 mod batch_limits;
 #[cfg(feature = "bench")]
 mod bench;
+mod cache;
 mod demo;
 #[cfg(unix)]
 mod downloads;
