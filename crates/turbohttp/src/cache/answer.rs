@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use super::entry::{Entry, Fields, Head, key_of};
 use super::refresh::Refresher;
 use super::rules::{self, Demand, Verdict};
-use super::tee::{Copy, Tee};
+use super::tee::{Arriving, Tee};
 use super::{Cache, CacheStatus, Epoch};
 use crate::body::{BodySource, Content, ResponseBody};
 use crate::error::Result;
@@ -121,10 +121,7 @@ impl Cache {
             .store
             .find(request.url(), request.headers())
             .await;
-        found.unwrap_or_else(|error| {
-            self.note_failure(&error);
-            None
-        })
+        self.note(found)
     }
 
     /// Sends a request that no stored response can answer. One that changes something makes what is stored of
@@ -259,7 +256,7 @@ impl Cache {
         if !has_end || remaining.is_some_and(|length| length > self.body_bytes_max()) {
             return response;
         }
-        let copy = Copy::new(self.clone(), asked.epoch, head);
+        let copy = Arriving::new(self.clone(), asked.epoch, head);
         match whole_body(&response) {
             Some(body) => {
                 copy.store_whole(body);

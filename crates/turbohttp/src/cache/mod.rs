@@ -7,6 +7,7 @@
 //! read, `refresh.rs` validates in the background, and `store.rs` keeps entries in `memory.rs` or `disk`.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -200,7 +201,8 @@ impl Cache {
     /// Cancel safe: dropped, it goes on in the runtime's blocking pool, if it has begun there.
     pub async fn clear(&self) {
         self.shared.epochs.iter().for_each(begin_epoch);
-        self.shared.store.clear().await;
+        let cleared = self.shared.store.clear().await;
+        self.note(cleared);
     }
 
     /// Waits until the files are written that are being written now. In memory there is nothing to wait for.
@@ -266,9 +268,13 @@ impl Cache {
         }
     }
 
-    fn note_failure(&self, error: &std::io::Error) {
-        self.shared.counts.failures.fetch_add(1, Ordering::Relaxed);
-        *lock(&self.shared.failure) = Some(error.to_string());
+    /// What `done` brought; a failure is noted and brings nothing, as no request fails by its cache.
+    fn note<T: Default>(&self, done: io::Result<T>) -> T {
+        done.unwrap_or_else(|error| {
+            self.shared.counts.failures.fetch_add(1, Ordering::Relaxed);
+            *lock(&self.shared.failure) = Some(error.to_string());
+            T::default()
+        })
     }
 
     /// What an entry that is asked for now is stored under, if nothing is removed meanwhile.
@@ -287,16 +293,20 @@ impl Cache {
     /// Removes the entries of a URL, and those that are on their way.
     async fn invalidate(&self, key: Key) {
         begin_epoch(&self.shared.epochs[self.epoch(&key).at]);
-        self.shared.store.remove_all(key).await;
+        let removed = self.shared.store.remove_all(key).await;
+        self.note(removed);
     }
 
     async fn remove(&self, id: Id) {
-        self.shared.store.remove(id).await;
+        let removed = self.shared.store.remove(id).await;
+        self.note(removed);
     }
 
     /// Stores an entry: in memory at once, in a directory by a thread of the runtime's blocking pool.
     fn put(&self, entry: Entry, epoch: Epoch) {
-        if entry.body.len() as u64 > self.body_bytes_max() {
+        // A head alone could push out everything, too.
+        let largest = entry.body.len().max(entry.head.bytes()) as u64;
+        if largest > self.body_bytes_max() {
             return;
         }
         match &self.shared.store {
@@ -311,10 +321,9 @@ impl Cache {
                 let write = Write::begin(self.clone());
                 // Nothing waits for it: it ends by itself, and `flush` sees when.
                 _ = blocking(move || {
-                    match disk.put(&entry, || cache.is_current(epoch)) {
-                        Ok(evicted) => cache.count_stored(evicted),
-                        Err(error) => cache.note_failure(&error),
-                    }
+                    let put = disk.put(&entry, || cache.is_current(epoch));
+                    cache.count_stored(cache.note(put));
+                    // Last, so that what `flush` has waited for is counted.
                     drop(write);
                 });
             }

@@ -95,31 +95,44 @@ impl Store {
     }
 
     /// Removes one entry.
-    pub(super) async fn remove(&self, id: Id) {
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Store::find).
+    pub(super) async fn remove(&self, id: Id) -> io::Result<()> {
         match self {
             Store::Memory(memory) => memory.remove(&id),
-            Store::Directory(directory) => directory.with(move |disk| disk.remove(&id)).await,
+            Store::Directory(directory) => directory.with(move |disk| disk.remove(&id)).await?,
         }
+        Ok(())
     }
 
     /// Removes the entries of a URL.
-    pub(super) async fn remove_all(&self, key: Key) {
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Store::find).
+    pub(super) async fn remove_all(&self, key: Key) -> io::Result<()> {
         match self {
             Store::Memory(memory) => memory.remove_all(&key),
-            Store::Directory(directory) => directory.with(move |disk| disk.remove_all(&key)).await,
+            Store::Directory(directory) => {
+                directory.with(move |disk| disk.remove_all(&key)).await?
+            }
         }
+        Ok(())
     }
 
     /// Removes everything.
-    pub(super) async fn clear(&self) {
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Store::find).
+    pub(super) async fn clear(&self) -> io::Result<()> {
         match self {
             Store::Memory(memory) => memory.clear(),
-            Store::Directory(directory) => {
-                // A directory that nobody has asked yet has its files all the same.
-                _ = directory.open().await;
-                directory.with(Disk::clear).await;
-            }
+            Store::Directory(directory) => directory.with(Disk::clear).await?,
         }
+        Ok(())
     }
 
     /// Entries and their bytes.
@@ -158,11 +171,12 @@ impl Directory {
         self.disk.get()?.as_ref()
     }
 
-    /// Has the store do something that blocks.
-    async fn with(&self, work: impl FnOnce(&Disk) + Send + 'static) {
-        if let Some(disk) = self.opened().cloned() {
+    /// Has the store do something that blocks. A directory that nothing has asked yet has its files all the same.
+    async fn with(&self, work: impl FnOnce(&Disk) + Send + 'static) -> io::Result<()> {
+        if let Some(disk) = self.open().await?.cloned() {
             _ = joined(blocking(move || work(&disk))).await;
         }
+        Ok(())
     }
 }
 

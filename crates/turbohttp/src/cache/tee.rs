@@ -13,20 +13,20 @@ use crate::error::Result;
 /// fails, is dropped, or grows too large leaves nothing.
 pub(super) struct Tee {
     body: ResponseBody,
-    copy: Option<Copy>,
+    copy: Option<Arriving>,
 }
 
 /// An entry whose body is arriving.
-pub(super) struct Copy {
+pub(super) struct Arriving {
     cache: Cache,
     epoch: Epoch,
     head: Head,
     bytes: Vec<u8>,
 }
 
-impl Copy {
-    pub(super) fn new(cache: Cache, epoch: Epoch, head: Head) -> Copy {
-        Copy {
+impl Arriving {
+    pub(super) fn new(cache: Cache, epoch: Epoch, head: Head) -> Arriving {
+        Arriving {
             cache,
             epoch,
             head,
@@ -58,14 +58,14 @@ impl Copy {
     }
 }
 
-impl Drop for Copy {
+impl Drop for Arriving {
     fn drop(&mut self) {
         self.cache.release(self.bytes.len());
     }
 }
 
 impl Tee {
-    pub(super) fn new(body: ResponseBody, copy: Copy) -> Tee {
+    pub(super) fn new(body: ResponseBody, copy: Arriving) -> Tee {
         Tee {
             body,
             copy: Some(copy),

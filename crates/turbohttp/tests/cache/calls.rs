@@ -132,6 +132,20 @@ async fn a_body_of_an_eighth_of_the_bound_is_stored_and_a_larger_one_is_not() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_too_large_pushes_out_nothing() {
+    let cache = Cache::memory(64 * 1024);
+    let large = format!(
+        "200; cache-control: max-age=60; x: {}; body=a",
+        "x".repeat(64 * 1024)
+    );
+    let client = Server::new(&[FRESH, &large]).client(&cache);
+    read(&client, "/").await;
+    read(&client, "/large").await;
+    assert_eq!(read(&client, "/").await.0, CacheStatus::Hit);
+    assert_eq!((cache.stats().entries, cache.stats().evicted), (1, 0));
+}
+
+#[tokio::test]
 async fn the_bound_holds_and_what_was_used_last_stays() {
     let cache = Cache::memory(64 * 1024);
     let body = "x".repeat(8000);

@@ -72,6 +72,20 @@ async fn entries_outlive_their_cache() {
     assert_eq!((third.stats().entries, files(&path).len()), (0, 0));
 }
 
+#[tokio::test]
+async fn what_a_former_cache_has_left_is_removed_by_an_unsafe_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::new(&[FRESH, "200", "200; body=new"]);
+    let (first, _) = open(directory.path());
+    read(&server.client(&first), &first, "/").await;
+    let (second, _) = open(directory.path());
+    let client = server.client(&second);
+    client.put("http://a.test/").send().await.unwrap();
+    assert_eq!(files(directory.path()).len(), 0);
+    let expected = (CacheStatus::Miss, "new".to_owned());
+    assert_eq!(read(&client, &second, "/").await, expected);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn files_are_their_owners_alone_and_hold_no_credentials() {
