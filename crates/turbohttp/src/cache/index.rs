@@ -188,6 +188,22 @@ mod tests {
     }
 
     #[test]
+    fn there_are_so_many_entries_and_no_more() {
+        let mut index = Index::new(u64::MAX);
+        let id = |number: usize| {
+            let mut key = [0; 32];
+            key[..8].copy_from_slice(&number.to_be_bytes());
+            let selection = [0; 32];
+            Id { key, selection }
+        };
+        for number in 0..CACHE_ENTRIES_MAX {
+            assert!(index.insert(id(number), (), 1).is_empty());
+        }
+        assert_eq!(index.insert(id(CACHE_ENTRIES_MAX), (), 1), [(id(0), ())]);
+        assert_eq!(index.len(), CACHE_ENTRIES_MAX);
+    }
+
+    #[test]
     fn clearing_leaves_nothing() {
         let mut index = Index::new(30);
         index.insert(id(1, 0), 1, 10);

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
-use turbohttp::{Cache, CacheStatus, Client};
+use turbohttp::{Cache, CacheStatus, Client, MockReply, MockTransport, StatusCode};
 
 use crate::ground::{Clock, MIB, Server};
 
@@ -169,6 +170,44 @@ async fn a_file_under_the_name_of_another_entry_is_a_miss() {
         read(&client, &cache, "/b").await,
         (CacheStatus::Hit, "b".to_owned())
     );
+}
+
+#[tokio::test]
+async fn what_a_dead_process_was_writing_is_removed_after_an_hour() {
+    let directory = tempfile::tempdir().unwrap();
+    let entry = format!("{}-{}", "0".repeat(64), "1".repeat(64));
+    let ages = [("old", 3601, false), ("young", 3000, true)];
+    for (at, (_, age, _)) in ages.iter().enumerate() {
+        let path = directory.path().join(format!("{entry}.7.{at}.part"));
+        let file = fs::File::create(path).unwrap();
+        let then = SystemTime::now() - Duration::from_secs(*age);
+        file.set_modified(then).unwrap();
+    }
+    let (cache, _) = open(directory.path());
+    read(&Server::new(&["200"]).client(&cache), &cache, "/").await;
+    for (at, (name, _, stays)) in ages.iter().enumerate() {
+        let path = directory.path().join(format!("{entry}.7.{at}.part"));
+        assert_eq!(path.exists(), *stays, "{name}");
+    }
+    assert_eq!(cache.stats().entries, 0);
+}
+
+#[tokio::test]
+async fn a_body_of_32_mib_is_written_and_a_larger_one_is_not() {
+    const LARGEST: usize = 32 * 1024 * 1024;
+    let directory = tempfile::tempdir().unwrap();
+    for (length, stored) in [(LARGEST, 1), (LARGEST + 1, 0)] {
+        let reply = MockReply::new(StatusCode::OK).header("cache-control", "max-age=60");
+        let mock = MockTransport::new(reply.body(vec![b'x'; length]));
+        let cache = Cache::directory(directory.path(), 1024 * MIB);
+        let client = Client::builder().transport(mock).cache(cache.clone());
+        assert_eq!(
+            read(&client.build().unwrap(), &cache, "/").await.1.len(),
+            length
+        );
+        assert_eq!(cache.stats().entries, stored);
+        cache.clear().await;
+    }
 }
 
 #[tokio::test]

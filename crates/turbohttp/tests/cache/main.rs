@@ -11,6 +11,7 @@ mod directory;
 #[path = "../everyday/ground.rs"]
 mod everyday;
 mod ground;
+mod kill;
 mod network;
 mod rules;
 mod table;
