@@ -8,11 +8,13 @@
 //! - [`credentials`]: Basic, Digest, tokens
 //! - [`cookies`]: jars, their rules and their files
 //! - [`codings`]: compressed bodies, and bombs
+//! - [`downloads`]: files, what is left of them, and their checksums
 //! - [`network`]: names, proxies, connections, and what servers send
 //! - [`tls`]: versions, roots, pins, resumption
 //! - [`streaming`]: streaming and proxying
 //! - [`bodies`]: forms with files, progress, trailers
 //! - [`events`]: server-sent events, WebSockets
+//! - [`tower`]: the client among layers, and layers in the client
 //! - [`testing`]: tests without a network
 //! - [`tracing`]: timelines and tracing
 
@@ -40,6 +42,9 @@ pub mod cookies {}
 #[doc = include_str!("../docs/codings.md")]
 pub mod codings {}
 
+#[doc = include_str!("../docs/downloads.md")]
+pub mod downloads {}
+
 #[doc = include_str!("../docs/network.md")]
 pub mod network {}
 
@@ -55,6 +60,9 @@ pub mod bodies {}
 
 #[doc = include_str!("../docs/events.md")]
 pub mod events {}
+
+#[doc = include_str!("../docs/tower.md")]
+pub mod tower {}
 
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}

@@ -71,7 +71,6 @@
 //! | `gzip`, `brotli`, `zstd` | off | the content codings of `Decoding`: gzip and deflate, br, zstd (a C library) |
 //! | `cookies` | off | `CookieStore`, `Jar`, with the public suffix list |
 //! | `download` | off | `Client::download`: files, gone on with, in parallel, checked |
-//! | `blake3` | off | `Checksum::blake3`, with `download` |
 //! | `digest` | off | `Credentials::digest` (RFC 7616) |
 //! | `tower` | off | `Client` as a `tower_service::Service`, `ClientBuilder::layer` |
 //! | `tracing` | off | a span per call and an event per wait, at `DEBUG` |

@@ -248,6 +248,7 @@ where
 }
 
 fn enter(mut request: Request, next: Next<'static>) -> Result<(http::Request<Body>, Inside)> {
+    // The body first: without it, the copy costs its fields alone.
     let uri = request.uri()?;
     let body = request.take_body();
     let mut out = http::Request::new(body);
