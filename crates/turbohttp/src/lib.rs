@@ -74,6 +74,7 @@
 //! | `download` | off | `Client::download`: files, gone on with, in parallel, checked |
 //! | `blake3` | off | `Checksum::blake3`, with `download` |
 //! | `digest` | off | `Credentials::digest` (RFC 7616) |
+//! | `tower` | off | `Client` as a `tower_service::Service`, `ClientBuilder::layer` |
 //! | `tracing` | off | a span per call and an event per wait, at `DEBUG` |
 //!
 //! # Runtime
@@ -123,6 +124,8 @@ mod request;
 mod response;
 mod retry_after;
 mod scheduler;
+#[cfg(feature = "tower")]
+mod tower;
 mod trace;
 mod transport;
 mod url;
@@ -154,6 +157,8 @@ pub use queue::{
 pub use request::Request;
 pub use response::{Response, ResponseStream};
 pub use scheduler::{CloseFailure, CloseReport, Shutdown};
+#[cfg(feature = "tower")]
+pub use tower::NextService;
 pub use transport::Transport;
 pub use transport::mock::{MockReply, MockStats, MockTransport};
 pub use url::IntoUrl;

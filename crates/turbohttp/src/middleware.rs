@@ -171,7 +171,7 @@ impl Next<'_> {
     }
 
     /// The same, holding the pipeline itself: for the future of a closure, which borrows nothing.
-    fn into_static(self) -> Next<'static> {
+    pub(crate) fn into_static(self) -> Next<'static> {
         let pipeline = match self.pipeline {
             // A count on the pipeline per call: the future of a closure may outlive this borrow.
             PipelineRef::Borrowed(pipeline) => pipeline.clone(),

@@ -58,6 +58,13 @@ impl Request {
         Ok(request)
     }
 
+    /// A request for nothing yet, of no client.
+    pub(crate) fn blank() -> Request {
+        Request {
+            context: DETACHED.take(),
+        }
+    }
+
     /// The method.
     pub fn method(&self) -> &Method {
         &self.context.request.method

@@ -364,6 +364,15 @@ impl Response {
         }
     }
 
+    /// Sets the status, and the timeline where there is another one than its own.
+    #[cfg(feature = "tower")]
+    pub(crate) fn rewrite(&mut self, status: StatusCode, timeline: Option<Timeline>) {
+        self.context.response.head.set_status(status);
+        if let Some(timeline) = timeline {
+            self.context.timing.timeline = timeline;
+        }
+    }
+
     /// The slice that the last poll has made ready.
     fn slice(&self) -> &[u8] {
         self.context.response.body.chunk()

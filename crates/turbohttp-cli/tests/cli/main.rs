@@ -9,6 +9,8 @@ mod batch_limits;
 mod bench;
 mod demo;
 #[cfg(unix)]
+mod downloads;
+#[cfg(unix)]
 mod files;
 #[cfg(unix)]
 mod follow;
@@ -33,6 +35,10 @@ mod screen;
 mod series;
 #[cfg(unix)]
 mod signals;
+#[cfg(unix)]
+#[path = "../../../turbohttp/tests/download/ground.rs"]
+#[allow(dead_code, reason = "the library's tests use the rest")]
+mod site;
 #[cfg(unix)]
 mod terminal;
 #[cfg(unix)]

@@ -191,7 +191,7 @@ impl ClientBuilder {
     /// Adds a middleware. The first one added sees the request first and the response last.
     #[must_use]
     pub fn with(self, middleware: impl Middleware) -> Self {
-        self.layer(Layer::middleware(middleware))
+        self.push(Layer::middleware(middleware))
     }
 
     /// Adds a closure as a middleware. Its future borrows nothing, so it clones what it needs of its
@@ -219,7 +219,7 @@ impl ClientBuilder {
         F: Fn(Request, Next<'static>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Response>> + Send + 'static,
     {
-        self.layer(Layer::closure(closure))
+        self.push(Layer::closure(closure))
     }
 
     /// Adds a function that sees and changes every request on its way down, between the middlewares
@@ -233,7 +233,7 @@ impl ClientBuilder {
     {
         // The conversion of the result is part of the boxed hook, so that the chain sees one type.
         let hook = move |request: &mut Request| hook(request).into_result();
-        self.layer(Layer::OnRequest(Box::new(hook)))
+        self.push(Layer::OnRequest(Box::new(hook)))
     }
 
     /// Adds a function that sees and changes every response on its way up, as
@@ -245,10 +245,10 @@ impl ClientBuilder {
         R: HookResult,
     {
         let hook = move |response: &mut Response| hook(response).into_result();
-        self.layer(Layer::OnResponse(Box::new(hook)))
+        self.push(Layer::OnResponse(Box::new(hook)))
     }
 
-    fn layer(mut self, layer: Layer) -> Self {
+    fn push(mut self, layer: Layer) -> Self {
         self.layers.push(layer);
         self
     }

@@ -32,6 +32,8 @@ pub(super) struct Part {
     journal: PathBuf,
     sink: Sink,
     is_kept: bool,
+    /// The file is empty, and no journal is beside it.
+    is_new: bool,
 }
 
 /// Where the pieces of one version of the file are written, by several threads at once.
@@ -99,26 +101,35 @@ pub(super) fn look(target: &Path, is_durable: bool) -> io::Result<Found> {
 
 /// What the journal beside the target says. It may be another download's by the time it is used.
 pub(super) fn peek(target: &Path) -> Option<Journal> {
+    // A link is resolved where nothing is beside it.
+    let open = |target: &Path| no_link().read(true).open(beside(target, PART)).ok();
+    if let Some(part) = open(target) {
+        return read_journal(&beside(target, JOURNAL), &part);
+    }
+    if !fs::symlink_metadata(target).ok()?.is_symlink() {
+        return None;
+    }
     let target = resolve(target).ok()?;
-    let part = no_link().read(true).open(beside(&target, PART)).ok()?;
-    read_journal(&beside(&target, JOURNAL), &part)
+    read_journal(&beside(&target, JOURNAL), &open(&target)?)
 }
 
 impl Part {
     /// Opens what an earlier download of `target` has left, or a new file.
     pub(super) fn find(target: &Path, is_durable: bool) -> io::Result<Part> {
-        let found = look(target, is_durable)?;
-        match found.part {
-            Some(part) => Ok(part),
-            None => Part::open(&found.target, is_durable).map(|(part, _)| part),
-        }
+        let target = resolve(target)?;
+        Part::open(&target, is_durable).map(|(part, _)| part)
     }
 
     /// Opens or makes the unfinished file of `target`, which is no link, with what its journal says.
     pub(super) fn open(target: &Path, is_durable: bool) -> io::Result<(Part, Option<Journal>)> {
         let (part, journal) = (beside(target, PART), beside(target, JOURNAL));
-        let file = open_locked(&part)?;
-        let known = read_journal(&journal, &file);
+        let (file, length) = open_locked(&part)?;
+        // A journal without bytes says nothing, but must not be taken for one of the bytes that come.
+        let is_new = length == 0 && fs::symlink_metadata(&journal).is_err();
+        let known = match is_new {
+            true => None,
+            false => read_journal(&journal, &file),
+        };
         let part = Part {
             target: target.to_owned(),
             part,
@@ -131,6 +142,7 @@ impl Part {
                 is_durable,
             },
             is_kept: known.is_some(),
+            is_new,
         };
         Ok((part, known))
     }
@@ -158,11 +170,11 @@ impl Part {
         }
         self.sink.journal = None;
         // The old journal first: it says nothing of the bytes that come.
-        remove(&self.journal)?;
-        self.is_kept = false;
-        if self.sink.file.metadata()?.len() > 0 {
+        if !self.is_new {
+            remove(&self.journal)?;
             self.sink.file.set_len(0)?;
         }
+        (self.is_kept, self.is_new) = (false, false);
         let Some(journal) = journal else {
             return Ok(());
         };
@@ -293,16 +305,18 @@ fn require_writable(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the unfinished file for this download alone.
-fn open_locked(path: &Path) -> io::Result<File> {
+/// Opens the unfinished file for this download alone, and tells its length.
+fn open_locked(path: &Path) -> io::Result<(File, u64)> {
     for _ in 0..LOCK_TRIES {
         let file = no_link().read(true).write(true).create(true).open(path)?;
-        if !file.metadata()?.is_file() {
+        let is_locked = lock(&file)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
             return Err(io::Error::other("the unfinished file is no regular file"));
         }
         // The file may have got its name, or been removed, between the two.
-        if lock(&file)? && is_same(&file, path) {
-            return Ok(file);
+        if is_locked && is_same(&meta, path) {
+            return Ok((file, meta.len()));
         }
         thread::sleep(LOCK_PAUSE);
     }
@@ -369,17 +383,15 @@ fn lock(_: &File) -> io::Result<bool> {
 }
 
 #[cfg(unix)]
-fn is_same(file: &File, path: &Path) -> bool {
+fn is_same(open: &fs::Metadata, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
 
-    let (Ok(open), Ok(named)) = (file.metadata(), fs::symlink_metadata(path)) else {
-        return false;
-    };
-    (open.dev(), open.ino()) == (named.dev(), named.ino())
+    let named = fs::symlink_metadata(path);
+    named.is_ok_and(|named| (open.dev(), open.ino()) == (named.dev(), named.ino()))
 }
 
 #[cfg(not(unix))]
-fn is_same(_: &File, _: &Path) -> bool {
+fn is_same(_: &fs::Metadata, _: &Path) -> bool {
     true
 }
 

@@ -7,11 +7,14 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
+use http::StatusCode;
 use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::Response;
+use crate::body::ResponseBody;
 use crate::error::{Error, Result};
+use crate::request::Request;
 
 /// The body of a response as a [`Stream`] of [`Bytes`], as an [`AsyncRead`], and as an
 /// [`http_body::Body`]; made by [`Response::into_stream`] and [`Response::into_http`].
@@ -46,6 +49,12 @@ impl ResponseStream {
         &self.response
     }
 
+    /// The response again, if it is at the end of a slice: what was lent and not taken is lost.
+    #[cfg(feature = "tower")]
+    pub(crate) fn into_response(self) -> Response {
+        self.response
+    }
+
     /// Makes a slice ready of which something is left; `false` at the end of the body.
     fn poll_slice(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<bool>> {
         // A reader with a small buffer takes a slice in parts; the connection is polled when it is used up.
@@ -67,6 +76,17 @@ impl ResponseStream {
             }
             Ok(false) => Poll::Ready(None),
             Err(error) => Poll::Ready(Some(Err(error))),
+        }
+    }
+}
+
+impl Default for ResponseStream {
+    /// A body that has ended, of no request.
+    fn default() -> ResponseStream {
+        let response = Request::blank().respond(StatusCode::OK, ResponseBody::default());
+        ResponseStream {
+            has_ended: true,
+            ..ResponseStream::new(response)
         }
     }
 }
