@@ -12,6 +12,7 @@
 //! | [`timeline`] | when the phases of a request began and ended |
 //! | [`origin`] | scheme, host and port: the key of connections and limits |
 //! | [`head`] | the head of a response |
+//! | [`events`] | server-sent events |
 //! | [`cookie`] | cookies: which are set, kept, and sent where |
 //! | [`sync`], [`contain`], [`earlier`] | small helpers that every crate of the workspace shares |
 //!
@@ -21,6 +22,7 @@
 pub mod contain;
 pub mod cookie;
 pub mod earlier;
+pub mod events;
 pub mod h1;
 pub mod head;
 pub mod origin;

@@ -27,9 +27,9 @@ mod trailers;
 
 use streams::{FileStream, MappedStream, PieceSource, ReaderStream, WrappedStream};
 
-pub use progress::Progress;
+pub use progress::UploadProgress;
 pub use response::{BodyContext, BodySource, ResponseBody};
-pub(crate) use response::{ConnectionBody, Content};
+pub(crate) use response::{ConnectionBody, Content, Duplex};
 
 /// The body of a request: nothing, bytes, or a stream.
 ///
@@ -96,6 +96,14 @@ impl Body {
         })
     }
 
+    /// What is made of a stream of which a part is gone cannot be sent either.
+    fn begun_if(mut self, was_begun: bool) -> Body {
+        if let Outgoing::Stream { is_begun, .. } = &mut self.0 {
+            *is_begun |= was_begun;
+        }
+        self
+    }
+
     /// What `map` makes of this body, of this length; it can be sent again where this body can.
     fn mapped<S: PieceSource + 'static>(
         self,
@@ -103,7 +111,8 @@ impl Body {
         map: impl Fn(Body) -> S + Send + Sync + 'static,
     ) -> Body {
         if !self.can_be_sent_again() {
-            return Body::from_source(map(self), length);
+            let was_begun = self.check_unspent().is_err();
+            return Body::from_source(map(self), length).begun_if(was_begun);
         }
         let again = move || self.try_clone().expect("a body that can be sent again");
         Body::renewable(length, Arc::new(move || Box::pin(map(again()))))

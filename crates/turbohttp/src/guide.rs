@@ -11,6 +11,8 @@
 //! - [`network`]: names, proxies, connections, and what servers send
 //! - [`tls`]: versions, roots, pins, resumption
 //! - [`streaming`]: streaming and proxying
+//! - [`bodies`]: forms with files, progress, trailers
+//! - [`events`]: server-sent events, WebSockets
 //! - [`testing`]: tests without a network
 //! - [`tracing`]: timelines and tracing
 
@@ -46,6 +48,13 @@ pub mod tls {}
 
 #[doc = include_str!("../docs/streaming.md")]
 pub mod streaming {}
+
+#[cfg(feature = "multipart")]
+#[doc = include_str!("../docs/bodies.md")]
+pub mod bodies {}
+
+#[doc = include_str!("../docs/events.md")]
+pub mod events {}
 
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}

@@ -53,8 +53,7 @@
 //!
 //! # What is not built
 //!
-//! Multipart, upgrades and HTTP/2. The guide's chapter for those who come from reqwest says what to write
-//! instead.
+//! HTTP/2. The guide's chapter for those who come from reqwest says what to write instead.
 //!
 //! # Features
 //!
@@ -130,8 +129,10 @@ mod trace;
 mod transport;
 mod url;
 
-pub use body::{Body, BodyContext, BodySource, IntoBody, Progress, ResponseBody};
-pub use client::{Audit, Client, ClientBuilder, IntoAddresses, RequestBuilder, Stats, get};
+pub use body::{Body, BodyContext, BodySource, IntoBody, ResponseBody, UploadProgress};
+pub use client::{
+    Audit, Client, ClientBuilder, EventSource, IntoAddresses, RequestBuilder, Stats, get,
+};
 pub use config::{Limits, Timeouts};
 #[cfg(feature = "cookies")]
 pub use cookies::{CookieStore, Jar};
@@ -155,7 +156,7 @@ pub use queue::{
     SubmitOptions, Ticket,
 };
 pub use request::Request;
-pub use response::{Response, ResponseStream};
+pub use response::{EventStream, Response, ResponseStream, Upgraded};
 pub use scheduler::{CloseFailure, CloseReport, Shutdown};
 #[cfg(feature = "tower")]
 pub use tower::NextService;
@@ -170,6 +171,7 @@ pub use http::{
 };
 #[cfg(feature = "cookies")]
 pub use turbohttp_core::cookie::{Cookie, SameSite};
+pub use turbohttp_core::events::Event;
 pub use turbohttp_core::origin::{Origin, Scheme};
 pub use turbohttp_core::pool;
 pub use turbohttp_core::scheduler::{

@@ -64,12 +64,30 @@ pub(crate) const COLLECT_PAGES_BYTES_MIN: usize = 4 * 1024 * 1024;
 pub(crate) const COLLECT_HUGE_AFTER_BYTES: usize = 2 * 1024 * 1024;
 
 /// Parts of a multipart form: a file among them is a descriptor, and servers take about a thousand.
-#[cfg(feature = "multipart")]
 pub const MULTIPART_PARTS_MAX: usize = 4_096;
 
 /// Bytes of the names and fields of one part of a multipart form; servers take no more in a head.
-#[cfg(feature = "multipart")]
 pub const MULTIPART_HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of a line of server-sent events, and of an event: beyond it, reading them fails.
+pub const EVENT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Failures in a row of the network after which an [`EventSource`](crate::EventSource) gives up.
+pub const EVENT_FAILURES_MAX: u32 = 10;
+
+/// How long an event source waits before it reconnects, in milliseconds, where the server names no time: as
+/// long as browsers do.
+pub(crate) const EVENT_RETRY_MS: u64 = 3_000;
+
+/// The longest wait that a server may ask an event source for, in milliseconds.
+pub(crate) const EVENT_RETRY_MS_MAX: u64 = 60 * 60 * 1_000;
+
+/// What the wait of an event source is doubled from, in milliseconds, where a connection brought no event and
+/// the server asks for less.
+pub(crate) const EVENT_WAIT_MS_MIN: u64 = 100;
+
+/// What the wait of an event source is doubled up to, in milliseconds, unless the server asks for more.
+pub(crate) const EVENT_WAIT_MS_MAX: u64 = 60_000;
 
 /// Pieces that a streamed request body is read in, in bytes.
 pub(crate) const UPLOAD_PIECE_BYTES: usize = 64 * 1024;

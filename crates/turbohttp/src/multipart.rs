@@ -20,7 +20,7 @@ use crate::limits::{INLINE_BODY_BYTES_MAX, MULTIPART_HEAD_BYTES_MAX, MULTIPART_P
 /// The request has a Content-Length where the lengths of all parts are known, and can be sent again (by a
 /// redirect, a retry) where all parts are bytes and regular files. Files and streams are read while they are
 /// sent, in pieces of at most 64 KiB. A form has at most
-/// [`MULTIPART_PARTS_MAX`](crate::limits::MULTIPART_PARTS_MAX) parts.
+/// [`MULTIPART_PARTS_MAX`] parts.
 ///
 /// ```
 /// # async fn run() -> turbohttp::Result<()> {
@@ -107,6 +107,7 @@ impl Form {
         let boundary = boundary();
         let mut pieces = Pieces::default();
         for (name, part) in self.parts {
+            // The line end before a boundary belongs to the boundary (RFC 2046 section 5.1.1).
             let head = part.head(&name, &boundary)?;
             pieces.push_text(&head);
             pieces.push(part.content());

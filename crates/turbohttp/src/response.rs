@@ -22,10 +22,14 @@ use crate::request::Request;
 use crate::scheduler::CallGuard;
 
 mod collect;
+mod events;
 mod stream;
 mod text;
+mod upgrade;
 
+pub use events::EventStream;
 pub use stream::ResponseStream;
+pub use upgrade::Upgraded;
 
 /// A response whose head has arrived; the body is read from here.
 ///

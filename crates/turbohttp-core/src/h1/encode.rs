@@ -53,6 +53,8 @@ pub struct RequestHead<'a> {
     pub body: BodyLength,
     /// Ask for `100 Continue` before the body.
     pub expect_continue: bool,
+    /// The request asks for another protocol: the caller's fields may have Upgrade (RFC 9110 section 7.8).
+    pub upgrade: bool,
 }
 
 /// Fields of a client that go out with every request that does not set them itself, encoded once.
@@ -259,7 +261,7 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// 9.3.8).
 fn check_method(head: &RequestHead<'_>) -> Result<(), EncodeError> {
     match *head.method {
-        Method::CONNECT => Err(EncodeError::Upgrade),
+        Method::CONNECT => Err(EncodeError::Connect),
         Method::TRACE if has_content(head) => Err(EncodeError::TraceContent),
         _ => Ok(()),
     }
@@ -336,7 +338,8 @@ fn check_field(
     if *name == TRANSFER_ENCODING {
         return Err(EncodeError::TransferEncoding);
     }
-    if *name == UPGRADE {
+    // Only where the caller is prepared for another protocol behind the head.
+    if *name == UPGRADE && !head.upgrade {
         return Err(EncodeError::Upgrade);
     }
     if *name == EXPECT {

@@ -125,8 +125,10 @@ pub enum EncodeError {
     ContentLength,
     /// The caller set more than one Host field.
     Host,
-    /// The caller set Upgrade, or a method that would switch protocols (CONNECT).
+    /// The caller set Upgrade in a request that does not ask for another protocol.
     Upgrade,
+    /// The method is CONNECT, which asks for a tunnel.
+    Connect,
     /// The caller set Host to something other than a host and maybe a port.
     HostValue,
     /// Expect is something other than `100-continue`, the only expectation there is.
@@ -155,7 +157,10 @@ impl fmt::Display for EncodeError {
                 f.write_str("Content-Length differs from the length of the body")
             }
             EncodeError::Host => f.write_str("more than one Host field"),
-            EncodeError::Upgrade => f.write_str("CONNECT and Upgrade are not supported"),
+            EncodeError::Upgrade => {
+                f.write_str("Upgrade cannot be set by hand: ask for a protocol with upgrade()")
+            }
+            EncodeError::Connect => f.write_str("CONNECT is not supported"),
             EncodeError::HostValue => {
                 f.write_str("Host is not a host with at most a port: host[:port]")
             }

@@ -43,6 +43,8 @@ pub struct Exchange {
     send: SendHalf,
     limits: HeadLimits,
     to_head: bool,
+    /// The request asks for another protocol.
+    upgrade: bool,
     scanner: HeadScanner,
     interim_bytes: usize,
     framing: Framing,
@@ -60,6 +62,7 @@ impl Exchange {
             send: SendHalf::default(),
             limits,
             to_head,
+            upgrade: false,
             scanner: HeadScanner::default(),
             interim_bytes: 0,
             framing: Framing::None,
@@ -82,6 +85,7 @@ impl Exchange {
     ) -> Result<(), EncodeError> {
         let encoded = self.send.begin(head, content)?;
         self.to_head = *head.method == Method::HEAD;
+        self.upgrade = head.upgrade;
         self.scanner = HeadScanner::default();
         self.interim_bytes = 0;
         self.framing = Framing::None;
@@ -118,7 +122,7 @@ impl Exchange {
             return Ok(HeadStep::NeedMore);
         };
         if head.status().is_informational() {
-            return self.interim(consumed, head.status());
+            return self.interim(consumed, head);
         }
         self.begin_body(head)?;
         Ok(HeadStep::Final { consumed })
@@ -257,11 +261,20 @@ impl Exchange {
         }
     }
 
-    /// Counts an interim head; 101 is refused, as no request of this client asks for an upgrade
-    /// (RFC 9110 section 15.2.2).
-    fn interim(&mut self, consumed: usize, status: StatusCode) -> Result<HeadStep, ParseError> {
+    /// Counts an interim head. 101 is final for a request that asks for another protocol, and refused for any
+    /// other (RFC 9110 section 15.2.2).
+    fn interim(&mut self, consumed: usize, head: &ResponseHead) -> Result<HeadStep, ParseError> {
+        let status = head.status();
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(ParseError::UnexpectedUpgrade);
+            // HTTP/1.0 has no interim responses.
+            if !self.upgrade || head.version() != Version::HTTP_11 {
+                return Err(ParseError::UnexpectedUpgrade);
+            }
+            // What follows is of the other protocol, up to the end of the connection.
+            self.framing = Framing::CloseDelimited;
+            self.decoder = Decoder::new(self.framing);
+            self.close_because(CloseReason::Upgraded);
+            return Ok(HeadStep::Final { consumed });
         }
         // A server may send any number of them; together they are bounded like one head.
         self.interim_bytes += consumed;
@@ -352,6 +365,8 @@ pub enum CloseReason {
     Http10,
     /// The end of the connection was the end of the body.
     CloseDelimited,
+    /// The connection speaks another protocol now.
+    Upgraded,
     /// The framing fields can be read in two ways: both Transfer-Encoding and Content-Length, an unusual
     /// Transfer-Encoding or one in HTTP/1.0, or a malformed field of a response without a body
     /// (RFC 9112 section 6.1).
@@ -375,6 +390,7 @@ impl CloseReason {
             CloseReason::ServerClose => "server said Connection: close",
             CloseReason::ClientClose => "request said Connection: close",
             CloseReason::Http10 => "server speaks HTTP/1.0 without keep-alive",
+            CloseReason::Upgraded => "connection speaks another protocol",
             CloseReason::CloseDelimited => "body ended with the connection",
             CloseReason::AmbiguousFraming => "framing fields can be read in two ways",
             CloseReason::MalformedFields => "head had malformed fields",

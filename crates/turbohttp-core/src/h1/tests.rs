@@ -224,6 +224,34 @@ fn response_to_a_request_that_is_not_out_costs_the_connection() {
 }
 
 #[test]
+fn switch_of_protocols_ends_http_on_the_connection_where_it_was_asked_for() {
+    let (headers, defaults) = (HeaderMap::new(), DefaultFields::default());
+    let answer = |upgrade, bytes: &[u8]| {
+        let mut exchange = Exchange::new(false, false, HeadLimits::default());
+        let request = RequestHead {
+            upgrade,
+            ..request(&headers, &defaults, "/")
+        };
+        exchange.begin(&request, ContentSource::Slice).unwrap();
+        let step = exchange.receive_head(bytes, &mut ResponseHead::default());
+        (step, exchange.framing(), exchange.reuse(0))
+    };
+    // A length says nothing about the other protocol.
+    let head = b"HTTP/1.1 101 X\r\nContent-Length: 1\r\n\r\n";
+    let consumed = head.len();
+    let (step, framing, reuse) = answer(true, head);
+    assert_eq!(step, Ok(HeadStep::Final { consumed }));
+    assert_eq!(framing, Framing::CloseDelimited);
+    assert_eq!(reuse, Reuse::Close(CloseReason::Upgraded));
+    let refused = Err(ParseError::UnexpectedUpgrade);
+    assert_eq!(answer(false, head).0, refused);
+    assert_eq!(answer(true, b"HTTP/1.0 101 X\r\n\r\n").0, refused);
+    // The answer may decline, and interim heads may come before it.
+    let declined = b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(answer(true, declined).1, Framing::None);
+}
+
+#[test]
 fn some_responses_have_no_body_whatever_they_say() {
     let length =
         |status: u16| format!("HTTP/1.1 {status} X\r\nContent-Length: 5\r\n\r\n").into_bytes();

@@ -20,7 +20,10 @@ impl Body {
         let length = length.unwrap_or(Some(0));
         match bodies.iter().all(Body::can_be_sent_again) {
             true => Body::renewable(length, Arc::new(move || Box::pin(Joined::copy_of(&bodies)))),
-            false => Body::from_stream(Joined::new(bodies), length),
+            false => {
+                let was_begun = bodies.iter().any(|body| body.check_unspent().is_err());
+                Body::from_stream(Joined::new(bodies), length).begun_if(was_begun)
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use super::streams::PieceSource;
 /// How much of a body has been sent; see [`Body::on_progress`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Progress {
+pub struct UploadProgress {
     /// Bytes of content that the system has taken in this attempt.
     pub sent_bytes: u64,
     /// Bytes of content in all, where they are known.
@@ -45,7 +45,7 @@ impl Body {
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run()).unwrap();
     /// ```
     #[must_use]
-    pub fn on_progress(self, report: impl Fn(Progress) + Send + Sync + 'static) -> Body {
+    pub fn on_progress(self, report: impl Fn(UploadProgress) + Send + Sync + 'static) -> Body {
         if self.as_bytes().is_some_and(<[u8]>::is_empty) {
             return self;
         }
@@ -69,7 +69,7 @@ struct Watched<F> {
     report: Arc<F>,
 }
 
-impl<F: Fn(Progress) + Send + Sync> PieceSource for Watched<F> {
+impl<F: Fn(UploadProgress) + Send + Sync> PieceSource for Watched<F> {
     fn poll_piece(
         mut self: Pin<&mut Self>,
         cx: &mut TaskContext<'_>,
@@ -78,7 +78,7 @@ impl<F: Fn(Progress) + Send + Sync> PieceSource for Watched<F> {
         // that waits is asked.
         if self.reported != Some(self.given) {
             self.reported = Some(self.given);
-            (self.report)(Progress {
+            (self.report)(UploadProgress {
                 sent_bytes: self.given,
                 total_bytes: self.total_bytes,
             });

@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use bytes::{BufMut, Bytes};
 use futures_core::Stream;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::timeline::{Phase, Timeline};
@@ -130,9 +130,21 @@ pub(crate) trait ConnectionBody: Send + Sync {
         room: usize,
     ) -> Option<Poll<Result<()>>>;
 
+    /// The connection itself, of a response whose body it ends: for another protocol.
+    ///
+    /// # Errors
+    ///
+    /// The request has not been sent whole; the connection is closed.
+    fn into_duplex(self: Box<Self>) -> Result<Box<dyn Duplex>>;
+
     /// The body has ended or its rest is not wanted: the connection is kept or closed.
     fn finish(self: Box<Self>, head: &mut ResponseHead, spare: &mut SpareBuffer);
 }
+
+/// Bytes in both directions.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
 
 /// The body of a response, as far as it has not been read.
 ///

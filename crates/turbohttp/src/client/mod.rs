@@ -22,12 +22,14 @@ use crate::url::IntoUrl;
 
 mod builder;
 mod call;
+mod event_source;
 mod inner;
 mod network;
 mod policies;
 mod request_builder;
 
 pub use builder::ClientBuilder;
+pub use event_source::EventSource;
 pub use network::IntoAddresses;
 pub use request_builder::RequestBuilder;
 

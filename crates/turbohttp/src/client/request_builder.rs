@@ -3,15 +3,15 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
 #[cfg(any(feature = "form", feature = "json", feature = "multipart"))]
 use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
 use turbohttp_core::scheduler::Priority;
 
 use super::Client;
-use crate::body::{IntoBody, Progress};
+use crate::body::{IntoBody, UploadProgress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 use crate::response::Response;
@@ -103,7 +103,7 @@ impl RequestBuilder {
 
     /// Has `report` told how much of the body has been sent, of the one that is set so far; see
     /// [`Body::on_progress`](crate::Body::on_progress).
-    pub fn on_progress(mut self, report: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+    pub fn on_progress(mut self, report: impl Fn(UploadProgress) + Send + Sync + 'static) -> Self {
         let body = self.request.take_body().on_progress(report);
         self.request.set_body(body);
         self
@@ -314,6 +314,27 @@ impl RequestBuilder {
     /// Asks the server for `100 Continue` before the body is sent (RFC 9110 section 10.1.1).
     pub fn expect_continue(mut self) -> Self {
         self.request.context.request.expect_continue = true;
+        self
+    }
+
+    /// Asks the server to speak `protocol` from now on, such as `websocket` (RFC 9110 section 7.8). If it
+    /// does, it answers 101, and [`Response::upgrade`] gives the connection; it may answer anything else.
+    ///
+    /// Sets the fields Connection and Upgrade; those of the protocol itself are the caller's.
+    pub fn upgrade<P>(mut self, protocol: P) -> Self
+    where
+        P: TryInto<HeaderValue>,
+        P::Error: Into<Error>,
+    {
+        match protocol.try_into() {
+            Ok(protocol) => {
+                let headers = self.request.headers_mut();
+                headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                headers.insert(UPGRADE, protocol);
+                self.request.context.request.upgrade = true;
+            }
+            Err(error) => self.note(error.into()),
+        }
         self
     }
 

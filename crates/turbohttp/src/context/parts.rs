@@ -25,6 +25,8 @@ pub(crate) struct RequestParts {
     pub(crate) body: Body,
     /// The body waits for `100 Continue` (RFC 9110 section 10.1.1).
     pub(crate) expect_continue: bool,
+    /// Another protocol is asked for (RFC 9110 section 7.8).
+    pub(crate) upgrade: bool,
     pub(crate) priority: Priority,
     /// The most bytes that a collected body of the response may have, where the request says so.
     pub(crate) body_bytes_max: Option<usize>,
@@ -106,6 +108,7 @@ impl RequestParts {
         self.method = other.method.clone();
         self.headers.clone_from(&other.headers);
         self.expect_continue = other.expect_continue;
+        self.upgrade = other.upgrade;
         self.priority = other.priority;
         self.body_bytes_max = other.body_bytes_max;
         self.added = other.added;
@@ -122,6 +125,7 @@ impl Reset for RequestParts {
             headers,
             body,
             expect_continue,
+            upgrade,
             priority,
             body_bytes_max,
             is_collected,
@@ -135,6 +139,7 @@ impl Reset for RequestParts {
         }
         *method = Method::GET;
         *expect_continue = false;
+        *upgrade = false;
         *priority = Priority::default();
         *body_bytes_max = None;
         *is_collected = false;
@@ -148,6 +153,7 @@ impl Reset for RequestParts {
             && self.headers.is_empty()
             && self.body.is_empty()
             && !self.expect_continue
+            && !self.upgrade
             && self.priority == Priority::default()
             && self.body_bytes_max.is_none()
             && !self.is_collected

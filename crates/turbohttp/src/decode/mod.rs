@@ -143,7 +143,10 @@ impl Decoding {
         let has_content = response.remaining() != Some(0) && !response.is_to_head();
         let is_whole = !matches!(
             response.status(),
-            StatusCode::NO_CONTENT | StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED
+            StatusCode::SWITCHING_PROTOCOLS
+                | StatusCode::NO_CONTENT
+                | StatusCode::PARTIAL_CONTENT
+                | StatusCode::NOT_MODIFIED
         );
         if self.codings == 0 || !has_content || !is_whole {
             return Ok(());

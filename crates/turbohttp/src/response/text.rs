@@ -1,5 +1,7 @@
 //! A body as text: which charset it has, and decoding it.
 
+use std::borrow::Cow;
+
 use super::Response;
 use super::collect::Collected;
 use crate::error::{Error, ErrorKind, Result};
@@ -57,7 +59,7 @@ fn decode(body: Collected, content_type: Option<&str>) -> Result<String, (String
         [0xef, 0xbb, 0xbf, ..] => 3,
         _ => 0,
     };
-    let named = content_type.and_then(charset).unwrap_or("utf-8");
+    let named = content_type.and_then(charset).unwrap_or("utf-8".into());
     // ASCII is UTF-8 as well, and is most of what is called Latin 1.
     decode_utf8(body, mark_bytes).map_err(|(message, body)| {
         let message = format!("{message}, and charset {named:?} needs the feature \"charset\"");
@@ -76,12 +78,50 @@ fn decode_utf8(body: Collected, mark_bytes: usize) -> Result<String, (String, Co
     Ok(String::from_utf8(bytes).expect("just checked"))
 }
 
-/// The value of the parameter `charset` (RFC 9110 section 8.3.2).
-fn charset(content_type: &str) -> Option<&str> {
-    let parameters = content_type.split(';').skip(1);
-    let mut pairs = parameters.filter_map(|parameter| parameter.split_once('='));
-    let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
-    Some(value.trim().trim_matches('"'))
+/// The value of the first parameter `charset`, without its quotes, as the WHATWG MIME Sniffing standard reads a
+/// media type, and with spaces around the equals sign: in quotes a semicolon is part of a value, and a backslash
+/// stands before any character.
+fn charset(content_type: &str) -> Option<Cow<'_, str>> {
+    let (_, mut rest) = content_type.split_once(';')?;
+    loop {
+        let end = rest.find([';', '=']).unwrap_or(rest.len());
+        let (name, behind) = rest.split_at(end);
+        let Some(behind) = behind.strip_prefix('=') else {
+            // A name alone, which a semicolon ends.
+            rest = behind.get(1..)?;
+            continue;
+        };
+        let (value, next) = parameter_value(behind.trim_start());
+        if name.trim().eq_ignore_ascii_case("charset") && !value.is_empty() {
+            return Some(value);
+        }
+        rest = next?;
+    }
+}
+
+/// The value of a parameter, and what stands behind its semicolon.
+fn parameter_value(text: &str) -> (Cow<'_, str>, Option<&str>) {
+    let Some(quoted) = text.strip_prefix('"') else {
+        return match text.split_once(';') {
+            Some((value, rest)) => (value.trim_end().into(), Some(rest)),
+            None => (text.trim_end().into(), None),
+        };
+    };
+    let mut value = String::new();
+    let mut characters = quoted.char_indices();
+    let mut rest = "";
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => {
+                rest = &quoted[at..];
+                break;
+            }
+            '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
+            other => value.push(other),
+        }
+    }
+    // What stands between the closing quote and the semicolon is passed over.
+    (value.into(), rest.split_once(';').map(|(_, rest)| rest))
 }
 
 #[cfg(test)]
@@ -95,10 +135,24 @@ mod tests {
             ("text/html;CHARSET = \"Shift_JIS\" ; x=y", Some("Shift_JIS")),
             ("text/html; boundary=x; charset=gbk", Some("gbk")),
             ("text/html", None),
+            (
+                "text/html; x=\"a;charset=b\"; charset=\"utf\\-8\"",
+                Some("utf-8"),
+            ),
+            ("text/html; charset=\"utf-8", Some("utf-8")),
+            ("text/html; charset=\"utf-8\"x; a=b", Some("utf-8")),
+            ("text/html; charset=utf-8\"", Some("utf-8\"")),
+            ("text/html; charset='utf-8'", Some("'utf-8'")),
+            ("text/html; charset; charset=a; charset=b", Some("a")),
+            ("text/html; charset=; charset=b", Some("b")),
+            ("text/html; charset=\"\"; charset=b", Some("b")),
+            ("text/html;;charset=a", Some("a")),
+            ("text/html; charset =a", Some("a")),
             ("charset=utf-8", None),
+            ("text/html;", None),
             ("", None),
         ] {
-            assert_eq!(charset(value), expected, "{value:?}");
+            assert_eq!(charset(value).as_deref(), expected, "{value:?}");
         }
     }
 }

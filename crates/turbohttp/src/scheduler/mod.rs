@@ -196,11 +196,23 @@ impl Dispatcher {
     ///
     /// Cancel safe.
     pub(crate) async fn until_canceling(&self) {
+        self.until(|| self.scheduler.stage() >= Stage::Canceling)
+            .await;
+    }
+
+    /// Waits for any close: from then on new calls are refused.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn until_closing(&self) {
+        self.until(|| self.is_closed()).await;
+    }
+
+    async fn until(&self, has_come: impl Fn() -> bool) {
         loop {
             // Registered before the look, so that a close that begins between the two is not missed.
             let mut closing = pin!(self.closing.notified());
             closing.as_mut().enable();
-            if self.scheduler.stage() >= Stage::Canceling {
+            if has_come() {
                 return;
             }
             closing.await;

@@ -19,8 +19,10 @@ mod ground;
 #[path = "../it/support.rs"]
 mod support;
 
+mod events;
 mod message;
 #[cfg(feature = "multipart")]
 mod multipart;
 mod progress;
 mod trailers;
+mod upgrade;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, mpsc};
 
-use turbohttp::{Body, Client, Progress};
+use turbohttp::{Body, Client, UploadProgress};
 
 use crate::ground::{drop_at_every_poll, redirect, reply};
 use crate::message::Reader;
@@ -11,14 +11,14 @@ use crate::support::{Peer, TestClient, read_head, soon};
 
 const PIECE: u64 = 64 * 1024;
 
+/// Bytes sent and bytes in all, as they were reported.
+type Reports = Arc<Mutex<Vec<(u64, Option<u64>)>>>;
+
 /// What was reported, and the function that reports.
-fn record() -> (
-    Arc<Mutex<Vec<(u64, Option<u64>)>>>,
-    impl Fn(Progress) + Send + Sync,
-) {
-    let record = Arc::<Mutex<Vec<_>>>::default();
+fn record() -> (Reports, impl Fn(UploadProgress) + Send + Sync) {
+    let record = Reports::default();
     let copy = record.clone();
-    let report = move |progress: Progress| {
+    let report = move |progress: UploadProgress| {
         let pair = (progress.sent_bytes, progress.total_bytes);
         copy.lock().unwrap().push(pair);
     };
@@ -74,6 +74,39 @@ async fn an_unknown_length_has_no_total() {
         .unwrap();
     assert_eq!(*reports.lock().unwrap(), [(0, None), (7, None)]);
     assert_eq!(server.messages()[0].content, b"content");
+}
+
+/// A stream of which a part is gone does not become a whole one by what is put around it.
+#[tokio::test]
+async fn what_is_made_of_a_spent_stream_is_spent() {
+    use http_body::Body as _;
+    use turbohttp::{ErrorKind, HeaderMap};
+
+    let server = Reader::pleased();
+    let client = TestClient::new();
+    let spent = || async {
+        let mut body = Body::from_reader(&b"content"[..], None);
+        let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx));
+        frame.await.unwrap().unwrap();
+        body
+    };
+    let watched = spent().await.on_progress(|_| {});
+    let trailed = spent().await.with_trailers(HeaderMap::new()).unwrap();
+    let requests = [
+        client.post(server.url("/")).body(watched),
+        client.post(server.url("/")).body(trailed),
+        #[cfg(feature = "multipart")]
+        client.post(server.url("/")).multipart({
+            use turbohttp::multipart::{Form, Part};
+            Form::new().part("a", Part::stream(spent().await))
+        }),
+    ];
+    for request in requests {
+        let error = soon(request.send()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RequestBody, "{error}");
+    }
+    assert!(server.messages().is_empty());
+    client.audit();
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ pub(crate) fn request<'a>(
         head_template: Box::leak(defaults.head_template("example.com")),
         body: BodyLength::None,
         expect_continue: false,
+        upgrade: false,
     }
 }
 
@@ -110,7 +111,7 @@ fn requests_that_could_be_read_in_two_ways_are_refused() {
         Err(EncodeError::Host)
     );
     for (method, body, error) in [
-        (Method::CONNECT, BodyLength::None, EncodeError::Upgrade),
+        (Method::CONNECT, BodyLength::None, EncodeError::Connect),
         (
             Method::TRACE,
             BodyLength::Known(1),

@@ -23,6 +23,7 @@ fn begun(body: BodyLength, content: ContentSource, expect_continue: bool) -> Sen
         head_template: &defaults.head_template("a.test"),
         body,
         expect_continue,
+        upgrade: false,
     };
     let mut half = SendHalf::default();
     half.begin(&head, content).unwrap();
@@ -166,10 +167,11 @@ fn request_that_cannot_be_written_leaves_nothing_to_send() {
         head_template: &[],
         body: BodyLength::None,
         expect_continue: false,
+        upgrade: false,
     };
     assert_eq!(
         half.begin(&refused, ContentSource::Slice),
-        Err(EncodeError::Upgrade)
+        Err(EncodeError::Connect)
     );
     assert!(half.is_complete() && half.unsent(&[]).0.is_empty());
 }

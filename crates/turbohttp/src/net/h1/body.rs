@@ -11,9 +11,10 @@ use turbohttp_core::h1::framing::Framing;
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::timeline::{Phase, Timeline};
 
+use super::tunnel::Tunnel;
 use super::{Connection, Stage};
 use crate::body::buffer::SpareBuffer;
-use crate::body::{BodyContext, ConnectionBody};
+use crate::body::{BodyContext, ConnectionBody, Duplex};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -71,6 +72,14 @@ impl ConnectionBody for Connection {
         }
         let read = self.poll_direct(cx, &mut context, out, most);
         Some(read.map(|read| read.map_err(|error| self.body_failed(error, context.timeline))))
+    }
+
+    fn into_duplex(self: Box<Self>) -> Result<Box<dyn Duplex>> {
+        if !self.exchange.send_half().is_complete() {
+            let message = "server switched protocols before the request was sent whole";
+            return Err(Error::new(ErrorKind::Protocol, message));
+        }
+        Ok(Box::new(Tunnel::new(self)))
     }
 
     fn finish(mut self: Box<Self>, head: &mut ResponseHead, spare: &mut SpareBuffer) {

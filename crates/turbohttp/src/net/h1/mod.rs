@@ -44,6 +44,7 @@ use crate::limits::{INLINE_BODY_BYTES_MAX, OUTPUT_KEPT_BYTES_MAX};
 
 mod body;
 mod round_trip;
+mod tunnel;
 mod upload;
 
 /// How long a connection may have been idle before the system is asked for its health: short beside
@@ -415,5 +416,6 @@ fn request_head<'a>(
         head_template,
         body: context.request.body.length(),
         expect_continue: context.request.expect_continue,
+        upgrade: context.request.upgrade,
     }
 }
