@@ -185,7 +185,7 @@ mod tests {
         let mut circuit = Circuit::new(now);
         for at in 0..100 {
             assert!(
-                call(&mut circuit, at % 5 < 2, now),
+                call(&mut circuit, at % 5 > 2, now),
                 "two of five are below the ratio"
             );
         }
