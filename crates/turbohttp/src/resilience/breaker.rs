@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 use turbohttp_core::origin::Origin;
 
-use super::circuit::{Circuit, Pass, Rules};
+use super::circuit::{Admitted, Circuit, Rules};
 use super::origins::Origins;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -104,6 +104,7 @@ impl Middleware for CircuitBreaker {
             Ok(pass) => pass,
             Err(left) => return Err(refused(left).with_request(Some(request)).at(&origin)),
         };
+        // From here on every way out, a drop too, gives the permission back.
         let mut guard = Guard {
             breaker: self,
             origin: &origin,
@@ -151,7 +152,7 @@ fn is_failure(answer: &Result<Response>) -> bool {
 struct Guard<'a> {
     breaker: &'a CircuitBreaker,
     origin: &'a Origin,
-    pass: Option<Pass>,
+    pass: Option<Admitted>,
 }
 
 impl Guard<'_> {

@@ -41,7 +41,7 @@ struct Count {
 
 /// A call that goes through. What became of it is told to [`Circuit::report`], or to [`Circuit::abandon`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pass {
+pub(super) struct Admitted {
     opened: u64,
     is_probe: bool,
 }
@@ -59,11 +59,12 @@ impl Circuit {
     /// # Errors
     ///
     /// The time until the next one may be let through; zero while another one is being tried.
-    pub(super) fn admit(&mut self, now: Instant) -> Result<Pass, Duration> {
+    pub(super) fn admit(&mut self, now: Instant) -> Result<Admitted, Duration> {
         if let State::Open { until } = self.state {
             if now < until {
                 return Err(until - now);
             }
+            // Nothing is woken at that time: the first call behind it finds the circuit half open.
             self.state = State::HalfOpen { is_probed: false };
         }
         let is_probe = match &mut self.state {
@@ -74,14 +75,14 @@ impl Circuit {
             }
             _ => false,
         };
-        Ok(Pass {
+        Ok(Admitted {
             opened: self.opened,
             is_probe,
         })
     }
 
     /// A call has ended.
-    pub(super) fn report(&mut self, pass: Pass, has_failed: bool, now: Instant, rules: &Rules) {
+    pub(super) fn report(&mut self, pass: Admitted, has_failed: bool, now: Instant, rules: &Rules) {
         // It began before the circuit opened, and tells of the time before.
         if pass.opened != self.opened {
             return;
@@ -97,6 +98,7 @@ impl Circuit {
                 halves[0].failures += u32::from(has_failed);
                 let calls = halves[0].calls + halves[1].calls;
                 let failures = halves[0].failures + halves[1].failures;
+                // Compared without a division, of which 0 calls would make no number.
                 let is_bad = f64::from(failures) >= rules.ratio * f64::from(calls);
                 if has_failed && calls >= rules.calls_min && is_bad {
                     self.open(now, rules);
@@ -107,7 +109,7 @@ impl Circuit {
     }
 
     /// A call was dropped before it ended: it says nothing, and another one may be tried.
-    pub(super) fn abandon(&mut self, pass: Pass) {
+    pub(super) fn abandon(&mut self, pass: Admitted) {
         if let State::HalfOpen { is_probed } = &mut self.state
             && pass.is_probe
             && pass.opened == self.opened
@@ -139,6 +141,7 @@ fn turn(halves: &mut [Count; 2], since: &mut Instant, now: Instant, half: Durati
     if passed < half {
         return;
     }
+    // After a whole window without a call, neither half says anything of now.
     let is_long_ago = passed >= 2 * half;
     halves[1] = if is_long_ago {
         Count::default()
@@ -232,7 +235,7 @@ mod tests {
         fn it_never_sticks(moves in prop::collection::vec((0_u8..4, 0_u64..20), 1..300)) {
             let mut now = Instant::now();
             let mut circuit = Circuit::new(now);
-            let mut inside: Vec<Pass> = vec![];
+            let mut inside: Vec<Admitted> = vec![];
             for (what, seconds) in moves {
                 now += Duration::from_secs(seconds);
                 match (what, inside.pop()) {

@@ -151,6 +151,7 @@ impl Hedge {
     ) -> Result<Response> {
         let mut first = pin!(next.run(request));
         let mut sleep = pin!(clock::sleep_until(due)?);
+        // The request first: an answer that is there when its time is up is no late one.
         let early = poll_fn(|cx| match first.as_mut().poll(cx) {
             Poll::Ready(answer) => Poll::Ready(Some(answer)),
             Poll::Pending => sleep.as_mut().poll(cx).map(|()| None),
@@ -161,6 +162,7 @@ impl Hedge {
         if !self.take(&copy) {
             return first.await;
         }
+        // Dropped with this future, as `first` is: what has lost closes its connection and releases its permit.
         let second = pin!(next.run(copy));
         first_good(first, second).await
     }
@@ -187,6 +189,7 @@ where
                 Poll::Pending => {}
             }
         }
+        // Of two errors the first one's is told: the second request was ours, and nobody asked for it.
         match (has_second_failed, failed.take()) {
             (true, Some(error)) => Poll::Ready(Err(error)),
             (_, kept) => {

@@ -28,6 +28,7 @@ impl Default for Latencies {
 
 impl Latencies {
     pub(super) fn add(&mut self, latency: Duration) {
+        // Rare and linear: once in some 500 answers, over 128 counts.
         if self.count >= COUNT_MAX {
             self.counts.iter_mut().for_each(|count| *count /= 2);
             self.count = self.counts.iter().sum();

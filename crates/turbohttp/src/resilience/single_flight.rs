@@ -152,6 +152,7 @@ impl SingleFlight {
                 return Err(error);
             }
         };
+        // Asked of what is still to come, which a decoding may have changed from Content-Length.
         let is_shared = response
             .remaining()
             .is_some_and(|length| length <= self.body_bytes_max);
@@ -186,6 +187,7 @@ impl Middleware for SingleFlight {
         let Some(key) = key(&request) else {
             return next.run(request).await;
         };
+        // Again only where the call in front was dropped.
         loop {
             let flight = match self.join(&key) {
                 Part::Alone => return next.run(request).await,
