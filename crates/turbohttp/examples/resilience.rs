@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use turbohttp::{
     CircuitBreaker, Client, Hedge, MockReply, MockTransport, Result, SingleFlight, StatusCode,
@@ -41,7 +41,7 @@ async fn main() -> Result<()> {
             Err(error) => println!("{error}"),
         }
     }
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     let response = client.get("http://slow.test/").send().await?;
     println!(
         "{} in well below a minute: {}",

@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn it_opens_at_the_ratio_and_not_below_the_least_calls() {
-        let now = Instant::now();
+        let now = crate::clock::now();
         let mut circuit = Circuit::new(now);
         for has_failed in [true, true, true] {
             assert!(call(&mut circuit, has_failed, now));
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn failures_of_long_ago_are_forgotten() {
-        let mut now = Instant::now();
+        let mut now = crate::clock::now();
         let mut circuit = Circuit::new(now);
         for _ in 0..100 {
             assert!(call(&mut circuit, true, now));
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn one_call_is_tried_when_the_time_is_over() {
-        let mut now = Instant::now();
+        let mut now = crate::clock::now();
         let mut circuit = Circuit::new(now);
         (0..4).for_each(|_| _ = call(&mut circuit, true, now));
         let late = Circuit::new(now).admit(now).unwrap();
@@ -233,7 +233,7 @@ mod tests {
         /// tried; and while it is open, none is.
         #[test]
         fn it_never_sticks(moves in prop::collection::vec((0_u8..4, 0_u64..20), 1..300)) {
-            let mut now = Instant::now();
+            let mut now = crate::clock::now();
             let mut circuit = Circuit::new(now);
             let mut inside: Vec<Admitted> = vec![];
             for (what, seconds) in moves {
