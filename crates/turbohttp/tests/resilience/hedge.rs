@@ -97,7 +97,7 @@ async fn a_post_is_never_hedged_and_each_attempt_has_a_permit() {
 
     let (client, mock) = slow(Hedge::delay(Duration::from_millis(1)).budget(1.0), |_| 100);
     let four = || async { tokio::join!(get(&client), get(&client), get(&client), get(&client)) };
-    four().await;
+    Box::pin(four()).await;
     // Four permits for eight attempts: no hedge has got one before its first was done.
     assert_eq!(mock.stats().entered, 4);
     assert!(client.audit().is_idle());
