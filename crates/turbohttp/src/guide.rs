@@ -5,15 +5,18 @@
 //! - [`errors`]: errors and timeouts
 //! - [`redirects`]: where they lead, and what goes along
 //! - [`retries`]: what is sent again and when; pauses, and the budget
+//! - [`resilience`]: circuit breakers, hedges, single flights
 //! - [`credentials`]: Basic, Digest, tokens
 //! - [`cookies`]: jars, their rules and their files
 //! - [`cache`]: what is stored, when it is used, memory and files
 //! - [`codings`]: compressed bodies, and bombs
+//! - [`downloads`]: files, what is left of them, and their checksums
 //! - [`network`]: names, proxies, connections, and what servers send
 //! - [`tls`]: versions, roots, pins, resumption
 //! - [`streaming`]: streaming and proxying
 //! - [`bodies`]: forms with files, progress, trailers
 //! - [`events`]: server-sent events, WebSockets
+//! - [`tower`]: the client among layers, and layers in the client
 //! - [`testing`]: tests without a network
 //! - [`tracing`]: timelines and tracing
 
@@ -32,6 +35,9 @@ pub mod redirects {}
 #[doc = include_str!("../docs/retries.md")]
 pub mod retries {}
 
+#[doc = include_str!("../docs/resilience.md")]
+pub mod resilience {}
+
 #[doc = include_str!("../docs/credentials.md")]
 pub mod credentials {}
 
@@ -43,6 +49,9 @@ pub mod cache {}
 
 #[doc = include_str!("../docs/codings.md")]
 pub mod codings {}
+
+#[doc = include_str!("../docs/downloads.md")]
+pub mod downloads {}
 
 #[doc = include_str!("../docs/network.md")]
 pub mod network {}
@@ -59,6 +68,9 @@ pub mod bodies {}
 
 #[doc = include_str!("../docs/events.md")]
 pub mod events {}
+
+#[doc = include_str!("../docs/tower.md")]
+pub mod tower {}
 
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}

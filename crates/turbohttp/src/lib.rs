@@ -73,7 +73,6 @@
 //! | `cache` | off | `Cache`: a private cache of responses by RFC 9111, in memory or in a directory |
 //! | `cookies` | off | `CookieStore`, `Jar`, with the public suffix list |
 //! | `download` | off | `Client::download`: files, gone on with, in parallel, checked |
-//! | `blake3` | off | `Checksum::blake3`, with `download` |
 //! | `digest` | off | `Credentials::digest` (RFC 7616) |
 //! | `tower` | off | `Client` as a `tower_service::Service`, `ClientBuilder::layer` |
 //! | `tracing` | off | a span per call and an event per wait, at `DEBUG` |
@@ -124,6 +123,7 @@ mod net;
 mod policy;
 mod queue;
 mod request;
+mod resilience;
 mod response;
 mod retry_after;
 mod scheduler;
@@ -162,6 +162,7 @@ pub use queue::{
     SubmitOptions, Ticket,
 };
 pub use request::Request;
+pub use resilience::{CircuitBreaker, Hedge, SingleFlight};
 pub use response::{EventStream, Response, ResponseStream, Upgraded};
 pub use scheduler::{CloseFailure, CloseReport, Shutdown};
 #[cfg(feature = "tower")]

@@ -92,32 +92,7 @@ pub(crate) const EVENT_WAIT_MS_MAX: u64 = 60_000;
 /// Pieces that a streamed request body is read in, in bytes.
 pub(crate) const UPLOAD_PIECE_BYTES: usize = 64 * 1024;
 
-/// The smallest piece of a download that is fetched by a request of its own, in bytes.
-#[cfg(feature = "download")]
-pub(crate) const DOWNLOAD_PIECE_BYTES: u64 = 16 * 1024 * 1024;
-
-/// Pieces of one download: larger files have larger ones.
-#[cfg(feature = "download")]
-pub(crate) const DOWNLOAD_PIECES_MAX: usize = 4_096;
-
-/// A file of at least this many bytes is fetched in pieces by several connections at once.
-#[cfg(feature = "download")]
-pub(crate) const DOWNLOAD_PARALLEL_BYTES_MIN: u64 = 2 * DOWNLOAD_PIECE_BYTES;
-
-/// What a connection of a download gathers before it is written, in bytes; each has two such buffers.
-#[cfg(feature = "download")]
-pub(crate) const DOWNLOAD_WRITE_BYTES: usize = 1024 * 1024;
-
-/// A smaller file leaves nothing behind to go on from, in bytes.
-#[cfg(feature = "download")]
-pub(crate) const DOWNLOAD_JOURNAL_BYTES_MIN: u64 = 1024 * 1024;
-
-/// The longest ETag that a download goes on from, in bytes.
-#[cfg(feature = "download")]
-pub(crate) const DOWNLOAD_VALIDATOR_BYTES_MAX: usize = 1_024;
-
 /// The most connections of one download.
-#[cfg(feature = "download")]
 pub const DOWNLOAD_CONNECTIONS_MAX: usize = 16;
 
 /// Names looked up at the same time that are not slow: each occupies a thread.
@@ -268,3 +243,25 @@ const _: () = assert!(READ_BYTES_MAX <= READ_BUFFERS_BYTES_MAX);
 const _: () = assert!(INLINE_BODY_BYTES_MAX <= OUTPUT_KEPT_BYTES_MAX);
 const _: () = assert!(HEAD_BYTES_MIN <= HEAD_BYTES_MAX);
 const _: () = assert!(DNS_SUSPECTS_MAX < DNS_ASIDE_MAX);
+
+/// Those of downloads.
+#[cfg(feature = "download")]
+pub(crate) mod download {
+    /// The smallest piece of a download that is fetched by a request of its own, in bytes.
+    pub(crate) const PIECE_BYTES: u64 = 16 * 1024 * 1024;
+
+    /// Pieces of one download: larger files have larger ones.
+    pub(crate) const PIECES_MAX: usize = 4_096;
+
+    /// A file of at least this many bytes is fetched in pieces by several connections at once.
+    pub(crate) const PARALLEL_BYTES_MIN: u64 = 2 * PIECE_BYTES;
+
+    /// What a connection of a download gathers before it is written, in bytes; each has two such buffers.
+    pub(crate) const WRITE_BYTES: usize = 1024 * 1024;
+
+    /// A smaller file leaves nothing behind to go on from, in bytes.
+    pub(crate) const JOURNAL_BYTES_MIN: u64 = 1024 * 1024;
+
+    /// The longest ETag that a download goes on from, in bytes.
+    pub(crate) const VALIDATOR_BYTES_MAX: usize = 1_024;
+}

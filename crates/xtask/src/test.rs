@@ -20,7 +20,7 @@ use crate::{alone, commands, gates, tools};
 const TESTS: [&str; 6] = [
     "--workspace",
     "-p turbohttp --no-default-features --lib",
-    "-p turbohttp --features tracing --test tracing",
+    "-p turbohttp --features tower,tracing --test tower --test tracing",
     "-p turbohttp --features socks --lib --test proxy",
     "-p turbohttp --features platform-verifier --test it roots",
     "-p turbohttp --no-default-features --features hickory,platform-verifier --test hickory",

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::Digest as _;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::DOWNLOAD_WRITE_BYTES;
+use crate::limits::download::WRITE_BYTES;
 use crate::response::Response;
 
 /// What the bytes of a downloaded file must hash to.
@@ -38,7 +38,6 @@ enum Algorithm {
     Sha256,
     Sha512,
     Md5,
-    #[cfg(feature = "blake3")]
     Blake3,
 }
 
@@ -47,7 +46,6 @@ impl Algorithm {
         Algorithm::Sha256,
         Algorithm::Sha512,
         Algorithm::Md5,
-        #[cfg(feature = "blake3")]
         Algorithm::Blake3,
     ];
 
@@ -65,7 +63,6 @@ impl Algorithm {
             Algorithm::Sha256 => "sha-256",
             Algorithm::Sha512 => "sha-512",
             Algorithm::Md5 => "md5",
-            #[cfg(feature = "blake3")]
             Algorithm::Blake3 => "blake3",
         }
     }
@@ -112,7 +109,6 @@ impl Checksum {
     /// # Errors
     ///
     /// As [`sha256`](Checksum::sha256).
-    #[cfg(feature = "blake3")]
     pub fn blake3(hex: &str) -> Result<Checksum> {
         Checksum::new(Algorithm::Blake3, hex)
     }
@@ -138,6 +134,7 @@ impl Checksum {
                 found.extend(value.split(',').filter_map(server_entry));
             }
         }
+        // A server may repeat itself; one of each is enough work.
         found.truncate(Algorithm::ALL.len());
         found
     }
@@ -197,7 +194,6 @@ enum Hasher {
     Sha256(sha2::Sha256),
     Sha512(sha2::Sha512),
     Md5(md5::Md5),
-    #[cfg(feature = "blake3")]
     Blake3(Box<blake3::Hasher>),
 }
 
@@ -207,7 +203,6 @@ impl Hasher {
             Algorithm::Sha256 => Hasher::Sha256(sha2::Sha256::new()),
             Algorithm::Sha512 => Hasher::Sha512(sha2::Sha512::new()),
             Algorithm::Md5 => Hasher::Md5(md5::Md5::new()),
-            #[cfg(feature = "blake3")]
             Algorithm::Blake3 => Hasher::Blake3(Box::default()),
         }
     }
@@ -217,7 +212,6 @@ impl Hasher {
             Hasher::Sha256(hasher) => hasher.update(bytes),
             Hasher::Sha512(hasher) => hasher.update(bytes),
             Hasher::Md5(hasher) => hasher.update(bytes),
-            #[cfg(feature = "blake3")]
             Hasher::Blake3(hasher) => _ = hasher.update(bytes),
         }
     }
@@ -227,7 +221,6 @@ impl Hasher {
             Hasher::Sha256(hasher) => hasher.finalize().to_vec(),
             Hasher::Sha512(hasher) => hasher.finalize().to_vec(),
             Hasher::Md5(hasher) => hasher.finalize().to_vec(),
-            #[cfg(feature = "blake3")]
             Hasher::Blake3(hasher) => hasher.finalize().as_bytes().to_vec(),
         }
     }
@@ -244,7 +237,7 @@ pub(super) fn mismatch(
         .iter()
         .map(|checksum| Hasher::new(checksum.algorithm))
         .collect();
-    let mut buffer = vec![0; DOWNLOAD_WRITE_BYTES];
+    let mut buffer = vec![0; WRITE_BYTES];
     file.rewind()?;
     loop {
         if !go_on() {
@@ -308,8 +301,6 @@ mod tests {
         }
         assert!(mismatch(&file, &right, || false).is_err());
     }
-
-    #[cfg(feature = "blake3")]
     #[test]
     fn blake3_is_known() {
         let hex = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85";

@@ -20,7 +20,7 @@ use super::{Downloaded, OnProgress, Options};
 use crate::client::Client;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{DOWNLOAD_JOURNAL_BYTES_MIN, DOWNLOAD_PARALLEL_BYTES_MIN};
+use crate::limits::download::{JOURNAL_BYTES_MIN, PARALLEL_BYTES_MIN};
 use crate::policy::RetryPolicy;
 use crate::request::Request;
 use crate::response::Response;
@@ -162,10 +162,12 @@ impl Fetch {
     }
 
     fn connections(&self) -> usize {
+        // A small rest is not worth the connections, and a range is sound only of a version that If-Range can name.
         let state = self.state();
-        let is_large = state.pieces.as_ref().is_some_and(|pieces| {
-            pieces.length() - pieces.bytes_done() >= DOWNLOAD_PARALLEL_BYTES_MIN
-        });
+        let is_large = state
+            .pieces
+            .as_ref()
+            .is_some_and(|pieces| pieces.length() - pieces.bytes_done() >= PARALLEL_BYTES_MIN);
         match is_large && state.takes_ranges && state.validator.is_some() {
             true => self.options.connections,
             false => 1,
@@ -223,6 +225,7 @@ impl Fetch {
                     Err(stop) => Err(stop),
                 },
             };
+            // Whatever the end of the answer: what is missing of its piece is anybody's.
             self.with_pieces(|pieces| pieces.release(worker));
             match step {
                 Ok(()) => {}
@@ -314,7 +317,7 @@ pub(super) fn is_small(answer: &Response) -> bool {
     let length = answer.content_length();
     status.is_success()
         && status != StatusCode::PARTIAL_CONTENT
-        && length.is_some_and(|length| length < DOWNLOAD_JOURNAL_BYTES_MIN)
+        && length.is_some_and(|length| length < JOURNAL_BYTES_MIN)
 }
 
 /// Whether it may be over in a moment: another request is worth while.

@@ -134,11 +134,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::limits::DOWNLOAD_PIECE_BYTES;
+    use crate::limits::download::PIECE_BYTES;
 
     fn journal() -> Journal {
-        let mut pieces = Pieces::new(3 * DOWNLOAD_PIECE_BYTES + 5);
-        pieces.restore(0, DOWNLOAD_PIECE_BYTES);
+        let mut pieces = Pieces::new(3 * PIECE_BYTES + 5);
+        pieces.restore(0, PIECE_BYTES);
         pieces.restore(2, 1234);
         Journal {
             url: hash("http://example.com/a"),
@@ -161,7 +161,7 @@ mod tests {
         for boot in ["run-2", UNKNOWN_BOOT] {
             let read = Journal::parse(text.as_bytes(), boot).unwrap();
             let done = |piece| read.pieces.done(piece);
-            assert_eq!((done(0), done(2)), (DOWNLOAD_PIECE_BYTES, 0));
+            assert_eq!((done(0), done(2)), (PIECE_BYTES, 0));
         }
     }
 

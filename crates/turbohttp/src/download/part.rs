@@ -207,6 +207,7 @@ impl Part {
     /// Gives the file its name, which is one step, with the mode of the file that has it now.
     pub(super) fn finish(mut self, length: u64) -> io::Result<PathBuf> {
         let found = self.sink.file.metadata()?.len();
+        // A hole at the end would be bytes that nobody sent.
         if found != length {
             let message = format!("the unfinished file has {found} bytes and not {length}");
             return Err(io::Error::other(message));
@@ -333,6 +334,7 @@ fn read_journal(path: &Path, part: &File) -> Option<Journal> {
     if file.metadata().ok()?.len() > JOURNAL_BYTES_MAX {
         return None;
     }
+    // By path again: the handle was only to see that no link and no giant is read.
     let text = fs::read(path).ok()?;
     let known = Journal::parse(&text, &journal::boot())?;
     let written = part.metadata().ok()?.len();

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::limits::{DOWNLOAD_PIECE_BYTES, DOWNLOAD_PIECES_MAX};
+use crate::limits::download::{PIECE_BYTES, PIECES_MAX};
 
 /// The number of a connection of one download; the first answer's is 0.
 pub(super) type Worker = usize;
@@ -27,9 +27,7 @@ struct Owner {
 
 /// The size of the pieces of a file: as many as a journal may have, and none smaller than is worth a request.
 pub(super) fn size_of_pieces(length: u64) -> u64 {
-    length
-        .div_ceil(DOWNLOAD_PIECES_MAX as u64)
-        .max(DOWNLOAD_PIECE_BYTES)
+    length.div_ceil(PIECES_MAX as u64).max(PIECE_BYTES)
 }
 
 impl Pieces {
@@ -175,9 +173,9 @@ mod tests {
 
     #[test]
     fn sizes_bound_the_number_of_pieces() {
-        for length in [0, 1, MIB, DOWNLOAD_PIECE_BYTES, 100 << 30, 1 << 50] {
+        for length in [0, 1, MIB, PIECE_BYTES, 100 << 30, 1 << 50] {
             let pieces = Pieces::new(length);
-            assert!(pieces.count() <= DOWNLOAD_PIECES_MAX, "{length}");
+            assert!(pieces.count() <= PIECES_MAX, "{length}");
             let total: u64 = (0..pieces.count())
                 .map(|piece| pieces.missing(piece).end - pieces.missing(piece).start)
                 .sum();
@@ -187,36 +185,36 @@ mod tests {
 
     #[test]
     fn an_answer_takes_over_what_was_only_asked_for() {
-        let mut pieces = Pieces::new(3 * DOWNLOAD_PIECE_BYTES);
+        let mut pieces = Pieces::new(3 * PIECE_BYTES);
         assert!(pieces.begin(0, 0, 0));
         assert_eq!(pieces.take(1, false), Some(2));
-        pieces.advance(0, DOWNLOAD_PIECE_BYTES);
-        assert!(pieces.begin(0, 1, DOWNLOAD_PIECE_BYTES));
-        pieces.advance(1, DOWNLOAD_PIECE_BYTES);
-        assert!(pieces.begin(0, 2, 2 * DOWNLOAD_PIECE_BYTES));
+        pieces.advance(0, PIECE_BYTES);
+        assert!(pieces.begin(0, 1, PIECE_BYTES));
+        pieces.advance(1, PIECE_BYTES);
+        assert!(pieces.begin(0, 2, 2 * PIECE_BYTES));
         assert!(!pieces.is_owner(1, 2));
         // And not what another answer brings.
         pieces.release(0);
-        assert!(pieces.begin(1, 2, 2 * DOWNLOAD_PIECE_BYTES));
-        assert!(!pieces.begin(0, 2, 2 * DOWNLOAD_PIECE_BYTES));
+        assert!(pieces.begin(1, 2, 2 * PIECE_BYTES));
+        assert!(!pieces.begin(0, 2, 2 * PIECE_BYTES));
     }
 
     #[test]
     fn a_gap_ends_where_another_has_begun() {
-        let mut pieces = Pieces::new(5 * DOWNLOAD_PIECE_BYTES);
+        let mut pieces = Pieces::new(5 * PIECE_BYTES);
         pieces.restore(3, 7);
         assert_eq!(pieces.take(0, true), Some(0));
-        assert_eq!(pieces.end_of_gap(0), 3 * DOWNLOAD_PIECE_BYTES);
+        assert_eq!(pieces.end_of_gap(0), 3 * PIECE_BYTES);
         assert_eq!(pieces.take(1, false), Some(4));
-        assert_eq!(pieces.end_of_gap(4), 5 * DOWNLOAD_PIECE_BYTES);
+        assert_eq!(pieces.end_of_gap(4), 5 * PIECE_BYTES);
     }
 
     proptest! {
         /// Workers that take, write, fail and give back in any order write every byte once.
         #[test]
         fn every_byte_is_written_once(
-            length in 1..(9 * DOWNLOAD_PIECE_BYTES),
-            moves in prop::collection::vec((0_usize..4, 0_u8..5, 1..DOWNLOAD_PIECE_BYTES), 1..200),
+            length in 1..(9 * PIECE_BYTES),
+            moves in prop::collection::vec((0_usize..4, 0_u8..5, 1..PIECE_BYTES), 1..200),
         ) {
             let mut pieces = Pieces::new(length);
             let mut written = vec![];

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
-use crate::limits::DOWNLOAD_VALIDATOR_BYTES_MAX;
+use crate::limits::download::VALIDATOR_BYTES_MAX;
 use crate::response::Response;
 
 /// A strong validator (RFC 9110 section 8.8.1): equal ones mean equal bytes, which `If-Range` needs.
@@ -12,7 +12,7 @@ pub(super) struct Validator(String);
 
 impl Validator {
     /// That of the answer: its ETag unless that is weak, else its Last-Modified if that is at least a second
-    /// before its Date (RFC 9110 section 8.8.2.2).
+    /// before its Date (RFC 9110 section 8.8.2).
     pub(super) fn of(response: &Response) -> Option<Validator> {
         let field = |name| response.header(name).map(str::trim);
         from_fields(field("etag"), field("last-modified"), field("date"))
@@ -62,7 +62,7 @@ fn is_strong_tag(tag: &str) -> bool {
         .and_then(|rest| rest.strip_suffix('"'));
     inner.is_some_and(|inner| {
         let is_of_tag = |byte: u8| byte == b'!' || (0x23..=0x7e).contains(&byte) || byte >= 0x80;
-        inner.bytes().all(is_of_tag) && tag.len() <= DOWNLOAD_VALIDATOR_BYTES_MAX
+        inner.bytes().all(is_of_tag) && tag.len() <= VALIDATOR_BYTES_MAX
     })
 }
 
@@ -120,7 +120,7 @@ mod tests {
     fn only_strong_validators_are_taken() {
         const OLD: Option<&str> = Some("Sun, 06 Nov 1994 08:49:37 GMT");
         const NEXT: Option<&str> = Some("Sun, 06 Nov 1994 08:49:38 GMT");
-        let long = format!("\"{}\"", "x".repeat(DOWNLOAD_VALIDATOR_BYTES_MAX));
+        let long = format!("\"{}\"", "x".repeat(VALIDATOR_BYTES_MAX));
         for (etag, modified, date, expected) in [
             (Some("\"a\""), OLD, NEXT, Some("\"a\"")),
             (Some("\"\""), None, None, Some("\"\"")),

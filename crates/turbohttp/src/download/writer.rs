@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::part::{Block, Sink};
 use crate::clock::no_runtime;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::DOWNLOAD_WRITE_BYTES;
+use crate::limits::download::WRITE_BYTES;
 
 /// Runs what blocks in the runtime's blocking pool; dropped, it goes on there to its end.
 #[expect(
@@ -88,14 +88,14 @@ impl Writer {
 
     /// Takes what fits of `bytes` and says how much that is; none if [`flush`](Writer::flush) is due.
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
-        let room = DOWNLOAD_WRITE_BYTES - self.block.bytes.len();
+        let room = WRITE_BYTES - self.block.bytes.len();
         let taken = bytes.len().min(room);
         self.block.bytes.extend_from_slice(&bytes[..taken]);
         taken
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.block.bytes.len() == DOWNLOAD_WRITE_BYTES
+        self.block.bytes.len() == WRITE_BYTES
     }
 
     /// Begins to write what was taken, once the write before it has ended, and says what that one has
@@ -105,6 +105,7 @@ impl Writer {
             Ok(settled) => settled,
             failed => return Ok(failed),
         };
+        // The spare buffer is back from the write that has just ended: two buffers are all that a connection has.
         let next = Block {
             at: self.at(),
             bytes: std::mem::take(&mut self.spare),

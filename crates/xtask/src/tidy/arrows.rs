@@ -7,7 +7,7 @@ use super::paths::Crate;
 use super::source::Source;
 
 /// The modules of `turbohttp`, lowest first. A module may name its own layer and those below.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &[
         "auth",
         "clock",
@@ -29,6 +29,7 @@ const LAYERS: [&[&str]; 11] = [
     &["middleware"],
     &["limiter"],
     &["client", "queue"],
+    &["download", "resilience", "tower"],
 ];
 
 /// What every module of core may name: leaves that name nothing themselves.
