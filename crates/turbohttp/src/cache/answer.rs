@@ -69,6 +69,7 @@ impl Caching {
             true => self.look_up(request, &send).await?,
             false => (cache.pass(request, &send).await?, CacheStatus::Bypass),
         };
+        // In the extensions, so that it goes along into other types of responses, and no response grows by it.
         cache.count(status);
         response.extensions_mut().insert(status);
         Ok(response)
@@ -81,6 +82,7 @@ impl Caching {
     {
         let cache = &self.cache;
         let demand = Demand::of(request.headers());
+        // A directory is read outside of the scheduler: a call that waits for a disk holds no permit.
         let found = cache.find(&request).await;
         let is_head = request.method() == Method::HEAD;
         let now = cache.now();
@@ -131,6 +133,7 @@ impl Cache {
         F: Fn(Request) -> Fut,
         Fut: Future<Output = Result<Response>>,
     {
+        // Asked before the request goes away.
         let is_safe = is_safe(request.method());
         let response = send(request).await?;
         if !is_safe && response.status().as_u16() < 400 {
@@ -188,9 +191,11 @@ impl Cache {
             }
         };
         remove_conditions(&mut response.request_mut().headers);
+        // The conditions were ours, as a request with conditions of the caller is passed on: so is the 304.
         if response.status() == StatusCode::NOT_MODIFIED {
             return Box::pin(self.confirm(response, &entry, asked, send)).await;
         }
+        // Asked again: the answer may have taken longer than the entry may stand in.
         if rules::is_outage(response.status()) && stands_in() {
             response.drain().await;
             let request = response.into_request();
@@ -232,6 +237,7 @@ impl Cache {
             // The 304 has another Vary, so that the entry has another name now.
             self.remove(entry.head.id()).await;
         }
+        // The same bytes: in a directory they are written once more, beside the new head.
         let body = entry.body.clone();
         let confirmed = Entry { head, body };
         let response = give(request, &confirmed, now);
@@ -242,6 +248,7 @@ impl Cache {
     /// Stores the response: at once if it is here whole, or while it is read.
     fn keep(&self, response: Response, asked: Asked) -> Response {
         let request = &response.context().request;
+        // A HEAD has no body that could be stored under the name of a GET.
         if request.method != Method::GET {
             return response;
         }
@@ -341,6 +348,7 @@ fn add_conditions(headers: &mut HeaderMap, fields: &Fields) {
         if let Some(value) = fields.first(of)
             && let Ok(value) = HeaderValue::from_bytes(value)
         {
+            // Both, where both are there: a server that knows the tag ignores the date (RFC 9110 section 13.1.3).
             headers.insert(name, value);
         }
     }

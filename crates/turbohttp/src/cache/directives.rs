@@ -63,6 +63,7 @@ pub(super) fn seconds(text: &[u8]) -> Option<u64> {
 
 /// Bytes up to the next comma outside of a quoted string.
 fn member_length(list: &[u8]) -> usize {
+    // A quoted string that is not closed goes on to the end of the line, and hides what stands behind it.
     let (mut is_quoted, mut is_escaped) = (false, false);
     let is_end = |byte: &u8| {
         let is_end = *byte == b',' && !is_quoted;

@@ -83,6 +83,7 @@ impl Head {
         asked: SystemTime,
         now: SystemTime,
     ) -> Option<Head> {
+        // Without the fields of its connection, as those of a stored response.
         let fresh = Fields::of(response);
         let mut fields = self.fields.clone();
         // Of the former answer: the new one is as old as it says itself.
@@ -151,6 +152,7 @@ fn age_value(value: &[u8]) -> Option<u64> {
 /// The hash of what Vary names of a request, and of its Authorization: what one user may see is not shown to
 /// another one, whether or not the server says Vary. `None` of `Vary: *`.
 fn selection(fields: &Fields, headers: &HeaderMap) -> Option<[u8; 32]> {
+    // In one order, so that Vary may list its names in any.
     let mut names = vec!["authorization".to_owned()];
     for name in fields
         .values("vary")
@@ -233,6 +235,7 @@ impl Fields {
     fn update(&mut self, fresh: &Fields) {
         let is_taken = |name: &str| !OF_THE_BODY.iter().any(|of| name.eq_ignore_ascii_case(of));
         let taken = || fresh.0.iter().filter(|(name, _)| is_taken(name));
+        // First all of them: a field may have several lines, of which none of the old ones is to stay.
         taken().for_each(|(name, _)| self.remove(name));
         self.0.extend(taken().cloned());
     }

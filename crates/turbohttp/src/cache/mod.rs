@@ -292,6 +292,7 @@ impl Cache {
 
     /// Removes the entries of a URL, and those that are on their way.
     async fn invalidate(&self, key: Key) {
+        // First: what is put from now on sees it, and what was put before is removed.
         begin_epoch(&self.shared.epochs[self.epoch(&key).at]);
         let removed = self.shared.store.remove_all(key).await;
         self.note(removed);
@@ -318,6 +319,7 @@ impl Cache {
                     return;
                 };
                 let cache = self.clone();
+                // Counted before the thread has it, so that a `flush` from now on waits for it.
                 let write = Write::begin(self.clone());
                 // Nothing waits for it: it ends by itself, and `flush` sees when.
                 _ = blocking(move || {

@@ -114,6 +114,7 @@ fn lifetime(head: &Head, directives: &Directives) -> u64 {
             .and_then(|expires| expires.duration_since(date).ok())
             .map_or(0, |left| left.as_secs());
     }
+    // `public` permits it of any status (section 4.2.2).
     let is_heuristic = HEURISTIC.contains(&head.status.as_u16()) || directives.has("public");
     match fields.date("last-modified") {
         Some(modified) if is_heuristic => {
@@ -184,6 +185,7 @@ pub(super) fn may_stand_in(demand: &Demand, head: &Head, now: SystemTime) -> boo
     let staleness = head.age_at(now).saturating_sub(freshness.lifetime);
     let own = freshness.directives.seconds("stale-if-error");
     let asked = demand.directives.seconds("stale-if-error");
+    // The request knows better what its user can do with something old.
     let window = asked.or(own);
     !demand.no_cache && !freshness.is_strict() && window.is_some_and(|most| staleness <= most)
 }

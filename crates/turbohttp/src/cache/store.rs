@@ -76,6 +76,7 @@ impl Store {
                 let Some(disk) = directory.open().await? else {
                     return Ok(None);
                 };
+                // Most URLs have no file: then no thread is asked.
                 let ids = disk.ids(&key);
                 if ids.is_empty() {
                     return Ok(None);
@@ -146,6 +147,7 @@ impl Store {
 
 impl Directory {
     async fn open(&self) -> io::Result<Option<&Arc<Disk>>> {
+        // A caller that is dropped here leaves the cell empty, and the next one looks through the directory anew.
         let mut failed = None;
         let opened = self.disk.get_or_init(|| async {
             let (path, bytes_max) = (self.path.clone(), self.bytes_max);

@@ -66,6 +66,7 @@ pub(super) fn open<R: Read>(mut from: R) -> io::Result<Option<Opened<R>>> {
         return Ok(None);
     }
     let mut encoded = Vec::new();
+    // Grows with what is there, as the length of a foreign file may be any.
     (&mut from).take(head_length).read_to_end(&mut encoded)?;
     if encoded.len() as u64 != head_length {
         return Ok(None);

@@ -81,6 +81,7 @@ impl Disk {
                 break;
             }
         }
+        // The order in which they are added is that in which they go.
         found.sort_unstable_by_key(|(used, ..)| *used);
         for (_, id, bytes) in found {
             self.add(id, bytes);
@@ -92,6 +93,7 @@ impl Disk {
     fn add(&self, id: Id, bytes: u64) -> usize {
         let bytes = bytes + CACHE_ENTRY_OVERHEAD_BYTES;
         let evicted = lock(&self.index).insert(id, (), bytes);
+        // Outside of the lock, where another thread may write the file anew: then its entry is a miss.
         for (id, ()) in &evicted {
             _ = fs::remove_file(self.path(id));
         }
@@ -125,6 +127,7 @@ impl Disk {
         headers: &HeaderMap,
     ) -> io::Result<Option<Option<Entry>>> {
         let opened = match file::open(File::open(self.path(id))?)? {
+            // A file is what its name says, or it is foreign.
             Some(opened) if opened.head.id() == *id => opened,
             _ => return Ok(None),
         };
@@ -155,6 +158,7 @@ impl Disk {
     ) -> io::Result<Option<usize>> {
         let id = entry.head.id();
         let part = self.part_of(&name::of(&id));
+        // Renaming takes the place of the old file at once: who reads has the one or the other.
         let written = create_private(&part)
             .and_then(|file| file::write(entry, &mut io::BufWriter::new(file)))
             .and_then(|()| fs::rename(&part, self.path(&id)));
