@@ -202,13 +202,6 @@ pub(crate) struct ClientArgs {
     #[command(flatten)]
     pub(crate) cookies: CookieArgs,
 
-    /// Keep responses in this directory, 256 MiB at most, and answer by them while they are fresh or confirmed
-    ///
-    /// A private cache (RFC 9111). The directory is made if there is none. -v says of each response what the cache
-    /// had to do with it, as --json does.
-    #[arg(long, value_name = "DIR", help_heading = "Request")]
-    pub(crate) cache: Option<PathBuf>,
-
     /// Ask for a compressed body, and undo the compression
     #[arg(long, help_heading = "Request")]
     pub(crate) compressed: bool,
@@ -221,6 +214,17 @@ pub(crate) struct ClientArgs {
 
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
+}
+
+/// What `get` and `batch` keep of responses
+#[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
+pub(crate) struct CacheArgs {
+    /// Keep responses in this directory, 256 MiB at most, and answer by them while they are fresh or confirmed
+    ///
+    /// A private cache (RFC 9111). The directory is made if there is none. -v says of each response what the cache
+    /// had to do with it, as --json does.
+    #[arg(long = "cache", value_name = "DIR", help_heading = "Request")]
+    pub(crate) directory: Option<PathBuf>,
 }
 
 /// How long the phases of a request may take
@@ -319,6 +323,9 @@ pub(crate) struct BatchArgs {
     /// Write one JSON object per line of input to stdout, in the order they finish
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
 
     #[command(flatten)]
     pub(crate) client: ClientArgs,

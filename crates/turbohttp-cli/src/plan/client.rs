@@ -10,15 +10,15 @@ use turbohttp::{
 };
 
 use super::{Cookies, Fields, policies};
-use crate::args::{ClientArgs, NetworkArgs, ProxyArgs, TlsArgs};
+use crate::args::{CacheArgs, ClientArgs, NetworkArgs, ProxyArgs, TlsArgs};
 use crate::output::visible;
 
 /// Bytes that the files of `--cache` take at most.
 const CACHE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The cache that was typed.
-pub(super) fn cache(args: &ClientArgs) -> Option<Cache> {
-    let directory = args.cache.as_ref()?;
+pub(super) fn cache(args: &CacheArgs) -> Option<Cache> {
+    let directory = args.directory.as_ref()?;
     Some(Cache::directory(directory, CACHE_BYTES))
 }
 

@@ -85,7 +85,7 @@ impl Group {
             .filter(|last| last.serves(&args, &fields, &cookies));
         let cache = match last {
             Some(last) => last.cache.clone(),
-            None => client::cache(&args.client),
+            None => client::cache(&args.cache),
         };
         let (client, cookies) = match last {
             // Without a jar, cookies are a field like others.
@@ -123,6 +123,7 @@ impl Group {
             args
         };
         of_client(&self.args.client) == of_client(&args.client)
+            && self.args.cache == args.cache
             && self.fields.leaves_out_as(fields)
             && self.args.fails() == args.fails()
             && self.args.sends_referer() == args.sends_referer()

@@ -71,7 +71,7 @@ impl BatchPlan {
         // More than the total is no limit, and no wait is put down to it.
         let per_host = args.per_host.unwrap_or(room.total + 1);
         let limits = limits(room.total, per_host);
-        let cache = client::cache(&args.client);
+        let cache = client::cache(&args.cache);
         let idle_total = limits.idle_total.min(room.idle);
         let limits = limits.idle_total(idle_total);
         Ok(BatchPlan {
