@@ -51,7 +51,7 @@ pub(crate) struct Policies {
     /// What answers attempts before they are sent.
     pub(crate) cache: Option<Caching>,
     budget: RetryBudget,
-    /// Whether something is to be counted, asked for or added before a request is sent.
+    /// Whether something is to be counted, asked for, looked up or added before a request is sent.
     pub(crate) prepares: bool,
     /// Whether every answer is looked at, plain or not.
     inspects: bool,
@@ -134,7 +134,10 @@ impl Policies {
             headers.insert(ACCEPT_ENCODING, value.clone());
         }
         Ok(Policies {
-            prepares: retry.is_some() || !credentials.is_empty() || cookies.are_on(),
+            prepares: retry.is_some()
+                || !credentials.is_empty()
+                || cookies.are_on()
+                || cache.is_some(),
             inspects: cookies.are_on() || credentials.inspect(),
             redirect,
             retry,
@@ -172,7 +175,8 @@ impl Policies {
     /// Whether the first attempt is made by `follow.rs`, as all further ones are: a token must be asked for, or a
     /// cache may answer it.
     pub(crate) fn follow_first(&self, request: &Request) -> bool {
-        self.cache.is_some() || self.awaits_token(request)
+        // One comparison for a client that has neither.
+        self.prepares && (self.cache.is_some() || self.awaits_token(request))
     }
 
     /// A call begins.
