@@ -122,11 +122,17 @@ pub(crate) enum Command {
     Get(Box<GetArgs>),
     /// Send many requests: one URL or one JSON object per line
     ///
-    /// An object has `url` and, if wanted, `method`, `headers`, `body`, `priority` (critical, high,
-    /// normal, low), `deadline_ms` (as --deadline) and `output` (a file name for --out-dir). Blank
+    /// An object has `url` and, if wanted, `method`, `headers`, `body` or `form` (an object of texts and of files,
+    /// as {"name": {"file": "path", "filename": "name", "type": "text/plain"}}), `priority` (critical, high,
+    /// normal, low), `deadline_ms` (as --deadline), `retry` (how often the same URL is tried again), `mirrors` (URLs
+    /// that are tried when it has failed), and for --out-dir `output` (a file name), `sha256` or `checksum`
+    /// (ALGORITHM:HEX, by sha-256, sha-512, md5 or blake3). Blank
     /// lines and lines that begin with # are skipped. A line that is wrong is reported and counted,
     /// and the others go on. So is a line whose `output` is that of an earlier one; the names of about
     /// a million lines are remembered. Lines end with LF, CR or both.
+    ///
+    /// A file that an earlier batch has left unfinished is gone on with, if the server still has that version of it;
+    /// until it is whole, it is NAME.turbohttp.part.
     ///
     /// Of the lines that wait, the one of the highest priority is started first, and within one
     /// priority the one that came first; lines for a host that has all its requests running hold up no
