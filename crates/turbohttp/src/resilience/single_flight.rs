@@ -5,11 +5,14 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::header::AUTHORIZATION;
+use http::{Extensions, HeaderMap, Method, StatusCode};
 use tokio::sync::Notify;
 
+use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::middleware::{Middleware, Next};
+use crate::policy::Credentials;
 use crate::request::Request;
 use crate::response::Response;
 
@@ -25,7 +28,13 @@ const FLIGHTS_MAX: usize = 65_536;
 /// The call that came first sends; the others wait for its answer without a permit, and get a copy of its status, its
 /// fields and its body. A body whose length is not known, or that is larger than 1 MiB
 /// ([`body_bytes_max`](SingleFlight::body_bytes_max)), is not shared: then each of the others sends its own request. An
-/// error is shared with its kind and its text. If the first call is dropped, one of the others sends.
+/// error is shared with its kind and its text. If the first call is dropped, or its deadline passes, one of the others
+/// sends.
+///
+/// Whose answer a request may have is told by its fields alone. So a request with
+/// [extensions](crate::RequestBuilder::extension), by which a layer below may tell one user from another, is not shared;
+/// nor is one with [credentials](crate::RequestBuilder::credentials) that are not among its fields yet, nor one that asks
+/// for another protocol. A layer that adds the field of a user by other means must be added before this one.
 ///
 /// An answer that has been given is not kept: for that there is a cache.
 ///
@@ -79,9 +88,41 @@ enum Landed {
 
 #[derive(Debug)]
 struct Answer {
+    /// Where redirects have led.
+    url: String,
+    fragment: Option<String>,
     status: StatusCode,
     headers: HeaderMap,
+    extensions: Extensions,
     body: Bytes,
+}
+
+impl Answer {
+    fn of(response: &Response, body: Bytes) -> Answer {
+        Answer {
+            url: response.url().to_owned(),
+            fragment: response.fragment().map(str::to_owned),
+            status: response.status(),
+            headers: response.headers().clone(),
+            extensions: response.extensions().clone(),
+            body,
+        }
+    }
+
+    /// The answer to `request`, which is one of those that share it.
+    fn give(&self, mut request: Request) -> Result<Response> {
+        request.take_body();
+        if request.url() != self.url {
+            match &self.fragment {
+                Some(fragment) => request.set_url(format!("{}#{fragment}", self.url))?,
+                None => request.set_url(&self.url)?,
+            }
+        }
+        let mut response = request.respond(self.status, self.body.clone());
+        *response.headers_mut() = self.headers.clone();
+        *response.extensions_mut() = self.extensions.clone();
+        Ok(response)
+    }
 }
 
 impl Default for SingleFlight {
@@ -144,11 +185,17 @@ impl SingleFlight {
             flight,
             with: Landed::Dropped,
         };
+        let deadline = request.context.timing.limits.deadline;
+        let failed = |error: &Error| match deadline {
+            // The others have deadlines of their own.
+            Some(deadline) if deadline <= clock::now() => Landed::Dropped,
+            _ => Landed::Failed(error.kind(), error.to_string()),
+        };
         let answer = next.run(request).await;
         let mut response = match answer {
             Ok(response) => response,
             Err(error) => {
-                landing.with = Landed::Failed(error.kind(), error.to_string());
+                landing.with = failed(&error);
                 return Err(error);
             }
         };
@@ -166,24 +213,20 @@ impl SingleFlight {
                 Ok(Some(chunk)) => body.extend_from_slice(chunk),
                 Ok(None) => break,
                 Err(error) => {
-                    landing.with = Landed::Failed(error.kind(), error.to_string());
+                    landing.with = failed(&error);
                     return Err(error);
                 }
             }
         }
         let body = Bytes::from(body);
-        landing.with = Landed::Answer(Arc::new(Answer {
-            status: response.status(),
-            headers: response.headers().clone(),
-            body: body.clone(),
-        }));
+        landing.with = Landed::Answer(Arc::new(Answer::of(&response, body.clone())));
         response.replace_body(|_| body.into());
         Ok(response)
     }
 }
 
 impl Middleware for SingleFlight {
-    async fn handle(&self, mut request: Request, next: Next<'_>) -> Result<Response> {
+    async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
         let Some(key) = key(&request) else {
             return next.run(request).await;
         };
@@ -204,12 +247,7 @@ impl Middleware for SingleFlight {
                     let message = format!("the request that it shared has failed: {message}");
                     return Err(Error::new(kind, message).at(&origin));
                 }
-                Landed::Answer(answer) => {
-                    request.take_body();
-                    let mut response = request.respond(answer.status, answer.body.clone());
-                    *response.headers_mut() = answer.headers.clone();
-                    return Ok(response);
-                }
+                Landed::Answer(answer) => return answer.give(request),
             }
         }
     }
@@ -219,7 +257,8 @@ impl Middleware for SingleFlight {
 fn key(request: &Request) -> Option<Key> {
     let method = request.method();
     let is_safe = *method == Method::GET || *method == Method::HEAD;
-    if !is_safe || !request.body().is_empty() {
+    let is_plain = request.body().is_empty() && !request.context.request.upgrade;
+    if !is_safe || !is_plain || !is_told_by_fields(request) {
         return None;
     }
     let fields = request.headers().iter();
@@ -233,6 +272,15 @@ fn key(request: &Request) -> Option<Key> {
         url: request.url().to_owned(),
         fields,
     })
+}
+
+/// Whether the fields of the request tell all about its user: nothing else goes along for the layers below, and its
+/// own credentials are among them.
+fn is_told_by_fields(request: &Request) -> bool {
+    let extensions = request.extensions();
+    let has_credentials = extensions.get::<Credentials>().is_some();
+    extensions.len() == usize::from(has_credentials)
+        && (!has_credentials || request.headers().contains_key(AUTHORIZATION))
 }
 
 impl Flight {

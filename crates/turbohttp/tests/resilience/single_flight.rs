@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use turbohttp::{Client, ErrorKind, Limits, MockReply, MockTransport, SingleFlight, StatusCode};
+use turbohttp::{
+    Client, Credentials, ErrorKind, HeaderValue, Limits, MockReply, MockTransport, SingleFlight,
+    StatusCode,
+};
 
 fn shared(reply: impl Fn(usize) -> MockReply + Send + Sync + 'static) -> (Client, MockTransport) {
     let number = Arc::new(AtomicUsize::new(0));
@@ -111,4 +114,104 @@ async fn the_next_one_sends_if_the_first_is_dropped() {
         assert_eq!(body, expected.to_string(), "{polls}");
         assert!(client.audit().is_idle());
     }
+}
+
+/// A client whose server answers with the Authorization of the request, and wants one.
+fn mirror() -> Client {
+    let mock = MockTransport::with_handler(|request| {
+        let reply = match request.headers().get("authorization") {
+            Some(value) => MockReply::new(StatusCode::OK).body(value.as_bytes().to_vec()),
+            None => MockReply::new(StatusCode::UNAUTHORIZED),
+        };
+        reply.delay(Duration::from_millis(100))
+    });
+    let client = Client::builder().transport(mock).with(SingleFlight::new());
+    client.build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_whose_credentials_are_not_known_yet_share_nothing() {
+    let client = mirror();
+    let get = |token: &'static str| {
+        let credentials = Credentials::token_from(move || async move { Ok(token.to_owned()) });
+        let request = client.get("http://a.test/").credentials(credentials);
+        async move { request.send().await.unwrap().text().await.unwrap() }
+    };
+    let (one, two) = tokio::join!(get("one"), get("two"));
+    assert_eq!((&*one, &*two), ("Bearer one", "Bearer two"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_carry_values_for_what_is_below_share_nothing() {
+    #[derive(Clone)]
+    struct User(&'static str);
+
+    let mock = MockTransport::with_handler(|request| {
+        let user = request.headers()["x-user"].to_str().unwrap().to_owned();
+        MockReply::new(StatusCode::OK)
+            .body(user)
+            .delay(Duration::from_millis(100))
+    });
+    let client = Client::builder()
+        .transport(mock)
+        .with(SingleFlight::new())
+        .on_request(|request| {
+            let User(name) = request.extensions().get().unwrap();
+            let name = HeaderValue::from_static(name);
+            request.headers_mut().insert("x-user", name);
+        });
+    let client = client.build().unwrap();
+    let get = |name| {
+        let request = client.get("http://a.test/").extension(User(name));
+        async move { request.send().await.unwrap().text().await.unwrap() }
+    };
+    let (one, two) = tokio::join!(get("one"), get("two"));
+    assert_eq!((&*one, &*two), ("one", "two"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_is_of_its_own_call_alone() {
+    let (client, mock) = shared(numbered);
+    let hasty = client
+        .get("http://a.test/")
+        .timeout(Duration::from_millis(50));
+    // The first one takes the only permit, which the hasty one waits for.
+    let (_, hasty, patient) = tokio::join!(
+        get(&client, "http://a.test/other"),
+        hasty.send(),
+        get(&client, "http://a.test/")
+    );
+    assert_eq!(hasty.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(patient.1, "1");
+    assert_eq!(mock.stats().entered, 2);
+    // A leader that takes its time, and one who cannot wait for it.
+    let patient = get(&client, "http://a.test/");
+    let hasty = client
+        .get("http://a.test/")
+        .timeout(Duration::from_millis(50));
+    let (patient, hasty) = tokio::join!(patient, hasty.send());
+    assert_eq!(hasty.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(patient.1, "2");
+    assert!(client.audit().is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_share_an_answer_see_where_it_comes_from() {
+    let mock = MockTransport::with_handler(|request| {
+        let reply = match request.url().ends_with("/from") {
+            true => MockReply::new(StatusCode::FOUND).header("location", "/to"),
+            false => MockReply::new(StatusCode::OK).body("moved"),
+        };
+        reply.delay(Duration::from_millis(100))
+    });
+    let client = Client::builder().transport(mock.clone());
+    let client = client.with(SingleFlight::new()).build().unwrap();
+    let send = || client.get("http://a.test/from").send();
+    let (one, two) = tokio::join!(send(), send());
+    for response in [one.unwrap(), two.unwrap()] {
+        assert_eq!(response.url(), "http://a.test/to");
+        assert_eq!(response.history().len(), 1);
+        assert_eq!(response.text().await.unwrap(), "moved");
+    }
+    assert_eq!(mock.stats().entered, 2);
 }
