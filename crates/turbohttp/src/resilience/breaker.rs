@@ -21,7 +21,8 @@ use crate::response::Response;
 /// origin then ends at once with [`ErrorKind::CircuitOpen`], which returns the request; the next call after that
 /// is let through alone and decides. Failures are errors of the network and of the protocol, timeouts, and the statuses
 /// 500, 502, 503 and 504. A 429 is none, nor is a 503 with `Retry-After`: those pause the origin
-/// ([`RetryPolicy`](crate::RetryPolicy)). A call that is dropped counts as nothing.
+/// ([`RetryPolicy`](crate::RetryPolicy)). A call that is dropped counts as nothing, as does one that ends by the client's own
+/// limits or by a mistake in its request. If the one that was let through has not ended after another 30 s, one more is.
 ///
 /// It counts calls: the retries of the client's policy are below it. The states of up to 1,024 origins are kept.
 ///
@@ -78,7 +79,8 @@ impl CircuitBreaker {
         self
     }
 
-    /// Sets for how long nothing is sent; default 30 s.
+    /// Sets for how long nothing is sent, and how long the one request that is tried then may take before another one is;
+    /// default 30 s.
     #[must_use]
     pub fn open_for(mut self, time: Duration) -> CircuitBreaker {
         self.rules.open_for = time.min(clock::FAR);
@@ -98,7 +100,7 @@ impl Middleware for CircuitBreaker {
             let mut circuits = self.circuits();
             circuits
                 .get_or_make(&origin, || Circuit::new(now))
-                .admit(now)
+                .admit(now, &self.rules)
         };
         let pass = match admitted {
             Ok(pass) => pass,
@@ -111,7 +113,9 @@ impl Middleware for CircuitBreaker {
             pass: Some(pass),
         };
         let answer = next.run(request).await;
-        guard.report(is_failure(&answer));
+        if let Some(has_failed) = has_failed(&answer) {
+            guard.report(has_failed);
+        }
         answer
     }
 }
@@ -124,16 +128,20 @@ fn refused(left: Duration) -> Error {
     Error::new(ErrorKind::CircuitOpen, message)
 }
 
-/// Whether the answer speaks against its server.
-fn is_failure(answer: &Result<Response>) -> bool {
-    match answer {
-        Ok(response) => match response.status() {
-            StatusCode::SERVICE_UNAVAILABLE => response.header(RETRY_AFTER.as_str()).is_none(),
-            status => matches!(status.as_u16(), 500 | 502 | 504),
-        },
-        // A wait for a permit says something of the client's limits, and nothing of the server.
-        Err(error) if error.is_permit_wait() => false,
-        Err(error) => matches!(
+/// Whether the answer speaks against its server; `None` if it says nothing of it: a wait for a permit, a mistake in the
+/// request, an error of another layer.
+fn has_failed(answer: &Result<Response>) -> Option<bool> {
+    let error = match answer {
+        Ok(response) => {
+            return Some(match response.status() {
+                StatusCode::SERVICE_UNAVAILABLE => response.header(RETRY_AFTER.as_str()).is_none(),
+                status => matches!(status.as_u16(), 500 | 502 | 504),
+            });
+        }
+        Err(error) => error,
+    };
+    let is_of_server = !error.is_permit_wait()
+        && matches!(
             error.kind(),
             ErrorKind::Dns
                 | ErrorKind::Connect
@@ -144,8 +152,8 @@ fn is_failure(answer: &Result<Response>) -> bool {
                 | ErrorKind::Protocol
                 | ErrorKind::Timeout
                 | ErrorKind::Transport
-        ),
-    }
+        );
+    is_of_server.then_some(true)
 }
 
 /// Gives the pass of a call back, whatever its end.

@@ -29,8 +29,8 @@ enum State {
     Closed { halves: [Count; 2], since: Instant },
     /// None goes through.
     Open { until: Instant },
-    /// One goes through, and decides.
-    HalfOpen { is_probed: bool },
+    /// One goes through, and decides: when it began, if there is one.
+    HalfOpen { probe: Option<Instant> },
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,7 +43,8 @@ struct Count {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Admitted {
     opened: u64,
-    is_probe: bool,
+    /// When it began, of the one that decides.
+    probed_at: Option<Instant>,
 }
 
 impl Circuit {
@@ -59,25 +60,28 @@ impl Circuit {
     /// # Errors
     ///
     /// The time until the next one may be let through; zero while another one is being tried.
-    pub(super) fn admit(&mut self, now: Instant) -> Result<Admitted, Duration> {
+    pub(super) fn admit(&mut self, now: Instant, rules: &Rules) -> Result<Admitted, Duration> {
         if let State::Open { until } = self.state {
             if now < until {
                 return Err(until - now);
             }
             // Nothing is woken at that time: the first call behind it finds the circuit half open.
-            self.state = State::HalfOpen { is_probed: false };
+            self.state = State::HalfOpen { probe: None };
         }
-        let is_probe = match &mut self.state {
-            State::HalfOpen { is_probed: true } => return Err(Duration::ZERO),
-            State::HalfOpen { is_probed } => {
-                *is_probed = true;
-                true
+        let probed_at = match &mut self.state {
+            // A probe without an answer and without a deadline must not keep all others away for ever.
+            State::HalfOpen { probe: Some(began) } if now < *began + rules.open_for => {
+                return Err(Duration::ZERO);
             }
-            _ => false,
+            State::HalfOpen { probe } => {
+                *probe = Some(now);
+                *probe
+            }
+            _ => None,
         };
         Ok(Admitted {
             opened: self.opened,
-            is_probe,
+            probed_at,
         })
     }
 
@@ -88,7 +92,7 @@ impl Circuit {
             return;
         }
         match &mut self.state {
-            State::HalfOpen { .. } if pass.is_probe => match has_failed {
+            State::HalfOpen { .. } if pass.probed_at.is_some() => match has_failed {
                 true => self.open(now, rules),
                 false => self.state = State::closed(now),
             },
@@ -110,11 +114,12 @@ impl Circuit {
 
     /// A call was dropped before it ended: it says nothing, and another one may be tried.
     pub(super) fn abandon(&mut self, pass: Admitted) {
-        if let State::HalfOpen { is_probed } = &mut self.state
-            && pass.is_probe
+        if let State::HalfOpen { probe } = &mut self.state
+            && pass.probed_at.is_some()
+            && pass.probed_at == *probe
             && pass.opened == self.opened
         {
-            *is_probed = false;
+            *probe = None;
         }
     }
 
@@ -166,7 +171,7 @@ mod tests {
     };
 
     fn call(circuit: &mut Circuit, has_failed: bool, now: Instant) -> bool {
-        let pass = circuit.admit(now);
+        let pass = circuit.admit(now, &RULES);
         if let Ok(pass) = pass {
             circuit.report(pass, has_failed, now, &RULES);
         }
@@ -184,7 +189,7 @@ mod tests {
             call(&mut circuit, true, now),
             "the fourth goes through and opens it"
         );
-        assert_eq!(circuit.admit(now), Err(RULES.open_for));
+        assert_eq!(circuit.admit(now, &RULES), Err(RULES.open_for));
         let mut circuit = Circuit::new(now);
         for at in 0..100 {
             assert!(
@@ -209,20 +214,20 @@ mod tests {
         let mut now = crate::clock::now();
         let mut circuit = Circuit::new(now);
         (0..4).for_each(|_| _ = call(&mut circuit, true, now));
-        let late = Circuit::new(now).admit(now).unwrap();
+        let late = Circuit::new(now).admit(now, &RULES).unwrap();
         now += RULES.open_for;
-        let probe = circuit.admit(now).unwrap();
-        assert_eq!(circuit.admit(now), Err(Duration::ZERO));
+        let probe = circuit.admit(now, &RULES).unwrap();
+        assert_eq!(circuit.admit(now, &RULES), Err(Duration::ZERO));
         circuit.report(late, false, now, &RULES);
         assert_eq!(
-            circuit.admit(now),
+            circuit.admit(now, &RULES),
             Err(Duration::ZERO),
             "what began before says nothing"
         );
         circuit.abandon(probe);
-        let probe = circuit.admit(now).unwrap();
+        let probe = circuit.admit(now, &RULES).unwrap();
         circuit.report(probe, true, now, &RULES);
-        assert_eq!(circuit.admit(now), Err(RULES.open_for));
+        assert_eq!(circuit.admit(now, &RULES), Err(RULES.open_for));
         now += RULES.open_for;
         assert!(call(&mut circuit, false, now));
         assert!(call(&mut circuit, false, now), "closed again");
@@ -244,14 +249,14 @@ mod tests {
                     (2, Some(pass)) => circuit.report(pass, false, now, &RULES),
                     (_, pass) => {
                         inside.extend(pass);
-                        inside.extend(circuit.admit(now).ok());
+                        inside.extend(circuit.admit(now, &RULES).ok());
                     }
                 }
                 let is_open = matches!(circuit.state, State::Open { until } if now < until);
-                prop_assert!(!is_open || circuit.admit(now).is_err());
+                prop_assert!(!is_open || circuit.admit(now, &RULES).is_err());
             }
             inside.drain(..).for_each(|pass| circuit.abandon(pass));
-            prop_assert!(circuit.admit(now + RULES.open_for).is_ok());
+            prop_assert!(circuit.admit(now + RULES.open_for, &RULES).is_ok());
         }
     }
 }

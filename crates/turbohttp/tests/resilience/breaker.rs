@@ -106,3 +106,50 @@ async fn a_probe_that_is_dropped_is_followed_by_another() {
     assert_eq!(send(&client, "http://ill.test/").await.unwrap(), 200);
     assert!(client.audit().is_idle());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_ends_on_this_side_tells_nothing_of_the_server() {
+    let mock = MockTransport::new(MockReply::new(StatusCode::INTERNAL_SERVER_ERROR));
+    let client = Client::builder()
+        .transport(mock)
+        .with(CircuitBreaker::new().failures(0.5, 4))
+        .on_request(|request| match request.url().ends_with("/bad") {
+            true => Err(turbohttp::Error::new(ErrorKind::Request, "no")),
+            false => Ok(()),
+        })
+        .build()
+        .unwrap();
+    for _ in 0..4 {
+        _ = send(&client, "http://ill.test/").await;
+    }
+    tokio::time::advance(Duration::from_secs(30)).await;
+    let error = send(&client, "http://ill.test/bad").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Request);
+    // Still half open: the next one is tried, and fails.
+    assert_eq!(send(&client, "http://ill.test/").await.unwrap(), 500);
+    let error = send(&client, "http://ill.test/").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CircuitOpen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_without_an_answer_does_not_keep_the_circuit_open_for_ever() {
+    let (client, mock, status) = moody();
+    for _ in 0..4 {
+        _ = send(&client, "http://ill.test/").await;
+    }
+    tokio::time::advance(Duration::from_secs(30)).await;
+    let hanging = MockReply::new(StatusCode::OK).delay(Duration::from_secs(1_000_000));
+    assert!(mock.script(hanging));
+    let mut probe = Box::pin(send(&client, "http://ill.test/"));
+    assert!(super::poll_times(&mut probe, 1).await.is_none());
+    status.store(200, Ordering::Relaxed);
+    tokio::time::advance(Duration::from_secs(29)).await;
+    let error = send(&client, "http://ill.test/").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CircuitOpen);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    for _ in 0..2 {
+        assert_eq!(send(&client, "http://ill.test/").await.unwrap(), 200);
+    }
+    drop(probe);
+    assert_eq!(send(&client, "http://ill.test/").await.unwrap(), 200);
+}
