@@ -4,7 +4,8 @@
 //!
 //! A layer is applied once, to [`NextService`], so that what it keeps (a rate, a count) is shared by all calls.
 //! The rest of the chain, which each call has of its own, goes through the stack in the extensions of the
-//! request.
+//! request, which a layer may take along into a task of its own; and beside it in [`INSIDE`], as a layer may send a
+//! request without extensions, such as that of a redirect to another origin.
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -26,6 +27,7 @@ use crate::body::{Body, ResponseBody};
 use crate::client::{Client, ClientBuilder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::middleware::{Middleware, Next};
+use crate::policy::Credentials;
 use crate::request::Request;
 use crate::response::{Response, ResponseStream};
 
@@ -149,6 +151,11 @@ pub struct NextService {
     _private: (),
 }
 
+tokio::task_local! {
+    /// That of the call whose stack is being polled.
+    static INSIDE: Inside;
+}
+
 /// What goes through the stack with a request.
 #[derive(Clone)]
 struct Inside {
@@ -163,6 +170,8 @@ struct Kept {
     copy: Option<Request>,
     /// As it went into the stack.
     uri: Uri,
+    /// A layer has sent a request to another origin.
+    has_left_origin: bool,
     /// Up to the head of the last answer.
     timeline: Option<Timeline>,
 }
@@ -173,13 +182,19 @@ impl Inside {
     }
 
     /// The request that a layer sends: the first one is that of the call.
-    fn request(&self, parts: http::request::Parts, body: Body) -> Result<Request> {
+    fn request(&self, mut parts: http::request::Parts, body: Body) -> Result<Request> {
         let mut kept = self.kept();
         let first = kept.request.take();
         let request = first.or_else(|| kept.copy.as_ref()?.try_clone());
         let mut request = request.ok_or_else(|| outside("a request cannot be copied"))?;
         if parts.uri != kept.uri {
+            let origin = request.origin().clone();
             request.set_url(&parts.uri)?;
+            kept.has_left_origin |= *request.origin() != origin;
+        }
+        if kept.has_left_origin {
+            // They are for the origin of the call, and never come back once it was left, as with a redirect.
+            parts.extensions.remove::<Credentials>();
         }
         request.set_method(parts.method);
         *request.headers_mut() = parts.headers;
@@ -212,6 +227,7 @@ where
         let (mut parts, body) = request.into_parts();
         // Taken out, so that what the transport sees are the extensions of the caller.
         let inside: Option<Inside> = parts.extensions.remove();
+        let inside = inside.or_else(|| INSIDE.try_with(Inside::clone).ok());
         Box::pin(async move {
             let message = "a layer has sent a request that is of no call of its client";
             let inside = inside.ok_or_else(|| outside(message))?;
@@ -243,7 +259,9 @@ where
         };
         let ready = poll_fn(|cx| service.poll_ready(cx)).await;
         ready.map_err(of_layer)?;
-        let response = service.call(request).await.map_err(of_layer)?;
+        // The call itself too, as a layer may send in it.
+        let call = INSIDE.scope(inside.clone(), async move { service.call(request).await });
+        let response = call.await.map_err(of_layer)?;
         leave(response, &inside)
     }
 }
@@ -263,6 +281,7 @@ fn enter(mut request: Request, next: Next<'static>) -> Result<(http::Request<Bod
             copy: request.try_clone(),
             request: Some(request),
             uri,
+            has_left_origin: false,
             timeline: None,
         })),
     };

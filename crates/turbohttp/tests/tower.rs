@@ -9,16 +9,17 @@
 #[path = "everyday/ground.rs"]
 mod ground;
 
-use std::future::{Future as _, poll_fn, ready};
+use std::future::{Future, poll_fn, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::retry::{Policy, RetryLayer};
-use tower::{ServiceBuilder, ServiceExt as _};
+use tower::{Service, ServiceBuilder, ServiceExt as _};
 use tower_http::decompression::DecompressionLayer;
 use tower_http::follow_redirect::FollowRedirectLayer;
 use tower_http::map_response_body::MapResponseBodyLayer;
@@ -26,8 +27,8 @@ use tower_http::set_header::{SetRequestHeaderLayer, SetResponseHeaderLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use turbohttp::{
-    Body, ErrorKind, HeaderValue, MockReply, MockTransport, Priority, RedirectPolicy, StatusCode,
-    header,
+    Body, Credentials, ErrorKind, HeaderValue, MockReply, MockTransport, Priority, RedirectPolicy,
+    RetryPolicy, StatusCode, header,
 };
 
 use crate::ground::{Origin, client, redirect, reply};
@@ -348,4 +349,183 @@ async fn a_call_dropped_at_any_poll_leaves_nothing() {
         }
     }
     panic!("the call never ends");
+}
+
+/// An origin that redirects to another one, and that other one.
+fn two_origins() -> (Origin, Origin) {
+    let there = echo();
+    let target = there.url("/there");
+    let here = Origin::new(move |_| redirect(302, &target));
+    (here, there)
+}
+
+#[tokio::test]
+async fn a_layer_may_send_a_request_to_another_origin() {
+    let (here, there) = two_origins();
+    // With a policy that adds credentials right before the transport.
+    let client = client(|client| {
+        client
+            .redirect(RedirectPolicy::none())
+            .retry(RetryPolicy::default())
+            .layer(FollowRedirectLayer::new())
+    });
+    let request = client
+        .get(here.url("/here"))
+        .credentials(Credentials::bearer("secret").unwrap());
+    let response = request.send().await.unwrap();
+    assert_eq!(response.url(), there.url("/there"));
+    assert!(response.text().await.unwrap().starts_with("GET /there"));
+    assert_eq!(here.seen()[0].field("authorization"), Some("Bearer secret"));
+    assert_eq!(there.seen()[0].field("authorization"), None);
+    assert!(client.audit().is_idle());
+}
+
+#[tokio::test]
+async fn credentials_of_a_request_go_to_no_other_origin_that_a_layer_names() {
+    use tower_http::follow_redirect::policy::FilterCredentials;
+
+    let (here, there) = two_origins();
+    let policy = FilterCredentials::new().keep_all_extensions();
+    let client = client(|client| {
+        client
+            .redirect(RedirectPolicy::none())
+            .retry(RetryPolicy::default())
+            .layer(FollowRedirectLayer::with_policy(policy))
+    });
+    let request = client
+        .get(here.url("/here"))
+        .credentials(Credentials::bearer("secret").unwrap());
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    assert_eq!(there.seen()[0].field("authorization"), None);
+    assert!(client.audit().is_idle());
+}
+
+/// Sends in a task of its own, which goes on when the call is dropped.
+#[derive(Clone)]
+struct Detached<S>(S, Arc<Notify>, Arc<Notify>);
+
+impl<S> Service<http::Request<Body>> for Detached<S>
+where
+    S: Service<http::Request<Body>, Error = turbohttp::Error> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Response: Send,
+{
+    type Response = S::Response;
+    type Error = turbohttp::Error;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<S::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let (mut inner, go, done) = (self.0.clone(), self.1.clone(), self.2.clone());
+        let sending = tokio::spawn(async move {
+            go.notified().await;
+            let answer = inner.call(request).await;
+            done.notify_one();
+            answer
+        });
+        Box::pin(async move { sending.await.unwrap() })
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_a_layer_sends_after_its_call_has_ended_leaves_nothing() {
+    for is_closed in [false, true] {
+        let origin = echo();
+        let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (first, second) = (go.clone(), done.clone());
+        let client = client(|client| {
+            client.layer(tower::layer::layer_fn(move |service| {
+                Detached(service, first.clone(), second.clone())
+            }))
+        });
+        let mut sending = Box::pin(client.get(origin.url("/")).send());
+        assert!(ground::poll_times(&mut sending, 1).await.is_none());
+        drop(sending);
+        if is_closed {
+            client.close(turbohttp::Shutdown::Now).await;
+        }
+        go.notify_one();
+        done.notified().await;
+        // A task that ends drops what it has, a moment after it has said so.
+        while !client.audit().is_idle() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(origin.seen().len(), usize::from(!is_closed));
+    }
+}
+
+/// Is never ready.
+#[derive(Clone)]
+struct Unready<S>(S);
+
+impl<S: Service<http::Request<Body>>> Service<http::Request<Body>> for Unready<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Pending
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        self.0.call(request)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_and_a_close_end_the_wait_for_a_layer_that_is_never_ready() {
+    let client = client(|client| client.layer(tower::layer::layer_fn(Unready)));
+    let request = client.get("http://127.0.0.1:1/");
+    let error = request.timeout(Duration::from_secs(1)).send().await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Timeout);
+    let waiting = client.get("http://127.0.0.1:1/").send();
+    let (error, _) = tokio::join!(waiting, client.close(turbohttp::Shutdown::Now));
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Closed);
+    assert!(client.audit().is_idle());
+}
+
+/// Sends two requests at once, and gives the answer of the second.
+#[derive(Clone)]
+struct Twice<S>(S);
+
+impl<S> Service<http::Request<Body>> for Twice<S>
+where
+    S: Service<http::Request<Body>, Error = turbohttp::Error> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Response: Send,
+{
+    type Response = S::Response;
+    type Error = turbohttp::Error;
+    type Future = std::pin::Pin<Box<dyn Future<Output = Result<S::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let mut copy = http::Request::new(request.body().try_clone().unwrap());
+        *copy.uri_mut() = request.uri().clone();
+        *copy.headers_mut() = request.headers().clone();
+        *copy.extensions_mut() = request.extensions().clone();
+        let (one, two) = (self.0.call(request), self.0.clone().call(copy));
+        Box::pin(async move {
+            let (one, two) = tokio::join!(one, two);
+            drop(one);
+            two
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_layer_may_send_two_requests_at_once() {
+    let origin = echo();
+    let client = client(|client| client.layer(tower::layer::layer_fn(Twice)));
+    let response = client.get(origin.url("/")).send().await.unwrap();
+    assert_eq!(response.url(), origin.url("/"));
+    assert!(response.text().await.unwrap().starts_with("GET /"));
+    assert_eq!(origin.seen().len(), 2);
+    assert!(client.audit().is_idle());
 }
