@@ -46,8 +46,10 @@ impl Arriving {
 
     fn store(mut self) {
         // Taken out, so that the drop of this copy releases nothing twice.
-        let bytes = std::mem::take(&mut self.bytes);
+        let mut bytes = std::mem::take(&mut self.bytes);
         self.cache.release(bytes.len());
+        // The entry counts its length: the room for more would be up to as much again.
+        bytes.shrink_to_fit();
         self.store_whole(Bytes::from(bytes));
     }
 
@@ -104,5 +106,41 @@ impl BodySource for Tee {
 
     fn remaining(&self) -> Option<u64> {
         self.body.remaining()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use http::StatusCode;
+
+    use super::super::entry::Fields;
+    use super::super::store::Store;
+    use super::*;
+
+    #[test]
+    fn a_body_that_is_stored_takes_the_memory_that_is_counted() {
+        let cache = Cache::memory(1024 * 1024);
+        let head = Head {
+            url: "http://a.test/".to_owned(),
+            selection: [0; 32],
+            status: StatusCode::OK,
+            fields: Fields::default(),
+            age: 0,
+            since: SystemTime::UNIX_EPOCH,
+        };
+        let key = head.id().key;
+        let mut copy = Arriving::new(cache.clone(), cache.epoch(&key), head);
+        (0..33).for_each(|_| assert!(copy.take(&[0; 1000])));
+        copy.store();
+        let Store::Memory(memory) = &cache.shared.store else {
+            unreachable!("it is one in memory");
+        };
+        let [entry] = <[_; 1]>::try_from(memory.of(&key)).ok().unwrap();
+        memory.clear();
+        // Nothing else has the body, so that it can be taken apart.
+        let body = std::sync::Arc::into_inner(entry).unwrap().body;
+        assert_eq!(body.try_into_mut().unwrap().capacity(), 33_000);
     }
 }
