@@ -1,13 +1,13 @@
 //! A stored response: what came, when, and for which requests.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
 
 use super::directives;
-use super::limits::CACHE_SECONDS_MAX;
+use super::limits::{CACHE_FIELD_OVERHEAD_BYTES, CACHE_SECONDS_MAX};
 use crate::response::Response;
 
 /// Fields of one connection or of one transfer, which are not stored (RFC 9111 section 3.1).
@@ -103,8 +103,11 @@ impl Head {
 
     /// Seconds since the origin made the response (RFC 9111 section 4.2.3).
     pub(super) fn age_at(&self, now: SystemTime) -> u64 {
-        // A clock that was set back makes nothing younger than it was.
-        let resident = now.duration_since(self.since).unwrap_or(Duration::ZERO);
+        // A clock that was set back tells no more how long the response has been here: a small step makes it a little
+        // older, and a large one stale.
+        let resident = now
+            .duration_since(self.since)
+            .unwrap_or_else(|error| error.duration());
         self.age
             .saturating_add(resident.as_secs())
             .min(CACHE_SECONDS_MAX)
@@ -125,7 +128,9 @@ impl Head {
     /// Bytes that the head takes, about.
     pub(super) fn bytes(&self) -> usize {
         let fields = self.fields.0.iter();
-        let fields: usize = fields.map(|(name, value)| name.len() + value.len()).sum();
+        let fields: usize = fields
+            .map(|(name, value)| name.len() + value.len() + CACHE_FIELD_OVERHEAD_BYTES)
+            .sum();
         self.url.len() + fields
     }
 }

@@ -26,6 +26,9 @@ pub(super) const CACHE_REFRESHES_MAX: usize = 64;
 /// What an entry takes besides its head and body, in bytes: tables, allocations, a part of a block on a disk.
 pub(super) const CACHE_ENTRY_OVERHEAD_BYTES: u64 = 512;
 
+/// What a field takes in memory besides its name and value, in bytes: its place in a list, and two allocations.
+pub(super) const CACHE_FIELD_OVERHEAD_BYTES: usize = 96;
+
 /// Age and lifetime that a cache counts at most, in seconds: the 68 years of RFC 9111 section 1.2.2.
 pub(super) const CACHE_SECONDS_MAX: u64 = 1 << 31;
 

@@ -65,8 +65,8 @@ use store::{Store, blocking};
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(run()).unwrap();
 /// ```
 ///
-/// The bound counts heads, bodies and 512 bytes for each entry; beyond it, the entries go that were not used for
-/// longest. A body of more than an eighth of the bound is not stored, nor one of more than 32 MiB in a directory.
+/// The bound counts heads with 96 bytes for each field, bodies, and 512 bytes for each entry; beyond it, the entries go
+/// that were not used for longest. A body of more than an eighth of the bound is not stored, nor one of more than 32 MiB in a directory.
 #[derive(Clone)]
 pub struct Cache {
     shared: Arc<Shared>,
@@ -142,7 +142,8 @@ impl Cache {
     /// A cache in files of this directory, of at most so many bytes. The directory is made if there is none, for
     /// its owner alone, and opened by the first request; files that a former cache has left there are taken over.
     ///
-    /// A directory that cannot be used leaves the client without a cache: [`CacheStats::failure`] says why. Two
+    /// A directory that cannot be used leaves the client without a cache: [`CacheStats::failure`] says why. Nor is one
+    /// used that every user of the system may write to, as what they put there would be taken for responses. Two
     /// processes may use one directory: neither sees a part of an entry, nor what the other one has added since;
     /// each keeps the bound by what it knows of.
     pub fn directory(path: impl AsRef<Path>, bytes_max: u64) -> Cache {

@@ -24,6 +24,10 @@ impl Clock {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
+    pub(crate) fn turn_back(&self, seconds: u64) {
+        self.0.fetch_sub(seconds, Ordering::SeqCst);
+    }
+
     fn now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(BEGIN + self.0.load(Ordering::SeqCst))
     }

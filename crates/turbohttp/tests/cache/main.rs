@@ -13,5 +13,6 @@ mod everyday;
 mod ground;
 mod kill;
 mod network;
+mod review;
 mod rules;
 mod table;

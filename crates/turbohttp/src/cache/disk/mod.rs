@@ -44,9 +44,10 @@ impl Disk {
     ///
     /// # Errors
     ///
-    /// It cannot be made, read or written to.
+    /// It cannot be made, read or written to, or every user may write to it.
     pub(super) fn open(directory: PathBuf, bytes_max: u64) -> io::Result<Disk> {
         make_private(&directory)?;
+        check_private(&directory)?;
         let disk = Disk {
             index: Mutex::new(Index::new(bytes_max)),
             directory,
@@ -72,7 +73,7 @@ impl Disk {
             let used = data.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            if let Some(id) = name::read(&name) {
+            if let Some(id) = name::read(&name).filter(|_| data.is_file()) {
                 found.push((used, id, data.len()));
             } else if name::is_part(&name) && is_leftover(used) {
                 _ = fs::remove_file(entry.path());
@@ -126,7 +127,12 @@ impl Disk {
         url: &str,
         headers: &HeaderMap,
     ) -> io::Result<Option<Option<Entry>>> {
-        let opened = match file::open(File::open(self.path(id))?)? {
+        let path = self.path(id);
+        // Looked at first: to open a pipe would wait for its other end, and a link leads to what is no entry of ours.
+        if !fs::symlink_metadata(&path)?.is_file() {
+            return Ok(None);
+        }
+        let opened = match file::open(File::open(path)?)? {
             // A file is what its name says, or it is foreign.
             Some(opened) if opened.head.id() == *id => opened,
             _ => return Ok(None),
@@ -226,6 +232,24 @@ fn make_private(directory: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(directory)
+}
+
+/// What every user may write to, any of them can fill with responses.
+#[cfg(unix)]
+fn check_private(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    const WRITABLE_BY_OTHERS: u32 = 0o002;
+    if fs::metadata(directory)?.permissions().mode() & WRITABLE_BY_OTHERS == 0 {
+        return Ok(());
+    }
+    let message = format!("{}: other users may write to it", directory.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+}
+
+#[cfg(not(unix))]
+fn check_private(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn create_private(path: &Path) -> io::Result<File> {
