@@ -52,7 +52,8 @@ impl RequestBuilder {
 /// [`Stream`] of them.
 ///
 /// Nothing is sent before it is first asked. When a response ends, or the network fails behind the first one,
-/// the source waits and sends the request again, with the id of the last event in `Last-Event-ID`. It waits for
+/// the source waits and sends the request again, with the id of the last event in `Last-Event-ID`; a request that has
+/// this field begins behind that event. It waits for
 /// as long as the last field `retry` says (at most an hour), for 3 s if there was none; doubled with every
 /// connection that brings no event, up to 60 s, and somewhat longer at random. It holds no permit meanwhile.
 ///
@@ -104,15 +105,17 @@ enum State {
 
 impl EventSource {
     fn new(client: Client, request: Result<Request>) -> EventSource {
-        let (request, state) = match request.and_then(prepared) {
+        let (mut request, state) = match request.and_then(prepared) {
             Ok(request) => (Some(request), State::Idle),
             Err(error) => (None, State::Failed(error)),
         };
+        // An id that the caller knows is one like those that come: a later one replaces it, also by none.
+        let last_id = request.as_mut().and_then(take_id).unwrap_or_default();
         EventSource {
             client,
             state,
             request,
-            last_id: String::new(),
+            last_id,
             retry_ms: EVENT_RETRY_MS,
             was_open: false,
             has_event: false,
@@ -121,7 +124,7 @@ impl EventSource {
         }
     }
 
-    /// The id of the last event, empty if there was none.
+    /// The id of the last event, or the one that the request began with; empty if there is none.
     pub fn last_id(&self) -> &str {
         &self.last_id
     }
@@ -283,6 +286,12 @@ fn prepared(mut request: Request) -> Result<Request> {
         entry.or_insert(HeaderValue::from_static(value));
     }
     Ok(request)
+}
+
+/// The id that the request has in Last-Event-ID.
+fn take_id(request: &mut Request) -> Option<String> {
+    let value = request.headers_mut().remove(LAST_EVENT_ID)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// Whether it may go away by itself.

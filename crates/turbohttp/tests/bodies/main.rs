@@ -24,5 +24,6 @@ mod message;
 #[cfg(feature = "multipart")]
 mod multipart;
 mod progress;
+mod review;
 mod trailers;
 mod upgrade;
