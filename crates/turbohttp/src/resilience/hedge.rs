@@ -23,7 +23,8 @@ const SAVED_MAX: f64 = 10.0;
 /// Sends a request a second time if its answer takes longer than is usual at its origin, and takes the answer that
 /// comes first ("hedged requests", Dean and Barroso, The Tail at Scale, 2013).
 ///
-/// Only requests of idempotent methods whose body can be sent twice are hedged, and at most one in ten
+/// Only requests of idempotent methods whose body can be sent twice and that ask for no other protocol are hedged, and at
+/// most one in ten
 /// ([`budget`](Hedge::budget)). Both are attempts of the same call: the second one waits for a permit of its own, and
 /// the one that is not wanted any more is dropped, which closes its connection. An error of one is kept until the
 /// other one has ended. What an origin's answers take is kept for up to 1,024 origins.
@@ -123,10 +124,11 @@ impl Middleware for Hedge {
     async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
         let began = clock::now();
         let due = self.begin(&request, began);
+        let parts = &request.context.request;
+        // A second connection that has switched protocols is none that its server would forget.
+        let may_be_hedged = parts.is_idempotent() && !parts.upgrade;
         let copy = match due {
-            Some(due) if request.context.request.is_idempotent() => {
-                request.try_clone().map(|copy| (copy, due))
-            }
+            Some(due) if may_be_hedged => request.try_clone().map(|copy| (copy, due)),
             _ => None,
         };
         let answer = match copy {

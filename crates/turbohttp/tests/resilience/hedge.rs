@@ -143,3 +143,11 @@ async fn a_call_dropped_at_any_poll_leaves_nothing() {
     }
     panic!("the call never ends");
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_protocol_is_asked_for_once() {
+    let (client, mock) = slow(Hedge::delay(Duration::ZERO).budget(1.0), |_| 10);
+    let request = client.get("http://a.test/").upgrade("websocket");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    assert_eq!(mock.stats().entered, 1);
+}
