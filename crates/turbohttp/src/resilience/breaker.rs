@@ -133,27 +133,36 @@ fn refused(left: Duration) -> Error {
 fn has_failed(answer: &Result<Response>) -> Option<bool> {
     let error = match answer {
         Ok(response) => {
-            return Some(match response.status() {
-                StatusCode::SERVICE_UNAVAILABLE => response.header(RETRY_AFTER.as_str()).is_none(),
-                status => matches!(status.as_u16(), 500 | 502 | 504),
-            });
+            let status = response.status();
+            let is_pause = status == StatusCode::SERVICE_UNAVAILABLE
+                && response.header(RETRY_AFTER.as_str()).is_some();
+            return Some(is_outage(status) && !is_pause);
         }
         Err(error) => error,
     };
-    let is_of_server = !error.is_permit_wait()
-        && matches!(
-            error.kind(),
-            ErrorKind::Dns
-                | ErrorKind::Connect
-                | ErrorKind::Tls
-                | ErrorKind::Proxy
-                | ErrorKind::Io
-                | ErrorKind::Truncated
-                | ErrorKind::Protocol
-                | ErrorKind::Timeout
-                | ErrorKind::Transport
-        );
-    is_of_server.then_some(true)
+    if error.is_permit_wait() {
+        return None;
+    }
+    match error.kind() {
+        ErrorKind::Dns
+        | ErrorKind::Connect
+        | ErrorKind::Tls
+        | ErrorKind::Proxy
+        | ErrorKind::Io
+        | ErrorKind::Truncated
+        | ErrorKind::Protocol
+        | ErrorKind::Timeout
+        | ErrorKind::Transport => Some(true),
+        // A layer below has made an error of the status.
+        ErrorKind::Status => error.status().map(is_outage),
+        // It has answered, and the client does not take the answer.
+        ErrorKind::Redirect | ErrorKind::Decode | ErrorKind::TooLarge => Some(false),
+        _ => None,
+    }
+}
+
+fn is_outage(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 500 | 502 | 503 | 504)
 }
 
 /// Gives the pass of a call back, whatever its end.

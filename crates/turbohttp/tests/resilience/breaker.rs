@@ -153,3 +153,21 @@ async fn a_probe_without_an_answer_does_not_keep_the_circuit_open_for_ever() {
     drop(probe);
     assert_eq!(send(&client, "http://ill.test/").await.unwrap(), 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn statuses_that_a_layer_makes_errors_of_are_counted_as_what_they_are() {
+    for (status, opens) in [(500, true), (404, false)] {
+        let status = StatusCode::from_u16(status).unwrap();
+        let mock = MockTransport::new(MockReply::new(status));
+        let client = Client::builder()
+            .transport(mock.clone())
+            .with(CircuitBreaker::new().failures(0.5, 4))
+            .with_fn(|request, next| async move { next.run(request).await?.error_for_status() });
+        let client = client.build().unwrap();
+        for _ in 0..8 {
+            _ = send(&client, "http://ill.test/").await;
+        }
+        let expected = if opens { 4 } else { 8 };
+        assert_eq!(mock.stats().entered, expected, "{status}");
+    }
+}
