@@ -10,7 +10,7 @@ use http::{Extensions, HeaderMap, Method, StatusCode};
 use tokio::sync::Notify;
 
 use crate::clock;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::middleware::{Middleware, Next};
 use crate::policy::Credentials;
 use crate::request::Request;
@@ -28,7 +28,7 @@ const FLIGHTS_MAX: usize = 65_536;
 /// The call that came first sends; the others wait for its answer without a permit, and get a copy of its status, its
 /// fields and its body. A body whose length is not known, or that is larger than 1 MiB
 /// ([`body_bytes_max`](SingleFlight::body_bytes_max)), is not shared: then each of the others sends its own request. An
-/// error is shared with its kind and its text. If the first call is dropped, or its deadline passes, one of the others
+/// error is shared without its source. If the first call is dropped, or its deadline passes, one of the others
 /// sends.
 ///
 /// Whose answer a request may have is told by its fields alone. So a request with
@@ -79,7 +79,7 @@ struct Flight {
 #[derive(Clone, Debug)]
 enum Landed {
     Answer(Arc<Answer>),
-    Failed(ErrorKind, String),
+    Failed(Arc<Error>),
     /// The body is not for sharing: each sends its own.
     Alone,
     /// The call was dropped: the next one sends.
@@ -189,7 +189,7 @@ impl SingleFlight {
         let failed = |error: &Error| match deadline {
             // The others have deadlines of their own.
             Some(deadline) if deadline <= clock::now() => Landed::Dropped,
-            _ => Landed::Failed(error.kind(), error.to_string()),
+            _ => Landed::Failed(Arc::new(error.shared())),
         };
         let answer = next.run(request).await;
         let mut response = match answer {
@@ -242,10 +242,8 @@ impl Middleware for SingleFlight {
             match flight.wait().await {
                 Landed::Dropped => {}
                 Landed::Alone => return next.run(request).await,
-                Landed::Failed(kind, message) => {
-                    let origin = request.origin().clone();
-                    let message = format!("the request that it shared has failed: {message}");
-                    return Err(Error::new(kind, message).at(&origin));
+                Landed::Failed(error) => {
+                    return Err(error.copy().at(&request.origin().clone()));
                 }
                 Landed::Answer(answer) => return answer.give(request),
             }

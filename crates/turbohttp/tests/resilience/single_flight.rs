@@ -97,6 +97,7 @@ async fn errors_are_shared() {
     assert_eq!((one.kind(), two.kind()), (ErrorKind::Io, ErrorKind::Io));
     assert!(two.to_string().contains("that it shared"), "{two}");
     assert_eq!(two.origin().unwrap().as_str(), "http://a.test");
+    assert_eq!(two.to_string().matches("http://a.test").count(), 1, "{two}");
     assert_eq!(mock.stats().entered, 1);
 }
 
@@ -214,4 +215,22 @@ async fn those_who_share_an_answer_see_where_it_comes_from() {
         assert_eq!(response.text().await.unwrap(), "moved");
     }
     assert_eq!(mock.stats().entered, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_share_an_error_can_tell_what_it_is() {
+    let mock =
+        MockTransport::new(MockReply::new(StatusCode::NOT_FOUND).delay(Duration::from_millis(100)));
+    let client = Client::builder()
+        .transport(mock.clone())
+        .with(SingleFlight::new())
+        .with_fn(|request, next| async move { next.run(request).await?.error_for_status() });
+    let client = client.build().unwrap();
+    let send = || client.get("http://a.test/").send();
+    let (one, two) = tokio::join!(send(), send());
+    for error in [one.unwrap_err(), two.unwrap_err()] {
+        assert_eq!(error.status(), Some(StatusCode::NOT_FOUND), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Status);
+    }
+    assert_eq!(mock.stats().entered, 1);
 }
