@@ -20,6 +20,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 type Source = Box<dyn StdError + Send + Sync>;
 
+mod shared;
+
 /// What went wrong with a request, in one word of memory.
 ///
 /// `Display` tells this level only and names the origin; [`source`](StdError::source) goes deeper.
@@ -333,25 +335,6 @@ impl Error {
     pub(crate) fn on_the_way_to(mut self, proxy: impl fmt::Display) -> Error {
         self.0.message = format!("on the way to {proxy}: {}", self.0.message).into();
         self
-    }
-
-    /// The same for the calls that share the outcome of this one: without its source, its timeline, and what it keeps.
-    #[cold]
-    pub(crate) fn shared(&self) -> Error {
-        let mut shared = self.copy();
-        shared.0.message =
-            format!("the request that it shared has failed: {}", self.0.message).into();
-        shared
-    }
-
-    #[cold]
-    pub(crate) fn copy(&self) -> Error {
-        let mut copy = Error::new(self.0.kind, self.0.message.clone());
-        copy.0.phase = self.0.phase;
-        copy.0.origin = self.0.origin.clone();
-        copy.0.repeat = self.0.repeat;
-        copy.0.status = self.0.status;
-        copy
     }
 
     pub(crate) fn in_phase(mut self, phase: Phase) -> Error {
