@@ -476,6 +476,9 @@ impl From<InvalidRule> for Error {
             "per_lane" => "limits.per_host".to_owned(),
             // Of one key alone, given to `host_limit` or `set_limit`: no option is called so.
             "limit" => "the limit of a host".to_owned(),
+            // Of all origins or of one, by `Limits::rate_per_host`, `host_rate` or `set_rate`.
+            "rate" => "a rate".to_owned(),
+            "rate.burst" => "the burst of a rate".to_owned(),
             "waiting_per_lane" => "limits.waiting_per_host".to_owned(),
             "idle_lanes" => "limits.idle_hosts".to_owned(),
             "reserve.per_lane" => "limits.reserve.per_host".to_owned(),

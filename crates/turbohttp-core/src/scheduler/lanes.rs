@@ -12,8 +12,11 @@ use hashbrown::HashTable;
 
 use super::heap::NONE;
 use super::lane::Lane;
+use super::moment::Moment;
+use super::overrides::Overrides;
 use super::priority::Priority;
-use super::rules::{OVERRIDES_MAX, PINNED_LANES_MAX};
+use super::rate::{Bucket, Rate};
+use super::rules::{PINNED_LANES_MAX, Rules};
 use super::slab::Slab;
 use crate::origin::{Origin, hash_of};
 
@@ -105,10 +108,10 @@ pub(super) struct Lanes {
     /// idle anew.
     oldest: u32,
     newest: u32,
-    /// Limits of single lanes, with text and hash of their keys: kept when the lane is forgotten.
-    /// Invariant: at most [`OVERRIDES_MAX`].
-    overrides: HashTable<(Box<str>, u64, usize)>,
+    overrides: Overrides,
     per_lane: usize,
+    /// The rate of every lane that has none of its own.
+    rate: Option<Rate>,
     reserve: [usize; Priority::COUNT],
     /// Invariant: the lanes with `pins > 0`, at most [`PINNED_LANES_MAX`].
     pinned: usize,
@@ -117,21 +120,18 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    pub(super) fn new(
-        per_lane: usize,
-        reserve: [usize; Priority::COUNT],
-        idle_max: usize,
-    ) -> Lanes {
+    pub(super) fn new(rules: &Rules) -> Lanes {
         Lanes {
             table: HashTable::new(),
             slab: Slab::default(),
-            idle_max,
+            idle_max: rules.idle_lanes,
             idle_count: 0,
             oldest: NONE,
             newest: NONE,
-            overrides: HashTable::new(),
-            per_lane,
-            reserve,
+            overrides: Overrides::default(),
+            per_lane: rules.per_lane,
+            rate: rules.rate,
+            reserve: rules.reserve.per_lane,
             pinned: 0,
             evicted: 0,
         }
@@ -160,9 +160,19 @@ impl Lanes {
 
     #[cold]
     fn make(&mut self, key: LaneKey<'_>) -> u32 {
-        // A limit of its own outlives the lane, so it holds again here.
+        // A limit and a rate of its own outlive the lane, so they hold again here.
         let limit = self.limit_of(key);
-        let lane = Lane::new(key.text, key.hash, limit, &self.reserve);
+        let bucket = match self.overrides.rate(key) {
+            Some((rate, full_at)) => Some(Bucket::new(rate, full_at)),
+            None => self.rate.map(|rate| Bucket::new(rate, Moment::default())),
+        };
+        let lane = Lane::new(
+            key.text,
+            key.hash,
+            limit,
+            &self.reserve,
+            bucket.map(Box::new),
+        );
         let slot = self.slab.insert(lane);
         let slab = &self.slab;
         // Growing the table looks at every lane, which is paid for by the lanes made since it grew
@@ -276,19 +286,21 @@ impl Lanes {
         if let Ok(entry) = self.table.find_entry(hash, |found| *found == slot) {
             entry.remove();
         }
-        // Frees the memory of the key and the lines now; the rest of the slot is overwritten when
-        // it is used again.
-        self.slab[slot].text = Box::default();
-        self.slab[slot].groups = Vec::new();
+        // Frees the memory of the key, the lines and the bucket now; the rest of the slot is
+        // overwritten when it is used again.
+        let lane = &mut self.slab[slot];
+        let text = std::mem::take(&mut lane.text);
+        lane.groups = Vec::new();
+        if let Some(bucket) = lane.bucket.take() {
+            self.overrides.keep_bucket(&text, hash, bucket.full_at);
+        }
         self.slab.release(slot);
         self.evicted += 1;
     }
 
     /// The limit of a lane: its own, or the limit of all lanes.
     pub(super) fn limit_of(&self, key: LaneKey<'_>) -> usize {
-        self.overrides
-            .find(key.hash, |(text, _, _)| **text == *key.text)
-            .map_or(self.per_lane, |(_, _, limit)| *limit)
+        self.overrides.limit(key).unwrap_or(self.per_lane)
     }
 
     /// Sets the limit of one lane for good; `None` makes the limit of all lanes hold again. Returns
@@ -298,24 +310,7 @@ impl Lanes {
         key: LaneKey<'_>,
         limit: Option<usize>,
     ) -> Result<Option<u32>, TooManyLanes> {
-        let is_it = |known: &(Box<str>, u64, usize)| *known.0 == *key.text;
-        // Read here: the entry below borrows the table.
-        let count = self.overrides.len();
-        match (self.overrides.find_entry(key.hash, is_it), limit) {
-            (Ok(mut known), Some(limit)) => known.get_mut().2 = limit,
-            (Ok(known), None) => drop(known.remove()),
-            (Err(_), None) => {}
-            (Err(_), Some(_)) if count >= OVERRIDES_MAX => {
-                return Err(TooManyLanes {
-                    limit: OVERRIDES_MAX,
-                });
-            }
-            (Err(_), Some(limit)) => {
-                let known = (key.text.into(), key.hash, limit);
-                self.overrides
-                    .insert_unique(key.hash, known, |(_, hash, _)| *hash);
-            }
-        }
+        self.overrides.set_limit(key, limit)?;
         let found = self.find(key);
         if let Some(slot) = found {
             let limit = limit.unwrap_or(self.per_lane);
@@ -325,17 +320,48 @@ impl Lanes {
         Ok(found)
     }
 
+    /// Sets the rate of one lane for good; `None` makes the rate of all lanes hold again. Returns
+    /// the slot of the lane if it is known; the caller has it keep the rate.
+    pub(super) fn set_rate(
+        &mut self,
+        key: LaneKey<'_>,
+        rate: Option<Rate>,
+        now: Moment,
+    ) -> Result<Option<u32>, TooManyLanes> {
+        self.overrides.set_rate(key, rate, now)?;
+        Ok(self.find(key))
+    }
+
+    /// Sets the rate of every lane that has none of its own; the caller has them keep it.
+    pub(super) fn set_common_rate(&mut self, rate: Option<Rate>) {
+        self.rate = rate;
+    }
+
+    /// The rate that is meant for a lane: its own, or that of all lanes.
+    pub(super) fn rate_of_slot(&self, slot: u32) -> Option<Rate> {
+        let own = self.overrides.rate(self.key_of(slot));
+        own.map(|(rate, _)| rate).or(self.rate)
+    }
+
+    /// Whether any lane has a rate, known or not.
+    pub(super) fn has_rates(&self) -> bool {
+        self.rate.is_some() || self.overrides.has_rates()
+    }
+
+    fn key_of(&self, slot: u32) -> LaneKey<'_> {
+        let lane = &self.slab[slot];
+        LaneKey {
+            text: &lane.text,
+            hash: lane.hash,
+            slot,
+        }
+    }
+
     /// Sets the limit of every lane that has none of its own. Costs a look at every lane.
     pub(super) fn set_per_lane(&mut self, limit: usize) {
         self.per_lane = limit;
         for slot in 0..self.end() {
-            let lane = &self.slab[slot];
-            let key = LaneKey {
-                text: &lane.text,
-                hash: lane.hash,
-                slot,
-            };
-            let limit = self.limit_of(key);
+            let limit = self.limit_of(self.key_of(slot));
             let reserve = self.reserve;
             self[slot].capacity.set_limit(limit, &reserve);
         }
@@ -377,6 +403,13 @@ impl Lanes {
     #[cfg(test)]
     pub(super) fn looks(&self) -> u64 {
         self.slab.looks.get()
+    }
+
+    /// The slots of all lanes that are known, in their order.
+    pub(super) fn slots(&self) -> Vec<u32> {
+        let mut slots: Vec<u32> = self.table.iter().copied().collect();
+        slots.sort_unstable();
+        slots
     }
 
     /// Every lane that is known, in no order.

@@ -1,6 +1,6 @@
 //! The scheduler: which request may start now.
 //!
-//! Strict priority, a limit per lane, a limit in total, pauses and deadlines are decided by one
+//! Strict priority, limits and rates per lane, a limit in total, pauses and deadlines are decided by one
 //! state machine under one lock. There is no seam between two mechanisms at which a permit could be
 //! lost, or at which a lane that is full could hold up the others. The scheduler is
 //! work-conserving: between two operations, no call waits that may start.
@@ -23,7 +23,8 @@
 //! | `call.rs`, `calls.rs` | `Calls` | an id names the call that it was given to, or none |
 //! | `capacity.rs` | `Capacity` | no more permits are out than a limit gives |
 //! | `queues.rs` | `WaitQueues` | a lane is in a heap of ready lanes exactly while its first call could start |
-//! | `lane.rs`, `line.rs`, `lanes.rs` | `Lanes` | known lanes are bounded; a lane in use is not forgotten |
+//! | `lane.rs`, `line.rs`, `lanes.rs`, `overrides.rs` | `Lanes` | known lanes are bounded; a lane in use is not forgotten |
+//! | `rate.rs`, `pace.rs` | `Bucket` | a lane is spent while the next permit of its rate is not due |
 //! | `timers.rs`, `moment.rs` | `Timers` | what is due by itself has been announced |
 //! | `gate.rs` | `Gate` | what entered departs once; a gate closes once |
 //! | `workers.rs` | `Workers` | a granted job is assigned to its group until a worker picks it up |
@@ -51,9 +52,12 @@ mod lanes;
 mod line;
 mod machine;
 mod moment;
+mod overrides;
+mod pace;
 mod permits;
 mod priority;
 mod queues;
+mod rate;
 mod rules;
 mod shared;
 mod slab;
@@ -75,6 +79,7 @@ pub use lanes::{LaneKey, PinnedLane, TooManyLanes};
 pub use machine::{Ask, Scheduler, Turn};
 pub use permits::PermitRequest;
 pub use priority::{Priority, UnknownPriority};
+pub use rate::{RATE_BURST_TIME_MAX, RATE_INTERVAL_MIN, Rate};
 pub use rules::{
     GRANT_MS, GROUPS_MAX, InvalidRule, OVERRIDES_MAX, PAUSED_LANES_MAX, PERMITS_MAX,
     PINNED_LANES_MAX, Reserve, Rules, WAITING_MAX,

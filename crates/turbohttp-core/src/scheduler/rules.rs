@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::priority::Priority;
+use super::rate::Rate;
 
 /// The most permits that any limit may give: 1,048,576. The scheduler numbers its slots with 32
 /// bits, and a process has fewer sockets.
@@ -12,7 +13,7 @@ pub const PERMITS_MAX: usize = 1 << 20;
 /// The greatest bound on calls that wait: 16,777,216.
 pub const WAITING_MAX: usize = 1 << 24;
 
-/// The most lanes with a limit of their own. One more is refused with
+/// The most lanes with a limit or a rate of their own. One more is refused with
 /// [`TooManyLanes`](super::TooManyLanes).
 pub const OVERRIDES_MAX: usize = 4_096;
 
@@ -57,6 +58,9 @@ pub struct Rules {
     pub ageing: Option<Duration>,
     /// Permits that less urgent calls leave free. Default none.
     pub reserve: Reserve,
+    /// Permits per time of each lane. Default none. A lane that is forgotten, because it is idle,
+    /// begins with a whole burst.
+    pub rate: Option<Rate>,
 }
 
 /// Permits that are kept free for urgent requests.
@@ -103,6 +107,7 @@ impl Default for Rules {
             idle_lanes: 128,
             ageing: None,
             reserve: Reserve::default(),
+            rate: None,
         }
     }
 }
@@ -149,6 +154,9 @@ impl Rules {
         in_range("idle_lanes", self.idle_lanes, 1, PERMITS_MAX)?;
         reserved("reserve.per_lane", &self.reserve.per_lane, self.per_lane)?;
         reserved("reserve.total", &self.reserve.total, self.total)?;
+        if let Some(rate) = &self.rate {
+            rate.check()?;
+        }
         match self.ageing {
             Some(step) if step.is_zero() || step > AGEING_MAX => Err(InvalidRule {
                 field: "ageing",

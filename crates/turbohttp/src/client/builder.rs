@@ -8,9 +8,10 @@ use std::time::Duration;
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::ObjectPool;
+use turbohttp_core::scheduler::Rate;
 
 use super::inner::Inner;
-use super::{Client, set_host_limit};
+use super::{Client, set_host_limit, set_host_rate};
 use crate::carrier::{AnyTransport, Carrier};
 use crate::config::{Limits, Settings, Timeouts};
 use crate::context::Context;
@@ -52,6 +53,7 @@ pub struct ClientBuilder {
     default_headers: HeaderMap,
     pub(super) net: NetTransportBuilder,
     host_limits: Vec<(Origin, usize)>,
+    host_rates: Vec<(Origin, Rate)>,
     /// `None` for the network, which is made of the options.
     transport: Option<AnyTransport>,
     layers: Vec<Layer>,
@@ -73,6 +75,7 @@ impl ClientBuilder {
             default_headers,
             net: NetTransport::builder(),
             host_limits: Vec::new(),
+            host_rates: Vec::new(),
             transport: None,
             layers: Vec::new(),
             policies: PolicyOptions::default(),
@@ -95,6 +98,33 @@ impl ClientBuilder {
     pub fn host_limit(mut self, origin: impl IntoUrl, limit: usize) -> Self {
         match origin_of(&origin.as_url()) {
             Ok(origin) => self.host_limits.push((origin, limit)),
+            Err(error) => drop(self.mistake.get_or_insert(error)),
+        }
+        self
+    }
+
+    /// Gives one origin a rate of its own in place of [`Limits::rate_per_host`]: so many requests per
+    /// time. It is kept while no request of the origin runs or waits. The origin is an [`Origin`] or any
+    /// URL of it.
+    ///
+    /// Text that is no URL, and a rate out of bounds, are errors of [`build`](ClientBuilder::build).
+    ///
+    /// ```
+    /// # fn main() -> turbohttp::Result<()> {
+    /// use turbohttp::{Client, Limits, Rate};
+    ///
+    /// let client = Client::builder()
+    ///     .limits(Limits::default().rate_per_host(Rate::per_second(10.0)))
+    ///     .host_rate("https://slow.example.com", Rate::per_second(0.5).burst(3))
+    ///     .build()?;
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn host_rate(mut self, origin: impl IntoUrl, rate: Rate) -> Self {
+        match origin_of(&origin.as_url()) {
+            Ok(origin) => self.host_rates.push((origin, rate)),
             Err(error) => drop(self.mistake.get_or_insert(error)),
         }
         self
@@ -300,9 +330,12 @@ impl ClientBuilder {
             _ => None,
         };
         let scheduler = Dispatcher::new(self.limits.rules())?;
-        // Before the first call, so that no call of such an origin sees the limit of all.
+        // Before the first call, so that no call of such an origin sees the limit and the rate of all.
         for (origin, limit) in self.host_limits {
-            set_host_limit(&scheduler, &origin, Some(limit))?;
+            set_host_limit(&scheduler, &origin, limit)?;
+        }
+        for (origin, rate) in self.host_rates {
+            set_host_rate(&scheduler, &origin, rate)?;
         }
         let pipeline = Arc::new(Pipeline {
             layers: self.layers.into(),
