@@ -11,6 +11,7 @@ mod credentials;
 #[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
 mod decoding;
 mod ground;
+mod rates;
 mod redirects;
 mod retries;
 mod review;
