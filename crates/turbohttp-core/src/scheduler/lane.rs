@@ -1,5 +1,6 @@
-//! One lane: its permits, its lines, its pause, and its rate.
+//! One lane: its permits, its lines, its pause, and what it has of a rate and an adaptive limit.
 
+use super::adaptive::Adaptive;
 use super::capacity::Capacity;
 use super::heap::NONE;
 use super::ids::GroupId;
@@ -51,6 +52,8 @@ pub(super) struct Lane {
     pub(super) paused_until: Option<Moment>,
     /// Its place in the heap of pauses. Invariant: other than [`NONE`] while `paused_until` is set.
     pub(super) pause_at: u32,
+    /// What its limit follows, where limits are adaptive.
+    pub(super) adaptive: Option<Box<Adaptive>>,
     /// The bucket of its rate, if it has one.
     pub(super) bucket: Option<Box<Bucket>>,
     /// Its bucket was empty when it was looked at last. Where no call waits it may have filled
@@ -93,6 +96,7 @@ impl Lane {
             pins: 0,
             paused_until: None,
             pause_at: NONE,
+            adaptive: None,
             is_spent: bucket.is_some(),
             bucket,
             // The callers' queues are always there; `next_in_full_lane` relies on it.

@@ -10,6 +10,7 @@ use std::fmt;
 
 use hashbrown::HashTable;
 
+use super::adaptive::{Adaptive, AdaptiveLimit, Observation};
 use super::heap::NONE;
 use super::lane::Lane;
 use super::moment::Moment;
@@ -112,6 +113,8 @@ pub(super) struct Lanes {
     per_lane: usize,
     /// The rate of every lane that has none of its own.
     rate: Option<Rate>,
+    /// By what the limit of every lane follows its server.
+    adaptive: Option<AdaptiveLimit>,
     reserve: [usize; Priority::COUNT],
     /// Invariant: the lanes with `pins > 0`, at most [`PINNED_LANES_MAX`].
     pinned: usize,
@@ -131,6 +134,7 @@ impl Lanes {
             overrides: Overrides::default(),
             per_lane: rules.per_lane,
             rate: rules.rate,
+            adaptive: rules.adaptive,
             reserve: rules.reserve.per_lane,
             pinned: 0,
             evicted: 0,
@@ -166,13 +170,11 @@ impl Lanes {
             Some((rate, full_at)) => Some(Bucket::new(rate, full_at)),
             None => self.rate.map(|rate| Bucket::new(rate, Moment::default())),
         };
-        let lane = Lane::new(
-            key.text,
-            key.hash,
-            limit,
-            &self.reserve,
-            bucket.map(Box::new),
-        );
+        let adaptive = self.adaptive.map(|rule| Adaptive::new(rule, limit));
+        let present = adaptive.as_ref().map_or(limit, Adaptive::limit);
+        let bucket = bucket.map(Box::new);
+        let mut lane = Lane::new(key.text, key.hash, present, &self.reserve, bucket);
+        lane.adaptive = adaptive.map(Box::new);
         let slot = self.slab.insert(lane);
         let slab = &self.slab;
         // Growing the table looks at every lane, which is paid for by the lanes made since it grew
@@ -286,11 +288,12 @@ impl Lanes {
         if let Ok(entry) = self.table.find_entry(hash, |found| *found == slot) {
             entry.remove();
         }
-        // Frees the memory of the key, the lines and the bucket now; the rest of the slot is
+        // Frees the memory of the key, the lines and the boxes now; the rest of the slot is
         // overwritten when it is used again.
         let lane = &mut self.slab[slot];
         let text = std::mem::take(&mut lane.text);
         lane.groups = Vec::new();
+        lane.adaptive = None;
         if let Some(bucket) = lane.bucket.take() {
             self.overrides.keep_bucket(&text, hash, bucket.full_at);
         }
@@ -313,9 +316,7 @@ impl Lanes {
         self.overrides.set_limit(key, limit)?;
         let found = self.find(key);
         if let Some(slot) = found {
-            let limit = limit.unwrap_or(self.per_lane);
-            let reserve = self.reserve;
-            self[slot].capacity.set_limit(limit, &reserve);
+            self.apply_limit(slot, limit.unwrap_or(self.per_lane));
         }
         Ok(found)
     }
@@ -362,9 +363,35 @@ impl Lanes {
         self.per_lane = limit;
         for slot in 0..self.end() {
             let limit = self.limit_of(self.key_of(slot));
-            let reserve = self.reserve;
-            self[slot].capacity.set_limit(limit, &reserve);
+            self.apply_limit(slot, limit);
         }
+    }
+
+    /// Gives a lane its limit, which is the ceiling of one that is adaptive.
+    fn apply_limit(&mut self, slot: u32, limit: usize) {
+        let lane = &mut self.slab[slot];
+        let present = match &mut lane.adaptive {
+            Some(adaptive) => {
+                adaptive.set_ordinary(limit);
+                adaptive.limit()
+            }
+            None => limit,
+        };
+        lane.capacity.set_limit(present, &self.reserve);
+    }
+
+    /// Moves the limit of a lane by what was seen of its server. Returns `true` if it has changed.
+    pub(super) fn observe(&mut self, slot: u32, observation: Observation) -> bool {
+        let lane = &mut self.slab[slot];
+        let Some(adaptive) = &mut lane.adaptive else {
+            return false;
+        };
+        adaptive.observe(observation, lane.capacity.running());
+        let (before, limit) = (lane.capacity.limit(), adaptive.limit());
+        if before != limit {
+            lane.capacity.set_limit(limit, &self.reserve);
+        }
+        before != limit
     }
 
     /// Lanes that are known.

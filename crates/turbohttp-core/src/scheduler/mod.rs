@@ -25,6 +25,7 @@
 //! | `queues.rs` | `WaitQueues` | a lane is in a heap of ready lanes exactly while its first call could start |
 //! | `lane.rs`, `line.rs`, `lanes.rs`, `overrides.rs` | `Lanes` | known lanes are bounded; a lane in use is not forgotten |
 //! | `rate.rs`, `pace.rs` | `Bucket` | a lane is spent while the next permit of its rate is not due |
+//! | `adaptive.rs` | `Adaptive` | a limit stays between its floor and its ceiling |
 //! | `timers.rs`, `moment.rs` | `Timers` | what is due by itself has been announced |
 //! | `gate.rs` | `Gate` | what entered departs once; a gate closes once |
 //! | `workers.rs` | `Workers` | a granted job is assigned to its group until a worker picks it up |
@@ -32,9 +33,10 @@
 //!
 //! The other files are operations over these parts: `permits.rs` (permits without a call),
 //! `jobs.rs` (what workers run), `sweep.rs` (what is due by itself), `adjust.rs` (limits and pauses
-//! that change), `close.rs` (the end and its reports), `inspect.rs` (audits), and `shared.rs` (the
+//! that change), `observe.rs` (what moves adaptive limits), `close.rs` (the end and its reports), `inspect.rs` (audits), and `shared.rs` (the
 //! lock).
 
+mod adaptive;
 mod adjust;
 mod call;
 mod calls;
@@ -52,6 +54,7 @@ mod lanes;
 mod line;
 mod machine;
 mod moment;
+mod observe;
 mod overrides;
 mod pace;
 mod permits;
@@ -68,6 +71,7 @@ mod testing;
 mod timers;
 mod workers;
 
+pub use adaptive::{AdaptiveLimit, Observation};
 pub use adjust::AdjustError;
 pub use call::{Bound, Outcome, Refusal, State, Waited};
 pub use effects::Effects;

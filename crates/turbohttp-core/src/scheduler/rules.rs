@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::adaptive::AdaptiveLimit;
 use super::priority::Priority;
 use super::rate::Rate;
 
@@ -61,6 +62,10 @@ pub struct Rules {
     /// Permits per time of each lane. Default none. A lane that is forgotten, because it is idle,
     /// begins with a whole burst.
     pub rate: Option<Rate>,
+    /// Has the limit of each lane follow what its server bears, as
+    /// [`observe`](super::Scheduler::observe) is told; the lane's ordinary limit is the most. Default
+    /// none.
+    pub adaptive: Option<AdaptiveLimit>,
 }
 
 /// Permits that are kept free for urgent requests.
@@ -108,6 +113,7 @@ impl Default for Rules {
             ageing: None,
             reserve: Reserve::default(),
             rate: None,
+            adaptive: None,
         }
     }
 }
@@ -156,6 +162,9 @@ impl Rules {
         reserved("reserve.total", &self.reserve.total, self.total)?;
         if let Some(rate) = &self.rate {
             rate.check()?;
+        }
+        if let Some(adaptive) = &self.adaptive {
+            adaptive.check()?;
         }
         match self.ageing {
             Some(step) if step.is_zero() || step > AGEING_MAX => Err(InvalidRule {
