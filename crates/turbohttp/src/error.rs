@@ -478,6 +478,10 @@ impl From<InvalidRule> for Error {
             "limit" => "the limit of a host".to_owned(),
             // Of all origins or of one, by `Limits::rate_per_host`, `host_rate` or `set_rate`.
             "rate" => "a rate".to_owned(),
+            // By `ClientBuilder::adaptive_limit`.
+            "adaptive.floor" => "the floor of an adaptive limit".to_owned(),
+            "adaptive.initial" => "the initial value of an adaptive limit".to_owned(),
+            "adaptive.ceiling" => "the ceiling of an adaptive limit".to_owned(),
             "rate.burst" => "the burst of a rate".to_owned(),
             "waiting_per_lane" => "limits.waiting_per_host".to_owned(),
             "idle_lanes" => "limits.idle_hosts".to_owned(),

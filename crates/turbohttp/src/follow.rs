@@ -89,7 +89,9 @@ impl Follow<'_> {
             return Settled::Done(Err(error));
         }
         let answer = Attempt::new(self.carrier, self.call, request).await;
-        self.carrier.policies.settle(answer)
+        self.carrier
+            .policies
+            .settle(answer, &self.carrier.scheduler)
     }
 
     /// The permit that the call itself holds is released; those of attempts are with their responses.

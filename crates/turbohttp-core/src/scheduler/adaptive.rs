@@ -7,8 +7,8 @@
 //! Gradient2 compares the time of the latest round with a long average of it: a server that has to
 //! queue requests takes longer before it refuses any.
 //!
-//! What is added to them, and why: a *round* is as many answers as there are permits, about one
-//! round trip, so that a limit of 500 does not grow 500 times as fast as a limit of 1. After a limit
+//! What is added to them, and why: a *round* is as many answers as there are permits (ten at
+//! least), about one round trip, so that a limit of 500 does not grow 500 times as fast as a limit of 1. After a limit
 //! was lowered, the requests that were sent before still come back with bad news; they are let pass
 //! for one round, as the lower limit has not been tried yet.
 
@@ -37,7 +37,8 @@ const SMOOTHING: f64 = 0.2;
 /// How far one round may lower a limit at most: to the half, before it is smoothed.
 const GRADIENT_MIN: f64 = 0.5;
 
-/// The least answers of a round: fewer say little about the time.
+/// The least answers of a round: fewer say little about the time, and a small limit would be tried
+/// beyond what fits every few answers.
 const ROUND_MIN: usize = 10;
 
 /// A limit per origin that follows what the server bears.
@@ -251,7 +252,8 @@ impl Adaptive {
         // The others were sent before the limit was lowered.
         self.passed = running.saturating_sub(1);
         self.round = Round::default();
-        self.set(self.limit * BACKOFF);
+        // To a whole permit, so that a small limit gives up one at least.
+        self.set((self.limit * BACKOFF).floor());
     }
 
     /// AIMD: one permit more each round trip, if the limit is used.
@@ -259,7 +261,7 @@ impl Adaptive {
         if running * 2 >= self.limit() {
             let step = match self.is_starting {
                 true => 1.0,
-                false => 1.0 / self.limit,
+                false => 1.0 / self.limit.max(ROUND_MIN as f64),
             };
             self.set(self.limit + step);
         }

@@ -22,6 +22,7 @@ use crate::scheduler::Dispatcher;
 mod cookies;
 mod credentials;
 mod digest;
+mod overload;
 mod redirect;
 mod retry;
 
@@ -52,6 +53,8 @@ pub(crate) struct Policies {
     pub(crate) prepares: bool,
     /// Whether every answer is looked at, plain or not.
     inspects: bool,
+    /// Whether limits follow what answers say about the load of their servers.
+    adapts: bool,
 }
 
 /// The options that policies are made of.
@@ -62,6 +65,7 @@ pub(crate) struct PolicyOptions {
     pub(crate) credentials: CredentialTable,
     pub(crate) cookies: Cookies,
     pub(crate) decoding: Decoding,
+    pub(crate) adapts: bool,
 }
 
 impl Default for PolicyOptions {
@@ -72,6 +76,7 @@ impl Default for PolicyOptions {
             credentials: CredentialTable::default(),
             cookies: Cookies::default(),
             decoding: Decoding::all(),
+            adapts: false,
         }
     }
 }
@@ -115,6 +120,7 @@ impl Policies {
             credentials,
             cookies,
             decoding,
+            adapts,
         } = options;
         redirect.check()?;
         if let Some(retry) = &retry {
@@ -129,7 +135,8 @@ impl Policies {
         }
         Ok(Policies {
             prepares: retry.is_some() || !credentials.is_empty() || cookies.are_on(),
-            inspects: cookies.are_on() || credentials.inspect(),
+            inspects: cookies.are_on() || credentials.inspect() || adapts,
+            adapts,
             redirect,
             retry,
             credentials,
@@ -193,7 +200,10 @@ impl Policies {
 
     /// Looks at the answer to an attempt.
     #[cold]
-    pub(crate) fn settle(&self, done: Result<Response>) -> Settled {
+    pub(crate) fn settle(&self, done: Result<Response>, dispatcher: &Dispatcher) -> Settled {
+        if self.adapts {
+            self.observe(&done, dispatcher);
+        }
         if let Ok(response) = &done {
             self.cookies.store(response);
             self.credentials.accept_info(response.context());

@@ -5,6 +5,7 @@
     reason = "the tasks of a test end with its runtime"
 )]
 
+mod adaptive;
 #[cfg(feature = "cookies")]
 mod cookies;
 mod credentials;

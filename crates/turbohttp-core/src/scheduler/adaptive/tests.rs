@@ -47,9 +47,9 @@ impl PublishedGradient2 {
         if (running as f64) < self.limit / 2.0 {
             return;
         }
-        let gradient = (1.5 * long / rtt).min(1.0).max(0.5);
+        let gradient = (1.5 * long / rtt).clamp(0.5, 1.0);
         let wanted = self.limit * gradient + 4.0;
-        self.limit = (self.limit * 0.8 + wanted * 0.2).max(1.0).min(200.0);
+        self.limit = (self.limit * 0.8 + wanted * 0.2).clamp(1.0, 200.0);
     }
 }
 
