@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use turbohttp::{AdaptiveLimit, Client, Request, Response, Result, StatusCode, Transport};
 
 /// Stands for a server that answers 503 beyond what it bears.
@@ -37,14 +38,16 @@ async fn main() -> Result<()> {
         .build()?;
     for bears in [8, 3] {
         server.bears.store(bears, Relaxed);
-        let sending: Vec<_> = (0..500)
-            .map(|_| tokio::spawn(client.get("http://server.test/").send()))
-            .collect();
+        let mut sending = JoinSet::new();
+        for _ in 0..500 {
+            sending.spawn(client.get("http://server.test/").send());
+        }
         let mut limits = Vec::new();
-        for (index, sent) in sending.into_iter().enumerate() {
-            sent.await.expect("no task panics")?;
+        while let Some(sent) = sending.join_next().await {
+            sent.expect("no task panics")?;
             let busy = client.audit().scheduler.busy;
-            limits.extend(busy.first().filter(|_| index % 50 == 25).map(|b| b.limit));
+            let sample = busy.first().filter(|_| sending.len() % 50 == 25);
+            limits.extend(sample.map(|origin| origin.limit));
         }
         let refused = server.refused.swap(0, Relaxed);
         println!("bears {bears}: {refused} of 500 refused, limits {limits:?}");

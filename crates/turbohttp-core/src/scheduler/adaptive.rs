@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use super::rules::{InvalidRule, PERMITS_MAX};
+use super::bounds::{InvalidRule, PERMITS_MAX};
 
 /// By what a limit is multiplied when the server is overloaded.
 const BACKOFF: f64 = 0.9;
@@ -236,6 +236,7 @@ impl Adaptive {
         let is_passed = self.passed > 0;
         self.passed = self.passed.saturating_sub(1);
         match (observation, self.rule.algorithm) {
+            // Good news as well: it was sent with the others, at the limit that was too high.
             (_, Algorithm::Aimd) if is_passed => {}
             (Observation::Overloaded, _) => {
                 if !is_passed {
@@ -243,6 +244,7 @@ impl Adaptive {
                 }
             }
             (Observation::Answered(_), Algorithm::Aimd) => self.add(running),
+            // Times count also then: they are what the server takes at that load.
             (Observation::Answered(time), Algorithm::Gradient) => self.time(time, running),
         }
     }
@@ -258,6 +260,7 @@ impl Adaptive {
 
     /// AIMD: one permit more each round trip, if the limit is used.
     fn add(&mut self, running: usize) {
+        // A limit that is not used says nothing about what would fit.
         if running * 2 >= self.limit() {
             let step = match self.is_starting {
                 true => 1.0,
@@ -292,7 +295,7 @@ impl Adaptive {
         if long / short > 2.0 {
             self.average.value *= 0.95;
         }
-        // A limit that is not used says nothing about what would fit.
+        // As in `add`.
         if (running as f64) < self.limit / 2.0 {
             return;
         }

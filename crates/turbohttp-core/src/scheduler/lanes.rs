@@ -6,56 +6,19 @@
 //! A lane is forgotten only here, under the lock that also admits into it, and only while it is
 //! unused: no permit names a lane that is gone.
 
-use std::fmt;
-
 use hashbrown::HashTable;
 
 use super::adaptive::{Adaptive, AdaptiveLimit, Observation};
+use super::bounds::{PINNED_LANES_MAX, TooManyLanes};
 use super::heap::NONE;
+use super::key::LaneKey;
 use super::lane::Lane;
 use super::moment::Moment;
 use super::overrides::Overrides;
 use super::priority::Priority;
 use super::rate::{Bucket, Rate};
-use super::rules::{PINNED_LANES_MAX, Rules};
+use super::rules::Rules;
 use super::slab::Slab;
-use crate::origin::{Origin, hash_of};
-
-/// The key of a lane: any text, with its hash. Clients use the text of an [`Origin`].
-#[derive(Clone, Copy, Debug)]
-pub struct LaneKey<'a> {
-    pub(super) text: &'a str,
-    pub(super) hash: u64,
-    /// The slot of the lane if it is pinned, which spares looking the text up; [`NONE`] otherwise.
-    slot: u32,
-}
-
-impl<'a> LaneKey<'a> {
-    /// The lane of this text, compared byte by byte.
-    pub fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            hash: hash_of(text),
-            slot: NONE,
-        }
-    }
-
-    /// The text.
-    pub fn text(&self) -> &'a str {
-        self.text
-    }
-}
-
-impl<'a> From<&'a Origin> for LaneKey<'a> {
-    /// The lane of an origin. Computes no hash: the origin has it.
-    fn from(origin: &'a Origin) -> Self {
-        Self {
-            text: origin.as_str(),
-            hash: origin.precomputed_hash(),
-            slot: NONE,
-        }
-    }
-}
 
 /// A lane that is kept, and found without a lookup of its text, until
 /// [`unpin`](super::Scheduler::unpin) is called with this handle, once.
@@ -78,22 +41,6 @@ impl PinnedLane {
         }
     }
 }
-
-/// Too many lanes have a rule of their own: a limit, a pause, or a handle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TooManyLanes {
-    /// How many may have one of that kind.
-    pub limit: usize,
-}
-
-impl fmt::Display for TooManyLanes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "more than {} lanes to be treated apart", self.limit)
-    }
-}
-
-impl std::error::Error for TooManyLanes {}
 
 #[derive(Debug)]
 pub(super) struct Lanes {
@@ -386,6 +333,7 @@ impl Lanes {
         let Some(adaptive) = &mut lane.adaptive else {
             return false;
         };
+        // The permit of the attempt is still out, so the attempt itself is counted.
         adaptive.observe(observation, lane.capacity.running());
         let (before, limit) = (lane.capacity.limit(), adaptive.limit());
         if before != limit {

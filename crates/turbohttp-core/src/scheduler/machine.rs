@@ -3,17 +3,18 @@
 use std::task::Waker;
 use std::time::Instant;
 
+use super::bounds::InvalidRule;
 use super::call::{Outcome, Refusal, State, Waited};
 use super::calls::{CallState, Calls};
 use super::capacity::Capacity;
 use super::effects::Effects;
 use super::gate::{Gate, Stage};
 use super::ids::{CallId, GroupId};
-use super::lanes::LaneKey;
+use super::key::LaneKey;
 use super::moment::Moment;
 use super::priority::Priority;
 use super::queues::WaitQueues;
-use super::rules::{InvalidRule, Rules};
+use super::rules::Rules;
 use super::stats::SchedulerStats;
 use super::timers::Timers;
 use super::workers::Workers;

@@ -31,6 +31,7 @@
 //! | `workers.rs` | `Workers` | a granted job is assigned to its group until a worker picks it up |
 //! | `dispatch.rs` | | no call waits that may start |
 //!
+//! `rules.rs` has what is set when a scheduler is made, `bounds.rs` the bounds of all that is set.
 //! The other files are operations over these parts: `permits.rs` (permits without a call),
 //! `jobs.rs` (what workers run), `sweep.rs` (what is due by itself), `adjust.rs` (limits and pauses
 //! that change), `observe.rs` (what moves adaptive limits), `close.rs` (the end and its reports), `inspect.rs` (audits), and `shared.rs` (the
@@ -38,6 +39,7 @@
 
 mod adaptive;
 mod adjust;
+mod bounds;
 mod call;
 mod calls;
 mod capacity;
@@ -49,6 +51,7 @@ mod heap;
 mod ids;
 mod inspect;
 mod jobs;
+mod key;
 mod lane;
 mod lanes;
 mod line;
@@ -73,21 +76,23 @@ mod workers;
 
 pub use adaptive::{AdaptiveLimit, Observation};
 pub use adjust::AdjustError;
+pub use bounds::{
+    GRANT_MS, GROUPS_MAX, InvalidRule, OVERRIDES_MAX, PAUSED_LANES_MAX, PERMITS_MAX,
+    PINNED_LANES_MAX, TooManyLanes, WAITING_MAX,
+};
 pub use call::{Bound, Outcome, Refusal, State, Waited};
 pub use effects::Effects;
 pub use gate::{CloseMode, Counts, Report, Stage};
 pub use ids::{CallId, GroupId, PermitId};
 pub use inspect::{OriginAudit, SchedulerAudit};
 pub use jobs::{GroupLoad, Picked};
-pub use lanes::{LaneKey, PinnedLane, TooManyLanes};
+pub use key::LaneKey;
+pub use lanes::PinnedLane;
 pub use machine::{Ask, Scheduler, Turn};
 pub use permits::PermitRequest;
 pub use priority::{Priority, UnknownPriority};
 pub use rate::{RATE_BURST_TIME_MAX, RATE_INTERVAL_MIN, Rate};
-pub use rules::{
-    GRANT_MS, GROUPS_MAX, InvalidRule, OVERRIDES_MAX, PAUSED_LANES_MAX, PERMITS_MAX,
-    PINNED_LANES_MAX, Reserve, Rules, WAITING_MAX,
-};
+pub use rules::{Reserve, Rules};
 pub use shared::{SharedScheduler, Signals};
 pub use stats::SchedulerStats;
 pub use workers::TooManyGroups;

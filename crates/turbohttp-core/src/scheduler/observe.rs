@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::adaptive::Observation;
 use super::effects::Effects;
-use super::lanes::LaneKey;
+use super::key::LaneKey;
 use super::machine::Scheduler;
 
 impl Scheduler {

@@ -2,10 +2,10 @@
 
 use hashbrown::HashTable;
 
-use super::lanes::{LaneKey, TooManyLanes};
+use super::bounds::{OVERRIDES_MAX, TooManyLanes};
+use super::key::LaneKey;
 use super::moment::Moment;
 use super::rate::Rate;
-use super::rules::OVERRIDES_MAX;
 
 /// What one lane has of its own. Invariant: it has something.
 #[derive(Debug)]
@@ -64,6 +64,8 @@ impl Overrides {
         let had_rate = self.rate(key).is_some();
         self.change(key, rate.is_none(), |known| {
             known.rate = rate;
+            // A lane that was forgotten at a slower rate is not closed for longer than the new one
+            // asks for.
             let latest = rate.map_or(now, |rate| rate.full_at_latest(now));
             known.full_at = known.full_at.min(latest);
         })?;
@@ -92,6 +94,7 @@ impl Overrides {
         match self.table.find_entry(key.hash, is_it) {
             Ok(mut known) => {
                 change(known.get_mut());
+                // An entry without anything would count towards the bound for good.
                 let Override { limit, rate, .. } = known.get();
                 if limit.is_none() && rate.is_none() {
                     known.remove();

@@ -16,7 +16,7 @@ use std::time::Instant;
 use super::adjust::AdjustError;
 use super::effects::Effects;
 use super::heap::NONE;
-use super::lanes::LaneKey;
+use super::key::LaneKey;
 use super::machine::Scheduler;
 use super::moment::Moment;
 use super::rate::Rate;
@@ -39,6 +39,7 @@ impl Scheduler {
             rate,
             ..self.rules.clone()
         };
+        // On a copy, so that a rate that is refused changes nothing.
         rules.check().map_err(AdjustError::Limit)?;
         self.rules = rules;
         self.queues.lanes.set_common_rate(rate);
@@ -81,6 +82,7 @@ impl Scheduler {
     fn apply_rate(&mut self, lane: u32, now: Moment, effects: &mut Effects) {
         let lanes = &mut self.queues.lanes;
         let rate = lanes.rate_of_slot(lane);
+        // Before the bucket is dropped, which knows its place in the heap.
         if rate.is_none() {
             self.timers.watch_opening(lane, None, lanes, effects);
         }

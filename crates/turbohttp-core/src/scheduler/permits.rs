@@ -7,12 +7,14 @@
 use std::task::Waker;
 use std::time::Instant;
 
+use super::bounds::TooManyLanes;
 use super::call::{Outcome, Refusal};
 use super::calls::CallState;
 use super::effects::Effects;
 use super::gate::Stage;
 use super::ids::{CallId, GroupId, PermitId};
-use super::lanes::{LaneKey, PinnedLane, TooManyLanes};
+use super::key::LaneKey;
+use super::lanes::PinnedLane;
 use super::machine::{Ask, Scheduler};
 use super::priority::Priority;
 

@@ -9,9 +9,9 @@
 
 use std::time::Duration;
 
+use super::bounds::{InvalidRule, PERMITS_MAX};
 use super::heap::NONE;
 use super::moment::Moment;
-use super::rules::{InvalidRule, PERMITS_MAX};
 
 /// The shortest time between two permits of a [`Rate`]: 1 µs, a million permits per second. A
 /// client that sends more needs no rate.
@@ -113,6 +113,7 @@ impl Rate {
             let bound = format!("1..={PERMITS_MAX}");
             return refuse("rate.burst", bound, u64::from(self.burst));
         }
+        // Of the whole burst, as its product with the interval is added to moments.
         let whole = u128::from(self.interval) * u128::from(self.burst);
         if self.interval() < least || whole > most.as_nanos() {
             let bound = format!("one permit in {least:?} or longer, its burst in {most:?} at most");
@@ -124,6 +125,7 @@ impl Rate {
     /// How far ahead of the moment at which its bucket is full a permit may be granted, in
     /// nanoseconds.
     fn tolerance(&self) -> u64 {
+        // With a burst of 1 nothing is saved, and the leniency alone is the tolerance.
         let saved = self.interval * u64::from(self.burst - 1);
         saved.max(LENIENCY_NANOS)
     }
@@ -162,6 +164,7 @@ impl Bucket {
 
     /// Takes one permit out.
     pub(super) fn take(&mut self, now: Moment) {
+        // A bucket that has been full since then saves up nothing more: it counts from now.
         self.full_at = self.full_at.max(now).plus(self.rate.interval);
     }
 

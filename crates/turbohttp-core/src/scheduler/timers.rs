@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
+use super::bounds::GRANT_MS;
 use super::calls::Calls;
 use super::effects::Effects;
 use super::heap::{Heap, NONE};
 use super::lanes::Lanes;
 use super::line::List;
 use super::moment::{Clock, Moment};
-use super::rules::GRANT_MS;
 
 const GRANT_NANOS: u64 = GRANT_MS * 1_000_000;
 

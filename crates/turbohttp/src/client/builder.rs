@@ -360,6 +360,7 @@ impl ClientBuilder {
             AnyTransport::Net(net) => Some(net.watch()),
             _ => None,
         };
+        // Here and not in `Limits`: a limiter without a client sees no answers to follow.
         let mut rules = self.limits.rules();
         rules.adaptive = self.adaptive_limit;
         let scheduler = Dispatcher::new(rules)?;

@@ -20,6 +20,7 @@ impl Policies {
         let (Some(origin), Some(observation)) = (origin, observation) else {
             return;
         };
+        // The permit is released after this, so that a limit that has grown is used at once.
         let now = clock::now();
         dispatcher.update(|scheduler, effects| {
             scheduler.observe(LaneKey::from(origin), observation, now, effects);
@@ -54,6 +55,7 @@ impl Policies {
 /// Errors that a server makes which cannot keep up; all others say nothing about its load.
 fn of_error(error: &Error) -> Option<Observation> {
     match error.kind() {
+        // A wait for a permit says something of this client alone.
         ErrorKind::Timeout if !error.is_permit_wait() => Some(Observation::Overloaded),
         ErrorKind::Connect => Some(Observation::Overloaded),
         _ => None,

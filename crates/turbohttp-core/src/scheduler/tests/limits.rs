@@ -56,7 +56,7 @@ fn the_largest_limits_are_taken() {
         waiting: WAITING_MAX,
         waiting_per_lane: WAITING_MAX,
         idle_lanes: PERMITS_MAX,
-        ageing: Some(rules::AGEING_MAX),
+        ageing: Some(bounds::AGEING_MAX),
         ..Rules::default()
     };
     let mut bench = Bench::with(rules);
