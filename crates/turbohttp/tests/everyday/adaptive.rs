@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use turbohttp::{
-    AdaptiveLimit, Client, ErrorKind, Limits, Middleware, MockReply, MockTransport, Next,
-    QueueOptions, Request, RequestQueue, Response, Result, RetryPolicy, StatusCode, Transport,
+    AdaptiveLimit, Client, ClientBuilder, ErrorKind, Limits, Middleware, MockReply, MockTransport,
+    Next, QueueOptions, Request, RequestQueue, Response, Result, RetryPolicy, StatusCode,
+    Transport,
 };
 
 use crate::ground::{Origin, assert_idle, client, drop_at_every_poll, reply};
@@ -55,7 +56,7 @@ fn limit_after(client: &Client) -> usize {
 #[tokio::test(start_paused = true)]
 async fn a_limit_grows_to_the_ordinary_one_and_no_further() {
     for rule in [AdaptiveLimit::aimd(), AdaptiveLimit::gradient()] {
-        let builder = |builder: turbohttp::ClientBuilder| {
+        let builder = |builder: ClientBuilder| {
             let limits = Limits::default().per_host(30);
             builder
                 .limits(limits)
@@ -77,68 +78,64 @@ impl Middleware for Plain {
     }
 }
 
-/// Each row: an answer, and the limit of 100 after it.
+fn busy() -> MockReply {
+    MockReply::new(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+/// The limit, which began with 100, after one call that is answered by this.
+async fn limit_after_call(
+    reply: MockReply,
+    options: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> usize {
+    let transport = mock();
+    transport.script(reply);
+    let client = client(|builder| {
+        let limits = Limits::default().per_host(100);
+        let rule = AdaptiveLimit::aimd().initial(100);
+        options(
+            builder
+                .limits(limits)
+                .transport(transport)
+                .adaptive_limit(rule),
+        )
+    });
+    // Keeps the origin busy, so that the audit shows it.
+    let limiter = client.limiter();
+    let _permit = limiter.acquire(URL).await.unwrap();
+    drop(client.get(URL).send().await);
+    limit(&client)
+}
+
 #[tokio::test(start_paused = true)]
-async fn signs_of_overload_lower_the_limit_by_every_way_of_a_client() {
-    let busy = || MockReply::new(StatusCode::SERVICE_UNAVAILABLE);
-    let many = || MockReply::new(StatusCode::TOO_MANY_REQUESTS);
+async fn signs_of_overload_lower_the_limit_with_and_without_layers() {
     let failure = |kind| MockReply::failure(kind, "as a network fails");
-    let rows: [(
-        &str,
-        fn(&dyn Fn(ErrorKind) -> MockReply) -> MockReply,
-        usize,
-    ); 6] = [
-        ("a 200", |_| MockReply::new(StatusCode::OK), 100),
-        ("a 404", |_| MockReply::new(StatusCode::NOT_FOUND), 100),
-        (
-            "a 503",
-            |_| MockReply::new(StatusCode::SERVICE_UNAVAILABLE),
-            90,
-        ),
-        ("a timeout", |failure| failure(ErrorKind::Timeout), 90),
-        ("no connection", |failure| failure(ErrorKind::Connect), 90),
-        ("a cut", |failure| failure(ErrorKind::Io), 100),
-    ];
-    for (name, reply, expected) in rows {
-        for is_layered in [false, true] {
-            let transport = mock();
-            transport.script(reply(&failure));
-            let rule = AdaptiveLimit::aimd().initial(100);
-            let client = client(|builder| {
-                let limits = Limits::default().per_host(100);
-                let builder = builder
-                    .limits(limits)
-                    .transport(transport)
-                    .adaptive_limit(rule);
-                if is_layered {
-                    builder.with(Plain)
-                } else {
-                    builder
-                }
-            });
-            // One more keeps the origin busy, so that the audit shows it.
-            let limiter = client.limiter();
-            let _permit = limiter.acquire(URL).await.unwrap();
-            drop(client.get(URL).send().await);
-            assert_eq!(limit(&client), expected, "{name}, layered: {is_layered}");
-        }
+    for (reply, expected) in [
+        (MockReply::new(StatusCode::OK), 100),
+        (MockReply::new(StatusCode::NOT_FOUND), 100),
+        (MockReply::new(StatusCode::TOO_MANY_REQUESTS), 90),
+        (busy(), 90),
+        (failure(ErrorKind::Timeout), 90),
+        (failure(ErrorKind::Connect), 90),
+        (failure(ErrorKind::Io), 100),
+    ] {
+        let bare = limit_after_call(reply.clone(), |builder| builder).await;
+        let layered = limit_after_call(reply.clone(), |builder| builder.with(Plain)).await;
+        assert_eq!([bare, layered], [expected; 2], "{reply:?}");
     }
-    // A 429 that asks for a pause is one, where a policy pauses; otherwise it is a sign.
+}
+
+/// A 429 that asks for a pause is one where a policy pauses, and a sign of overload elsewhere.
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_was_asked_for_lowers_nothing() {
+    let many = MockReply::new(StatusCode::TOO_MANY_REQUESTS).header("retry-after", "1");
     for (policy, expected) in [(None, 90), (Some(RetryPolicy::up_to(1)), 100)] {
-        let transport = mock();
-        transport.script(many().header("retry-after", "1"));
-        let client = client(|builder| {
-            let rule = AdaptiveLimit::aimd().initial(100);
-            let limits = Limits::default().per_host(100);
-            let builder = builder.limits(limits).transport(transport.clone());
-            builder.adaptive_limit(rule).retry(policy)
-        });
-        let limiter = client.limiter();
-        let _permit = limiter.acquire(URL).await.unwrap();
-        drop(client.get(URL).send().await);
-        assert_eq!(limit(&client), expected);
+        let after = limit_after_call(many.clone(), |builder| builder.retry(policy)).await;
+        assert_eq!(after, expected);
     }
-    // Each attempt of a call counts.
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_of_a_call_counts() {
     let transport = mock();
     for _ in 0..3 {
         transport.script(busy());
@@ -154,7 +151,7 @@ async fn signs_of_overload_lower_the_limit_by_every_way_of_a_client() {
     let limiter = client.limiter();
     let _permit = limiter.acquire(URL).await.unwrap();
     drop(client.get(URL).send().await.unwrap());
-    // The other permit was out each time: every second one counts, 50, 45, 45, 40.
+    // The other permit was out each time, so every second refusal counts: 50, 45, 45, 40.
     assert_eq!(limit(&client), 40);
 }
 
