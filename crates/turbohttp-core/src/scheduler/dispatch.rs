@@ -172,8 +172,8 @@ impl Scheduler {
             }
             CallState::Granted => {
                 self.stats.grants_released += 1;
-                self.take_back_grant(slot);
                 self.put_back(lane, now, effects);
+                self.take_back_grant(slot);
                 self.release_in_lane(lane, now, effects);
             }
         }
