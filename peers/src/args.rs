@@ -44,6 +44,15 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 0.7)]
         seconds: f64,
     },
+    /// Downloads beside aria2 and curl, and a multipart upload beside reqwest: exits with 3 when a demand is missed
+    Files {
+        /// Rounds of every case
+        #[arg(long, default_value_t = 7)]
+        rounds: u32,
+        /// A release build of the command
+        #[arg(long, value_name = "FILE", default_value = "target/release/turbohttp")]
+        command: PathBuf,
+    },
     /// User-space instructions per request and peer, by valgrind's callgrind
     Instructions(CountArgs),
     /// What the limiter costs beside tower's and tokio's; exits with 3 when a demand is missed

@@ -12,6 +12,7 @@
 //! turbohttp-peers instructions           user-space instructions per request, by callgrind
 //! turbohttp-peers syscalls               system calls per request, by strace
 //! turbohttp-peers dead-host              nine origins beside one that never answers
+//! turbohttp-peers files                  downloads beside aria2 and curl, a multipart upload beside reqwest
 //! turbohttp-peers everyday               a coded body, redirects, a proxy, beside reqwest
 //! turbohttp-peers limiter                the limiter beside tower's and tokio's
 //! turbohttp-peers mock                   the client beside tower's layers, without a socket
@@ -38,6 +39,7 @@ mod counting;
 mod dead_host;
 mod environment;
 mod everyday;
+mod files;
 mod floors;
 mod histogram;
 mod limiter;
@@ -85,6 +87,9 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Some(Command::Everyday { rounds, seconds }) => {
             return Ok(pronounce(&everyday::run(rounds, seconds)?));
+        }
+        Some(Command::Files { rounds, command }) => {
+            return Ok(pronounce(&files::run(rounds, &command)?));
         }
         Some(Command::Limiter { rounds }) => return Ok(pronounce(&limiter::run(rounds)?)),
         Some(Command::Mock { rounds }) => drop(limiter::mock::run(rounds)?),

@@ -1,5 +1,6 @@
 //! What was typed.
 
+mod bench;
 mod config;
 mod content;
 mod files;
@@ -25,6 +26,7 @@ use self::values::{TOTAL_MAX, duration, number};
 use crate::batch::engine::WAITING_LINES;
 use crate::exit::CODES;
 
+pub(crate) use self::bench::BenchArgs;
 pub(crate) use self::content::{ContentArgs, Datum, FormPart, Kind, Source, encoded_parts};
 pub(crate) use self::files::{Offset, Output};
 pub(crate) use self::follow::{AuthArgs, CookieArgs, FollowArgs};
@@ -75,7 +77,7 @@ impl Args {
     }
 
     fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
-        let matches = Args::command()
+        let matches = command()
             .try_get_matches_from(typed)
             .map_err(unbuilt::told)?;
         let mut args = Args::from_arg_matches(&matches)?;
@@ -86,6 +88,15 @@ impl Args {
         }
         Ok(args)
     }
+}
+
+/// The whole command line. For `bench`, -c and -n are what they are for load generators.
+pub(crate) fn command() -> clap::Command {
+    Args::command().mut_subcommand("bench", |bench| {
+        let taken = ["cookie_jar", "netrc"];
+        let without = |bench: clap::Command, name| bench.mut_arg(name, |arg| arg.short(None));
+        taken.into_iter().fold(bench, without)
+    })
 }
 
 /// Whether `first`, the first argument, belongs to a `get` that was not typed. A word alone is a command
@@ -111,11 +122,17 @@ pub(crate) enum Command {
     Get(Box<GetArgs>),
     /// Send many requests: one URL or one JSON object per line
     ///
-    /// An object has `url` and, if wanted, `method`, `headers`, `body`, `priority` (critical, high,
-    /// normal, low), `deadline_ms` (as --deadline) and `output` (a file name for --out-dir). Blank
+    /// An object has `url` and, if wanted, `method`, `headers`, `body` or `form` (an object of texts and of files,
+    /// as {"name": {"file": "path", "filename": "name", "type": "text/plain"}}), `priority` (critical, high,
+    /// normal, low), `deadline_ms` (as --deadline), `retry` (how often the same URL is tried again), `mirrors` (URLs
+    /// that are tried when it has failed), and for --out-dir `output` (a file name), `sha256` or `checksum`
+    /// (ALGORITHM:HEX, by sha-256, sha-512, md5 or blake3). Blank
     /// lines and lines that begin with # are skipped. A line that is wrong is reported and counted,
     /// and the others go on. So is a line whose `output` is that of an earlier one; the names of about
     /// a million lines are remembered. Lines end with LF, CR or both.
+    ///
+    /// A file that an earlier batch has left unfinished is gone on with, if the server still has that version of it;
+    /// until it is whole, it is NAME.turbohttp.part.
     ///
     /// Of the lines that wait, the one of the highest priority is started first, and within one
     /// priority the one that came first; lines for a host that has all its requests running hold up no
@@ -132,8 +149,27 @@ pub(crate) enum Command {
     /// Run 2,000 requests over six servers in this process, then one dead host beside nine healthy
     /// ones, and show the reports
     Demo,
-    #[cfg(feature = "bench")]
-    /// Run the benchmarks and check their gates
+    /// Load a URL, and show how long its answers take
+    ///
+    /// Without --rate it is a closed loop: each of -c callers sends when its last answer is there, so that a slow
+    /// server is asked less. With --rate requests are due at fixed times, and the time of one that could not be sent
+    /// when it was due, as all callers were waiting, begins when it was due: what a server keeps from being sent is
+    /// not left out of its latencies ("coordinated omission").
+    ///
+    /// Ctrl-C ends it early, with what was measured by then. The exit code is 1 if no request was answered.
+    Bench(Box<BenchArgs>),
+    /// Write what completes this command in a shell to stdout
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages of this command to a directory
+    Man {
+        /// Made if it is not there
+        directory: PathBuf,
+    },
+    #[cfg(feature = "selfcheck")]
+    /// Measure this build, and check the figures against their gates
     ///
     /// The exit code is 0 if every gate holds, 3 if a gate was missed, and 2 if the file of --gate
     /// cannot be used.
@@ -144,7 +180,7 @@ pub(crate) enum Command {
     /// by_hand_requests_per_second_min and by_hand_overhead_nanoseconds_max. Those that `cargo xtask
     /// gates` counts, instructions_max and system_calls_max, are refused, as they would not be looked
     /// at here.
-    Bench(BenchArgs),
+    Selfcheck(SelfcheckArgs),
 }
 
 /// What `get` and `batch` share
@@ -309,9 +345,9 @@ pub(crate) struct ServeArgs {
     pub(crate) fail_every: Option<u64>,
 }
 
-#[cfg(feature = "bench")]
+#[cfg(feature = "selfcheck")]
 #[derive(Debug, ClapArgs)]
-pub(crate) struct BenchArgs {
+pub(crate) struct SelfcheckArgs {
     /// Write the report as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -327,13 +363,11 @@ pub(crate) struct BenchArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
-    use super::{Args, means_get};
+    use super::{command, means_get};
 
     #[test]
     fn arguments_are_consistent() {
-        Args::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

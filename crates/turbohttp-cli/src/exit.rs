@@ -18,8 +18,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// A measured figure passed its budget.
     #[cfg_attr(
-        not(feature = "bench"),
-        expect(dead_code, reason = "only `bench` has gates")
+        not(feature = "selfcheck"),
+        expect(dead_code, reason = "only `selfcheck` has gates")
     )]
     GateFailed = 3,
     /// The name of the proxy has no address.

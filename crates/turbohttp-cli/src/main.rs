@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod exit;
 mod interrupt;
+mod load;
 mod output;
 mod pace;
 mod plan;
@@ -20,8 +21,8 @@ mod watch;
 use args::Args;
 use exit::Exit;
 
-/// `bench` counts allocations; a build without that feature has the system's allocator.
-#[cfg(feature = "bench")]
+/// `selfcheck` counts allocations; a build without that feature has the system's allocator.
+#[cfg(feature = "selfcheck")]
 #[global_allocator]
 static ALLOCATOR: turbohttp_bench::meter::Meter = turbohttp_bench::meter::Meter;
 

@@ -117,6 +117,8 @@ pub enum ErrorKind {
     Full,
     /// No permit is free, and the caller did not want to wait (limit).
     Busy,
+    /// A [`CircuitBreaker`](crate::CircuitBreaker) lets nothing through to the origin (limit).
+    CircuitOpen,
     /// The request was canceled by its ticket, or by the close of its queue (caller).
     Canceled,
     /// The deadline of a queued request passed before it was started; it was never sent (limit).
@@ -153,6 +155,7 @@ impl ErrorKind {
             ErrorKind::Closed => "closed",
             ErrorKind::Full => "full",
             ErrorKind::Busy => "busy",
+            ErrorKind::CircuitOpen => "circuit_open",
             ErrorKind::Canceled => "canceled",
             ErrorKind::ExpiredInQueue => "expired_in_queue",
             ErrorKind::Panicked => "panicked",

@@ -5,6 +5,7 @@
 //! - [`errors`]: errors and timeouts
 //! - [`redirects`]: where they lead, and what goes along
 //! - [`retries`]: what is sent again and when; pauses, and the budget
+//! - [`resilience`]: circuit breakers, hedges, single flights
 //! - [`credentials`]: Basic, Digest, tokens
 //! - [`cookies`]: jars, their rules and their files
 //! - [`codings`]: compressed bodies, and bombs
@@ -32,6 +33,9 @@ pub mod redirects {}
 
 #[doc = include_str!("../docs/retries.md")]
 pub mod retries {}
+
+#[doc = include_str!("../docs/resilience.md")]
+pub mod resilience {}
 
 #[doc = include_str!("../docs/credentials.md")]
 pub mod credentials {}

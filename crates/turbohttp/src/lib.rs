@@ -119,6 +119,7 @@ mod net;
 mod policy;
 mod queue;
 mod request;
+mod resilience;
 mod response;
 mod retry_after;
 mod scheduler;
@@ -155,6 +156,7 @@ pub use queue::{
     SubmitOptions, Ticket,
 };
 pub use request::Request;
+pub use resilience::{CircuitBreaker, Hedge, SingleFlight};
 pub use response::{EventStream, Response, ResponseStream, Upgraded};
 pub use scheduler::{CloseFailure, CloseReport, Shutdown};
 #[cfg(feature = "tower")]

@@ -210,6 +210,7 @@ where
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
+        // Taken out, so that what the transport sees are the extensions of the caller.
         let inside: Option<Inside> = parts.extensions.remove();
         Box::pin(async move {
             let message = "a layer has sent a request that is of no call of its client";

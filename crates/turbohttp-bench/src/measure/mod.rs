@@ -44,7 +44,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// What `turbohttp bench` does: under a minute.
+    /// What `turbohttp selfcheck` does: under a minute.
     pub fn full() -> Effort {
         Effort {
             allocation_block: 1_000,
@@ -70,7 +70,7 @@ impl Effort {
         }
     }
 
-    /// What `turbohttp bench --quick` does: a first look, with too few requests to find what happens
+    /// What `turbohttp selfcheck --quick` does: a first look, with too few requests to find what happens
     /// seldom.
     pub fn quick() -> Effort {
         Effort {

@@ -170,9 +170,9 @@ pub(crate) struct SeriesArgs {
     #[arg(short = 'Z', long)]
     pub(crate) parallel: bool,
 
-    /// With --parallel: the most requests at once
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = values::number::<PARALLEL_MAX>)]
-    pub(crate) parallel_max: usize,
+    /// With --parallel: the most requests at once [default: 50]
+    #[arg(long, value_name = "N", value_parser = values::number::<PARALLEL_MAX>)]
+    pub(crate) parallel_max: Option<usize>,
 
     /// Accepted: requests to a host wait for no connection of another one
     #[arg(long)]
@@ -187,6 +187,9 @@ pub(crate) struct SeriesArgs {
     pub(crate) fail_early: bool,
 
     /// Begin another group of URLs and options [short: -:]
+    ///
+    /// -s, -S, -v, -Z, --parallel-max, --rate and --fail-early hold for all groups; every other option for its own.
+    /// Groups whose connections are made alike share them.
     #[arg(long = "next")]
     is_next: bool,
 

@@ -3,16 +3,16 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::error::ErrorKind;
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Arg, Command};
 
-use super::{Args, config};
+use super::config;
 
 /// Files of `--config` that may name one another in a row.
 const DEPTH_MAX: usize = 10;
 
 /// The groups of words between `--next`; there is at least one.
 pub(super) fn split(typed: Vec<OsString>) -> Result<Vec<Vec<OsString>>, clap::Error> {
-    let mut all = Args::command();
+    let mut all = super::command();
     all.build();
     let get = all
         .find_subcommand("get")
@@ -183,7 +183,7 @@ impl Groups {
     fn refuse(&self, file: &OsStr, fault: &str) -> clap::Error {
         let shown = crate::output::visible(&file.to_string_lossy());
         let message = format!("--config {shown}: {fault}");
-        Args::command().error(ErrorKind::ValueValidation, message)
+        super::command().error(ErrorKind::ValueValidation, message)
     }
 }
 

@@ -1,9 +1,6 @@
 //! Options of curl for HTTP that `get` does not have: said so, where a parser would call them unknown.
 
-use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-
-use super::Args;
 
 /// Their names, sorted. One that is built goes away from here, as a test says.
 const NAMES: [&str; 98] = [
@@ -117,12 +114,13 @@ pub(super) fn told(error: clap::Error) -> clap::Error {
         return error;
     }
     let message = format!("{name} is an option of curl that is not built yet");
-    Args::command().error(ErrorKind::UnknownArgument, message)
+    super::command().error(ErrorKind::UnknownArgument, message)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Args, NAMES};
+    use super::super::Args;
+    use super::NAMES;
 
     #[test]
     fn names_that_are_built_are_not_among_them() {

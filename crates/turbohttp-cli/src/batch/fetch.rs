@@ -97,11 +97,15 @@ async fn begin(sender: &Sender, job: &Job, url: &str, outcome: &mut Outcome) -> 
     let since = clock::now();
     let mut options = SubmitOptions::default();
     options.within = job.deadline.or(sender.orders.deadline);
-    let prepared = request(job, url).and_then(|request| {
-        // In normal form, which holds no password.
-        outcome.url = Some(request.url().to_owned());
-        prepare(sender, job, request)
-    });
+    let prepared = match request(job, url) {
+        Ok(request) => {
+            // In normal form, which holds no password.
+            outcome.url = Some(request.url().to_owned());
+            let request = with_form(sender, job, request).await;
+            request.and_then(|request| prepare(sender, job, request))
+        }
+        Err(error) => Err(error),
+    };
     let (ticket, body) = match prepared {
         Ok((_, BodyTo::Skip)) => (
             Err(Error::new(ErrorKind::Canceled, "skipped")),
@@ -118,6 +122,16 @@ async fn begin(sender: &Sender, job: &Job, url: &str, outcome: &mut Outcome) -> 
         ticket,
         body,
     }
+}
+
+/// The request with the form of its line, whose files are opened now.
+async fn with_form(sender: &Sender, job: &Job, request: Request) -> turbohttp::Result<Request> {
+    if job.form.is_empty() {
+        return Ok(request);
+    }
+    let form = job.form.open().await?;
+    let builder = RequestBuilder::from_parts(sender.client.clone(), request);
+    builder.multipart(form).build()
 }
 
 /// What is sent, and where its body goes.

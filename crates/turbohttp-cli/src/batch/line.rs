@@ -13,6 +13,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use turbohttp::limits::RETRIES_MAX;
 use turbohttp::{Checksum, HeaderMap, HeaderName, HeaderValue, Method, Priority, Request};
 
+use super::form::Form;
 use super::name;
 use crate::output::visible;
 use crate::plan::{Auth, Cookies, Fields, url};
@@ -47,6 +48,8 @@ pub(crate) struct Job {
     pub(crate) fields: Arc<Fields>,
     pub(crate) auth: Arc<Auth>,
     pub(crate) body: Bytes,
+    /// A form with files in place of the body.
+    pub(crate) form: Form,
     pub(crate) priority: Priority,
     /// How long it may wait for its turn, if the line says so.
     pub(crate) deadline: Option<Duration>,
@@ -68,6 +71,8 @@ struct Object {
     #[serde(default)]
     headers: Headers,
     body: Option<String>,
+    #[serde(default)]
+    form: Form,
     priority: Option<String>,
     deadline_ms: Option<u64>,
     output: Option<String>,
@@ -168,6 +173,7 @@ fn from_text(text: &str) -> Result<Object, String> {
         method: None,
         headers: Headers::default(),
         body: None,
+        form: Form::default(),
         priority: None,
         deadline_ms: None,
         output: None,
@@ -196,8 +202,15 @@ fn explain(error: &serde_json::Error) -> String {
 }
 
 fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
-    let method = object.method.as_deref().map_or(Ok(Method::GET), method)?;
+    let usual = match object.form.is_empty() {
+        true => Method::GET,
+        false => Method::POST,
+    };
+    let method = object.method.as_deref().map_or(Ok(usual), method)?;
     check_url(&method, &object.url)?;
+    if object.body.is_some() && !object.form.is_empty() {
+        return Err("a line has a body or a form, and not both".to_owned());
+    }
     let checksums = checksums(&object, &method, rules)?;
     if object.retry > RETRIES_MAX {
         return Err(format!(
@@ -232,6 +245,7 @@ fn job(number: u64, object: Object, rules: &Rules) -> Result<Job, String> {
         headers,
         fields: rules.fields.clone(),
         auth: rules.auth.clone(),
+        form: object.form,
         body: object.body.map(Bytes::from).unwrap_or_default(),
         priority: object
             .priority
@@ -261,7 +275,7 @@ fn checksums(object: &Object, method: &Method, rules: &Rules) -> Result<Vec<Chec
     if !rules.has_directory {
         return Err("a checksum needs --out-dir".to_owned());
     }
-    if *method != Method::GET || object.body.is_some() {
+    if *method != Method::GET || object.body.is_some() || !object.form.is_empty() {
         return Err("a checksum is of a GET without a body".to_owned());
     }
     Ok(checksums)

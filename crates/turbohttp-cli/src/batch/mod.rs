@@ -2,6 +2,7 @@
 
 pub(crate) mod engine;
 pub(crate) mod fetch;
+pub(crate) mod form;
 pub(crate) mod histogram;
 pub(crate) mod line;
 pub(crate) mod name;

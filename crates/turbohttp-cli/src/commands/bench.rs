@@ -1,55 +1,28 @@
-//! `turbohttp bench`: the benchmarks and their gates.
-
-use std::fs;
+//! `turbohttp bench`: a load, and its latencies.
 
 use anyhow::Context as _;
-use turbohttp_bench::{Budgets, Effort, Gate};
 
 use crate::args::BenchArgs;
 use crate::exit::{Exit, Failure};
+use crate::interrupt::{Interrupts, Patience};
+use crate::load;
 use crate::output::print;
-use crate::output::text::of;
+use crate::plan::LoadPlan;
 
 pub(crate) async fn run(args: BenchArgs) -> Result<Exit, Failure> {
-    let effort = if args.quick {
-        Effort::quick()
-    } else {
-        Effort::full()
-    };
-    let budgets = budgets(&args, &effort)?;
-    // Blocks the only thread of the runtime, which has nothing else to do.
-    let report = turbohttp_bench::run(&budgets, &effort).context("bench")?;
-    let text = if args.json {
-        let json = serde_json::to_string_pretty(&report).context("report as JSON")?;
-        format!("{json}\n")
-    } else {
-        report.to_string()
-    };
-    print(&text)?;
-    if report.holds() {
-        return Ok(Exit::Ok);
-    }
-    let missed = of(report.missed().count() as u64, "gate");
-    let names: Vec<String> = report.missed().map(name).collect();
-    Err(Failure {
-        exit: Exit::GateFailed,
-        error: anyhow::anyhow!("{missed} missed: {}", names.join("; ")),
+    let mut interrupts = Interrupts::listen(Patience::First).context("listening for signals")?;
+    let (rate, writes_json) = (args.rate, args.json);
+    let planning = tokio::task::spawn_blocking(move || LoadPlan::new(&args));
+    let plan = planning.await.context("reading the arguments")?;
+    let plan = plan.map_err(Failure::usage)?;
+    let ended = Box::pin(load::run(plan, &mut interrupts)).await?;
+    print(&match writes_json {
+        true => load::json(&ended, rate),
+        false => load::text(&ended, rate),
+    })?;
+    Ok(match (ended.stop, ended.stats.answers()) {
+        (Some(stop), _) => stop.exit(),
+        (None, 0) => Exit::SomeFailed,
+        (None, _) => Exit::Ok,
     })
-}
-
-/// The bounds: built in, but those that a file names.
-fn budgets(args: &BenchArgs, effort: &Effort) -> Result<Budgets, Failure> {
-    let Some(path) = &args.gate else {
-        return Ok(Budgets::built_in().context("bench")?);
-    };
-    let read = fs::read_to_string(path);
-    let text = read
-        .with_context(|| format!("{} cannot be read", path.display()))
-        .map_err(Failure::usage)?;
-    let budgets = Budgets::replaced_by(&text, &path.display().to_string(), effort);
-    Ok(budgets.context("bounds of the gates")?)
-}
-
-fn name(gate: &Gate) -> String {
-    format!("{} ({})", gate.id, gate.name)
 }

@@ -1,11 +1,13 @@
 //! The commands.
 
 mod batch;
-#[cfg(feature = "bench")]
 mod bench;
 mod demo;
 mod get;
+#[cfg(feature = "selfcheck")]
+mod selfcheck;
 mod serve;
+mod setup;
 
 use anyhow::Context as _;
 use tokio::runtime::Builder;
@@ -19,13 +21,22 @@ const WORKERS: usize = 2;
 
 /// Runs a command to its end.
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
+    // These need no runtime.
+    match command {
+        Command::Completions { shell } => setup::completions(shell),
+        Command::Man { directory } => setup::man(&directory),
+        command => run_async(command),
+    }
+}
+
+fn run_async(command: Command) -> Result<Exit, Failure> {
     // Before the runtime takes them: it panics where it gets none.
     system::require_descriptors()?;
     system::require_threads()?;
     let runtime = match command {
         // Counts every allocation of the process, so nothing else is to run.
-        #[cfg(feature = "bench")]
-        Command::Bench(_) => Builder::new_current_thread().enable_all().build(),
+        #[cfg(feature = "selfcheck")]
+        Command::Selfcheck(_) => Builder::new_current_thread().enable_all().build(),
         _ => Builder::new_multi_thread()
             .worker_threads(WORKERS)
             .thread_name("turbohttp")
@@ -37,9 +48,11 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Get(args) => runtime.block_on(Box::pin(get::run(*args))),
         Command::Batch(args) => runtime.block_on(Box::pin(batch::run(*args))),
         Command::Serve(args) => runtime.block_on(Box::pin(serve::run(args))),
+        Command::Completions { .. } | Command::Man { .. } => Ok(Exit::Ok),
         Command::Demo => runtime.block_on(Box::pin(demo::run())),
-        #[cfg(feature = "bench")]
-        Command::Bench(args) => runtime.block_on(Box::pin(bench::run(args))),
+        Command::Bench(args) => runtime.block_on(Box::pin(bench::run(*args))),
+        #[cfg(feature = "selfcheck")]
+        Command::Selfcheck(args) => runtime.block_on(Box::pin(selfcheck::run(args))),
     };
     // A read of stdin may be blocked for ever; everything else has been waited for.
     runtime.shutdown_background();

@@ -241,7 +241,7 @@ impl Group {
 
     fn content(&self, job: &Job) -> anyhow::Result<Option<Content>> {
         let args = &self.args.content;
-        if job.is_one_of_many && args.reads_stdin() {
+        if !job.is_single && args.reads_stdin() {
             bail!("@- is read once: give a file to send the same to several URLs");
         }
         if let Some(path) = &job.upload {

@@ -8,6 +8,7 @@ mod fields;
 mod form;
 mod get;
 mod glob;
+mod load;
 pub(crate) mod name;
 mod netrc;
 mod policies;
@@ -30,6 +31,7 @@ pub(crate) use auth::Auth;
 pub(crate) use cookies::Cookies;
 pub(crate) use fields::Fields;
 pub(crate) use get::{Destination, Group, Place, Transfer};
+pub(crate) use load::LoadPlan;
 pub(crate) use series::{Job, Series};
 
 /// A batch that is ready to run.

@@ -11,6 +11,9 @@ use super::{Group, limits};
 use crate::args::{GetArgs, Output};
 use crate::system;
 
+/// How many requests run at once where --parallel-max does not say, as in curl.
+const PARALLEL: usize = 50;
+
 /// The groups, and how their requests are run.
 pub(crate) struct Series {
     pub(crate) groups: Vec<Arc<Group>>,
@@ -31,20 +34,29 @@ pub(crate) struct Job {
     pub(crate) upload: Option<PathBuf>,
     /// The place of its URL among those that were typed, from 0.
     pub(crate) number: usize,
-    pub(crate) is_one_of_many: bool,
+    /// Whether it is the only request of its group.
+    pub(crate) is_single: bool,
 }
 
 impl Series {
     /// May block, where a file that is read is a pipe.
     pub(crate) fn new(mut args: GetArgs) -> anyhow::Result<Series> {
         let next = std::mem::take(&mut args.next);
-        let all: Vec<GetArgs> = std::iter::once(args).chain(next).collect();
+        let mut all: Vec<GetArgs> = std::iter::once(args).chain(next).collect();
         // As in curl, what is said of the whole series may be said in any group.
+        let is_any = |is_said: fn(&GetArgs) -> bool| all.iter().any(is_said);
+        let silent = is_any(|args| args.show.silent);
+        let show_error = is_any(|args| args.show.show_error);
+        let verbose = is_any(|args| args.show.verbose);
+        for args in &mut all {
+            args.show.silent = silent;
+            args.show.show_error = show_error;
+            args.show.verbose = verbose;
+        }
         let parallel = all.iter().any(|args| args.series.parallel);
-        let most = all.iter().map(|args| args.series.parallel_max).min();
-        let parallel = most
-            .filter(|_| parallel)
-            .map(|most| system::room(most, true).total);
+        let most = all.iter().find_map(|args| args.series.parallel_max);
+        let most = most.unwrap_or(PARALLEL);
+        let parallel = parallel.then(|| system::room(most, true).total);
         let rate = all.iter().find_map(|args| args.series.rate);
         let limits = match parallel {
             Some(most) => limits(most, most),
@@ -70,24 +82,16 @@ impl Series {
         Ok(series)
     }
 
-    /// Whether there is one request alone.
-    pub(crate) fn is_single(&self) -> bool {
-        match &*self.globs {
-            [group] => matches!(&**group, [glob] if glob.is_literal()),
-            _ => false,
-        }
-    }
-
     /// The requests, each made when it is asked for.
     pub(crate) fn jobs(&self) -> impl Iterator<Item = Job> + Send + 'static {
-        let is_one_of_many = !self.is_single();
         let groups = self.groups.clone().into_iter().zip(self.globs.clone());
         let mut numbers = 0..;
         let urls = groups.flat_map(|(group, globs)| {
+            let is_single = matches!(&*globs, [glob] if glob.is_literal());
             let globs = globs.into_iter().enumerate();
-            globs.map(move |(at, glob)| (group.clone(), at, glob))
+            globs.map(move |(at, glob)| (group.clone(), at, glob, is_single))
         });
-        urls.flat_map(move |(group, at, glob)| {
+        urls.flat_map(move |(group, at, glob, is_single)| {
             let number = numbers.next().unwrap_or_default();
             glob.expand().map(move |expanded| Job {
                 output: group.args.files.output(at),
@@ -95,7 +99,7 @@ impl Series {
                 group: group.clone(),
                 expanded,
                 number,
-                is_one_of_many,
+                is_single,
             })
         })
     }

@@ -1,73 +1,126 @@
-//! `turbohttp bench`: its report, and its exit codes.
+//! `turbohttp bench`: a load, and what is told of it.
 
 use serde_json::Value;
+use turbohttp_loopback::{Options, Server};
 
-use super::support::{Directory, run};
+use super::support::{run, server};
 
-#[test]
-fn a_gate_that_another_file_tightens_is_missed_and_named() {
-    let directory = Directory::new();
-    let file = directory.write(
-        "gates.toml",
-        "[pooling_saves_min]\nbuffers = 2 # more than there is\n",
-    );
-    let run = run(&["bench", "--quick", "--json", "--gate", &file]);
-    run.fails_with(3, &["missed: ", "pooling_saves_min.buffers (buffers)"]);
-    let report: Value = serde_json::from_slice(&run.stdout).unwrap();
-    for field in [
-        "cpu", "cores", "os", "rustc", "target", "profile", "features",
-    ] {
-        assert!(
-            !report["environment"][field].is_null(),
-            "{field} is not in {report}"
-        );
-    }
-    let gates = report["gates"].as_array().unwrap();
-    let missed = gates.iter().filter(|gate| gate["holds"] == false);
-    let missed: Vec<&str> = missed.map(|gate| gate["id"].as_str().unwrap()).collect();
-    assert!(missed.contains(&"pooling_saves_min.buffers"), "{missed:?}");
-    // A machine that is busy with other tests may miss a time; what is counted it may not.
-    let is_counted = |id: &&str| id.contains("allocat") || id.starts_with("leaks_max");
-    assert!(!missed.iter().any(is_counted), "{missed:?}");
-    for section in [
-        "allocations_max",
-        "bytes_allocated_max",
-        "requests_per_second_min",
-        "leaks_max",
-    ] {
-        let is_of = |gate: &Value| gate["id"].as_str().unwrap().starts_with(section);
-        assert!(gates.iter().any(is_of), "nothing of {section} was measured");
-    }
+fn figures(arguments: &[&str]) -> (Value, Option<i32>) {
+    let run = run(arguments);
+    assert_eq!(run.stderr, "");
+    (serde_json::from_str(run.text()).unwrap(), run.code)
 }
 
 #[test]
-fn a_bad_file_of_bounds_is_a_mistake_of_who_typed_it() {
-    let directory = Directory::new();
-    let file = directory.write("gates.toml", "[allocations_max]\nget = many\n");
-    run(&["bench", "--gate", &file]).fails_with(2, &["gates.toml:2: "]);
-    let file = directory.write("other.toml", "# mine\n[allocations_max]\n\ngot = 1\n");
-    run(&["bench", "--gate", &file])
-        .fails_with(2, &["other.toml:4: there is no gate allocations_max.got"]);
-    run(&["bench", "--gate", &directory.file("none")]).fails_with(2, &["none cannot be read"]);
-    let file = directory.write("counts.toml", "[instructions_max]\nget = 1\n");
-    run(&["bench", "--gate", &file]).fails_with(
-        2,
-        &["counts.toml:1: instructions_max is counted by `cargo xtask gates`"],
+fn a_load_has_as_many_requests_as_were_asked_for() {
+    let server = server();
+    let url = server.url("/small");
+    let (told, code) = figures(&["bench", &url, "-n", "500", "-c", "7", "--json"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        (&told["answered"], &told["failed"]),
+        (&500.into(), &0.into())
     );
-    let aims = "[by_hand_requests_per_second_min]\none_core = 1\n";
-    let file = directory.write("aims.toml", aims);
-    run(&["bench", "--quick", "--gate", &file])
-        .fails_with(2, &["aims.toml:1: ", "is not looked at with --quick"]);
+    assert_eq!(told["statuses"], serde_json::json!({"200": 500}));
+    assert_eq!(told["bytes"], 500 * 13);
+    assert!(told["connections"].as_u64().unwrap() <= 7, "{told}");
+    assert_eq!(server.stats().requests, 500);
+    let latency = &told["latency_us"];
+    let at = |name: &str| latency[name].as_f64().unwrap();
+    assert!(at("min") <= at("p50") && at("p50") <= at("p99") && at("p99") <= at("max"));
 }
 
 #[test]
-fn the_help_names_the_exit_code_of_a_miss_and_the_bounds_of_a_file() {
-    let run = run(&["bench", "--help"]);
-    let help = String::from_utf8_lossy(&run.stdout);
-    // Wherever the lines are broken.
-    let help: Vec<&str> = help.split_whitespace().collect();
-    let help = help.join(" ");
-    for said in ["3 if a gate was missed", "cargo xtask gates", "by_hand_"] {
-        assert!(help.contains(said), "{said}: {help}");
+fn what_is_sent_is_what_was_typed() {
+    let server = server();
+    let run = run(&[
+        "bench",
+        &server.url("/echo"),
+        "-n",
+        "1",
+        "-d",
+        "abc",
+        "-H",
+        "x: y",
+    ]);
+    run.is_quietly_ok();
+    assert!(run.text().starts_with("1 request in "), "{}", run.text());
+    assert!(run.text().contains("3 B of bodies"), "{}", run.text());
+    assert!(
+        run.text().contains("answered 1 (200: 1)   failed 0"),
+        "{}",
+        run.text()
+    );
+    for part in ["p50 ", "p99.9 ", "mean ", "max "] {
+        assert!(run.text().contains(part), "{}", run.text());
+    }
+}
+
+/// Each answer takes 50 ms and one caller sends: at 100 a second the tenth is due at 90 ms and answered at 500 ms.
+#[test]
+fn what_a_slow_server_keeps_from_being_sent_is_not_left_out() {
+    let server = Server::start(Options::default()).unwrap();
+    let url = server.url("/delay/50");
+    let rate = [
+        "bench", &url, "-n", "10", "-c", "1", "--rate", "100", "--json",
+    ];
+    let (told, _) = figures(&rate);
+    let at = |which: &str, name: &str| told[which][name].as_f64().unwrap();
+    // Each request after the first one waits 40 ms longer than the one before.
+    assert!(
+        at("latency_us", "max") >= at("since_sent_us", "min") * 10.0 - 90_000.0,
+        "{told}"
+    );
+    assert!(
+        at("latency_us", "max") > 2.0 * at("since_sent_us", "p50"),
+        "{told}"
+    );
+    assert_eq!(told["rate"], 100.0);
+}
+
+#[test]
+fn a_time_ends_a_load_and_drops_what_is_under_way() {
+    let server = server();
+    let (told, code) = figures(&[
+        "bench",
+        &server.url("/never"),
+        "-z",
+        "100ms",
+        "-c",
+        "3",
+        "--json",
+    ]);
+    assert_eq!(
+        (&told["answered"], &told["dropped"]),
+        (&0.into(), &3.into())
+    );
+    assert_eq!(code, Some(1), "nothing was answered");
+}
+
+#[test]
+fn errors_are_counted_and_told_once() {
+    let run = run(&["bench", "http://127.0.0.1:1/", "-n", "20", "-c", "2"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.text().contains("failed 20"), "{}", run.text());
+    assert_eq!(
+        run.text().matches("connect 20: ").count(),
+        1,
+        "{}",
+        run.text()
+    );
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    for (arguments, part) in [
+        (["http://h/", "--rate", "0"], "more than 0"),
+        (["http://h/", "--rate", "x"], "not a number"),
+        (["http://h/", "-c", "0"], "0"),
+        (["http://h/", "-d", "@/no/such"], "/no/such cannot be read"),
+        (["ftp://h/", "-n", "1"], "ftp"),
+    ] {
+        let run = run(&[&["bench"], &arguments[..]].concat());
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(run.stderr.contains(part), "{}", run.stderr);
     }
 }

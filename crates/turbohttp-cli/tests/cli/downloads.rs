@@ -93,6 +93,43 @@ fn a_line_is_tried_again_and_then_at_its_mirrors() {
 }
 
 #[test]
+fn a_line_sends_a_form_with_files() {
+    let (server, directory) = (server(), Directory::new());
+    let file = directory.write("file.txt", "content of it");
+    let lines = format!(
+        "{{\"url\":\"{0}\",\"output\":\"a\",\"form\":{{\"z\":\"1\",\"a\":{{\"file\":\"{file}\",\"filename\":\"x y\",\"type\":\"text/x\"}}}}}}\n\
+         {{\"url\":\"{0}\",\"output\":\"b\",\"form\":{{\"a\":{{\"file\":\"/no/such\"}}}}}}\n\
+         {{\"url\":\"{0}\",\"form\":{{\"a\":{{\"fil\":\"x\"}}}}}}\n\
+         {{\"url\":\"{0}\",\"form\":{{\"a\":\"1\"}},\"body\":\"x\"}}\n",
+        server.url("/echo")
+    );
+    let list = directory.write("list", lines);
+    let out = directory.file("out");
+    let run = run(&["batch", &list, "--out-dir", &out]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let sent = fs::read_to_string(directory.file("out/a")).unwrap();
+    let (first, second) = (
+        sent.find("name=\"z\"").unwrap(),
+        sent.find("name=\"a\"").unwrap(),
+    );
+    assert!(first < second, "{sent}");
+    for part in ["filename=\"x y\"", "text/x", "content of it"] {
+        assert!(sent.contains(part), "{part}: {sent}");
+    }
+    assert!(
+        run.stderr.contains("line 2") && run.stderr.contains("/no/such"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("line 3: "), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("line 4: a line has a body or a form"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn a_batch_that_is_killed_is_gone_on_with() {
     let version = Version::new(content(LARGE, 1), "\"1\"");
     let (bytes, served) = (version.content.clone(), version);

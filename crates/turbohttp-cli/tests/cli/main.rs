@@ -5,7 +5,6 @@ mod support;
 
 mod batch;
 mod batch_limits;
-#[cfg(feature = "bench")]
 mod bench;
 mod demo;
 #[cfg(unix)]
@@ -31,8 +30,11 @@ mod review;
 mod says;
 #[cfg(unix)]
 mod screen;
+#[cfg(feature = "selfcheck")]
+mod selfcheck;
 #[cfg(unix)]
 mod series;
+mod setup;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]

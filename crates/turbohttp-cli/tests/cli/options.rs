@@ -85,6 +85,8 @@ fn silence_is_broken_by_errors_that_are_asked_for() {
             got.stderr
         );
     }
+    let got = run(&["get", "-s", "-f", &url, "--next", "-f", &url]);
+    assert_eq!((got.code, &*got.stderr), (Some(22), ""));
     // What was typed wrong is told in any case.
     let got = run(&["get", "-s", "-I", "-d", "x", &url]);
     got.fails_with(2, &["--head asks for the head only"]);

@@ -74,6 +74,23 @@ fn requests_run_beside_one_another_up_to_their_limit() {
     assert_eq!(directory.names(), ["1", "2", "3"]);
 }
 
+#[test]
+fn what_is_said_of_the_series_may_be_said_in_one_group() {
+    let go = Go::new();
+    let steps = [Step::ReadHead, Step::Await(go.clone()), Step::send(ANSWER)];
+    let script = Script::new().accept(steps).repeat_last().start().unwrap();
+    let (list, last) = (script.url("/[1-60]"), script.url("/last"));
+    let arguments = ["get", &list, "--next", "-Z", "--parallel-max", "61", &last];
+    let child = turbohttp(&arguments).spawn().unwrap();
+    until(|| script.connections() == 61);
+    go.set();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.code(), output.stdout.len()),
+        (Some(0), 2 * 61)
+    );
+}
+
 fn press(child: &Child) {
     kill_process(Pid::from_child(child), Signal::INT).unwrap();
 }
@@ -125,6 +142,11 @@ fn uploads_and_files_belong_to_their_urls() {
     run(&["get", "-T", &one, "-o", &a, &url, "-o", &b, &url]).is_quietly_ok();
     assert!(fs::read(&a).unwrap() == pattern(400_000));
     assert_eq!(fs::read(&b).unwrap(), b"");
+    // Stdin is for the only request of a group.
+    let groups = ["get", "-d", "@-", &url, "--next", "-d", "x", &url];
+    let got = run_with_input(&groups, b"from stdin ");
+    got.is_quietly_ok();
+    assert_eq!(got.text(), "from stdin x");
     let slow = ["get", "--limit-rate", "1G", "-T", &one, "-o", &b, &url];
     run(&slow).is_quietly_ok();
     assert!(fs::read(&b).unwrap() == pattern(400_000));

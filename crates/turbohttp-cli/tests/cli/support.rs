@@ -146,6 +146,15 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Checks that what was typed was refused by the parser of arguments.
+    #[track_caller]
+    pub(crate) fn fails_with_usage(&self) {
+        assert_eq!(self.code, Some(2), "{}", self.stderr);
+        assert!(self.stderr.starts_with("error: "), "{}", self.stderr);
+    }
+}
+
 pub(crate) fn run(arguments: &[&str]) -> Run {
     turbohttp(arguments).output().unwrap().into()
 }

@@ -7,6 +7,7 @@
 
 mod apache;
 mod child;
+mod downloads;
 mod haproxy;
 mod library;
 mod lighttpd;

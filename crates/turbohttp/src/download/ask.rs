@@ -258,6 +258,7 @@ impl Fetch {
         let Some(mut direct) = self.request.try_clone() else {
             return;
         };
+        // Compared by origin, as only that decides which secrets go along.
         if !url.is_empty() && direct.set_url(url).is_ok() && direct.origin() == request.origin() {
             *request = direct;
         }

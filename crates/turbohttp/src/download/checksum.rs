@@ -134,6 +134,7 @@ impl Checksum {
                 found.extend(value.split(',').filter_map(server_entry));
             }
         }
+        // A server may repeat itself; one of each is enough work.
         found.truncate(Algorithm::ALL.len());
         found
     }

@@ -334,6 +334,7 @@ fn read_journal(path: &Path, part: &File) -> Option<Journal> {
     if file.metadata().ok()?.len() > JOURNAL_BYTES_MAX {
         return None;
     }
+    // By path again: the handle was only to see that no link and no giant is read.
     let text = fs::read(path).ok()?;
     let known = Journal::parse(&text, &journal::boot())?;
     let written = part.metadata().ok()?.len();

@@ -20,6 +20,7 @@ impl Fetch {
             return Ok(());
         };
         let mut writer = Writer::new(sink, at);
+        // Nothing is entered yet: the first byte finds its piece.
         let mut piece_end = at;
         let broken = 'answer: loop {
             let mut rest = match response.chunk().await {

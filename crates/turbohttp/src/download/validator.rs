@@ -11,7 +11,7 @@ use crate::response::Response;
 pub(super) struct Validator(String);
 
 impl Validator {
-    /// That of the answer: its ETag unless that is weak, else its Last-Modified if that is at least a second
+    /// That of the answer: its ETag unless that is weak or a date in other words, else its Last-Modified if that is at least a second
     /// before its Date (RFC 9110 section 8.8.2).
     pub(super) fn of(response: &Response) -> Option<Validator> {
         let field = |name| response.header(name).map(str::trim);
@@ -45,14 +45,24 @@ fn from_fields(
     modified: Option<&str>,
     date: Option<&str>,
 ) -> Option<Validator> {
-    if let Some(tag) = etag.filter(|tag| is_strong_tag(tag)) {
-        return Some(Validator(tag.to_owned()));
-    }
-    let modified = modified?;
-    let before = httpdate::parse_http_date(modified).ok()?;
-    let sent = httpdate::parse_http_date(date?).ok()?;
-    let age = sent.duration_since(before).ok()?;
-    (age >= Duration::from_secs(1)).then(|| Validator(modified.to_owned()))
+    let before = modified.and_then(|modified| httpdate::parse_http_date(modified).ok());
+    let sent = date.and_then(|date| httpdate::parse_http_date(date).ok());
+    // A file that changes twice within a second has one date for both versions.
+    let is_settled = before.zip(sent).is_some_and(|(before, sent)| {
+        let age = sent.duration_since(before).unwrap_or_default();
+        age >= Duration::from_secs(1)
+    });
+    let is_strong = |tag: &&str| is_strong_tag(tag) && (is_settled || !is_of_date(tag, before));
+    let validator = etag.filter(is_strong).or(modified.filter(|_| is_settled));
+    validator.map(|validator| Validator(validator.to_owned()))
+}
+
+/// Whether the tag is that of nginx: the date in seconds and the length, which says no more than the date.
+fn is_of_date(tag: &str, modified: Option<SystemTime>) -> bool {
+    let seconds = tag.trim_matches('"').split('-').next().unwrap_or_default();
+    let seconds = u64::from_str_radix(seconds, 16).ok();
+    let since = modified.and_then(|modified| modified.duration_since(SystemTime::UNIX_EPOCH).ok());
+    seconds.is_some() && seconds == since.map(|since| since.as_secs())
 }
 
 /// `"…"` of the characters of RFC 9110 section 8.8.3, and short enough for a line.
@@ -124,6 +134,10 @@ mod tests {
         for (etag, modified, date, expected) in [
             (Some("\"a\""), OLD, NEXT, Some("\"a\"")),
             (Some("\"\""), None, None, Some("\"\"")),
+            // That of nginx, for a file of this very second and for an older one.
+            (Some("\"2ebc98a1-5\""), OLD, OLD, None),
+            (Some("\"2ebc98a1-5\""), OLD, NEXT, Some("\"2ebc98a1-5\"")),
+            (Some("\"2ebc98a2-5\""), OLD, OLD, Some("\"2ebc98a2-5\"")),
             (Some("W/\"a\""), OLD, NEXT, OLD),
             (Some("W/\"a\""), OLD, OLD, None),
             (Some("W/\"a\""), None, None, None),

@@ -293,3 +293,40 @@ async fn a_whole_file_without_its_name_is_asked_for_once_more() {
     assert_eq!(done.resumed(), LENGTH as u64 - 1);
     assert_eq!(names(directory.path()), ["a"]);
 }
+
+#[tokio::test]
+async fn a_download_dropped_at_any_poll_is_gone_on_with() {
+    use std::future::{Future as _, poll_fn};
+    use std::task::Poll;
+
+    let version = Version::new(content(LENGTH, 1), "\"1\"");
+    let (bytes, served) = (version.content.clone(), version);
+    let site = Site::new(move |seen, _| served.answer(seen));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a");
+    let client = client();
+    for polls in 1..200 {
+        let mut download = Box::pin(client.download(site.url()).to(&path));
+        let mut left = polls;
+        let ended = poll_fn(|cx| {
+            left -= 1;
+            match download.as_mut().poll(cx) {
+                Poll::Ready(done) => Poll::Ready(Some(done)),
+                Poll::Pending if left == 0 => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        drop(download);
+        assert!(client.audit().is_idle(), "{polls}");
+        if let Some(done) = ended {
+            done.unwrap();
+            break;
+        }
+        // A rename that was under way goes on without its future.
+        assert!(!path.exists() || is_same(&path, &bytes), "{polls}");
+    }
+    client.download(site.url()).to(&path).await.unwrap();
+    assert!(is_same(&path, &bytes));
+    assert_eq!(names(directory.path()), ["a"]);
+}

@@ -29,7 +29,7 @@ const LAYERS: [&[&str]; 12] = [
     &["middleware"],
     &["limiter"],
     &["client", "queue"],
-    &["download", "tower"],
+    &["download", "resilience", "tower"],
 ];
 
 /// What every module of core may name: leaves that name nothing themselves.

@@ -1,0 +1,74 @@
+//! Which request is due when.
+
+use std::time::{Duration, Instant};
+
+/// How many requests are sent, for how long, and how often.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedule {
+    pub(crate) requests: Option<u64>,
+    pub(crate) duration: Option<Duration>,
+    /// Requests a second; `None` where each caller sends when its last answer is there.
+    pub(crate) rate: Option<f64>,
+}
+
+impl Schedule {
+    /// When the request of this number, from 0, is due; `None` if it is not sent.
+    pub(crate) fn due(&self, number: u64, began: Instant, now: Instant) -> Option<Instant> {
+        if self.requests.is_some_and(|requests| number >= requests) {
+            return None;
+        }
+        let due = match self.rate {
+            Some(rate) => began + Duration::try_from_secs_f64(number as f64 / rate).ok()?,
+            None => now,
+        };
+        match self.end(began) {
+            Some(end) if due.max(now) >= end => None,
+            _ => Some(due),
+        }
+    }
+
+    /// When what is under way is dropped.
+    pub(crate) fn end(&self, began: Instant) -> Option<Instant> {
+        self.duration.map(|duration| began + duration)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn requests_are_due_at_their_rate_whatever_the_time_is() {
+        let began = crate::clock::now();
+        let schedule = Schedule {
+            requests: Some(11),
+            duration: Some(60 * MS),
+            rate: Some(100.0),
+        };
+        let due = |number, now| schedule.due(number, began, now);
+        assert_eq!(due(0, began), Some(began));
+        assert_eq!(due(5, began), Some(began + 50 * MS));
+        assert_eq!(
+            due(2, began + 55 * MS),
+            Some(began + 20 * MS),
+            "late, and still sent"
+        );
+        assert_eq!(due(2, began + 60 * MS), None, "the time is over");
+        assert_eq!(due(6, began), None, "due when it is over");
+        assert_eq!(due(11, began), None);
+    }
+
+    #[test]
+    fn without_a_rate_a_request_is_due_at_once() {
+        let began = crate::clock::now();
+        let schedule = Schedule {
+            requests: Some(2),
+            duration: None,
+            rate: None,
+        };
+        assert_eq!(schedule.due(1, began, began + MS), Some(began + MS));
+        assert_eq!(schedule.due(2, began, began), None);
+    }
+}
