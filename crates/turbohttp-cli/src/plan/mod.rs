@@ -70,7 +70,8 @@ impl BatchPlan {
         let per_host = args.per_host.unwrap_or(room.total + 1);
         let limits = limits(room.total, per_host);
         let idle_total = limits.idle_total.min(room.idle);
-        let limits = limits.idle_total(idle_total);
+        let mut limits = limits.idle_total(idle_total);
+        limits.rate_per_host = args.rate_per_host;
         Ok(BatchPlan {
             client: client::client(
                 &args.client,
