@@ -223,6 +223,17 @@ pub(crate) struct ClientArgs {
     pub(crate) tls: TlsArgs,
 }
 
+/// What `get` and `batch` keep of responses
+#[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
+pub(crate) struct CacheArgs {
+    /// Keep responses in this directory, 256 MiB at most, and answer by them while they are fresh or confirmed
+    ///
+    /// A private cache (RFC 9111). The directory is made if there is none. -v says of each response what the cache
+    /// had to do with it, as --json does.
+    #[arg(long = "cache", value_name = "DIR", help_heading = "Request")]
+    pub(crate) directory: Option<PathBuf>,
+}
+
 /// How long the phases of a request may take
 ///
 /// What is not given has its default, unless --timeout is: then it has that.
@@ -323,6 +334,9 @@ pub(crate) struct BatchArgs {
     /// Write one JSON object per line of input to stdout, in the order they finish
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
 
     #[command(flatten)]
     pub(crate) client: ClientArgs,

@@ -5,14 +5,17 @@
 //! back-off, for the end of a pause or for a token, and not that of the former origin while it asks for one
 //! of the next.
 
-use turbohttp_core::scheduler::CallId;
+use std::future::{Future, poll_fn};
+use std::task::Poll;
+
+use turbohttp_core::scheduler::{CallId, Outcome, Priority, Waited};
 use turbohttp_core::timeline::Phase;
 
 use crate::attempt::Attempt;
 use crate::carrier::Carrier;
 use crate::clock;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::policy::{CallState, Provider, Settled, Step};
 use crate::request::Request;
 use crate::response::Response;
@@ -63,6 +66,42 @@ async fn run(follow: Follow<'_>, first: First) -> Result<Response> {
     }
 }
 
+/// Sends `request` once more as a call of its own, without layers and policies: what a cache has given out stale is
+/// validated so. The response holds the call until it has been read.
+///
+/// Cancel safe: dropped, it releases what it holds.
+pub(crate) async fn refresh(carrier: &Carrier, mut request: Request) -> Result<Response> {
+    let now = clock::now();
+    let context = &mut *request.context;
+    context.timing.begin_anew(now);
+    // Those who wait for an answer come first.
+    context.request.priority = Priority::Low;
+    let entered = carrier.scheduler.enter(now);
+    let mut guard = entered.map_err(|refusal| context.refused(refusal, Waited::default()))?;
+    let call = guard.call();
+    let mut sending = Box::pin(Follow { carrier, call }.send_through(request));
+    let answer = poll_fn(|cx| {
+        // Registers the task with the scheduler, which wakes it when a close cuts the call off.
+        if guard.poll_cut(cx).is_ready() {
+            return Poll::Ready(Err(Error::closed_by_client()));
+        }
+        sending.as_mut().poll(cx)
+    });
+    let answer = answer.await;
+    // A connection is released before its permit.
+    drop(sending);
+    match answer {
+        Ok(mut response) => {
+            response.hold_call(guard, false);
+            Ok(response)
+        }
+        Err(error) => {
+            guard.leave(Outcome::Failed);
+            Err(error)
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Follow<'a> {
     carrier: &'a Carrier,
@@ -88,10 +127,35 @@ impl Follow<'_> {
         if let Err(error) = self.carrier.policies.prepare(&mut request) {
             return Settled::Done(Err(error));
         }
-        let answer = Attempt::new(self.carrier, self.call, request).await;
-        self.carrier
-            .policies
-            .settle(answer, &self.carrier.scheduler)
+        let policies = &self.carrier.policies;
+        let answer = match &policies.cache {
+            None => self.send(request).await,
+            Some(cache) => {
+                let answering = cache.answer(request, |request| self.send_through(request));
+                Box::pin(answering).await
+            }
+        };
+        policies.settle(answer, &self.carrier.scheduler)
+    }
+
+    fn send<'a>(self, request: Request) -> Attempt<'a>
+    where
+        Self: 'a,
+    {
+        Attempt::new(self.carrier, self.call, request)
+    }
+
+    /// The same below a cache: what the answer brings for the client is taken in here, and not again with each use
+    /// of what was stored.
+    async fn send_through(self, request: Request) -> Result<Response> {
+        let answer = self.send(request).await;
+        let Carrier {
+            policies,
+            scheduler,
+            ..
+        } = self.carrier;
+        policies.take_in(&answer, scheduler);
+        answer
     }
 
     /// The permit that the call itself holds is released; those of attempts are with their responses.

@@ -8,6 +8,7 @@
 //! - [`resilience`]: circuit breakers, hedges, single flights
 //! - [`credentials`]: Basic, Digest, tokens
 //! - [`cookies`]: jars, their rules and their files
+//! - [`cache`]: what is stored, when it is used, memory and files
 //! - [`codings`]: compressed bodies, and bombs
 //! - [`downloads`]: files, what is left of them, and their checksums
 //! - [`network`]: names, proxies, connections, and what servers send
@@ -42,6 +43,9 @@ pub mod credentials {}
 
 #[doc = include_str!("../docs/cookies.md")]
 pub mod cookies {}
+
+#[doc = include_str!("../docs/cache.md")]
+pub mod cache {}
 
 #[doc = include_str!("../docs/codings.md")]
 pub mod codings {}

@@ -45,6 +45,7 @@
 //! | retries, pauses after `Retry-After` | off | [`ClientBuilder::retry`], [`RetryPolicy`] |
 //! | credentials of an origin, tokens that are refreshed | none | [`ClientBuilder::credentials`], [`Credentials`] |
 //! | cookies | none | `ClientBuilder::cookies`, `Jar` |
+//! | a cache of responses | none | `ClientBuilder::cache`, `Cache` |
 //! | content codings | those that are compiled in | `ClientBuilder::decoding`, `Decoding` |
 //! | proxies | none; the environment when asked | [`ClientBuilder::proxy`], [`Proxy`] |
 //! | the way to a server | DNS, both families in a race | [`ClientBuilder::resolver`], [`ClientBuilder::connect_to`] and their neighbours |
@@ -69,6 +70,7 @@
 //! | `charset` | on | `Response::text` in other charsets than UTF-8 |
 //! | `socks` | off | proxies that speak SOCKS5 |
 //! | `gzip`, `brotli`, `zstd` | off | the content codings of `Decoding`: gzip and deflate, br, zstd (a C library) |
+//! | `cache` | off | `Cache`: a private cache of responses by RFC 9111, in memory or in a directory |
 //! | `cookies` | off | `CookieStore`, `Jar`, with the public suffix list |
 //! | `download` | off | `Client::download`: files, gone on with, in parallel, checked |
 //! | `digest` | off | `Credentials::digest` (RFC 7616) |
@@ -90,6 +92,8 @@ mod attempt;
 #[cfg(feature = "digest")]
 mod auth;
 mod body;
+#[cfg_attr(not(feature = "cache"), path = "cache/none.rs")]
+mod cache;
 mod carrier;
 mod client;
 mod clock;
@@ -130,6 +134,8 @@ mod transport;
 mod url;
 
 pub use body::{Body, BodyContext, BodySource, IntoBody, ResponseBody, UploadProgress};
+#[cfg(feature = "cache")]
+pub use cache::{Cache, CacheStats, CacheStatus};
 pub use client::{
     Audit, Client, ClientBuilder, EventSource, IntoAddresses, RequestBuilder, Stats, get,
 };

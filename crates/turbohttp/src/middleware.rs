@@ -12,15 +12,16 @@ use std::any::type_name;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use turbohttp_core::scheduler::CallId;
 
 use crate::attempt::Attempt;
+use crate::cache::Refresher;
 use crate::carrier::Carrier;
 use crate::error::{Error, Result};
-use crate::follow::{First, follow};
+use crate::follow::{self, First, follow};
 use crate::policy::Settled;
 use crate::request::Request;
 use crate::response::Response;
@@ -299,6 +300,24 @@ impl Components for Pipeline {
     }
 }
 
+impl Pipeline {
+    /// Lets the cache, if there is one, send requests of its own; says whether there is one.
+    pub(crate) fn reach_from_cache(self: &Arc<Self>) -> bool {
+        let Some(cache) = &self.carrier.policies.cache else {
+            return false;
+        };
+        let client: Weak<Pipeline> = Arc::downgrade(self);
+        cache.set_client(client);
+        true
+    }
+}
+
+impl Refresher for Pipeline {
+    fn refresh(self: Arc<Self>, request: Request) -> Boxed<'static, Result<Response>> {
+        Box::pin(async move { follow::refresh(&self.carrier, request).await })
+    }
+}
+
 /// The future of [`Next::run`]: the layers from one index on, and the attempt behind them.
 #[must_use = "futures do nothing unless polled"]
 pub struct Run<'a> {
@@ -353,7 +372,7 @@ impl<'a> Run<'a> {
             }
         }
         let carrier = &pipeline.carrier;
-        let state = match carrier.policies.awaits_token(&request) {
+        let state = match carrier.policies.follow_first(&request) {
             true => RunState::Following(follow(carrier, call, First::Request(request))),
             false => RunState::Attempt(Attempt::new(carrier, call, request)),
         };

@@ -163,7 +163,7 @@ impl Response {
     #[rustfmt::skip] // The compiler shows this line when a response is used again after it.
     pub fn into_request(mut self) -> Request { // copy what is still needed of the response (status, fields) before
         self.context.forget_response();
-        self.context.request.remove_clients();
+        self.request_mut().remove_clients();
         Request {
             context: self.context,
         }
@@ -520,6 +520,11 @@ impl Response {
     /// What this response and its request are.
     pub(crate) fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// What was sent, to take out again what was added to it.
+    pub(crate) fn request_mut(&mut self) -> &mut crate::context::RequestParts {
+        &mut self.context.request
     }
 
     /// Takes in the rest of a body that is not wanted, so that its connection can be used again: if it is

@@ -6,7 +6,7 @@ use clap::{ArgGroup, ArgMatches, Args as ClapArgs};
 
 use super::files::{FileArgs, Output};
 use super::rates::{StartRate, bytes, start_rate};
-use super::{ClientArgs, ContentArgs, values};
+use super::{CacheArgs, ClientArgs, ContentArgs, values};
 
 /// The most requests at once of `--parallel`, as in curl.
 const PARALLEL_MAX: usize = 300;
@@ -78,6 +78,9 @@ pub(crate) struct GetArgs {
 
     #[command(flatten)]
     pub(crate) series: SeriesArgs,
+
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
 
     #[command(flatten)]
     pub(crate) client: ClientArgs,

@@ -251,6 +251,7 @@ async fn receive(
     let status = response.status().as_u16();
     let is_wanted = (200..300).contains(&status);
     let redirect = redirect::told(&response);
+    outcome.cache = response.cache_status();
     let taken = response.timeline();
     let left = timeout.map(|limit| {
         let taken = taken.total().saturating_sub(waited(taken));

@@ -1,6 +1,6 @@
 //! What became of a line.
 
-use turbohttp::{Error, ErrorKind, Phase, Timeline};
+use turbohttp::{CacheStatus, Error, ErrorKind, Phase, Timeline};
 
 use crate::output;
 
@@ -16,6 +16,8 @@ pub(crate) struct Outcome {
     pub(crate) bytes: u64,
     pub(crate) verdict: Verdict,
     pub(crate) timeline: Option<Box<Timeline>>,
+    /// What the cache had to do with it, if there is one and the head has come.
+    pub(crate) cache: Option<CacheStatus>,
 }
 
 #[derive(Debug)]
@@ -80,6 +82,7 @@ impl Outcome {
             bytes: 0,
             verdict: Verdict::Answered(0),
             timeline: None,
+            cache: None,
         }
     }
 

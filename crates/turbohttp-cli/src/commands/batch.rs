@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::{Interrupts, Patience, Stop};
 use crate::output::text::{duration, of, summary};
 use crate::output::{json, print, report, stderr_is_terminal};
-use crate::plan::BatchPlan;
+use crate::plan::{self, BatchPlan};
 use crate::progress::Progress;
 use crate::stdin::Stdin;
 
@@ -36,7 +36,7 @@ pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
     if let Some(told) = &plan.note {
         report(&format!("turbohttp: {told}"));
     }
-    let cookies = plan.cookies;
+    let (cookies, cache) = (plan.cookies, plan.cache);
     let lines = source::read(input, plan.rules).context("a thread to read lines")?;
     let is_watched = args.progress == When::Auto && stderr_is_terminal();
     let mut watch = Report {
@@ -48,6 +48,7 @@ pub(crate) async fn run(args: BatchArgs) -> Result<Exit, Failure> {
     let engine = Engine::new(plan.client, plan.setup).map_err(anyhow::Error::from)?;
     let ended = engine.run(lines, &mut interrupts, &mut watch).await;
     cookies.write().await?;
+    plan::finish(cache.as_ref()).await;
     let ended = ended?;
     Ok(match ended {
         Ended::Interrupted(stop, closed) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use turbohttp::{Phase, Timeline};
+use turbohttp::{CacheStatus, Phase, Timeline};
 
 use crate::batch::outcome::{Outcome, Verdict};
 
@@ -26,6 +26,8 @@ struct Row<'a> {
     reused: bool,
     /// `null` where the request made no TLS handshake.
     resumed: Option<bool>,
+    /// `null` without `--cache`, and where no head has come.
+    cache: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -89,6 +91,7 @@ pub(crate) fn row(outcome: &Outcome) -> serde_json::Result<String> {
         connection: timeline.and_then(Timeline::connection_id),
         reused: timeline.is_some_and(Timeline::is_connection_reused),
         resumed: timeline.and_then(Timeline::tls_resumed),
+        cache: outcome.cache.map(CacheStatus::name),
     })
 }
 
@@ -131,6 +134,7 @@ mod tests {
             bytes: 13,
             verdict: Verdict::Answered(200),
             timeline: None,
+            cache: None,
         };
         let row: serde_json::Value = serde_json::from_str(&row(&outcome).unwrap()).unwrap();
         assert_eq!(row["version"], 1);

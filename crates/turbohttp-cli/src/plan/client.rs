@@ -5,18 +5,29 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use turbohttp::{
-    Client, ClientBuilder, Decoding, IpVersion, Limits, NoProxy, Proxy, Timeouts, Tls, TlsVersion,
+    Cache, Client, ClientBuilder, Decoding, IpVersion, Limits, NoProxy, Proxy, Timeouts, Tls,
+    TlsVersion,
 };
 
 use super::{Cookies, Fields, policies};
-use crate::args::{ClientArgs, NetworkArgs, ProxyArgs, TlsArgs};
+use crate::args::{CacheArgs, ClientArgs, NetworkArgs, ProxyArgs, TlsArgs};
 use crate::output::visible;
+
+/// Bytes that the files of `--cache` take at most.
+const CACHE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// The cache that was typed.
+pub(super) fn cache(args: &CacheArgs) -> Option<Cache> {
+    let directory = args.directory.as_ref()?;
+    Some(Cache::directory(directory, CACHE_BYTES))
+}
 
 /// The client that was typed.
 pub(super) fn client(
     args: &ClientArgs,
     fields: &Fields,
     cookies: &Cookies,
+    cache: Option<&Cache>,
     (limits, timeouts): (Limits, Timeouts),
     (fails_on_status, sends_referer): (bool, bool),
 ) -> anyhow::Result<Client> {
@@ -30,6 +41,10 @@ pub(super) fn client(
             false => Decoding::none(),
         })
         .tls(tls(&args.tls)?);
+    let builder = match cache {
+        Some(cache) => builder.cache(cache.clone()),
+        None => builder,
+    };
     let builder = network(builder, &args.network)?;
     let builder = proxies(builder, args)?;
     Ok(fields.leave_out(cookies.keep(builder)).build()?)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use turbohttp::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RANGE};
-use turbohttp::{Client, Limits, Method, Request};
+use turbohttp::{Cache, Client, Limits, Method, Request};
 
 use super::content::{self, Content, Sending};
 use super::{Auth, Cookies, Fields, Job, client, form, name, times, url};
@@ -21,6 +21,7 @@ pub(crate) struct Group {
     pub(crate) args: GetArgs,
     pub(crate) client: Client,
     pub(crate) cookies: Cookies,
+    pub(crate) cache: Option<Cache>,
     pub(crate) dump: Option<Arc<Dump>>,
     pub(crate) write_out: Option<Format>,
     fields: Fields,
@@ -82,12 +83,16 @@ impl Group {
         let last = before
             .last()
             .filter(|last| last.serves(&args, &fields, &cookies));
+        let cache = match last {
+            Some(last) => last.cache.clone(),
+            None => client::cache(&args.cache),
+        };
         let (client, cookies) = match last {
             // Without a jar, cookies are a field like others.
             Some(last) if !cookies.are_kept() => (last.client.clone(), cookies),
             Some(last) => (last.client.clone(), last.cookies.clone()),
             None => {
-                let client = Group::client(&args, &fields, &cookies, limits)?;
+                let client = Group::client(&args, &fields, &cookies, cache.as_ref(), limits)?;
                 (client, cookies)
             }
         };
@@ -98,6 +103,7 @@ impl Group {
             dump: dump(&args, before)?,
             client,
             cookies,
+            cache,
             fields,
             args,
         })
@@ -117,6 +123,7 @@ impl Group {
             args
         };
         of_client(&self.args.client) == of_client(&args.client)
+            && self.args.cache == args.cache
             && self.fields.leaves_out_as(fields)
             && self.args.fails() == args.fails()
             && self.args.sends_referer() == args.sends_referer()
@@ -126,6 +133,7 @@ impl Group {
         args: &GetArgs,
         fields: &Fields,
         cookies: &Cookies,
+        cache: Option<&Cache>,
         limits: Limits,
     ) -> anyhow::Result<Client> {
         let mut timeouts = times::phases(&args.client.times)?;
@@ -136,7 +144,8 @@ impl Group {
             timeouts = timeouts.permit(limit);
         }
         let asked = (args.fails(), args.sends_referer());
-        client::client(&args.client, fields, cookies, (limits, timeouts), asked)
+        let bounds = (limits, timeouts);
+        client::client(&args.client, fields, cookies, cache, bounds, asked)
     }
 
     /// One of the requests. May block, where a file that is read is a pipe.

@@ -38,7 +38,14 @@ impl LoadPlan {
         let cookies = Cookies::read(&args.client.cookies)?;
         let auth = Auth::read(&args.client.auth)?;
         let limits = (limits(callers, callers), timeouts);
-        let client = client::client(&args.client, &fields, &cookies, limits, (false, false))?;
+        let client = client::client(
+            &args.client,
+            &fields,
+            &cookies,
+            None,
+            limits,
+            (false, false),
+        )?;
 
         let body = args.data.as_deref().map(content).transpose()?;
         let method = match (&args.request, &body) {

@@ -20,12 +20,13 @@ use std::fs;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use turbohttp::{Client, Limits};
+use turbohttp::{Cache, Client, Limits};
 
 use crate::args::BatchArgs;
 use crate::batch::engine::Setup;
 use crate::batch::fetch::{Files, Orders};
 use crate::batch::line::Rules;
+use crate::output::report;
 use crate::system;
 pub(crate) use auth::Auth;
 pub(crate) use cookies::Cookies;
@@ -38,6 +39,7 @@ pub(crate) use series::{Job, Series};
 pub(crate) struct BatchPlan {
     pub(crate) client: Client,
     pub(crate) cookies: Cookies,
+    pub(crate) cache: Option<Cache>,
     pub(crate) rules: Rules,
     pub(crate) setup: Setup,
     /// What the user is to know before it begins.
@@ -69,6 +71,7 @@ impl BatchPlan {
         // More than the total is no limit, and no wait is put down to it.
         let per_host = args.per_host.unwrap_or(room.total + 1);
         let limits = limits(room.total, per_host);
+        let cache = client::cache(&args.cache);
         let idle_total = limits.idle_total.min(room.idle);
         let mut limits = limits.idle_total(idle_total);
         limits.rate_per_host = args.rate_per_host;
@@ -77,10 +80,12 @@ impl BatchPlan {
                 &args.client,
                 &fields,
                 &cookies,
+                cache.as_ref(),
                 (limits, timeouts),
                 (false, false),
             )?,
             cookies,
+            cache,
             rules,
             setup: Setup {
                 total: room.total,
@@ -101,6 +106,15 @@ impl BatchPlan {
             },
             note,
         })
+    }
+}
+
+/// Waits until what a cache has stored is written, and tells why it could not be.
+pub(crate) async fn finish(cache: Option<&Cache>) {
+    let Some(cache) = cache else { return };
+    cache.flush().await;
+    if let Some(failure) = cache.stats().failure {
+        report(&format!("turbohttp: --cache: {failure}"));
     }
 }
 

@@ -6,6 +6,7 @@ mod support;
 mod batch;
 mod batch_limits;
 mod bench;
+mod cache;
 mod demo;
 #[cfg(unix)]
 mod downloads;

@@ -11,15 +11,15 @@ pub const PERMITS_MAX: usize = 1 << 20;
 pub const WAITING_MAX: usize = 1 << 24;
 
 /// The most lanes with a limit or a rate of their own. One more is refused with
-/// [`TooManyLanes`](super::TooManyLanes).
+/// [`TooManyLanes`].
 pub const OVERRIDES_MAX: usize = 4_096;
 
 /// The most lanes that are paused at the same time. One more is refused with
-/// [`TooManyLanes`](super::TooManyLanes).
+/// [`TooManyLanes`].
 pub const PAUSED_LANES_MAX: usize = 4_096;
 
 /// The most lanes that are kept because there are handles of them. One more is refused with
-/// [`TooManyLanes`](super::TooManyLanes).
+/// [`TooManyLanes`].
 pub const PINNED_LANES_MAX: usize = 4_096;
 
 /// The most groups of workers on one scheduler. One more is refused with

@@ -333,8 +333,9 @@ impl Lanes {
         let Some(adaptive) = &mut lane.adaptive else {
             return false;
         };
-        // The permit of the attempt is still out, so the attempt itself is counted.
-        adaptive.observe(observation, lane.capacity.running());
+        // The attempt itself counts, even where its permit is released by now.
+        let running = lane.capacity.running().max(1);
+        adaptive.observe(observation, running);
         let (before, limit) = (lane.capacity.limit(), adaptive.limit());
         if before != limit {
             lane.capacity.set_limit(limit, &self.reserve);

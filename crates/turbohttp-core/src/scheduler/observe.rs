@@ -8,7 +8,7 @@ use super::key::LaneKey;
 use super::machine::Scheduler;
 
 impl Scheduler {
-    /// Notes how an attempt in this lane has ended, while its permit is still out. Does nothing
+    /// Notes how an attempt in this lane has ended, whose permit may still be out. Does nothing
     /// without [`Rules::adaptive`](super::Rules::adaptive), and of a lane that is not known.
     ///
     /// The limit of the lane changes as by [`set_lane_limit`](Scheduler::set_lane_limit): what runs

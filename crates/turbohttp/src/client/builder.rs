@@ -379,19 +379,22 @@ impl ClientBuilder {
                 policies,
             },
         });
+        let is_cached = pipeline.reach_from_cache();
+        let is_layered = is_cached || !pipeline.layers.is_empty();
         // The scheduler closes the components at its end; this circle of references is broken there.
         scheduler.set_components(pipeline.clone());
-        let mut added = match has_template && pipeline.layers.is_empty() {
+        let mut added = match has_template && !is_layered {
             true => secret,
             false => self.default_headers,
         };
-        if has_template && pipeline.carrier.policies.asks_for_codings() {
+        if has_template && !is_cached && pipeline.carrier.policies.asks_for_codings() {
             // Between the client and the network alone, which decodes: no layer has to see it.
             added.remove(ACCEPT_ENCODING);
         }
         Ok(Client {
             inner: Arc::new(Inner {
                 adds_default_headers: !added.is_empty(),
+                is_layered,
                 default_headers: added,
                 pipeline,
                 net_stats,

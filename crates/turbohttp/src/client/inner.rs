@@ -20,10 +20,12 @@ pub(super) struct Inner {
     pub(super) pipeline: Arc<Pipeline>,
     /// Fields that a call adds to its request unless that sets them itself: all default fields where layers
     /// and other transports are to see them. A network without layers writes them from a template, all but
-    /// the secret ones, which must not follow a redirect to another origin.
+    /// the secret ones, which must not follow a redirect to another origin. A cache sees them, too: they may select.
     pub(super) default_headers: HeaderMap,
     /// Whether there are any.
     pub(super) adds_default_headers: bool,
+    /// Fixed when the client is built, so that it is the same for every poll of a call.
+    pub(super) is_layered: bool,
     pub(super) net_stats: Option<NetWatch>,
     pub(super) contexts: ObjectPool<Context>,
     pub(super) origins: Origins,
@@ -36,11 +38,11 @@ impl Inner {
         &self.pipeline.carrier.scheduler
     }
 
-    /// Whether there are hooks or middlewares. Without any, a call asks for its permit as it begins.
+    /// Whether something stands before the attempts of a call: hooks, middlewares, a cache. Without any, a call asks
+    /// for its permit as it begins.
     #[inline]
     pub(super) fn is_layered(&self) -> bool {
-        // The list is fixed when the client is built, so that the answer is the same for every poll of a call.
-        !self.pipeline.layers.is_empty()
+        self.is_layered
     }
 
     /// Whether the timer of a call ends it at its deadline: the network without layers keeps it itself.

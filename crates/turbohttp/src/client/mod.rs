@@ -283,6 +283,14 @@ impl Client {
         }
     }
 
+    /// Closes the connections that are idle right now, and says how many they were: after a change of network or of
+    /// names, or to give descriptors back. The client goes on, and what is in use is not touched. 0 for a transport
+    /// other than the network.
+    pub fn close_idle_connections(&self) -> usize {
+        let net = self.inner.net_stats.as_ref();
+        net.map_or(0, NetWatch::close_idle)
+    }
+
     /// What the client holds right now.
     pub fn stats(&self) -> Stats {
         let contexts = self.inner.contexts.stats();

@@ -2,17 +2,10 @@
 
 use http::header::AUTHORIZATION;
 
-#[cfg(feature = "cookies")]
-use std::sync::Arc;
-
 use super::{ClientBuilder, RequestBuilder};
-#[cfg(feature = "cookies")]
-use crate::cookies::CookieStore;
 #[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
 use crate::decode::Decoding;
 use crate::error::Result;
-#[cfg(feature = "cookies")]
-use crate::policy::Cookies;
 use crate::policy::{Credentials, RedirectPolicy, RetryPolicy};
 use crate::request::Request;
 use crate::url::{IntoUrl, origin_of};
@@ -53,8 +46,23 @@ impl ClientBuilder {
     /// A store that two clients share has the cookies of both.
     #[cfg(feature = "cookies")]
     #[must_use]
-    pub fn cookies(mut self, store: impl CookieStore + 'static) -> Self {
-        self.policies.cookies = Cookies(Some(Arc::new(store)));
+    pub fn cookies(mut self, store: impl crate::cookies::CookieStore + 'static) -> Self {
+        self.policies.cookies = crate::policy::Cookies(Some(std::sync::Arc::new(store)));
+        self
+    }
+
+    /// Answers requests by responses that are kept in `cache`, as RFC 9111 says for a private cache. What it answers
+    /// needs no permit and no connection; [`Response::cache_status`](crate::Response::cache_status) says where a
+    /// response comes from.
+    ///
+    /// Each attempt is looked up by itself, those of redirects and retries too. Hooks and middlewares see all
+    /// calls, those that the cache answers included.
+    ///
+    /// A bound of less than 64 KiB is an error of [`build`](ClientBuilder::build).
+    #[cfg(feature = "cache")]
+    #[must_use]
+    pub fn cache(mut self, cache: crate::cache::Cache) -> Self {
+        self.policies.cache = Some(cache);
         self
     }
 

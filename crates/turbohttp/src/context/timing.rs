@@ -54,6 +54,14 @@ impl Timing {
         }
     }
 
+    /// A copy of a request leaves its call, and begins one of its own with the same options.
+    #[cold]
+    pub(crate) fn begin_anew(&mut self, now: Instant) {
+        let settings = *self.limits.settings();
+        self.open_calls = 0;
+        self.begin_call(now, &settings);
+    }
+
     /// The call of a job goes on: a queue has begun its timeline and set its deadline.
     #[inline]
     pub(crate) fn resume_call(&mut self) {

@@ -155,6 +155,10 @@ impl NetWatch {
         let tls = shared.connector.tls_counts();
         shared.wire.counters.stats(idle, tls, &shared.wire.buffers)
     }
+
+    pub(crate) fn close_idle(&self) -> usize {
+        self.shared.pool.close_idle()
+    }
 }
 
 impl Drop for NetTransport {

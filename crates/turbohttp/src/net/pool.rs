@@ -298,6 +298,17 @@ impl Pool {
         oldest.is_some()
     }
 
+    /// Closes everything that is idle now, and says how many connections that were.
+    pub(crate) fn close_idle(&self) -> usize {
+        let mut state = self.lock();
+        let queues = std::mem::take(&mut state.queues);
+        let closed = std::mem::take(&mut state.count);
+        drop(state);
+        // Without the lock, as closing is a system call for each.
+        drop(queues);
+        closed
+    }
+
     /// Closes everything that is idle; what is returned later is closed at once.
     pub(crate) fn close(&self) {
         let mut state = self.lock();

@@ -10,6 +10,7 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use turbohttp_core::scheduler::LaneKey;
 
+use crate::cache::{Cache, Caching};
 use crate::clock;
 use crate::context::{Added, Context};
 use crate::decode::Decoding;
@@ -48,8 +49,10 @@ pub(crate) struct Policies {
     decoding: Decoding,
     /// The Accept-Encoding that stands for `decoding`: what is asked for by another one is not decoded.
     accept_encoding: Option<HeaderValue>,
+    /// What answers attempts before they are sent.
+    pub(crate) cache: Option<Caching>,
     budget: RetryBudget,
-    /// Whether something is to be counted, asked for or added before a request is sent.
+    /// Whether something is to be counted, asked for, looked up or added before a request is sent.
     pub(crate) prepares: bool,
     /// Whether every answer is looked at, plain or not.
     inspects: bool,
@@ -65,6 +68,7 @@ pub(crate) struct PolicyOptions {
     pub(crate) credentials: CredentialTable,
     pub(crate) cookies: Cookies,
     pub(crate) decoding: Decoding,
+    pub(crate) cache: Option<Cache>,
     pub(crate) adapts: bool,
 }
 
@@ -76,6 +80,7 @@ impl Default for PolicyOptions {
             credentials: CredentialTable::default(),
             cookies: Cookies::default(),
             decoding: Decoding::all(),
+            cache: None,
             adapts: false,
         }
     }
@@ -120,6 +125,7 @@ impl Policies {
             credentials,
             cookies,
             decoding,
+            cache,
             adapts,
         } = options;
         redirect.check()?;
@@ -134,7 +140,10 @@ impl Policies {
             headers.insert(ACCEPT_ENCODING, value.clone());
         }
         Ok(Policies {
-            prepares: retry.is_some() || !credentials.is_empty() || cookies.are_on(),
+            prepares: retry.is_some()
+                || !credentials.is_empty()
+                || cookies.are_on()
+                || cache.is_some(),
             inspects: cookies.are_on() || credentials.inspect() || adapts,
             adapts,
             redirect,
@@ -143,6 +152,7 @@ impl Policies {
             cookies,
             decoding,
             accept_encoding,
+            cache: cache.map(Caching::new).transpose()?,
             budget: RetryBudget::default(),
         })
     }
@@ -167,6 +177,13 @@ impl Policies {
     /// Whether a token must be asked for before the request is sent.
     pub(crate) fn awaits_token(&self, request: &Request) -> bool {
         self.prepares && self.credentials.missing_token(&request.context).is_some()
+    }
+
+    /// Whether the first attempt is made by `follow.rs`, as all further ones are: a token must be asked for, or a
+    /// cache may answer it.
+    pub(crate) fn follow_first(&self, request: &Request) -> bool {
+        // One comparison for a client that has neither.
+        self.prepares && (self.cache.is_some() || self.awaits_token(request))
     }
 
     /// A call begins.
@@ -201,12 +218,9 @@ impl Policies {
     /// Looks at the answer to an attempt.
     #[cold]
     pub(crate) fn settle(&self, done: Result<Response>, dispatcher: &Dispatcher) -> Settled {
-        if self.adapts {
-            self.observe(&done, dispatcher);
-        }
-        if let Ok(response) = &done {
-            self.cookies.store(response);
-            self.credentials.accept_info(response.context());
+        // Behind a cache, what comes from a server is taken in before the cache has it.
+        if self.cache.is_none() {
+            self.take_in(&done, dispatcher);
         }
         let is_open = match &done {
             Ok(response) => match response.status() {
@@ -225,6 +239,18 @@ impl Policies {
         match is_open {
             true => Settled::Open(done),
             false => Settled::Done(self.decode(done)),
+        }
+    }
+
+    /// Takes in what the answer of a server brings for the client itself: cookies, the next step of Digest, and
+    /// how much the server bears.
+    pub(crate) fn take_in(&self, done: &Result<Response>, dispatcher: &Dispatcher) {
+        if self.adapts {
+            self.observe(done, dispatcher);
+        }
+        if let Ok(response) = done {
+            self.cookies.store(response);
+            self.credentials.accept_info(response.context());
         }
     }
 

@@ -11,7 +11,7 @@ use crate::response::Response;
 use crate::scheduler::Dispatcher;
 
 impl Policies {
-    /// Tells the scheduler how an attempt has ended, while its permit is still out.
+    /// Tells the scheduler how an attempt has ended.
     pub(super) fn observe(&self, done: &Result<Response>, dispatcher: &Dispatcher) {
         let (origin, observation) = match done {
             Ok(response) => (response.origin(), self.of_response(response)),
@@ -20,7 +20,7 @@ impl Policies {
         let (Some(origin), Some(observation)) = (origin, observation) else {
             return;
         };
-        // The permit is released after this, so that a limit that has grown is used at once.
+        // Most permits are released after this, so that a limit that has grown is used at once.
         let now = clock::now();
         dispatcher.update(|scheduler, effects| {
             scheduler.observe(LaneKey::from(origin), observation, now, effects);

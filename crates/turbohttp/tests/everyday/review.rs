@@ -383,3 +383,19 @@ async fn source_may_ask_the_origin_that_wants_its_token() {
     );
     assert_idle(&client);
 }
+
+#[tokio::test]
+async fn idle_connections_are_closed_on_demand_and_others_go_on() {
+    let origin = Origin::new(|_: &Seen| reply(200, &[], "end"));
+    let client = client(|builder| builder);
+    for _ in 0..2 {
+        let get = || client.get(origin.url("/")).send();
+        let (one, two) = tokio::join!(get(), get());
+        let (one, two) = (one.unwrap(), two.unwrap());
+        drop((one.text().await.unwrap(), two.text().await.unwrap()));
+        assert_eq!(client.close_idle_connections(), 2);
+        assert_eq!(client.close_idle_connections(), 0);
+    }
+    let net = client.stats().net.unwrap();
+    assert_eq!((net.opened, net.open, net.idle), (4, 0, 0));
+}

@@ -22,7 +22,7 @@ const LAYERS: [&[&str]; 12] = [
     &["scheduler"],
     &["url", "body", "context", "multipart", "request", "response"],
     &["decode", "transport"],
-    &["net", "policy"],
+    &["cache", "net", "policy"],
     &["carrier", "hickory"],
     &["attempt"],
     &["follow"],

@@ -12,7 +12,7 @@ use crate::args::GetArgs;
 use crate::clock;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::{Interrupts, Patience};
-use crate::plan::{Cookies, Series};
+use crate::plan::{self, Cookies, Series};
 
 pub(crate) async fn run(args: GetArgs) -> Result<Exit, Failure> {
     // With it, a signal drops the requests in order, and no unfinished file is left.
@@ -51,6 +51,7 @@ async fn plan_and_send(args: GetArgs, tasks: &mut JoinSet<Exit>) -> Result<Exit,
             group.cookies.write().await.map_err(Failure::from)?;
         }
         written = Some(&group.cookies);
+        plan::finish(group.cache.as_ref()).await;
     }
     Ok(exit)
 }

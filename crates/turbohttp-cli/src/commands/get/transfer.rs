@@ -91,6 +91,9 @@ async fn exchange(
         }
     };
     plan.watch.head(&response);
+    if let (true, Some(status)) = (group.args.show.verbose, response.cache_status()) {
+        note(&format!("* cache: {status}"));
+    }
     let end = match verdict(group, &plan.destination, plan.from, &response) {
         Verdict::Wanted => {
             let delivering = deliver(group, &plan.destination, &mut response, delivered, is_alone);
