@@ -16,7 +16,7 @@ async fn main() -> Result<()> {
         let number = asked.fetch_add(1, Ordering::Relaxed);
         match request.origin().host() {
             "ill.test" => MockReply::new(StatusCode::BAD_GATEWAY),
-            "slow.test" if number % 2 == 0 => {
+            "slow.test" if number.is_multiple_of(2) => {
                 MockReply::new(StatusCode::OK).delay(Duration::from_secs(60))
             }
             _ => MockReply::new(StatusCode::OK)
