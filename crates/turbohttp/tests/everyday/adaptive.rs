@@ -155,6 +155,31 @@ async fn each_attempt_of_a_call_counts() {
     assert_eq!(limit(&client), 40);
 }
 
+/// What a cache answers says nothing of a server.
+#[cfg(feature = "cache")]
+#[tokio::test(start_paused = true)]
+async fn answers_of_a_cache_count_for_nothing() {
+    let fresh = MockReply::new(StatusCode::OK).header("cache-control", "max-age=60");
+    let transport = MockTransport::new(fresh);
+    let client = client(|builder| {
+        let cache = turbohttp::Cache::memory(1 << 20);
+        let rule = AdaptiveLimit::aimd().initial(4);
+        let builder = builder.transport(transport.clone()).adaptive_limit(rule);
+        builder.cache(cache)
+    });
+    let limiter = client.limiter();
+    let mut permits = Vec::new();
+    for _ in 0..3 {
+        permits.push(limiter.acquire(URL).await.unwrap());
+    }
+    for _ in 0..10 {
+        let response = client.get(URL).send().await.unwrap();
+        response.bytes().await.unwrap();
+        assert_eq!(limit(&client), 5, "one answer of the server, and no more");
+    }
+    assert_eq!(transport.stats().entered, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn jobs_of_a_queue_are_seen_as_well() {
     let transport = mock();
