@@ -14,7 +14,7 @@ struct Override {
     hash: u64,
     limit: Option<usize>,
     rate: Option<Rate>,
-    /// When the bucket of the lane is full, of a lane with a rate that was forgotten.
+    /// When the bucket of the lane is full, of a lane with `rate` that was forgotten.
     full_at: Moment,
 }
 
@@ -66,8 +66,10 @@ impl Overrides {
             known.rate = rate;
             // A lane that was forgotten at a slower rate is not closed for longer than the new one
             // asks for.
-            let latest = rate.map_or(now, |rate| rate.full_at_latest(now));
-            known.full_at = known.full_at.min(latest);
+            known.full_at = match rate {
+                Some(rate) => known.full_at.min(rate.full_at_latest(now)),
+                None => Moment::default(),
+            };
         })?;
         self.rates -= usize::from(had_rate);
         self.rates += usize::from(rate.is_some());
@@ -77,7 +79,10 @@ impl Overrides {
     /// Keeps the state of the bucket of a lane that is forgotten, if its rate is its own.
     pub(super) fn keep_bucket(&mut self, text: &str, hash: u64, full_at: Moment) {
         let known = self.table.find_mut(hash, |known| *known.text == *text);
-        if let Some(known) = known {
+        // One that has a limit alone has the rate of all lanes, and begins anew.
+        if let Some(known) = known
+            && known.rate.is_some()
+        {
             known.full_at = full_at;
         }
     }

@@ -250,6 +250,15 @@ fn a_rate_of_its_own_outlives_the_lane_and_a_common_one_begins_anew() {
     bench.pass(100 * MS);
     assert_eq!(forget(&mut bench, "common"), Some(State::Taken));
     bench.pass(100 * MS);
+    // A limit of its own does not make the rate its own.
+    bench.act(|scheduler, now, effects| {
+        let lane = LaneKey::new("limited");
+        scheduler
+            .set_lane_limit(lane, Some(4), now, effects)
+            .unwrap();
+    });
+    assert_eq!(forget(&mut bench, "limited"), Some(State::Taken));
+    bench.pass(100 * MS);
     assert!(bench.scheduler.audit().is_idle());
 }
 
