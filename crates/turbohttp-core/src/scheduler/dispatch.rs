@@ -21,9 +21,16 @@ impl Scheduler {
     /// Whether a call of this level may start in this lane right now.
     #[inline]
     pub(super) fn may_start(&mut self, lane: u32, priority: Priority, now: Instant) -> bool {
-        if self.queues.lanes[lane].is_spent {
-            self.reopen(lane, now);
+        // A lane that is spent is closed, so one that is not closed need not be looked at.
+        self.is_free(lane, priority) || self.may_start_now(lane, priority, now)
+    }
+
+    /// The same of a lane that may have been spent, and have a permit by now.
+    fn may_start_now(&mut self, lane: u32, priority: Priority, now: Instant) -> bool {
+        if !self.queues.lanes[lane].is_spent {
+            return false;
         }
+        self.reopen(lane, now);
         self.is_free(lane, priority)
     }
 
