@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use turbohttp_core::h1::encode::Asks;
+
 use super::latencies::Latencies;
 use super::origins::Origins;
 use crate::clock;
@@ -126,7 +128,7 @@ impl Middleware for Hedge {
         let due = self.begin(&request, began);
         let parts = &request.context.request;
         // A second connection that has switched protocols is none that its server would forget.
-        let may_be_hedged = parts.is_idempotent() && !parts.upgrade;
+        let may_be_hedged = parts.is_idempotent() && parts.asks != Asks::Upgrade;
         let copy = match due {
             Some(due) if may_be_hedged => request.try_clone().map(|copy| (copy, due)),
             _ => None,

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, Method, StatusCode};
 use tokio::sync::Notify;
+use turbohttp_core::h1::encode::Asks;
 
 use crate::clock;
 use crate::error::{Error, Result};
@@ -255,7 +256,7 @@ impl Middleware for SingleFlight {
 fn key(request: &Request) -> Option<Key> {
     let method = request.method();
     let is_safe = *method == Method::GET || *method == Method::HEAD;
-    let is_plain = request.body().is_empty() && !request.context.request.upgrade;
+    let is_plain = request.body().is_empty() && request.context.request.asks != Asks::Upgrade;
     if !is_safe || !is_plain || !is_told_by_fields(request) {
         return None;
     }
