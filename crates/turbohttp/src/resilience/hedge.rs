@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use turbohttp_core::h1::encode::Asks;
+use turbohttp_core::origin::Origin;
 
 use super::latencies::Latencies;
 use super::origins::Origins;
@@ -114,9 +115,9 @@ impl Hedge {
         }
     }
 
-    fn note(&self, response: &Response, latency: Duration) {
+    fn note(&self, origin: &Origin, latency: Duration) {
         let mut origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = response.origin().and_then(|origin| origins.get(origin)) {
+        if let Some(state) = origins.get(origin) {
             state.latencies.add(latency);
         }
     }
@@ -125,6 +126,8 @@ impl Hedge {
 impl Middleware for Hedge {
     async fn handle(&self, request: Request, next: Next<'_>) -> Result<Response> {
         let began = clock::now();
+        // That of the call: a redirect may lead to another one, which answers in a time of its own.
+        let origin = request.origin().clone();
         let due = self.begin(&request, began);
         let parts = &request.context.request;
         // A second connection that has switched protocols is none that its server would forget.
@@ -137,9 +140,9 @@ impl Middleware for Hedge {
             None => next.run(request).await,
             Some((copy, due)) => self.race(request, copy, due, &next).await,
         };
-        if let Ok(response) = &answer {
+        if answer.is_ok() {
             // Of the call and not of the answer: what the first attempt took without an answer counts too.
-            self.note(response, clock::now().saturating_duration_since(began));
+            self.note(&origin, clock::now().saturating_duration_since(began));
         }
         answer
     }

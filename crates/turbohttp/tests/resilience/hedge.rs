@@ -151,3 +151,27 @@ async fn another_protocol_is_asked_for_once() {
     assert_eq!(request.send().await.unwrap().status(), 200);
     assert_eq!(mock.stats().entered, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_an_origin_takes_that_redirects_elsewhere_is_its_own() {
+    let number = AtomicUsize::new(0);
+    let mock = MockTransport::with_handler(move |request| {
+        if request.url().starts_with("http://a.test/") {
+            return MockReply::new(StatusCode::FOUND).header("location", "http://b.test/");
+        }
+        let delay = match number.fetch_add(1, Ordering::Relaxed) {
+            20 => 5_000,
+            _ => 10,
+        };
+        MockReply::new(StatusCode::OK).delay(Duration::from_millis(delay))
+    });
+    let client = Client::builder().transport(mock.clone());
+    let client = client.with(Hedge::percentile(0.95)).build().unwrap();
+    for _ in 0..20 {
+        get(&client).await;
+    }
+    let began = tokio::time::Instant::now();
+    get(&client).await;
+    assert!(began.elapsed() < Duration::from_millis(100));
+    assert_eq!(mock.stats().entered, 44);
+}
