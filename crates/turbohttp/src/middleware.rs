@@ -171,7 +171,18 @@ impl Next<'_> {
         Run::new(pipeline, self.index, self.call, request)
     }
 
-    /// The same, holding the pipeline itself: for the future of a closure, which borrows nothing.
+    /// Releases the permit with which a job of a queue has begun, before a wait for something else than the server: another
+    /// call may need it to end that wait. The next run asks for one again.
+    #[cold]
+    pub(crate) fn release_permit(&self) {
+        let pipeline = match &self.pipeline {
+            PipelineRef::Borrowed(pipeline) => pipeline,
+            PipelineRef::Shared(pipeline) => pipeline,
+        };
+        pipeline.carrier.scheduler.release_of(self.call);
+    }
+
+    /// This, holding the pipeline itself: for the future of a closure, which borrows nothing.
     pub(crate) fn into_static(self) -> Next<'static> {
         let pipeline = match self.pipeline {
             // A count on the pipeline per call: the future of a closure may outlive this borrow.

@@ -257,8 +257,15 @@ where
             let service = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             service.clone()
         };
-        let ready = poll_fn(|cx| service.poll_ready(cx)).await;
-        ready.map_err(of_layer)?;
+        let ready = poll_fn(|cx| {
+            let polled = service.poll_ready(cx);
+            if polled.is_pending() {
+                // The call that has what is waited for may wait for the permit that this one has begun with.
+                inside.next.release_permit();
+            }
+            polled
+        });
+        ready.await.map_err(of_layer)?;
         // The call itself too, as a layer may send in it.
         let call = INSIDE.scope(inside.clone(), async move { service.call(request).await });
         let response = call.await.map_err(of_layer)?;

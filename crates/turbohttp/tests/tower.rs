@@ -27,8 +27,8 @@ use tower_http::set_header::{SetRequestHeaderLayer, SetResponseHeaderLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use turbohttp::{
-    Body, Credentials, ErrorKind, HeaderValue, MockReply, MockTransport, Priority, RedirectPolicy,
-    RetryPolicy, StatusCode, header,
+    Body, Credentials, ErrorKind, HeaderValue, Limits, MockReply, MockTransport, Priority,
+    QueueOptions, RedirectPolicy, RequestQueue, RetryPolicy, Shutdown, StatusCode, header,
 };
 
 use crate::ground::{Origin, client, redirect, reply};
@@ -445,7 +445,7 @@ async fn a_request_that_a_layer_sends_after_its_call_has_ended_leaves_nothing() 
         assert!(ground::poll_times(&mut sending, 1).await.is_none());
         drop(sending);
         if is_closed {
-            client.close(turbohttp::Shutdown::Now).await;
+            client.close(Shutdown::Now).await;
         }
         go.notify_one();
         done.notified().await;
@@ -482,7 +482,7 @@ async fn a_deadline_and_a_close_end_the_wait_for_a_layer_that_is_never_ready() {
     let error = request.timeout(Duration::from_secs(1)).send().await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Timeout);
     let waiting = client.get("http://127.0.0.1:1/").send();
-    let (error, _) = tokio::join!(waiting, client.close(turbohttp::Shutdown::Now));
+    let (error, _) = tokio::join!(waiting, client.close(Shutdown::Now));
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Closed);
     assert!(client.audit().is_idle());
 }
@@ -527,5 +527,37 @@ async fn a_layer_may_send_two_requests_at_once() {
     assert_eq!(response.url(), origin.url("/"));
     assert!(response.text().await.unwrap().starts_with("GET /"));
     assert_eq!(origin.seen().len(), 2);
+    assert!(client.audit().is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_of_a_queue_that_waits_for_a_layer_holds_no_permit() {
+    let reply = MockReply::new(StatusCode::OK).body("late").streamed();
+    let client = client(|client| {
+        client
+            .transport(MockTransport::new(reply))
+            .limits(Limits::default().per_host(1))
+            .layer(ConcurrencyLimitLayer::new(1))
+    });
+    let queue = RequestQueue::new(&client, QueueOptions::default()).unwrap();
+    queue.start().unwrap();
+    let get = |priority| client.get("http://a.test/").priority(priority);
+    // Out of the layer, and still with the only permit.
+    let first = get(Priority::Normal).send().await.unwrap();
+    let all = async {
+        tokio::join!(
+            // In the layer, and waits for the permit, which the job gets before.
+            async { drop(get(Priority::Low).send().await.unwrap()) },
+            async {
+                let job = queue.submit(get(Priority::High)).await.unwrap();
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                drop(first);
+                drop(job.await.unwrap());
+            }
+        )
+    };
+    let all = tokio::time::timeout(Duration::from_secs(60), all).await;
+    assert!(all.is_ok(), "the one waits for the other");
+    queue.stop(Shutdown::default()).await;
     assert!(client.audit().is_idle());
 }

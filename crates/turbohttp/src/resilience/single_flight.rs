@@ -240,6 +240,8 @@ impl Middleware for SingleFlight {
                 }
                 Part::Follow(flight) => flight,
             };
+            // The call in front may wait for the very permit that this one has begun with.
+            next.release_permit();
             match flight.wait().await {
                 Landed::Dropped => {}
                 Landed::Alone => return next.run(request).await,

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use turbohttp::{
-    Client, Credentials, ErrorKind, HeaderValue, Limits, MockReply, MockTransport, SingleFlight,
-    StatusCode,
+    Client, Credentials, ErrorKind, HeaderValue, Limits, MockReply, MockTransport, Priority,
+    QueueOptions, RequestQueue, Shutdown, SingleFlight, StatusCode,
 };
 
 fn shared(reply: impl Fn(usize) -> MockReply + Send + Sync + 'static) -> (Client, MockTransport) {
@@ -233,4 +233,29 @@ async fn those_who_share_an_error_can_tell_what_it_is() {
         assert_eq!(error.kind(), ErrorKind::Status);
     }
     assert_eq!(mock.stats().entered, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_of_a_queue_that_waits_holds_no_permit() {
+    let (client, mock) = shared(numbered);
+    let queue = RequestQueue::new(&client, QueueOptions::default().workers(2)).unwrap();
+    queue.start().unwrap();
+    let busy = client.get("http://a.test/other");
+    let first = client.get("http://a.test/").priority(Priority::Low);
+    let second = client.get("http://a.test/").priority(Priority::High);
+    let all = async {
+        let (busy, first, second) = tokio::join!(busy.send(), first.send(), async {
+            // The first one waits for the permit by now; the job gets it before.
+            queue.submit(second).await.unwrap().await
+        });
+        busy.unwrap();
+        for response in [first.unwrap(), second.unwrap()] {
+            assert_eq!(response.text().await.unwrap(), "1");
+        }
+    };
+    let all = tokio::time::timeout(Duration::from_secs(60), all).await;
+    assert!(all.is_ok(), "the one waits for the other");
+    assert_eq!(mock.stats().entered, 2);
+    queue.stop(Shutdown::default()).await;
+    assert!(client.audit().is_idle());
 }
