@@ -19,7 +19,7 @@ use turbohttp_core::scheduler::CallId;
 
 use crate::attempt::Attempt;
 use crate::cache::Refresher;
-use crate::carrier::Carrier;
+use crate::carrier::{AnyTransport, Carrier};
 use crate::error::{Error, Result};
 use crate::follow::{self, First, follow};
 use crate::policy::Settled;
@@ -318,7 +318,11 @@ impl Pipeline {
             return false;
         };
         let client: Weak<Pipeline> = Arc::downgrade(self);
-        cache.set_client(client);
+        let trusts_all = match &self.carrier.transport {
+            AnyTransport::Net(net) => net.watch().accepts_any_certificate(),
+            _ => false,
+        };
+        cache.set_client(client, trusts_all);
         true
     }
 }

@@ -37,8 +37,15 @@ const PASSED_ON: [HeaderName; 7] = [
 /// The cache of one client.
 pub(crate) struct Caching {
     cache: Cache,
-    /// The client, to validate in the background.
-    client: OnceLock<Weak<dyn Refresher>>,
+    client: OnceLock<Owner>,
+}
+
+/// The client of a cache.
+struct Owner {
+    /// To validate in the background.
+    refresher: Weak<dyn Refresher>,
+    /// It checks no certificate: what it is given by https may come from anybody, and is not for the clients that do.
+    trusts_all: bool,
 }
 
 impl Caching {
@@ -53,9 +60,13 @@ impl Caching {
         })
     }
 
-    /// Sets the client, once it is made.
-    pub(crate) fn set_client(&self, client: Weak<dyn Refresher>) {
-        _ = self.client.set(client);
+    /// Sets the client, once it is made, and whether it accepts any certificate.
+    pub(crate) fn set_client(&self, client: Weak<dyn Refresher>, trusts_all: bool) {
+        let owner = Owner {
+            refresher: client,
+            trusts_all,
+        };
+        _ = self.client.set(owner);
     }
 
     /// Answers `request` by what is stored, or by what `send` brings, which is stored while it is read.
@@ -67,7 +78,7 @@ impl Caching {
         Fut: Future<Output = Result<Response>>,
     {
         let cache = &self.cache;
-        let (mut response, status) = match is_question(&request) {
+        let (mut response, status) = match is_question(&request) && !self.is_forgeable(&request) {
             true => self.look_up(request, &send).await?,
             false => (cache.pass(request, &send).await?, CacheStatus::Bypass),
         };
@@ -113,7 +124,14 @@ impl Caching {
 
     fn refresh(&self, request: &Request, entry: &Arc<Entry>) -> bool {
         let client = self.client.get();
-        client.is_some_and(|client| self.cache.refresh(request, entry, client))
+        client.is_some_and(|client| self.cache.refresh(request, entry, &client.refresher))
+    }
+
+    /// Whether anything on the way could answer the request in the name of its server, and a cache would keep that
+    /// for clients that would have noticed.
+    fn is_forgeable(&self, request: &Request) -> bool {
+        let trusts_all = self.client.get().is_some_and(|client| client.trusts_all);
+        trusts_all && request.url().starts_with("https:")
     }
 }
 

@@ -18,7 +18,7 @@ impl Caching {
         match cache {}
     }
 
-    pub(crate) fn set_client(&self, _client: Weak<dyn Refresher>) {
+    pub(crate) fn set_client(&self, _client: Weak<dyn Refresher>, _trusts_all: bool) {
         match *self {}
     }
 

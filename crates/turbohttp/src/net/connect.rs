@@ -303,6 +303,11 @@ impl Connector {
         }
     }
 
+    /// Whether anything may stand in for an origin of https.
+    pub(crate) fn accepts_any_certificate(&self) -> bool {
+        self.tls.accepts_any()
+    }
+
     /// TLS handshakes, and those of them that resumed a session.
     pub(crate) fn tls_counts(&self) -> (u64, u64) {
         self.tls.counts()

@@ -156,6 +156,11 @@ impl NetWatch {
         shared.wire.counters.stats(idle, tls, &shared.wire.buffers)
     }
 
+    /// Whether anything may stand in for an origin of https.
+    pub(crate) fn accepts_any_certificate(&self) -> bool {
+        self.shared.connector.accepts_any_certificate()
+    }
+
     pub(crate) fn close_idle(&self) -> usize {
         self.shared.pool.close_idle()
     }

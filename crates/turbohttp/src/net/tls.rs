@@ -73,6 +73,11 @@ impl TlsSetup {
         })
     }
 
+    /// Whether certificates are not checked.
+    pub(crate) fn accepts_any(&self) -> bool {
+        self.options.accept_any
+    }
+
     /// Handshakes that were completed, and those of them that resumed a session.
     pub(crate) fn counts(&self) -> (u64, u64) {
         // The part first: it never is more than the whole.

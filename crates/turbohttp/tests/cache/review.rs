@@ -100,3 +100,38 @@ async fn a_directory_that_everybody_writes_to_is_not_used() {
     let failure = cache.stats().failure.unwrap();
     assert!(failure.contains("other users"), "{failure}");
 }
+
+#[cfg(feature = "rustls")]
+#[tokio::test]
+async fn what_comes_without_a_check_of_its_certificate_is_not_for_others() {
+    use turbohttp::Tls;
+    use turbohttp_loopback::script::{Script, Step};
+    use turbohttp_loopback::tls::TestCa;
+
+    let ca = TestCa::new();
+    let answer = "HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+    let config = ca.server_config(&["localhost", "127.0.0.1"]);
+    let connection = || {
+        [
+            Step::Handshake(config.clone()),
+            Step::ReadHead,
+            Step::send(answer),
+        ]
+    };
+    let script = Script::new().accept(connection()).accept(connection());
+    let server = script.start().unwrap();
+    let url = format!("https://{}/", server.addr());
+    let (cache, _) = cache();
+    let any = Tls::default().danger_accept_any_certificate();
+    let checked = Tls::default().root_pem(ca.pem()).only_added_roots();
+    for (tls, expected) in [
+        (&any, CacheStatus::Bypass),
+        (&checked, CacheStatus::Miss),
+        (&checked, CacheStatus::Hit),
+    ] {
+        let client = Client::builder().cache(cache.clone()).tls(tls.clone());
+        let response = client.build().unwrap().get(&url).send().await.unwrap();
+        assert_eq!(response.cache_status(), Some(expected));
+        assert_eq!(response.text().await.unwrap(), "ok");
+    }
+}

@@ -22,6 +22,10 @@ impl TlsSetup {
         Ok(TlsSetup)
     }
 
+    pub(crate) fn accepts_any(&self) -> bool {
+        false
+    }
+
     pub(crate) fn counts(&self) -> (u64, u64) {
         (0, 0)
     }

@@ -93,7 +93,7 @@ impl Tls {
     }
 
     /// Accepts any certificate, so that anything between here and the server can read and change all that
-    /// is sent. For tests.
+    /// is sent. For tests. What such a client is given by https is not kept in a cache.
     #[must_use]
     pub fn danger_accept_any_certificate(mut self) -> Tls {
         self.accept_any = true;
