@@ -72,6 +72,10 @@ pub const MULTIPART_HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a line of server-sent events, and of an event: beyond it, reading them fails.
 pub const EVENT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Bytes of an id that an [`EventSource`](crate::EventSource) sends when it reconnects, as many as common servers take in
+/// one field: a longer one is left out, so that a server cannot end a source by a head that is too large.
+pub const EVENT_ID_BYTES_MAX: usize = 4 * 1024;
+
 /// Failures in a row of the network after which an [`EventSource`](crate::EventSource) gives up.
 pub const EVENT_FAILURES_MAX: u32 = 10;
 

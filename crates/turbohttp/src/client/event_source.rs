@@ -27,8 +27,8 @@ use super::request_builder::RequestBuilder;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{
-    EVENT_BYTES_MAX, EVENT_FAILURES_MAX, EVENT_RETRY_MS, EVENT_RETRY_MS_MAX, EVENT_WAIT_MS_MAX,
-    EVENT_WAIT_MS_MIN,
+    EVENT_BYTES_MAX, EVENT_FAILURES_MAX, EVENT_ID_BYTES_MAX, EVENT_RETRY_MS, EVENT_RETRY_MS_MAX,
+    EVENT_WAIT_MS_MAX, EVENT_WAIT_MS_MIN,
 };
 use crate::request::Request;
 use crate::response::{EventStream, Response};
@@ -181,7 +181,8 @@ impl EventSource {
             return State::Ended;
         };
         // An id that no field can carry is left out: the stream begins anew.
-        if !self.last_id.is_empty()
+        let length = self.last_id.len();
+        if (1..=EVENT_ID_BYTES_MAX).contains(&length)
             && let Ok(id) = HeaderValue::from_bytes(self.last_id.as_bytes())
         {
             request.headers_mut().insert(LAST_EVENT_ID, id);

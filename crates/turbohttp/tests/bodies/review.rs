@@ -5,6 +5,7 @@ use std::sync::{Mutex, mpsc};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use turbohttp::StatusCode;
+use turbohttp::limits::EVENT_ID_BYTES_MAX;
 
 use crate::ground::reply;
 use crate::message::Reader;
@@ -96,4 +97,28 @@ async fn fields_of_framing_mean_nothing_in_a_switch_of_protocols() {
         drop(reading);
         client.audit();
     }
+}
+
+#[tokio::test]
+async fn an_id_that_is_too_long_for_a_field_is_left_out() {
+    let server = Reader::new(move |number| match number {
+        0 | 1 => {
+            let id = "x".repeat(EVENT_ID_BYTES_MAX + number);
+            let body = format!("retry: 0\nid: {id}\ndata: a\n\n");
+            reply(200, &["content-type: text/event-stream"], &body)
+        }
+        _ => reply(204, &[], ""),
+    });
+    let client = TestClient::new();
+    let mut source = client.get(server.url("/")).events();
+    for _ in 0..2 {
+        assert_eq!(soon(source.next()).await.unwrap().unwrap().data, "a");
+    }
+    assert!(soon(source.next()).await.is_none());
+    let messages = server.messages();
+    let sent = messages
+        .iter()
+        .map(|message| message.field("last-event-id"));
+    let lengths = sent.map(|id| id.map(|id| id.len()));
+    assert!(lengths.eq([None, Some(EVENT_ID_BYTES_MAX), None]));
 }
