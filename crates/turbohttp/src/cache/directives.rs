@@ -61,9 +61,18 @@ pub(super) fn seconds(text: &[u8]) -> Option<u64> {
     Some(text.iter().fold(0, add).min(CACHE_SECONDS_MAX))
 }
 
-/// Bytes up to the next comma outside of a quoted string.
+/// Bytes up to the next comma outside of a quoted string. One that is not closed is none: it must not hide a
+/// `no-store` behind it.
 fn member_length(list: &[u8]) -> usize {
-    // A quoted string that is not closed goes on to the end of the line, and hides what stands behind it.
+    let end = |mark| list.iter().position(|byte| *byte == mark);
+    match closed_member_length(list) {
+        Some(length) => length,
+        None => end(b',').unwrap_or(list.len()),
+    }
+}
+
+/// The same; `None` where a quoted string is not closed.
+fn closed_member_length(list: &[u8]) -> Option<usize> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     let is_end = |byte: &u8| {
         let is_end = *byte == b',' && !is_quoted;
@@ -75,7 +84,8 @@ fn member_length(list: &[u8]) -> usize {
         }
         is_end
     };
-    list.iter().position(is_end).unwrap_or(list.len())
+    let end = list.iter().position(is_end);
+    end.or((!is_quoted).then_some(list.len()))
 }
 
 fn read(member: &[u8]) -> Option<Directive> {
@@ -97,6 +107,13 @@ mod tests {
 
     fn parse(lines: &[&str]) -> Directives {
         Directives::parse(lines.iter().map(|line| line.as_bytes()))
+    }
+
+    #[test]
+    fn a_string_that_is_not_closed_hides_nothing() {
+        for line in ["x=\"a, no-store", "x=\"a\\\", no-store", "\", no-store"] {
+            assert!(parse(&[line]).has("no-store"), "{line}");
+        }
     }
 
     #[test]

@@ -312,9 +312,14 @@ impl RequestBuilder {
         self
     }
 
-    /// Asks the server for `100 Continue` before the body is sent (RFC 9110 section 10.1.1).
+    /// Asks the server for `100 Continue` before the body is sent (RFC 9110 section 10.1.1). Without effect on a
+    /// request for an [`upgrade`](RequestBuilder::upgrade).
     pub fn expect_continue(mut self) -> Self {
-        self.request.context.request.asks = Asks::Continue;
+        // A request for another protocol has no use for it, and must not lose what it asks for.
+        let asks = &mut self.request.context.request.asks;
+        if *asks != Asks::Upgrade {
+            *asks = Asks::Continue;
+        }
         self
     }
 

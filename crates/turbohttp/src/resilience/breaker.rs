@@ -67,7 +67,10 @@ impl CircuitBreaker {
     /// the window; values out of range are cut to it.
     #[must_use]
     pub fn failures(mut self, share: f64, calls_min: u32) -> CircuitBreaker {
-        self.rules.ratio = share.clamp(0.0, 1.0);
+        // NaN is no share, and says nothing: what was set before stays.
+        if !share.is_nan() {
+            self.rules.ratio = share.clamp(0.0, 1.0);
+        }
         self.rules.calls_min = calls_min.max(1);
         self
     }

@@ -85,7 +85,10 @@ impl Hedge {
     /// Sets the most that hedges may add to the requests of an origin, as a share from 0 to 1; default 0.1.
     #[must_use]
     pub fn budget(mut self, share: f64) -> Hedge {
-        self.share = share.clamp(0.0, 1.0);
+        // NaN would be no bound.
+        if !share.is_nan() {
+            self.share = share.clamp(0.0, 1.0);
+        }
         self
     }
 
