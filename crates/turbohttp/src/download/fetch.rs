@@ -139,6 +139,11 @@ impl Fetch {
                 Ok(()) => break,
                 Err(Stop::Failed(error) | Stop::GivenUp(error)) => return Err(error),
                 Err(Stop::Anew(error) | Stop::Broken(error)) => {
+                    // Bytes that are thrown away are no progress.
+                    {
+                        let mut state = self.state();
+                        state.failures = state.failures.max(state.restarts);
+                    }
                     self.back_off(error).await?;
                     self.state().restarts += 1;
                 }

@@ -1,0 +1,46 @@
+//! Servers that lie, and paths and files that others have laid.
+
+
+use turbohttp::ErrorKind;
+
+use crate::ground::{Answer, MIB, Site, Version, client, content, is_same, names};
+
+const LENGTH: usize = 5 * MIB + 77;
+
+/// Bytes that are thrown away are no progress.
+#[tokio::test]
+async fn a_download_that_cannot_be_gone_on_with_begins_anew_so_often_and_no_more() {
+    // Without ranges; of a length that is not known; small.
+    for (fields, cut, length) in [
+        ("", 3 * MIB, LENGTH),
+        ("transfer-encoding: chunked", 3 * MIB, LENGTH),
+        ("", MIB / 2, MIB - 1),
+    ] {
+        let version = Version {
+            content: content(length, 1).into(),
+            fields: String::new(),
+            validator: None,
+        };
+        let site = Site::new(move |_, number| {
+            let mut answer = version.whole();
+            if !fields.is_empty() {
+                let known = format!("content-length: {length}");
+                let chunk = format!("{fields}\r\n\r\n{length:x}");
+                answer.head = answer
+                    .head
+                    .replace(&known, &chunk)
+                    .replace("\r\n\r\n\r\n", "\r\n");
+            }
+            match number {
+                0..10 => answer.cut(cut),
+                _ => Answer::status(404, ""),
+            }
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let done = client().download(site.url()).tries(2).to(&path).await;
+        assert_eq!(done.unwrap_err().kind(), ErrorKind::Truncated, "{fields}");
+        assert_eq!(site.seen().len(), 3, "{fields}");
+        assert!(names(directory.path()).len() != 1);
+    }
+}
