@@ -53,6 +53,10 @@ impl Fetch {
         if !status.is_success() || status == StatusCode::PARTIAL_CONTENT {
             return Err(Stop::Failed(self.refused(response)));
         }
+        {
+            let mut state = self.state();
+            (state.last_modified, state.checksums) = (None, Vec::new());
+        }
         if is_small(&response) {
             self.note_answer(&response);
             let mut state = self.state();
@@ -268,8 +272,12 @@ impl Fetch {
         let mut state = self.state();
         state.url.clear();
         state.url.push_str(response.url());
-        state.last_modified = last_modified(response);
-        state.checksums = Checksum::of_server(response);
+        // A 206 need not repeat what an earlier answer has said of the version.
+        state.last_modified = last_modified(response).or(state.last_modified);
+        let checksums = Checksum::of_server(response);
+        if !checksums.is_empty() {
+            state.checksums = checksums;
+        }
     }
 
     /// The error of an answer that brings no bytes of the file.

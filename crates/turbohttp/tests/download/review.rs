@@ -44,3 +44,27 @@ async fn a_download_that_cannot_be_gone_on_with_begins_anew_so_often_and_no_more
         assert!(names(directory.path()).len() != 1);
     }
 }
+
+#[tokio::test]
+async fn what_the_first_answer_says_of_the_file_is_not_forgotten() {
+    let wrong = "repr-digest: sha-256=:ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=:\r\n";
+    let dated = "last-modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    for (said, is_wrong) in [(wrong, true), (dated, false)] {
+        let version = Version::new(content(LENGTH, 1), "\"1\"");
+        let site = Site::new(move |seen, number| {
+            let mut answer = version.answer(seen);
+            if number == 0 {
+                answer.head = answer.head.replace("etag", &format!("{said}etag"));
+                return answer.cut(3 * MIB);
+            }
+            answer
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let done = client().download(site.url()).to(&path).await;
+        match is_wrong {
+            true => assert_eq!(done.unwrap_err().kind(), ErrorKind::Checksum),
+            false => assert!(done.unwrap().last_modified().is_some()),
+        }
+    }
+}
