@@ -68,3 +68,24 @@ async fn what_the_first_answer_says_of_the_file_is_not_forgotten() {
         }
     }
 }
+
+#[tokio::test]
+async fn ranges_without_bytes_are_not_asked_for_without_end() {
+    let version = Version::new(content(LENGTH, 1), "\"1\"");
+    let site = Site::new(move |seen, number| match number {
+        0 => version.answer(seen).cut(3 * MIB),
+        1..20 => {
+            let mut empty = version.answer(seen);
+            let said = format!("content-length: {}", empty.range.len());
+            empty.head = empty.head.replace(&said, "content-length: 0");
+            empty.range.end = empty.range.start;
+            empty
+        }
+        _ => version.answer(seen),
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a");
+    let done = client().download(site.url()).tries(2).to(&path).await;
+    assert_eq!(done.unwrap_err().kind(), ErrorKind::Truncated);
+    assert_eq!(site.seen().len(), 3, "the first one was a break, too");
+}
