@@ -1,8 +1,8 @@
 //! The unfinished file and its journal on disk. All of it blocks, and runs in the blocking pool.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
@@ -329,13 +329,10 @@ fn open_locked(path: &Path) -> io::Result<(File, u64)> {
 
 /// What the journal says, as far as the bytes are in the file.
 fn read_journal(path: &Path, part: &File) -> Option<Journal> {
-    let mut options = no_link();
-    let file = options.read(true).open(path).ok()?;
-    if file.metadata().ok()?.len() > JOURNAL_BYTES_MAX {
-        return None;
-    }
-    // By path again: the handle was only to see that no link and no giant is read.
-    let text = fs::read(path).ok()?;
+    let file = no_link().read(true).open(path).ok()?;
+    let mut text = Vec::new();
+    // No further than a journal can reach: others may have laid a giant.
+    file.take(JOURNAL_BYTES_MAX).read_to_end(&mut text).ok()?;
     let known = Journal::parse(&text, &journal::boot())?;
     let written = part.metadata().ok()?.len();
     // The bytes of a file that was cut are not there, whatever its journal says.
@@ -359,8 +356,11 @@ fn no_link() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     {
+        use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt as _;
-        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        options.custom_flags(flags.bits() as i32);
     }
     options
 }

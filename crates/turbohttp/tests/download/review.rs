@@ -89,3 +89,22 @@ async fn ranges_without_bytes_are_not_asked_for_without_end() {
     assert_eq!(done.unwrap_err().kind(), ErrorKind::Truncated);
     assert_eq!(site.seen().len(), 3, "the first one was a break, too");
 }
+
+#[tokio::test]
+async fn a_length_beyond_all_files_is_an_error() {
+    for length in [u64::MAX, i64::MAX as u64, u64::MAX / 2 + 1] {
+        let site = Site::new(move |_, _| Answer {
+            head: format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\naccept-ranges: bytes\r\netag: \"1\"\r\n\r\n"
+            ),
+            body: content(MIB, 1).into(),
+            range: 0..MIB,
+            is_cut: true,
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let done = client().download(site.url()).tries(0).to(&path).await;
+        done.unwrap_err();
+        assert!(!path.exists());
+    }
+}
