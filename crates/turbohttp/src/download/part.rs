@@ -14,6 +14,9 @@ use super::journal::{self, Journal};
 const PART: &str = ".turbohttp.part";
 const JOURNAL: &str = ".turbohttp.journal";
 
+/// The longest name that common file systems take, in bytes.
+const NAME_BYTES_MAX: usize = 255;
+
 /// How often a file that another download has is tried, and the time between: a write of a download that was
 /// dropped a moment ago may still be under way.
 const LOCK_TRIES: u32 = 100;
@@ -280,10 +283,20 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
+/// The name of the target with `end` behind it. One that is too long for that is cut, and told apart from others by
+/// a hash of all of it.
 fn beside(target: &Path, end: &str) -> PathBuf {
-    let mut name: OsString = target.as_os_str().to_owned();
+    let mut name: OsString = target.file_name().unwrap_or_default().to_owned();
+    if name.len() + JOURNAL.len() > NAME_BYTES_MAX {
+        let hash = format!("~{:016x}", journal::hash(name.as_encoded_bytes()));
+        let text = name.to_string_lossy();
+        let room = NAME_BYTES_MAX - JOURNAL.len() - hash.len();
+        let mut ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+        let end = ends.rfind(|end| *end <= room).unwrap_or_default();
+        name = format!("{}{hash}", &text[..end]).into();
+    }
     name.push(end);
-    PathBuf::from(name)
+    target.with_file_name(name)
 }
 
 fn directory_of(file: &Path) -> &Path {

@@ -1,5 +1,6 @@
 //! Servers that lie, and paths and files that others have laid.
 
+use std::fs;
 
 use turbohttp::ErrorKind;
 
@@ -106,5 +107,28 @@ async fn a_length_beyond_all_files_is_an_error() {
         let done = client().download(site.url()).tries(0).to(&path).await;
         done.unwrap_err();
         assert!(!path.exists());
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn pipes_in_place_of_the_unfinished_file_block_nothing() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    for name in ["a.turbohttp.journal", "a.turbohttp.part"] {
+        let version = Version::new(content(LENGTH, 1), "\"1\"");
+        let (bytes, served) = (version.content.clone(), version);
+        let site = Site::new(move |seen, _| served.answer(seen));
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("a.turbohttp.part"), "x").unwrap();
+        let pipe = directory.path().join(name);
+        _ = fs::remove_file(&pipe);
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let path = directory.path().join("a");
+        let done = client().download(site.url()).to(&path).await;
+        match name.ends_with("journal") {
+            true => assert!(done.is_ok() && is_same(&path, &bytes)),
+            false => assert_eq!(done.unwrap_err().kind(), ErrorKind::Output),
+        }
     }
 }
