@@ -268,9 +268,9 @@ impl Sink {
 
 /// The file that `path` names: where there is one, it is a regular one.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
-    if path.file_name().is_none() {
-        return Err(io::ErrorKind::InvalidFilename.into());
-    }
+    let typed = path.as_os_str().as_encoded_bytes();
+    // `a/` and `a/.` have `a` as their name, and mean a directory.
+    let is_of_file = |name: &OsStr| typed.ends_with(name.as_encoded_bytes());
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         Ok(meta) if meta.is_file() => fs::canonicalize(path),
@@ -278,6 +278,9 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
             io::ErrorKind::InvalidInput,
             "it is no regular file",
         )),
+        Err(_) if !path.file_name().is_some_and(is_of_file) => {
+            Err(io::ErrorKind::InvalidFilename.into())
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
         Err(error) => Err(error),
     }

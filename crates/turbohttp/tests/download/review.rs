@@ -132,3 +132,25 @@ async fn pipes_in_place_of_the_unfinished_file_block_nothing() {
         }
     }
 }
+
+#[tokio::test]
+async fn names_may_be_as_long_as_the_system_takes() {
+    for name in ["x".repeat(255), "é".repeat(127), "x".repeat(238)] {
+        for length in [10, LENGTH] {
+            let version = Version::new(content(length, 1), "\"1\"");
+            let (bytes, served) = (version.content.clone(), version);
+            let site = Site::new(move |seen, number| match number {
+                0 => served.answer(seen).cut(length - 9),
+                _ => served.answer(seen),
+            });
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join(&name);
+            let broken = client().download(site.url()).tries(0).to(&path).await;
+            assert_eq!(broken.unwrap_err().kind(), ErrorKind::Truncated);
+            let done = client().download(site.url()).to(&path).await.unwrap();
+            assert_eq!(done.resumed() > 0, length == LENGTH);
+            assert!(is_same(&path, &bytes));
+            assert_eq!(names(directory.path()), [&*name]);
+        }
+    }
+}
