@@ -108,7 +108,7 @@ impl Fetch {
             state.resumed = state.bytes;
             state.pieces = Some(known.pieces.clone());
         }
-        self.on_part(move |part| part.go_on(&known)).await?;
+        self.on_part(move |part| part.go_on(known)).await?;
         let asked = match answer {
             // To the request of `first_request`, which took the same piece.
             Some(response) => self.take(0).map(|(_, wanted)| (response, wanted)),

@@ -18,7 +18,8 @@ const LINE_BYTES: usize = 19;
 pub(super) struct Journal {
     pub(super) url: u64,
     pub(super) validator: Validator,
-    /// Which run of the system it was written in; of another run, only what was synced is believed.
+    /// Which run of the system it was written in, as the file says; of another run, only what was synced is
+    /// believed.
     pub(super) boot: String,
     pub(super) pieces: Pieces,
 }
@@ -79,7 +80,7 @@ impl Journal {
         Some(Journal {
             url,
             validator,
-            boot: boot.to_owned(),
+            boot: written_in,
             pieces,
         })
     }

@@ -151,8 +151,16 @@ impl Part {
     }
 
     /// Goes on with the version that the journal on disk is of.
-    pub(super) fn go_on(&mut self, journal: &Journal) -> io::Result<()> {
+    pub(super) fn go_on(&mut self, mut journal: Journal) -> io::Result<()> {
         let file = no_link().write(true).open(&self.journal)?;
+        let boot = journal::boot();
+        if journal.boot != boot {
+            // What comes now is of this run. All that is known is synced, which its lines say again.
+            journal.boot = boot;
+            let text = journal.to_text();
+            write_all_at(&file, text.as_bytes(), 0)?;
+            file.set_len(text.len() as u64)?;
+        }
         let header = journal.header();
         self.sink.journal = Some(Arc::new(JournalFile { file, header }));
         Ok(())

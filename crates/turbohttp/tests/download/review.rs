@@ -1,10 +1,11 @@
 //! Servers that lie, and paths and files that others have laid.
 
+use std::ffi::OsStr;
 use std::fs;
 
 use turbohttp::ErrorKind;
 
-use crate::ground::{Answer, MIB, Site, Version, client, content, is_same, names};
+use crate::ground::{Answer, LARGE, MIB, Site, Version, client, content, is_same, names};
 
 const LENGTH: usize = 5 * MIB + 77;
 
@@ -152,5 +153,47 @@ async fn names_may_be_as_long_as_the_system_takes() {
             assert!(is_same(&path, &bytes));
             assert_eq!(names(directory.path()), [&*name]);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_names_no_file_is_refused_before_anything_is_sent() {
+    let site = Site::new(|_, _| Answer::status(200, ""));
+    let directory = tempfile::tempdir().unwrap();
+    for end in ["", "new/", "new/.", "new/..", "."] {
+        let path = directory.path().join(end);
+        let done = client().download(site.url()).to(&path).await;
+        assert_eq!(done.unwrap_err().kind(), ErrorKind::Output, "{end}");
+    }
+    let done = client().download(site.url()).to(OsStr::new("")).await;
+    assert_eq!(done.unwrap_err().kind(), ErrorKind::Output);
+    assert_eq!(site.seen().len(), 0);
+    assert_eq!(names(directory.path()).len(), 0);
+}
+
+/// What a download has written that went on after a start of the system is believed by the next one.
+#[tokio::test]
+async fn after_another_start_of_the_system_a_download_is_gone_on_with_twice() {
+    for other_run in ["-", "11111111-2222-3333-4444-555555555555"] {
+        let version = Version::new(content(LARGE, 1), "\"1\"");
+        let (bytes, served) = (version.content.clone(), version);
+        let site = Site::new(move |seen, number| match number {
+            0 => served.answer(seen).cut(20 * MIB),
+            1 => served.answer(seen).cut(10 * MIB),
+            _ => served.answer(seen),
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let download = || client().download(site.url()).connections(1).tries(0);
+        download().to(&path).await.unwrap_err();
+        let journal = directory.path().join("a.turbohttp.journal");
+        let text = fs::read_to_string(&journal).unwrap();
+        let boot = text.lines().find(|line| line.starts_with("boot ")).unwrap();
+        fs::write(&journal, text.replace(boot, &format!("boot {other_run}"))).unwrap();
+        download().to(&path).await.unwrap_err();
+        let done = download().to(&path).await.unwrap();
+        // The first piece was synced, and all of the second answer is of this run.
+        assert_eq!(done.resumed(), 26 * MIB as u64, "{other_run}");
+        assert!(is_same(&path, &bytes));
     }
 }
