@@ -85,15 +85,14 @@ impl Found {
 /// Looks at the target of a download, and opens what an earlier one has left.
 pub(super) fn look(target: &Path, is_durable: bool) -> io::Result<Found> {
     let target = resolve(target)?;
+    // Also where an unfinished file is there: its rename is the last step.
+    require_writable(directory_of(&target))?;
     let (part, known) = match fs::symlink_metadata(beside(&target, PART)) {
         Ok(_) => {
             let (part, known) = Part::open(&target, is_durable)?;
             (Some(part), known)
         }
-        Err(_) => {
-            require_writable(directory_of(&target))?;
-            (None, None)
-        }
+        Err(_) => (None, None),
     };
     Ok(Found {
         target,
