@@ -373,7 +373,8 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Options that follow no link in the last part of a path: in a directory for all, others may have laid one.
+/// Options that follow no link in the last part of a path and wait for no writer of a pipe: in a directory for
+/// all, others may have laid one.
 fn no_link() -> OpenOptions {
     #[allow(unused_mut, reason = "only Unix has the flag")]
     let mut options = OpenOptions::new();
