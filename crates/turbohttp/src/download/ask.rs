@@ -100,14 +100,17 @@ impl Fetch {
     /// The first request for what is missing of a version of which something is there.
     async fn resume(&self, mut known: Journal, answer: Option<Response>) -> Result<First, Stop> {
         known.pieces.forget_last_byte();
-        {
+        let is_of_this_download = {
             let mut state = self.state();
             state.validator = Some(known.validator.clone());
             state.takes_ranges = true;
             state.bytes = known.pieces.bytes_done();
-            state.resumed = state.bytes;
-            state.pieces = Some(known.pieces.clone());
-        }
+            let before = state.pieces.replace(known.pieces.clone());
+            if before.is_none() {
+                state.resumed = state.bytes;
+            }
+            before.is_some()
+        };
         self.on_part(move |part| part.go_on(known)).await?;
         let asked = match answer {
             // To the request of `first_request`, which took the same piece.
@@ -117,16 +120,20 @@ impl Fetch {
         let Some((response, wanted)) = asked else {
             return self.start().await;
         };
-        match response.status() {
+        let begun = match response.status() {
             // Another version, which is here already, or a server that takes no ranges.
-            StatusCode::OK => self.adopt(response).await,
-            StatusCode::RANGE_NOT_SATISFIABLE => self.start().await,
+            StatusCode::OK => self.adopt(response).await?,
+            StatusCode::RANGE_NOT_SATISFIABLE => self.start().await?,
             StatusCode::PARTIAL_CONTENT => match self.partial(response, &wanted) {
-                Err(Stop::Anew(_)) => self.start().await,
-                partial => partial.map(First::Pieces),
+                Err(Stop::Anew(_)) => self.start().await?,
+                // No more is asked of a server that answers so than the whole file.
+                Err(Stop::Broken(error)) => return Err(Stop::Anew(error)),
+                partial => return partial.map(First::Pieces),
             },
-            _ => Err(Stop::Failed(self.refused(response))),
-        }
+            _ => return Err(Stop::Failed(self.refused(response))),
+        };
+        self.state().restarts += u32::from(is_of_this_download);
+        Ok(begun)
     }
 
     /// Asks for a piece that nobody fetches and looks at what comes; `None` if there is none.

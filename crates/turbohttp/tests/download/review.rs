@@ -197,3 +197,110 @@ async fn after_another_start_of_the_system_a_download_is_gone_on_with_twice() {
         assert!(is_same(&path, &bytes));
     }
 }
+
+/// `Accept-Ranges` is optional (RFC 9110 section 14.3).
+#[tokio::test]
+async fn a_server_that_does_not_speak_of_ranges_is_asked_for_them() {
+    for takes_them in [true, false] {
+        let mut version = Version::new(content(LENGTH, 1), "\"1\"");
+        version.fields = "etag: \"1\"\r\n".into();
+        let (bytes, served) = (version.content.clone(), version);
+        let site = Site::new(move |seen, number| match (number, takes_them) {
+            (0, _) => served.answer(seen).cut(3 * MIB),
+            // Not even a head.
+            (1, true) => {
+                let mut nothing = Answer::status(206, "").cut(0);
+                nothing.head.clear();
+                nothing
+            }
+            (1, false) => served.whole().cut(3 * MIB),
+            (_, true) => served.answer(seen),
+            (_, false) => served.whole(),
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let download = client().download(site.url()).tries(2);
+        let done = download.to(&path).await.unwrap();
+        assert!(is_same(&path, &bytes));
+        let restarts = if takes_them { 0 } else { 2 };
+        assert_eq!((done.requests(), done.restarts()), (3, restarts));
+        assert_eq!(done.resumed(), 0);
+        let rest = format!("bytes={}-{}", 3 * MIB, LENGTH - 1);
+        assert_eq!(site.seen()[1].field("range"), Some(&*rest));
+    }
+}
+
+#[tokio::test]
+async fn credentials_of_one_origin_go_to_no_other_with_any_piece() {
+    let version = Version::new(content(LARGE, 1), "\"1\"");
+    let (bytes, served) = (version.content.clone(), version);
+    let files = Site::new(move |seen, number| served.answer(seen).cut((7 + number) * MIB));
+    let location = format!("location: {}\r\n", files.url());
+    let site = Site::new(move |_, _| Answer::status(302, &location));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a");
+    let request = client().get(site.url()).basic_auth("user", Some("canary"));
+    request.download().to(&path).await.unwrap();
+    assert!(is_same(&path, &bytes));
+    assert!(
+        site.seen()
+            .iter()
+            .all(|seen| seen.field("authorization").is_some())
+    );
+    assert!(files.seen().len() > 2);
+    assert!(
+        files
+            .seen()
+            .iter()
+            .all(|seen| seen.field("authorization").is_none())
+    );
+}
+
+/// Each way to end a client while pieces are under way leaves what is there; so does a panic of the caller.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_close_in_the_middle_leaves_what_can_be_gone_on_with() {
+    use std::time::Duration;
+    use turbohttp::Shutdown;
+
+    for end in [
+        Some(Shutdown::Now),
+        Some(Shutdown::Drain {
+            within: Duration::ZERO,
+        }),
+        Some(Shutdown::CancelPending {
+            within: Duration::ZERO,
+        }),
+        None,
+    ] {
+        let version = Version::new(content(LARGE, 1), "\"1\"");
+        let (bytes, served) = (version.content.clone(), version);
+        let site = Site::new(move |seen, _| served.answer(seen));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let client = client();
+        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let download = client.download(site.url()).on_progress(move |progress| {
+            _ = told.send(progress.bytes);
+            assert!(
+                progress.bytes < 8 * MIB as u64 || end.is_some(),
+                "as this test wants"
+            );
+        });
+        let target = path.clone();
+        let running = tokio::spawn(async move { download.to(&target).await });
+        while heard
+            .recv()
+            .await
+            .is_some_and(|bytes| bytes < 6 * MIB as u64)
+        {}
+        if let Some(end) = end {
+            client.close(end).await;
+        }
+        let ended = running.await;
+        assert_eq!(ended.is_err_and(|error| error.is_panic()), end.is_none());
+        let done = self::client().download(site.url()).to(&path).await;
+        done.unwrap();
+        assert!(is_same(&path, &bytes));
+        assert!(client.audit().is_idle());
+    }
+}
