@@ -271,11 +271,9 @@ mod tests {
     async fn a_signal_ends_the_wait_before_a_line_is_tried_again() {
         let mut engine = engine();
         let mut sender = engine.sender();
-        let waiting = tokio::spawn(async move { sender.pause(Duration::MAX).await });
-        engine
-            .interrupt(Stop::Interrupt, &mut Told::default())
-            .await;
-        waiting.await.unwrap();
+        let mut told = Told::default();
+        let waiting = sender.pause(Duration::MAX);
+        tokio::join!(waiting, engine.interrupt(Stop::Interrupt, &mut told));
     }
 
     #[test]
