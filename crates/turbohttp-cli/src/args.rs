@@ -22,6 +22,7 @@ use clap::{
 };
 use turbohttp::limits::{DOWNLOAD_CONNECTIONS_MAX, QUEUE_JOBS_MAX};
 
+use self::rates::host_rate;
 use self::values::{TOTAL_MAX, duration, number};
 use crate::batch::engine::WAITING_LINES;
 use crate::exit::CODES;
@@ -282,6 +283,10 @@ pub(crate) struct BatchArgs {
     /// The most requests that run at once to one host (scheme, name and port) [default: --total]
     #[arg(long, value_name = "N", value_parser = number::<TOTAL_MAX>)]
     pub(crate) per_host: Option<usize>,
+
+    /// How many requests begin in a time to one host, evenly spaced: 10/s, 100/m, 1000/h [default: no limit]
+    #[arg(long, value_name = "N/UNIT", value_parser = host_rate)]
+    pub(crate) rate_per_host: Option<turbohttp::Rate>,
 
     /// The most lines that wait at each priority; beyond it, reading pauses
     #[arg(

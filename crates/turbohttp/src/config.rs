@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use turbohttp_core::h1::HeadLimits;
-use turbohttp_core::scheduler::{Priority, Reserve, Rules};
+use turbohttp_core::scheduler::{InvalidRule, Priority, Rate, Reserve, Rules};
 
 use crate::error::{Error, Result};
 use crate::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, HEAD_BYTES_MIN, HEAD_FIELDS_MAX, IDLE_MAX};
@@ -54,6 +54,9 @@ pub struct Limits {
     pub ageing: Option<Duration>,
     /// Permits kept free for urgent requests. Default none; not together with `ageing`.
     pub reserve: Reserve,
+    /// How many requests per time one origin is sent. Default none. An origin that is forgotten begins
+    /// with a whole burst: see `idle_hosts`.
+    pub rate_per_host: Option<Rate>,
 }
 
 impl Default for Limits {
@@ -76,6 +79,7 @@ impl Limits {
         idle_hosts: 128,
         ageing: None,
         reserve: Reserve::NONE,
+        rate_per_host: None,
     };
 
     /// Sets [`body_bytes`](Limits::body_bytes).
@@ -164,6 +168,13 @@ impl Limits {
         self
     }
 
+    /// Sets [`rate_per_host`](Limits::rate_per_host).
+    #[must_use]
+    pub fn rate_per_host(mut self, rate: Rate) -> Limits {
+        self.rate_per_host = Some(rate);
+        self
+    }
+
     /// The part of the options that is about admission.
     pub(crate) fn rules(&self) -> Rules {
         let mut rules = Rules::default();
@@ -174,6 +185,7 @@ impl Limits {
         rules.idle_lanes = self.idle_hosts;
         rules.ageing = self.ageing;
         rules.reserve = self.reserve;
+        rules.rate = self.rate_per_host;
         rules
     }
 
@@ -194,6 +206,30 @@ impl Limits {
 
     pub(crate) fn head(&self) -> HeadLimits {
         HeadLimits::new(self.head_bytes, self.head_fields)
+    }
+}
+
+/// The scheduler names its own rules; users know them as options.
+impl From<InvalidRule> for Error {
+    #[cold]
+    fn from(rule: InvalidRule) -> Error {
+        let field = match rule.field {
+            "per_lane" => "limits.per_host".to_owned(),
+            // Of one key alone, given to `host_limit` or `set_limit`: no option is called so.
+            "limit" => "the limit of a host".to_owned(),
+            // Of all origins or of one, by `Limits::rate_per_host`, `host_rate` or `set_rate`.
+            "rate" => "a rate".to_owned(),
+            // By `ClientBuilder::adaptive_limit`.
+            "adaptive.floor" => "the floor of an adaptive limit".to_owned(),
+            "adaptive.initial" => "the initial value of an adaptive limit".to_owned(),
+            "adaptive.ceiling" => "the ceiling of an adaptive limit".to_owned(),
+            "rate.burst" => "the burst of a rate".to_owned(),
+            "waiting_per_lane" => "limits.waiting_per_host".to_owned(),
+            "idle_lanes" => "limits.idle_hosts".to_owned(),
+            "reserve.per_lane" => "limits.reserve.per_host".to_owned(),
+            field => format!("limits.{field}"),
+        };
+        Error::config(&field, &rule.bound, rule.value)
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use turbohttp_core::contain;
 use turbohttp_core::h1::{EncodeError, ParseError};
 use turbohttp_core::origin::Origin;
-use turbohttp_core::scheduler::{AdjustError, Bound, InvalidRule, Refusal, TooManyLanes};
+use turbohttp_core::scheduler::{AdjustError, Bound, Refusal, TooManyLanes};
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use http::StatusCode;
@@ -469,22 +469,6 @@ impl From<ParseError> for Error {
             _ => ErrorKind::Protocol,
         };
         Error::new(kind, error.to_string())
-    }
-}
-
-impl From<InvalidRule> for Error {
-    #[cold]
-    fn from(rule: InvalidRule) -> Error {
-        let field = match rule.field {
-            "per_lane" => "limits.per_host".to_owned(),
-            // Of one key alone, given to `host_limit` or `set_limit`: no option is called so.
-            "limit" => "the limit of a host".to_owned(),
-            "waiting_per_lane" => "limits.waiting_per_host".to_owned(),
-            "idle_lanes" => "limits.idle_hosts".to_owned(),
-            "reserve.per_lane" => "limits.reserve.per_host".to_owned(),
-            field => format!("limits.{field}"),
-        };
-        Error::config(&field, &rule.bound, rule.value)
     }
 }
 

@@ -135,7 +135,7 @@ impl Follow<'_> {
                 Box::pin(answering).await
             }
         };
-        policies.settle(answer)
+        policies.settle(answer, &self.carrier.scheduler)
     }
 
     fn send<'a>(self, request: Request) -> Attempt<'a>
@@ -148,9 +148,14 @@ impl Follow<'_> {
     /// The same below a cache: what the answer brings for the client is taken in here, and not again with each use
     /// of what was stored.
     async fn send_through(self, request: Request) -> Result<Response> {
-        let response = self.send(request).await?;
-        self.carrier.policies.take_in(&response);
-        Ok(response)
+        let answer = self.send(request).await;
+        let Carrier {
+            policies,
+            scheduler,
+            ..
+        } = self.carrier;
+        policies.take_in(&answer, scheduler);
+        answer
     }
 
     /// The permit that the call itself holds is released; those of attempts are with their responses.

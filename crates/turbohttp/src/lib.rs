@@ -182,6 +182,7 @@ pub use turbohttp_core::events::Event;
 pub use turbohttp_core::origin::{Origin, Scheme};
 pub use turbohttp_core::pool;
 pub use turbohttp_core::scheduler::{
-    Counts, OriginAudit, Priority, Reserve, SchedulerAudit, SchedulerStats, UnknownPriority,
+    AdaptiveLimit, Counts, OriginAudit, Priority, Rate, Reserve, SchedulerAudit, SchedulerStats,
+    UnknownPriority,
 };
 pub use turbohttp_core::timeline::{Phase, Recorder, Span, Timeline};

@@ -398,7 +398,7 @@ impl<'a> Run<'a> {
             unreachable!("an attempt was answered");
         };
         let (carrier, call) = (attempt.carrier, attempt.call);
-        let answer = match carrier.policies.settle(answer) {
+        let answer = match carrier.policies.settle(answer, &carrier.scheduler) {
             Settled::Done(done) => return Poll::Ready(done),
             Settled::Open(answer) => answer,
         };

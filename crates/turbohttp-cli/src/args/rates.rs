@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use turbohttp::Rate;
+
 /// Bytes a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ByteRate(pub(crate) u64);
@@ -63,11 +65,19 @@ pub(super) fn start_rate(text: &str) -> Result<StartRate, String> {
     }
 }
 
+/// Reads the same as a rate of the client.
+pub(super) fn host_rate(text: &str) -> Result<Rate, String> {
+    let StartRate(interval) = start_rate(text)?;
+    let rate = Rate::new(1, interval);
+    rate.check().map_err(|error| error.to_string())?;
+    Ok(rate)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{ByteRate, StartRate, byte_rate, bytes, start_rate};
+    use super::{ByteRate, StartRate, byte_rate, bytes, host_rate, start_rate};
 
     #[test]
     fn bytes_have_units_of_1024() {
@@ -110,5 +120,8 @@ mod tests {
         for wrong in ["", "0/s", "1/x", "-1/s", "3/5s", "1/"] {
             assert!(start_rate(wrong).is_err(), "{wrong}");
         }
+        let spaced = host_rate("20/s").unwrap();
+        assert_eq!(spaced.interval(), Duration::from_millis(50));
+        assert!(host_rate("2000000/s").is_err(), "more than a client can");
     }
 }

@@ -73,7 +73,8 @@ impl BatchPlan {
         let limits = limits(room.total, per_host);
         let cache = client::cache(&args.cache);
         let idle_total = limits.idle_total.min(room.idle);
-        let limits = limits.idle_total(idle_total);
+        let mut limits = limits.idle_total(idle_total);
+        limits.rate_per_host = args.rate_per_host;
         Ok(BatchPlan {
             client: client::client(
                 &args.client,

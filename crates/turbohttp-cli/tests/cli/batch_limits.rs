@@ -237,12 +237,36 @@ fn waits_are_told_by_reason() {
     assert!(by_host.contains(", max "), "{by_host}");
 }
 
+/// One request a day: the first begins at once, and the others are given up.
+#[test]
+fn a_rate_holds_for_each_host() {
+    let servers = [server(), server()];
+    let lines: String = (0..6)
+        .map(|line| format!("{}\n", servers[line % 2].url("/small")))
+        .collect();
+    let options = [
+        "batch",
+        "-",
+        "--rate-per-host",
+        "1/d",
+        "--deadline",
+        "300ms",
+    ];
+    let run = run_with_input(&options, lines.as_bytes());
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    for server in servers {
+        assert_eq!(server.stats().requests, 1);
+    }
+}
+
 #[test]
 fn limits_out_of_bounds_are_refused() {
     let cases = [
         ("--per-host", "0", "1 to 4096"),
         ("--per-host", "4097", "1 to 4096"),
         ("--per-host", "many", "1 to 4096"),
+        ("--rate-per-host", "0/s", "2/s, 10/m"),
+        ("--rate-per-host", "ten", "2/s, 10/m"),
         ("--total", "0", "1 to 4096"),
         ("--queue", "0", "1 to 1048576"),
         ("--queue", "1048577", "1 to 1048576"),

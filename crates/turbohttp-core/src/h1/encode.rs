@@ -51,10 +51,24 @@ pub struct RequestHead<'a> {
     pub head_template: &'a [u8],
     /// The length of the body.
     pub body: BodyLength,
-    /// Ask for `100 Continue` before the body.
-    pub expect_continue: bool,
-    /// The request asks for another protocol: the caller's fields may have Upgrade (RFC 9110 section 7.8).
-    pub upgrade: bool,
+    /// What is asked for beside the answer.
+    pub asks: Asks,
+}
+
+/// What a request asks of its server beside the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the codec's input; built in one place"
+)]
+pub enum Asks {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// `100 Continue` before the body is sent (RFC 9110 section 10.1.1).
+    Continue,
+    /// Another protocol: the caller's fields may have Upgrade (RFC 9110 section 7.8).
+    Upgrade,
 }
 
 /// Fields of a client that go out with every request that does not set them itself, encoded once.
@@ -202,7 +216,7 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded
 /// Whether the content waits for `100 Continue`: there must be some (RFC 9110 section 10.1.1).
 #[inline]
 fn expects_continue(head: &RequestHead<'_>) -> bool {
-    has_content(head) && (head.expect_continue || sets(head, &EXPECT))
+    has_content(head) && (head.asks == Asks::Continue || sets(head, &EXPECT))
 }
 
 /// Whether the caller has set this field. Most requests set none.
@@ -339,7 +353,7 @@ fn check_field(
         return Err(EncodeError::TransferEncoding);
     }
     // Only where the caller is prepared for another protocol behind the head.
-    if *name == UPGRADE && !head.upgrade {
+    if *name == UPGRADE && head.asks != Asks::Upgrade {
         return Err(EncodeError::Upgrade);
     }
     if *name == EXPECT {

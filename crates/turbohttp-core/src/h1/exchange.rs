@@ -6,7 +6,7 @@ use std::ops::Range;
 use http::{Method, StatusCode, Version};
 
 use super::body::{Decoded, Decoder};
-use super::encode::RequestHead;
+use super::encode::{Asks, RequestHead};
 use super::error::{EncodeError, ParseError};
 use super::framing::{Framing, FramingFields};
 use super::head::HeadScanner;
@@ -85,7 +85,7 @@ impl Exchange {
     ) -> Result<(), EncodeError> {
         let encoded = self.send.begin(head, content)?;
         self.to_head = *head.method == Method::HEAD;
-        self.upgrade = head.upgrade;
+        self.upgrade = head.asks == Asks::Upgrade;
         self.scanner = HeadScanner::default();
         self.interim_bytes = 0;
         self.framing = Framing::None;

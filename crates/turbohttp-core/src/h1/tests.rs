@@ -2,7 +2,7 @@ use http::header::HeaderMap;
 use proptest::prelude::*;
 
 use super::encode::tests::request;
-use super::encode::{BodyLength, DefaultFields, RequestHead, chunk_head};
+use super::encode::{Asks, BodyLength, DefaultFields, RequestHead, chunk_head};
 use super::framing::Framing;
 use super::*;
 use crate::head::ResponseHead;
@@ -229,7 +229,10 @@ fn switch_of_protocols_ends_http_on_the_connection_where_it_was_asked_for() {
     let answer = |upgrade, bytes: &[u8]| {
         let mut exchange = Exchange::new(false, false, HeadLimits::default());
         let request = RequestHead {
-            upgrade,
+            asks: match upgrade {
+                true => Asks::Upgrade,
+                false => Asks::Nothing,
+            },
             ..request(&headers, &defaults, "/")
         };
         exchange.begin(&request, ContentSource::Slice).unwrap();

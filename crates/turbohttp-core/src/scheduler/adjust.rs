@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
+use super::bounds::{InvalidRule, PAUSED_LANES_MAX, PERMITS_MAX, TooManyLanes};
 use super::effects::Effects;
-use super::lanes::{LaneKey, TooManyLanes};
+use super::key::LaneKey;
 use super::machine::Scheduler;
-use super::rules::{InvalidRule, PAUSED_LANES_MAX, PERMITS_MAX, Rules};
+use super::rules::Rules;
 
 impl Scheduler {
     /// Changes the total limit. Nothing that runs is interrupted: with a lower limit, permits that

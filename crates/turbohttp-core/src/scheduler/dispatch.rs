@@ -20,14 +20,40 @@ use super::priority::Priority;
 impl Scheduler {
     /// Whether a call of this level may start in this lane right now.
     #[inline]
-    pub(super) fn may_start(&self, lane: u32, priority: Priority) -> bool {
+    pub(super) fn may_start(&mut self, lane: u32, priority: Priority, now: Instant) -> bool {
+        // A lane that is spent is closed, so one that is not closed need not be looked at.
+        self.is_free(lane, priority) || self.may_start_now(lane, priority, now)
+    }
+
+    /// The same of a lane that may have been spent, and have a permit by now.
+    fn may_start_now(&mut self, lane: u32, priority: Priority, now: Instant) -> bool {
+        if !self.queues.lanes[lane].is_spent {
+            return false;
+        }
+        self.reopen(lane, now);
+        self.is_free(lane, priority)
+    }
+
+    /// Whether a permit is free in the total and in this lane, which was not spent when it was
+    /// looked at last.
+    #[inline]
+    pub(super) fn is_free(&self, lane: u32, priority: Priority) -> bool {
         let level = priority.index();
         self.capacity.allows(level) && self.queues.lanes[lane].is_open(level)
     }
 
     /// Takes a permit for which [`may_start`](Self::may_start) holds.
     #[inline]
-    pub(super) fn take_permit(&mut self, lane: u32, now: Instant) {
+    pub(super) fn take_permit(&mut self, lane: u32, now: Instant, effects: &mut Effects) {
+        self.take_unpaced(lane, now);
+        if self.queues.lanes[lane].bucket.is_some() {
+            self.spend_taken(lane, now, effects);
+        }
+    }
+
+    /// The same in a lane without a rate.
+    #[inline]
+    pub(super) fn take_unpaced(&mut self, lane: u32, now: Instant) {
         self.queues.lanes.mark_busy(lane);
         let here = &mut self.queues.lanes[lane];
         here.capacity.take();
@@ -38,6 +64,13 @@ impl Scheduler {
         }
         self.capacity.take();
         self.stats.note_running(self.capacity.running());
+    }
+
+    #[cold]
+    fn spend_taken(&mut self, lane: u32, now: Instant, effects: &mut Effects) {
+        let now = self.timers.moment(now);
+        self.spend(lane, now, effects);
+        self.refresh(lane, now);
     }
 
     #[cold]
@@ -82,7 +115,8 @@ impl Scheduler {
         self.queues.remove(slot, &mut self.calls);
         self.timers.forget_deadline(slot, &mut self.calls);
         let call = &mut self.calls[slot];
-        self.queues.lanes[call.lane].capacity.take();
+        let lane = call.lane;
+        self.queues.lanes[lane].capacity.take();
         self.capacity.take();
         self.stats.note_running(self.capacity.running());
         call.state = CallState::Granted;
@@ -91,6 +125,9 @@ impl Scheduler {
             self.timers.watch_grant(slot, now, &mut self.calls, effects);
         } else {
             self.workers[call.group].assign(slot, effects);
+        }
+        if self.queues.lanes[lane].bucket.is_some() {
+            self.spend(lane, now, effects);
         }
     }
 
@@ -132,6 +169,9 @@ impl Scheduler {
             CallState::Queued => {
                 self.queues.remove(slot, &mut self.calls);
                 self.timers.forget_deadline(slot, &mut self.calls);
+                if self.queues.lanes[lane].is_spent {
+                    self.await_opening(lane, now, effects);
+                }
                 self.refresh(lane, now);
                 self.queues.lanes.mark_idle_if_unused(lane);
                 // It may have stood before another call that may start at once.
@@ -139,6 +179,7 @@ impl Scheduler {
             }
             CallState::Granted => {
                 self.stats.grants_released += 1;
+                self.put_back(lane, now, effects);
                 self.take_back_grant(slot);
                 self.release_in_lane(lane, now, effects);
             }
@@ -171,6 +212,9 @@ impl Scheduler {
         // which counting it once more turns back into the lane's counters at the beginning.
         self.queues.lanes[lane].account(now);
         self.end_wait(slot, now);
+        if self.queues.lanes[lane].is_spent {
+            self.await_opening(lane, now, effects);
+        }
         self.refresh(lane, now);
         self.start_ready(now, effects);
     }

@@ -46,7 +46,7 @@ pub struct SchedulerAudit {
 pub struct OriginAudit {
     /// The origin, such as `https://example.com`, or the key.
     pub origin: String,
-    /// Its limit, in permits.
+    /// Its limit right now, in permits.
     pub limit: usize,
     /// Its permits that are out.
     pub running: usize,
@@ -54,6 +54,8 @@ pub struct OriginAudit {
     pub waiting: usize,
     /// Whether it is paused.
     pub is_paused: bool,
+    /// Whether calls wait for the next permit of its rate.
+    pub is_spent: bool,
 }
 
 impl SchedulerAudit {
@@ -105,6 +107,7 @@ impl Scheduler {
                 running: lane.capacity.running(),
                 waiting: lane.waiting,
                 is_paused: lane.paused_until.is_some(),
+                is_spent: lane.is_spent && lane.waiting > 0,
             })
             .collect();
         // The hash table has no order; sorted, two audits can be compared.

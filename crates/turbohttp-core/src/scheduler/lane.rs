@@ -1,16 +1,19 @@
-//! One lane: its permits, its lines, and its pause.
+//! One lane: its permits, its lines, its pause, and what it has of a rate and an adaptive limit.
 
+use super::adaptive::Adaptive;
 use super::capacity::Capacity;
 use super::heap::NONE;
 use super::ids::GroupId;
 use super::line::Line;
 use super::moment::Moment;
 use super::priority::Priority;
+use super::rate::{Bucket, Rate};
 
 /// What of the lane itself keeps its calls from starting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Obstacle {
     None,
+    /// A pause, or its rate.
     Paused,
     Full,
 }
@@ -49,6 +52,13 @@ pub(super) struct Lane {
     pub(super) paused_until: Option<Moment>,
     /// Its place in the heap of pauses. Invariant: other than [`NONE`] while `paused_until` is set.
     pub(super) pause_at: u32,
+    /// What its limit follows, where limits are adaptive.
+    pub(super) adaptive: Option<Box<Adaptive>>,
+    /// The bucket of its rate, if it has one.
+    pub(super) bucket: Option<Box<Bucket>>,
+    /// Its bucket was empty when it was looked at last. Where no call waits it may have filled
+    /// since then, which [`Scheduler::reopen`](super::Scheduler::reopen) finds out.
+    pub(super) is_spent: bool,
     /// One for each group that has had a job here, by the group's number.
     pub(super) groups: Vec<LaneQueues>,
     /// Invariant: how many `ready_at` of `groups` are other than [`NONE`].
@@ -62,7 +72,7 @@ pub(super) struct Lane {
     /// What has stood in the way since when, while calls wait.
     obstacle: Obstacle,
     since: Moment,
-    /// Nanoseconds lost to pauses and to the limit while calls waited, up to `since`. Both only
+    /// Nanoseconds lost to pauses (and the rate) and to the limit while calls waited, up to `since`. Both only
     /// grow: a call takes the difference between the beginning and the end of its wait.
     paused_for: u64,
     full_for: u64,
@@ -74,6 +84,7 @@ impl Lane {
         hash: u64,
         limit: usize,
         reserve: &[usize; Priority::COUNT],
+        bucket: Option<Box<Bucket>>,
     ) -> Lane {
         Lane {
             text: text.into(),
@@ -85,6 +96,9 @@ impl Lane {
             pins: 0,
             paused_until: None,
             pause_at: NONE,
+            adaptive: None,
+            is_spent: bucket.is_some(),
+            bucket,
             // The callers' queues are always there; `next_in_full_lane` relies on it.
             groups: vec![LaneQueues::default()],
             ready: 0,
@@ -102,7 +116,7 @@ impl Lane {
     /// Whether the lane itself lets a call of this level start.
     #[inline]
     pub(super) fn is_open(&self, level: usize) -> bool {
-        self.paused_until.is_none() && self.capacity.allows(level)
+        self.paused_until.is_none() && !self.is_spent && self.capacity.allows(level)
     }
 
     /// Whether nothing runs, waits, is parked or paused here.
@@ -116,6 +130,19 @@ impl Lane {
     #[inline]
     pub(super) fn is_unused(&self) -> bool {
         self.pins == 0 && self.is_vacant()
+    }
+
+    /// Sets its rate, or takes it away. The caller looks anew whether it is spent.
+    pub(super) fn set_rate(&mut self, rate: Option<Rate>, now: Moment) {
+        match (rate, &mut self.bucket) {
+            (Some(rate), Some(bucket)) => bucket.set_rate(rate, now),
+            // Its bucket is full: what ran before the rate is not counted.
+            (Some(rate), None) => self.bucket = Some(Box::new(Bucket::new(rate, now))),
+            (None, _) => {
+                self.bucket = None;
+                self.is_spent = false;
+            }
+        }
     }
 
     /// The lines of a group, made where it has its first job in this lane.
@@ -134,11 +161,12 @@ impl Lane {
     /// limit and of its pause.
     #[inline]
     pub(super) fn account(&mut self, now: Moment) {
-        // While no call waits, no time is lost, whatever stands in the way. A pause comes before
-        // the limit: a lane that is both paused and full would not open by a release.
+        // While no call waits, no time is lost, whatever stands in the way. A pause and the rate
+        // come before the limit: a lane that is both paused and full would not open by a release.
         let obstacle = match self.paused_until {
             _ if self.waiting == 0 => Obstacle::None,
             Some(_) => Obstacle::Paused,
+            None if self.is_spent => Obstacle::Paused,
             None if self.capacity.is_full() => Obstacle::Full,
             None => Obstacle::None,
         };

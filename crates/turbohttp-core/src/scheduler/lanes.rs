@@ -6,52 +6,19 @@
 //! A lane is forgotten only here, under the lock that also admits into it, and only while it is
 //! unused: no permit names a lane that is gone.
 
-use std::fmt;
-
 use hashbrown::HashTable;
 
+use super::adaptive::{Adaptive, AdaptiveLimit, Observation};
+use super::bounds::{PINNED_LANES_MAX, TooManyLanes};
 use super::heap::NONE;
+use super::key::LaneKey;
 use super::lane::Lane;
+use super::moment::Moment;
+use super::overrides::Overrides;
 use super::priority::Priority;
-use super::rules::{OVERRIDES_MAX, PINNED_LANES_MAX};
+use super::rate::{Bucket, Rate};
+use super::rules::Rules;
 use super::slab::Slab;
-use crate::origin::{Origin, hash_of};
-
-/// The key of a lane: any text, with its hash. Clients use the text of an [`Origin`].
-#[derive(Clone, Copy, Debug)]
-pub struct LaneKey<'a> {
-    pub(super) text: &'a str,
-    pub(super) hash: u64,
-    /// The slot of the lane if it is pinned, which spares looking the text up; [`NONE`] otherwise.
-    slot: u32,
-}
-
-impl<'a> LaneKey<'a> {
-    /// The lane of this text, compared byte by byte.
-    pub fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            hash: hash_of(text),
-            slot: NONE,
-        }
-    }
-
-    /// The text.
-    pub fn text(&self) -> &'a str {
-        self.text
-    }
-}
-
-impl<'a> From<&'a Origin> for LaneKey<'a> {
-    /// The lane of an origin. Computes no hash: the origin has it.
-    fn from(origin: &'a Origin) -> Self {
-        Self {
-            text: origin.as_str(),
-            hash: origin.precomputed_hash(),
-            slot: NONE,
-        }
-    }
-}
 
 /// A lane that is kept, and found without a lookup of its text, until
 /// [`unpin`](super::Scheduler::unpin) is called with this handle, once.
@@ -75,22 +42,6 @@ impl PinnedLane {
     }
 }
 
-/// Too many lanes have a rule of their own: a limit, a pause, or a handle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TooManyLanes {
-    /// How many may have one of that kind.
-    pub limit: usize,
-}
-
-impl fmt::Display for TooManyLanes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "more than {} lanes to be treated apart", self.limit)
-    }
-}
-
-impl std::error::Error for TooManyLanes {}
-
 #[derive(Debug)]
 pub(super) struct Lanes {
     /// The slots of all lanes that are known, by their text.
@@ -105,10 +56,12 @@ pub(super) struct Lanes {
     /// idle anew.
     oldest: u32,
     newest: u32,
-    /// Limits of single lanes, with text and hash of their keys: kept when the lane is forgotten.
-    /// Invariant: at most [`OVERRIDES_MAX`].
-    overrides: HashTable<(Box<str>, u64, usize)>,
+    overrides: Overrides,
     per_lane: usize,
+    /// The rate of every lane that has none of its own.
+    rate: Option<Rate>,
+    /// By what the limit of every lane follows its server.
+    adaptive: Option<AdaptiveLimit>,
     reserve: [usize; Priority::COUNT],
     /// Invariant: the lanes with `pins > 0`, at most [`PINNED_LANES_MAX`].
     pinned: usize,
@@ -117,21 +70,19 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    pub(super) fn new(
-        per_lane: usize,
-        reserve: [usize; Priority::COUNT],
-        idle_max: usize,
-    ) -> Lanes {
+    pub(super) fn new(rules: &Rules) -> Lanes {
         Lanes {
             table: HashTable::new(),
             slab: Slab::default(),
-            idle_max,
+            idle_max: rules.idle_lanes,
             idle_count: 0,
             oldest: NONE,
             newest: NONE,
-            overrides: HashTable::new(),
-            per_lane,
-            reserve,
+            overrides: Overrides::default(),
+            per_lane: rules.per_lane,
+            rate: rules.rate,
+            adaptive: rules.adaptive,
+            reserve: rules.reserve.per_lane,
             pinned: 0,
             evicted: 0,
         }
@@ -160,9 +111,17 @@ impl Lanes {
 
     #[cold]
     fn make(&mut self, key: LaneKey<'_>) -> u32 {
-        // A limit of its own outlives the lane, so it holds again here.
+        // A limit and a rate of its own outlive the lane, so they hold again here.
         let limit = self.limit_of(key);
-        let lane = Lane::new(key.text, key.hash, limit, &self.reserve);
+        let bucket = match self.overrides.rate(key) {
+            Some((rate, full_at)) => Some(Bucket::new(rate, full_at)),
+            None => self.rate.map(|rate| Bucket::new(rate, Moment::default())),
+        };
+        let adaptive = self.adaptive.map(|rule| Adaptive::new(rule, limit));
+        let present = adaptive.as_ref().map_or(limit, Adaptive::limit);
+        let bucket = bucket.map(Box::new);
+        let mut lane = Lane::new(key.text, key.hash, present, &self.reserve, bucket);
+        lane.adaptive = adaptive.map(Box::new);
         let slot = self.slab.insert(lane);
         let slab = &self.slab;
         // Growing the table looks at every lane, which is paid for by the lanes made since it grew
@@ -276,19 +235,22 @@ impl Lanes {
         if let Ok(entry) = self.table.find_entry(hash, |found| *found == slot) {
             entry.remove();
         }
-        // Frees the memory of the key and the lines now; the rest of the slot is overwritten when
-        // it is used again.
-        self.slab[slot].text = Box::default();
-        self.slab[slot].groups = Vec::new();
+        // Frees the memory of the key, the lines and the boxes now; the rest of the slot is
+        // overwritten when it is used again.
+        let lane = &mut self.slab[slot];
+        let text = std::mem::take(&mut lane.text);
+        lane.groups = Vec::new();
+        lane.adaptive = None;
+        if let Some(bucket) = lane.bucket.take() {
+            self.overrides.keep_bucket(&text, hash, bucket.full_at);
+        }
         self.slab.release(slot);
         self.evicted += 1;
     }
 
     /// The limit of a lane: its own, or the limit of all lanes.
     pub(super) fn limit_of(&self, key: LaneKey<'_>) -> usize {
-        self.overrides
-            .find(key.hash, |(text, _, _)| **text == *key.text)
-            .map_or(self.per_lane, |(_, _, limit)| *limit)
+        self.overrides.limit(key).unwrap_or(self.per_lane)
     }
 
     /// Sets the limit of one lane for good; `None` makes the limit of all lanes hold again. Returns
@@ -298,47 +260,87 @@ impl Lanes {
         key: LaneKey<'_>,
         limit: Option<usize>,
     ) -> Result<Option<u32>, TooManyLanes> {
-        let is_it = |known: &(Box<str>, u64, usize)| *known.0 == *key.text;
-        // Read here: the entry below borrows the table.
-        let count = self.overrides.len();
-        match (self.overrides.find_entry(key.hash, is_it), limit) {
-            (Ok(mut known), Some(limit)) => known.get_mut().2 = limit,
-            (Ok(known), None) => drop(known.remove()),
-            (Err(_), None) => {}
-            (Err(_), Some(_)) if count >= OVERRIDES_MAX => {
-                return Err(TooManyLanes {
-                    limit: OVERRIDES_MAX,
-                });
-            }
-            (Err(_), Some(limit)) => {
-                let known = (key.text.into(), key.hash, limit);
-                self.overrides
-                    .insert_unique(key.hash, known, |(_, hash, _)| *hash);
-            }
-        }
+        self.overrides.set_limit(key, limit)?;
         let found = self.find(key);
         if let Some(slot) = found {
-            let limit = limit.unwrap_or(self.per_lane);
-            let reserve = self.reserve;
-            self[slot].capacity.set_limit(limit, &reserve);
+            self.apply_limit(slot, limit.unwrap_or(self.per_lane));
         }
         Ok(found)
+    }
+
+    /// Sets the rate of one lane for good; `None` makes the rate of all lanes hold again. Returns
+    /// the slot of the lane if it is known; the caller has it keep the rate.
+    pub(super) fn set_rate(
+        &mut self,
+        key: LaneKey<'_>,
+        rate: Option<Rate>,
+        now: Moment,
+    ) -> Result<Option<u32>, TooManyLanes> {
+        self.overrides.set_rate(key, rate, now)?;
+        Ok(self.find(key))
+    }
+
+    /// Sets the rate of every lane that has none of its own; the caller has them keep it.
+    pub(super) fn set_common_rate(&mut self, rate: Option<Rate>) {
+        self.rate = rate;
+    }
+
+    /// The rate that is meant for a lane: its own, or that of all lanes.
+    pub(super) fn rate_of_slot(&self, slot: u32) -> Option<Rate> {
+        let own = self.overrides.rate(self.key_of(slot));
+        own.map(|(rate, _)| rate).or(self.rate)
+    }
+
+    /// Whether any lane has a rate, known or not.
+    pub(super) fn has_rates(&self) -> bool {
+        self.rate.is_some() || self.overrides.has_rates()
+    }
+
+    fn key_of(&self, slot: u32) -> LaneKey<'_> {
+        let lane = &self.slab[slot];
+        LaneKey {
+            text: &lane.text,
+            hash: lane.hash,
+            slot,
+        }
     }
 
     /// Sets the limit of every lane that has none of its own. Costs a look at every lane.
     pub(super) fn set_per_lane(&mut self, limit: usize) {
         self.per_lane = limit;
         for slot in 0..self.end() {
-            let lane = &self.slab[slot];
-            let key = LaneKey {
-                text: &lane.text,
-                hash: lane.hash,
-                slot,
-            };
-            let limit = self.limit_of(key);
-            let reserve = self.reserve;
-            self[slot].capacity.set_limit(limit, &reserve);
+            let limit = self.limit_of(self.key_of(slot));
+            self.apply_limit(slot, limit);
         }
+    }
+
+    /// Gives a lane its limit, which is the ceiling of one that is adaptive.
+    fn apply_limit(&mut self, slot: u32, limit: usize) {
+        let lane = &mut self.slab[slot];
+        let present = match &mut lane.adaptive {
+            Some(adaptive) => {
+                adaptive.set_ordinary(limit);
+                adaptive.limit()
+            }
+            None => limit,
+        };
+        lane.capacity.set_limit(present, &self.reserve);
+    }
+
+    /// Moves the limit of a lane by what was seen of its server. Returns `true` if it has changed.
+    pub(super) fn observe(&mut self, slot: u32, observation: Observation) -> bool {
+        let lane = &mut self.slab[slot];
+        let Some(adaptive) = &mut lane.adaptive else {
+            return false;
+        };
+        // The attempt itself counts, even where its permit is released by now.
+        let running = lane.capacity.running().max(1);
+        adaptive.observe(observation, running);
+        let (before, limit) = (lane.capacity.limit(), adaptive.limit());
+        if before != limit {
+            lane.capacity.set_limit(limit, &self.reserve);
+        }
+        before != limit
     }
 
     /// Lanes that are known.
@@ -377,6 +379,13 @@ impl Lanes {
     #[cfg(test)]
     pub(super) fn looks(&self) -> u64 {
         self.slab.looks.get()
+    }
+
+    /// The slots of all lanes that are known, in their order.
+    pub(super) fn slots(&self) -> Vec<u32> {
+        let mut slots: Vec<u32> = self.table.iter().copied().collect();
+        slots.sort_unstable();
+        slots
     }
 
     /// Every lane that is known, in no order.

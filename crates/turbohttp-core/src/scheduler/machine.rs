@@ -3,17 +3,18 @@
 use std::task::Waker;
 use std::time::Instant;
 
+use super::bounds::InvalidRule;
 use super::call::{Outcome, Refusal, State, Waited};
 use super::calls::{CallState, Calls};
 use super::capacity::Capacity;
 use super::effects::Effects;
 use super::gate::{Gate, Stage};
 use super::ids::{CallId, GroupId};
-use super::lanes::LaneKey;
+use super::key::LaneKey;
 use super::moment::Moment;
 use super::priority::Priority;
 use super::queues::WaitQueues;
-use super::rules::{InvalidRule, Rules};
+use super::rules::Rules;
 use super::stats::SchedulerStats;
 use super::timers::Timers;
 use super::workers::Workers;
@@ -64,6 +65,8 @@ pub struct Scheduler {
     /// after a cut, which counts them as gone although their holders still release them.
     pub(super) permits: u64,
     pub(super) stats: SchedulerStats,
+    /// See [`is_timed`](Scheduler::is_timed).
+    pub(super) is_timed: bool,
 }
 
 impl Scheduler {
@@ -76,6 +79,7 @@ impl Scheduler {
         // Everything below relies on these bounds: limits of at least 1, and numbers that fit 32
         // bits.
         rules.check()?;
+        let is_timed = rules.ageing.is_some() || rules.rate.is_some();
         Ok(Self {
             capacity: Capacity::new(rules.total, &rules.reserve.total),
             queues: WaitQueues::new(&rules, now),
@@ -86,6 +90,7 @@ impl Scheduler {
             workers: Workers::new(),
             permits: 0,
             stats: SchedulerStats::default(),
+            is_timed,
         })
     }
 
@@ -124,8 +129,8 @@ impl Scheduler {
         };
         let lane = self.queues.lanes.find_or_make(ask.lane);
         // No call that waits could take this permit: such a call would have been started already.
-        if self.may_start(lane, ask.priority) {
-            self.take(slot, lane, ask.priority, now);
+        if self.may_start(lane, ask.priority, now) {
+            self.take(slot, lane, ask.priority, now, effects);
             return Ok(State::Taken);
         }
         // The lane may have been made for this call alone, so it is marked on the way out as well.
@@ -156,7 +161,7 @@ impl Scheduler {
         }
         let lane = self.queues.lanes.find_or_make(ask.lane);
         // Everything that can refuse comes before the call exists: a refusal has nothing to undo.
-        let starts = self.may_start(lane, ask.priority);
+        let starts = self.may_start(lane, ask.priority, now);
         if !starts && let Err(refusal) = self.queues.check_room(lane) {
             self.queues.lanes.mark_idle_if_unused(lane);
             effects.discard(waker);
@@ -167,7 +172,7 @@ impl Scheduler {
         // Kept also where the permit is free: a close that cuts the call off wakes it.
         self.calls[id.slot].waker = waker;
         if starts {
-            self.take(id.slot, lane, ask.priority, now);
+            self.take(id.slot, lane, ask.priority, now, effects);
             return Ok((id, State::Taken));
         }
         self.line_up(id.slot, lane, ask, self.timers.moment(now), effects);
@@ -363,11 +368,17 @@ impl Scheduler {
         Some(self.calls[slot].state.into())
     }
 
-    /// Whether the time matters right now: a call waits, a close has begun, or ageing is on.
-    /// Otherwise any instant of the past serves as `now`, which spares reading a clock.
+    /// Whether the time matters right now: a call waits, a close has begun, or the time decides who
+    /// starts. Otherwise any instant of the past serves as `now`, which spares reading a clock.
     #[inline]
     pub fn needs_time(&self) -> bool {
-        self.is_contended() || self.gate.stage != Stage::Open || self.has_ageing()
+        self.is_contended() || self.gate.stage != Stage::Open || self.is_timed
+    }
+
+    /// Whether the time decides who starts, although no call waits: [`Rules::ageing`], or a rate.
+    #[inline]
+    pub fn is_timed(&self) -> bool {
+        self.is_timed
     }
 
     /// Whether the time of arrival decides the order: [`Rules::ageing`].
@@ -430,8 +441,15 @@ impl Scheduler {
 
     /// Takes a permit that is free.
     #[inline]
-    pub(super) fn take(&mut self, slot: u32, lane: u32, priority: Priority, now: Instant) {
-        self.take_permit(lane, now);
+    pub(super) fn take(
+        &mut self,
+        slot: u32,
+        lane: u32,
+        priority: Priority,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        self.take_permit(lane, now, effects);
         self.calls[slot].take(lane, priority);
     }
 
@@ -453,6 +471,9 @@ impl Scheduler {
             self.begin_wait(slot, ask.deadline, now, effects);
         }
         self.stats.note_waiting(self.queues.callers());
+        if self.queues.lanes[lane].is_spent {
+            self.await_opening(lane, now, effects);
+        }
         // The call may be the first of its line, and the lane open: then only a total permit or a
         // worker is missing.
         self.refresh(lane, now);

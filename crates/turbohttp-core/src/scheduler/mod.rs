@@ -1,6 +1,6 @@
 //! The scheduler: which request may start now.
 //!
-//! Strict priority, a limit per lane, a limit in total, pauses and deadlines are decided by one
+//! Strict priority, limits and rates per lane, a limit in total, pauses and deadlines are decided by one
 //! state machine under one lock. There is no seam between two mechanisms at which a permit could be
 //! lost, or at which a lane that is full could hold up the others. The scheduler is
 //! work-conserving: between two operations, no call waits that may start.
@@ -23,18 +23,23 @@
 //! | `call.rs`, `calls.rs` | `Calls` | an id names the call that it was given to, or none |
 //! | `capacity.rs` | `Capacity` | no more permits are out than a limit gives |
 //! | `queues.rs` | `WaitQueues` | a lane is in a heap of ready lanes exactly while its first call could start |
-//! | `lane.rs`, `line.rs`, `lanes.rs` | `Lanes` | known lanes are bounded; a lane in use is not forgotten |
+//! | `lane.rs`, `line.rs`, `lanes.rs`, `overrides.rs` | `Lanes` | known lanes are bounded; a lane in use is not forgotten |
+//! | `rate.rs`, `pace.rs` | `Bucket` | a lane is spent while the next permit of its rate is not due |
+//! | `adaptive.rs` | `Adaptive` | a limit stays between its floor and its ceiling |
 //! | `timers.rs`, `moment.rs` | `Timers` | what is due by itself has been announced |
 //! | `gate.rs` | `Gate` | what entered departs once; a gate closes once |
 //! | `workers.rs` | `Workers` | a granted job is assigned to its group until a worker picks it up |
 //! | `dispatch.rs` | | no call waits that may start |
 //!
+//! `rules.rs` has what is set when a scheduler is made, `bounds.rs` the bounds of all that is set.
 //! The other files are operations over these parts: `permits.rs` (permits without a call),
 //! `jobs.rs` (what workers run), `sweep.rs` (what is due by itself), `adjust.rs` (limits and pauses
-//! that change), `close.rs` (the end and its reports), `inspect.rs` (audits), and `shared.rs` (the
+//! that change), `observe.rs` (what moves adaptive limits), `close.rs` (the end and its reports), `inspect.rs` (audits), and `shared.rs` (the
 //! lock).
 
+mod adaptive;
 mod adjust;
+mod bounds;
 mod call;
 mod calls;
 mod capacity;
@@ -46,14 +51,19 @@ mod heap;
 mod ids;
 mod inspect;
 mod jobs;
+mod key;
 mod lane;
 mod lanes;
 mod line;
 mod machine;
 mod moment;
+mod observe;
+mod overrides;
+mod pace;
 mod permits;
 mod priority;
 mod queues;
+mod rate;
 mod rules;
 mod shared;
 mod slab;
@@ -64,21 +74,25 @@ mod testing;
 mod timers;
 mod workers;
 
+pub use adaptive::{AdaptiveLimit, Observation};
 pub use adjust::AdjustError;
+pub use bounds::{
+    GRANT_MS, GROUPS_MAX, InvalidRule, OVERRIDES_MAX, PAUSED_LANES_MAX, PERMITS_MAX,
+    PINNED_LANES_MAX, TooManyLanes, WAITING_MAX,
+};
 pub use call::{Bound, Outcome, Refusal, State, Waited};
 pub use effects::Effects;
 pub use gate::{CloseMode, Counts, Report, Stage};
 pub use ids::{CallId, GroupId, PermitId};
 pub use inspect::{OriginAudit, SchedulerAudit};
 pub use jobs::{GroupLoad, Picked};
-pub use lanes::{LaneKey, PinnedLane, TooManyLanes};
+pub use key::LaneKey;
+pub use lanes::PinnedLane;
 pub use machine::{Ask, Scheduler, Turn};
 pub use permits::PermitRequest;
 pub use priority::{Priority, UnknownPriority};
-pub use rules::{
-    GRANT_MS, GROUPS_MAX, InvalidRule, OVERRIDES_MAX, PAUSED_LANES_MAX, PERMITS_MAX,
-    PINNED_LANES_MAX, Reserve, Rules, WAITING_MAX,
-};
+pub use rate::{RATE_BURST_TIME_MAX, RATE_INTERVAL_MIN, Rate};
+pub use rules::{Reserve, Rules};
 pub use shared::{SharedScheduler, Signals};
 pub use stats::SchedulerStats;
 pub use workers::TooManyGroups;

@@ -17,6 +17,11 @@ impl Moment {
     pub(super) fn plus(self, nanos: u64) -> Moment {
         Moment(self.0.saturating_add(nanos))
     }
+
+    #[inline]
+    pub(super) fn minus(self, nanos: u64) -> Moment {
+        Moment(self.0.saturating_sub(nanos))
+    }
 }
 
 /// Turns instants into moments and back.

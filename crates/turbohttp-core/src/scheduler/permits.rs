@@ -7,12 +7,14 @@
 use std::task::Waker;
 use std::time::Instant;
 
+use super::bounds::TooManyLanes;
 use super::call::{Outcome, Refusal};
 use super::calls::CallState;
 use super::effects::Effects;
 use super::gate::Stage;
 use super::ids::{CallId, GroupId, PermitId};
-use super::lanes::{LaneKey, PinnedLane, TooManyLanes};
+use super::key::LaneKey;
+use super::lanes::PinnedLane;
 use super::machine::{Ask, Scheduler};
 use super::priority::Priority;
 
@@ -45,7 +47,8 @@ impl Scheduler {
     }
 
     /// Takes a permit if one is free, without a call; [`release_permit`](Self::release_permit)
-    /// releases it. `None` if the caller would have to wait.
+    /// releases it. `None` if the caller would have to wait. Leaves no [`Effects`], so it gives
+    /// none of a lane with a rate: [`take_paced_permit`](Self::take_paced_permit) does.
     ///
     /// # Errors
     ///
@@ -61,18 +64,49 @@ impl Scheduler {
             return Err(Refusal::Closed);
         }
         let lane = self.queues.lanes.find_or_make(lane);
-        if !self.may_start(lane, priority) {
+        if self.queues.lanes[lane].bucket.is_some() || !self.is_free(lane, priority) {
             // The lookup may have made the lane.
             self.queues.lanes.mark_idle_if_unused(lane);
             return Ok(None);
         }
-        Ok(Some(self.take_alone(lane, now)))
+        self.take_unpaced(lane, now);
+        Ok(Some(self.count_alone(lane)))
+    }
+
+    /// Takes a permit if one is free and due, as [`try_take_permit`](Self::try_take_permit) does,
+    /// of a lane with or without a rate.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Closed`] once a close has begun.
+    pub fn take_paced_permit(
+        &mut self,
+        lane: LaneKey<'_>,
+        priority: Priority,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<Option<PermitId>, Refusal> {
+        if self.gate.stage != Stage::Open {
+            return Err(Refusal::Closed);
+        }
+        let lane = self.queues.lanes.find_or_make(lane);
+        if !self.may_start(lane, priority, now) {
+            self.queues.lanes.mark_idle_if_unused(lane);
+            return Ok(None);
+        }
+        Ok(Some(self.take_alone(lane, now, effects)))
     }
 
     /// Takes a permit that is free, and counts it as inside.
     #[inline]
-    fn take_alone(&mut self, lane: u32, now: Instant) -> PermitId {
-        self.take_permit(lane, now);
+    fn take_alone(&mut self, lane: u32, now: Instant, effects: &mut Effects) -> PermitId {
+        self.take_permit(lane, now, effects);
+        self.count_alone(lane)
+    }
+
+    /// Counts a permit that was taken as inside.
+    #[inline]
+    fn count_alone(&mut self, lane: u32) -> PermitId {
         self.gate.present += 1;
         self.permits += 1;
         PermitId { lane }
@@ -96,9 +130,9 @@ impl Scheduler {
             return Err(Refusal::Closed);
         }
         let lane = self.queues.lanes.find_or_make(ask.lane);
-        if self.may_start(lane, ask.priority) {
+        if self.may_start(lane, ask.priority, now) {
             effects.discard(Some(waker));
-            return Ok(PermitRequest::Taken(self.take_alone(lane, now)));
+            return Ok(PermitRequest::Taken(self.take_alone(lane, now, effects)));
         }
         if let Err(refusal) = self.queues.check_room(lane) {
             self.queues.lanes.mark_idle_if_unused(lane);

@@ -71,7 +71,7 @@ impl GroupQueues {
 impl WaitQueues {
     pub(super) fn new(rules: &Rules, base: Instant) -> WaitQueues {
         WaitQueues {
-            lanes: Lanes::new(rules.per_lane, rules.reserve.per_lane, rules.idle_lanes),
+            lanes: Lanes::new(rules),
             // What callers may wait is bounded in total and by lane, not by level.
             groups: vec![GroupQueues::new([usize::MAX; Priority::COUNT])],
             in_line: 0,

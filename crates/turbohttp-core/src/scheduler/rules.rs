@@ -1,40 +1,11 @@
 //! The rules of a scheduler: its limits, their bounds, and what is reserved.
 
-use std::fmt;
 use std::time::Duration;
 
+use super::adaptive::AdaptiveLimit;
+use super::bounds::{AGEING_MAX, InvalidRule, PERMITS_MAX, WAITING_MAX};
 use super::priority::Priority;
-
-/// The most permits that any limit may give: 1,048,576. The scheduler numbers its slots with 32
-/// bits, and a process has fewer sockets.
-pub const PERMITS_MAX: usize = 1 << 20;
-
-/// The greatest bound on calls that wait: 16,777,216.
-pub const WAITING_MAX: usize = 1 << 24;
-
-/// The most lanes with a limit of their own. One more is refused with
-/// [`TooManyLanes`](super::TooManyLanes).
-pub const OVERRIDES_MAX: usize = 4_096;
-
-/// The most lanes that are paused at the same time. One more is refused with
-/// [`TooManyLanes`](super::TooManyLanes).
-pub const PAUSED_LANES_MAX: usize = 4_096;
-
-/// The most lanes that are kept because there are handles of them. One more is refused with
-/// [`TooManyLanes`](super::TooManyLanes).
-pub const PINNED_LANES_MAX: usize = 4_096;
-
-/// The most groups of workers on one scheduler. One more is refused with
-/// [`TooManyGroups`](super::TooManyGroups).
-pub const GROUPS_MAX: usize = 16;
-
-/// How long a grant waits for its owner to take it up, in milliseconds, before its permit goes to
-/// another call. It may take twice as long, as time is counted in periods of this length.
-pub const GRANT_MS: u64 = 100;
-
-/// The longest step of [`Rules::ageing`]: a year. Ranks are nanoseconds in 64 bits, which four such
-/// steps fit into.
-pub(super) const AGEING_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+use super::rate::Rate;
 
 /// The rules of a [`Scheduler`](super::Scheduler).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +28,13 @@ pub struct Rules {
     pub ageing: Option<Duration>,
     /// Permits that less urgent calls leave free. Default none.
     pub reserve: Reserve,
+    /// Permits per time of each lane. Default none. A lane that is forgotten, because it is idle,
+    /// begins with a whole burst.
+    pub rate: Option<Rate>,
+    /// Has the limit of each lane follow what its server bears, as
+    /// [`observe`](super::Scheduler::observe) is told; the lane's ordinary limit is the most. Default
+    /// none.
+    pub adaptive: Option<AdaptiveLimit>,
 }
 
 /// Permits that are kept free for urgent requests.
@@ -103,34 +81,11 @@ impl Default for Rules {
             idle_lanes: 128,
             ageing: None,
             reserve: Reserve::default(),
+            rate: None,
+            adaptive: None,
         }
     }
 }
-
-/// A rule out of its bound.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct InvalidRule {
-    /// The name of the field of [`Rules`], or of the limit that was to be set.
-    pub field: &'static str,
-    /// The values that are allowed, in words.
-    pub bound: String,
-    /// The value that was refused.
-    pub value: usize,
-}
-
-impl fmt::Display for InvalidRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let InvalidRule {
-            field,
-            bound,
-            value,
-        } = self;
-        write!(f, "{field} must be {bound} (got {value})")
-    }
-}
-
-impl std::error::Error for InvalidRule {}
 
 impl Rules {
     /// Checks every rule against its bound.
@@ -149,6 +104,12 @@ impl Rules {
         in_range("idle_lanes", self.idle_lanes, 1, PERMITS_MAX)?;
         reserved("reserve.per_lane", &self.reserve.per_lane, self.per_lane)?;
         reserved("reserve.total", &self.reserve.total, self.total)?;
+        if let Some(rate) = &self.rate {
+            rate.check()?;
+        }
+        if let Some(adaptive) = &self.adaptive {
+            adaptive.check()?;
+        }
         match self.ageing {
             Some(step) if step.is_zero() || step > AGEING_MAX => Err(InvalidRule {
                 field: "ageing",

@@ -3,12 +3,13 @@
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
+use super::bounds::InvalidRule;
 use super::call::{Refusal, Waited};
 use super::effects::Effects;
 use super::gate::Stage;
 use super::ids::CallId;
 use super::machine::{Scheduler, Turn};
-use super::rules::{InvalidRule, Rules};
+use super::rules::Rules;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 
 /// The scheduler behind one lock, held for one operation. Wakers are woken and dropped after it is

@@ -1,4 +1,4 @@
-//! What happens as time passes: pauses end, grants that were not taken up are parked, deadlines
+//! What happens as time passes: pauses end, lanes open whose next permit is due, grants that were not taken up are parked, deadlines
 //! pass, and a close cuts off what is still inside at its deadline.
 
 use std::time::Instant;
@@ -35,7 +35,8 @@ impl Scheduler {
             self.refresh(lane, now);
             self.queues.lanes.mark_idle_if_unused(lane);
         }
-        // After all of them, as the most urgent call may wait in the lane whose pause ended last.
+        self.open_due(now, effects);
+        // After all of them, as the most urgent call may wait in the lane that opened last.
         self.start_ready(now, effects);
     }
 
@@ -51,6 +52,7 @@ impl Scheduler {
             self.queues.lanes[lane].parked += 1;
             // Its deadline holds again, as it waits again.
             self.timers.watch_deadline(slot, &mut self.calls, effects);
+            self.put_back(lane, now, effects);
             self.release_in_lane(lane, now, effects);
         }
     }

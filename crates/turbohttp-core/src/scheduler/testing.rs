@@ -33,11 +33,11 @@ impl Scheduler {
             return Ok(());
         };
         let lane = self.queues.lanes.find_or_make(ask.lane);
-        if !self.may_start(lane, ask.priority) {
+        if !self.may_start(lane, ask.priority, now) {
             self.queues.lanes.mark_idle_if_unused(lane);
             return Err(Refusal::Busy);
         }
-        self.take(slot, lane, ask.priority, now);
+        self.take(slot, lane, ask.priority, now, effects);
         Ok(())
     }
 

@@ -296,6 +296,7 @@ fn a_job_starts_when_a_worker_is_there() {
 mod fairness;
 mod lanes;
 mod limits;
+mod rates;
 mod scale;
 mod transitions;
 mod wakers;

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
+use super::bounds::GRANT_MS;
 use super::calls::Calls;
 use super::effects::Effects;
 use super::heap::{Heap, NONE};
 use super::lanes::Lanes;
 use super::line::List;
 use super::moment::{Clock, Moment};
-use super::rules::GRANT_MS;
 
 const GRANT_NANOS: u64 = GRANT_MS * 1_000_000;
 
@@ -21,6 +21,9 @@ pub(super) struct Timers {
     deadlines: Heap<Moment>,
     /// Invariant: the lanes with `paused_until` set.
     pauses: Heap<Moment>,
+    /// Invariant: the lanes that are spent and in which calls wait, by when their next permit is
+    /// due.
+    openings: Heap<Moment>,
     /// Callers' grants that were not taken up, oldest first. Invariant: the calls of the callers'
     /// group in state `Granted`.
     granted: List,
@@ -43,6 +46,7 @@ impl Timers {
             clock: Clock::new(now),
             deadlines: Heap::default(),
             pauses: Heap::default(),
+            openings: Heap::default(),
             granted: List::default(),
             epoch: 0,
             epoch_began: Moment::default(),
@@ -78,7 +82,8 @@ impl Timers {
         let deadline = self.deadlines.first().map(|(at, _)| at);
         let pause = self.pauses.first().map(|(at, _)| at);
         let grant = self.granted.first().map(|_| self.epoch_ends());
-        let all = [deadline, pause, grant, close];
+        let opening = self.openings.first().map(|(at, _)| at);
+        let all = [deadline, pause, opening, grant, close];
         all.into_iter().flatten().min()
     }
 
@@ -219,5 +224,41 @@ impl Timers {
         }
         self.end_pause(lane, lanes);
         Some(lane)
+    }
+
+    /// Watches for the opening of a lane with a rate, or with `None` does so no more.
+    pub(super) fn watch_opening(
+        &mut self,
+        lane: u32,
+        opening: Option<Moment>,
+        lanes: &mut Lanes,
+        effects: &mut Effects,
+    ) {
+        // `remove` reports the moves of other lanes only.
+        let moved = |lanes: &mut Lanes, lane: u32, place| {
+            if let Some(bucket) = &mut lanes[lane].bucket {
+                bucket.opening_at = place;
+            }
+        };
+        let place = lanes[lane].bucket.as_ref().map_or(NONE, |b| b.opening_at);
+        if place != NONE {
+            if opening == Some(self.openings.key(place)) {
+                return;
+            }
+            self.openings
+                .remove(place, |lane, place| moved(lanes, lane, place));
+            moved(lanes, lane, NONE);
+        }
+        if let Some(at) = opening {
+            self.openings
+                .push(at, lane, |lane, place| moved(lanes, lane, place));
+            self.announce(at, effects);
+        }
+    }
+
+    /// A lane whose opening has come.
+    pub(super) fn due_opening(&self, now: Moment) -> Option<u32> {
+        let (at, lane) = self.openings.first()?;
+        (at <= now).then_some(lane)
     }
 }

@@ -6,10 +6,10 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use super::bounds::GROUPS_MAX;
 use super::effects::Effects;
 use super::gate::{Gate, Stage};
 use super::ids::GroupId;
-use super::rules::GROUPS_MAX;
 
 #[derive(Debug)]
 pub(super) struct Group {

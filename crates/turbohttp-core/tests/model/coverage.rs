@@ -43,6 +43,8 @@ coverage! {
     children,
     reprioritised,
     paused,
+    opened,
+    paced,
     lowered,
     submitted,
     picked,

@@ -8,9 +8,10 @@ use turbohttp_core::scheduler::{
     Ask, CallId, CloseMode, Effects, LaneKey, Outcome, PermitId, Priority, Refusal, Rules,
     Scheduler, Stage, State, Turn, Waited,
 };
-use turbohttp_core::scheduler::{GroupId, Reserve};
+use turbohttp_core::scheduler::{GroupId, Rate, Reserve};
 
 use super::coverage::Coverage;
+use super::rates::Pace;
 use super::reference::{Event, Micros, Plan, Reference};
 
 type Log = Arc<Mutex<Vec<Event>>>;
@@ -68,7 +69,13 @@ fn rules_of(plan: &Plan) -> Rules {
     rules.reserve = Reserve::default();
     rules.reserve.total = plan.reserve_total;
     rules.reserve.per_lane = plan.reserve_lane;
+    rules.rate = plan.rate.map(rate_of);
     rules
+}
+
+/// One permit in `interval` microseconds.
+fn rate_of(pace: Pace) -> Rate {
+    Rate::new(1, Duration::from_micros(pace.interval)).burst(pace.burst as u32)
 }
 
 impl Driver {
@@ -290,6 +297,10 @@ impl Driver {
         if self.model.call(name).state == State::Parked {
             self.coverage.came_back += 1;
             self.model.call(name).state = State::Queued;
+            let lane = self.model.call(name).lane;
+            if self.model.lane_waiting(lane) == 1 {
+                self.model.pace(lane);
+            }
             self.model.start_all();
         }
         let now = self.model.now;
@@ -453,6 +464,22 @@ impl Driver {
         assert_eq!(result, limit != Some(0), "set_lane_limit");
     }
 
+    pub(crate) fn set_rate(&mut self, rate: Option<Pace>) {
+        self.model.set_rate(rate);
+        self.act(|scheduler, now, effects| {
+            let rate = rate.map(rate_of);
+            scheduler.set_rate(rate, now, effects).unwrap();
+        });
+    }
+
+    pub(crate) fn set_lane_rate(&mut self, lane: usize, rate: Option<Pace>) {
+        self.model.set_lane_rate(lane, rate);
+        self.act(|scheduler, now, effects| {
+            let (lane, rate) = (LaneKey::new(LANES[lane]), rate.map(rate_of));
+            scheduler.set_lane_rate(lane, rate, now, effects).unwrap();
+        });
+    }
+
     pub(crate) fn pass(&mut self, time: Micros) {
         self.model.pass(time);
     }
@@ -463,6 +490,9 @@ impl Driver {
             model.calls.iter().filter(|v| expired(v.state)).count() as u64
         };
         let before = refused(&self.model);
+        let now = self.model.now;
+        let due = self.model.openings().filter(|(at, _)| *at <= now);
+        self.coverage.opened += due.count() as u64;
         let expected = self.model.sweep();
         self.coverage.expired += refused(&self.model) - before;
         let now = self.model.now;

@@ -202,7 +202,7 @@ impl Reference {
             if self.calls[index].state != State::Queued {
                 continue;
             }
-            if self.is_paused(lane) {
+            if self.is_paused(lane) || self.is_spent(lane) {
                 self.calls[index].paused += time;
             } else if self.lane_running(lane) >= self.lane_limit(lane) {
                 self.calls[index].full += time;
@@ -219,6 +219,7 @@ impl Reference {
             self.pauses.retain(|(paused, _)| *paused != lane);
             self.mark_idle_if_unused(lane);
         }
+        self.open_due();
         self.start_all();
         self.park_stale_grants();
         while let Some((_, name)) = self.deadlines().min().filter(|(at, _)| *at <= now) {
@@ -257,6 +258,7 @@ impl Reference {
             self.granted.remove(0);
             self.call(name).state = State::Parked;
             let lane = self.call(name).lane;
+            self.put_back(lane);
             self.start_all();
             self.mark_idle_if_unused(lane);
         }
@@ -272,6 +274,12 @@ impl Reference {
             .chain([&self.gate])
             .filter(|gate| gate.is_closing())
             .filter_map(|gate| gate.deadline);
-        deadlines.chain(pauses).chain(grants).chain(gates).min()
+        let openings = self.openings().map(|(at, _)| at);
+        deadlines
+            .chain(pauses)
+            .chain(openings)
+            .chain(grants)
+            .chain(gates)
+            .min()
     }
 }

@@ -15,6 +15,7 @@ mod coverage;
 mod driver;
 mod gates;
 mod operations;
+mod rates;
 mod reference;
 
 use std::sync::Mutex;

@@ -4,6 +4,7 @@ use turbohttp_core::scheduler::{CloseMode, Outcome, Priority, State};
 
 use super::coverage::Coverage;
 use super::driver::{Driver, LANES};
+use super::rates::Pace;
 use super::reference::{Micros, Plan};
 
 const MS: Micros = 1_000;
@@ -36,6 +37,13 @@ impl Word {
         (self.below(3) == 0).then(|| self.below(120) * MS)
     }
 
+    fn pace(&mut self) -> Option<Pace> {
+        // From a hundred thousand permits per second to ten, and none.
+        let interval = [10, 700, 3 * MS, 20 * MS, 100 * MS][self.size(5)];
+        let burst = 1 + self.below(4);
+        (self.below(4) > 0).then_some(Pace { interval, burst })
+    }
+
     fn outcome(&mut self) -> Outcome {
         [
             Outcome::Completed,
@@ -56,7 +64,11 @@ fn plan(word: &mut Word, has_ageing: bool) -> Plan {
         ageing: has_ageing.then(|| 1 + word.below(40 * MS)),
         reserve_total: [0; Priority::COUNT],
         reserve_lane: [0; Priority::COUNT],
+        rate: None,
     };
+    if word.below(3) == 0 {
+        plan.rate = word.pace();
+    }
     if !has_ageing && word.below(2) == 0 {
         for _ in 1..plan.total {
             // The last entry stands for a permit that is not reserved.
@@ -252,7 +264,9 @@ impl Case {
 
     fn adjust(&mut self, mut word: Word) {
         let lane = word.lane();
-        match word.below(10) {
+        match word.below(13) {
+            10 if word.below(2) == 0 => self.driver.set_rate(word.pace()),
+            10..13 => self.driver.set_lane_rate(lane, word.pace()),
             0..3 => self.driver.pause(lane, word.below(60 * MS)),
             3..6 => self.driver.resume(lane),
             6 => self.driver.set_total(word.size(6)),

@@ -4,6 +4,7 @@
 use turbohttp_core::scheduler::{Bound, GRANT_MS, Outcome, Priority, Refusal, State};
 
 use super::gates::Gate;
+use super::rates::{Pace, Rates};
 
 /// Moments and lengths of time are microseconds since the beginning of a case.
 pub(crate) type Micros = u64;
@@ -67,6 +68,7 @@ pub(crate) struct Plan {
     pub(crate) ageing: Option<Micros>,
     pub(crate) reserve_total: [usize; Priority::COUNT],
     pub(crate) reserve_lane: [usize; Priority::COUNT],
+    pub(crate) rate: Option<Pace>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +80,7 @@ pub(crate) struct Reference {
     seats: usize,
     pub(crate) overrides: Vec<(usize, usize)>,
     pub(crate) pauses: Vec<(usize, Micros)>,
+    pub(crate) rates: Rates,
     /// Lanes in which nothing happens, the one idle longest first.
     pub(crate) idle: Vec<usize>,
     pub(crate) groups: Vec<Group>,
@@ -104,8 +107,11 @@ impl Reference {
             assigned: Vec::new(),
             gate: Gate::default(),
         });
+        let mut rates = Rates::default();
+        rates.common = plan.rate;
         Reference {
             plan,
+            rates,
             now: 0,
             calls: Vec::new(),
             seats_free: Vec::new(),
@@ -187,6 +193,7 @@ impl Reference {
         let here = self.lane_running(lane);
         let limit = self.lane_limit(lane);
         !self.is_paused(lane)
+            && !self.is_spent(lane)
             && Self::leaves_reserve(self.running(), plan.total, &plan.reserve_total, priority)
             && Self::leaves_reserve(here, limit, &plan.reserve_lane, priority)
     }
@@ -220,6 +227,8 @@ impl Reference {
         while let Some(name) = self.next() {
             self.starts += 1;
             self.call(name).state = State::Granted;
+            let lane = self.call(name).lane;
+            self.spend(lane);
             match self.call(name).group {
                 None => self.grant(name),
                 Some(group) => {
@@ -258,7 +267,8 @@ impl Reference {
         }
         self.idle.push(lane);
         if self.idle.len() > self.plan.idle_lanes {
-            self.idle.remove(0);
+            let forgotten = self.idle.remove(0);
+            self.forget_bucket(forgotten);
             self.forgotten += 1;
         }
     }
@@ -338,6 +348,7 @@ impl Reference {
         call.lane = lane;
         call.priority = priority;
         call.since = None;
+        self.spend(lane);
         self.running_peak = self.running_peak.max(self.running());
     }
 
@@ -357,6 +368,9 @@ impl Reference {
         call.deadline = deadline;
         call.since = Some(now);
         (call.paused, call.full) = (0, 0);
+        if self.lane_waiting(lane) == 1 {
+            self.pace(lane);
+        }
         self.waiting_peak = self.waiting_peak.max(self.waiting());
     }
 
@@ -370,6 +384,7 @@ impl Reference {
         if !self.prepare(name, lane)? {
             return Ok(State::Taken);
         }
+        self.reopen(lane);
         if self.may_start(lane, priority) {
             self.take(name, lane, priority);
             return Ok(State::Taken);
@@ -399,6 +414,7 @@ impl Reference {
         if !self.prepare(name, lane)? {
             return Ok(());
         }
+        self.reopen(lane);
         if self.may_start(lane, priority) {
             self.take(name, lane, priority);
             return Ok(());
@@ -419,6 +435,7 @@ impl Reference {
             for group in &mut self.groups {
                 group.assigned.retain(|other| *other != name);
             }
+            self.put_back(lane);
         }
         if !matches!(state, State::Idle | State::Refused(_)) {
             self.start_all();

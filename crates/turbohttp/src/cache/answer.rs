@@ -15,6 +15,8 @@ use super::refresh::Refresher;
 use super::rules::{self, Demand, Verdict};
 use super::tee::{Arriving, Tee};
 use super::{Cache, CacheStatus, Epoch};
+use turbohttp_core::h1::encode::Asks;
+
 use crate::body::{BodySource, Content, ResponseBody};
 use crate::error::Result;
 use crate::request::Request;
@@ -305,7 +307,7 @@ fn is_question(request: &Request) -> bool {
     let parts = &request.context.request;
     matches!(parts.method, Method::GET | Method::HEAD)
         && parts.body.is_empty()
-        && !parts.upgrade
+        && parts.asks != Asks::Upgrade
         && !PASSED_ON
             .iter()
             .any(|name| parts.headers.contains_key(name))

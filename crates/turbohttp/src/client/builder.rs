@@ -8,9 +8,10 @@ use std::time::Duration;
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
 use turbohttp_core::origin::{Origin, Origins};
 use turbohttp_core::pool::ObjectPool;
+use turbohttp_core::scheduler::{AdaptiveLimit, Rate};
 
 use super::inner::Inner;
-use super::{Client, set_host_limit};
+use super::{Client, set_host_limit, set_host_rate};
 use crate::carrier::{AnyTransport, Carrier};
 use crate::config::{Limits, Settings, Timeouts};
 use crate::context::Context;
@@ -52,6 +53,8 @@ pub struct ClientBuilder {
     default_headers: HeaderMap,
     pub(super) net: NetTransportBuilder,
     host_limits: Vec<(Origin, usize)>,
+    host_rates: Vec<(Origin, Rate)>,
+    adaptive_limit: Option<AdaptiveLimit>,
     /// `None` for the network, which is made of the options.
     transport: Option<AnyTransport>,
     layers: Vec<Layer>,
@@ -73,6 +76,8 @@ impl ClientBuilder {
             default_headers,
             net: NetTransport::builder(),
             host_limits: Vec::new(),
+            host_rates: Vec::new(),
+            adaptive_limit: None,
             transport: None,
             layers: Vec::new(),
             policies: PolicyOptions::default(),
@@ -97,6 +102,61 @@ impl ClientBuilder {
             Ok(origin) => self.host_limits.push((origin, limit)),
             Err(error) => drop(self.mistake.get_or_insert(error)),
         }
+        self
+    }
+
+    /// Gives one origin a rate of its own in place of [`Limits::rate_per_host`]: so many requests per
+    /// time. It is kept while no request of the origin runs or waits. The origin is an [`Origin`] or any
+    /// URL of it.
+    ///
+    /// Text that is no URL, and a rate out of bounds, are errors of [`build`](ClientBuilder::build).
+    ///
+    /// ```
+    /// # fn main() -> turbohttp::Result<()> {
+    /// use turbohttp::{Client, Limits, Rate};
+    ///
+    /// let client = Client::builder()
+    ///     .limits(Limits::default().rate_per_host(Rate::per_second(10.0)))
+    ///     .host_rate("https://slow.example.com", Rate::per_second(0.5).burst(3))
+    ///     .build()?;
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn host_rate(mut self, origin: impl IntoUrl, rate: Rate) -> Self {
+        match origin_of(&origin.as_url()) {
+            Ok(origin) => self.host_rates.push((origin, rate)),
+            Err(error) => drop(self.mistake.get_or_insert(error)),
+        }
+        self
+    }
+
+    /// Has the limit of every origin follow what its server bears: it is raised while the server keeps
+    /// up, and lowered when it is overloaded. By default limits are fixed.
+    ///
+    /// Each attempt counts when its head has arrived, or when it has failed: a 429 or 503, a timeout and
+    /// a connection that cannot be made are signs of overload, other errors are none. A 429 that a
+    /// [`RetryPolicy`](crate::RetryPolicy) answers with a pause is left out. The ordinary limit of an
+    /// origin, [`Limits::per_host`] or its own by [`host_limit`](ClientBuilder::host_limit), is the
+    /// ceiling. An origin that is forgotten ([`Limits::idle_hosts`]) begins anew.
+    ///
+    /// ```
+    /// # fn main() -> turbohttp::Result<()> {
+    /// use turbohttp::{AdaptiveLimit, Client, Limits};
+    ///
+    /// let client = Client::builder()
+    ///     .limits(Limits::default().per_host(200).total(1_000))
+    ///     .adaptive_limit(AdaptiveLimit::gradient().initial(8))
+    ///     .host_limit("https://small.example.com", 4)
+    ///     .build()?;
+    /// # drop(client);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn adaptive_limit(mut self, limit: AdaptiveLimit) -> Self {
+        self.adaptive_limit = Some(limit);
         self
     }
 
@@ -279,6 +339,7 @@ impl ClientBuilder {
         if let Some(whole) = self.timeouts.request {
             self.timeouts.allow(whole);
         }
+        self.policies.adapts = self.adaptive_limit.is_some();
         let policies = Policies::new(self.policies, &mut self.default_headers)?;
         let contexts = ObjectPool::new(CONTEXTS_MAX, Context::default)
             .map_err(|error| Error::new(ErrorKind::Config, "context pool").with_source(error))?;
@@ -299,10 +360,16 @@ impl ClientBuilder {
             AnyTransport::Net(net) => Some(net.watch()),
             _ => None,
         };
-        let scheduler = Dispatcher::new(self.limits.rules())?;
-        // Before the first call, so that no call of such an origin sees the limit of all.
+        // Here and not in `Limits`: a limiter without a client sees no answers to follow.
+        let mut rules = self.limits.rules();
+        rules.adaptive = self.adaptive_limit;
+        let scheduler = Dispatcher::new(rules)?;
+        // Before the first call, so that no call of such an origin sees the limit and the rate of all.
         for (origin, limit) in self.host_limits {
-            set_host_limit(&scheduler, &origin, Some(limit))?;
+            set_host_limit(&scheduler, &origin, limit)?;
+        }
+        for (origin, rate) in self.host_rates {
+            set_host_rate(&scheduler, &origin, rate)?;
         }
         let pipeline = Arc::new(Pipeline {
             layers: self.layers.into(),

@@ -167,7 +167,7 @@ impl<'a> Call<'a> {
         cx: &mut TaskContext<'_>,
     ) -> Poll<Result<Response>> {
         let carrier = &self.client.pipeline.carrier;
-        let answer = match carrier.policies.settle(answer) {
+        let answer = match carrier.policies.settle(answer, &carrier.scheduler) {
             Settled::Done(done) => return Poll::Ready(done),
             Settled::Open(answer) => answer,
         };

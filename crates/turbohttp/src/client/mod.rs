@@ -8,7 +8,7 @@ use std::time::Instant;
 use http::Method;
 use turbohttp_core::origin::Origin;
 use turbohttp_core::pool::ObjectPoolStats;
-use turbohttp_core::scheduler::{LaneKey, Scheduler, SchedulerAudit, SchedulerStats, Waited};
+use turbohttp_core::scheduler::{LaneKey, Rate, Scheduler, SchedulerAudit, SchedulerStats, Waited};
 use turbohttp_core::timeline::Phase;
 
 use crate::clock;
@@ -337,10 +337,18 @@ impl Audit {
 }
 
 /// Sets the limit of one origin.
-fn set_host_limit(dispatcher: &Dispatcher, origin: &Origin, limit: Option<usize>) -> Result<()> {
+fn set_host_limit(dispatcher: &Dispatcher, origin: &Origin, limit: usize) -> Result<()> {
     let lane = LaneKey::from(origin);
     Ok(dispatcher.update(|scheduler, effects| {
-        scheduler.set_lane_limit(lane, limit, clock::now(), effects)
+        scheduler.set_lane_limit(lane, Some(limit), clock::now(), effects)
+    })?)
+}
+
+/// Sets the rate of one origin.
+fn set_host_rate(dispatcher: &Dispatcher, origin: &Origin, rate: Rate) -> Result<()> {
+    let lane = LaneKey::from(origin);
+    Ok(dispatcher.update(|scheduler, effects| {
+        scheduler.set_lane_rate(lane, Some(rate), clock::now(), effects)
     })?)
 }
 

@@ -8,6 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::header::{AUTHORIZATION, CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
+use turbohttp_core::h1::encode::Asks;
 use turbohttp_core::scheduler::Priority;
 
 use super::Client;
@@ -313,14 +314,15 @@ impl RequestBuilder {
 
     /// Asks the server for `100 Continue` before the body is sent (RFC 9110 section 10.1.1).
     pub fn expect_continue(mut self) -> Self {
-        self.request.context.request.expect_continue = true;
+        self.request.context.request.asks = Asks::Continue;
         self
     }
 
     /// Asks the server to speak `protocol` from now on, such as `websocket` (RFC 9110 section 7.8). If it
     /// does, it answers 101, and [`Response::upgrade`] gives the connection; it may answer anything else.
     ///
-    /// Sets the fields Connection and Upgrade; those of the protocol itself are the caller's.
+    /// Sets the fields Connection and Upgrade; those of the protocol itself are the caller's. Takes the place of
+    /// [`expect_continue`](RequestBuilder::expect_continue).
     pub fn upgrade<P>(mut self, protocol: P) -> Self
     where
         P: TryInto<HeaderValue>,
@@ -331,7 +333,7 @@ impl RequestBuilder {
                 let headers = self.request.headers_mut();
                 headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 headers.insert(UPGRADE, protocol);
-                self.request.context.request.upgrade = true;
+                self.request.context.request.asks = Asks::Upgrade;
             }
             Err(error) => self.note(error.into()),
         }

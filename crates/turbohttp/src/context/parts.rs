@@ -5,6 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use turbohttp_core::h1::encode::Asks;
 use turbohttp_core::head::ResponseHead;
 use turbohttp_core::pool::Reset;
 use turbohttp_core::scheduler::Priority;
@@ -23,10 +24,8 @@ pub(crate) struct RequestParts {
     pub(crate) url: RequestUrl,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
-    /// The body waits for `100 Continue` (RFC 9110 section 10.1.1).
-    pub(crate) expect_continue: bool,
-    /// Another protocol is asked for (RFC 9110 section 7.8).
-    pub(crate) upgrade: bool,
+    /// What is asked of the server beside the answer.
+    pub(crate) asks: Asks,
     pub(crate) priority: Priority,
     /// The most bytes that a collected body of the response may have, where the request says so.
     pub(crate) body_bytes_max: Option<usize>,
@@ -107,8 +106,7 @@ impl RequestParts {
         self.url.copy_from(&other.url);
         self.method = other.method.clone();
         self.headers.clone_from(&other.headers);
-        self.expect_continue = other.expect_continue;
-        self.upgrade = other.upgrade;
+        self.asks = other.asks;
         self.priority = other.priority;
         self.body_bytes_max = other.body_bytes_max;
         self.added = other.added;
@@ -124,8 +122,7 @@ impl Reset for RequestParts {
             url,
             headers,
             body,
-            expect_continue,
-            upgrade,
+            asks,
             priority,
             body_bytes_max,
             is_collected,
@@ -138,8 +135,7 @@ impl Reset for RequestParts {
             *body = Body::empty();
         }
         *method = Method::GET;
-        *expect_continue = false;
-        *upgrade = false;
+        *asks = Asks::Nothing;
         *priority = Priority::default();
         *body_bytes_max = None;
         *is_collected = false;
@@ -152,8 +148,7 @@ impl Reset for RequestParts {
             && self.url.is_blank()
             && self.headers.is_empty()
             && self.body.is_empty()
-            && !self.expect_continue
-            && !self.upgrade
+            && self.asks == Asks::Nothing
             && self.priority == Priority::default()
             && self.body_bytes_max.is_none()
             && !self.is_collected

@@ -50,7 +50,7 @@ impl Journal {
         text
     }
 
-    /// Reads what [`to_text`](Journal::to_text) has written and [`line`] has overwritten since; `boot` is this run
+    /// Reads what [`to_text`](Journal::to_text) has written and [`line()`] has overwritten since; `boot` is this run
     /// of the system. `None` where it is no journal, or is torn before the pieces.
     pub(super) fn parse(text: &[u8], boot: &str) -> Option<Journal> {
         let mut rest = text;

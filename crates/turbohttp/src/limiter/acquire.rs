@@ -101,10 +101,6 @@ impl<'a> Acquire<'a> {
             Ok(Ok(permit)) => Ok(Some(permit)),
             Ok(Err(wait)) => {
                 self.wait = Some(wait);
-                // A deadline is due by itself, so a timer driver has to cover this runtime.
-                if self.within.is_some() {
-                    dispatcher.ensure_timer();
-                }
                 Ok(None)
             }
             Err(refusal) => Err(Error::refused(refusal)),
@@ -170,7 +166,9 @@ impl Deref for OwnedDispatcher {
 }
 
 pub(super) fn try_acquire(dispatcher: &Arc<Dispatcher>, key: LaneKey<'_>) -> Result<Permit> {
-    match dispatcher.try_acquire(key, Priority::default()) {
+    let priority = Priority::default();
+    let permit = dispatcher.try_acquire(key, priority);
+    match permit.or_else(|| dispatcher.try_acquire_paced(key, priority)) {
         Some(permit) => Ok(Permit(PermitGuard::new(
             OwnedDispatcher(dispatcher.clone()),
             permit,

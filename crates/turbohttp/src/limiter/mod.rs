@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use turbohttp_core::scheduler::{Scheduler, SchedulerAudit, SchedulerStats};
+use turbohttp_core::scheduler::{Rate, Scheduler, SchedulerAudit, SchedulerStats};
 
 mod acquire;
 mod execute;
@@ -57,7 +57,7 @@ pub struct ConcurrencyLimiter {
 
 impl ConcurrencyLimiter {
     /// A limiter with these limits. It uses `per_host`, `total`, `waiting`, `waiting_per_host`,
-    /// `idle_hosts`, `ageing` and `reserve` of [`Limits`]; a host is a key here.
+    /// `idle_hosts`, `ageing`, `reserve` and `rate_per_host` of [`Limits`]; a host is a key here.
     ///
     /// # Errors
     ///
@@ -200,13 +200,51 @@ impl ConcurrencyLimiter {
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind) for 0 and for more than 1,048,576,
-    /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys have a limit of their own,
+    /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys have a limit or a rate of their own,
     /// [`ErrorKind::Url`](crate::ErrorKind) for a key that is no origin, of the limiter of a client.
     pub fn set_limit(&self, key: impl AsRef<str>, limit: Option<usize>) -> Result<()> {
         let key = self.keys.read(key.as_ref())?;
         Ok(self.dispatcher.update(|scheduler, effects| {
             scheduler.set_lane_limit(key.lane(), limit, clock::now(), effects)
         })?)
+    }
+
+    /// Gives `key` a rate of its own from now on, or, with `None`, the common one again, if there is one.
+    /// It holds at once: what waits for a slower rate does not wait for longer than the new one asks for.
+    ///
+    /// ```
+    /// # fn main() -> turbohttp::Result<()> {
+    /// use std::time::Duration;
+    /// use turbohttp::{Client, Rate};
+    ///
+    /// let client = Client::new()?;
+    /// let rate = Rate::new(100, Duration::from_secs(60)).burst(10);
+    /// client.limiter().set_rate("https://api.example.com", Some(rate))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind) for a rate out of bounds, see [`Rate`];
+    /// [`ErrorKind::Full`](crate::ErrorKind) if too many keys have a limit or a rate of their own,
+    /// [`ErrorKind::Url`](crate::ErrorKind) for a key that is no origin, of the limiter of a client.
+    pub fn set_rate(&self, key: impl AsRef<str>, rate: Option<Rate>) -> Result<()> {
+        let key = self.keys.read(key.as_ref())?;
+        Ok(self.dispatcher.update(|scheduler, effects| {
+            scheduler.set_lane_rate(key.lane(), rate, clock::now(), effects)
+        })?)
+    }
+
+    /// Changes the rate of every key that has none of its own; `None` takes it away.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind) if it is out of bounds.
+    pub fn set_rate_per_host(&self, rate: Option<Rate>) -> Result<()> {
+        Ok(self
+            .dispatcher
+            .update(|scheduler, effects| scheduler.set_rate(rate, clock::now(), effects))?)
     }
 
     /// Changes the limit of every key that has none of its own.

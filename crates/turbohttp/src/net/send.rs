@@ -19,6 +19,8 @@ use super::proxy::ProxyServer;
 use super::route::{Route, RouteKey};
 use super::shared::Shared;
 use super::shortage::is_shortage;
+use turbohttp_core::h1::encode::Asks;
+
 use crate::clock;
 use crate::config::Settings;
 use crate::context::Context;
@@ -203,7 +205,7 @@ impl<'a> NetSend<'a> {
     #[cold]
     fn send_without_expectation(&mut self, connection: Connection) {
         let request = &mut self.request.as_mut().expect(REQUEST_HELD).context.request;
-        request.expect_continue = false;
+        request.asks = Asks::Nothing;
         request.headers.remove(EXPECT);
         self.send_again(connection);
     }

@@ -23,6 +23,7 @@ use crate::scheduler::Dispatcher;
 mod cookies;
 mod credentials;
 mod digest;
+mod overload;
 mod redirect;
 mod retry;
 
@@ -55,6 +56,8 @@ pub(crate) struct Policies {
     pub(crate) prepares: bool,
     /// Whether every answer is looked at, plain or not.
     inspects: bool,
+    /// Whether limits follow what answers say about the load of their servers.
+    adapts: bool,
 }
 
 /// The options that policies are made of.
@@ -66,6 +69,7 @@ pub(crate) struct PolicyOptions {
     pub(crate) cookies: Cookies,
     pub(crate) decoding: Decoding,
     pub(crate) cache: Option<Cache>,
+    pub(crate) adapts: bool,
 }
 
 impl Default for PolicyOptions {
@@ -77,6 +81,7 @@ impl Default for PolicyOptions {
             cookies: Cookies::default(),
             decoding: Decoding::all(),
             cache: None,
+            adapts: false,
         }
     }
 }
@@ -121,6 +126,7 @@ impl Policies {
             cookies,
             decoding,
             cache,
+            adapts,
         } = options;
         redirect.check()?;
         if let Some(retry) = &retry {
@@ -138,7 +144,8 @@ impl Policies {
                 || !credentials.is_empty()
                 || cookies.are_on()
                 || cache.is_some(),
-            inspects: cookies.are_on() || credentials.inspect(),
+            inspects: cookies.are_on() || credentials.inspect() || adapts,
+            adapts,
             redirect,
             retry,
             credentials,
@@ -210,12 +217,10 @@ impl Policies {
 
     /// Looks at the answer to an attempt.
     #[cold]
-    pub(crate) fn settle(&self, done: Result<Response>) -> Settled {
+    pub(crate) fn settle(&self, done: Result<Response>, dispatcher: &Dispatcher) -> Settled {
         // Behind a cache, what comes from a server is taken in before the cache has it.
-        if self.cache.is_none()
-            && let Ok(response) = &done
-        {
-            self.take_in(response);
+        if self.cache.is_none() {
+            self.take_in(&done, dispatcher);
         }
         let is_open = match &done {
             Ok(response) => match response.status() {
@@ -237,10 +242,16 @@ impl Policies {
         }
     }
 
-    /// Takes in what a server has sent for the client itself: cookies, and the next step of Digest.
-    pub(crate) fn take_in(&self, response: &Response) {
-        self.cookies.store(response);
-        self.credentials.accept_info(response.context());
+    /// Takes in what the answer of a server brings for the client itself: cookies, the next step of Digest, and
+    /// how much the server bears.
+    pub(crate) fn take_in(&self, done: &Result<Response>, dispatcher: &Dispatcher) {
+        if self.adapts {
+            self.observe(done, dispatcher);
+        }
+        if let Ok(response) = done {
+            self.cookies.store(response);
+            self.credentials.accept_info(response.context());
+        }
     }
 
     /// Has the body of the answer decoded, unless its request asked for codings by itself.

@@ -9,6 +9,8 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
 
+use turbohttp_core::h1::encode::Asks;
+
 use crate::body::Body;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{REDIRECTS, REDIRECTS_MAX};
@@ -443,7 +445,7 @@ fn go_to(
     if parts.method != method {
         parts.method = method;
         parts.body = Body::empty();
-        parts.expect_continue = false;
+        parts.asks = Asks::Nothing;
         remove_content_fields(&mut parts.headers);
     }
     let url = match target {

@@ -62,13 +62,28 @@ pub(crate) struct PermitWait<C: Deref<Target = Dispatcher>> {
 }
 
 impl Dispatcher {
-    /// Takes a permit if one is free and the scheduler is open.
+    /// Takes a permit if one is free and the scheduler is open; none of a key with a rate.
     #[inline(always)] // The call itself would cost a quarter of what is in it.
     pub(crate) fn try_acquire(&self, key: LaneKey<'_>, priority: Priority) -> Option<PermitId> {
         self.scheduler.alter(|scheduler| {
             let now = scheduler.last_sweep();
             scheduler
                 .try_take_permit(key, priority, now)
+                .unwrap_or(None)
+        })
+    }
+
+    /// The same of any key: what has a rate needs the time, and perhaps the timer.
+    #[cold]
+    pub(crate) fn try_acquire_paced(
+        &self,
+        key: LaneKey<'_>,
+        priority: Priority,
+    ) -> Option<PermitId> {
+        self.update(|scheduler, effects| {
+            let now = time_for(scheduler);
+            scheduler
+                .take_paced_permit(key, priority, now, effects)
                 .unwrap_or(None)
         })
     }
@@ -89,7 +104,7 @@ impl Dispatcher {
     #[inline(never)]
     fn release_contended(&self, permit: PermitId, outcome: Outcome) {
         self.update(|scheduler, effects| {
-            let now = scheduler.last_sweep();
+            let now = time_for(scheduler);
             scheduler.release_permit(permit, outcome, now, effects);
         });
     }
@@ -108,18 +123,26 @@ impl Dispatcher {
         cx: &TaskContext<'_>,
     ) -> Result<Result<PermitId, PermitWait<C>>, Refusal> {
         let waker = cx.waker().clone();
-        let asked = dispatcher.update(|scheduler, effects| {
+        let (asked, is_timed) = dispatcher.update(|scheduler, effects| {
             let now = time_for(scheduler);
-            scheduler.request_permit(ask, waker, now, effects)
+            let asked = scheduler.request_permit(ask, waker, now, effects);
+            (asked, scheduler.is_timed())
         });
         Ok(match asked? {
             PermitRequest::Taken(permit) => Ok(permit),
-            PermitRequest::Queued(call) => Err(PermitWait {
-                dispatcher,
-                call,
-                is_over: false,
-                outcome: Outcome::Canceled,
-            }),
+            PermitRequest::Queued(call) => {
+                // A deadline is due by itself, and so is the next permit of a rate: a timer driver has
+                // to cover this runtime.
+                if ask.deadline.is_some() || is_timed {
+                    dispatcher.ensure_timer();
+                }
+                Err(PermitWait {
+                    dispatcher,
+                    call,
+                    is_over: false,
+                    outcome: Outcome::Canceled,
+                })
+            }
         })
     }
 }
@@ -149,7 +172,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
         let call = self.call;
         loop {
             let turn = self.dispatcher.update(|scheduler, effects| {
-                let now = scheduler.last_sweep();
+                let now = time_for(scheduler);
                 match scheduler.turn(call, cx.waker(), now, effects) {
                     Turn::Taken(_) => Ok(scheduler.detach_permit(call, effects)),
                     turn => Err(turn),
@@ -192,7 +215,7 @@ impl<C: Deref<Target = Dispatcher>> PermitWait<C> {
     #[cold]
     fn leave(&self) {
         self.dispatcher.update(|scheduler, effects| {
-            let now = scheduler.last_sweep();
+            let now = time_for(scheduler);
             scheduler.leave(self.call, self.outcome, now, effects);
         });
     }
@@ -211,10 +234,10 @@ fn refused<T>(refusal: Refusal) -> Poll<Result<T, Error>> {
     Poll::Ready(Err(Error::refused(refusal)))
 }
 
-/// The time, where the order of waiters depends on it.
+/// The time, where it decides who starts.
 #[inline]
 fn time_for(scheduler: &Scheduler) -> Instant {
-    if scheduler.has_ageing() {
+    if scheduler.is_timed() {
         clock::now()
     } else {
         scheduler.last_sweep()

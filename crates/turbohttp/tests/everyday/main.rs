@@ -5,12 +5,14 @@
     reason = "the tasks of a test end with its runtime"
 )]
 
+mod adaptive;
 #[cfg(feature = "cookies")]
 mod cookies;
 mod credentials;
 #[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
 mod decoding;
 mod ground;
+mod rates;
 mod redirects;
 mod retries;
 mod review;

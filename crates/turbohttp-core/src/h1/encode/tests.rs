@@ -16,8 +16,7 @@ pub(crate) fn request<'a>(
         // A connection keeps it; here it is kept until the process ends.
         head_template: Box::leak(defaults.head_template("example.com")),
         body: BodyLength::None,
-        expect_continue: false,
-        upgrade: false,
+        asks: Asks::Nothing,
     }
 }
 

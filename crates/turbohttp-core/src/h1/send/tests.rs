@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 use proptest::prelude::*;
 
-use super::super::encode::DefaultFields;
+use super::super::encode::{Asks, DefaultFields};
 use super::*;
 
 #[allow(clippy::disallowed_methods, reason = "a test has to begin somewhere")]
@@ -22,8 +22,10 @@ fn begun(body: BodyLength, content: ContentSource, expect_continue: bool) -> Sen
         defaults: &defaults,
         head_template: &defaults.head_template("a.test"),
         body,
-        expect_continue,
-        upgrade: false,
+        asks: match expect_continue {
+            true => Asks::Continue,
+            false => Asks::Nothing,
+        },
     };
     let mut half = SendHalf::default();
     half.begin(&head, content).unwrap();
@@ -166,8 +168,7 @@ fn request_that_cannot_be_written_leaves_nothing_to_send() {
         defaults: &defaults,
         head_template: &[],
         body: BodyLength::None,
-        expect_continue: false,
-        upgrade: false,
+        asks: Asks::Nothing,
     };
     assert_eq!(
         half.begin(&refused, ContentSource::Slice),

@@ -56,7 +56,7 @@ fn the_largest_limits_are_taken() {
         waiting: WAITING_MAX,
         waiting_per_lane: WAITING_MAX,
         idle_lanes: PERMITS_MAX,
-        ageing: Some(rules::AGEING_MAX),
+        ageing: Some(bounds::AGEING_MAX),
         ..Rules::default()
     };
     let mut bench = Bench::with(rules);
@@ -258,4 +258,52 @@ fn a_lane_that_an_urgent_caller_has_filled_is_full_for_the_rest() {
     );
     bench.leave(urgent);
     assert_eq!(bench.state(waiting), Some(State::Granted));
+}
+
+#[test]
+fn an_adaptive_limit_starts_what_it_admits_and_is_bounded_by_the_ordinary_one() {
+    let mut bench = Bench::with(Rules {
+        per_lane: 4,
+        adaptive: Some(AdaptiveLimit::aimd().initial(2)),
+        ..Rules::default()
+    });
+    let answered = Observation::Answered(MS);
+    let observe = |bench: &mut Bench, observation| {
+        bench.act(|scheduler, now, effects| {
+            scheduler.observe(LaneKey::new("a"), observation, now, effects);
+        });
+    };
+    let limit = |bench: &Bench| bench.scheduler.audit().busy[0].limit;
+    // Of a lane that is not known nothing is kept.
+    observe(&mut bench, answered);
+    assert_eq!(bench.scheduler.audit().origins, 0);
+    let calls: Vec<CallId> = (0..8).map(|_| bench.ask("a", Priority::Normal)).collect();
+    assert_eq!((bench.scheduler.audit().running, limit(&bench)), (2, 2));
+    for running in [3, 4, 4] {
+        observe(&mut bench, answered);
+        assert_eq!(bench.scheduler.audit().running, running, "one more at once");
+    }
+    // What runs goes on, and what is released is kept until the lower limit holds.
+    observe(&mut bench, Observation::Overloaded);
+    assert_eq!((bench.scheduler.audit().running, limit(&bench)), (4, 3));
+    bench.leave(calls[0]);
+    assert_eq!(bench.scheduler.audit().running, 3);
+    // The limit of the lane is the ceiling, and above it the server decides.
+    bench.act(|scheduler, now, effects| {
+        let lane = LaneKey::new("a");
+        scheduler
+            .set_lane_limit(lane, Some(1), now, effects)
+            .unwrap();
+    });
+    assert_eq!(limit(&bench), 1);
+    bench.act(|scheduler, now, effects| {
+        scheduler.set_per_lane(100, now, effects).unwrap();
+        let lane = LaneKey::new("a");
+        scheduler.set_lane_limit(lane, None, now, effects).unwrap();
+    });
+    assert_eq!(limit(&bench), 1, "it has to grow again");
+    for id in calls {
+        bench.leave(id);
+    }
+    assert!(bench.scheduler.audit().is_idle());
 }

@@ -85,6 +85,8 @@ impl Driver {
             assert_eq!(found.running, model.lane_running(lane));
             assert_eq!(found.waiting, model.lane_waiting(lane));
             assert_eq!(found.is_paused, model.is_paused(lane));
+            let is_spent = model.is_spent(lane) && model.lane_waiting(lane) > 0;
+            assert_eq!(found.is_spent, is_spent);
         }
     }
 

@@ -12,8 +12,13 @@ impl Driver {
 
     pub(crate) fn try_take_permit(&mut self, lane: usize, priority: Priority) {
         let name = self.names;
+        let is_paced = self.model.rate(lane).is_some();
+        self.coverage.paced += u64::from(is_paced);
         let expected = match self.model.gate.stage {
-            Stage::Open => Ok(self.model.may_start(lane, priority)),
+            Stage::Open => {
+                self.model.reopen(lane);
+                Ok(self.model.may_start(lane, priority))
+            }
             _ => Err(Refusal::Closed),
         };
         match expected {
@@ -25,8 +30,13 @@ impl Driver {
             Ok(false) => self.model.mark_idle_if_unused(lane),
             Err(_) => {}
         }
-        let result = self.act(|scheduler, now, _| {
-            scheduler.try_take_permit(LaneKey::new(LANES[lane]), priority, now)
+        let result = self.act(|scheduler, now, effects| {
+            let key = LaneKey::new(LANES[lane]);
+            if is_paced {
+                scheduler.take_paced_permit(key, priority, now, effects)
+            } else {
+                scheduler.try_take_permit(key, priority, now)
+            }
         });
         assert_eq!(
             result.as_ref().map(Option::is_some),

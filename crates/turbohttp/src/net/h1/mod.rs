@@ -415,7 +415,6 @@ fn request_head<'a>(
         defaults,
         head_template,
         body: context.request.body.length(),
-        expect_continue: context.request.expect_continue,
-        upgrade: context.request.upgrade,
+        asks: context.request.asks,
     }
 }
