@@ -19,7 +19,7 @@ pub(crate) fn text(ended: &Ended, rate: Option<f64>) -> String {
     let mut out = format!("{} in {}", of(sent, "request"), duration(*took));
     _ = write!(out, ", {}", each_second(per_second(sent, *took)));
     if let Some(rate) = rate {
-        _ = write!(out, " of {}", each_second(rate));
+        _ = write!(out, " of {rate}/s");
     }
     _ = writeln!(out, ", {} of bodies", bytes(stats.bytes));
     let statuses = stats.statuses.iter();
