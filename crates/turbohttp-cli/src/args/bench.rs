@@ -49,7 +49,7 @@ pub(crate) struct BenchArgs {
     #[arg(short = 'X', long, value_name = "METHOD", help_heading = "Request")]
     pub(crate) request: Option<String>,
 
-    /// Send this body with each request; @FILE reads it from a file
+    /// Send this body with each request; @FILE reads it from a file, @- from stdin
     #[arg(
         short = 'd',
         long,

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use turbohttp::{Client, CloseReport, QueueOptions, RequestQueue, Shutdown};
 
@@ -63,6 +63,8 @@ pub(crate) struct Engine {
     total: usize,
     drain: Duration,
     orders: Arc<Orders>,
+    /// Tells lines that wait before they are tried again of the first signal.
+    is_stopped: watch::Sender<bool>,
     /// The line that waits for room in the queue. While there is one, none is read.
     submitting: Option<Pin<Box<dyn Future<Output = Accepted> + Send>>>,
     /// What is in the queue, runs, or has just come to its end.
@@ -93,6 +95,7 @@ impl Engine {
             total: setup.total,
             drain: setup.drain,
             orders: Arc::new(setup.orders),
+            is_stopped: watch::Sender::new(false),
             submitting: None,
             accepted: JoinSet::new(),
             is_open: true,
@@ -148,6 +151,15 @@ impl Engine {
         Ok(())
     }
 
+    fn sender(&self) -> Sender {
+        Sender {
+            client: self.client.clone(),
+            queue: self.queue.clone(),
+            orders: self.orders.clone(),
+            is_stopped: self.is_stopped.subscribe(),
+        }
+    }
+
     fn is_over(&self) -> bool {
         !self.is_open && self.submitting.is_none() && self.accepted.is_empty()
     }
@@ -171,6 +183,8 @@ impl Engine {
         // A close that has begun goes on without its future.
         let mut close = pin!(self.client.close(Shutdown::Drain { within }));
         poll_fn(|cx| Poll::Ready(close.as_mut().poll(cx).is_ready())).await;
+        // After the close has begun: what is tried again by then is refused.
+        self.is_stopped.send_replace(true);
         watch.interrupted(stop, self.accepted.len(), within);
     }
 
@@ -200,12 +214,7 @@ impl Engine {
         let mut outcome = Outcome::new(line.number, line.weight);
         match line.job {
             Ok(job) => {
-                let sender = Sender {
-                    client: self.client.clone(),
-                    queue: self.queue.clone(),
-                    orders: self.orders.clone(),
-                };
-                self.submitting = Some(Box::pin(submit(sender, outcome, job)));
+                self.submitting = Some(Box::pin(submit(self.sender(), outcome, job)));
                 Ok(())
             }
             Err(reason) => {
@@ -248,6 +257,25 @@ mod tests {
         fn canceled(&mut self, _: usize) {}
     }
 
+    fn engine() -> Engine {
+        let setup = Setup {
+            total: 1,
+            waiting: 1,
+            drain: Duration::from_secs(1),
+            orders: Orders::default(),
+        };
+        Engine::new(Client::builder().build().unwrap(), setup).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_signal_ends_the_wait_before_a_line_is_tried_again() {
+        let mut engine = engine();
+        let mut sender = engine.sender();
+        let mut told = Told::default();
+        let waiting = sender.pause(Duration::MAX);
+        tokio::join!(waiting, engine.interrupt(Stop::Interrupt, &mut told));
+    }
+
     #[test]
     fn lines_that_break_off_without_the_end_are_a_failure() {
         for (last, expected) in [(Some(None), vec![3]), (None, vec![3, 4])] {
@@ -256,13 +284,7 @@ mod tests {
                 weight: 0,
                 job: Err("wrong".to_owned()),
             };
-            let setup = Setup {
-                total: 1,
-                waiting: 1,
-                drain: Duration::from_secs(1),
-                orders: Orders::default(),
-            };
-            let mut engine = Engine::new(Client::builder().build().unwrap(), setup).unwrap();
+            let mut engine = engine();
             let mut told = Told::default();
             engine.read(Some(Some(bad)), &mut told).unwrap();
             engine.read(last, &mut told).unwrap();

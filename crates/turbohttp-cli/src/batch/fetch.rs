@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use tokio::sync::watch;
 use turbohttp::header::{AUTHORIZATION, IF_RANGE, RANGE};
 use turbohttp::{
     Client, Download, Error, ErrorKind, Method, Phase, Request, RequestBuilder, RequestQueue,
@@ -50,6 +51,17 @@ pub(crate) struct Sender {
     pub(crate) client: Client,
     pub(crate) queue: RequestQueue,
     pub(crate) orders: Arc<Orders>,
+    /// Whether a signal has come: the queue takes nothing more by then.
+    pub(crate) is_stopped: watch::Receiver<bool>,
+}
+
+impl Sender {
+    /// Waits before a try of the same URL again, and no longer once a signal has come.
+    pub(crate) async fn pause(&mut self, delay: Duration) {
+        // An engine that is gone has no signal any more.
+        let stopped = self.is_stopped.wait_for(|is_stopped| *is_stopped);
+        _ = tokio::time::timeout(delay, stopped).await;
+    }
 }
 
 /// A line that has been put in the queue, or could not be.
@@ -186,7 +198,7 @@ fn request(job: &Job, url: &str) -> turbohttp::Result<Request> {
 /// Dropping the future cancels the request and removes the unfinished file, unless it can be gone on with.
 pub(crate) async fn follow(accepted: Accepted) -> Outcome {
     let Accepted {
-        sender,
+        mut sender,
         job,
         mut outcome,
         mut turn,
@@ -197,7 +209,7 @@ pub(crate) async fn follow(accepted: Accepted) -> Outcome {
         let Some((url, delay)) = tries.next(&job, &outcome) else {
             return outcome;
         };
-        tokio::time::sleep(delay).await;
+        sender.pause(delay).await;
         turn = begin(&sender, &job, url, &mut outcome).await;
     }
 }

@@ -17,9 +17,9 @@ pub(crate) fn text(ended: &Ended, rate: Option<f64>) -> String {
     let Ended { stats, took, .. } = ended;
     let sent = stats.answers() + stats.failures();
     let mut out = format!("{} in {}", of(sent, "request"), duration(*took));
-    _ = write!(out, ", {:.0}/s", per_second(sent, *took));
+    _ = write!(out, ", {}", each_second(per_second(sent, *took)));
     if let Some(rate) = rate {
-        _ = write!(out, " of {rate:.0}/s");
+        _ = write!(out, " of {rate}/s");
     }
     _ = writeln!(out, ", {} of bodies", bytes(stats.bytes));
     let statuses = stats.statuses.iter();
@@ -115,6 +115,14 @@ fn percentiles(latency: &Latency, stats: &Stats) -> Value {
 
 fn per_second(sent: u64, took: Duration) -> f64 {
     sent as f64 / took.as_secs_f64().max(f64::MIN_POSITIVE)
+}
+
+/// A slow rate is told with its fraction.
+fn each_second(rate: f64) -> String {
+    match rate < 10.0 {
+        true => format!("{rate:.2}/s"),
+        false => format!("{rate:.0}/s"),
+    }
 }
 
 fn micros(duration: Duration) -> f64 {

@@ -18,7 +18,11 @@ impl Schedule {
             return None;
         }
         let due = match self.rate {
-            Some(rate) => began + Duration::try_from_secs_f64(number as f64 / rate).ok()?,
+            // None within the time that the system can tell.
+            Some(rate) => {
+                let after = Duration::try_from_secs_f64(number as f64 / rate).ok()?;
+                began.checked_add(after)?
+            }
             None => now,
         };
         match self.end(began) {
@@ -58,6 +62,20 @@ mod tests {
         assert_eq!(due(2, began + 60 * MS), None, "the time is over");
         assert_eq!(due(6, began), None, "due when it is over");
         assert_eq!(due(11, began), None);
+    }
+
+    #[test]
+    fn what_is_due_beyond_all_time_is_not_sent() {
+        let began = crate::clock::now();
+        for rate in [1e-19, 1e-300, f64::MIN_POSITIVE] {
+            let schedule = Schedule {
+                requests: None,
+                duration: None,
+                rate: Some(rate),
+            };
+            assert_eq!(schedule.due(0, began, began), Some(began));
+            assert_eq!(schedule.due(1, began, began), None, "{rate}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::stdin::{AsyncStdin, Stdin};
 /// known, whatever the system reports.
 const READ_AHEAD_BYTES: u64 = 256 * 1024;
 
-/// A file that is percent-encoded, or goes into a query, in bytes: it is held in memory.
+/// A file that is percent-encoded, goes into a query or is sent again and again, in bytes: it is held in memory.
 const ENCODED_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// What stays as it is: the unreserved characters (RFC 3986 section 2.3).
@@ -128,7 +128,7 @@ fn encoded(typed: &str) -> anyhow::Result<String> {
 }
 
 /// A file, or stdin, that is needed as a whole.
-fn in_memory(path: &str) -> anyhow::Result<Vec<u8>> {
+pub(super) fn in_memory(path: &str) -> anyhow::Result<Vec<u8>> {
     let unreadable = || unreadable(path);
     let opened: Box<dyn io::Read> = match path {
         "-" => Box::new(Stdin::open().with_context(unreadable)?),

@@ -9,6 +9,9 @@ use super::url::shown;
 /// Braces and brackets of one URL, as many as curl takes.
 const CHOICES_MAX: usize = 100;
 
+/// The most digits of a number in a range, leading zeros included: a URL has room for far more.
+const DIGITS_MAX: usize = 255;
+
 /// A URL and what its braces and brackets stand for. Nothing of it is written out before it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Glob {
@@ -283,7 +286,10 @@ fn range(text: &str) -> Result<(Choice, usize), &'static str> {
             }
         }
         _ => {
-            let number = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let is_number = |text: &str| {
+                text.len() <= DIGITS_MAX && text.bytes().all(|byte| byte.is_ascii_digit())
+            };
+            let number = |text: &str| match is_number(text) {
                 true => text.parse::<u64>().map_err(|_| BAD),
                 false => Err(BAD),
             };
@@ -365,6 +371,12 @@ mod tests {
         assert!(!error.contains("secret"), "{error}");
         let error = Glob::parse("é/[3-1]").unwrap_err().to_string();
         assert!(error.contains("in column 3"), "{error}");
+        for (zeros, is_fine) in [(254, true), (255, false), (70_000, false)] {
+            let padded = Glob::parse(&format!("[{}1-2]", "0".repeat(zeros)));
+            assert_eq!(padded.is_ok(), is_fine, "{zeros}");
+            let first = padded.ok().and_then(|glob| glob.expand().next());
+            assert_eq!(first.is_some_and(|first| first.url.len() == 255), is_fine);
+        }
         assert!(Glob::parse(&"{a}".repeat(100)).is_ok());
         assert!(Glob::parse(&"{a}".repeat(101)).is_err());
     }

@@ -1,12 +1,11 @@
 //! What `bench` sends, and how often.
 
-use std::fs;
-
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use bytes::Bytes;
 use turbohttp::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use turbohttp::{Client, HeaderMap, Method, Request};
 
+use super::content::in_memory;
 use super::{Auth, Cookies, Fields, client, limits, times, url};
 use crate::args::BenchArgs;
 use crate::load::Schedule;
@@ -88,12 +87,11 @@ impl LoadPlan {
 
 fn content(typed: &str) -> anyhow::Result<Bytes> {
     match typed.strip_prefix('@') {
-        Some(path) => {
-            let read = fs::read(path);
-            Ok(read
-                .with_context(|| format!("{path} cannot be read"))?
-                .into())
-        }
+        // Without the exit code that `get` has for it: a load that cannot begin is a wrong command.
+        Some(path) => match in_memory(path) {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(error) => Err(anyhow!("{error:#}")),
+        },
         None => Ok(typed.to_owned().into()),
     }
 }

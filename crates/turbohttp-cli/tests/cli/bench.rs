@@ -3,7 +3,7 @@
 use serde_json::Value;
 use turbohttp_loopback::{Options, Server};
 
-use super::support::{run, server};
+use super::support::{run, run_with_input, server};
 
 fn figures(arguments: &[&str]) -> (Value, Option<i32>) {
     let run = run(arguments);
@@ -108,6 +108,26 @@ fn errors_are_counted_and_told_once() {
         "{}",
         run.text()
     );
+}
+
+#[test]
+fn slow_rates_are_told_with_their_fraction() {
+    let url = server().url("/small");
+    let run = run(&["bench", &url, "-n", "1", "--rate", "0.001"]);
+    assert!(run.text().contains(" of 0.001/s"), "{}", run.text());
+}
+
+#[test]
+fn a_body_may_come_from_stdin_and_is_bounded() {
+    let server = server();
+    let url = server.url("/echo");
+    let run = run_with_input(&["bench", &url, "-n", "2", "-d", "@-"], b"abc");
+    assert!(run.text().contains("6 B of bodies"), "{}", run.text());
+    #[cfg(unix)]
+    {
+        let run = super::support::run(&["bench", &url, "-d", "@/dev/zero"]);
+        run.fails_with(2, &["/dev/zero is longer than 67108864 bytes"]);
+    }
 }
 
 #[test]

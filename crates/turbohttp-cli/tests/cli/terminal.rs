@@ -13,7 +13,11 @@ use super::support::{Directory, server, turbohttp};
 
 /// A terminal of so many columns: the end that reads, and the end for the command.
 pub(crate) fn terminal(columns: u16) -> (OwnedFd, File) {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+    // Else the commands of tests that run meanwhile have it too, and one of them writes to its number.
+    #[cfg(target_os = "linux")]
+    let flags = flags | OpenptFlags::CLOEXEC;
+    let terminal = openpt(flags).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
     let name = ptsname(&terminal, Vec::new()).unwrap();

@@ -53,6 +53,10 @@ impl Fetch {
         if !status.is_success() || status == StatusCode::PARTIAL_CONTENT {
             return Err(Stop::Failed(self.refused(response)));
         }
+        {
+            let mut state = self.state();
+            (state.last_modified, state.checksums) = (None, Vec::new());
+        }
         if is_small(&response) {
             self.note_answer(&response);
             let mut state = self.state();
@@ -96,15 +100,18 @@ impl Fetch {
     /// The first request for what is missing of a version of which something is there.
     async fn resume(&self, mut known: Journal, answer: Option<Response>) -> Result<First, Stop> {
         known.pieces.forget_last_byte();
-        {
+        let is_of_this_download = {
             let mut state = self.state();
             state.validator = Some(known.validator.clone());
             state.takes_ranges = true;
             state.bytes = known.pieces.bytes_done();
-            state.resumed = state.bytes;
-            state.pieces = Some(known.pieces.clone());
-        }
-        self.on_part(move |part| part.go_on(&known)).await?;
+            let before = state.pieces.replace(known.pieces.clone());
+            if before.is_none() {
+                state.resumed = state.bytes;
+            }
+            before.is_some()
+        };
+        self.on_part(move |part| part.go_on(known)).await?;
         let asked = match answer {
             // To the request of `first_request`, which took the same piece.
             Some(response) => self.take(0).map(|(_, wanted)| (response, wanted)),
@@ -113,16 +120,20 @@ impl Fetch {
         let Some((response, wanted)) = asked else {
             return self.start().await;
         };
-        match response.status() {
+        let begun = match response.status() {
             // Another version, which is here already, or a server that takes no ranges.
-            StatusCode::OK => self.adopt(response).await,
-            StatusCode::RANGE_NOT_SATISFIABLE => self.start().await,
+            StatusCode::OK => self.adopt(response).await?,
+            StatusCode::RANGE_NOT_SATISFIABLE => self.start().await?,
             StatusCode::PARTIAL_CONTENT => match self.partial(response, &wanted) {
-                Err(Stop::Anew(_)) => self.start().await,
-                partial => partial.map(First::Pieces),
+                Err(Stop::Anew(_)) => self.start().await?,
+                // No more is asked of a server that answers so than the whole file.
+                Err(Stop::Broken(error)) => return Err(Stop::Anew(error)),
+                partial => return partial.map(First::Pieces),
             },
-            _ => Err(Stop::Failed(self.refused(response))),
-        }
+            _ => return Err(Stop::Failed(self.refused(response))),
+        };
+        self.state().restarts += u32::from(is_of_this_download);
+        Ok(begun)
     }
 
     /// Asks for a piece that nobody fetches and looks at what comes; `None` if there is none.
@@ -268,8 +279,12 @@ impl Fetch {
         let mut state = self.state();
         state.url.clear();
         state.url.push_str(response.url());
-        state.last_modified = last_modified(response);
-        state.checksums = Checksum::of_server(response);
+        // A 206 need not repeat what an earlier answer has said of the version.
+        state.last_modified = last_modified(response).or(state.last_modified);
+        let checksums = Checksum::of_server(response);
+        if !checksums.is_empty() {
+            state.checksums = checksums;
+        }
     }
 
     /// The error of an answer that brings no bytes of the file.

@@ -138,13 +138,41 @@ impl Fetch {
             match Box::pin(self.pass(known.take(), first.take())).await {
                 Ok(()) => break,
                 Err(Stop::Failed(error) | Stop::GivenUp(error)) => return Err(error),
-                Err(Stop::Anew(error) | Stop::Broken(error)) => {
-                    self.back_off(error).await?;
+                Err(Stop::Anew(error)) => {
+                    self.back_off_between_passes(error).await?;
                     self.state().restarts += 1;
+                }
+                // A server that does not speak of ranges may take them all the same.
+                Err(Stop::Broken(error)) => {
+                    self.back_off_between_passes(error).await?;
+                    known = self.known();
+                    self.state().restarts += u32::from(known.is_none());
                 }
             }
         }
         self.finish().await
+    }
+
+    /// Waits before the next pass; bytes that were thrown away by one before are no progress.
+    async fn back_off_between_passes(&self, error: Error) -> Result<()> {
+        {
+            let mut state = self.state();
+            state.failures = state.failures.max(state.restarts);
+        }
+        self.back_off(error).await
+    }
+
+    /// What is there of the version that broke off, if it can be gone on with.
+    fn known(&self) -> Option<Journal> {
+        let state = self.state();
+        let mut pieces = state.pieces.clone()?;
+        pieces.release(0);
+        Some(Journal {
+            url: journal::hash(self.request.url()),
+            validator: state.validator.clone()?,
+            boot: journal::boot(),
+            pieces,
+        })
     }
 
     /// One version of the file, from its first answer to its last byte.
@@ -232,7 +260,6 @@ impl Fetch {
                 Err(Stop::Broken(error)) if self.state().takes_ranges => {
                     self.back_off(error).await.map_err(Stop::Failed)?
                 }
-                Err(Stop::Broken(error)) => return Err(Stop::Anew(error)),
                 Err(stop) => return Err(stop),
             }
         }

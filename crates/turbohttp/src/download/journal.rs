@@ -18,7 +18,8 @@ const LINE_BYTES: usize = 19;
 pub(super) struct Journal {
     pub(super) url: u64,
     pub(super) validator: Validator,
-    /// Which run of the system it was written in; of another run, only what was synced is believed.
+    /// Which run of the system it was written in, as the file says; of another run, only what was synced is
+    /// believed.
     pub(super) boot: String,
     pub(super) pieces: Pieces,
 }
@@ -79,7 +80,7 @@ impl Journal {
         Some(Journal {
             url,
             validator,
-            boot: boot.to_owned(),
+            boot: written_in,
             pieces,
         })
     }
@@ -122,10 +123,11 @@ pub(super) fn boot() -> String {
     if is_one { id } else { UNKNOWN_BOOT }.to_owned()
 }
 
-/// A hash of the URL, which may have secrets in its query: FNV-1a of 64 bits.
-pub(super) fn hash(url: &str) -> u64 {
-    url.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+/// A hash of the URL, which may have secrets in its query, or of a name: FNV-1a of 64 bits.
+pub(super) fn hash(text: impl AsRef<[u8]>) -> u64 {
+    let bytes = text.as_ref().iter();
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 

@@ -152,8 +152,8 @@ impl Download {
     }
 
     /// Sets how often the download goes on by itself where an answer has broken off and not a byte has come
-    /// since, waiting as [`RetryPolicy`](crate::RetryPolicy) does; default 5. A first request that fails is
-    /// not counted: it is up to the client's policy.
+    /// since, waiting as [`RetryPolicy`](crate::RetryPolicy) does, and how often it begins anew; default 5. A
+    /// first request that fails is not counted: it is up to the client's policy.
     pub fn tries(mut self, tries: u32) -> Download {
         self.options.tries = tries;
         self

@@ -1,8 +1,8 @@
 //! The unfinished file and its journal on disk. All of it blocks, and runs in the blocking pool.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
@@ -13,6 +13,9 @@ use super::journal::{self, Journal};
 /// What the name of an unfinished file ends with, and that of its journal.
 const PART: &str = ".turbohttp.part";
 const JOURNAL: &str = ".turbohttp.journal";
+
+/// The longest name that common file systems take, in bytes.
+const NAME_BYTES_MAX: usize = 255;
 
 /// How often a file that another download has is tried, and the time between: a write of a download that was
 /// dropped a moment ago may still be under way.
@@ -82,15 +85,14 @@ impl Found {
 /// Looks at the target of a download, and opens what an earlier one has left.
 pub(super) fn look(target: &Path, is_durable: bool) -> io::Result<Found> {
     let target = resolve(target)?;
+    // Also where an unfinished file is there: its rename is the last step.
+    require_writable(directory_of(&target))?;
     let (part, known) = match fs::symlink_metadata(beside(&target, PART)) {
         Ok(_) => {
             let (part, known) = Part::open(&target, is_durable)?;
             (Some(part), known)
         }
-        Err(_) => {
-            require_writable(directory_of(&target))?;
-            (None, None)
-        }
+        Err(_) => (None, None),
     };
     Ok(Found {
         target,
@@ -148,8 +150,16 @@ impl Part {
     }
 
     /// Goes on with the version that the journal on disk is of.
-    pub(super) fn go_on(&mut self, journal: &Journal) -> io::Result<()> {
+    pub(super) fn go_on(&mut self, mut journal: Journal) -> io::Result<()> {
         let file = no_link().write(true).open(&self.journal)?;
+        let boot = journal::boot();
+        if journal.boot != boot {
+            // What comes now is of this run. All that is known is synced, which its lines say again.
+            journal.boot = boot;
+            let text = journal.to_text();
+            write_all_at(&file, text.as_bytes(), 0)?;
+            file.set_len(text.len() as u64)?;
+        }
         let header = journal.header();
         self.sink.journal = Some(Arc::new(JournalFile { file, header }));
         Ok(())
@@ -265,9 +275,9 @@ impl Sink {
 
 /// The file that `path` names: where there is one, it is a regular one.
 fn resolve(path: &Path) -> io::Result<PathBuf> {
-    if path.file_name().is_none() {
-        return Err(io::ErrorKind::InvalidFilename.into());
-    }
+    let typed = path.as_os_str().as_encoded_bytes();
+    // `a/` and `a/.` have `a` as their name, and mean a directory.
+    let is_of_file = |name: &OsStr| typed.ends_with(name.as_encoded_bytes());
     match fs::metadata(path) {
         Ok(meta) if meta.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         Ok(meta) if meta.is_file() => fs::canonicalize(path),
@@ -275,15 +285,28 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
             io::ErrorKind::InvalidInput,
             "it is no regular file",
         )),
+        Err(_) if !path.file_name().is_some_and(is_of_file) => {
+            Err(io::ErrorKind::InvalidFilename.into())
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
         Err(error) => Err(error),
     }
 }
 
+/// The name of the target with `end` behind it. One that is too long for that is cut, and told apart from others by
+/// a hash of all of it.
 fn beside(target: &Path, end: &str) -> PathBuf {
-    let mut name: OsString = target.as_os_str().to_owned();
+    let mut name: OsString = target.file_name().unwrap_or_default().to_owned();
+    if name.len() + JOURNAL.len() > NAME_BYTES_MAX {
+        let hash = format!("~{:016x}", journal::hash(name.as_encoded_bytes()));
+        let text = name.to_string_lossy();
+        let room = NAME_BYTES_MAX - JOURNAL.len() - hash.len();
+        let mut ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+        let end = ends.rfind(|end| *end <= room).unwrap_or_default();
+        name = format!("{}{hash}", &text[..end]).into();
+    }
     name.push(end);
-    PathBuf::from(name)
+    target.with_file_name(name)
 }
 
 fn directory_of(file: &Path) -> &Path {
@@ -329,13 +352,10 @@ fn open_locked(path: &Path) -> io::Result<(File, u64)> {
 
 /// What the journal says, as far as the bytes are in the file.
 fn read_journal(path: &Path, part: &File) -> Option<Journal> {
-    let mut options = no_link();
-    let file = options.read(true).open(path).ok()?;
-    if file.metadata().ok()?.len() > JOURNAL_BYTES_MAX {
-        return None;
-    }
-    // By path again: the handle was only to see that no link and no giant is read.
-    let text = fs::read(path).ok()?;
+    let file = no_link().read(true).open(path).ok()?;
+    let mut text = Vec::new();
+    // No further than a journal can reach: others may have laid a giant.
+    file.take(JOURNAL_BYTES_MAX).read_to_end(&mut text).ok()?;
     let known = Journal::parse(&text, &journal::boot())?;
     let written = part.metadata().ok()?.len();
     // The bytes of a file that was cut are not there, whatever its journal says.
@@ -353,14 +373,18 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Options that follow no link in the last part of a path: in a directory for all, others may have laid one.
+/// Options that follow no link in the last part of a path and wait for no writer of a pipe: in a directory for
+/// all, others may have laid one.
 fn no_link() -> OpenOptions {
     #[allow(unused_mut, reason = "only Unix has the flag")]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     {
+        use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt as _;
-        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        options.custom_flags(flags.bits() as i32);
     }
     options
 }

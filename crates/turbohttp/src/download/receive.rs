@@ -22,10 +22,12 @@ impl Fetch {
         let mut writer = Writer::new(sink, at);
         // Nothing is entered yet: the first byte finds its piece.
         let mut piece_end = at;
+        let short = || self.error(ErrorKind::Truncated, "the answer is shorter than it says");
         let broken = 'answer: loop {
             let mut rest = match response.chunk().await {
                 Ok(Some(chunk)) => chunk,
-                Ok(None) => break None,
+                // Its Content-Range promises more than it brings.
+                Ok(None) => break Some(short()),
                 Err(error) => break Some(error),
             };
             while !rest.is_empty() && writer.at() < end {
@@ -53,11 +55,9 @@ impl Fetch {
         match broken {
             Some(error) if is_passing(&error) => Err(Stop::Broken(error)),
             Some(error) => Err(Stop::Failed(error)),
-            // What another connection has is not missed; else the answer was shorter than it said.
+            // What another connection has is not missed; else the range was shorter than the piece.
             None if writer.at() == piece_end => Ok(()),
-            None => Err(Stop::Broken(
-                self.error(ErrorKind::Truncated, "the answer is shorter than it says"),
-            )),
+            None => Err(Stop::Broken(short())),
         }
     }
 

@@ -10,4 +10,5 @@ mod ground;
 mod kill;
 mod parallel;
 mod resume;
+mod review;
 mod single;

@@ -45,7 +45,7 @@ async fn equal_requests_share_one_answer() {
             get(&client, "http://a.test/")
         )
     };
-    let (one, two, three) = all().await;
+    let (one, two, three) = Box::pin(all()).await;
     assert_eq!((&one, &two), (&three, &three));
     assert_eq!(mock.stats().entered, 1);
     // Nothing is kept.
