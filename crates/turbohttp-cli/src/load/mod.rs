@@ -69,6 +69,8 @@ pub(crate) async fn run(plan: LoadPlan, interrupts: &mut Interrupts) -> anyhow::
     load.plan.client.close(Shutdown::Now).await;
     let mut stats = std::mem::take(&mut *load.stats());
     stats.connections = network.map(|network| network.opened);
+    let due = load.plan.schedule.due_within(took).unwrap_or(0);
+    stats.unsent = due.saturating_sub(stats.answers() + stats.failures() + stats.dropped);
     Ok(Ended { stats, took, stop })
 }
 
@@ -93,6 +95,7 @@ impl Load {
             // not the server's.
             let sent = clock::now();
             let since = if due < now { due } else { sent };
+            let mut under_way = UnderWay(Some(self));
             let answered = match schedule.end(self.began) {
                 None => Some(self.call().await),
                 Some(end) => {
@@ -101,15 +104,16 @@ impl Load {
                 }
             };
             let now = clock::now();
+            let Some(answered) = answered else { continue };
+            under_way.0 = None;
             let mut stats = self.stats();
             match answered {
-                None => stats.dropped += 1,
-                Some(Ok((status, bytes))) => {
+                Ok((status, bytes)) => {
                     let latency = now.saturating_duration_since(since);
                     let alone = now.saturating_duration_since(sent);
                     stats.answered(status, bytes, latency, alone);
                 }
-                Some(Err(error)) => stats.failed(&error),
+                Err(error) => stats.failed(&error),
             }
         }
     }
@@ -134,5 +138,16 @@ impl Load {
             request = request.body(plan.body.clone());
         }
         request
+    }
+}
+
+/// A request that has been sent: dropped before its end, by a signal or when the time is over, it is counted.
+struct UnderWay<'a>(Option<&'a Load>);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(load) = self.0 {
+            load.stats().dropped += 1;
+        }
     }
 }

@@ -34,6 +34,9 @@ pub(crate) fn text(ended: &Ended, rate: Option<f64>) -> String {
     if stats.dropped > 0 {
         _ = write!(out, "   dropped at the end {}", count(stats.dropped));
     }
+    if stats.unsent > 0 {
+        _ = write!(out, "   due and never sent {}", count(stats.unsent));
+    }
     if let Some(connections) = stats.connections {
         _ = write!(out, "   connections {}", count(connections));
     }
@@ -87,6 +90,7 @@ pub(crate) fn json(ended: &Ended, rate: Option<f64>) -> String {
         "answered": stats.answers(),
         "failed": stats.failures(),
         "dropped": stats.dropped,
+        "unsent": stats.unsent,
         "interrupted": stop.is_some(),
         "bytes": stats.bytes,
         "connections": stats.connections,

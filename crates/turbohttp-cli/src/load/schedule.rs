@@ -31,6 +31,14 @@ impl Schedule {
         }
     }
 
+    /// How many requests are due within this time from the beginning, where they are due at a rate.
+    pub(crate) fn due_within(&self, time: Duration) -> Option<u64> {
+        let time = self.duration.map_or(time, |duration| duration.min(time));
+        // A number too large for its type is cut to it.
+        let due = (time.as_secs_f64() * self.rate?).ceil() as u64;
+        Some(self.requests.map_or(due, |requests| requests.min(due)))
+    }
+
     /// When what is under way is dropped.
     pub(crate) fn end(&self, began: Instant) -> Option<Instant> {
         self.duration.map(|duration| began + duration)
@@ -62,6 +70,11 @@ mod tests {
         assert_eq!(due(2, began + 60 * MS), None, "the time is over");
         assert_eq!(due(6, began), None, "due when it is over");
         assert_eq!(due(11, began), None);
+        let within = |time| schedule.due_within(time);
+        assert_eq!(
+            (within(25 * MS), within(60 * MS), within(600 * MS)),
+            (Some(3), Some(6), Some(6))
+        );
     }
 
     #[test]

@@ -15,8 +15,10 @@ pub(crate) struct Stats {
     pub(crate) statuses: BTreeMap<u16, u64>,
     /// By kind of error, with the text of the first one.
     pub(crate) failures: BTreeMap<&'static str, (u64, String)>,
-    /// Under way when the time was over.
+    /// Under way when the time was over, or at a signal.
     pub(crate) dropped: u64,
+    /// Due at the rate, and never sent, as all callers were waiting.
+    pub(crate) unsent: u64,
     pub(crate) bytes: u64,
     /// Of the answers: from when each was due.
     pub(crate) latency: Latency,

@@ -97,6 +97,21 @@ fn a_time_ends_a_load_and_drops_what_is_under_way() {
     assert_eq!(code, Some(1), "nothing was answered");
 }
 
+/// One caller that is never answered, at a rate: what was due meanwhile is in no latency, and is told.
+#[test]
+fn what_was_due_and_never_sent_is_told() {
+    let server = server();
+    let url = server.url("/never");
+    let (told, _) = figures(&[
+        "bench", &url, "-z", "100ms", "-c", "1", "--rate", "100", "--json",
+    ]);
+    assert_eq!(
+        (&told["dropped"], &told["unsent"]),
+        (&1.into(), &9.into()),
+        "{told}"
+    );
+}
+
 #[test]
 fn errors_are_counted_and_told_once() {
     let run = run(&["bench", "http://127.0.0.1:1/", "-n", "20", "-c", "2"]);
