@@ -306,6 +306,8 @@ fn a_file_that_changes_while_it_is_sent_is_sent_as_it_was_or_not_at_all() {
         assert_eq!(output.status.code(), Some(code), "{becomes}: {stderr}");
         let received = server.received().swap_remove(0);
         let head = format!("content-length: {BYTES}\r\n");
-        assert!(String::from_utf8_lossy(&received[..1_000]).contains(&head));
+        // A file that became shorter may leave no more than the head behind.
+        let first = &received[..received.len().min(1_000)];
+        assert!(String::from_utf8_lossy(first).contains(&head));
     }
 }
