@@ -285,7 +285,7 @@ impl Receiver {
 #[cold]
 fn compression_error(error: HpackError) -> ConnectionError {
     match error {
-        HpackError::TooLarge => ConnectionError::calm("field block too large when decoded"),
+        HpackError::TooLarge { .. } => ConnectionError::calm("field block too large when decoded"),
         _ => ConnectionError::new(ErrorCode::COMPRESSION_ERROR, "field block cannot be decoded"),
     }
 }

@@ -417,6 +417,16 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         released
     }
 
+    /// What the connection may cost.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether nothing of the response is to come any more.
+    pub fn is_received(&self, key: StreamKey) -> bool {
+        self.slots[key.slot as usize].is_received()
+    }
+
     /// How many requests the connection takes at once.
     pub fn capacity(&self) -> usize {
         let peer = match self.peer.streams_max {

@@ -85,15 +85,9 @@ impl ReceiveWindow {
         Some(std::mem::take(&mut self.taken))
     }
 
-    /// Whether a peer that sends all the time has come to its end before the update: this window is what
-    /// bounds the speed.
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.open * 2 < self.size
-    }
-
-    /// Makes the window larger by so many bytes, which the next update is to say.
+    /// Makes the window larger by so many bytes, which an update is to say.
     pub(crate) fn grow(&mut self, bytes: u32) {
         self.size += bytes;
-        self.taken += bytes;
+        self.open += bytes;
     }
 }
