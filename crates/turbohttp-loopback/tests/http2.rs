@@ -1,6 +1,11 @@
 //! The same routes over HTTP/2, to the client of the crate `h2`.
 #![cfg(feature = "h2")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::large_futures,
+    reason = "the runtime of a test ends with it, and with it what was spawned"
+)]
 
 mod common;
 
@@ -26,7 +31,7 @@ struct Client {
     driver: tokio::task::JoinHandle<Result<(), h2::Error>>,
 }
 
-struct Received {
+struct Answer {
     head: Response<()>,
     content: Vec<u8>,
     trailers: Option<HeaderMap>,
@@ -46,7 +51,7 @@ impl Client {
         Client { sender, driver }
     }
 
-    async fn ask(&mut self, method: &str, path: &str) -> Result<Received, h2::Error> {
+    async fn ask(&mut self, method: &str, path: &str) -> Result<Answer, h2::Error> {
         self.send(method, path, Bytes::new()).await
     }
 
@@ -55,7 +60,7 @@ impl Client {
         method: &str,
         path: &str,
         content: Bytes,
-    ) -> Result<Received, h2::Error> {
+    ) -> Result<Answer, h2::Error> {
         let request = Request::builder()
             .method(method)
             .uri(format!("http://t{path}"))
@@ -74,7 +79,7 @@ impl Client {
             body.flow_control().release_capacity(piece.len())?;
             content.extend_from_slice(&piece);
         }
-        Ok(Received {
+        Ok(Answer {
             head: Response::from_parts(head, ()),
             content,
             trailers: body.trailers().await?,
@@ -82,7 +87,7 @@ impl Client {
     }
 }
 
-fn field<'a>(received: &'a Received, name: &str) -> Option<&'a str> {
+fn field<'a>(received: &'a Answer, name: &str) -> Option<&'a str> {
     let value = received.head.headers().get(name)?;
     Some(value.to_str().unwrap())
 }
