@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::integer;
-use super::static_table::{self, Found};
+use super::recent::Recent;
+use super::static_table::Found;
 use super::table::{Name, Table};
 
 /// The most bytes of the table, whatever the peer permits: what repeats on a connection is little. Also what
@@ -44,6 +45,7 @@ pub enum Indexing {
 /// ```
 pub struct Encoder {
     pub(super) table: Table,
+    recent: Recent,
     /// Sizes that the next block announces.
     size_updates: Option<SizeUpdates>,
 }
@@ -60,6 +62,7 @@ impl Encoder {
     pub fn new() -> Encoder {
         Encoder {
             table: Table::new(TABLE_BYTES_MAX),
+            recent: Recent::new(),
             size_updates: None,
         }
     }
@@ -85,19 +88,25 @@ impl Encoder {
 
     /// Puts a field behind `out`. `name` is in lower case.
     pub fn field(&mut self, name: &[u8], value: &[u8], indexing: Indexing, out: &mut Vec<u8>) {
-        let found = static_table::find(name, value);
         if indexing != Indexing::Never {
-            let index = match found {
-                Found::Field(index) => Some(index),
-                _ => self.table.find(name, value).map(to_index),
-            };
-            if let Some(index) = index {
+            let index = self.recent.index(name, value);
+            if self.table.is_at(index, name, value) {
                 return integer::put(0x80, 7, index, out);
             }
         }
-        let name_index = match found {
+        self.search(name, value, indexing, out);
+    }
+
+    /// Puts a field that was not found where it was last.
+    #[inline(never)]
+    fn search(&mut self, name: &[u8], value: &[u8], indexing: Indexing, out: &mut Vec<u8>) {
+        let name_index = match self.table.find(name, value) {
+            Found::Field(index) if indexing != Indexing::Never => {
+                self.recent.set(name, value, index);
+                return integer::put(0x80, 7, index, out);
+            }
             Found::Field(index) | Found::Name(index) => index,
-            Found::Nothing => self.table.find_name(name).map_or(0, to_index),
+            Found::Nothing => 0,
         };
         // An entry larger than the table would empty it.
         let is_inserted = indexing == Indexing::Insert && self.table.can_hold(name, value);
@@ -112,6 +121,7 @@ impl Encoder {
         put_string(value, out);
         if is_inserted {
             self.table.insert(Name::Bytes(name), value);
+            self.recent.shift();
         }
     }
 
@@ -142,13 +152,8 @@ impl fmt::Debug for Encoder {
         f.debug_struct("Encoder")
             .field("table", &self.table)
             .field("size_updates", &self.size_updates)
-            .finish()
+            .finish_non_exhaustive()
     }
-}
-
-/// The index of an entry of the dynamic table.
-fn to_index(position: usize) -> usize {
-    static_table::LAST + 1 + position
 }
 
 fn put_string(text: &[u8], out: &mut Vec<u8>) {
