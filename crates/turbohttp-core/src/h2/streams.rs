@@ -26,7 +26,7 @@ use super::limits::{
     STREAMS_BEFORE_SETTINGS,
 };
 use super::probe::{PROBE, Probe};
-use super::send::{self, Request};
+use super::send::{self, Request, Template};
 use super::settings::{self, PeerSettings, WINDOW_AT_FIRST};
 use super::stream::{Piece, Receiving, Stream, StreamKey};
 use super::wakes::Wakes;
@@ -40,6 +40,7 @@ pub struct Streams<B> {
     pub(super) limits: Limits,
     pub(super) peer: PeerSettings,
     pub(super) encoder: Encoder,
+    template: Template,
     /// What is to be written, in order.
     pub(super) out: Vec<u8>,
     /// The task, while it has nothing to write.
@@ -177,6 +178,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             limits,
             peer: PeerSettings::default(),
             encoder: Encoder::new(),
+            template: Template::default(),
             out,
             parked: None,
             slots: Vec::new(),
@@ -232,7 +234,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         stream.spare = spare.take();
         stream.waker = waker.take();
         let ends_here = ends && content.is_empty();
-        send::put_headers(&mut self.out, &mut self.encoder, key.id, request, ends_here);
+        let coding = (&mut self.encoder, &mut self.template);
+        send::put_headers(&mut self.out, coding, key.id, request, ends_here);
         let mut sent = 0;
         if ends_here {
             stream.is_sending = false;
