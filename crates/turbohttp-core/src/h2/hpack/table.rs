@@ -123,6 +123,11 @@ impl Table {
         let entries = self.entries[self.first..].iter().rev();
         let mut found_name = found;
         for (index, entry) in (static_table::LAST + 1..).zip(entries) {
+            let is_field_possible = entry.value_bytes == value.len();
+            let is_sought = is_field_possible || found_name == Found::Nothing;
+            if entry.name_bytes != name.len() || !is_sought {
+                continue;
+            }
             let (own_name, own_value) = self.field(*entry);
             if !is_equal(own_name, name) {
                 continue;

@@ -2,6 +2,7 @@
 
 use super::super::compare::is_equal;
 use super::super::huffman_lengths::{EOS, LENGTHS};
+use super::super::recent::Recent;
 use super::super::static_table::{self, Found};
 use super::super::table::{Name, Table};
 use super::*;
@@ -188,6 +189,22 @@ fn the_encoder_keeps_a_table_that_a_large_field_would_empty() {
     out.clear();
     encoder.field(b"a", b"1", Indexing::Without, &mut out);
     assert_eq!(out, [0xbe]);
+}
+
+#[test]
+fn what_was_found_is_found_at_once_also_behind_an_insertion() {
+    let mut recent = Recent::new();
+    assert_eq!(recent.index(b"x", b"1"), 0);
+    recent.set(b"x", b"1", 62);
+    recent.set(b":path", b"/", 4);
+    recent.set(b"far", b"away", 1_000);
+    recent.shift();
+    let indices = [
+        recent.index(b"x", b"1"),
+        recent.index(b":path", b"/"),
+        recent.index(b"far", b"away"),
+    ];
+    assert_eq!(indices, [63, 4, 0]);
 }
 
 #[test]
