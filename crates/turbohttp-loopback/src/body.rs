@@ -14,7 +14,7 @@ pub(crate) const KEPT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The content so far, if it is to be kept; nothing again once it is longer than [`KEPT_BYTES_MAX`].
 pub(crate) type Kept = Option<Vec<u8>>;
 
-fn keep(kept: &mut Kept, piece: &[u8]) {
+pub(crate) fn keep(kept: &mut Kept, piece: &[u8]) {
     if let Some(bytes) = kept {
         if piece.len() > KEPT_BYTES_MAX - bytes.len() {
             *kept = None;

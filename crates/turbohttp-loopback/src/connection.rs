@@ -1,4 +1,4 @@
-//! One connection: read a request, answer it, and again.
+//! One connection of HTTP/1.1: read a request, answer it, and again.
 //!
 //! # Implementation
 //!
@@ -18,7 +18,9 @@ use crate::answer::Answer;
 use crate::body::Kept;
 use crate::head::{self, Framing, Head};
 use crate::host::Host;
-use crate::options::FailWith;
+#[cfg(feature = "h2")]
+use crate::options::Protocols;
+use crate::reply::{self, Reply};
 use crate::route::Route;
 use crate::stream::Stream;
 
@@ -34,12 +36,25 @@ pub(crate) async fn run(tcp: TcpStream, host: Arc<Host>) {
     let Ok(stream) = host.options.open(tcp).await else {
         return;
     };
+    if stream.negotiated().is_some() {
+        host.counters.handshake();
+    }
     let mut connection = Connection {
         stream,
         inbox: BytesMut::with_capacity(INBOX_BYTES),
         host: &host,
         last: None,
     };
+    #[cfg(feature = "h2")]
+    match connection.wants_http2().await {
+        Ok(true) => {
+            let Connection { stream, inbox, .. } = connection;
+            return Box::pin(crate::http2::run(stream, inbox, &host)).await;
+        }
+        Ok(false) => {}
+        Err(_) => return,
+    }
+    host.counters.http1_connection();
     while let Ok(After::KeepAlive) = connection.exchange().await {}
 }
 
@@ -67,6 +82,36 @@ pub(crate) struct Connection<'a> {
 }
 
 impl Connection<'_> {
+    /// Whether the connection speaks HTTP/2: ALPN says so, or in the clear its first bytes do, which
+    /// are then in the inbox.
+    ///
+    /// # Errors
+    ///
+    /// What the stream says; `UnexpectedEof` when it ends before that is clear.
+    #[cfg(feature = "h2")]
+    async fn wants_http2(&mut self) -> io::Result<bool> {
+        use crate::http2::PREFACE;
+        match self.host.options.protocols {
+            Protocols::Http1 => return Ok(false),
+            Protocols::Http2 => return Ok(true),
+            Protocols::Any => {}
+        }
+        if let Some(name) = self.stream.negotiated() {
+            return Ok(name == b"h2");
+        }
+        loop {
+            self.fill().await?;
+            let length = self.inbox.len().min(PREFACE.len());
+            // No request of HTTP/1.1 begins as the preface does.
+            if self.inbox[..length] != PREFACE[..length] {
+                return Ok(false);
+            }
+            if length == PREFACE.len() {
+                return Ok(true);
+            }
+        }
+    }
+
     async fn exchange(&mut self) -> io::Result<After> {
         let Some(length) = self.await_head().await? else {
             return Box::pin(self.refuse(431)).await;
@@ -76,7 +121,7 @@ impl Connection<'_> {
         let Ok(head) = head::parse(&self.inbox[..length]) else {
             return Box::pin(self.refuse(400)).await;
         };
-        let mut plan = self.plan(&head);
+        let plan = self.plan(&head);
         let mut kept = match &plan {
             Plan::Routed(bytes) => (head.route(bytes) == Route::Echo).then(Vec::new),
             Plan::Kept(_) => None,
@@ -88,17 +133,13 @@ impl Connection<'_> {
             }
             result => result?,
         }
-        if !host.options.base_delay.is_zero() {
-            tokio::time::sleep(host.options.base_delay).await;
-        }
-        match host.failure(number) {
-            None => {}
-            Some(FailWith::Drop) => return Ok(After::Close),
-            Some(FailWith::Status503) => plan = Plan::Kept(Arc::new(Answer::status(503))),
-        }
-        match plan {
-            Plan::Kept(answer) => self.send(&answer, &head).await,
-            Plan::Routed(bytes) => Box::pin(self.respond(head, &bytes, kept)).await,
+        let reply = match plan {
+            Plan::Kept(answer) => Reply::Whole(answer),
+            Plan::Routed(bytes) => reply::decide(&head.request(&bytes, kept)),
+        };
+        match reply.settle(host, number).await {
+            Reply::Whole(answer) => self.send(&answer, &head).await,
+            reply => Box::pin(self.respond(head, reply)).await,
         }
     }
 
@@ -182,19 +223,21 @@ impl Connection<'_> {
 
     async fn send_bytes(&mut self, answer: &Answer, head: &Head) -> io::Result<()> {
         let length = match head.is_head_method {
-            true => answer.head_length,
-            false => answer.bytes.len(),
+            true => answer.http1_head_length,
+            false => answer.http1.len(),
         };
-        self.stream.write_all(&answer.bytes[..length]).await?;
+        self.stream.write_all(&answer.http1[..length]).await?;
         self.stream.flush().await?;
-        self.host.counters.sent(length - answer.head_length);
+        if !head.is_head_method {
+            self.host.counters.sent(answer.content.len());
+        }
         Ok(())
     }
 
     /// Answers what cannot be understood, and ends the connection.
     async fn refuse(&mut self, status: u16) -> io::Result<After> {
         self.stream
-            .write_all(&Answer::status(status).closing().bytes)
+            .write_all(&Answer::status(status).closing().http1)
             .await?;
         self.stream.shutdown().await?;
         // Unread bytes would turn the close into a reset, which can overtake the answer.

@@ -3,9 +3,10 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use httparse::Request;
 use memchr::memmem;
 
+use crate::body::Kept;
+use crate::reply::Request;
 use crate::route::Route;
 
 /// Fields of a head; a request with more is malformed.
@@ -38,6 +39,17 @@ impl Head {
     pub(crate) fn route<'a>(&self, bytes: &'a [u8]) -> Route<'a> {
         Route::parse(&bytes[self.target.clone()])
     }
+
+    /// The request whose head `bytes` are, with its content.
+    pub(crate) fn request<'a>(&self, bytes: &'a [u8], content: Kept) -> Request<'a> {
+        let content_type = self.content_type.clone();
+        Request {
+            target: &bytes[self.target.clone()],
+            head: bytes,
+            content_type: content_type.map(|at| &bytes[at]),
+            content,
+        }
+    }
 }
 
 /// The head breaks RFC 9112; the answer is 400 and the connection ends.
@@ -57,7 +69,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Head, Malformed> {
         return Err(Malformed);
     }
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
-    let mut request = Request::new(&mut []);
+    let mut request = httparse::Request::new(&mut []);
     let parsed = request.parse_with_uninit_headers(bytes, &mut fields);
     let is_whole = parsed.is_ok_and(|status| status.is_complete());
     let (Some(method), Some(path), Some(minor), true) =

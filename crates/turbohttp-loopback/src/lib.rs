@@ -1,10 +1,11 @@
-//! A small HTTP/1.1 server on the loopback interface: what TurboHTTP's tests, benchmarks and demo
+//! A small server of HTTP/1.1 and HTTP/2 on the loopback interface: what TurboHTTP's tests, benchmarks and demo
 //! talk to.
 //!
 //! It shares no code with the client, so that both cannot agree on the same mistake. There are two
 //! servers:
 //!
-//! - [`Server`] answers the routes listed in [`ROUTES`], correctly and fast.
+//! - [`Server`] answers the routes listed in [`ROUTES`], correctly and fast; with the feature `h2`
+//!   over HTTP/2 too, on the same port.
 //! - [`script::Script`] sends exactly the bytes it was given, however wrong, for tests of faults.
 //!
 //! Each runs on a thread and a runtime of its own, so neither blocks nor is slowed by the caller's,
@@ -33,10 +34,13 @@ mod body;
 mod connection;
 mod head;
 mod host;
+#[cfg(feature = "h2")]
+mod http2;
 #[cfg(all(unix, feature = "tls"))]
 pub mod nginx;
 mod options;
 mod pattern;
+mod reply;
 mod respond;
 mod route;
 pub mod script;
@@ -48,7 +52,9 @@ mod stream;
 pub mod tls;
 
 pub use options::{Fail, FailWith, Options};
+#[cfg(feature = "h2")]
+pub use options::{Http2, Protocols};
 pub use pattern::pattern;
 pub use route::ROUTES;
 pub use server::{Server, serve};
-pub use stats::Stats;
+pub use stats::{Http2Stats, Resets, Stats};

@@ -12,9 +12,11 @@ pub const ROUTES: &str = "\
 /delay/MS            /small after MS milliseconds
 /slow/BYTES/MS       BYTES bytes in ten pieces with MS milliseconds between them
 /close/N             N bytes, delimited by the end of the connection
+/trailers/N          N bytes in a chunk, and behind them the trailer field x-trailer
 /drop                closes the connection without an answer
 /drop/N              announces N bytes, sends half of them and closes
-/reset               resets the connection instead of an answer
+/reset               resets the connection instead of an answer; over HTTP/2 the stream
+/reset/CODE          the same with an error code of HTTP/2, as 7 for REFUSED_STREAM
 /echo                the content of the request
 /post                reads the content of the request, then as /small
 /headers             the request head as text
@@ -28,14 +30,24 @@ pub(crate) enum Route<'a> {
     Index,
     Small,
     Bytes(u64),
-    Chunked { count: u64, size: u64 },
+    Chunked {
+        count: u64,
+        size: u64,
+    },
     Status(u16),
-    Delay { ms: u64 },
-    Slow { bytes: u64, ms: u64 },
+    Delay {
+        ms: u64,
+    },
+    Slow {
+        bytes: u64,
+        ms: u64,
+    },
     Close(u64),
+    Trailers(u64),
     Drop,
     DropHalfway(u64),
-    Reset,
+    /// With an error code, if one is asked for.
+    Reset(Option<u32>),
     Echo,
     Headers,
     Never,
@@ -74,9 +86,11 @@ impl<'a> Route<'a> {
                 ms: decimal(ms)?,
             },
             [b"close", length] => Route::Close(decimal(length)?),
+            [b"trailers", length] => Route::Trailers(decimal(length)?),
             [b"drop"] => Route::Drop,
             [b"drop", length] => Route::DropHalfway(decimal(length)?),
-            [b"reset"] => Route::Reset,
+            [b"reset"] => Route::Reset(None),
+            [b"reset", code] => Route::Reset(Some(u32::try_from(decimal(code)?).ok()?)),
             [b"echo"] => Route::Echo,
             [b"headers"] => Route::Headers,
             [b"never"] => Route::Never,

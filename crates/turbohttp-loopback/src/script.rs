@@ -12,9 +12,10 @@
 //! # }
 //! ```
 
+pub mod frames;
 mod player;
 mod server;
 mod step;
 
 pub use server::{Script, ScriptServer};
-pub use step::{Signal, Step};
+pub use step::{Answer, Signal, Step};

@@ -12,6 +12,12 @@ pub struct Stats {
     pub connections_open: u64,
     /// The most connections that were open at once.
     pub connections_peak: u64,
+    /// Handshakes of TLS that succeeded.
+    pub handshakes: u64,
+    /// Connections that spoke HTTP/1.1. One that sent nothing spoke nothing.
+    pub http1_connections: u64,
+    /// What was done over HTTP/2.
+    pub http2: Http2Stats,
     /// Requests whose head arrived whole, malformed ones included.
     pub requests: u64,
     /// Requests read but not yet answered.
@@ -22,6 +28,64 @@ pub struct Stats {
     pub body_bytes_received: u64,
     /// Content sent, without chunk framing.
     pub body_bytes_sent: u64,
+}
+
+/// What a server has done over HTTP/2, as the frames on its connections tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Http2Stats {
+    /// Connections that spoke HTTP/2.
+    pub connections: u64,
+    /// Streams that clients opened, refused ones included.
+    pub streams: u64,
+    /// Streams open now: neither ended on both sides nor reset, on connections that are open.
+    pub streams_open: u64,
+    /// The most streams that were open at once on one connection.
+    pub streams_peak: u64,
+    /// RST_STREAM frames from clients.
+    pub resets_received: Resets,
+    /// RST_STREAM frames to clients.
+    pub resets_sent: Resets,
+    /// DATA frames from clients.
+    pub data_received: u64,
+    /// SETTINGS frames from clients, without acknowledgements.
+    pub settings_received: u64,
+    /// PING frames from clients, without acknowledgements.
+    pub pings_received: u64,
+    /// GOAWAY frames from clients.
+    pub goaways_received: u64,
+    /// GOAWAY frames to clients.
+    pub goaways_sent: u64,
+    /// WINDOW_UPDATE frames from clients.
+    pub window_updates_received: u64,
+}
+
+/// Streams that were reset, by error code (RFC 9113 §7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resets([u64; RESET_CODES + 1]);
+
+/// How many error codes RFC 9113 §7 knows. Further ones are counted as one.
+const RESET_CODES: usize = 14;
+
+impl Resets {
+    /// How many with this code: 8 is CANCEL. Codes of 14 and more are counted as one.
+    pub fn with(&self, code: u32) -> u64 {
+        self.0[Resets::place(code)]
+    }
+
+    /// How many with any code.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    #[cfg(feature = "h2")]
+    pub(crate) fn count(&mut self, code: u32) {
+        self.0[Resets::place(code)] += 1;
+    }
+
+    fn place(code: u32) -> usize {
+        usize::try_from(code).map_or(RESET_CODES, |code| code.min(RESET_CODES))
+    }
 }
 
 /// The counters behind [`Stats`].
@@ -44,6 +108,20 @@ impl Counters {
         Counted(self, |counters| {
             counters.0.send_modify(|stats| stats.connections_open -= 1);
         })
+    }
+
+    pub(crate) fn handshake(&self) {
+        self.count(|stats| stats.handshakes += 1);
+    }
+
+    pub(crate) fn http1_connection(&self) {
+        self.count(|stats| stats.http1_connections += 1);
+    }
+
+    /// Counts what was seen on a connection of HTTP/2.
+    #[cfg(feature = "h2")]
+    pub(crate) fn http2(&self, change: impl FnOnce(&mut Http2Stats)) {
+        self.count(|stats| change(&mut stats.http2));
     }
 
     /// Counts a request, in flight until the guard is dropped, and tells its number from 1.

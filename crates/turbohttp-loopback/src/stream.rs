@@ -7,11 +7,18 @@ use tokio::net::TcpStream;
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
     /// The socket below.
     fn tcp(&self) -> &TcpStream;
+
+    /// What ALPN chose, `http/1.1` if it chose nothing; `None` in the clear.
+    fn negotiated(&self) -> Option<&[u8]>;
 }
 
 impl Stream for TcpStream {
     fn tcp(&self) -> &TcpStream {
         self
+    }
+
+    fn negotiated(&self) -> Option<&[u8]> {
+        None
     }
 }
 
@@ -19,6 +26,10 @@ impl Stream for TcpStream {
 impl Stream for tokio_rustls::server::TlsStream<Box<dyn Stream>> {
     fn tcp(&self) -> &TcpStream {
         self.get_ref().0.tcp()
+    }
+
+    fn negotiated(&self) -> Option<&[u8]> {
+        Some(self.get_ref().1.alpn_protocol().unwrap_or(b"http/1.1"))
     }
 }
 

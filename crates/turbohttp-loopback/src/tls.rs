@@ -76,6 +76,11 @@ impl TestCa {
         self.leaf(names).server_config()
     }
 
+    /// The same, offering these protocols by ALPN: [`Leaf::server_config_with_alpn`].
+    pub fn server_config_with_alpn(&self, names: &[&str], protocols: &[&str]) -> Arc<ServerConfig> {
+        self.leaf(names).server_config_with_alpn(protocols)
+    }
+
     fn sign(&self, params: CertificateParams) -> Leaf {
         let key = key();
         let certificate = params.signed_by(&key, &self.issuer).expect("a plain leaf");
@@ -123,15 +128,21 @@ impl Leaf {
 
     /// A server that shows this certificate, asks for none, and offers `http/1.1` by ALPN.
     pub fn server_config(&self) -> Arc<ServerConfig> {
-        self.config(None)
+        self.server_config_with_alpn(&["http/1.1"])
+    }
+
+    /// The same, offering these protocols by ALPN, the one that is preferred first: `h2` and
+    /// `http/1.1`, or one of them, or none.
+    pub fn server_config_with_alpn(&self, protocols: &[&str]) -> Arc<ServerConfig> {
+        self.config(None, protocols)
     }
 
     /// The same, but a client must show a certificate of `client_ca`: mutual TLS.
     pub fn mutual_server_config(&self, client_ca: &TestCa) -> Arc<ServerConfig> {
-        self.config(Some(client_ca))
+        self.config(Some(client_ca), &["http/1.1"])
     }
 
-    fn config(&self, client_ca: Option<&TestCa>) -> Arc<ServerConfig> {
+    fn config(&self, client_ca: Option<&TestCa>, protocols: &[&str]) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier = match client_ca {
             None => WebPkiClientVerifier::no_client_auth(),
@@ -149,7 +160,10 @@ impl Leaf {
             .with_client_cert_verifier(verifier)
             .with_single_cert(vec![self.certificate_der()], self.key_der())
             .expect("the key belongs to the certificate");
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
         Arc::new(config)
     }
 }

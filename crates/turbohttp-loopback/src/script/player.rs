@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::frames::{self, Frame};
 use super::server::Log;
 use super::step::Step;
 use crate::head;
@@ -22,6 +23,7 @@ pub(super) async fn play(tcp: TcpStream, steps: Vec<Step>, log: Arc<Log>, number
         log: &log,
         number,
         used: 0,
+        frame: None,
     };
     for step in steps {
         match player.step(step).await {
@@ -39,6 +41,8 @@ struct Player<'a> {
     number: usize,
     /// How much of what was received the reading steps have used.
     used: usize,
+    /// The frame that was read last.
+    frame: Option<Frame>,
 }
 
 impl Player<'_> {
@@ -49,9 +53,25 @@ impl Player<'_> {
                 let whole = |unused: &[u8]| (unused.len() >= length).then_some(length);
                 self.read_until(whole).await
             }
+            Step::ReadPreface => self.read_preface().await,
+            Step::ReadFrame(kind, stream) => self.read_frame(kind, stream).await,
             Step::ReadToEnd | Step::Stall => self.read_to_end().await,
             Step::Send(bytes) => self.send(&bytes).await,
             Step::SendSplit(bytes, size) => self.send_split(&bytes, size).await,
+            Step::Answer(answer) => {
+                let frame = self.frame.as_ref().ok_or(io::ErrorKind::InvalidInput)?;
+                self.send(&answer.to(frame)).await
+            }
+            Step::Repeat(steps) => loop {
+                for step in &steps {
+                    Box::pin(self.step(step.clone())).await?;
+                }
+                if self.stream.is_none() {
+                    return Ok(());
+                }
+                // Steps that wait for nothing would let no other connection go on.
+                tokio::task::yield_now().await;
+            },
             Step::Flood(bytes) => loop {
                 self.send(&bytes).await?;
             },
@@ -93,6 +113,30 @@ impl Player<'_> {
             }
             if self.read().await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    async fn read_preface(&mut self) -> io::Result<()> {
+        self.read_until(|unused| {
+            (unused.len() >= frames::PREFACE.len()).then_some(frames::PREFACE.len())
+        })
+        .await?;
+        self.read_frame(frames::SETTINGS, Some(0)).await
+    }
+
+    async fn read_frame(&mut self, kind: u8, stream: Option<u32>) -> io::Result<()> {
+        loop {
+            let whole = |unused: &[u8]| frames::first(unused).map(|(_, length)| length);
+            let start = self.used;
+            self.read_until(whole).await?;
+            let read = frames::first(&self.log.received()[self.number][start..self.used]);
+            self.frame = read.map(|(frame, _)| frame);
+            let is_wanted = |frame: &Frame| {
+                frame.kind == kind && stream.is_none_or(|stream| frame.stream == stream)
+            };
+            if self.frame.as_ref().is_some_and(is_wanted) {
+                return Ok(());
             }
         }
     }

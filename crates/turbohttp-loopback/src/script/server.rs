@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::frames::{self, Frame};
 use super::player;
 use super::step::Step;
 use crate::server::OwnThread;
@@ -94,6 +95,12 @@ impl ScriptServer {
     /// What was read on each connection, in the order they were accepted; over TLS, its plaintext.
     pub fn received(&self) -> Vec<Vec<u8>> {
         self.log.received().clone()
+    }
+
+    /// The whole frames that were read on each connection that speaks HTTP/2, in the order they came.
+    pub fn frames(&self) -> Vec<Vec<Frame>> {
+        let received = self.log.received();
+        received.iter().map(|bytes| frames::parse(bytes)).collect()
     }
 
     /// Waits until every accepted connection has ended.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::SetOnce;
 
+use super::frames::Frame;
+
 /// What a scripted connection does next. When the steps are done, the connection is closed as by
 /// [`Step::Close`]; when the peer ends it in a step that reads or writes, the rest is skipped.
 #[derive(Clone, Debug)]
@@ -13,6 +15,10 @@ pub enum Step {
     ReadHead,
     /// Reads this many bytes.
     ReadExact(usize),
+    /// Reads the preface of HTTP/2 and the SETTINGS that follow it.
+    ReadPreface,
+    /// Reads frames of HTTP/2 until one of this kind has come, on this stream or on any.
+    ReadFrame(u8, Option<u32>),
     /// Reads until the peer ends its side.
     ReadToEnd,
     /// Sends these bytes, at once if the system takes them.
@@ -20,6 +26,11 @@ pub enum Step {
     /// Sends these bytes in pieces of this size, each in a segment of its own as far as the system
     /// allows: it yields between them and waits for nothing.
     SendSplit(Vec<u8>, usize),
+    /// Sends what is computed of the frame that [`Step::ReadFrame`] or [`Step::ReadPreface`] read last;
+    /// see [`Step::answer`].
+    Answer(Answer),
+    /// Plays these steps again and again until the peer ends the connection.
+    Repeat(Vec<Step>),
     /// Sends these bytes again and again until the peer ends the connection.
     Flood(Vec<u8>),
     /// Waits until the test has set the signal.
@@ -49,9 +60,37 @@ impl Step {
         Step::Send(bytes.into())
     }
 
+    /// [`Step::ReadFrame`] of this kind on any stream.
+    pub fn read_frame(kind: u8) -> Step {
+        Step::ReadFrame(kind, None)
+    }
+
+    /// Sends what `answer` makes of the frame that was read last.
+    pub fn answer(answer: impl Fn(&Frame) -> Vec<u8> + Send + Sync + 'static) -> Step {
+        Step::Answer(Answer(Arc::new(answer)))
+    }
+
     /// [`Step::SendSplit`] of a string or of bytes.
     pub fn send_split(bytes: impl Into<Vec<u8>>, piece_bytes: usize) -> Step {
         Step::SendSplit(bytes.into(), piece_bytes)
+    }
+}
+
+/// Makes bytes of a frame, for [`Step::Answer`].
+#[derive(Clone)]
+pub struct Answer(Arc<ToBytes>);
+
+type ToBytes = dyn Fn(&Frame) -> Vec<u8> + Send + Sync;
+
+impl Answer {
+    pub(crate) fn to(&self, frame: &Frame) -> Vec<u8> {
+        (self.0)(frame)
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Answer(..)")
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Encoder {
     pub(super) recent: Recent,
     /// Sizes that the next block announces.
     size_updates: Option<SizeUpdates>,
+    /// How often the table has changed.
+    changes: u64,
 }
 
 /// What became of the permitted size since the last block (RFC 7541 section 4.2).
@@ -64,6 +66,7 @@ impl Encoder {
             table: Table::new(TABLE_BYTES_MAX),
             recent: Recent::new(),
             size_updates: None,
+            changes: 0,
         }
     }
 
@@ -84,6 +87,20 @@ impl Encoder {
         if let Some(updates) = self.size_updates.take() {
             self.put_size_updates(updates, out);
         }
+    }
+
+    /// How often the table has changed: what was encoded before the last change is of no use after it.
+    #[inline]
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Puts a field behind `out` that no table has whole, with the name of this entry of the static table
+    /// (section 6.2.2).
+    #[inline]
+    pub(crate) fn literal(&self, name_index: u8, value: &[u8], out: &mut Vec<u8>) {
+        integer::put(0x00, 4, name_index.into(), out);
+        put_string(value, out);
     }
 
     /// Puts a field behind `out`. `name` is in lower case.
@@ -120,6 +137,7 @@ impl Encoder {
         }
         put_string(value, out);
         if is_inserted {
+            self.changes += 1;
             self.table.insert(Name::Bytes(name), value);
             self.recent.shift();
         }
@@ -136,6 +154,7 @@ impl Encoder {
 
     fn put_size_update(&mut self, bytes: usize, out: &mut Vec<u8>) {
         integer::put(0x20, 5, bytes, out);
+        self.changes += 1;
         self.table.set_bytes_max(bytes);
     }
 }
