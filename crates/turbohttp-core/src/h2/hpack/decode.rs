@@ -16,8 +16,8 @@ const HUFFMAN: u8 = 0x80;
 
 /// The decoder of one connection.
 ///
-/// It allocates while its table grows, and no more once names, values and table have reached their sizes:
-/// the table takes at most four times its size, a Huffman-coded name or value at most what a block may have.
+/// It allocates while its table and its texts grow, and then no more: the table takes memory of at most seven
+/// times its size, a Huffman-coded name or value as much as a block may have.
 ///
 /// ```
 /// use turbohttp_core::h2::hpack::{Decoder, HpackError};

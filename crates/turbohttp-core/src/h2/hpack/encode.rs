@@ -45,7 +45,7 @@ pub enum Indexing {
 /// ```
 pub struct Encoder {
     pub(super) table: Table,
-    recent: Recent,
+    pub(super) recent: Recent,
     /// Sizes that the next block announces.
     size_updates: Option<SizeUpdates>,
     /// How often the table has changed.

@@ -13,9 +13,6 @@ use super::huffman_lengths::{BITS_MAX, EOS, LENGTHS};
 /// Bits of the first step.
 const SHORT_BITS: u32 = 9;
 
-/// Bits of the shortest code.
-const SHORTEST_BITS: u32 = 5;
-
 /// A symbol and the bits of its code; 0 bits where the code is longer than [`SHORT_BITS`].
 #[derive(Clone, Copy)]
 struct Short {
@@ -74,13 +71,13 @@ pub(super) fn decode(mut text: &[u8], room: usize, out: &mut Vec<u8>) -> Result<
     }
     // The ones beyond the string make its padding the beginning of EOS, and complete no other symbol.
     bits.word |= u64::MAX >> bits.count;
-    while bits.count >= SHORTEST_BITS {
+    while !bits.is_padding() {
         let (byte, length) = match bits.symbol() {
-            Err(_) if bits.count < BITS_MAX => break,
+            Err(_) if bits.count < BITS_MAX => return Err(HpackError::HuffmanPadding),
             symbol => symbol?,
         };
         if length > bits.count {
-            break;
+            return Err(HpackError::HuffmanPadding);
         }
         bits.skip(length);
         bits.word |= (1 << length) - 1;
@@ -91,10 +88,7 @@ pub(super) fn decode(mut text: &[u8], room: usize, out: &mut Vec<u8>) -> Result<
     }
     let free = free.len();
     out.truncate(places - free);
-    match bits.count < 8 && bits.word == u64::MAX {
-        true => Ok(true),
-        false => Err(HpackError::HuffmanPadding),
-    }
+    Ok(true)
 }
 
 /// Bits of a string that are read and not decoded.
@@ -116,6 +110,11 @@ impl Bits {
     fn skip(&mut self, bits: u32) {
         self.word <<= bits;
         self.count -= bits;
+    }
+
+    /// Whether what is left is padding: fewer bits than a byte has, all of them ones, as those behind them are.
+    fn is_padding(&self) -> bool {
+        self.count < 8 && self.word == u64::MAX
     }
 
     /// The next byte and the bits of its code.

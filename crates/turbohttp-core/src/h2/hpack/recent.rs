@@ -2,8 +2,8 @@
 
 use super::static_table;
 
-/// How many fields are remembered; of those with the same slot, the last. So many that few fields of a request
-/// have the same: of eight, two in one of ten requests.
+/// How many fields are remembered; of those with the same slot, the last. Of eight fields, two share a slot in
+/// one of ten requests: the second is then searched for each time.
 const SLOTS: usize = 256;
 
 /// Indices by a hash of the field. They are guesses: whether the field is there is for the caller to look at.

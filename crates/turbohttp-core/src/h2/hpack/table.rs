@@ -123,6 +123,12 @@ impl Table {
         let entries = self.entries[self.first..].iter().rev();
         let mut found_name = found;
         for (index, entry) in (static_table::LAST + 1..).zip(entries) {
+            // Lengths first: most entries are passed over without a look at their text.
+            let may_be_field = entry.value_bytes == value.len();
+            let is_sought = may_be_field || found_name == Found::Nothing;
+            if entry.name_bytes != name.len() || !is_sought {
+                continue;
+            }
             let (own_name, own_value) = self.field(*entry);
             if !is_equal(own_name, name) {
                 continue;
@@ -177,6 +183,12 @@ impl Table {
             value_bytes: value.len(),
         });
         self.bytes += bytes;
+    }
+
+    /// What the vectors have allocated, in bytes of text and in entries.
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> (usize, usize) {
+        (self.text.capacity(), self.entries.capacity())
     }
 
     /// Evicts the oldest entries until the size is at most `bytes`.

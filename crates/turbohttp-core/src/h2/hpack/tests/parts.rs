@@ -2,6 +2,7 @@
 
 use super::super::compare::is_equal;
 use super::super::huffman_lengths::{EOS, LENGTHS};
+use super::super::recent::Recent;
 use super::super::static_table::{self, Found};
 use super::super::table::{Name, Table};
 use super::*;
@@ -181,6 +182,45 @@ fn a_field_of_the_size_of_the_table_is_all_of_it_and_a_larger_one_empties_it() {
 }
 
 #[test]
+fn memory_of_a_table_is_bounded_and_then_stays() {
+    let mut table = Table::new(4_096);
+    let mut fill = |lengths: &[usize]| {
+        for length in lengths.iter().cycle().take(2_000) {
+            table.insert(Name::Bytes(b"name"), &vec![b'v'; *length]);
+        }
+        table.allocated()
+    };
+    // The longest texts, the most entries, and both.
+    fill(&[4_060]);
+    fill(&[0]);
+    let warm = fill(&[2_000, 0, 100]);
+    assert!(warm.0 < 4 * 4_096 && warm.1 <= 4 * 4_096 / 32, "{warm:?}");
+    assert_eq!(fill(&[1, 4_060, 0, 700, 33]), warm);
+}
+
+#[test]
+fn a_field_that_looks_like_one_of_the_table_is_no_index() {
+    let (mut encoder, mut out) = (Encoder::new(), Vec::new());
+    encoder.field(b"ax", b"1a", Indexing::Insert, &mut out);
+    encoder.field(b"ax", b"1a", Indexing::Without, &mut out);
+    out.clear();
+    // The lengths and the last bytes of both are those of the entry.
+    encoder.field(b"bx", b"1a", Indexing::Without, &mut out);
+    encoder.field(b"ax", b"2a", Indexing::Without, &mut out);
+    assert_eq!(out, b"\x00\x02bx\x021a\x0f\x2f\x022a");
+}
+
+#[test]
+fn the_encoder_looks_first_where_a_field_was_last() {
+    let (mut encoder, mut out) = (Encoder::new(), Vec::new());
+    encoder.field(b"a", b"1", Indexing::Insert, &mut out);
+    encoder.field(b"a", b"1", Indexing::Without, &mut out);
+    assert_eq!(encoder.recent.index(b"a", b"1"), 62);
+    encoder.field(b"another", b"2", Indexing::Insert, &mut out);
+    assert_eq!(encoder.recent.index(b"a", b"1"), 63);
+}
+
+#[test]
 fn the_encoder_keeps_a_table_that_a_large_field_would_empty() {
     let (mut encoder, mut out) = (Encoder::new(), Vec::new());
     encoder.field(b"a", b"1", Indexing::Insert, &mut out);
@@ -188,6 +228,22 @@ fn the_encoder_keeps_a_table_that_a_large_field_would_empty() {
     out.clear();
     encoder.field(b"a", b"1", Indexing::Without, &mut out);
     assert_eq!(out, [0xbe]);
+}
+
+#[test]
+fn what_was_found_is_found_at_once_also_behind_an_insertion() {
+    let mut recent = Recent::new();
+    assert_eq!(recent.index(b"x", b"1"), 0);
+    recent.set(b"x", b"1", 62);
+    recent.set(b":path", b"/", 4);
+    recent.set(b"far", b"away", 1_000);
+    recent.shift();
+    let indices = [
+        recent.index(b"x", b"1"),
+        recent.index(b":path", b"/"),
+        recent.index(b"far", b"away"),
+    ];
+    assert_eq!(indices, [63, 4, 0]);
 }
 
 #[test]
