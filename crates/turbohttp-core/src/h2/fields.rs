@@ -199,7 +199,12 @@ mod tests {
             for at in 0..10 {
                 let mut name = *b"content-ty";
                 name[at] = byte;
-                assert_eq!(is_name(&name), is_unusual_name(&name), "{:?}", name.escape_ascii());
+                assert_eq!(
+                    is_name(&name),
+                    is_unusual_name(&name),
+                    "{:?}",
+                    name.escape_ascii()
+                );
             }
         }
         assert!(!is_name(b"") && is_name(b"a") && !is_name(b"A"));

@@ -140,9 +140,19 @@ fn put_plainly(
     request: &Request<'_>,
 ) {
     let (head, changes, start) = (request.head, encoder.changes(), out.len());
-    encoder.field(b":scheme", request.scheme.as_bytes(), Indexing::Without, out);
+    encoder.field(
+        b":scheme",
+        request.scheme.as_bytes(),
+        Indexing::Without,
+        out,
+    );
     match head.headers.get(HOST) {
-        None => encoder.field(b":authority", head.authority.as_bytes(), Indexing::Insert, out),
+        None => encoder.field(
+            b":authority",
+            head.authority.as_bytes(),
+            Indexing::Insert,
+            out,
+        ),
         Some(host) => encoder.field(b":authority", host.as_bytes(), Indexing::Without, out),
     }
     let path = out.len();

@@ -13,7 +13,7 @@ use turbohttp_core::h1::EncodeError;
 use turbohttp_core::h1::encode::DefaultFields;
 
 use super::NetTransport;
-use super::connect::{Connector, HttpVersions, Options};
+use super::connect::{Connector, Options};
 use super::counters::Counters;
 use super::detour::ConnectTo;
 use super::dial::Dials;
@@ -24,6 +24,7 @@ use super::shared::Shared;
 use super::shortage::Shortage;
 use super::sockets::{IpVersion, SocketOptions};
 use super::tls::Tls;
+use super::versions::HttpVersions;
 use super::wire::Wire;
 use crate::body::buffer::ReadPool;
 use crate::config::{Limits, Settings, Timeouts};

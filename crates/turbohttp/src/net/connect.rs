@@ -21,6 +21,7 @@ use super::shortage::is_shortage;
 use super::sockets::{Attempted, SocketOptions};
 use super::stream::Stream;
 use super::tls::{Tls, TlsSetup};
+use super::versions::{HttpVersions, Protocol, TlsPurpose};
 use crate::clock;
 use crate::context::{Addresses, Context};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,86 +46,12 @@ pub(crate) struct Options {
     pub(crate) versions: HttpVersions,
 }
 
-/// Which versions of HTTP are spoken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum HttpVersions {
-    /// What the server chooses by ALPN; HTTP/1.1 without TLS.
-    #[default]
-    Negotiated,
-    Http1,
-    /// HTTP/2, also without TLS.
-    Http2,
-}
-
-/// Whom a TLS session is with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TlsPurpose {
-    /// An origin, to which these versions are offered.
-    Origin(HttpVersions),
-    /// A proxy on the way to an origin, which is spoken to by HTTP/1.1.
-    Proxy,
-}
-
-impl TlsPurpose {
-    pub(crate) fn versions(self) -> HttpVersions {
-        match self {
-            TlsPurpose::Origin(versions) => versions,
-            TlsPurpose::Proxy => HttpVersions::Http1,
-        }
-    }
-}
-
-impl HttpVersions {
-    /// What is offered by ALPN, the preferred one first.
-    pub(crate) fn offered(self) -> &'static [&'static [u8]] {
-        match self {
-            HttpVersions::Negotiated => &[b"h2", b"http/1.1"],
-            HttpVersions::Http1 => &[b"http/1.1"],
-            HttpVersions::Http2 => &[b"h2"],
-        }
-    }
-}
-
 /// A byte stream to a server, and what was agreed on it.
 pub(crate) struct Connected {
     pub(crate) stream: Stream,
     pub(crate) protocol: Protocol,
     /// The two ends of the TCP connection, which with a proxy leads there.
     pub(crate) addresses: Option<Addresses>,
-}
-
-/// What is spoken on a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Http1,
-    Http2,
-}
-
-impl Protocol {
-    /// What a server has chosen by ALPN (RFC 7301) of what was offered; one without ALPN speaks HTTP/1.1, and
-    /// HTTP/2 only where that is known.
-    fn chosen(alpn: Option<&[u8]>, versions: HttpVersions, origin: &Origin) -> Result<Protocol> {
-        match alpn {
-            None if versions == HttpVersions::Http2 => Ok(Protocol::Http2),
-            None => Ok(Protocol::Http1),
-            Some(b"http/1.1") if versions != HttpVersions::Http2 => Ok(Protocol::Http1),
-            Some(b"h2") if versions != HttpVersions::Http1 => Ok(Protocol::Http2),
-            Some(other) => {
-                let name = other.escape_ascii();
-                let offered: Vec<_> = versions
-                    .offered()
-                    .iter()
-                    .map(|name| String::from_utf8_lossy(name))
-                    .collect();
-                let message = format!(
-                    "{} chose the protocol \"{name}\", which was not offered ({} was)",
-                    origin.host(),
-                    offered.join(", ")
-                );
-                Err(Error::new(ErrorKind::Tls, message))
-            }
-        }
-    }
 }
 
 impl Connector {
@@ -236,13 +163,18 @@ impl Connector {
         (addresses, versions): (Option<Addresses>, HttpVersions),
     ) -> Result<Connected> {
         let (stream, protocol) = match origin.scheme() {
-            Scheme::Http if versions == HttpVersions::Http2 => {
-                (stream, Protocol::Http2)
-            }
+            Scheme::Http if versions == HttpVersions::Http2 => (stream, Protocol::Http2),
             Scheme::Http => (stream, Protocol::Http1),
             // Boxed, so that the future of a plain connection has no room for a handshake.
             Scheme::Https => {
-                Box::pin(self.secure(context, origin, stream, Phase::Tls, TlsPurpose::Origin(versions))).await?
+                Box::pin(self.secure(
+                    context,
+                    origin,
+                    stream,
+                    Phase::Tls,
+                    TlsPurpose::Origin(versions),
+                ))
+                .await?
             }
         };
         Ok(Connected {
@@ -289,7 +221,8 @@ impl Connector {
             // In the order of the phases there is one TLS handshake, that with the origin.
             let phase = if forwards { Phase::Tls } else { Phase::Tunnel };
             let secured =
-                Box::pin(self.secure(context, proxy.origin(), stream, phase, TlsPurpose::Proxy)).await;
+                Box::pin(self.secure(context, proxy.origin(), stream, phase, TlsPurpose::Proxy))
+                    .await;
             (stream, _) = secured.map_err(on_the_way)?;
         }
         if !forwards {
@@ -300,7 +233,11 @@ impl Connector {
             stream = timed(context, Phase::Tunnel, what, limit, asking).await?;
         }
         // What a proxy forwards it forwards by HTTP/1.1.
-        let versions = if forwards { HttpVersions::Http1 } else { versions };
+        let versions = if forwards {
+            HttpVersions::Http1
+        } else {
+            versions
+        };
         self.finish(context, origin, stream, (Some(addresses), versions))
             .await
     }
@@ -480,21 +417,6 @@ mod tests {
         .unwrap()
     }
 
-    #[test]
-    fn protocol_that_was_not_offered_is_refused_by_name() {
-        let origin = Origin::new(Scheme::Https, "a.test", 443);
-        for alpn in [None, Some(&b"http/1.1"[..])] {
-            assert_eq!(Protocol::chosen(alpn, &origin).unwrap(), Protocol::Http1);
-        }
-        let error = Protocol::chosen(Some(b"h2"), &origin).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Tls);
-        let message = error.to_string();
-        assert!(
-            message.contains("\"h2\"") && message.contains("a.test"),
-            "{message}"
-        );
-    }
-
     /// The resolver does not answer: the request waits for the limit of DNS and no longer.
     #[tokio::test(start_paused = true)]
     async fn a_lookup_that_does_not_come_ends_at_its_own_limit() {
@@ -506,7 +428,9 @@ mod tests {
         let mut request = Request::new(Method::GET, "http://name.test/").unwrap();
         let route = Route::direct(request.origin());
         let start = clock::now();
-        let outcome = connector.connect(&mut request.context, &route).await;
+        let outcome = connector
+            .connect(&mut request.context, &route, HttpVersions::default())
+            .await;
         let error = outcome.err().expect("the resolver does not answer");
         assert_eq!(
             (error.kind(), error.phase()),

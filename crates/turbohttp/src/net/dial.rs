@@ -22,11 +22,12 @@ use tokio::runtime;
 use turbohttp_core::origin::Scheme;
 use turbohttp_core::timeline::{Phase, Timeline};
 
-use super::connect::{Connected, HttpVersions, Protocol};
+use super::connect::Connected;
 use super::h2;
 use super::route::Route;
 use super::shared::Shared;
 use super::shortage::is_shortage;
+use super::versions::{HttpVersions, Protocol};
 use crate::clock;
 use crate::config::Settings;
 use crate::context::Context;
@@ -163,7 +164,9 @@ impl Dials {
     }
 
     fn leave(&self, dial: &Arc<Dial>) {
-        self.lock().under_way.retain(|other| !Arc::ptr_eq(other, dial));
+        self.lock()
+            .under_way
+            .retain(|other| !Arc::ptr_eq(other, dial));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -332,7 +335,12 @@ impl Dialing {
         let notes = Notes(self.dial.clone());
         context.extensions.insert(notes);
         let (net, dial) = (&self.net, &self.dial);
-        let connected = Box::pin(net.connector.connect(context, &dial.route, net.connector.versions())).await;
+        let connected = Box::pin(net.connector.connect(
+            context,
+            &dial.route,
+            net.connector.versions(),
+        ))
+        .await;
         let outcome = match connected {
             // Each request waits for the end of a shortage by itself.
             Err(error) if is_shortage(&error) => Outcome::Exclusive(None),

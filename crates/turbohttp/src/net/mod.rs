@@ -33,6 +33,7 @@ mod stream;
 mod timer;
 #[cfg_attr(not(feature = "__tls"), path = "tls/none.rs")]
 mod tls;
+mod versions;
 mod wire;
 
 pub use builder::NetTransportBuilder;

@@ -15,9 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
 
-use super::connect::{HttpVersions, TlsPurpose};
 use super::shortage::is_short;
 use super::stream::{Bottom, Stream};
+use super::versions::{HttpVersions, TlsPurpose};
 use crate::error::{Error, ErrorKind, Result};
 
 mod explain;

@@ -5,5 +5,6 @@
     reason = "the tasks of a test end with its runtime"
 )]
 
+mod dial;
 mod exchanges;
 mod ground;
