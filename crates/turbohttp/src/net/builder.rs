@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -257,6 +257,7 @@ impl NetTransportBuilder {
             shortage,
             defaults: DefaultFields::new(defaults).map_err(default_field_error)?,
             head_limits: self.limits.head().lenient(self.lenient_fields),
+            scheduler: OnceLock::new(),
             requests_per_host: self.limits.per_host,
             idle: self.timeouts.idle,
             lifetime: self.timeouts.lifetime,

@@ -8,3 +8,4 @@
 mod dial;
 mod exchanges;
 mod ground;
+mod streams;
