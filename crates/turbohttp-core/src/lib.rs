@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`scheduler`] | which request may start now: priorities, limits per origin and in total, pauses, deadlines, closing |
 //! | [`h1`] | the HTTP/1.1 client codec |
+//! | [`h2`] | the HTTP/2 client codec, with HPACK |
 //! | [`pool`] | bounded pools of objects and of buffers |
 //! | [`timeline`] | when the phases of a request began and ended |
 //! | [`origin`] | scheme, host and port: the key of connections and limits |
@@ -24,6 +25,7 @@ pub mod cookie;
 pub mod earlier;
 pub mod events;
 pub mod h1;
+pub mod h2;
 pub mod head;
 pub mod origin;
 pub mod pool;

@@ -43,6 +43,15 @@ pub const READ_BYTES_MIN: usize = 8 * 1024;
 /// The largest read, in bytes: enough to save calls, small enough for the second-level cache.
 pub(crate) const READ_BYTES_MAX: usize = 256 * 1024;
 
+/// Exchanges that an HTTP/2 connection keeps for its next requests.
+pub(crate) const H2_EXCHANGES_KEPT_MAX: usize = 512;
+
+/// Reads of an HTTP/2 connection after which other tasks get their turn.
+pub(crate) const H2_READS_MAX: usize = 16;
+
+/// How often a request is sent again that no server has processed.
+pub(crate) const REPLAYS_MAX: u8 = 2;
+
 /// Read buffers kept for reuse per size; a buffer is held only while a response is being read.
 pub(crate) const READ_BUFFERS_PER_SIZE_MAX: usize = 64;
 

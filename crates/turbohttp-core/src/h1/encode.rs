@@ -141,6 +141,12 @@ impl DefaultFields {
         template.into_boxed_slice()
     }
 
+    /// The fields as they were given.
+    #[inline]
+    pub(crate) fn fields(&self) -> &HeaderMap {
+        &self.fields
+    }
+
     /// Appends those that `headers` does not set; says whether one asks to close the connection.
     fn push(&self, out: &mut Vec<u8>, headers: &HeaderMap) -> bool {
         let mut closing = false;
@@ -158,7 +164,7 @@ impl DefaultFields {
 /// Whether a default field is no default for a request of these fields: a range of a coded content (RFC
 /// 9110 section 14.2) is nothing that can be decoded.
 #[inline]
-fn is_against_range(name: &HeaderName, headers: &HeaderMap) -> bool {
+pub(crate) fn is_against_range(name: &HeaderName, headers: &HeaderMap) -> bool {
     *name == ACCEPT_ENCODING && headers.contains_key(RANGE)
 }
 
@@ -215,7 +221,7 @@ pub fn request_head(out: &mut Vec<u8>, head: &RequestHead<'_>) -> Result<Encoded
 
 /// Whether the content waits for `100 Continue`: there must be some (RFC 9110 section 10.1.1).
 #[inline]
-fn expects_continue(head: &RequestHead<'_>) -> bool {
+pub(crate) fn expects_continue(head: &RequestHead<'_>) -> bool {
     has_content(head) && (head.asks == Asks::Continue || sets(head, &EXPECT))
 }
 
@@ -273,7 +279,7 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// CONNECT asks for a tunnel, which this client does not drive; TRACE has no content (RFC 9110 section
 /// 9.3.8).
-fn check_method(head: &RequestHead<'_>) -> Result<(), EncodeError> {
+pub(crate) fn check_method(head: &RequestHead<'_>) -> Result<(), EncodeError> {
     match *head.method {
         Method::CONNECT => Err(EncodeError::Connect),
         Method::TRACE if has_content(head) => Err(EncodeError::TraceContent),
@@ -282,7 +288,7 @@ fn check_method(head: &RequestHead<'_>) -> Result<(), EncodeError> {
 }
 
 /// Visible ASCII only: anything else could end the line or be read in two ways.
-fn check_target(target: &str) -> Result<(), EncodeError> {
+pub(crate) fn check_target(target: &str) -> Result<(), EncodeError> {
     let visible = target.bytes().all(|byte| byte.is_ascii_graphic());
     if visible && !target.is_empty() {
         Ok(())
@@ -291,7 +297,7 @@ fn check_target(target: &str) -> Result<(), EncodeError> {
     }
 }
 
-fn host<'a>(head: &RequestHead<'a>) -> Result<&'a [u8], EncodeError> {
+pub(crate) fn host<'a>(head: &RequestHead<'a>) -> Result<&'a [u8], EncodeError> {
     // Two Host fields would let two servers see two requests (RFC 9112 section 3.2).
     let mut hosts = head.headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -344,7 +350,7 @@ fn is_ours(name: &HeaderName) -> bool {
 
 /// Refuses fields by which one request could be read as two (CWE-444); says whether the field asks to
 /// close the connection.
-fn check_field(
+pub(crate) fn check_field(
     name: &HeaderName,
     value: &HeaderValue,
     head: &RequestHead<'_>,
@@ -415,22 +421,30 @@ fn push_framing(out: &mut Vec<u8>, head: &RequestHead<'_>) {
     }
 }
 
-fn push_content_length(out: &mut Vec<u8>, mut length: u64) {
-    const DIGITS_MAX: usize = 20;
-    let mut digits = [b'0'; DIGITS_MAX];
+fn push_content_length(out: &mut Vec<u8>, length: u64) {
+    let mut digits = [0; DIGITS_MAX];
+    out.extend_from_slice(b"content-length: ");
+    out.extend_from_slice(decimal(length, &mut digits));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The digits of the largest u64.
+pub(crate) const DIGITS_MAX: usize = 20;
+
+/// Writes a number into `digits`, from its end, and returns it.
+#[inline(always)]
+pub(crate) fn decimal(mut number: u64, digits: &mut [u8; DIGITS_MAX]) -> &[u8] {
     let mut first = DIGITS_MAX;
-    // From the last digit to the first; 20 digits hold every u64.
+    // From the last digit to the first.
     loop {
         first -= 1;
-        digits[first] = b'0' + (length % 10) as u8;
-        length /= 10;
-        if length == 0 {
+        digits[first] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
             break;
         }
     }
-    out.extend_from_slice(b"content-length: ");
-    out.extend_from_slice(&digits[first..]);
-    out.extend_from_slice(b"\r\n");
+    &digits[first..]
 }
 
 #[cfg(test)]

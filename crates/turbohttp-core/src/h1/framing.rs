@@ -170,13 +170,13 @@ impl FramingFields {
 /// Whether there is no body, whatever the fields say: they describe the response that a GET would get (RFC
 /// 9112 section 6.3, rule 1).
 #[inline]
-fn is_bodiless(to_head: bool, status: StatusCode) -> bool {
+pub(crate) fn is_bodiless(to_head: bool, status: StatusCode) -> bool {
     let says_so = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     to_head || says_so || status.is_informational()
 }
 
 /// Digits only, 64 bits: no sign, no list, no white space inside.
-pub(super) fn parse_decimal(value: &[u8]) -> Option<u64> {
+pub(crate) fn parse_decimal(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
     }

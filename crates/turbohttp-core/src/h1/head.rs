@@ -352,7 +352,7 @@ fn run(text: &[u8], belongs: fn(u8) -> bool) -> usize {
 }
 
 /// What a field name may hold (RFC 9110 section 5.6.2).
-fn is_token(byte: u8) -> bool {
+pub(crate) fn is_token(byte: u8) -> bool {
     // A table: how a search among the marks is compiled changes with code that has nothing to do with it.
     const TOKEN: [bool; 256] = {
         let mut table = [false; 256];
@@ -375,6 +375,14 @@ fn is_token(byte: u8) -> bool {
 /// What a value and a reason may hold: no controls but tabs; bytes beyond ASCII.
 fn is_text(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+/// Whether any byte is one that no value may hold.
+pub(crate) fn has_controls(text: &[u8]) -> bool {
+    let (blocks, rest) = text.as_chunks::<BLOCK_BYTES>();
+    // The tab is marked too, and seldom there.
+    let may_have = blocks.iter().any(|block| controls(block) != 0);
+    !rest.iter().all(|byte| is_text(*byte)) || may_have && !text.iter().all(|byte| is_text(*byte))
 }
 
 /// Reads the line that `text` begins with if it is `name: value` and CRLF, with nothing about it that

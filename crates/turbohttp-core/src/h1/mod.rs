@@ -21,7 +21,7 @@ pub mod encode;
 mod error;
 mod exchange;
 pub mod framing;
-mod head;
+pub(crate) mod head;
 mod limits;
 mod send;
 mod trailers;

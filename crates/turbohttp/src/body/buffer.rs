@@ -61,8 +61,9 @@ impl ReadPool {
         self.spares.0.load(Ordering::Relaxed) as u64
     }
 
+    /// Rents memory of at least `length` bytes, which is not zero.
     #[cold]
-    fn rent(&self, length: usize) -> ReadMemory {
+    pub(crate) fn rent(&self, length: usize) -> ReadMemory {
         ReadMemory {
             bytes: self.buffers.take(length).expect("the size is not zero"),
             spares: self.spares.clone(),
@@ -89,7 +90,7 @@ impl SpareCount {
 }
 
 /// A rented read buffer. Dropping it gives it back to its pool.
-struct ReadMemory {
+pub(crate) struct ReadMemory {
     bytes: PoolBuffer,
     spares: Arc<SpareCount>,
 }
@@ -110,6 +111,20 @@ impl DerefMut for ReadMemory {
     }
 }
 
+impl AsRef<[u8]> for ReadMemory {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl AsMut<[u8]> for ReadMemory {
+    #[inline]
+    fn as_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
 /// The place for one small read buffer in the context of a request.
 ///
 /// It outlives the reset of the context: nothing of its content is ever shown, as a [`ReadBuffer`] shows
@@ -120,7 +135,7 @@ pub(crate) struct SpareBuffer(Option<ReadMemory>);
 
 impl SpareBuffer {
     #[inline]
-    fn take(&mut self) -> Option<ReadMemory> {
+    pub(crate) fn take(&mut self) -> Option<ReadMemory> {
         let memory = self.0.take()?;
         memory.spares.leave();
         Some(memory)
@@ -128,7 +143,7 @@ impl SpareBuffer {
 
     /// Keeps a buffer of the smallest size if there is none here yet; any other goes to its pool.
     #[inline]
-    fn put(&mut self, memory: ReadMemory) {
+    pub(crate) fn put(&mut self, memory: ReadMemory) {
         if self.0.is_none() && memory.len() == READ_BYTES_MIN && memory.spares.enter() {
             self.0 = Some(memory);
         }
@@ -319,6 +334,16 @@ pub(crate) struct BufferedBody {
 }
 
 impl BufferedBody {
+    /// A body of the first `filled` bytes of `memory`.
+    #[inline]
+    pub(crate) fn whole(memory: ReadMemory, filled: usize) -> BufferedBody {
+        BufferedBody {
+            memory,
+            data: 0..filled,
+            is_given: false,
+        }
+    }
+
     /// Marks the data as handed out; says whether there was some that had not been.
     #[inline]
     pub(super) fn give(&mut self) -> bool {

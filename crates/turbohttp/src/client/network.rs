@@ -34,6 +34,22 @@ impl ClientBuilder {
         self
     }
 
+    /// Speaks HTTP/1.1 only; see
+    /// [`NetTransportBuilder::http1_only`](crate::NetTransportBuilder::http1_only).
+    #[must_use]
+    pub fn http1_only(mut self) -> Self {
+        self.net = self.net.http1_only();
+        self
+    }
+
+    /// Speaks HTTP/2 only, without asking; see
+    /// [`NetTransportBuilder::http2_prior_knowledge`](crate::NetTransportBuilder::http2_prior_knowledge).
+    #[must_use]
+    pub fn http2_prior_knowledge(mut self) -> Self {
+        self.net = self.net.http2_prior_knowledge();
+        self
+    }
+
     /// Sets after how long of silence a peer is probed; see
     /// [`NetTransportBuilder::tcp_keepalive`](crate::NetTransportBuilder::tcp_keepalive).
     #[must_use]

@@ -13,7 +13,7 @@ use turbohttp_core::h1::EncodeError;
 use turbohttp_core::h1::encode::DefaultFields;
 
 use super::NetTransport;
-use super::connect::{Connector, Options};
+use super::connect::{Connector, HttpVersions, Options};
 use super::counters::Counters;
 use super::detour::ConnectTo;
 use super::pool::Pool;
@@ -49,6 +49,7 @@ pub struct NetTransportBuilder {
     /// The first value that could not be read.
     mistake: Option<String>,
     lenient_fields: bool,
+    versions: HttpVersions,
     tls: Tls,
 }
 
@@ -66,6 +67,7 @@ impl Default for NetTransportBuilder {
             proxies: Vec::new(),
             mistake: None,
             lenient_fields: false,
+            versions: HttpVersions::default(),
             tls: Tls::default(),
         }
     }
@@ -103,6 +105,20 @@ impl NetTransportBuilder {
     /// after the response. Default `false`.
     pub fn lenient_fields(mut self, lenient: bool) -> NetTransportBuilder {
         self.lenient_fields = lenient;
+        self
+    }
+
+    /// Speaks HTTP/1.1 only: HTTP/2 is not offered to servers. Default: over TLS the server chooses by ALPN
+    /// (RFC 7301), and without TLS it is HTTP/1.1.
+    pub fn http1_only(mut self) -> NetTransportBuilder {
+        self.versions = HttpVersions::Http1;
+        self
+    }
+
+    /// Speaks HTTP/2 only, without asking (RFC 9113 section 3.3): with servers of `http://` that are known to
+    /// speak it, and with those of `https://`, to which nothing else is offered.
+    pub fn http2_prior_knowledge(mut self) -> NetTransportBuilder {
+        self.versions = HttpVersions::Http2;
         self
     }
 
@@ -239,6 +255,9 @@ impl NetTransportBuilder {
             shortage,
             defaults: DefaultFields::new(defaults).map_err(default_field_error)?,
             head_limits: self.limits.head().lenient(self.lenient_fields),
+            requests_per_host: self.limits.per_host,
+            idle: self.timeouts.idle,
+            lifetime: self.timeouts.lifetime,
         });
         Ok(NetTransport {
             shared: Arc::new(Shared {
@@ -267,6 +286,7 @@ impl NetTransportBuilder {
             .collect();
         let options = Options {
             head_limits: self.limits.head(),
+            versions: self.versions,
             sockets: self.sockets,
             connect_to: connect_to?,
             unix_socket: self.unix_socket,

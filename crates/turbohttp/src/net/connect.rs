@@ -42,6 +42,29 @@ pub(crate) struct Options {
     pub(crate) proxies: Proxies,
     /// Of the answers of proxies.
     pub(crate) head_limits: HeadLimits,
+    pub(crate) versions: HttpVersions,
+}
+
+/// Which versions of HTTP are spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum HttpVersions {
+    /// What the server chooses by ALPN; HTTP/1.1 without TLS.
+    #[default]
+    Negotiated,
+    Http1,
+    /// HTTP/2, also without TLS.
+    Http2,
+}
+
+impl HttpVersions {
+    /// What is offered by ALPN, the preferred one first.
+    pub(crate) fn offered(self) -> &'static [&'static [u8]] {
+        match self {
+            HttpVersions::Negotiated => &[b"h2", b"http/1.1"],
+            HttpVersions::Http1 => &[b"http/1.1"],
+            HttpVersions::Http2 => &[b"h2"],
+        }
+    }
 }
 
 /// A byte stream to a server, and what was agreed on it.
@@ -56,18 +79,29 @@ pub(crate) struct Connected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http1,
+    Http2,
 }
 
 impl Protocol {
-    /// What a server has chosen by ALPN (RFC 7301); a server without ALPN speaks HTTP/1.1.
-    fn chosen(alpn: Option<&[u8]>, origin: &Origin) -> Result<Protocol> {
+    /// What a server has chosen by ALPN (RFC 7301) of what was offered; one without ALPN speaks HTTP/1.1, and
+    /// HTTP/2 only where that is known.
+    fn chosen(alpn: Option<&[u8]>, versions: HttpVersions, origin: &Origin) -> Result<Protocol> {
         match alpn {
-            None | Some(b"http/1.1") => Ok(Protocol::Http1),
+            None if versions == HttpVersions::Http2 => Ok(Protocol::Http2),
+            None => Ok(Protocol::Http1),
+            Some(b"http/1.1") if versions != HttpVersions::Http2 => Ok(Protocol::Http1),
+            Some(b"h2") if versions != HttpVersions::Http1 => Ok(Protocol::Http2),
             Some(other) => {
                 let name = other.escape_ascii();
+                let offered: Vec<_> = versions
+                    .offered()
+                    .iter()
+                    .map(|name| String::from_utf8_lossy(name))
+                    .collect();
                 let message = format!(
-                    "{} chose the protocol \"{name}\", which was not offered (http/1.1 was)",
-                    origin.host()
+                    "{} chose the protocol \"{name}\", which was not offered ({} was)",
+                    origin.host(),
+                    offered.join(", ")
                 );
                 Err(Error::new(ErrorKind::Tls, message))
             }
@@ -84,8 +118,8 @@ impl Connector {
     ) -> Result<Connector> {
         Ok(Connector {
             resolver: Resolver::new(overrides, resolver),
+            tls: TlsSetup::new(tls, options.versions)?,
             options,
-            tls: TlsSetup::new(tls)?,
         })
     }
 
@@ -179,6 +213,9 @@ impl Connector {
         addresses: Option<Addresses>,
     ) -> Result<Connected> {
         let (stream, protocol) = match origin.scheme() {
+            Scheme::Http if self.options.versions == HttpVersions::Http2 => {
+                (stream, Protocol::Http2)
+            }
             Scheme::Http => (stream, Protocol::Http1),
             // Boxed, so that the future of a plain connection has no room for a handshake.
             Scheme::Https => {
@@ -325,7 +362,7 @@ impl Connector {
         // Boxed, as the session is large and would lie in the future of every new connection.
         let handshake = Box::pin(async {
             let secured = self.tls.secure(origin.host(), stream, is_proxy).await?;
-            let protocol = Protocol::chosen(secured.alpn.as_deref(), origin)?;
+            let protocol = Protocol::chosen(secured.alpn.as_deref(), self.options.versions, origin)?;
             Ok((secured.stream, protocol, secured.resumed))
         });
         let (stream, protocol, resumed) =
@@ -401,6 +438,7 @@ mod tests {
                 unix_socket: None,
                 proxies: Proxies::default(),
                 head_limits: HeadLimits::default(),
+                versions: HttpVersions::default(),
             },
             Tls::default(),
         )

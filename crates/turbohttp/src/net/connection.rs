@@ -5,7 +5,9 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
 use super::connect::{Connected, Protocol};
-use super::h1::{self, Owner};
+use super::h1;
+use super::h2;
+use super::pool::Pool;
 use super::route::Route;
 use super::wire::Wire;
 use crate::context::Context;
@@ -18,6 +20,7 @@ use crate::error::Result;
 /// dropping the value resets that stream, and the connection itself stays in the pool.
 pub(crate) enum Connection {
     H1(Box<h1::Connection>),
+    H2(Box<h2::Exchange>),
 }
 
 impl Connection {
@@ -27,11 +30,16 @@ impl Connection {
         route: Route,
         now: Instant,
         wire: &Arc<Wire>,
-        owner: Arc<dyn Owner>,
+        pool: &Arc<Pool>,
     ) -> Connection {
         match connected.protocol {
             Protocol::Http1 => {
+                let owner = pool.clone();
                 Connection::H1(h1::Connection::new(connected, route, now, wire, owner))
+            }
+            Protocol::Http2 => {
+                let shared = h2::Connection::start(connected, route, now, wire, pool);
+                Connection::H2(pool.share(&shared))
             }
         }
     }
@@ -43,8 +51,13 @@ impl Connection {
     /// A request that cannot be written; the connection is in its pool again then.
     #[inline]
     pub(crate) fn begin(self, context: &mut Context, is_reused: bool) -> Result<Connection> {
-        // A `let` while there is one protocol; the compiler asks for a `match` at the second.
-        let Connection::H1(mut connection) = self;
+        let mut connection = match self {
+            Connection::H1(connection) => connection,
+            Connection::H2(mut exchange) => {
+                exchange.begin(context, is_reused);
+                return Ok(Connection::H2(exchange));
+            }
+        };
         if let Err(error) = connection.begin(context) {
             connection.return_to_pool(&mut context.spare);
             return Err(error);
@@ -68,6 +81,7 @@ impl Connection {
     ) -> Poll<Result<()>> {
         match self {
             Connection::H1(connection) => connection.poll_round_trip(cx, context),
+            Connection::H2(exchange) => exchange.poll_round_trip(cx, context),
         }
     }
 
@@ -77,13 +91,15 @@ impl Connection {
     pub(crate) fn deliver(self, context: &mut Context) {
         match self {
             Connection::H1(connection) => connection.deliver(context),
+            Connection::H2(exchange) => exchange.deliver(context),
         }
     }
 
-    /// Whether not one byte of the request left, so that it can be sent again whatever it is.
+    /// Whether nothing of the request was processed, so that it can be sent again whatever it is.
     pub(crate) fn sent_nothing(&self) -> bool {
         match self {
             Connection::H1(connection) => connection.sent_nothing(),
+            Connection::H2(exchange) => exchange.is_unprocessed(),
         }
     }
 
@@ -91,6 +107,7 @@ impl Connection {
     pub(crate) fn holds_back_content(&self) -> bool {
         match self {
             Connection::H1(connection) => connection.holds_back_content(),
+            Connection::H2(exchange) => exchange.holds_back_content(),
         }
     }
 }

@@ -18,6 +18,7 @@ mod connection;
 mod counters;
 mod detour;
 mod h1;
+mod h2;
 mod pool;
 mod proxy;
 mod race;

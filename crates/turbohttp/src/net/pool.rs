@@ -17,6 +17,7 @@ use tokio::runtime;
 
 use super::connection::Connection;
 use super::h1::{self, Health, Owner};
+use super::h2;
 use super::route::{Route, RouteKey};
 use super::shortage::Shortage;
 use crate::clock;
@@ -25,9 +26,11 @@ use crate::limits::{HASTY_MS, HASTY_ROUTES_MAX, HASTY_SECONDS};
 
 mod keeper;
 mod queues;
+mod shared;
 
 use keeper::Keepers;
 use queues::Queues;
+use shared::SharedConnections;
 
 /// A server that closes a connection this soon after an answer, without having said so, is hasty.
 const HASTY: Duration = Duration::from_millis(HASTY_MS);
@@ -42,17 +45,12 @@ pub(crate) struct Pool {
     state: Mutex<State>,
 }
 
-/// A connection in the pool. How it is checked out and returned depends on how many requests it carries
-/// at once:
+/// A connection in the pool that carries one request at a time. Checking it out takes the entry out of its
+/// queue; returning it pushes it as the newest of its route. It counts against the limits of idle connections
+/// while it is here.
 ///
-/// - An *exclusive* one carries one. Checking it out takes the entry out of its queue; returning it pushes
-///   it as the newest of its route. It counts against the limits of idle connections while it is here.
-/// - A *shared* one carries many, as HTTP/2 does, and is to be a second variant. Checking it out hands
-///   out a counted handle and leaves the entry here, as long as the connection takes new requests: a
-///   connection that drains (GOAWAY), that is at the peer's limit of streams, or that has aged is passed
-///   over. Returning is the drop of the handle. It is idle, and subject to the limits of idle
-///   connections, while its count is zero; at the drop of the last handle of a draining one the entry is
-///   removed.
+/// Those that carry many, as HTTP/2 does, are in `shared.rs`: checking one out hands out an exchange on it,
+/// and the connection stays.
 enum Entry {
     Exclusive(Box<h1::Connection>),
 }
@@ -64,10 +62,17 @@ pub(crate) enum CheckedOut {
     TlsRecords(Box<h1::Connection>),
 }
 
+/// What a request takes from the pool.
+enum Taken {
+    Exclusive(Entry),
+    Shared(Box<h2::Exchange>),
+}
+
 #[derive(Default)]
 struct State {
     /// In each queue the entry that has been idle longest is in front.
     queues: Queues,
+    shared: SharedConnections,
     /// Invariant: the sum of the lengths of the queues.
     count: usize,
     keepers: Keepers,
@@ -141,9 +146,14 @@ impl Pool {
         now: Instant,
     ) -> Option<CheckedOut> {
         // The health is looked at without the lock, as it costs a system call.
-        while let Some(Entry::Exclusive(mut connection)) =
-            self.take(route, here, &is_repeatable, now)
-        {
+        while let Some(taken) = self.take(route, here, &is_repeatable, now) {
+            let mut connection = match taken {
+                Taken::Exclusive(Entry::Exclusive(connection)) => connection,
+                Taken::Shared(mut exchange) => {
+                    exchange.checked_out(self.clone());
+                    return Some(CheckedOut::Ready(Connection::H2(exchange)));
+                }
+            };
             match connection.health(cx, now) {
                 Health::Idle => {
                     connection.checked_out(self.clone());
@@ -188,8 +198,13 @@ impl Pool {
         here: runtime::Id,
         is_repeatable: &impl Fn() -> bool,
         now: Instant,
-    ) -> Option<Entry> {
+    ) -> Option<Taken> {
         let mut state = self.lock();
+        if !state.shared.is_empty()
+            && let Some(exchange) = state.shared.check_out(route, here)
+        {
+            return Some(Taken::Shared(exchange));
+        }
         if !state.hasty.is_empty() && state.is_hasty(route, now) && !is_repeatable() {
             return None;
         }
@@ -198,11 +213,11 @@ impl Pool {
         let newest = queue.back()?;
         // Few programs use a client from more than one runtime, and what is used does not age.
         if newest.runtime() != here || self.has_aged(newest, now) {
-            return self.search(state, route, here, now);
+            return self.search(state, route, here, now).map(Taken::Exclusive);
         }
         let newest = queue.pop_back();
         state.count -= 1;
-        newest
+        newest.map(Taken::Exclusive)
     }
 
     /// [`take`](Pool::take) where the newest entry cannot be used.
@@ -303,10 +318,26 @@ impl Pool {
         let mut state = self.lock();
         let queues = std::mem::take(&mut state.queues);
         let closed = std::mem::take(&mut state.count);
+        let shared: Vec<_> = state.shared.iter().cloned().collect();
         drop(state);
         // Without the lock, as closing is a system call for each.
         drop(queues);
-        closed
+        let idle = shared.iter().filter(|connection| connection.is_idle());
+        let idle = idle.map(|connection| connection.go_away()).count();
+        closed + idle
+    }
+
+    /// Hands out a connection that carries many requests from now on, and an exchange on it.
+    #[cold]
+    pub(crate) fn share(self: &Arc<Self>, connection: &Arc<h2::Connection>) -> Box<h2::Exchange> {
+        let mut state = self.lock();
+        if !state.is_closed {
+            state.shared.insert(connection);
+        }
+        drop(state);
+        let mut exchange = h2::Exchange::new(connection);
+        exchange.checked_out(self.clone());
+        exchange
     }
 
     /// Closes everything that is idle; what is returned later is closed at once.
@@ -316,9 +347,12 @@ impl Pool {
         state.count = 0;
         let queues = std::mem::take(&mut state.queues);
         let keepers = std::mem::take(&mut state.keepers);
+        let shared: Vec<_> = state.shared.iter().cloned().collect();
         drop(state);
         drop(queues);
         keepers.end();
+        // Their tasks end when the last request does.
+        shared.iter().for_each(|connection| connection.go_away());
     }
 
     /// Files an entry of a known route where both limits leave room, which is the common case; otherwise
@@ -407,6 +441,19 @@ impl Owner for Pool {
     #[inline]
     fn take_back(self: Arc<Self>, connection: Box<h1::Connection>) {
         self.return_exclusive(connection);
+    }
+}
+
+impl h2::Home for Pool {
+    #[inline]
+    fn take_back(self: Arc<Self>, exchange: Box<h2::Exchange>) {
+        let surplus = self.lock().shared.take_back(exchange);
+        drop(surplus);
+    }
+
+    fn retire(&self, connection: &Arc<h2::Connection>) {
+        let removed = self.lock().shared.remove(connection);
+        drop(removed);
     }
 }
 

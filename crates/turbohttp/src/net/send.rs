@@ -25,7 +25,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::SHORTAGE_RETRY_MS;
+use crate::limits::{REPLAYS_MAX, SHORTAGE_RETRY_MS};
 use crate::request::Request;
 use crate::response::Response;
 
@@ -45,6 +45,8 @@ pub(crate) struct NetSend<'a> {
     connection: Option<Connection>,
     /// `None` while a connection is made, which takes it along, and at the end.
     request: Option<Request>,
+    /// How often it was sent again.
+    replays: u8,
 }
 
 /// How a connection is obtained where the pool has none that can be used as it is.
@@ -70,6 +72,7 @@ impl<'a> NetSend<'a> {
             acquire: None,
             connection: None,
             request: Some(request),
+            replays: 0,
         }
     }
 
@@ -182,15 +185,22 @@ impl<'a> NetSend<'a> {
     fn failed(&mut self, connection: Connection, error: Error) -> Result<()> {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
         if error.is_retryable() && context.timing.timeline.is_connection_reused() {
-            let Connection::H1(closed) = &connection;
-            let pool = &self.net.pool;
-            pool.closed_by_server(closed.route(), closed.idle_before());
+            if let Connection::H1(closed) = &connection {
+                let pool = &self.net.pool;
+                pool.closed_by_server(closed.route(), closed.idle_before());
+            }
         }
         let may_be_sent_again = error.is_retryable() && can_be_sent_again(context, &connection);
         if !may_be_sent_again {
             return Err(error.not_retryable());
         }
-        if !context.timing.timeline.is_connection_reused() {
+        // A stream that was refused says nothing about its connection.
+        let is_refused = matches!(connection, Connection::H2(_)) && connection.sent_nothing();
+        let is_worth_it = match is_refused {
+            true => self.replays < REPLAYS_MAX,
+            false => context.timing.timeline.is_connection_reused(),
+        };
+        if !is_worth_it {
             return Err(match connection.sent_nothing() {
                 true => error.unsent(),
                 false => error,
@@ -213,15 +223,21 @@ impl<'a> NetSend<'a> {
     /// Sends the request once more, on a new connection.
     fn send_again(&mut self, connection: Connection) {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
-        let Connection::H1(closed) = &connection;
-        let proxy = closed.route().proxy().cloned();
+        let way = match &connection {
+            Connection::H1(closed) => Some(closed.route().proxy().cloned()),
+            Connection::H2(_) => None,
+        };
         // The dead connection is closed before its replacement is opened: it is a descriptor.
         drop(connection);
         self.net.wire.counters.replayed();
         context.response.head.reset();
         context.timing.begin_exchange(clock::now());
-        // Not the pool again: its other idle connections may have died in the same moment.
-        self.connect(proxy);
+        self.replays += 1;
+        // Not the pool again: its other idle connections may have died in the same moment. A shared one that
+        // has died is there no more.
+        if let Some(proxy) = way {
+            self.connect(proxy);
+        }
     }
 
     fn poll_round_trip(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Connection>> {
@@ -298,7 +314,7 @@ fn new_connection(
 ) -> Connection {
     let now = clock::now();
     context.timing.begin_exchange(now);
-    Connection::new(connected, route, now, &net.wire, net.pool.clone())
+    Connection::new(connected, route, now, &net.wire, &net.pool)
 }
 
 /// Makes a connection, or takes an idle one, when a descriptor or a local port comes free: for as long as a

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
 
+use super::connect::HttpVersions;
 use super::shortage::is_short;
 use super::stream::{Bottom, Stream};
 use crate::error::{Error, ErrorKind, Result};
@@ -36,6 +37,8 @@ const TLS_SESSIONS_MAX: usize = 256;
 /// The options, and the rustls configurations that the first handshakes make of them.
 pub(crate) struct TlsSetup {
     options: Tls,
+    /// Which versions of HTTP are offered to origins.
+    versions: HttpVersions,
     /// For origins.
     config: OnceCell<Arc<ClientConfig>>,
     /// For https proxies.
@@ -55,7 +58,7 @@ pub(crate) struct Secured {
 
 impl TlsSetup {
     /// Checks the options; the platform's roots are read at the first handshake, as they are files.
-    pub(crate) fn new(options: Tls) -> Result<TlsSetup> {
+    pub(crate) fn new(options: Tls, versions: HttpVersions) -> Result<TlsSetup> {
         options.check()?;
         for pem in &options.roots_pem {
             certificates(pem, "added root")?;
@@ -66,6 +69,7 @@ impl TlsSetup {
         }
         Ok(TlsSetup {
             options,
+            versions,
             config: OnceCell::new(),
             proxy_config: OnceCell::new(),
             handshakes: AtomicU64::new(0),
@@ -111,11 +115,12 @@ impl TlsSetup {
         // Loaded by the first handshake; those that begin meanwhile wait for the same load.
         let config = match is_proxy {
             true => {
-                let load = || load(self.options.for_proxy());
+                // A proxy is spoken to by HTTP/1.1.
+                let load = || load(self.options.for_proxy(), HttpVersions::Http1);
                 self.proxy_config.get_or_try_init(load).await?
             }
             false => {
-                let load = || load(self.options.clone());
+                let load = || load(self.options.clone(), self.versions);
                 self.config.get_or_try_init(load).await?
             }
         };
@@ -148,14 +153,14 @@ impl TlsSetup {
 
 /// Reads roots and keys, on a thread of its own, as the platform's roots are files: the end of a runtime
 /// does not wait for it.
-async fn load(options: Tls) -> Result<Arc<ClientConfig>> {
+async fn load(options: Tls, versions: HttpVersions) -> Result<Arc<ClientConfig>> {
     let (send, loaded) = oneshot::channel();
     let thread = std::thread::Builder::new().name("turbohttp-roots".to_owned());
     #[expect(
         clippy::disallowed_methods,
         reason = "once, and ends when the files are read"
     )]
-    let spawned = thread.spawn(move || _ = send.send(build(&options)));
+    let spawned = thread.spawn(move || _ = send.send(build(&options, versions)));
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
         Error::new(ErrorKind::Runtime, "loading TLS roots").with_source(source)
     };
@@ -163,13 +168,13 @@ async fn load(options: Tls) -> Result<Arc<ClientConfig>> {
     loaded.await.map_err(|error| failed(error.into()))?
 }
 
-fn build(options: &Tls) -> Result<Arc<ClientConfig>> {
+fn build(options: &Tls, versions: HttpVersions) -> Result<Arc<ClientConfig>> {
     let mut config = match &options.own {
         Some(own) => ClientConfig::clone(own),
         None => config_of(options)?,
     };
-    // HTTP/2 joins the list when there is a connection that speaks it: what is offered must be spoken.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let offered = versions.offered().iter();
+    config.alpn_protocols = offered.map(|name| name.to_vec()).collect();
     // Of this client alone, even where a configuration is shared: a session says who was here before.
     config.resumption = match options.forgets_sessions {
         true => Resumption::disabled(),

@@ -1,6 +1,7 @@
 //! What every connection of a transport needs, whether it is in the pool or not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use turbohttp_core::h1::HeadLimits;
 use turbohttp_core::h1::encode::DefaultFields;
@@ -17,4 +18,10 @@ pub(crate) struct Wire {
     /// Fields of every request that does not set them itself.
     pub(crate) defaults: DefaultFields,
     pub(crate) head_limits: HeadLimits,
+    /// Requests at once that one origin gets: windows are sized by it.
+    pub(crate) requests_per_host: usize,
+    /// How long a shared connection is kept without requests.
+    pub(crate) idle: Duration,
+    /// How old a shared connection may become.
+    pub(crate) lifetime: Option<Duration>,
 }

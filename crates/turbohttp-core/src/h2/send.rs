@@ -1,0 +1,230 @@
+//! A request as HEADERS (RFC 9113 section 8.3): checked first, as an encoder that has begun a block has to
+//! end it.
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
+    UPGRADE,
+};
+use http::{HeaderMap, Method, header};
+
+use super::frame::{self, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, flag, kind};
+use super::hpack::{Encoder, Indexing};
+use crate::h1::EncodeError;
+use crate::h1::encode::{
+    self, Asks, BodyLength, REQUEST_HEAD_BYTES_MAX, RequestHead, is_against_range,
+};
+
+/// What goes into the HEADERS of a request.
+#[derive(Clone, Copy)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the codec's input; built in one place"
+)]
+pub struct Request<'a> {
+    /// What both versions have in common.
+    pub head: &'a RequestHead<'a>,
+    /// The scheme of the URL.
+    pub scheme: &'static str,
+    /// The urgency of RFC 9218 section 4.1, 0 to 7, where it differs from the usual 3.
+    pub urgency: Option<u8>,
+}
+
+const PRIORITY: HeaderName = HeaderName::from_static("priority");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Whether the request can be sent; `field_list_bytes` is what the peer takes.
+///
+/// # Errors
+///
+/// [`EncodeError`] as for HTTP/1.1.
+pub(crate) fn check(request: &Request<'_>, field_list_bytes: u32) -> Result<(), EncodeError> {
+    let head = request.head;
+    encode::check_method(head)?;
+    encode::check_target(head.target)?;
+    // An upgrade is a matter of HTTP/1.1 connections.
+    if head.asks == Asks::Upgrade {
+        return Err(EncodeError::Upgrade);
+    }
+    let mut bytes = head.target.len() + head.authority.len();
+    if !head.headers.is_empty() {
+        encode::host(head)?;
+        for (name, value) in head.headers {
+            encode::check_field(name, value, head)?;
+            bytes += name.as_str().len() + value.len() + 32;
+        }
+    }
+    let is_bounded = field_list_bytes != u32::MAX;
+    if is_bounded || bytes > REQUEST_HEAD_BYTES_MAX / 2 {
+        return check_size(bytes, head, field_list_bytes);
+    }
+    Ok(())
+}
+
+#[cold]
+fn check_size(
+    mut bytes: usize,
+    head: &RequestHead<'_>,
+    field_list_bytes: u32,
+) -> Result<(), EncodeError> {
+    // Four pseudo-fields, content-length, priority and expect, each as long as it gets, beside the defaults.
+    const OTHERS: usize = 400;
+    let defaults = head.defaults.fields();
+    bytes += defaults
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 32)
+        .sum::<usize>();
+    let max = (field_list_bytes as usize).min(REQUEST_HEAD_BYTES_MAX);
+    match bytes + OTHERS.min(max / 2) > max {
+        true => Err(EncodeError::HeadTooLarge { max }),
+        false => Ok(()),
+    }
+}
+
+/// Appends the HEADERS of a request that was [checked](check).
+#[inline]
+pub(crate) fn put_headers(
+    out: &mut Vec<u8>,
+    encoder: &mut Encoder,
+    stream: u32,
+    request: &Request<'_>,
+    ends: bool,
+) {
+    let start = out.len();
+    let flags = flag::END_HEADERS | if ends { flag::END_STREAM } else { 0 };
+    frame::put_head(out, kind::HEADERS, flags, stream, 0);
+    encoder.begin(out);
+    let head = request.head;
+    let method = head.method.as_str().as_bytes();
+    encoder.field(b":method", method, Indexing::Without, out);
+    encoder.field(b":scheme", request.scheme.as_bytes(), Indexing::Without, out);
+    let own_host = match head.headers.is_empty() {
+        true => None,
+        false => head.headers.get(HOST),
+    };
+    match own_host {
+        None => encoder.field(b":authority", head.authority.as_bytes(), Indexing::Insert, out),
+        Some(host) => encoder.field(b":authority", host.as_bytes(), Indexing::Without, out),
+    }
+    encoder.field(b":path", head.target.as_bytes(), Indexing::Without, out);
+    if !head.headers.is_empty() {
+        put_fields(out, encoder, head.headers);
+    }
+    for (name, value) in head.defaults.fields() {
+        let is_set = !head.headers.is_empty()
+            && (head.headers.contains_key(name) || is_against_range(name, head.headers));
+        if !is_set && !is_of_connection(name, value) {
+            // The same for all requests of the connection, so that each costs a byte from the second on.
+            let indexing = match is_secret(name, value) {
+                true => Indexing::Never,
+                false => Indexing::Insert,
+            };
+            encoder.field(name.as_str().as_bytes(), value.as_bytes(), indexing, out);
+        }
+    }
+    put_rest(out, encoder, request);
+    if out.len() - start > FRAME_HEAD_BYTES + FRAME_BYTES_MAX {
+        return split(out, start, stream, flags);
+    }
+    frame::end_frame(out, start);
+}
+
+/// The fields of the caller.
+fn put_fields(out: &mut Vec<u8>, encoder: &mut Encoder, headers: &HeaderMap) {
+    for (name, value) in headers {
+        let is_ours = *name == HOST || *name == CONTENT_LENGTH || *name == EXPECT;
+        // The credentials of a proxy are no business of an origin (RFC 9110 section 11.7.2).
+        if is_ours || *name == PROXY_AUTHORIZATION || is_of_connection(name, value) {
+            continue;
+        }
+        let indexing = match is_secret(name, value) {
+            true => Indexing::Never,
+            false => Indexing::Without,
+        };
+        encoder.field(name.as_str().as_bytes(), value.as_bytes(), indexing, out);
+    }
+}
+
+/// What the client says of the request by itself.
+#[inline]
+fn put_rest(out: &mut Vec<u8>, encoder: &mut Encoder, request: &Request<'_>) {
+    let head = request.head;
+    let length = match head.body {
+        BodyLength::Unknown => None,
+        BodyLength::Known(length @ 1..) => Some(length),
+        BodyLength::Known(0) | BodyLength::None => {
+            let says = matches!(*head.method, Method::POST | Method::PUT | Method::PATCH);
+            let is_set = !head.headers.is_empty() && head.headers.contains_key(CONTENT_LENGTH);
+            (says || is_set).then_some(0)
+        }
+    };
+    if let Some(length) = length {
+        let mut digits = [0; encode::DIGITS_MAX];
+        let digits = encode::decimal(length, &mut digits);
+        encoder.field(b"content-length", digits, Indexing::Without, out);
+    }
+    if let Some(urgency) = request.urgency
+        && (head.headers.is_empty() || !head.headers.contains_key(PRIORITY))
+        && !head.defaults.fields().contains_key(PRIORITY)
+    {
+        let value = [b'u', b'=', b'0' + urgency.min(7)];
+        encoder.field(b"priority", &value, Indexing::Insert, out);
+    }
+    if encode::expects_continue(head) {
+        encoder.field(b"expect", b"100-continue", Indexing::Without, out);
+    }
+}
+
+/// The fields behind the content.
+pub(crate) fn put_trailers(
+    out: &mut Vec<u8>,
+    encoder: &mut Encoder,
+    stream: u32,
+    trailers: &HeaderMap,
+) {
+    let start = out.len();
+    let flags = flag::END_HEADERS | flag::END_STREAM;
+    frame::put_head(out, kind::HEADERS, flags, stream, 0);
+    encoder.begin(out);
+    for (name, value) in trailers {
+        let name = name.as_str().as_bytes();
+        encoder.field(name, value.as_bytes(), Indexing::Without, out);
+    }
+    match out.len() - start > FRAME_HEAD_BYTES + FRAME_BYTES_MAX {
+        true => split(out, start, stream, flags),
+        false => frame::end_frame(out, start),
+    }
+}
+
+/// Cuts a block that does not fit one frame into HEADERS and CONTINUATION (RFC 9113 section 6.10).
+#[cold]
+fn split(out: &mut Vec<u8>, start: usize, stream: u32, flags: u8) {
+    let block = out.split_off(start + FRAME_HEAD_BYTES);
+    out.truncate(start);
+    let (first, last) = (0, (block.len() - 1) / FRAME_BYTES_MAX);
+    for (at, fragment) in block.chunks(FRAME_BYTES_MAX).enumerate() {
+        let (kind, mut here) = match at == first {
+            true => (kind::HEADERS, flags & flag::END_STREAM),
+            false => (kind::CONTINUATION, 0),
+        };
+        if at == last {
+            here |= flag::END_HEADERS;
+        }
+        frame::put_head(out, kind, here, stream, fragment.len());
+        out.extend_from_slice(fragment);
+    }
+}
+
+/// Whether a field is about an HTTP/1.1 connection, and has no place here (RFC 9113 section 8.2.2).
+fn is_of_connection(name: &HeaderName, value: &HeaderValue) -> bool {
+    match *name {
+        CONNECTION | UPGRADE => true,
+        TE => !value.as_bytes().eq_ignore_ascii_case(b"trailers"),
+        _ => *name == KEEP_ALIVE || *name == PROXY_CONNECTION,
+    }
+}
+
+/// Whether no one on the way may keep the field in a table (RFC 7541 section 7.1.3).
+fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
+    value.is_sensitive() || matches!(*name, header::AUTHORIZATION | header::COOKIE)
+}

@@ -1,0 +1,663 @@
+//! What the requests of a connection and its task share: the streams, the windows, and the output.
+//!
+//! # Implementation
+//!
+//! Requests append to `out`, and the task writes it: one ordered output, so that RST_STREAM always stands
+//! before the HEADERS of the stream that takes its place, and the tables of both ends of HPACK agree. The
+//! task parks when there is nothing to write; the first request that appends something takes its waker,
+//! so that a batch of requests wakes it once.
+//!
+//! This file is the side of the requests; `deliver.rs` is that of the task.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::task::Waker;
+use std::time::Instant;
+
+use hashbrown::HashTable;
+use http::{HeaderMap, Method};
+
+use super::budget::Budget;
+use super::error::{ConnectionEnd, ErrorCode, StreamError};
+use super::frame::{self, FRAME_BYTES_MAX};
+use super::hpack::Encoder;
+use super::limits::{
+    LAST_STREAM_ID, Limits, OUT_BYTES_MAX, RESETS_REMEMBERED, STREAM_WINDOW_MAX,
+    STREAMS_BEFORE_SETTINGS,
+};
+use super::probe::{PROBE, Probe};
+use super::send::{self, Request};
+use super::settings::{self, PeerSettings, WINDOW_AT_FIRST};
+use super::stream::{Piece, Receiving, Stream, StreamKey};
+use super::wakes::Wakes;
+use super::window::{ReceiveWindow, SendWindow};
+use crate::h1::EncodeError;
+use crate::head::ResponseHead;
+
+/// The streams of one connection. `B` is the memory that content is received into.
+#[derive(Debug)]
+pub struct Streams<B> {
+    pub(super) limits: Limits,
+    pub(super) peer: PeerSettings,
+    pub(super) encoder: Encoder,
+    /// What is to be written, in order.
+    pub(super) out: Vec<u8>,
+    /// The task, while it has nothing to write.
+    pub(super) parked: Option<Waker>,
+    pub(super) slots: Vec<Stream<B>>,
+    pub(super) free: Vec<u32>,
+    /// The slots of the streams on the wire, by identifier.
+    pub(super) table: HashTable<u32>,
+    pub(super) next_id: u32,
+    /// Streams from this identifier on were never handed to a write.
+    pub(super) unwritten_from: u32,
+    pub(super) send_window: SendWindow,
+    pub(super) window: ReceiveWindow,
+    /// The sum of what the streams were granted. Invariant: at most `limits.receive_bytes`.
+    pub(super) granted: u64,
+    /// Streams whose content waits for a window or for room in `out`.
+    pub(super) blocked: VecDeque<StreamKey>,
+    /// Requests that wait for a stream, by urgency and arrival.
+    pub(super) line: BTreeMap<Ticket, Waker>,
+    next_ticket: u64,
+    pub(super) state: State,
+    /// Streams above it were not processed.
+    pub(super) last_processed: u32,
+    /// Identifiers of the streams reset here last.
+    pub(super) resets: VecDeque<u32>,
+    pub(super) glitches: Budget,
+    pub(super) probe: Probe,
+    /// Acknowledgements in `out`.
+    pub(super) replies: u32,
+}
+
+/// A place in the line for a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket {
+    level: u8,
+    number: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Live,
+    /// No new streams: GOAWAY, a silent server, an old connection, or one whose identifiers run out.
+    Draining,
+    Ended(ConnectionEnd),
+}
+
+/// What became of a request that asked for a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the driver must handle each")]
+pub enum Opened {
+    /// It has one, and so many bytes of its content are on their way.
+    Stream {
+        /// The stream.
+        key: StreamKey,
+        /// Bytes of the content that were taken.
+        sent: usize,
+    },
+    /// There is none free: it waits in line.
+    Waiting(Ticket),
+    /// The connection takes no more requests.
+    Gone,
+}
+
+/// What there is of a response.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "the driver must handle each")]
+pub enum Answer<B> {
+    /// Nothing new. If `is_watched` is false, a waker has to be [set](Streams::watch).
+    Pending {
+        /// Whether the task that asked will be woken.
+        is_watched: bool,
+    },
+    /// `100 Continue`: the content may be sent.
+    Proceed,
+    /// The final head; content follows.
+    Head,
+    /// The final head and all of the content: the stream is released.
+    Whole {
+        /// The content, if there is any.
+        piece: Option<Piece<B>>,
+        /// Memory that was not needed for it.
+        spare: Option<B>,
+    },
+    /// There will be none.
+    Failed(StreamError),
+}
+
+/// What comes next of the content of a response.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "the driver must handle each")]
+pub enum Chunk<B> {
+    /// Nothing new; as [`Answer::Pending`].
+    Pending {
+        /// Whether the task that asked will be woken.
+        is_watched: bool,
+    },
+    /// Content.
+    Piece(Piece<B>),
+    /// The end.
+    End,
+    /// The content breaks off.
+    Failed(StreamError),
+}
+
+/// What became of content that is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the driver must handle each")]
+pub enum Sent {
+    /// So many bytes were taken, and the end of the stream if all were.
+    Taken(usize),
+    /// None: a window or the output is full. The waker of the stream is woken when there is room.
+    Blocked {
+        /// Whether the task that asked will be woken.
+        is_watched: bool,
+    },
+    /// The stream takes no more: the server has stopped it, or it has failed.
+    Stopped,
+}
+
+/// Memory and wakers of a stream that was released, to be dropped without the lock.
+#[derive(Debug)]
+pub struct Released<B> {
+    _pieces: VecDeque<Piece<B>>,
+    _waker: Option<Waker>,
+    /// Memory that can be used again.
+    pub spare: Option<B>,
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
+    /// The streams of a new connection. What this side says first is in the output already.
+    pub fn new(limits: Limits) -> Streams<B> {
+        let mut out = Vec::new();
+        settings::put_first(&mut out, &limits);
+        Streams {
+            limits,
+            peer: PeerSettings::default(),
+            encoder: Encoder::new(),
+            out,
+            parked: None,
+            slots: Vec::new(),
+            free: Vec::new(),
+            table: HashTable::new(),
+            next_id: 1,
+            unwritten_from: 1,
+            send_window: SendWindow::new(WINDOW_AT_FIRST),
+            window: ReceiveWindow::new(limits.receive_bytes.max(WINDOW_AT_FIRST)),
+            granted: 0,
+            blocked: VecDeque::new(),
+            line: BTreeMap::new(),
+            next_ticket: 0,
+            state: State::Live,
+            last_processed: u32::MAX,
+            resets: VecDeque::new(),
+            glitches: Budget::new(),
+            probe: Probe::default(),
+            replies: 0,
+        }
+    }
+
+    /// Opens a stream for a request, with as much of `content` as goes at once, or puts it in line.
+    ///
+    /// `ends`: nothing follows `content`. `level` orders those that wait, and `ticket` is the place of one
+    /// that has waited before. `spare` is memory for the response, taken if a stream is opened.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] if the request cannot be written; nothing has changed then.
+    #[expect(clippy::too_many_arguments, reason = "one call for each request, and one lock")]
+    pub fn open(
+        &mut self,
+        request: &Request<'_>,
+        content: &[u8],
+        ends: bool,
+        (level, ticket): (u8, Option<Ticket>),
+        spare: &mut Option<B>,
+        waker: &mut Option<Waker>,
+        wakes: &mut Wakes,
+    ) -> Result<Opened, EncodeError> {
+        send::check(request, self.peer.field_list_bytes)?;
+        if self.state != State::Live {
+            self.leave(ticket, wakes);
+            return Ok(Opened::Gone);
+        }
+        if !self.has_room() {
+            return Ok(Opened::Waiting(self.wait(level, ticket, waker, wakes)));
+        }
+        self.leave(ticket, wakes);
+        let key = self.take_slot(*request.head.method == Method::HEAD);
+        let stream = &mut self.slots[key.slot as usize];
+        stream.spare = spare.take();
+        stream.waker = waker.take();
+        let ends_here = ends && content.is_empty();
+        send::put_headers(&mut self.out, &mut self.encoder, key.id, request, ends_here);
+        let mut sent = 0;
+        if ends_here {
+            stream.is_sending = false;
+        } else if !content.is_empty() {
+            sent = self.append(key, content, ends);
+        }
+        self.poke(wakes);
+        Ok(Opened::Stream { key, sent })
+    }
+
+    /// Leaves the line.
+    pub fn leave(&mut self, ticket: Option<Ticket>, wakes: &mut Wakes) {
+        if let Some(ticket) = ticket {
+            wakes.discard(self.line.remove(&ticket));
+        }
+    }
+
+    /// What there is of the response: its head goes to `head`.
+    #[inline]
+    pub fn answer(
+        &mut self,
+        key: StreamKey,
+        head: &mut ResponseHead,
+        asking: &Waker,
+        wakes: &mut Wakes,
+    ) -> Answer<B> {
+        let stream = &mut self.slots[key.slot as usize];
+        debug_assert_eq!(stream.id, key.id, "the slot of this request");
+        match stream.receiving {
+            Receiving::Head if std::mem::take(&mut stream.proceeds) => return Answer::Proceed,
+            Receiving::Head => {
+                let is_watched = is_watched(stream.waker.as_ref(), asking);
+                return Answer::Pending { is_watched };
+            }
+            // The head stands before a fault in the content.
+            Receiving::Failed(error) if stream.head.is_blank() => return Answer::Failed(error),
+            Receiving::Body | Receiving::Ended | Receiving::Failed(_) => {}
+        }
+        std::mem::swap(&mut stream.head, head);
+        let is_whole = stream.receiving == Receiving::Ended
+            && !stream.is_sending
+            && stream.pieces.len() <= 1;
+        if !is_whole {
+            return Answer::Head;
+        }
+        let piece = stream.pieces.pop_front();
+        if !stream.trailers.is_blank() {
+            head.append_trailers(&stream.trailers);
+        }
+        let released = self.release_slot(key);
+        wakes.discard(released._waker);
+        let spare = released.spare;
+        self.call_line(wakes);
+        Answer::Whole { piece, spare }
+    }
+
+    /// Has `waker` woken by the next event of the stream; returns the former one, to be dropped.
+    pub fn watch(&mut self, key: StreamKey, waker: Waker) -> Option<Waker> {
+        self.slots[key.slot as usize].waker.replace(waker)
+    }
+
+    /// The next content of the response. `lent` is the memory of the piece before, which is done with; what
+    /// of it is not needed comes back. Trailers go to `head` at the end.
+    pub fn read(
+        &mut self,
+        key: StreamKey,
+        head: &mut ResponseHead,
+        lent: Option<B>,
+        asking: &Waker,
+        wakes: &mut Wakes,
+    ) -> (Chunk<B>, Option<B>) {
+        let stream = &mut self.slots[key.slot as usize];
+        let mut lent = lent;
+        if stream.spare.is_none() {
+            stream.spare = lent.take();
+        }
+        if let Some(piece) = stream.pieces.pop_front() {
+            self.credit(key, piece.filled as u32, wakes);
+            return (Chunk::Piece(piece), lent);
+        }
+        let chunk = match stream.receiving {
+            Receiving::Ended => {
+                if !stream.trailers.is_blank() {
+                    head.append_trailers(&stream.trailers);
+                    stream.trailers.reset();
+                }
+                Chunk::End
+            }
+            Receiving::Failed(error) => Chunk::Failed(error),
+            Receiving::Head | Receiving::Body => {
+                let is_watched = is_watched(stream.waker.as_ref(), asking);
+                Chunk::Pending { is_watched }
+            }
+        };
+        (chunk, lent)
+    }
+
+    /// Bytes of content to come, those that have arrived included, where the head has said so.
+    pub fn remaining(&self, key: StreamKey) -> Option<u64> {
+        let stream = &self.slots[key.slot as usize];
+        let buffered = u64::from(stream.buffered);
+        match stream.receiving {
+            Receiving::Ended => Some(buffered),
+            _ => stream.remaining.map(|remaining| remaining + buffered),
+        }
+    }
+
+    /// Sends content, as much as the windows and the output take, and the end of the stream behind the
+    /// last byte if `ends`.
+    pub fn send(
+        &mut self,
+        key: StreamKey,
+        content: &[u8],
+        ends: bool,
+        asking: &Waker,
+        wakes: &mut Wakes,
+    ) -> Sent {
+        let stream = &self.slots[key.slot as usize];
+        if !stream.is_sending {
+            return Sent::Stopped;
+        }
+        let taken = self.append(key, content, ends);
+        if taken > 0 || content.is_empty() {
+            self.poke(wakes);
+            return Sent::Taken(taken);
+        }
+        let stream = &mut self.slots[key.slot as usize];
+        if !std::mem::replace(&mut stream.awaits_room, true) {
+            self.blocked.push_back(key);
+        }
+        let is_watched = is_watched(stream.waker.as_ref(), asking);
+        Sent::Blocked { is_watched }
+    }
+
+    /// Ends the stream with fields behind the content; `false` if it takes no more.
+    pub fn send_trailers(
+        &mut self,
+        key: StreamKey,
+        trailers: &HeaderMap,
+        wakes: &mut Wakes,
+    ) -> bool {
+        if !self.slots[key.slot as usize].is_sending {
+            return false;
+        }
+        send::put_trailers(&mut self.out, &mut self.encoder, key.id, trailers);
+        self.end_sending(key);
+        self.poke(wakes);
+        true
+    }
+
+    /// Sends no more of the content: the rest of it is not wanted. The response goes on.
+    pub fn stop(&mut self, key: StreamKey, wakes: &mut Wakes) {
+        let stream = &mut self.slots[key.slot as usize];
+        if stream.is_sending && stream.receiving == Receiving::Ended {
+            self.reset(key, ErrorCode::NO_ERROR, wakes);
+        }
+    }
+
+    /// Whether the whole request is in the output, or was; `false` if its sending was cut short.
+    pub fn is_sent(&self, key: StreamKey) -> bool {
+        let stream = &self.slots[key.slot as usize];
+        !stream.is_sending && !stream.is_stopped
+    }
+
+    /// Whether not one byte of the request was handed to the connection's socket.
+    pub fn is_unwritten(&self, key: StreamKey) -> bool {
+        key.id >= self.unwritten_from
+    }
+
+    /// Releases a stream. One that has not ended is reset with CANCEL (RFC 9113 section 5.4.2).
+    pub fn release(&mut self, key: StreamKey, now: Instant, wakes: &mut Wakes) -> Released<B> {
+        let stream = &self.slots[key.slot as usize];
+        if stream.is_on_wire {
+            let (heard, is_unanswered) = (stream.heard, stream.receiving == Receiving::Head);
+            self.reset(key, ErrorCode::CANCEL, wakes);
+            if is_unanswered && self.state == State::Live && self.probe.given_up(heard, now) {
+                frame::put_ping(&mut self.out, PROBE, false);
+            }
+        }
+        let released = self.release_slot(key);
+        self.call_line(wakes);
+        released
+    }
+
+    /// What the connection may cost.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether nothing of the response is to come any more.
+    pub fn is_received(&self, key: StreamKey) -> bool {
+        self.slots[key.slot as usize].is_received()
+    }
+
+    /// How many requests the connection takes at once.
+    pub fn capacity(&self) -> usize {
+        let peer = match self.peer.streams_max {
+            None => STREAMS_BEFORE_SETTINGS,
+            Some(max) => max as usize,
+        };
+        peer.min(self.limits.streams)
+    }
+
+    /// Streams on the wire.
+    pub fn open_count(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Slots in use: streams on the wire, and responses that have arrived and are not released.
+    pub fn used_count(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Requests that wait for a stream.
+    pub fn waiting_count(&self) -> usize {
+        self.line.len()
+    }
+
+    /// Whether new requests are taken.
+    pub fn is_live(&self) -> bool {
+        self.state == State::Live
+    }
+
+    /// Frames that cost work and brought nothing.
+    pub fn glitches(&self) -> u64 {
+        self.glitches.total()
+    }
+
+    /// Whether the windows and the slots are as they were at the beginning: of a connection at rest.
+    pub fn is_at_rest(&self) -> bool {
+        self.used_count() == 0 && self.granted == 0 && self.blocked.is_empty() && self.line.is_empty()
+    }
+
+    fn has_room(&self) -> bool {
+        self.table.len() < self.capacity()
+            && self.granted + u64::from(self.limits.stream_window)
+                <= u64::from(self.limits.receive_bytes)
+            && !self.probe.is_awaited()
+    }
+
+    #[cold]
+    fn wait(
+        &mut self,
+        level: u8,
+        ticket: Option<Ticket>,
+        waker: &mut Option<Waker>,
+        wakes: &mut Wakes,
+    ) -> Ticket {
+        let ticket = ticket.unwrap_or_else(|| {
+            self.next_ticket += 1;
+            let number = self.next_ticket;
+            Ticket { level, number }
+        });
+        if let Some(waker) = waker.take() {
+            wakes.discard(self.line.insert(ticket, waker));
+        }
+        ticket
+    }
+
+    #[inline]
+    fn take_slot(&mut self, to_head: bool) -> StreamKey {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Stream::new());
+            (self.slots.len() - 1) as u32
+        });
+        let id = self.next_id;
+        self.next_id += 2;
+        if self.next_id > LAST_STREAM_ID {
+            self.state = State::Draining;
+        }
+        let windows = (self.limits.stream_window, self.peer.initial_window);
+        self.slots[slot as usize].begin(id, to_head, windows, self.probe.heard());
+        self.granted += u64::from(self.limits.stream_window);
+        let slots = &self.slots;
+        self.table
+            .insert_unique(hash(id), slot, |slot| hash(slots[*slot as usize].id));
+        StreamKey { slot, id }
+    }
+
+    /// Appends DATA; returns how many bytes of the content the windows and the output took.
+    fn append(&mut self, key: StreamKey, content: &[u8], ends: bool) -> usize {
+        let room = OUT_BYTES_MAX.saturating_sub(self.out.len());
+        let stream = &mut self.slots[key.slot as usize];
+        let windows = self.send_window.available().min(stream.send_window.available());
+        let length = content.len().min(windows).min(room);
+        let ends = ends && length == content.len();
+        if length == 0 && !(ends && content.is_empty()) {
+            return 0;
+        }
+        stream.send_window.take(length);
+        self.send_window.take(length);
+        let mut rest = &content[..length];
+        loop {
+            let (piece, behind) = rest.split_at(rest.len().min(FRAME_BYTES_MAX));
+            let is_last = behind.is_empty();
+            frame::put_data(&mut self.out, key.id, piece, ends && is_last);
+            rest = behind;
+            if is_last {
+                break;
+            }
+        }
+        if ends {
+            self.end_sending(key);
+        }
+        length
+    }
+
+    fn end_sending(&mut self, key: StreamKey) {
+        let stream = &mut self.slots[key.slot as usize];
+        stream.is_sending = false;
+        if stream.is_received() {
+            self.off_wire(key);
+        }
+    }
+
+    /// Gives the credit of content that was taken to be read back to the server, and more of it if the
+    /// reader keeps up.
+    fn credit(&mut self, key: StreamKey, bytes: u32, wakes: &mut Wakes) {
+        let stream = &mut self.slots[key.slot as usize];
+        stream.buffered -= bytes;
+        if stream.is_received() {
+            // Nothing more comes: what was read is free for other streams.
+            let kept = stream.granted.min(stream.buffered);
+            self.granted -= u64::from(stream.granted - kept);
+            stream.granted = kept;
+            return self.call_line(wakes);
+        }
+        let Some(mut update) = stream.window.taken(bytes) else {
+            return;
+        };
+        let more = stream.window.size().min(STREAM_WINDOW_MAX.saturating_sub(stream.window.size()));
+        let fits = self.granted + u64::from(more) <= u64::from(self.limits.receive_bytes);
+        if stream.pieces.is_empty() && more > 0 && fits && self.line.is_empty() {
+            stream.window.grow(more);
+            stream.granted += more;
+            self.granted += u64::from(more);
+            update += more;
+        }
+        frame::put_window_update(&mut self.out, key.id, update);
+        self.poke(wakes);
+    }
+
+    /// Resets a stream that is on the wire.
+    pub(super) fn reset(&mut self, key: StreamKey, code: ErrorCode, wakes: &mut Wakes) {
+        frame::put_reset(&mut self.out, key.id, code.0);
+        if self.resets.len() == RESETS_REMEMBERED {
+            self.resets.pop_front();
+        }
+        self.resets.push_back(key.id);
+        let stream = &mut self.slots[key.slot as usize];
+        stream.is_stopped |= std::mem::take(&mut stream.is_sending);
+        self.off_wire(key);
+        self.poke(wakes);
+    }
+
+    /// Takes a stream off the wire: its identifier means nothing any more.
+    pub(super) fn off_wire(&mut self, key: StreamKey) {
+        let stream = &mut self.slots[key.slot as usize];
+        if !std::mem::take(&mut stream.is_on_wire) {
+            return;
+        }
+        if let Ok(entry) = self.table.find_entry(hash(key.id), |slot| *slot == key.slot) {
+            entry.remove();
+        }
+        let kept = stream.granted.min(stream.buffered);
+        self.granted -= u64::from(stream.granted - kept);
+        stream.granted = kept;
+    }
+
+    #[inline]
+    fn release_slot(&mut self, key: StreamKey) -> Released<B> {
+        self.off_wire(key);
+        let stream = &mut self.slots[key.slot as usize];
+        self.granted -= u64::from(stream.granted);
+        stream.granted = 0;
+        stream.id = 0;
+        stream.head.reset();
+        stream.trailers.reset();
+        let pieces = match stream.pieces.is_empty() {
+            // Its room stays with the slot.
+            true => VecDeque::new(),
+            false => std::mem::take(&mut stream.pieces),
+        };
+        let released = Released {
+            _pieces: pieces,
+            _waker: stream.waker.take(),
+            spare: stream.spare.take(),
+        };
+        if std::mem::take(&mut stream.awaits_room) {
+            self.blocked.retain(|blocked| *blocked != key);
+        }
+        self.free.push(key.slot);
+        released
+    }
+
+    /// Wakes those that wait for a stream, if there is one: all of them in order, as one that is woken and
+    /// not polled must hold up nobody.
+    #[inline]
+    pub(super) fn call_line(&mut self, wakes: &mut Wakes) {
+        if !self.line.is_empty() && (self.state != State::Live || self.has_room()) {
+            self.call_all(wakes);
+        }
+    }
+
+    #[cold]
+    fn call_all(&mut self, wakes: &mut Wakes) {
+        while let Some((_, waker)) = self.line.pop_first() {
+            wakes.wake(Some(waker));
+        }
+    }
+
+    /// Wakes the task if it is parked.
+    #[inline]
+    pub(super) fn poke(&mut self, wakes: &mut Wakes) {
+        wakes.wake(self.parked.take());
+    }
+}
+
+/// The hash of an identifier: they are counted up, so that one multiplication spreads them.
+#[inline]
+pub(super) fn hash(id: u32) -> u64 {
+    u64::from(id).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[inline]
+fn is_watched(watching: Option<&Waker>, asking: &Waker) -> bool {
+    watching.is_some_and(|waker| waker.will_wake(asking))
+}

@@ -1,0 +1,344 @@
+//! Sending the content of a request: pulled by its own future, as far as windows and output take it.
+
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+use http::StatusCode;
+use turbohttp_core::h1::check_trailers;
+use turbohttp_core::h1::encode::{Asks, BodyLength};
+use turbohttp_core::h2::{Sent, StreamKey};
+use turbohttp_core::timeline::{Phase, Timeline};
+
+use super::exchange::{Exchange, Stage};
+use crate::body::{Body, Outgoing, poll_piece, take_trailers};
+use crate::clock;
+use crate::config::TimeLimits;
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits::{CONTINUE_WAIT_MS, DUPLEX_PIECES_MAX};
+
+/// What a time limit was for.
+pub(super) const A_WRITE: &str = "a write of the request";
+
+/// How far the content of a request is.
+#[derive(Debug)]
+pub(super) enum Upload {
+    /// All of it is sent, or no more of it will be.
+    Over,
+    /// Content in memory, of which so many bytes are sent.
+    Slice { sent: usize },
+    /// Content that arrives over time.
+    Pieces {
+        /// What is left of the last piece.
+        piece: Bytes,
+        given: u64,
+        length: Option<u64>,
+    },
+    /// Content that waits for `100 Continue`.
+    HeldBack { since: Instant },
+}
+
+impl Upload {
+    /// What is left of the content after the stream was opened with `sent` bytes of it.
+    #[inline]
+    pub(super) fn begin(body: &Body, sent: usize, asks: Asks, now: Instant) -> Upload {
+        match &body.0 {
+            Outgoing::Empty => Upload::Over,
+            Outgoing::Bytes(bytes) if sent == bytes.len() => Upload::Over,
+            Outgoing::Stream { .. } if body.length() == BodyLength::Known(0) => Upload::Over,
+            _ if asks == Asks::Continue => Upload::HeldBack { since: now },
+            _ => Upload::of(body, sent),
+        }
+    }
+
+    fn of(body: &Body, sent: usize) -> Upload {
+        let length = match body.length() {
+            BodyLength::Known(length) => Some(length),
+            BodyLength::None | BodyLength::Unknown => None,
+        };
+        match &body.0 {
+            Outgoing::Empty => Upload::Over,
+            Outgoing::Bytes(_) => Upload::Slice { sent },
+            Outgoing::Stream { .. } => Upload::Pieces {
+                piece: Bytes::new(),
+                given: 0,
+                length,
+            },
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self, Upload::Over)
+    }
+}
+
+/// One step of sending.
+enum Step {
+    /// Some bytes were taken.
+    Progress,
+    /// The content, a window or the output has to be waited for.
+    Waits,
+    /// Nothing more will be sent.
+    Over,
+}
+
+impl Exchange {
+    /// Sends as much of the content as goes now.
+    #[cold]
+    pub(super) fn send_more(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        body: &mut Body,
+        time: &TimeLimits,
+        timeline: &mut Timeline,
+    ) -> Result<()> {
+        let Some(key) = self.key else {
+            return Ok(());
+        };
+        if let Upload::HeldBack { since } = self.upload {
+            let wait = Duration::from_millis(CONTINUE_WAIT_MS);
+            self.timer.set(since, wait, time.deadline);
+            return Ok(());
+        }
+        let mut has_progressed = false;
+        for _ in 0..DUPLEX_PIECES_MAX {
+            match self.send_step(cx, key, body)? {
+                Step::Progress => has_progressed = true,
+                Step::Waits => return self.note_progress(has_progressed, time),
+                Step::Over => {
+                    self.upload = Upload::Over;
+                    let now = clock::now();
+                    self.timer.set(now, time.timeouts().head, time.deadline);
+                    timeline.lap(Phase::Send, now);
+                    return Ok(());
+                }
+            }
+        }
+        // Nothing has been waited for, so nothing else wakes the task.
+        cx.waker().wake_by_ref();
+        self.note_progress(has_progressed, time)
+    }
+
+    /// Progress restarts the timer of a write: a slow server is not a stalled one.
+    fn note_progress(&mut self, has_progressed: bool, time: &TimeLimits) -> Result<()> {
+        if !has_progressed {
+            return Ok(());
+        }
+        let now = clock::now();
+        // An upload that flows never waits, so its time is looked at here.
+        if time.deadline.is_some_and(|deadline| deadline <= now) {
+            return Err(Error::timeout(Phase::Send, "the request", time.allowed()));
+        }
+        self.timer.set(now, time.timeouts().body, time.deadline);
+        if self.stage == Stage::BodyAwaited {
+            self.stage = Stage::Body;
+        }
+        Ok(())
+    }
+
+    fn send_step(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        key: StreamKey,
+        body: &mut Body,
+    ) -> Result<Step> {
+        match &mut self.upload {
+            Upload::Over | Upload::HeldBack { .. } => Ok(Step::Waits),
+            Upload::Slice { sent } => {
+                let from = *sent;
+                let content = body.as_bytes().unwrap_or_default();
+                let taken = self.send(cx, key, &content[from..], true);
+                let Some(taken) = ready_step(&taken) else {
+                    return Ok(step_of(&taken));
+                };
+                let sent = from + taken;
+                self.upload = Upload::Slice { sent };
+                Ok(match sent == content.len() {
+                    true => Step::Over,
+                    false => Step::Progress,
+                })
+            }
+            Upload::Pieces { piece, .. } if piece.is_empty() => self.next_piece(cx, key, body),
+            Upload::Pieces { piece, .. } => {
+                let content = std::mem::take(piece);
+                let taken = self.send(cx, key, &content, false);
+                let rest = match ready_step(&taken) {
+                    Some(taken) => content.slice(taken..),
+                    None => content,
+                };
+                if let Upload::Pieces { piece, .. } = &mut self.upload {
+                    *piece = rest;
+                }
+                Ok(step_of(&taken))
+            }
+        }
+    }
+
+    /// Asks the source for its next piece, and ends the stream at its end.
+    fn next_piece(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        key: StreamKey,
+        body: &mut Body,
+    ) -> Result<Step> {
+        let Poll::Ready(next) = poll_piece(body, cx) else {
+            return Ok(Step::Waits);
+        };
+        let Upload::Pieces {
+            piece,
+            given,
+            length,
+        } = &mut self.upload
+        else {
+            return Ok(Step::Over);
+        };
+        match next {
+            Some(Ok(next)) => {
+                *given += next.remaining() as u64;
+                if length.is_some_and(|length| length < *given) {
+                    return Err(wrong_length(*length, *given));
+                }
+                *piece = next;
+                return Ok(Step::Progress);
+            }
+            Some(Err(error)) => {
+                let message = "the source of the request body failed";
+                let error = Error::new(ErrorKind::RequestBody, message).with_source(error);
+                return Err(error.in_phase(Phase::Send));
+            }
+            None if length.is_some_and(|length| length != *given) => {
+                return Err(wrong_length(*length, *given));
+            }
+            None => {}
+        }
+        let streams = &self.connection.streams;
+        match take_trailers(body) {
+            Some(trailers) if !trailers.is_empty() => {
+                check_trailers(&trailers).map_err(|error| {
+                    let error = Error::new(ErrorKind::RequestBody, error.to_string());
+                    error.in_phase(Phase::Send)
+                })?;
+                streams.update(|streams, wakes| streams.send_trailers(key, &trailers, wakes));
+            }
+            _ => {
+                streams.update(|streams, wakes| streams.send(key, &[], true, cx.waker(), wakes));
+            }
+        }
+        Ok(Step::Over)
+    }
+
+    /// Sends a slice; the task is watched if it is blocked.
+    fn send(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        key: StreamKey,
+        content: &[u8],
+        ends: bool,
+    ) -> Sent {
+        let streams = &self.connection.streams;
+        let ask = |cx: &mut TaskContext<'_>| {
+            streams.update(|streams, wakes| streams.send(key, content, ends, cx.waker(), wakes))
+        };
+        match ask(cx) {
+            Sent::Blocked { is_watched: false } => {
+                self.watch(cx, key);
+                ask(cx)
+            }
+            sent => sent,
+        }
+    }
+
+    /// The content may be sent that was held back.
+    #[cold]
+    pub(super) fn proceed(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        context: &mut Context,
+    ) -> Result<()> {
+        if !self.holds_back_content() {
+            return Ok(());
+        }
+        self.upload = Upload::of(&context.request.body, 0);
+        let limits = &context.timing.limits;
+        self.timer
+            .set(clock::now(), limits.timeouts().body, limits.deadline);
+        let (body, timing) = (&mut context.request.body, &mut context.timing);
+        self.send_more(cx, body, &timing.limits, &mut timing.timeline)
+    }
+
+    /// The final head is here, and the content is not all sent: whether the response can be handed out.
+    #[cold]
+    pub(super) fn poll_answered(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        context: &mut Context,
+    ) -> Poll<Result<()>> {
+        let status = context.response.head.status();
+        if status.is_client_error() || status.is_server_error() {
+            // No more of it is wanted; the stream is reset when the response has been read.
+            self.upload = Upload::Over;
+            return Poll::Ready(Ok(()));
+        }
+        if self.holds_back_content() {
+            match status.is_success() {
+                true => self.proceed(cx, context)?,
+                false => self.upload = Upload::Over,
+            }
+        }
+        let Some(key) = self.key else {
+            return Poll::Ready(Ok(()));
+        };
+        let has_ended = self
+            .connection
+            .streams
+            .look(|streams| streams.remaining(key) == Some(0) && streams.is_received(key));
+        if !has_ended {
+            return Poll::Ready(Ok(()));
+        }
+        let limits = &context.timing.limits;
+        self.poll_rest(cx, status, limits)
+    }
+
+    /// The response has ended: waits until the rest of the request is out.
+    #[cold]
+    pub(super) fn poll_rest(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        status: StatusCode,
+        time: &TimeLimits,
+    ) -> Poll<Result<()>> {
+        if self.upload.is_over() || !status.is_success() {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(self.timer.poll_expired(cx, &self.connection.runtime));
+        let is_request = time.deadline.is_some_and(|end| end <= clock::now());
+        Poll::Ready(Err(match is_request {
+            true => Error::timeout(Phase::Send, "the request", time.allowed()),
+            false => Error::timeout(Phase::Send, A_WRITE, time.timeouts().body),
+        }))
+    }
+}
+
+fn ready_step(sent: &Sent) -> Option<usize> {
+    match sent {
+        Sent::Taken(bytes) => Some(*bytes),
+        Sent::Blocked { .. } | Sent::Stopped => None,
+    }
+}
+
+fn step_of(sent: &Sent) -> Step {
+    match sent {
+        Sent::Taken(_) => Step::Progress,
+        Sent::Blocked { .. } => Step::Waits,
+        Sent::Stopped => Step::Over,
+    }
+}
+
+#[cold]
+fn wrong_length(announced: Option<u64>, given: u64) -> Error {
+    let announced = announced.unwrap_or_default();
+    let message = format!("the request body was announced with {announced} bytes and gave {given}");
+    Error::new(ErrorKind::RequestBody, message).in_phase(Phase::Send)
+}

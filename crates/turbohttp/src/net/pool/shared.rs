@@ -1,0 +1,84 @@
+//! Connections that carry many requests at once, by route.
+
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use tokio::runtime;
+
+use crate::net::h2::{Connection, Exchange, Spares};
+use crate::net::route::RouteKey;
+
+/// A table of shared connections, asked by the hash that the origin of a route was made with. A connection
+/// is here from its begin until it takes no new requests.
+#[derive(Default)]
+pub(super) struct SharedConnections(HashTable<Entry>);
+
+struct Entry {
+    connection: Arc<Connection>,
+    spares: Spares,
+}
+
+impl SharedConnections {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// An exchange on the connection of this route in this runtime.
+    #[inline]
+    pub(super) fn check_out(
+        &mut self,
+        key: RouteKey<'_>,
+        here: runtime::Id,
+    ) -> Option<Box<Exchange>> {
+        let hash = key.origin.precomputed_hash();
+        let entry = self.0.find_mut(hash, |entry| {
+            key.is_key_of(entry.connection.route()) && entry.connection.runtime() == here
+        })?;
+        let spare = entry.spares.take();
+        Some(spare.unwrap_or_else(|| Exchange::new(&entry.connection)))
+    }
+
+    pub(super) fn insert(&mut self, connection: &Arc<Connection>) {
+        let hash = hash_of(connection);
+        let entry = Entry {
+            connection: connection.clone(),
+            spares: Spares::default(),
+        };
+        self.0
+            .insert_unique(hash, entry, |entry| hash_of(&entry.connection));
+    }
+
+    /// Keeps an exchange for the next request; gives it back if its connection is not here any more.
+    #[inline]
+    pub(super) fn take_back(&mut self, exchange: Box<Exchange>) -> Option<Box<Exchange>> {
+        let hash = hash_of(exchange.connection());
+        let entry = self.0.find_mut(hash, |entry| {
+            Arc::ptr_eq(&entry.connection, exchange.connection())
+        });
+        match entry {
+            Some(entry) => entry.spares.put(exchange),
+            None => Some(exchange),
+        }
+    }
+
+    /// Removes a connection; it is dropped by the caller, without the lock.
+    pub(super) fn remove(&mut self, connection: &Arc<Connection>) -> Option<Removed> {
+        let hash = hash_of(connection);
+        let found = self
+            .0
+            .find_entry(hash, |entry| Arc::ptr_eq(&entry.connection, connection));
+        found.ok().map(|entry| Removed(entry.remove().0))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Connection>> {
+        self.0.iter().map(|entry| &entry.connection)
+    }
+}
+
+/// A connection that was removed, with its spare exchanges.
+pub(super) struct Removed(#[expect(dead_code, reason = "kept until it is dropped")] Entry);
+
+fn hash_of(connection: &Connection) -> u64 {
+    connection.route().origin.precomputed_hash()
+}

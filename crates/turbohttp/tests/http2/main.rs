@@ -1,0 +1,9 @@
+//! HTTP/2 against a server that shares no code with the client, and against frames one by one.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tasks of a test end with its runtime"
+)]
+
+mod exchanges;
+mod ground;
