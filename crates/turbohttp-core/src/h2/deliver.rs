@@ -555,7 +555,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         wakes: &mut Wakes,
     ) -> Result<(), ConnectionError> {
         if last > self.last_processed {
-            return Err(ConnectionError::protocol("GOAWAY that takes requests back in"));
+            return Err(ConnectionError::protocol(
+                "GOAWAY that takes requests back in",
+            ));
         }
         self.last_processed = last;
         for slot in 0..self.slots.len() as u32 {
@@ -576,7 +578,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// never answered, as the answer would make the server's mistake ours.
     fn late(&mut self, id: u32, now: Instant) -> Result<(), ConnectionError> {
         if id % 2 == 0 || id >= self.next_id {
-            return Err(ConnectionError::protocol("frame on a stream that was never opened"));
+            return Err(ConnectionError::protocol(
+                "frame on a stream that was never opened",
+            ));
         }
         match self.resets.contains(&id) {
             true => Ok(()),
@@ -608,13 +612,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     }
 
     #[cold]
-    fn refuse(
-        &mut self,
-        key: StreamKey,
-        code: ErrorCode,
-        what: &'static str,
-        wakes: &mut Wakes,
-    ) {
+    fn refuse(&mut self, key: StreamKey, code: ErrorCode, what: &'static str, wakes: &mut Wakes) {
         self.reset(key, code, wakes);
         self.fail(key, StreamError::Malformed(what), wakes);
     }

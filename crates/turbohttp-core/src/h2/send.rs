@@ -97,13 +97,23 @@ pub(crate) fn put_headers(
     let head = request.head;
     let method = head.method.as_str().as_bytes();
     encoder.field(b":method", method, Indexing::Without, out);
-    encoder.field(b":scheme", request.scheme.as_bytes(), Indexing::Without, out);
+    encoder.field(
+        b":scheme",
+        request.scheme.as_bytes(),
+        Indexing::Without,
+        out,
+    );
     let own_host = match head.headers.is_empty() {
         true => None,
         false => head.headers.get(HOST),
     };
     match own_host {
-        None => encoder.field(b":authority", head.authority.as_bytes(), Indexing::Insert, out),
+        None => encoder.field(
+            b":authority",
+            head.authority.as_bytes(),
+            Indexing::Insert,
+            out,
+        ),
         Some(host) => encoder.field(b":authority", host.as_bytes(), Indexing::Without, out),
     }
     encoder.field(b":path", head.target.as_bytes(), Indexing::Without, out);

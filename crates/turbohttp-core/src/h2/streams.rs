@@ -207,7 +207,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// # Errors
     ///
     /// [`EncodeError`] if the request cannot be written; nothing has changed then.
-    #[expect(clippy::too_many_arguments, reason = "one call for each request, and one lock")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call for each request, and one lock"
+    )]
     pub fn open(
         &mut self,
         request: &Request<'_>,
@@ -272,9 +275,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             Receiving::Body | Receiving::Ended | Receiving::Failed(_) => {}
         }
         std::mem::swap(&mut stream.head, head);
-        let is_whole = stream.receiving == Receiving::Ended
-            && !stream.is_sending
-            && stream.pieces.len() <= 1;
+        let is_whole =
+            stream.receiving == Receiving::Ended && !stream.is_sending && stream.pieces.len() <= 1;
         if !is_whole {
             return Answer::Head;
         }
@@ -463,7 +465,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
 
     /// Whether the windows and the slots are as they were at the beginning: of a connection at rest.
     pub fn is_at_rest(&self) -> bool {
-        self.used_count() == 0 && self.granted == 0 && self.blocked.is_empty() && self.line.is_empty()
+        self.used_count() == 0
+            && self.granted == 0
+            && self.blocked.is_empty()
+            && self.line.is_empty()
     }
 
     fn has_room(&self) -> bool {
@@ -516,7 +521,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     fn append(&mut self, key: StreamKey, content: &[u8], ends: bool) -> usize {
         let room = OUT_BYTES_MAX.saturating_sub(self.out.len());
         let stream = &mut self.slots[key.slot as usize];
-        let windows = self.send_window.available().min(stream.send_window.available());
+        let windows = self
+            .send_window
+            .available()
+            .min(stream.send_window.available());
         let length = content.len().min(windows).min(room);
         let ends = ends && length == content.len();
         if length == 0 && !(ends && content.is_empty()) {
@@ -563,7 +571,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         let Some(mut update) = stream.window.taken(bytes) else {
             return;
         };
-        let more = stream.window.size().min(STREAM_WINDOW_MAX.saturating_sub(stream.window.size()));
+        let more = stream
+            .window
+            .size()
+            .min(STREAM_WINDOW_MAX.saturating_sub(stream.window.size()));
         let fits = self.granted + u64::from(more) <= u64::from(self.limits.receive_bytes);
         if stream.pieces.is_empty() && more > 0 && fits && self.line.is_empty() {
             stream.window.grow(more);
@@ -594,7 +605,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if !std::mem::take(&mut stream.is_on_wire) {
             return;
         }
-        if let Ok(entry) = self.table.find_entry(hash(key.id), |slot| *slot == key.slot) {
+        if let Ok(entry) = self
+            .table
+            .find_entry(hash(key.id), |slot| *slot == key.slot)
+        {
             entry.remove();
         }
         let kept = stream.granted.min(stream.buffered);

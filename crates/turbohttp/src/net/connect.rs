@@ -362,7 +362,8 @@ impl Connector {
         // Boxed, as the session is large and would lie in the future of every new connection.
         let handshake = Box::pin(async {
             let secured = self.tls.secure(origin.host(), stream, is_proxy).await?;
-            let protocol = Protocol::chosen(secured.alpn.as_deref(), self.options.versions, origin)?;
+            let protocol =
+                Protocol::chosen(secured.alpn.as_deref(), self.options.versions, origin)?;
             Ok((secured.stream, protocol, secured.resumed))
         });
         let (stream, protocol, resumed) =
