@@ -97,6 +97,11 @@ impl Work {
     ///
     /// [`ErrorKind::Config`] if nothing has this name; those of the client and the queue.
     pub fn new(name: &str, client: ClientBuilder) -> Result<Work> {
+        // The same over HTTP/2.
+        let (name, client) = match name.strip_prefix("h2_") {
+            Some(name) => (name, client.http2_prior_knowledge()),
+            None => (name, client),
+        };
         let Some(kind) = KINDS.iter().find(|kind| kind.name == name) else {
             let message = format!("no work is called {name}");
             return Err(Error::new(ErrorKind::Config, message));

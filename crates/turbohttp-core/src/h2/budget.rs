@@ -75,9 +75,6 @@ mod tests {
         let much_later = later + Duration::from_secs(3_600);
         assert!((0..GLITCHES).all(|_| budget.spend(much_later)));
         assert!(!budget.spend(much_later));
-        assert_eq!(
-            budget.total(),
-            u64::from(2 * GLITCHES + GLITCHES_PER_SECOND + 3)
-        );
+        assert_eq!(budget.total(), u64::from(2 * GLITCHES + GLITCHES_PER_SECOND + 3));
     }
 }

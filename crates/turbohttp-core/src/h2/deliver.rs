@@ -27,8 +27,10 @@ pub enum Delivered {
     Broken(ConnectionError),
 }
 
-/// The largest memory that is asked for one piece of content.
+/// The memory that is asked for one piece of content: the largest frame fits.
+const PIECE_BYTES_MIN: usize = 8 * 1024;
 const PIECE_BYTES_MAX: usize = 64 * 1024;
+const _: () = assert!(FRAME_BYTES_MAX <= PIECE_BYTES_MAX);
 
 /// What a whole answer gives back of the budget for glitches: servers update windows of streams that have
 /// ended, as they cannot know it yet.
@@ -208,7 +210,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
         // The more has arrived unread, the larger the next piece: the bytes at its end are the only waste.
         let wanted = (stream.buffered as usize + length).next_power_of_two();
-        Some(wanted.clamp(FRAME_BYTES_MAX, PIECE_BYTES_MAX))
+        Some(wanted.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX))
     }
 
     #[expect(clippy::too_many_arguments, reason = "what a DATA frame says")]
@@ -555,9 +557,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         wakes: &mut Wakes,
     ) -> Result<(), ConnectionError> {
         if last > self.last_processed {
-            return Err(ConnectionError::protocol(
-                "GOAWAY that takes requests back in",
-            ));
+            return Err(ConnectionError::protocol("GOAWAY that takes requests back in"));
         }
         self.last_processed = last;
         for slot in 0..self.slots.len() as u32 {
@@ -578,9 +578,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// never answered, as the answer would make the server's mistake ours.
     fn late(&mut self, id: u32, now: Instant) -> Result<(), ConnectionError> {
         if id % 2 == 0 || id >= self.next_id {
-            return Err(ConnectionError::protocol(
-                "frame on a stream that was never opened",
-            ));
+            return Err(ConnectionError::protocol("frame on a stream that was never opened"));
         }
         match self.resets.contains(&id) {
             true => Ok(()),
@@ -612,7 +610,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     }
 
     #[cold]
-    fn refuse(&mut self, key: StreamKey, code: ErrorCode, what: &'static str, wakes: &mut Wakes) {
+    fn refuse(
+        &mut self,
+        key: StreamKey,
+        code: ErrorCode,
+        what: &'static str,
+        wakes: &mut Wakes,
+    ) {
         self.reset(key, code, wakes);
         self.fail(key, StreamError::Malformed(what), wakes);
     }

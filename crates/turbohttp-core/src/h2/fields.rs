@@ -7,7 +7,7 @@ use super::error::StreamError;
 use super::limits::Limits;
 use crate::h1::framing::parse_decimal;
 use crate::h1::head::{has_controls, is_token};
-use crate::head::{FieldSpan, ResponseHead};
+use crate::head::{FieldSpan, ResponseHead, eq_ignore_case};
 
 /// What the fields of a block say: a head, an interim head or trailers, which only the state of the
 /// stream tells.
@@ -24,15 +24,6 @@ pub(crate) struct FieldSection {
     /// Bytes of names and values, with 32 for each field (RFC 9113 section 6.5.2).
     list_bytes: usize,
 }
-
-/// Fields that are about an HTTP/1.1 connection (RFC 9113 section 8.2.2).
-const CONNECTION_FIELDS: [&[u8]; 5] = [
-    b"connection",
-    b"keep-alive",
-    b"proxy-connection",
-    b"transfer-encoding",
-    b"upgrade",
-];
 
 impl FieldSection {
     /// Makes the section ready for the next block.
@@ -67,16 +58,16 @@ impl FieldSection {
             return self.malformed("field name is no token in lower case");
         }
         match name.len() {
-            7 | 10 | 16 | 17 if CONNECTION_FIELDS.contains(&name) => {
+            7 | 10 | 16 | 17 if is_about_connection(name) => {
                 return self.malformed("field that belongs to HTTP/1.1 connections");
             }
-            14 if name == b"content-length" => self.push_length(value),
+            14 if eq_ignore_case(name, b"content-length") => self.push_length(value),
             _ => {}
         }
-        // White space around a value is no part of it: HTTP/1.1 knows it, and gateways pass it on.
-        let value = value.trim_ascii();
+        let value = trimmed(value);
         let text = &mut self.head.text;
         let name_start = text.len();
+        text.reserve(name.len() + value.len());
         text.extend_from_slice(name);
         text.extend_from_slice(value);
         let span = FieldSpan::new(name_start, name.len(), name_start + name.len(), value.len());
@@ -138,11 +129,79 @@ impl FieldSection {
     }
 }
 
+/// Whether the field is about an HTTP/1.1 connection (RFC 9113 section 8.2.2).
+#[inline]
+fn is_about_connection(name: &[u8]) -> bool {
+    match name.first() {
+        Some(b'c') => name == b"connection",
+        Some(b'k') => name == b"keep-alive",
+        Some(b'p') => name == b"proxy-connection",
+        Some(b't') => name == b"transfer-encoding",
+        Some(b'u') => name == b"upgrade",
+        _ => false,
+    }
+}
+
+/// White space around a value is no part of it: HTTP/1.1 knows it, and gateways pass it on.
+#[inline]
+fn trimmed(value: &[u8]) -> &[u8] {
+    match value {
+        [first, .., last] if *first > b' ' && *last > b' ' => value,
+        _ => value.trim_ascii(),
+    }
+}
+
 /// Whether this is a field name: a token without capital letters (RFC 9113 section 8.2.1).
 #[inline]
 fn is_name(name: &[u8]) -> bool {
+    if let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        let (words, _) = name.as_chunks::<8>();
+        // The last word overlaps the one before it.
+        let is_plain = has_letters_only(first)
+            && has_letters_only(last)
+            && words.iter().skip(1).all(has_letters_only);
+        if is_plain {
+            return true;
+        }
+    }
+    is_unusual_name(name)
+}
+
+/// [`is_name`] byte by byte.
+fn is_unusual_name(name: &[u8]) -> bool {
     !name.is_empty()
         && name
             .iter()
             .all(|byte| is_token(*byte) && !byte.is_ascii_uppercase())
+}
+
+/// Whether eight bytes are small letters and hyphens, of which nearly every name is made: all at once.
+#[inline]
+fn has_letters_only(word: &[u8; 8]) -> bool {
+    const fn each(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    let word = u64::from_le_bytes(*word);
+    // The high bit of each byte is the answer for it: no sum carries into the next, as the bytes are masked.
+    let low = word & each(0x7f);
+    let letters = (low + each(0x80 - b'a')) & !(low + each(0x7f - b'z'));
+    let hyphens = !((low ^ each(b'-')) + each(0x7f));
+    (letters | hyphens) & !word & each(0x80) == each(0x80)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_by_words_as_byte_by_byte() {
+        for byte in 0..=u8::MAX {
+            for at in 0..10 {
+                let mut name = *b"content-ty";
+                name[at] = byte;
+                assert_eq!(is_name(&name), is_unusual_name(&name), "{:?}", name.escape_ascii());
+            }
+        }
+        assert!(!is_name(b"") && is_name(b"a") && !is_name(b"A"));
+    }
 }

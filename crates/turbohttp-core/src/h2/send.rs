@@ -29,6 +29,27 @@ pub struct Request<'a> {
     pub urgency: Option<u8>,
 }
 
+/// The entries of the static table (RFC 7541 appendix A) that nearly every request has.
+mod entry {
+    pub(super) const METHOD_GET: u8 = 2;
+    pub(super) const METHOD_POST: u8 = 3;
+    pub(super) const PATH_ROOT: u8 = 4;
+    pub(super) const CONTENT_LENGTH: u8 = 28;
+    /// The first bit of a field that is in a table whole.
+    pub(super) const INDEXED: u8 = 0x80;
+}
+
+/// What the requests of a connection have in common, encoded: it holds until the encoder's table changes.
+#[derive(Debug, Default)]
+pub(crate) struct Template {
+    /// The changes of the encoder's table when it was encoded.
+    changes: Option<u64>,
+    /// Scheme and authority.
+    front: Vec<u8>,
+    /// The default fields.
+    defaults: Vec<u8>,
+}
+
 const PRIORITY: HeaderName = HeaderName::from_static("priority");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -85,7 +106,7 @@ fn check_size(
 #[inline]
 pub(crate) fn put_headers(
     out: &mut Vec<u8>,
-    encoder: &mut Encoder,
+    (encoder, template): (&mut Encoder, &mut Template),
     stream: u32,
     request: &Request<'_>,
     ends: bool,
@@ -95,34 +116,40 @@ pub(crate) fn put_headers(
     frame::put_head(out, kind::HEADERS, flags, stream, 0);
     encoder.begin(out);
     let head = request.head;
-    let method = head.method.as_str().as_bytes();
-    encoder.field(b":method", method, Indexing::Without, out);
-    encoder.field(
-        b":scheme",
-        request.scheme.as_bytes(),
-        Indexing::Without,
-        out,
-    );
-    let own_host = match head.headers.is_empty() {
-        true => None,
-        false => head.headers.get(HOST),
-    };
-    match own_host {
-        None => encoder.field(
-            b":authority",
-            head.authority.as_bytes(),
-            Indexing::Insert,
-            out,
-        ),
+    put_method(out, encoder, head.method);
+    if head.headers.is_empty() && template.changes == Some(encoder.changes()) {
+        out.extend_from_slice(&template.front);
+        put_path(out, encoder, head.target);
+        out.extend_from_slice(&template.defaults);
+    } else {
+        put_plainly(out, (encoder, template), request);
+    }
+    put_rest(out, encoder, request);
+    if out.len() - start > FRAME_HEAD_BYTES + FRAME_BYTES_MAX {
+        return split(out, start, stream, flags);
+    }
+    frame::end_frame(out, start);
+}
+
+/// The same without the template, which is made anew if nothing but the template's fields went out.
+#[cold]
+#[inline(never)]
+fn put_plainly(
+    out: &mut Vec<u8>,
+    (encoder, template): (&mut Encoder, &mut Template),
+    request: &Request<'_>,
+) {
+    let (head, changes, start) = (request.head, encoder.changes(), out.len());
+    encoder.field(b":scheme", request.scheme.as_bytes(), Indexing::Without, out);
+    match head.headers.get(HOST) {
+        None => encoder.field(b":authority", head.authority.as_bytes(), Indexing::Insert, out),
         Some(host) => encoder.field(b":authority", host.as_bytes(), Indexing::Without, out),
     }
-    encoder.field(b":path", head.target.as_bytes(), Indexing::Without, out);
-    if !head.headers.is_empty() {
-        put_fields(out, encoder, head.headers);
-    }
+    let path = out.len();
+    put_path(out, encoder, head.target);
+    let defaults = out.len();
     for (name, value) in head.defaults.fields() {
-        let is_set = !head.headers.is_empty()
-            && (head.headers.contains_key(name) || is_against_range(name, head.headers));
+        let is_set = head.headers.contains_key(name) || is_against_range(name, head.headers);
         if !is_set && !is_of_connection(name, value) {
             // The same for all requests of the connection, so that each costs a byte from the second on.
             let indexing = match is_secret(name, value) {
@@ -132,11 +159,36 @@ pub(crate) fn put_headers(
             encoder.field(name.as_str().as_bytes(), value.as_bytes(), indexing, out);
         }
     }
-    put_rest(out, encoder, request);
-    if out.len() - start > FRAME_HEAD_BYTES + FRAME_BYTES_MAX {
-        return split(out, start, stream, flags);
+    if head.headers.is_empty() && changes == encoder.changes() {
+        template.front.clear();
+        template.front.extend_from_slice(&out[start..path]);
+        template.defaults.clear();
+        template.defaults.extend_from_slice(&out[defaults..]);
+        template.changes = Some(changes);
     }
-    frame::end_frame(out, start);
+    if !head.headers.is_empty() {
+        put_fields(out, encoder, head.headers);
+    }
+}
+
+#[inline]
+fn put_method(out: &mut Vec<u8>, encoder: &mut Encoder, method: &Method) {
+    match *method {
+        Method::GET => out.push(entry::INDEXED | entry::METHOD_GET),
+        Method::POST => out.push(entry::INDEXED | entry::METHOD_POST),
+        _ => {
+            let method = method.as_str().as_bytes();
+            encoder.field(b":method", method, Indexing::Without, out);
+        }
+    }
+}
+
+#[inline]
+fn put_path(out: &mut Vec<u8>, encoder: &Encoder, target: &str) {
+    match target {
+        "/" => out.push(entry::INDEXED | entry::PATH_ROOT),
+        _ => encoder.literal(entry::PATH_ROOT, target.as_bytes(), out),
+    }
 }
 
 /// The fields of the caller.
@@ -171,7 +223,7 @@ fn put_rest(out: &mut Vec<u8>, encoder: &mut Encoder, request: &Request<'_>) {
     if let Some(length) = length {
         let mut digits = [0; encode::DIGITS_MAX];
         let digits = encode::decimal(length, &mut digits);
-        encoder.field(b"content-length", digits, Indexing::Without, out);
+        encoder.literal(entry::CONTENT_LENGTH, digits, out);
     }
     if let Some(urgency) = request.urgency
         && (head.headers.is_empty() || !head.headers.contains_key(PRIORITY))

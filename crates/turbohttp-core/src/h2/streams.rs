@@ -26,7 +26,7 @@ use super::limits::{
     STREAMS_BEFORE_SETTINGS,
 };
 use super::probe::{PROBE, Probe};
-use super::send::{self, Request};
+use super::send::{self, Request, Template};
 use super::settings::{self, PeerSettings, WINDOW_AT_FIRST};
 use super::stream::{Piece, Receiving, Stream, StreamKey};
 use super::wakes::Wakes;
@@ -40,6 +40,7 @@ pub struct Streams<B> {
     pub(super) limits: Limits,
     pub(super) peer: PeerSettings,
     pub(super) encoder: Encoder,
+    template: Template,
     /// What is to be written, in order.
     pub(super) out: Vec<u8>,
     /// The task, while it has nothing to write.
@@ -177,6 +178,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             limits,
             peer: PeerSettings::default(),
             encoder: Encoder::new(),
+            template: Template::default(),
             out,
             parked: None,
             slots: Vec::new(),
@@ -207,10 +209,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// # Errors
     ///
     /// [`EncodeError`] if the request cannot be written; nothing has changed then.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call for each request, and one lock"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "one call for each request, and one lock")]
     pub fn open(
         &mut self,
         request: &Request<'_>,
@@ -235,7 +234,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         stream.spare = spare.take();
         stream.waker = waker.take();
         let ends_here = ends && content.is_empty();
-        send::put_headers(&mut self.out, &mut self.encoder, key.id, request, ends_here);
+        let coding = (&mut self.encoder, &mut self.template);
+        send::put_headers(&mut self.out, coding, key.id, request, ends_here);
         let mut sent = 0;
         if ends_here {
             stream.is_sending = false;
@@ -275,8 +275,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             Receiving::Body | Receiving::Ended | Receiving::Failed(_) => {}
         }
         std::mem::swap(&mut stream.head, head);
-        let is_whole =
-            stream.receiving == Receiving::Ended && !stream.is_sending && stream.pieces.len() <= 1;
+        let is_whole = stream.receiving == Receiving::Ended
+            && !stream.is_sending
+            && stream.pieces.len() <= 1;
         if !is_whole {
             return Answer::Head;
         }
@@ -465,10 +466,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
 
     /// Whether the windows and the slots are as they were at the beginning: of a connection at rest.
     pub fn is_at_rest(&self) -> bool {
-        self.used_count() == 0
-            && self.granted == 0
-            && self.blocked.is_empty()
-            && self.line.is_empty()
+        self.used_count() == 0 && self.granted == 0 && self.blocked.is_empty() && self.line.is_empty()
     }
 
     fn has_room(&self) -> bool {
@@ -521,10 +519,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     fn append(&mut self, key: StreamKey, content: &[u8], ends: bool) -> usize {
         let room = OUT_BYTES_MAX.saturating_sub(self.out.len());
         let stream = &mut self.slots[key.slot as usize];
-        let windows = self
-            .send_window
-            .available()
-            .min(stream.send_window.available());
+        let windows = self.send_window.available().min(stream.send_window.available());
         let length = content.len().min(windows).min(room);
         let ends = ends && length == content.len();
         if length == 0 && !(ends && content.is_empty()) {
@@ -571,10 +566,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         let Some(mut update) = stream.window.taken(bytes) else {
             return;
         };
-        let more = stream
-            .window
-            .size()
-            .min(STREAM_WINDOW_MAX.saturating_sub(stream.window.size()));
+        let more = stream.window.size().min(STREAM_WINDOW_MAX.saturating_sub(stream.window.size()));
         let fits = self.granted + u64::from(more) <= u64::from(self.limits.receive_bytes);
         if stream.pieces.is_empty() && more > 0 && fits && self.line.is_empty() {
             stream.window.grow(more);
@@ -605,10 +597,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if !std::mem::take(&mut stream.is_on_wire) {
             return;
         }
-        if let Ok(entry) = self
-            .table
-            .find_entry(hash(key.id), |slot| *slot == key.slot)
-        {
+        if let Ok(entry) = self.table.find_entry(hash(key.id), |slot| *slot == key.slot) {
             entry.remove();
         }
         let kept = stream.granted.min(stream.buffered);

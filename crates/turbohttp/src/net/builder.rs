@@ -16,6 +16,7 @@ use super::NetTransport;
 use super::connect::{Connector, HttpVersions, Options};
 use super::counters::Counters;
 use super::detour::ConnectTo;
+use super::dial::Dials;
 use super::pool::Pool;
 use super::proxy::{Proxies, Proxy};
 use super::resolve::{Overrides, Resolve, UserResolver};
@@ -262,6 +263,7 @@ impl NetTransportBuilder {
         Ok(NetTransport {
             shared: Arc::new(Shared {
                 connector: self.connector()?,
+                dials: Dials::default(),
                 wire,
                 pool,
                 settings,

@@ -56,6 +56,24 @@ pub(crate) enum HttpVersions {
     Http2,
 }
 
+/// Whom a TLS session is with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsPurpose {
+    /// An origin, to which these versions are offered.
+    Origin(HttpVersions),
+    /// A proxy on the way to an origin, which is spoken to by HTTP/1.1.
+    Proxy,
+}
+
+impl TlsPurpose {
+    pub(crate) fn versions(self) -> HttpVersions {
+        match self {
+            TlsPurpose::Origin(versions) => versions,
+            TlsPurpose::Proxy => HttpVersions::Http1,
+        }
+    }
+}
+
 impl HttpVersions {
     /// What is offered by ALPN, the preferred one first.
     pub(crate) fn offered(self) -> &'static [&'static [u8]] {
@@ -118,8 +136,8 @@ impl Connector {
     ) -> Result<Connector> {
         Ok(Connector {
             resolver: Resolver::new(overrides, resolver),
-            tls: TlsSetup::new(tls, options.versions)?,
             options,
+            tls: TlsSetup::new(tls)?,
         })
     }
 
@@ -153,22 +171,27 @@ impl Connector {
     /// A connection by `route`, its phases recorded in the timeline.
     ///
     /// Cancel safe: dropping the future closes what was half made.
-    pub(crate) async fn connect(&self, context: &mut Context, route: &Route) -> Result<Connected> {
+    pub(crate) async fn connect(
+        &self,
+        context: &mut Context,
+        route: &Route,
+        versions: HttpVersions,
+    ) -> Result<Connected> {
         // Every wait below is bounded by a timer, which is the runtime's.
         drop(clock::sleep_until(clock::now())?);
         // Of a connection that an earlier attempt made.
         context.timing.timeline.set_tls_resumed(None);
         #[cfg(unix)]
         if let Some(path) = &self.options.unix_socket {
-            return Box::pin(self.connect_unix(context, route, path)).await;
+            return Box::pin(self.connect_unix(context, route, path, versions)).await;
         }
         if let Some(proxy) = route.proxy() {
-            return Box::pin(self.connect_by(context, route, proxy)).await;
+            return Box::pin(self.connect_by(context, route, proxy, versions)).await;
         }
         let target = self.target(route);
         let (tcp, addresses) = self.open(context, &target).await?;
         let stream = Stream::Plain(tcp);
-        self.finish(context, &route.origin, stream, Some(addresses))
+        self.finish(context, &route.origin, stream, (Some(addresses), versions))
             .await
     }
 
@@ -210,16 +233,16 @@ impl Connector {
         context: &mut Context,
         origin: &Origin,
         stream: Stream,
-        addresses: Option<Addresses>,
+        (addresses, versions): (Option<Addresses>, HttpVersions),
     ) -> Result<Connected> {
         let (stream, protocol) = match origin.scheme() {
-            Scheme::Http if self.options.versions == HttpVersions::Http2 => {
+            Scheme::Http if versions == HttpVersions::Http2 => {
                 (stream, Protocol::Http2)
             }
             Scheme::Http => (stream, Protocol::Http1),
             // Boxed, so that the future of a plain connection has no room for a handshake.
             Scheme::Https => {
-                Box::pin(self.secure(context, origin, stream, (Phase::Tls, false))).await?
+                Box::pin(self.secure(context, origin, stream, Phase::Tls, TlsPurpose::Origin(versions))).await?
             }
         };
         Ok(Connected {
@@ -235,6 +258,7 @@ impl Connector {
         context: &mut Context,
         route: &Route,
         proxy: &ProxyServer,
+        versions: HttpVersions,
     ) -> Result<Connected> {
         let origin = &route.origin;
         let forwards = proxy.forwards(origin);
@@ -265,7 +289,7 @@ impl Connector {
             // In the order of the phases there is one TLS handshake, that with the origin.
             let phase = if forwards { Phase::Tls } else { Phase::Tunnel };
             let secured =
-                Box::pin(self.secure(context, proxy.origin(), stream, (phase, true))).await;
+                Box::pin(self.secure(context, proxy.origin(), stream, phase, TlsPurpose::Proxy)).await;
             (stream, _) = secured.map_err(on_the_way)?;
         }
         if !forwards {
@@ -275,7 +299,10 @@ impl Connector {
             let what = "asking the proxy for a tunnel";
             stream = timed(context, Phase::Tunnel, what, limit, asking).await?;
         }
-        self.finish(context, origin, stream, Some(addresses)).await
+        // What a proxy forwards it forwards by HTTP/1.1.
+        let versions = if forwards { HttpVersions::Http1 } else { versions };
+        self.finish(context, origin, stream, (Some(addresses), versions))
+            .await
     }
 
     #[cfg(unix)]
@@ -284,6 +311,7 @@ impl Connector {
         context: &mut Context,
         route: &Route,
         path: &std::path::Path,
+        versions: HttpVersions,
     ) -> Result<Connected> {
         let limit = context.timing.limits.timeouts().connect;
         let connecting = async {
@@ -295,7 +323,8 @@ impl Connector {
         };
         let unix = timed(context, Phase::Connect, "connecting", limit, connecting).await?;
         let stream = Stream::Layered(Box::new(unix));
-        self.finish(context, &route.origin, stream, None).await
+        self.finish(context, &route.origin, stream, (None, versions))
+            .await
     }
 
     async fn resolve(
@@ -340,6 +369,10 @@ impl Connector {
         }
     }
 
+    pub(crate) fn versions(&self) -> HttpVersions {
+        self.options.versions
+    }
+
     /// Whether anything may stand in for an origin of https.
     pub(crate) fn accepts_any_certificate(&self) -> bool {
         self.tls.accepts_any()
@@ -350,20 +383,20 @@ impl Connector {
         self.tls.counts()
     }
 
-    /// TLS with the server of `origin`, recorded as this phase; whether that is a proxy.
+    /// TLS with the server of `origin`, recorded as this phase.
     async fn secure(
         &self,
         context: &mut Context,
         origin: &Origin,
         stream: Stream,
-        (phase, is_proxy): (Phase, bool),
+        phase: Phase,
+        purpose: TlsPurpose,
     ) -> Result<(Stream, Protocol)> {
         let limit = context.timing.limits.timeouts().tls;
         // Boxed, as the session is large and would lie in the future of every new connection.
         let handshake = Box::pin(async {
-            let secured = self.tls.secure(origin.host(), stream, is_proxy).await?;
-            let protocol =
-                Protocol::chosen(secured.alpn.as_deref(), self.options.versions, origin)?;
+            let secured = self.tls.secure(origin.host(), stream, purpose).await?;
+            let protocol = Protocol::chosen(secured.alpn.as_deref(), purpose.versions(), origin)?;
             Ok((secured.stream, protocol, secured.resumed))
         });
         let (stream, protocol, resumed) =
@@ -392,6 +425,7 @@ async fn timed<T>(
     let start = clock::now();
     // Open until it is over: a call that is cut off meanwhile says in which phase.
     context.timing.timeline.start(phase, start);
+    super::dial::enters(context, phase);
     // The earlier of the two decides, and which one it was decides what the error says.
     let own = clock::after(start, limit);
     let (until, is_own) = match context.timing.limits.deadline {

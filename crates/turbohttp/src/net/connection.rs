@@ -39,7 +39,8 @@ impl Connection {
             }
             Protocol::Http2 => {
                 let shared = h2::Connection::start(connected, route, now, wire, pool);
-                Connection::H2(pool.share(&shared))
+                pool.share(&shared);
+                Connection::H2(h2::Exchange::on(&shared, pool))
             }
         }
     }

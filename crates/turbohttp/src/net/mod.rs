@@ -17,6 +17,7 @@ mod connect;
 mod connection;
 mod counters;
 mod detour;
+mod dial;
 mod h1;
 mod h2;
 mod pool;

@@ -135,18 +135,20 @@ impl Pool {
 
     /// The newest healthy connection of `route` that was made in the runtime `here`. Those on which
     /// something has happened while they were idle are closed. `is_repeatable` says whether the request
-    /// can be sent again if the server has closed the connection all the same.
+    /// can be sent again if the server has closed the connection all the same, `takes_shared` whether it may
+    /// share one with others.
     #[inline]
     pub(crate) fn check_out(
         self: &Arc<Self>,
         route: RouteKey<'_>,
         here: runtime::Id,
         is_repeatable: impl Fn() -> bool,
+        takes_shared: impl Fn() -> bool,
         cx: &mut TaskContext<'_>,
         now: Instant,
     ) -> Option<CheckedOut> {
         // The health is looked at without the lock, as it costs a system call.
-        while let Some(taken) = self.take(route, here, &is_repeatable, now) {
+        while let Some(taken) = self.take(route, here, &is_repeatable, &takes_shared, now) {
             let mut connection = match taken {
                 Taken::Exclusive(Entry::Exclusive(connection)) => connection,
                 Taken::Shared(mut exchange) => {
@@ -197,10 +199,12 @@ impl Pool {
         route: RouteKey<'_>,
         here: runtime::Id,
         is_repeatable: &impl Fn() -> bool,
+        takes_shared: &impl Fn() -> bool,
         now: Instant,
     ) -> Option<Taken> {
         let mut state = self.lock();
         if !state.shared.is_empty()
+            && takes_shared()
             && let Some(exchange) = state.shared.check_out(route, here)
         {
             return Some(Taken::Shared(exchange));
@@ -327,17 +331,30 @@ impl Pool {
         closed + idle
     }
 
-    /// Hands out a connection that carries many requests from now on, and an exchange on it.
+    /// Hands out a connection that carries many requests from now on.
     #[cold]
-    pub(crate) fn share(self: &Arc<Self>, connection: &Arc<h2::Connection>) -> Box<h2::Exchange> {
+    pub(crate) fn share(self: &Arc<Self>, connection: &Arc<h2::Connection>) {
         let mut state = self.lock();
-        if !state.is_closed {
+        let is_closed = state.is_closed;
+        if !is_closed {
             state.shared.insert(connection);
         }
         drop(state);
-        let mut exchange = h2::Exchange::new(connection);
+        if is_closed {
+            connection.go_away();
+        }
+    }
+
+    /// An exchange on the shared connection of `route`, if there is one.
+    #[cold]
+    pub(crate) fn exchange_on(
+        self: &Arc<Self>,
+        route: RouteKey<'_>,
+        here: runtime::Id,
+    ) -> Option<Box<h2::Exchange>> {
+        let mut exchange = self.lock().shared.check_out(route, here)?;
         exchange.checked_out(self.clone());
-        exchange
+        Some(exchange)
     }
 
     /// Closes everything that is idle; what is returned later is closed at once.

@@ -4,6 +4,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -11,9 +12,11 @@ use http::StatusCode;
 use http::header::EXPECT;
 use tokio::runtime;
 
-use super::connect::Connected;
+use super::connect::{Connected, HttpVersions};
 use super::connection::Connection;
+use super::dial::{self, Joined};
 use super::h1;
+use super::h2::Home;
 use super::pool::CheckedOut;
 use super::proxy::ProxyServer;
 use super::route::{Route, RouteKey};
@@ -38,7 +41,7 @@ use crate::response::Response;
 /// connection. They follow one another, except that a round trip on a connection that was used before
 /// may lead back to a new one.
 pub(crate) struct NetSend<'a> {
-    net: &'a Shared,
+    net: &'a Arc<Shared>,
     // Before the request: fields are dropped in this order, and the connection is to be closed before
     // the context is in its pool again.
     acquire: Option<Acquire<'a>>,
@@ -66,7 +69,7 @@ const REQUEST_HELD: &str = "a request is here unless its connection is being mad
 
 impl<'a> NetSend<'a> {
     #[inline]
-    pub(crate) fn new(net: &'a Shared, request: Request) -> NetSend<'a> {
+    pub(crate) fn new(net: &'a Arc<Shared>, request: Request) -> NetSend<'a> {
         NetSend {
             net,
             acquire: None,
@@ -120,7 +123,8 @@ impl<'a> NetSend<'a> {
         if let Ok(here) = runtime::Handle::try_current() {
             let route = RouteKey::direct(origin);
             let is_repeatable = || can_be_repeated(context);
-            match net.pool.check_out(route, here.id(), is_repeatable, cx, now) {
+            let takes_shared = || context.request.asks != Asks::Upgrade;
+            match net.pool.check_out(route, here.id(), is_repeatable, takes_shared, cx, now) {
                 Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
                 Some(CheckedOut::TlsRecords(connection)) => {
                     self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
@@ -151,7 +155,8 @@ impl<'a> NetSend<'a> {
             let name = context.request.url.name();
             let route = net.connector.route(origin, name, proxy.as_ref());
             let is_repeatable = || can_be_repeated(context);
-            match net.pool.check_out(route, here.id(), is_repeatable, cx, now) {
+            let takes_shared = || context.request.asks != Asks::Upgrade;
+            match net.pool.check_out(route, here.id(), is_repeatable, takes_shared, cx, now) {
                 Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
                 Some(CheckedOut::TlsRecords(connection)) => {
                     self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
@@ -193,6 +198,13 @@ impl<'a> NetSend<'a> {
         let may_be_sent_again = error.is_retryable() && can_be_sent_again(context, &connection);
         if !may_be_sent_again {
             return Err(error.not_retryable());
+        }
+        if let Connection::H2(exchange) = &connection
+            && exchange.wants_http1()
+        {
+            let shared = exchange.connection();
+            self.net.dials.require_http1(shared.route());
+            self.net.pool.retire(shared);
         }
         // A stream that was refused says nothing about its connection.
         let is_refused = matches!(connection, Connection::H2(_)) && connection.sent_nothing();
@@ -282,7 +294,7 @@ impl Future for NetSend<'_> {
 
 /// Makes a connection for `request`, which travels along.
 async fn connect(
-    net: &Shared,
+    net: &Arc<Shared>,
     mut request: Request,
     proxy: Option<ProxyServer>,
 ) -> (Request, Result<(Connection, bool)>) {
@@ -292,8 +304,23 @@ async fn connect(
     let route = net.connector.route(&origin, name, proxy.as_ref());
     let route = route.to_route();
     // A request that cannot be written is refused before a connection is made for it.
-    let connected = match h1::check_head(context, &origin, &net.wire.defaults) {
-        Ok(()) => net.connector.connect(context, &route).await,
+    let joined = match h1::check_head(context, &origin, &net.wire.defaults) {
+        Ok(()) if shares_dial(net, context, &route) => {
+            Box::pin(dial::join(net, context, &route)).await
+        }
+        Ok(()) => Ok(Joined::Alone),
+        Err(error) => Err(error),
+    };
+    let connected = match joined {
+        Ok(Joined::Exchange(exchange, is_reused)) => {
+            context.timing.begin_exchange(clock::now());
+            return (request, Ok((Connection::H2(exchange), is_reused)));
+        }
+        Ok(Joined::Connected(connected)) => Ok(connected),
+        Ok(Joined::Alone) => {
+            let versions = versions_for(net, context, &route);
+            net.connector.connect(context, &route, versions).await
+        }
         Err(error) => Err(error),
     };
     let connection = match connected {
@@ -344,13 +371,27 @@ async fn connect_in_shortage(
             // Others than this transport may free what is short as well, without a word.
             _ = tokio::time::timeout(SHORTAGE_RETRY, waiting.freed()).await;
         }
-        match net.connector.connect(context, &route).await {
+        let versions = versions_for(net, context, &route);
+        match net.connector.connect(context, &route, versions).await {
             Ok(connected) => return Ok((new_connection(net, context, connected, route), false)),
             Err(again) if is_shortage(&again) => error = again,
             Err(other) => return Err(other),
         }
     }
     Err(error)
+}
+
+/// Whether the request may share a dial, and a connection.
+fn shares_dial(net: &Shared, context: &Context, route: &Route) -> bool {
+    net.dials.are_shared(route, versions_for(net, context, route))
+}
+
+/// What may be spoken on a connection for the request: another protocol is asked for by HTTP/1.1.
+fn versions_for(net: &Shared, context: &Context, route: &Route) -> HttpVersions {
+    match context.request.asks == Asks::Upgrade || net.dials.wants_http1(route) {
+        true => HttpVersions::Http1,
+        false => net.connector.versions(),
+    }
 }
 
 /// When the network's part of a request begins: with the request, unless a middleware came first or

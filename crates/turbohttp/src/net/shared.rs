@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::connect::Connector;
+use super::dial::Dials;
 use super::pool::Pool;
 use super::wire::Wire;
 use crate::config::Settings;
@@ -12,6 +13,7 @@ pub(crate) struct Shared {
     pub(super) pool: Arc<Pool>,
     pub(super) wire: Arc<Wire>,
     pub(super) connector: Connector,
+    pub(super) dials: Dials,
     /// For requests that no client has sent.
     pub(super) settings: Settings,
 }

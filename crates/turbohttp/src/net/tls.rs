@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
 
-use super::connect::HttpVersions;
+use super::connect::{HttpVersions, TlsPurpose};
 use super::shortage::is_short;
 use super::stream::{Bottom, Stream};
 use crate::error::{Error, ErrorKind, Result};
@@ -37,10 +37,10 @@ const TLS_SESSIONS_MAX: usize = 256;
 /// The options, and the rustls configurations that the first handshakes make of them.
 pub(crate) struct TlsSetup {
     options: Tls,
-    /// Which versions of HTTP are offered to origins.
-    versions: HttpVersions,
     /// For origins.
     config: OnceCell<Arc<ClientConfig>>,
+    /// For origins to which HTTP/1.1 alone is offered where others are offered HTTP/2.
+    http1_config: OnceCell<Arc<ClientConfig>>,
     /// For https proxies.
     proxy_config: OnceCell<Arc<ClientConfig>>,
     handshakes: AtomicU64,
@@ -58,7 +58,7 @@ pub(crate) struct Secured {
 
 impl TlsSetup {
     /// Checks the options; the platform's roots are read at the first handshake, as they are files.
-    pub(crate) fn new(options: Tls, versions: HttpVersions) -> Result<TlsSetup> {
+    pub(crate) fn new(options: Tls) -> Result<TlsSetup> {
         options.check()?;
         for pem in &options.roots_pem {
             certificates(pem, "added root")?;
@@ -69,8 +69,8 @@ impl TlsSetup {
         }
         Ok(TlsSetup {
             options,
-            versions,
             config: OnceCell::new(),
+            http1_config: OnceCell::new(),
             proxy_config: OnceCell::new(),
             handshakes: AtomicU64::new(0),
             resumed: AtomicU64::new(0),
@@ -92,38 +92,40 @@ impl TlsSetup {
         )
     }
 
-    /// TLS with `host` on `stream`. `is_proxy`: with a proxy, on the way to an origin.
+    /// TLS with `host` on `stream`.
     ///
     /// Cancel safe: dropping the future closes the connection.
     pub(crate) async fn secure(
         &self,
         host: &str,
         stream: Stream,
-        is_proxy: bool,
+        purpose: TlsPurpose,
     ) -> Result<Secured> {
         match stream {
             // The session is on the socket itself, which nearly all are.
-            Stream::Plain(tcp) => Box::pin(self.handshake(host, tcp, is_proxy)).await,
-            other => Box::pin(self.handshake(host, other, is_proxy)).await,
+            Stream::Plain(tcp) => Box::pin(self.handshake(host, tcp, purpose)).await,
+            other => Box::pin(self.handshake(host, other, purpose)).await,
         }
     }
 
-    async fn handshake<S>(&self, host: &str, stream: S, is_proxy: bool) -> Result<Secured>
+    async fn handshake<S>(&self, host: &str, stream: S, purpose: TlsPurpose) -> Result<Secured>
     where
         S: Bottom + AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static,
     {
         // Loaded by the first handshake; those that begin meanwhile wait for the same load.
-        let config = match is_proxy {
-            true => {
-                // A proxy is spoken to by HTTP/1.1.
-                let load = || load(self.options.for_proxy(), HttpVersions::Http1);
-                self.proxy_config.get_or_try_init(load).await?
-            }
-            false => {
-                let load = || load(self.options.clone(), self.versions);
-                self.config.get_or_try_init(load).await?
-            }
+        let config = match purpose {
+            TlsPurpose::Proxy => &self.proxy_config,
+            TlsPurpose::Origin(HttpVersions::Http1) => &self.http1_config,
+            TlsPurpose::Origin(_) => &self.config,
         };
+        let load = || {
+            let options = match purpose {
+                TlsPurpose::Proxy => self.options.for_proxy(),
+                TlsPurpose::Origin(_) => self.options.clone(),
+            };
+            load(options, purpose.versions())
+        };
+        let config = config.get_or_try_init(load).await?;
         // rustls takes an IPv6 address without the brackets of a URL.
         let name = host
             .trim_start_matches('[')

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::static_table;
 use super::table::{Name, Table};
 use super::{HpackError, huffman, integer};
 
@@ -17,8 +16,8 @@ const HUFFMAN: u8 = 0x80;
 
 /// The decoder of one connection.
 ///
-/// It allocates while its table grows, and no more once names, values and table have reached their sizes:
-/// the table takes at most four times its size, a Huffman-coded name or value at most what a block may have.
+/// It allocates while its table and its texts grow, and then no more: the table takes memory of at most seven
+/// times its size, a Huffman-coded name or value as much as a block may have.
 ///
 /// ```
 /// use turbohttp_core::h2::hpack::{Decoder, HpackError};
@@ -101,14 +100,13 @@ impl Decoder {
         field: &mut impl FnMut(&[u8], &[u8]),
     ) -> Result<(), HpackError> {
         let index = integer::take(input, if is_inserted { 6 } else { 4 })?;
-        let name = match (index, static_table::get(index)) {
-            (0, _) => Name::Bytes(take_string(input, room, &mut self.name)?),
-            (_, Some((name, _))) => Name::Bytes(name),
-            (_, None) => Name::Of(index - static_table::LAST - 1),
+        let name = match index {
+            0 => Name::Bytes(take_string(input, room, &mut self.name)?),
+            _ => Name::Indexed(index),
         };
         let name_text = match name {
             Name::Bytes(text) => text,
-            Name::Of(_) => lookup(&self.table, index)?.0,
+            Name::Indexed(index) => lookup(&self.table, index)?.0,
         };
         room.take(name_text.len())?;
         let value = take_string(input, room, &mut self.value)?;
@@ -167,15 +165,11 @@ fn is_size_update(first: &u8) -> bool {
     first & (INDEXED | INSERTED | SIZE_UPDATE) == SIZE_UPDATE
 }
 
-/// The field of an index of either table (section 2.3.3).
+/// The field of an index (section 2.3.3).
 #[inline]
 fn lookup(table: &Table, index: usize) -> Result<(&[u8], &[u8]), HpackError> {
-    let found = match index.checked_sub(static_table::LAST + 1) {
-        Some(position) => table.get(position),
-        None => static_table::get(index),
-    };
-    let last = static_table::LAST + table.len();
-    found.ok_or(HpackError::Index { index, last })
+    let last = table.last();
+    table.get(index).ok_or(HpackError::Index { index, last })
 }
 
 /// Takes a string (section 5.2), and decodes it into `decoded` if it is Huffman-coded.
@@ -193,7 +187,6 @@ fn take_string<'input: 'text, 'text>(
     if !is_huffman {
         return Ok(text);
     }
-    decoded.clear();
     match huffman::decode(text, room.bytes, decoded)? {
         true => Ok(decoded),
         false => Err(HpackError::TooLarge { max: room.max }),

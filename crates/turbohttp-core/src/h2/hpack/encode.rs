@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::integer;
-use super::static_table::{self, Found};
+use super::recent::Recent;
+use super::static_table::Found;
 use super::table::{Name, Table};
 
 /// The most bytes of the table, whatever the peer permits: what repeats on a connection is little. Also what
@@ -44,8 +45,11 @@ pub enum Indexing {
 /// ```
 pub struct Encoder {
     pub(super) table: Table,
+    pub(super) recent: Recent,
     /// Sizes that the next block announces.
     size_updates: Option<SizeUpdates>,
+    /// How often the table has changed.
+    changes: u64,
 }
 
 /// What became of the permitted size since the last block (RFC 7541 section 4.2).
@@ -60,7 +64,9 @@ impl Encoder {
     pub fn new() -> Encoder {
         Encoder {
             table: Table::new(TABLE_BYTES_MAX),
+            recent: Recent::new(),
             size_updates: None,
+            changes: 0,
         }
     }
 
@@ -83,21 +89,41 @@ impl Encoder {
         }
     }
 
+    /// How often the table has changed: what was encoded before the last change is of no use after it.
+    #[inline]
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Puts a field behind `out` that no table has whole, with the name of this entry of the static table
+    /// (section 6.2.2).
+    #[inline]
+    pub(crate) fn literal(&self, name_index: u8, value: &[u8], out: &mut Vec<u8>) {
+        integer::put(0x00, 4, name_index.into(), out);
+        put_string(value, out);
+    }
+
     /// Puts a field behind `out`. `name` is in lower case.
     pub fn field(&mut self, name: &[u8], value: &[u8], indexing: Indexing, out: &mut Vec<u8>) {
-        let found = static_table::find(name, value);
         if indexing != Indexing::Never {
-            let index = match found {
-                Found::Field(index) => Some(index),
-                _ => self.table.find(name, value).map(to_index),
-            };
-            if let Some(index) = index {
+            let index = self.recent.index(name, value);
+            if self.table.is_at(index, name, value) {
                 return integer::put(0x80, 7, index, out);
             }
         }
-        let name_index = match found {
+        self.search(name, value, indexing, out);
+    }
+
+    /// Puts a field that was not found where it was last.
+    #[inline(never)]
+    fn search(&mut self, name: &[u8], value: &[u8], indexing: Indexing, out: &mut Vec<u8>) {
+        let name_index = match self.table.find(name, value) {
+            Found::Field(index) if indexing != Indexing::Never => {
+                self.recent.set(name, value, index);
+                return integer::put(0x80, 7, index, out);
+            }
             Found::Field(index) | Found::Name(index) => index,
-            Found::Nothing => self.table.find_name(name).map_or(0, to_index),
+            Found::Nothing => 0,
         };
         // An entry larger than the table would empty it.
         let is_inserted = indexing == Indexing::Insert && self.table.can_hold(name, value);
@@ -111,7 +137,9 @@ impl Encoder {
         }
         put_string(value, out);
         if is_inserted {
+            self.changes += 1;
             self.table.insert(Name::Bytes(name), value);
+            self.recent.shift();
         }
     }
 
@@ -126,6 +154,7 @@ impl Encoder {
 
     fn put_size_update(&mut self, bytes: usize, out: &mut Vec<u8>) {
         integer::put(0x20, 5, bytes, out);
+        self.changes += 1;
         self.table.set_bytes_max(bytes);
     }
 }
@@ -142,13 +171,8 @@ impl fmt::Debug for Encoder {
         f.debug_struct("Encoder")
             .field("table", &self.table)
             .field("size_updates", &self.size_updates)
-            .finish()
+            .finish_non_exhaustive()
     }
-}
-
-/// The index of an entry of the dynamic table.
-fn to_index(position: usize) -> usize {
-    static_table::LAST + 1 + position
 }
 
 fn put_string(text: &[u8], out: &mut Vec<u8>) {

@@ -42,24 +42,28 @@ static LONG: [Long; LONG_LENGTHS] = long_codes();
 /// The symbols in the order of their codes.
 static BY_CODE: [u16; LENGTHS.len()] = by_code();
 
-/// Decodes `text` behind `out`, whose memory grows by no more than a few bytes beyond `room`.
+/// Decodes `text` into `out`, which is replaced; `Ok(false)` if it has more than `room` bytes.
 ///
 /// # Errors
 ///
-/// [`HpackError::HuffmanPadding`] and [`HpackError::HuffmanEos`]; `Ok(false)` if there is no room.
+/// [`HpackError::HuffmanPadding`] and [`HpackError::HuffmanEos`].
 pub(super) fn decode(mut text: &[u8], room: usize, out: &mut Vec<u8>) -> Result<bool, HpackError> {
+    // The shortest code has 5 bits, so that there is a place for every symbol unless there is no room.
+    let places = (text.len() / 5 * 8 + 8).min(room);
+    out.clear();
+    out.resize(places, 0);
+    let mut free = out.iter_mut();
     let mut bits = Bits { word: 0, count: 0 };
-    let end = out.len().saturating_add(room);
     while let Some((next, rest)) = text.split_first_chunk() {
         text = rest;
         bits.append(u32::from_be_bytes(*next), 32);
         while bits.count >= BITS_MAX {
-            let (symbol, length) = bits.symbol();
+            let (byte, length) = bits.symbol()?;
             bits.skip(length);
-            out.push(u8::try_from(symbol).map_err(|_| HpackError::HuffmanEos)?);
-        }
-        if out.len() > end {
-            return Ok(false);
+            let Some(place) = free.next() else {
+                return Ok(false);
+            };
+            *place = byte;
         }
     }
     for byte in text {
@@ -67,19 +71,24 @@ pub(super) fn decode(mut text: &[u8], room: usize, out: &mut Vec<u8>) -> Result<
     }
     // The ones beyond the string make its padding the beginning of EOS, and complete no other symbol.
     bits.word |= u64::MAX >> bits.count;
-    loop {
-        let (symbol, length) = bits.symbol();
+    while !bits.is_padding() {
+        let (byte, length) = match bits.symbol() {
+            Err(_) if bits.count < BITS_MAX => return Err(HpackError::HuffmanPadding),
+            symbol => symbol?,
+        };
         if length > bits.count {
-            break;
+            return Err(HpackError::HuffmanPadding);
         }
         bits.skip(length);
         bits.word |= (1 << length) - 1;
-        out.push(u8::try_from(symbol).map_err(|_| HpackError::HuffmanEos)?);
+        let Some(place) = free.next() else {
+            return Ok(false);
+        };
+        *place = byte;
     }
-    match bits.count < 8 && bits.word == u64::MAX {
-        true => Ok(out.len() <= end),
-        false => Err(HpackError::HuffmanPadding),
-    }
+    let free = free.len();
+    out.truncate(places - free);
+    Ok(true)
 }
 
 /// Bits of a string that are read and not decoded.
@@ -91,37 +100,44 @@ struct Bits {
 }
 
 impl Bits {
+    #[inline]
     fn append(&mut self, value: u32, bits: u32) {
         self.word |= u64::from(value) << (64 - bits - self.count);
         self.count += bits;
     }
 
+    #[inline]
     fn skip(&mut self, bits: u32) {
         self.word <<= bits;
         self.count -= bits;
     }
 
-    /// The next symbol and the bits of its code.
+    /// Whether what is left is padding: fewer bits than a byte has, all of them ones, as those behind them are.
+    fn is_padding(&self) -> bool {
+        self.count < 8 && self.word == u64::MAX
+    }
+
+    /// The next byte and the bits of its code.
     #[inline(always)]
-    fn symbol(&self) -> (u16, u32) {
+    fn symbol(&self) -> Result<(u8, u32), HpackError> {
         let short = SHORT[(self.word >> (64 - SHORT_BITS)) as usize];
         match short.bits {
             0 => long_symbol((self.word >> (64 - BITS_MAX)) as u32),
-            bits => (u16::from(short.symbol), u32::from(bits)),
+            bits => Ok((short.symbol, u32::from(bits))),
         }
     }
 }
 
-/// The symbol at the start of `next`, which has [`BITS_MAX`] bits.
-fn long_symbol(next: u32) -> (u16, u32) {
-    for long in &LONG {
-        if next < long.end {
-            let distance = (next - long.first) >> (BITS_MAX - long.bits);
-            return (BY_CODE[long.place + distance as usize], long.bits);
-        }
-    }
+/// The byte whose code is at the start of `next`, which has [`BITS_MAX`] bits.
+#[cold]
+fn long_symbol(next: u32) -> Result<(u8, u32), HpackError> {
     // The last code is all ones, so every number of 30 bits is below the last end.
-    (EOS, BITS_MAX)
+    let long = LONG.iter().find(|long| next < long.end);
+    let long = long.ok_or(HpackError::HuffmanEos)?;
+    let distance = (next - long.first) >> (BITS_MAX - long.bits);
+    let symbol = BY_CODE[long.place + distance as usize];
+    let byte = u8::try_from(symbol).map_err(|_| HpackError::HuffmanEos)?;
+    Ok((byte, long.bits))
 }
 
 const fn by_code() -> [u16; LENGTHS.len()] {

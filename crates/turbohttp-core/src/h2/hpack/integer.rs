@@ -41,6 +41,12 @@ pub(super) fn put(pattern: u8, prefix_bits: u32, value: usize, out: &mut Vec<u8>
         out.push(pattern | value as u8);
         return;
     }
+    put_long(pattern, prefix_max, value, out);
+}
+
+/// Puts a value that does not fit the prefix.
+#[inline(never)]
+fn put_long(pattern: u8, prefix_max: usize, value: usize, out: &mut Vec<u8>) {
     out.push(pattern | prefix_max as u8);
     let mut rest = value - prefix_max;
     while rest >= 0x80 {

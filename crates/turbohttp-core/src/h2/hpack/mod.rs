@@ -13,12 +13,14 @@
 //! arrival, and those of the encoder are sent in the order in which they were written. Names and values
 //! are bytes: what a field may contain is checked by the caller.
 
+mod compare;
 mod decode;
 mod encode;
 mod error;
 mod huffman;
 mod huffman_lengths;
 mod integer;
+mod recent;
 mod static_table;
 mod table;
 

@@ -5,6 +5,8 @@
 //! Names are found by a hash of the length and two bytes, which gives every name of the table a slot of its
 //! own; one comparison says whether it is that name. Entries of one name follow each other.
 
+use super::compare::is_equal;
+
 /// The last index of the static table.
 pub(super) const LAST: usize = 61;
 
@@ -59,12 +61,15 @@ pub(super) fn get(index: usize) -> Option<(&'static [u8], &'static [u8])> {
 pub(super) fn find(name: &[u8], value: &[u8]) -> Found {
     let indices = NAMES[slot(name)];
     let first = usize::from(indices.first);
-    if get(first).is_none_or(|(known, _)| known != name) {
+    if get(first).is_none_or(|(known, _)| !is_equal(known, name)) {
         return Found::Nothing;
     }
-    let mut fields = first..=usize::from(indices.last);
-    let field = fields.find(|index| get(*index).is_some_and(|(_, known)| known == value));
-    field.map_or(Found::Name(first), Found::Field)
+    for index in first..=usize::from(indices.last) {
+        if get(index).is_some_and(|(_, known)| is_equal(known, value)) {
+            return Found::Field(index);
+        }
+    }
+    Found::Name(first)
 }
 
 /// A hash of a name, below 256, that differs for all names of the table.

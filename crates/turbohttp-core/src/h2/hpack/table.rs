@@ -1,4 +1,5 @@
-//! The dynamic table (RFC 7541 section 2.3.2 and 4): entries, the newest first, within a size.
+//! The two tables in one space of indices (RFC 7541 sections 2.3 and 4): the static one, and behind it the
+//! dynamic one, whose entries are kept within a size, the newest first.
 //!
 //! # Implementation
 //!
@@ -8,19 +9,22 @@
 
 use std::fmt;
 
+use super::compare::is_equal;
+use super::static_table::{self, Found};
+
 /// What the size of a table counts for an entry besides its text, in bytes (RFC 7541 section 4.1).
 pub(super) const ENTRY_OVERHEAD_BYTES: usize = 32;
 
-/// The name of an entry that is inserted.
+/// The name of a field that is inserted.
 #[derive(Clone, Copy)]
 pub(super) enum Name<'a> {
-    /// The name of the entry at this position.
-    Of(usize),
+    /// The name of the field at this index.
+    Indexed(usize),
     /// These bytes.
     Bytes(&'a [u8]),
 }
 
-/// Names and values. Positions count from the newest entry, which is at 0.
+/// The fields that have an index. Indices begin at 1, and in the dynamic table with the newest entry.
 pub(super) struct Table {
     /// Name and value of each entry. Invariant: at most twice the largest `bytes_max` so far.
     text: Vec<u8>,
@@ -57,8 +61,9 @@ impl Table {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.entries.len() - self.first
+    /// The highest index that names a field.
+    pub(super) fn last(&self) -> usize {
+        static_table::LAST + self.entries.len() - self.first
     }
 
     /// The size of all entries (section 4.1).
@@ -76,36 +81,66 @@ impl Table {
         self.evict_to(bytes_max);
     }
 
-    /// The name and the value at a position.
-    #[inline]
-    pub(super) fn get(&self, position: usize) -> Option<(&[u8], &[u8])> {
-        if position >= self.len() {
-            return None;
-        }
-        let entry = self.entries[self.entries.len() - 1 - position];
-        let text = &self.text[entry.start..][..entry.text_bytes()];
-        Some(text.split_at(entry.name_bytes))
+    /// The name and the value at an index.
+    #[inline(always)]
+    pub(super) fn get(&self, index: usize) -> Option<(&[u8], &[u8])> {
+        let Some(entry) = self.entry(index) else {
+            return static_table::get(index);
+        };
+        Some(self.field(entry))
     }
 
-    /// The position of an entry that is this field.
+    /// The entry of the dynamic table that has this index.
     #[inline]
-    pub(super) fn find(&self, name: &[u8], value: &[u8]) -> Option<usize> {
-        let entries = self.entries[self.first..].iter().rev();
-        let mut at = entries.map(|entry| {
-            entry.name_bytes == name.len()
-                && entry.value_bytes == value.len()
-                && self.text[entry.start..].starts_with(name)
-                && self.text[entry.start + name.len()..].starts_with(value)
-        });
-        at.position(|is_equal| is_equal)
+    fn entry(&self, index: usize) -> Option<Entry> {
+        let from_end = index.checked_sub(static_table::LAST)?;
+        let alive = &self.entries[self.first..];
+        // None for the last index of the static table, which is behind the newest entry, and for one that
+        // wraps.
+        alive.get(alive.len().wrapping_sub(from_end)).copied()
     }
 
-    /// The position of the newest entry with this name.
-    pub(super) fn find_name(&self, name: &[u8]) -> Option<usize> {
-        let mut entries = self.entries[self.first..].iter().rev();
-        entries.position(|entry| {
-            entry.name_bytes == name.len() && self.text[entry.start..].starts_with(name)
+    #[inline]
+    fn field(&self, entry: Entry) -> (&[u8], &[u8]) {
+        self.text[entry.start..][..entry.text_bytes()].split_at(entry.name_bytes)
+    }
+
+    /// Whether a field has this index.
+    #[inline(always)]
+    pub(super) fn is_at(&self, index: usize, name: &[u8], value: &[u8]) -> bool {
+        let field = self.get(index);
+        field.is_some_and(|(own_name, own_value)| {
+            is_equal(own_name, name) && is_equal(own_value, value)
         })
+    }
+
+    /// Finds a field, or its name, the static table first.
+    pub(super) fn find(&self, name: &[u8], value: &[u8]) -> Found {
+        let found = static_table::find(name, value);
+        if let Found::Field(_) = found {
+            return found;
+        }
+        let entries = self.entries[self.first..].iter().rev();
+        let mut found_name = found;
+        for (index, entry) in (static_table::LAST + 1..).zip(entries) {
+            // Lengths first: most entries are passed over without a look at their text.
+            let may_be_field = entry.value_bytes == value.len();
+            let is_sought = may_be_field || found_name == Found::Nothing;
+            if entry.name_bytes != name.len() || !is_sought {
+                continue;
+            }
+            let (own_name, own_value) = self.field(*entry);
+            if !is_equal(own_name, name) {
+                continue;
+            }
+            if is_equal(own_value, value) {
+                return Found::Field(index);
+            }
+            if found_name == Found::Nothing {
+                found_name = Found::Name(index);
+            }
+        }
+        found_name
     }
 
     /// Whether this field would be an entry, even if the only one.
@@ -113,11 +148,11 @@ impl Table {
         ENTRY_OVERHEAD_BYTES + name.len() + value.len() <= self.bytes_max
     }
 
-    /// Inserts a field at position 0 and evicts what no longer fits; a field larger than the table empties
-    /// it (section 4.4). The position of a name must be that of an entry.
+    /// Inserts a field as the newest entry and evicts what no longer fits; a field larger than the table
+    /// empties it (section 4.4). An index that names nothing is an empty name.
     pub(super) fn insert(&mut self, name: Name<'_>, value: &[u8]) {
         let name_bytes = match name {
-            Name::Of(position) => self.get(position).map_or(0, |(name, _)| name.len()),
+            Name::Indexed(index) => self.get(index).map_or(0, |(name, _)| name.len()),
             Name::Bytes(name) => name.len(),
         };
         let bytes = ENTRY_OVERHEAD_BYTES + name_bytes + value.len();
@@ -129,11 +164,16 @@ impl Table {
         let start = self.text.len();
         // The text is copied before anything is evicted: the name may be that of the oldest entry.
         match name {
-            Name::Of(position) => {
-                let from = self.entries[self.entries.len() - 1 - position].start;
-                self.text.extend_from_within(from..from + name_bytes);
-            }
             Name::Bytes(name) => self.text.extend_from_slice(name),
+            Name::Indexed(index) => match self.entry(index) {
+                Some(from) => self
+                    .text
+                    .extend_from_within(from.start..from.start + name_bytes),
+                None => {
+                    let name = static_table::get(index).map_or(&b""[..], |(name, _)| name);
+                    self.text.extend_from_slice(name);
+                }
+            },
         }
         self.text.extend_from_slice(value);
         self.evict_to(self.bytes_max - bytes);
@@ -143,6 +183,12 @@ impl Table {
             value_bytes: value.len(),
         });
         self.bytes += bytes;
+    }
+
+    /// What the vectors have allocated, in bytes of text and in entries.
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> (usize, usize) {
+        (self.text.capacity(), self.entries.capacity())
     }
 
     /// Evicts the oldest entries until the size is at most `bytes`.
@@ -179,7 +225,7 @@ impl Table {
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table")
-            .field("entries", &self.len())
+            .field("last", &self.last())
             .field("bytes", &self.bytes())
             .field("bytes_max", &self.bytes_max)
             .finish_non_exhaustive()

@@ -1,5 +1,9 @@
 use super::*;
 
+mod faults;
+mod model;
+mod parts;
+mod properties;
 mod rfc;
 
 /// A name and a value.
@@ -8,6 +12,7 @@ type Field = (Vec<u8>, Vec<u8>);
 /// The most that these tests decode, in bytes.
 const ROOM: usize = 1 << 20;
 
+/// The bytes of hexadecimal digits, whatever stands between them.
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u32> = hex.chars().filter_map(|digit| digit.to_digit(16)).collect();
     let pairs = digits.chunks(2);

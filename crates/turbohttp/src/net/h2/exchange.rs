@@ -18,7 +18,7 @@ use turbohttp_core::h2::{Answer, Opened, Piece, Request, StreamKey, Ticket};
 use turbohttp_core::scheduler::Priority;
 use turbohttp_core::timeline::Phase;
 
-use super::failure::{gone, stream_error};
+use super::failure::{Refusal, gone, stream_error};
 use super::upload::Upload;
 use super::{Connection, Home};
 use crate::body::buffer::{BufferedBody, ReadMemory};
@@ -44,8 +44,8 @@ pub(crate) struct Exchange {
     pub(super) timer: Timer,
     /// The piece of content that is lent out.
     pub(super) lent: Option<Piece<ReadMemory>>,
-    /// The server has not processed the request, whatever it is.
-    is_unprocessed: bool,
+    /// What its failure says about sending the request again.
+    refusal: Refusal,
     /// The last moment that is known.
     pub(super) since: Instant,
 }
@@ -74,9 +74,16 @@ impl Exchange {
             upload: Upload::Over,
             timer: Timer::default(),
             lent: None,
-            is_unprocessed: false,
+            refusal: Refusal::No,
             since: connection.opened_at,
         })
+    }
+
+    /// An exchange on this connection, checked out of this pool.
+    pub(crate) fn on(connection: &Arc<Connection>, home: &Arc<impl Home + 'static>) -> Box<Exchange> {
+        let mut exchange = Exchange::new(connection);
+        exchange.checked_out(home.clone());
+        exchange
     }
 
     pub(crate) fn connection(&self) -> &Arc<Connection> {
@@ -93,7 +100,7 @@ impl Exchange {
     #[inline]
     pub(crate) fn begin(&mut self, context: &mut Context, is_reused: bool) {
         self.stage = Stage::Head;
-        self.is_unprocessed = false;
+        self.refusal = Refusal::No;
         self.upload = Upload::Over;
         self.since = context.timing.began().unwrap_or_else(clock::now);
         context.response.addresses = self.connection.addresses;
@@ -104,7 +111,12 @@ impl Exchange {
 
     /// Whether the server has not processed the request, so that it can be sent again whatever it is.
     pub(crate) fn is_unprocessed(&self) -> bool {
-        self.is_unprocessed
+        self.refusal != Refusal::No
+    }
+
+    /// Whether the server wants the request by HTTP/1.1 (RFC 9113 section 7).
+    pub(crate) fn wants_http1(&self) -> bool {
+        self.refusal == Refusal::WantsHttp1
     }
 
     /// Whether the request announced an expectation, and none of its content was sent.
@@ -150,7 +162,7 @@ impl Exchange {
             }
             Opened::Gone => {
                 self.ticket = None;
-                self.is_unprocessed = true;
+                self.refusal = Refusal::Unprocessed;
                 return Poll::Ready(Err(gone()));
             }
         };
@@ -280,8 +292,8 @@ impl Exchange {
                     self.stage = Stage::Body;
                 }
                 Answer::Failed(error) => {
-                    let (error, is_unprocessed) = stream_error(error, answer.1, Phase::Wait);
-                    self.is_unprocessed = is_unprocessed;
+                    let (error, refusal) = stream_error(error, answer.1, Phase::Wait);
+                    self.refusal = refusal;
                     return Poll::Ready(Err(self.head_failed(error, context)));
                 }
             }

@@ -5,10 +5,25 @@ use turbohttp_core::timeline::Phase;
 
 use crate::error::{Error, ErrorKind};
 
-/// The error, and whether the server has not processed the request. `is_unwritten`: not one byte of it was
+/// What an error says about sending the request again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The server may have processed it.
+    No,
+    /// The server has not processed it, whatever it is.
+    Unprocessed,
+    /// The same, and it is to be sent by HTTP/1.1.
+    WantsHttp1,
+}
+
+/// The error, and what it says about sending the request again. `is_unwritten`: not one byte of it was
 /// handed to the socket.
 #[cold]
-pub(super) fn stream_error(error: StreamError, is_unwritten: bool, phase: Phase) -> (Error, bool) {
+pub(super) fn stream_error(
+    error: StreamError,
+    is_unwritten: bool,
+    phase: Phase,
+) -> (Error, Refusal) {
     let kind = match error {
         StreamError::Malformed(_) => ErrorKind::Protocol,
         StreamError::HeadTooLarge { .. } | StreamError::TooManyFields { .. } => ErrorKind::TooLarge,
@@ -19,11 +34,13 @@ pub(super) fn stream_error(error: StreamError, is_unwritten: bool, phase: Phase)
         StreamError::Connection(ConnectionEnd::Abandoned) => ErrorKind::Closed,
         _ => ErrorKind::Io,
     };
-    let is_unprocessed = match error {
-        StreamError::Reset(code) => code == ErrorCode::REFUSED_STREAM,
-        StreamError::NotProcessed(_) => true,
-        StreamError::Connection(_) => is_unwritten,
-        _ => false,
+    let refusal = match error {
+        StreamError::Reset(ErrorCode::HTTP_1_1_REQUIRED) => Refusal::WantsHttp1,
+        StreamError::Reset(ErrorCode::REFUSED_STREAM) | StreamError::NotProcessed(_) => {
+            Refusal::Unprocessed
+        }
+        StreamError::Connection(_) if is_unwritten => Refusal::Unprocessed,
+        _ => Refusal::No,
     };
     let is_unanswered = match error {
         // What the server has broken it breaks again.
@@ -32,12 +49,12 @@ pub(super) fn stream_error(error: StreamError, is_unwritten: bool, phase: Phase)
         _ => false,
     };
     let error = Error::new(kind, error.to_string()).in_phase(phase);
-    let error = match (is_unprocessed, is_unanswered) {
-        (true, _) => error.unsent(),
-        (false, true) => error.unanswered(),
-        (false, false) => error,
+    let error = match (refusal, is_unanswered) {
+        (Refusal::No, false) => error,
+        (Refusal::No, true) => error.unanswered(),
+        _ => error.unsent(),
     };
-    (error, is_unprocessed)
+    (error, refusal)
 }
 
 /// The connection takes no more requests: another one does.
