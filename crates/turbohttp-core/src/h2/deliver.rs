@@ -60,8 +60,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 } => {
                     let content = &input[content.clone()];
                     let needed = self.memory_needed(*stream, content.len());
+                    let has = memory.as_ref().map_or(0, |memory| memory.as_ref().len());
                     if let Some(needed) = needed
-                        && memory.is_none()
+                        && has < needed
                     {
                         return Delivered::NeedsMemory(needed);
                     }

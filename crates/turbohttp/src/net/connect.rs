@@ -306,6 +306,21 @@ impl Connector {
         }
     }
 
+    /// The phase that making a connection by `route` begins with.
+    pub(crate) fn first_phase(&self, route: &Route) -> Phase {
+        let is_known = match route.proxy() {
+            Some(proxy) => self
+                .resolver
+                .known(&Route::direct(proxy.origin()))
+                .is_some(),
+            None => self.resolver.known(&self.target(route)).is_some(),
+        };
+        match is_known || self.options.unix_socket.is_some() {
+            true => Phase::Connect,
+            false => Phase::Dns,
+        }
+    }
+
     pub(crate) fn versions(&self) -> HttpVersions {
         self.options.versions
     }

@@ -1,5 +1,7 @@
 //! Which versions of HTTP are offered, and which is chosen.
 
+use std::fmt;
+
 use turbohttp_core::origin::Origin;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -13,6 +15,17 @@ pub(crate) enum HttpVersions {
     Http1,
     /// HTTP/2, also without TLS.
     Http2,
+}
+
+impl fmt::Display for HttpVersions {
+    /// The names that are offered, as ALPN has them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            HttpVersions::Negotiated => "h2, http/1.1",
+            HttpVersions::Http1 => "http/1.1",
+            HttpVersions::Http2 => "h2",
+        })
+    }
 }
 
 /// Whom a TLS session is with.
@@ -66,15 +79,9 @@ impl Protocol {
             Some(b"h2") if versions != HttpVersions::Http1 => Ok(Protocol::Http2),
             Some(other) => {
                 let name = other.escape_ascii();
-                let offered: Vec<_> = versions
-                    .offered()
-                    .iter()
-                    .map(|name| String::from_utf8_lossy(name))
-                    .collect();
                 let message = format!(
-                    "{} chose the protocol \"{name}\", which was not offered ({} was)",
-                    origin.host(),
-                    offered.join(", ")
+                    "{} chose the protocol \"{name}\", which was not offered ({versions} was)",
+                    origin.host()
                 );
                 Err(Error::new(ErrorKind::Tls, message))
             }

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use turbohttp::{ErrorKind, Phase, Priority};
+use turbohttp::{Phase, Priority};
 use turbohttp_loopback::Http2;
-use turbohttp_loopback::script::frames::{self, flag};
-use turbohttp_loopback::script::{Script, Step};
 
-use super::ground::{builder, client, run, server_with};
+use super::ground::{client, run, server_with};
 
 #[test]
 fn one_stream_at_a_time_serves_all() {
