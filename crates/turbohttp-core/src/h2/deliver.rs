@@ -59,7 +59,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                     ends,
                 } => {
                     let content = &input[content.clone()];
-                    let needed = self.memory_needed(*stream, content.len());
+                    let key = self.find(*stream);
+                    let needed = key.and_then(|key| self.memory_needed(key, content.len()));
                     let has = memory.as_ref().map_or(0, |memory| memory.as_ref().len());
                     if let Some(needed) = needed
                         && has < needed
@@ -67,7 +68,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                         return Delivered::NeedsMemory(needed);
                     }
                     let more = needed.and_then(|_| memory.take());
-                    self.data(*stream, content, *flow, *ends, more, now, wakes)
+                    self.data((*stream, key), content, (*flow, *ends), more, now, wakes)
                 }
                 Event::Fields {
                     stream,
@@ -203,8 +204,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
 
     /// How much memory the content of a stream needs beside what there is.
     #[inline]
-    fn memory_needed(&self, stream: u32, length: usize) -> Option<usize> {
-        let key = self.find(stream)?;
+    fn memory_needed(&self, key: StreamKey, length: usize) -> Option<usize> {
         let stream = &self.slots[key.slot as usize];
         if stream.room() >= length || stream.receiving != Receiving::Body {
             return None;
@@ -214,21 +214,19 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         Some(wanted.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a DATA frame says")]
     #[inline]
     fn data(
         &mut self,
-        id: u32,
+        (id, key): (u32, Option<StreamKey>),
         content: &[u8],
-        flow: u32,
-        ends: bool,
+        (flow, ends): (u32, bool),
         more: Option<B>,
         now: Instant,
         wakes: &mut Wakes,
     ) -> Result<(), ConnectionError> {
         // First, and whatever becomes of the content: the credit of the connection goes back on arrival.
         self.take_from_window(flow, wakes)?;
-        let Some(key) = self.find(id) else {
+        let Some(key) = key else {
             return self.late(id, now);
         };
         if content.is_empty() && !ends {
@@ -335,6 +333,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         };
         std::mem::swap(&mut stream.head, &mut section.head);
         stream.receiving = Receiving::Body;
+        stream.has_head = true;
         self.glitches.earn(GLITCHES_PER_ANSWER);
         if ends {
             self.end_receiving(key, wakes);

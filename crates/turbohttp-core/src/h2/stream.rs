@@ -72,6 +72,8 @@ pub(crate) struct Stream<B> {
     pub(crate) proceeds: bool,
     /// The content waits for the window or for room in the output.
     pub(crate) awaits_room: bool,
+    /// The final head is here, and the request has not taken it.
+    pub(crate) has_head: bool,
     /// The final head, until the request takes it.
     pub(crate) head: ResponseHead,
     pub(crate) trailers: ResponseHead,
@@ -105,6 +107,7 @@ impl<B> Stream<B> {
             to_head: false,
             proceeds: false,
             awaits_room: false,
+            has_head: false,
             head: ResponseHead::default(),
             trailers: ResponseHead::default(),
             interim_bytes: 0,
@@ -132,6 +135,7 @@ impl<B> Stream<B> {
         self.to_head = to_head;
         self.proceeds = false;
         self.awaits_room = false;
+        self.has_head = false;
         self.interim_bytes = 0;
         self.remaining = None;
         self.buffered = 0;

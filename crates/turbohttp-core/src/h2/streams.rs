@@ -160,11 +160,10 @@ pub enum Sent {
     Stopped,
 }
 
-/// Memory and wakers of a stream that was released, to be dropped without the lock.
+/// The memory of a stream that was released, to be dropped without the lock.
 #[derive(Debug)]
 pub struct Released<B> {
     _pieces: VecDeque<Piece<B>>,
-    _waker: Option<Waker>,
     /// Memory that can be used again.
     pub spare: Option<B>,
 }
@@ -274,9 +273,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 return Answer::Pending { is_watched };
             }
             // The head stands before a fault in the content.
-            Receiving::Failed(error) if stream.head.is_blank() => return Answer::Failed(error),
+            Receiving::Failed(error) if !stream.has_head => return Answer::Failed(error),
             Receiving::Body | Receiving::Ended | Receiving::Failed(_) => {}
         }
+        stream.has_head = false;
         std::mem::swap(&mut stream.head, head);
         let is_whole =
             stream.receiving == Receiving::Ended && !stream.is_sending && stream.pieces.len() <= 1;
@@ -287,9 +287,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if !stream.trailers.is_blank() {
             head.append_trailers(&stream.trailers);
         }
-        let released = self.release_slot(key);
-        wakes.discard(released._waker);
-        let spare = released.spare;
+        let spare = self.release_slot(key, wakes);
         self.call_line(wakes);
         Answer::Whole { piece, spare }
     }
@@ -417,9 +415,18 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 frame::put_ping(&mut self.out, PROBE, false);
             }
         }
-        let released = self.release_slot(key);
+        let stream = &mut self.slots[key.slot as usize];
+        // Without pieces its room stays with the slot.
+        let pieces = match stream.pieces.is_empty() {
+            true => VecDeque::new(),
+            false => std::mem::take(&mut stream.pieces),
+        };
+        let spare = self.release_slot(key, wakes);
         self.call_line(wakes);
-        released
+        Released {
+            _pieces: pieces,
+            spare,
+        }
     }
 
     /// What the connection may cost.
@@ -619,30 +626,30 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         stream.granted = kept;
     }
 
+    /// Makes a slot free; what is left of its memory comes back.
     #[inline]
-    fn release_slot(&mut self, key: StreamKey) -> Released<B> {
-        self.off_wire(key);
+    fn release_slot(&mut self, key: StreamKey, wakes: &mut Wakes) -> Option<B> {
+        let stream = &mut self.slots[key.slot as usize];
+        if stream.is_on_wire {
+            self.off_wire(key);
+        }
         let stream = &mut self.slots[key.slot as usize];
         self.granted -= u64::from(stream.granted);
         stream.granted = 0;
         stream.id = 0;
-        stream.head.reset();
-        stream.trailers.reset();
-        let pieces = match stream.pieces.is_empty() {
-            // Its room stays with the slot.
-            true => VecDeque::new(),
-            false => std::mem::take(&mut stream.pieces),
-        };
-        let released = Released {
-            _pieces: pieces,
-            _waker: stream.waker.take(),
-            spare: stream.spare.take(),
-        };
+        if !stream.head.is_blank() {
+            stream.head.reset();
+        }
+        if !stream.trailers.is_blank() {
+            stream.trailers.reset();
+        }
+        wakes.discard(stream.waker.take());
+        let spare = stream.spare.take();
         if std::mem::take(&mut stream.awaits_room) {
             self.blocked.retain(|blocked| *blocked != key);
         }
         self.free.push(key.slot);
-        released
+        spare
     }
 
     /// Wakes those that wait for a stream, if there is one: all of them in order, as one that is woken and
