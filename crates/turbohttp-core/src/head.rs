@@ -204,11 +204,12 @@ impl ResponseHead {
         let start = self.text.len() as u32;
         self.trailers_from = self.fields.len();
         self.text.extend_from_slice(&section.text);
-        self.fields.extend(section.fields.iter().map(|span| FieldSpan {
-            name_start: span.name_start + start,
-            value_start: span.value_start + start,
-            ..*span
-        }));
+        self.fields
+            .extend(section.fields.iter().map(|span| FieldSpan {
+                name_start: span.name_start + start,
+                value_start: span.value_start + start,
+                ..*span
+            }));
     }
 
     /// Makes the head blank, and keeps a bounded part of its buffers.

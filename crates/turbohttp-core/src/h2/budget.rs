@@ -62,6 +62,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::disallowed_methods, reason = "a mark to count from")]
     #[test]
     fn glitches_are_bounded_at_once_and_by_rate() {
         let start = Instant::now();
@@ -75,6 +76,9 @@ mod tests {
         let much_later = later + Duration::from_secs(3_600);
         assert!((0..GLITCHES).all(|_| budget.spend(much_later)));
         assert!(!budget.spend(much_later));
-        assert_eq!(budget.total(), u64::from(2 * GLITCHES + GLITCHES_PER_SECOND + 3));
+        assert_eq!(
+            budget.total(),
+            u64::from(2 * GLITCHES + GLITCHES_PER_SECOND + 3)
+        );
     }
 }

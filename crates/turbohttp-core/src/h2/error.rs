@@ -174,7 +174,10 @@ impl fmt::Display for StreamError {
             StreamError::HeadTooLarge { max } => write!(f, "response head exceeds {max} bytes"),
             StreamError::TooManyFields { max } => write!(f, "response head exceeds {max} fields"),
             StreamError::NotProcessed(code) => {
-                write!(f, "server goes away with {code} and has not processed the request")
+                write!(
+                    f,
+                    "server goes away with {code} and has not processed the request"
+                )
             }
             StreamError::Connection(end) => fmt::Display::fmt(end, f),
         }

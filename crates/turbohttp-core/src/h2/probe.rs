@@ -62,6 +62,7 @@ impl Probe {
 mod tests {
     use super::*;
 
+    #[allow(clippy::disallowed_methods, reason = "a mark to count from")]
     #[test]
     fn one_ping_per_silence() {
         let now = Instant::now();
@@ -69,10 +70,19 @@ mod tests {
         assert!(probe.given_up(0, now));
         assert!(!probe.given_up(0, now), "one in flight");
         assert!(probe.hear(false));
-        assert!(!probe.given_up(probe.heard(), now), "neither HEADERS nor DATA since");
+        assert!(
+            !probe.given_up(probe.heard(), now),
+            "neither HEADERS nor DATA since"
+        );
         assert!(!probe.hear(true));
-        assert!(!probe.given_up(probe.heard() - 1, now), "something was heard since");
+        assert!(
+            !probe.given_up(probe.heard() - 1, now),
+            "something was heard since"
+        );
         assert!(probe.given_up(probe.heard(), now));
-        assert_eq!(probe.due(), Some(now + Duration::from_millis(PROBE_WAIT_MS)));
+        assert_eq!(
+            probe.due(),
+            Some(now + Duration::from_millis(PROBE_WAIT_MS))
+        );
     }
 }

@@ -151,7 +151,9 @@ impl Receiver {
 
     fn check_head(&mut self, head: FrameHead) -> Result<(), ConnectionError> {
         if head.length > FRAME_BYTES_MAX {
-            return Err(ConnectionError::frame_size("frame of more than 16,384 bytes"));
+            return Err(ConnectionError::frame_size(
+                "frame of more than 16,384 bytes",
+            ));
         }
         if !self.has_begun {
             if head.kind != kind::SETTINGS || head.has(flag::ACK) {
@@ -199,15 +201,19 @@ impl Receiver {
         batch: &mut Batch,
     ) -> Result<(), ConnectionError> {
         // Push is off, so that the server begins no stream.
-        if head.stream % 2 == 0 {
-            return Err(ConnectionError::protocol("HEADERS on a stream of no request"));
+        if head.stream.is_multiple_of(2) {
+            return Err(ConnectionError::protocol(
+                "HEADERS on a stream of no request",
+            ));
         }
         let mut content = without_padding(head, payload)?;
         let mut fragment = &payload[content.clone()];
         if head.has(flag::PRIORITY) {
             // Ignored, as RFC 9113 section 5.3 has it.
             if fragment.len() < 5 {
-                return Err(ConnectionError::frame_size("HEADERS too short for its flags"));
+                return Err(ConnectionError::frame_size(
+                    "HEADERS too short for its flags",
+                ));
             }
             content.start += 5;
             fragment = &payload[content];
@@ -267,9 +273,11 @@ impl Receiver {
         let section = &mut batch.sections[index];
         section.clear();
         let limits = &self.limits;
-        let decoded = self.decoder.decode(block, limits.decoded_bytes(), |name, value| {
-            section.push(name, value, limits);
-        });
+        let decoded = self
+            .decoder
+            .decode(block, limits.decoded_bytes(), |name, value| {
+                section.push(name, value, limits);
+            });
         decoded.map_err(compression_error)?;
         section.end();
         batch.sections_used += 1;
@@ -286,7 +294,10 @@ impl Receiver {
 fn compression_error(error: HpackError) -> ConnectionError {
     match error {
         HpackError::TooLarge { .. } => ConnectionError::calm("field block too large when decoded"),
-        _ => ConnectionError::new(ErrorCode::COMPRESSION_ERROR, "field block cannot be decoded"),
+        _ => ConnectionError::new(
+            ErrorCode::COMPRESSION_ERROR,
+            "field block cannot be decoded",
+        ),
     }
 }
 
@@ -301,7 +312,9 @@ fn without_padding(head: FrameHead, payload: &[u8]) -> Result<Range<usize>, Conn
     };
     match content.len().checked_sub((*padding).into()) {
         Some(length) => Ok(1..1 + length),
-        None => Err(ConnectionError::protocol("padding is longer than its frame")),
+        None => Err(ConnectionError::protocol(
+            "padding is longer than its frame",
+        )),
     }
 }
 
@@ -325,12 +338,12 @@ fn other(head: FrameHead, payload: &[u8]) -> Result<Event, ConnectionError> {
     match head.kind {
         kind::RST_STREAM => reset(head, payload),
         kind::WINDOW_UPDATE => window_update(head, payload),
-        kind::SETTINGS if !of_connection => {
-            Err(ConnectionError::protocol("SETTINGS on a stream"))
-        }
+        kind::SETTINGS if !of_connection => Err(ConnectionError::protocol("SETTINGS on a stream")),
         kind::SETTINGS if head.has(flag::ACK) => match payload.is_empty() {
             true => Ok(Event::Nothing),
-            false => Err(ConnectionError::frame_size("acknowledged SETTINGS with content")),
+            false => Err(ConnectionError::frame_size(
+                "acknowledged SETTINGS with content",
+            )),
         },
         kind::SETTINGS => settings::parse(payload).map(Event::Settings),
         kind::PING if !of_connection => Err(ConnectionError::protocol("PING on a stream")),
@@ -369,7 +382,9 @@ fn reset(head: FrameHead, payload: &[u8]) -> Result<Event, ConnectionError> {
             stream: head.stream,
             code: ErrorCode(u32::from_be_bytes(code)),
         }),
-        Err(_) => Err(ConnectionError::frame_size("RST_STREAM of other than 4 bytes")),
+        Err(_) => Err(ConnectionError::frame_size(
+            "RST_STREAM of other than 4 bytes",
+        )),
     }
 }
 

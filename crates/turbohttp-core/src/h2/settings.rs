@@ -79,14 +79,14 @@ pub(crate) fn parse(payload: &[u8]) -> Result<Changes, ConnectionError> {
             }
             id::INITIAL_WINDOW_SIZE => changes.initial_window = Some(value),
             // Larger frames than the default are never sent, so that only its bounds matter.
-            id::MAX_FRAME_SIZE => {
-                if !(FRAME_BYTES_MAX as u32..1 << 24).contains(&value) {
-                    return Err(ConnectionError::protocol("MAX_FRAME_SIZE out of bounds"));
-                }
+            id::MAX_FRAME_SIZE if !(FRAME_BYTES_MAX as u32..1 << 24).contains(&value) => {
+                return Err(ConnectionError::protocol("MAX_FRAME_SIZE out of bounds"));
             }
             id::MAX_HEADER_LIST_SIZE => changes.field_list_bytes = Some(value),
             id::NO_RFC7540_PRIORITIES if value > 1 => {
-                return Err(ConnectionError::protocol("NO_RFC7540_PRIORITIES is no flag"));
+                return Err(ConnectionError::protocol(
+                    "NO_RFC7540_PRIORITIES is no flag",
+                ));
             }
             // Unknown ones are ignored (RFC 9113 section 6.5.2).
             _ => {}
@@ -130,7 +130,14 @@ mod tests {
 
     #[test]
     fn settings_are_read() {
-        let changes = parse(&payload(&[(1, 100), (3, 7), (1, 0), (1, 50), (4, 9), (6, 8)]));
+        let changes = parse(&payload(&[
+            (1, 100),
+            (3, 7),
+            (1, 0),
+            (1, 50),
+            (4, 9),
+            (6, 8),
+        ]));
         assert_eq!(
             changes,
             Ok(Changes {
@@ -140,7 +147,10 @@ mod tests {
                 field_list_bytes: Some(8),
             })
         );
-        assert_eq!(parse(&payload(&[(0xff, 1), (2, 0), (5, 16_384)])), Ok(Changes::default()));
+        assert_eq!(
+            parse(&payload(&[(0xff, 1), (2, 0), (5, 16_384)])),
+            Ok(Changes::default())
+        );
     }
 
     #[test]
@@ -154,7 +164,11 @@ mod tests {
             (&[(1, 1); 33], ErrorCode::ENHANCE_YOUR_CALM),
         ];
         for (settings, code) in cases {
-            assert_eq!(parse(&payload(settings)).unwrap_err().code, code, "{settings:?}");
+            assert_eq!(
+                parse(&payload(settings)).unwrap_err().code,
+                code,
+                "{settings:?}"
+            );
         }
         let code = parse(&[0; 7]).unwrap_err().code;
         assert_eq!(code, ErrorCode::FRAME_SIZE_ERROR);

@@ -22,8 +22,8 @@ use super::error::{ConnectionEnd, ErrorCode, StreamError};
 use super::frame::{self, FRAME_BYTES_MAX};
 use super::hpack::Encoder;
 use super::limits::{
-    LAST_STREAM_ID, Limits, OUT_BYTES_MAX, RESETS_REMEMBERED, STREAM_WINDOW_MAX,
-    STREAMS_BEFORE_SETTINGS,
+    LAST_STREAM_ID, Limits, OUT_BYTES_MAX, OUT_HEADS_BYTES_MAX, RESETS_REMEMBERED,
+    STREAM_WINDOW_MAX, STREAMS_BEFORE_SETTINGS,
 };
 use super::probe::{PROBE, Probe};
 use super::send::{self, Request, Template};
@@ -70,6 +70,8 @@ pub struct Streams<B> {
     pub(super) probe: Probe,
     /// Acknowledgements in `out`.
     pub(super) replies: u32,
+    /// Bytes of content that were sent and of which the window of the connection has not come back.
+    pub(super) unreturned: u64,
 }
 
 /// A place in the line for a stream.
@@ -198,6 +200,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             glitches: Budget::new(),
             probe: Probe::default(),
             replies: 0,
+            unreturned: 0,
         }
     }
 
@@ -209,7 +212,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// # Errors
     ///
     /// [`EncodeError`] if the request cannot be written; nothing has changed then.
-    #[expect(clippy::too_many_arguments, reason = "one call for each request, and one lock")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call for each request, and one lock"
+    )]
     pub fn open(
         &mut self,
         request: &Request<'_>,
@@ -240,7 +246,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if ends_here {
             stream.is_sending = false;
         } else if !content.is_empty() {
-            sent = self.append(key, content, ends);
+            sent = self.append(key, content, ends, wakes);
         }
         self.poke(wakes);
         Ok(Opened::Stream { key, sent })
@@ -271,13 +277,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 return Answer::Pending { is_watched };
             }
             // The head stands before a fault in the content.
-            Receiving::Failed(error) if stream.head.is_blank() => return Answer::Failed(error),
+            Receiving::Failed(error) if !stream.has_head() => return Answer::Failed(error),
             Receiving::Body | Receiving::Ended | Receiving::Failed(_) => {}
         }
         std::mem::swap(&mut stream.head, head);
-        let is_whole = stream.receiving == Receiving::Ended
-            && !stream.is_sending
-            && stream.pieces.len() <= 1;
+        let is_whole =
+            stream.receiving == Receiving::Ended && !stream.is_sending && stream.pieces.len() <= 1;
         if !is_whole {
             return Answer::Head;
         }
@@ -357,7 +362,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if !stream.is_sending {
             return Sent::Stopped;
         }
-        let taken = self.append(key, content, ends);
+        let taken = self.append(key, content, ends, wakes);
         if taken > 0 || content.is_empty() {
             self.poke(wakes);
             return Sent::Taken(taken);
@@ -381,7 +386,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             return false;
         }
         send::put_trailers(&mut self.out, &mut self.encoder, key.id, trailers);
-        self.end_sending(key);
+        self.end_sending(key, wakes);
         self.poke(wakes);
         true
     }
@@ -391,6 +396,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         let stream = &mut self.slots[key.slot as usize];
         if stream.is_sending && stream.receiving == Receiving::Ended {
             self.reset(key, ErrorCode::NO_ERROR, wakes);
+            self.call_line(wakes);
         }
     }
 
@@ -411,7 +417,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if stream.is_on_wire {
             let (heard, is_unanswered) = (stream.heard, stream.receiving == Receiving::Head);
             self.reset(key, ErrorCode::CANCEL, wakes);
-            if is_unanswered && self.state == State::Live && self.probe.given_up(heard, now) {
+            // A server that was not written to yet is not silent.
+            let is_silent = is_unanswered && !self.is_unwritten(key);
+            if is_silent && self.state == State::Live && self.probe.given_up(heard, now) {
                 frame::put_ping(&mut self.out, PROBE, false);
             }
         }
@@ -466,13 +474,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
 
     /// Whether the windows and the slots are as they were at the beginning: of a connection at rest.
     pub fn is_at_rest(&self) -> bool {
-        self.used_count() == 0 && self.granted == 0 && self.blocked.is_empty() && self.line.is_empty()
+        self.used_count() == 0
+            && self.granted == 0
+            && self.blocked.is_empty()
+            && self.line.is_empty()
     }
 
     fn has_room(&self) -> bool {
         self.table.len() < self.capacity()
             && self.granted + u64::from(self.limits.stream_window)
                 <= u64::from(self.limits.receive_bytes)
+            && self.out.len() <= OUT_HEADS_BYTES_MAX
             && !self.probe.is_awaited()
     }
 
@@ -516,10 +528,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     }
 
     /// Appends DATA; returns how many bytes of the content the windows and the output took.
-    fn append(&mut self, key: StreamKey, content: &[u8], ends: bool) -> usize {
+    fn append(&mut self, key: StreamKey, content: &[u8], ends: bool, wakes: &mut Wakes) -> usize {
         let room = OUT_BYTES_MAX.saturating_sub(self.out.len());
         let stream = &mut self.slots[key.slot as usize];
-        let windows = self.send_window.available().min(stream.send_window.available());
+        let windows = self
+            .send_window
+            .available()
+            .min(stream.send_window.available());
         let length = content.len().min(windows).min(room);
         let ends = ends && length == content.len();
         if length == 0 && !(ends && content.is_empty()) {
@@ -527,6 +542,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
         stream.send_window.take(length);
         self.send_window.take(length);
+        self.unreturned += length as u64;
         let mut rest = &content[..length];
         loop {
             let (piece, behind) = rest.split_at(rest.len().min(FRAME_BYTES_MAX));
@@ -538,16 +554,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             }
         }
         if ends {
-            self.end_sending(key);
+            self.end_sending(key, wakes);
         }
         length
     }
 
-    fn end_sending(&mut self, key: StreamKey) {
+    fn end_sending(&mut self, key: StreamKey, wakes: &mut Wakes) {
         let stream = &mut self.slots[key.slot as usize];
         stream.is_sending = false;
         if stream.is_received() {
             self.off_wire(key);
+            self.call_line(wakes);
         }
     }
 
@@ -566,7 +583,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         let Some(mut update) = stream.window.taken(bytes) else {
             return;
         };
-        let more = stream.window.size().min(STREAM_WINDOW_MAX.saturating_sub(stream.window.size()));
+        let more = stream
+            .window
+            .size()
+            .min(STREAM_WINDOW_MAX.saturating_sub(stream.window.size()));
         let fits = self.granted + u64::from(more) <= u64::from(self.limits.receive_bytes);
         if stream.pieces.is_empty() && more > 0 && fits && self.line.is_empty() {
             stream.window.grow(more);
@@ -597,7 +617,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if !std::mem::take(&mut stream.is_on_wire) {
             return;
         }
-        if let Ok(entry) = self.table.find_entry(hash(key.id), |slot| *slot == key.slot) {
+        if let Ok(entry) = self
+            .table
+            .find_entry(hash(key.id), |slot| *slot == key.slot)
+        {
             entry.remove();
         }
         let kept = stream.granted.min(stream.buffered);

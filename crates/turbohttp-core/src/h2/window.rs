@@ -26,6 +26,11 @@ impl SendWindow {
         self.0 -= bytes as i64;
     }
 
+    /// Whether more may be sent than `bytes`.
+    pub(crate) fn exceeds(self, bytes: u32) -> bool {
+        self.0 > bytes.into()
+    }
+
     /// Adds an increment; `false` if the window would pass 2^31 - 1.
     #[must_use]
     pub(crate) fn add(&mut self, bytes: i64) -> bool {

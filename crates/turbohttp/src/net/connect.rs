@@ -236,13 +236,18 @@ impl Connector {
         (addresses, versions): (Option<Addresses>, HttpVersions),
     ) -> Result<Connected> {
         let (stream, protocol) = match origin.scheme() {
-            Scheme::Http if versions == HttpVersions::Http2 => {
-                (stream, Protocol::Http2)
-            }
+            Scheme::Http if versions == HttpVersions::Http2 => (stream, Protocol::Http2),
             Scheme::Http => (stream, Protocol::Http1),
             // Boxed, so that the future of a plain connection has no room for a handshake.
             Scheme::Https => {
-                Box::pin(self.secure(context, origin, stream, Phase::Tls, TlsPurpose::Origin(versions))).await?
+                Box::pin(self.secure(
+                    context,
+                    origin,
+                    stream,
+                    Phase::Tls,
+                    TlsPurpose::Origin(versions),
+                ))
+                .await?
             }
         };
         Ok(Connected {
@@ -289,7 +294,8 @@ impl Connector {
             // In the order of the phases there is one TLS handshake, that with the origin.
             let phase = if forwards { Phase::Tls } else { Phase::Tunnel };
             let secured =
-                Box::pin(self.secure(context, proxy.origin(), stream, phase, TlsPurpose::Proxy)).await;
+                Box::pin(self.secure(context, proxy.origin(), stream, phase, TlsPurpose::Proxy))
+                    .await;
             (stream, _) = secured.map_err(on_the_way)?;
         }
         if !forwards {
@@ -300,7 +306,11 @@ impl Connector {
             stream = timed(context, Phase::Tunnel, what, limit, asking).await?;
         }
         // What a proxy forwards it forwards by HTTP/1.1.
-        let versions = if forwards { HttpVersions::Http1 } else { versions };
+        let versions = if forwards {
+            HttpVersions::Http1
+        } else {
+            versions
+        };
         self.finish(context, origin, stream, (Some(addresses), versions))
             .await
     }

@@ -163,7 +163,9 @@ impl Dials {
     }
 
     fn leave(&self, dial: &Arc<Dial>) {
-        self.lock().under_way.retain(|other| !Arc::ptr_eq(other, dial));
+        self.lock()
+            .under_way
+            .retain(|other| !Arc::ptr_eq(other, dial));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -332,7 +334,12 @@ impl Dialing {
         let notes = Notes(self.dial.clone());
         context.extensions.insert(notes);
         let (net, dial) = (&self.net, &self.dial);
-        let connected = Box::pin(net.connector.connect(context, &dial.route, net.connector.versions())).await;
+        let connected = Box::pin(net.connector.connect(
+            context,
+            &dial.route,
+            net.connector.versions(),
+        ))
+        .await;
         let outcome = match connected {
             // Each request waits for the end of a shortage by itself.
             Err(error) if is_shortage(&error) => Outcome::Exclusive(None),

@@ -124,7 +124,10 @@ impl<'a> NetSend<'a> {
             let route = RouteKey::direct(origin);
             let is_repeatable = || can_be_repeated(context);
             let takes_shared = || context.request.asks != Asks::Upgrade;
-            match net.pool.check_out(route, here.id(), is_repeatable, takes_shared, cx, now) {
+            match net
+                .pool
+                .check_out(route, here.id(), is_repeatable, takes_shared, cx, now)
+            {
                 Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
                 Some(CheckedOut::TlsRecords(connection)) => {
                     self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
@@ -156,7 +159,10 @@ impl<'a> NetSend<'a> {
             let route = net.connector.route(origin, name, proxy.as_ref());
             let is_repeatable = || can_be_repeated(context);
             let takes_shared = || context.request.asks != Asks::Upgrade;
-            match net.pool.check_out(route, here.id(), is_repeatable, takes_shared, cx, now) {
+            match net
+                .pool
+                .check_out(route, here.id(), is_repeatable, takes_shared, cx, now)
+            {
                 Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
                 Some(CheckedOut::TlsRecords(connection)) => {
                     self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
@@ -383,7 +389,8 @@ async fn connect_in_shortage(
 
 /// Whether the request may share a dial, and a connection.
 fn shares_dial(net: &Shared, context: &Context, route: &Route) -> bool {
-    net.dials.are_shared(route, versions_for(net, context, route))
+    net.dials
+        .are_shared(route, versions_for(net, context, route))
 }
 
 /// What may be spoken on a connection for the request: another protocol is asked for by HTTP/1.1.

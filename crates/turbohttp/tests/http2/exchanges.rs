@@ -26,7 +26,9 @@ fn bodies_of_every_size_are_what_was_sent() {
     let server = server();
     run(async {
         let client = client();
-        for size in [0, 1, 8_191, 8_192, 16_384, 65_535, 65_536, 300_000, 5_000_000] {
+        for size in [
+            0, 1, 8_191, 8_192, 16_384, 65_535, 65_536, 300_000, 5_000_000,
+        ] {
             let url = server.url(&format!("/bytes/{size}"));
             let response = client.get(url).send().await.unwrap();
             let body = response.bytes().await.unwrap();

@@ -36,7 +36,9 @@ impl ConnectionBody for Exchange {
 
     fn remaining(&self) -> Option<u64> {
         let key = self.key?;
-        self.connection.streams.look(|streams| streams.remaining(key))
+        self.connection
+            .streams
+            .look(|streams| streams.remaining(key))
     }
 
     fn poll_read_into(
@@ -81,9 +83,8 @@ impl Exchange {
             let mut lent = self.lent.take().map(|piece| piece.memory);
             let head = &mut *context.head;
             let streams = &self.connection.streams;
-            let (chunk, surplus) = streams.update(|streams, wakes| {
-                streams.read(key, head, lent.take(), cx.waker(), wakes)
-            });
+            let (chunk, surplus) = streams
+                .update(|streams, wakes| streams.read(key, head, lent.take(), cx.waker(), wakes));
             if let Some(surplus) = surplus {
                 context.spare.put(surplus);
             }

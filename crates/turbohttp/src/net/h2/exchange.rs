@@ -80,7 +80,10 @@ impl Exchange {
     }
 
     /// An exchange on this connection, checked out of this pool.
-    pub(crate) fn on(connection: &Arc<Connection>, home: &Arc<impl Home + 'static>) -> Box<Exchange> {
+    pub(crate) fn on(
+        connection: &Arc<Connection>,
+        home: &Arc<impl Home + 'static>,
+    ) -> Box<Exchange> {
         let mut exchange = Exchange::new(connection);
         exchange.checked_out(home.clone());
         exchange
