@@ -146,6 +146,9 @@ pub(crate) enum Command {
     /// that takes a second and may leave unfinished `.part` files.
     Batch(Box<BatchArgs>),
     /// Run the loopback server until Ctrl-C
+    ///
+    /// It speaks HTTP/1.1 and HTTP/2 on the same port, in the clear: HTTP/2 to clients that begin with it, by what
+    /// is called prior knowledge, as `curl --http2-prior-knowledge` does. `/` lists its routes.
     Serve(ServeArgs),
     /// Run 2,000 requests over six servers in this process, then one dead host beside nine healthy
     /// ones, and show the reports

@@ -21,6 +21,10 @@ use wire::Wire;
 /// What a client sends first (RFC 9113 §3.4).
 pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// How many streams may be reset, by either side, before `h2` takes the client for an attacker. Its own
+/// limits are a few dozen, and tests of cancellation pass them.
+const RESETS_MAX: usize = 100_000;
+
 type Connection = server::Connection<Wire, Bytes>;
 
 /// Serves the connection until either side ends it. `inbox` has been read of it already.
@@ -49,6 +53,10 @@ pub(crate) async fn run(stream: Box<dyn Stream>, inbox: BytesMut, host: &Arc<Hos
 
 fn builder(options: &Http2) -> Builder {
     let mut builder = Builder::new();
+    builder
+        .max_concurrent_reset_streams(RESETS_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(None);
     if let Some(streams) = options.max_concurrent_streams {
         builder.max_concurrent_streams(streams);
     }

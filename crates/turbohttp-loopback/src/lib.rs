@@ -30,6 +30,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod answerer;
 mod body;
 mod connection;
 mod head;
@@ -51,6 +52,7 @@ mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
 
+pub use answerer::{Answerer, AnswererOptions};
 pub use options::{Fail, FailWith, Options};
 #[cfg(feature = "h2")]
 pub use options::{Http2, Protocols};

@@ -65,6 +65,10 @@ pub struct Http2 {
     pub header_table_bytes: Option<u32>,
     /// SETTINGS_MAX_HEADER_LIST_SIZE.
     pub header_list_bytes_max: Option<u32>,
+    /// Content is credited to the client not when it is read but when the window of its stream is
+    /// exhausted. The window of the connection must then be as large as those of all streams together,
+    /// or uploads can wait for each other.
+    pub credits_at_exhaustion: bool,
     /// The connection ends after this many requests, in order: GOAWAY, then the answers that are
     /// still due.
     pub goaway_after: Option<u64>,

@@ -18,4 +18,4 @@ mod server;
 mod step;
 
 pub use server::{Script, ScriptServer};
-pub use step::{Answer, Signal, Step};
+pub use step::{Answer, Signal, Step, Wanted};

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! count serve                                     a loopback server; prints its URL, ends with its input
+//! count serve-http2 CONTENT_BYTES                 the same of HTTP/2, with one answer for all requests
 //! count URL WORK CALLERS REQUESTS [REGRESSION]    sends exactly REQUESTS requests, CALLERS at a time
 //! count allocations                               prints what each kind of request allocates
 //! ```
@@ -21,10 +22,9 @@ use tokio::task::JoinSet;
 use turbohttp::{Client, ConcurrencyLimiter, Limits};
 use turbohttp_bench::plant::{Outside, Plant, outside};
 use turbohttp_bench::{Budgets, Effort, Measurement, Work, meter, run_planted};
-use turbohttp_loopback::{Options, Server};
+use turbohttp_loopback::{Answerer, AnswererOptions, Options, Server};
 
-const USAGE: &str =
-    "usage: count serve | count allocations | count URL WORK CALLERS REQUESTS [REGRESSION]";
+const USAGE: &str = "usage: count serve | count serve-http2 CONTENT_BYTES | count allocations | count URL WORK CALLERS REQUESTS [REGRESSION]";
 
 #[global_allocator]
 static ALLOCATOR: meter::Meter = meter::Meter;
@@ -46,6 +46,7 @@ fn main() -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["serve"] => serve(),
+        ["serve-http2", content_bytes] => serve_http2(content_bytes.parse()?),
         ["allocations"] => allocations(),
         [url, work, callers, requests, ref planted @ ..] if planted.len() < 2 => {
             let load = Load {
@@ -61,7 +62,20 @@ fn main() -> Result<()> {
 
 fn serve() -> Result<()> {
     let server = Server::start(Options::default())?;
-    println!("{}", server.url(""));
+    announce(&server.url(""))
+}
+
+fn serve_http2(content_bytes: usize) -> Result<()> {
+    let server = Answerer::start(AnswererOptions {
+        content_bytes,
+        ..AnswererOptions::default()
+    })?;
+    announce(&server.url(""))
+}
+
+/// Prints the URL of a server, and returns when the input has ended.
+fn announce(url: &str) -> Result<()> {
+    println!("{url}");
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }

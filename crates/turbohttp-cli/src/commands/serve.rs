@@ -32,17 +32,19 @@ pub(crate) async fn run(args: ServeArgs) -> Result<Exit, Failure> {
     interrupts.next().await;
     let stats = server.stop();
     let requests = of(stats.requests, "request");
-    note(&format!(
-        "served {requests} on {}",
-        of(stats.connections, "connection")
-    ));
+    let connections = of(stats.connections, "connection");
+    let http2 = match stats.http2.connections {
+        0 => String::new(),
+        number => format!(", {number} of HTTP/2"),
+    };
+    note(&format!("served {requests} on {connections}{http2}"));
     // Ctrl-C is how a server is meant to end.
     Ok(Exit::Ok)
 }
 
 fn announce(server: &Server) -> anyhow::Result<()> {
     print(&format!(
-        "listening on {} until Ctrl-C\n\n{ROUTES}\n",
+        "listening on {} until Ctrl-C, for HTTP/1.1 and HTTP/2 (prior knowledge)\n\n{ROUTES}\n",
         server.url("/")
     ))
 }

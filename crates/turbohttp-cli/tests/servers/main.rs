@@ -17,5 +17,6 @@ mod options;
 mod policies;
 mod row;
 mod run;
+mod serve;
 mod squid;
 mod table;

@@ -91,6 +91,24 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Says how many permits of this lane are of use, because its connections carry no more requests at once:
+    /// the limit of the lane is at most that, and 0 stops it. `None` takes it back. A lane that is not known
+    /// keeps nothing of it, nor one that is forgotten.
+    pub fn set_lane_capacity(
+        &mut self,
+        lane: LaneKey<'_>,
+        capacity: Option<usize>,
+        now: Instant,
+        effects: &mut Effects,
+    ) {
+        let carried = capacity.unwrap_or(usize::MAX);
+        if let Some(lane) = self.queues.lanes.set_carried(lane, carried) {
+            let now = self.timers.moment(now);
+            self.refresh(lane, now);
+            self.start_ready(now, effects);
+        }
+    }
+
     /// Grants no permit of this lane before `until`; a later call replaces an earlier one. What
     /// runs goes on, and what waits holds no permit of the total either.
     ///

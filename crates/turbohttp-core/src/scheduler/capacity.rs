@@ -10,8 +10,8 @@ use super::priority::Priority;
 #[derive(Debug)]
 pub(super) struct Capacity {
     limit: usize,
-    /// Invariant: `ceilings[0] == limit`, and no ceiling is greater than the one before it or less
-    /// than 1.
+    /// Invariant: `ceilings[0] == limit`, and no ceiling is greater than the one before it or, unless the limit is
+    /// 0, less than 1.
     ceilings: [usize; Priority::COUNT],
     /// Permits that are out, those of grants that were not taken up included.
     ///
@@ -74,6 +74,9 @@ impl Capacity {
 
 /// How many permits each level may see in use and still start.
 fn ceilings(limit: usize, kept: &[usize; Priority::COUNT]) -> [usize; Priority::COUNT] {
+    if limit == 0 {
+        return [0; Priority::COUNT];
+    }
     let mut left = limit;
     let mut ceilings = [0; Priority::COUNT];
     for (ceiling, kept) in ceilings.iter_mut().zip(kept) {

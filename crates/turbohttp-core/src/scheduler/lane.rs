@@ -41,6 +41,8 @@ pub(super) struct Lane {
     pub(super) text: Box<str>,
     pub(super) hash: u64,
     pub(super) capacity: Capacity,
+    /// The most permits that are of use: what the connections to its server carry at once.
+    pub(super) carried: usize,
     /// Invariant: the calls in all lines of `groups`.
     pub(super) waiting: usize,
     /// Invariant: the calls in the lines of the callers, who are the first of `groups`.
@@ -90,6 +92,7 @@ impl Lane {
             text: text.into(),
             hash,
             capacity: Capacity::new(limit, reserve),
+            carried: usize::MAX,
             waiting: 0,
             callers_waiting: 0,
             parked: 0,

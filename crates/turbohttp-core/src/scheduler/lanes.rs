@@ -324,7 +324,17 @@ impl Lanes {
             }
             None => limit,
         };
+        let present = present.min(lane.carried);
         lane.capacity.set_limit(present, &self.reserve);
+    }
+
+    /// Sets how many permits of a lane are of use; returns its slot if it is known.
+    pub(super) fn set_carried(&mut self, key: LaneKey<'_>, carried: usize) -> Option<u32> {
+        let slot = self.find(key)?;
+        self.slab[slot].carried = carried;
+        let limit = self.limit_of(key);
+        self.apply_limit(slot, limit);
+        Some(slot)
     }
 
     /// Moves the limit of a lane by what was seen of its server. Returns `true` if it has changed.
@@ -336,7 +346,8 @@ impl Lanes {
         // The attempt itself counts, even where its permit is released by now.
         let running = lane.capacity.running().max(1);
         adaptive.observe(observation, running);
-        let (before, limit) = (lane.capacity.limit(), adaptive.limit());
+        let limit = adaptive.limit().min(lane.carried);
+        let before = lane.capacity.limit();
         if before != limit {
             lane.capacity.set_limit(limit, &self.reserve);
         }

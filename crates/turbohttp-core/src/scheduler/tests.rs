@@ -300,3 +300,35 @@ mod rates;
 mod scale;
 mod transitions;
 mod wakers;
+
+#[test]
+fn a_lane_grants_no_more_than_its_connections_carry() {
+    let mut bench = Bench::new(8, 8);
+    let first: Vec<_> = (0..3).map(|_| bench.ask("a", Priority::Normal)).collect();
+    let set = |bench: &mut Bench, capacity| {
+        bench.act(|scheduler, now, effects| {
+            scheduler.set_lane_capacity(LaneKey::new("a"), capacity, now, effects);
+        });
+    };
+    set(&mut bench, Some(2));
+    let low = bench.ask("a", Priority::Low);
+    let high = bench.ask("a", Priority::High);
+    // What runs goes on; of what waits, the most urgent starts when one of two is free.
+    bench.leave(first[0]);
+    assert_eq!(bench.state(high), Some(State::Queued));
+    bench.leave(first[1]);
+    assert_eq!(bench.state(high), Some(State::Granted));
+    assert_eq!(bench.state(low), Some(State::Queued));
+    set(&mut bench, Some(0));
+    bench.leave(high);
+    bench.leave(first[2]);
+    assert_eq!(
+        bench.state(low),
+        Some(State::Queued),
+        "the lane stands still"
+    );
+    let elsewhere = bench.ask("b", Priority::Low);
+    assert_eq!(bench.state(elsewhere), Some(State::Taken));
+    set(&mut bench, None);
+    assert_eq!(bench.state(low), Some(State::Granted));
+}

@@ -78,12 +78,21 @@ pub(super) async fn run(
 }
 
 async fn read_content(mut body: RecvStream, mut kept: Kept, host: &Host) -> io::Result<Kept> {
+    let mut uncredited = 0;
     while let Some(piece) = body.data().await {
         let piece = piece.map_err(io::Error::other)?;
-        let given_back = body.flow_control().release_capacity(piece.len());
-        given_back.map_err(io::Error::other)?;
         host.counters.received(piece.len());
         keep(&mut kept, &piece);
+        uncredited += piece.len();
+        let credit = body.flow_control();
+        let is_due = !host.options.http2.credits_at_exhaustion
+            || credit.available_capacity() <= 0
+            || body.is_end_stream();
+        if is_due {
+            let uncredited = std::mem::take(&mut uncredited);
+            let credited = body.flow_control().release_capacity(uncredited);
+            credited.map_err(io::Error::other)?;
+        }
     }
     body.trailers().await.map_err(io::Error::other)?;
     Ok(kept)

@@ -55,6 +55,7 @@ impl Player<'_> {
             }
             Step::ReadPreface => self.read_preface().await,
             Step::ReadFrame(kind, stream) => self.read_frame(kind, stream).await,
+            Step::ReadUntil(wanted) => self.read_frames(|frame| wanted.is(frame)).await,
             Step::ReadToEnd | Step::Stall => self.read_to_end().await,
             Step::Send(bytes) => self.send(&bytes).await,
             Step::SendSplit(bytes, size) => self.send_split(&bytes, size).await,
@@ -126,16 +127,20 @@ impl Player<'_> {
     }
 
     async fn read_frame(&mut self, kind: u8, stream: Option<u32>) -> io::Result<()> {
+        let is_on = |frame: &Frame| stream.is_none_or(|stream| frame.stream == stream);
+        self.read_frames(|frame| frame.kind == kind && is_on(frame))
+            .await
+    }
+
+    /// Reads frames until one is wanted.
+    async fn read_frames(&mut self, is_wanted: impl Fn(&Frame) -> bool) -> io::Result<()> {
         loop {
             let whole = |unused: &[u8]| frames::first(unused).map(|(_, length)| length);
             let start = self.used;
             self.read_until(whole).await?;
             let read = frames::first(&self.log.received()[self.number][start..self.used]);
             self.frame = read.map(|(frame, _)| frame);
-            let is_wanted = |frame: &Frame| {
-                frame.kind == kind && stream.is_none_or(|stream| frame.stream == stream)
-            };
-            if self.frame.as_ref().is_some_and(is_wanted) {
+            if self.frame.as_ref().is_some_and(&is_wanted) {
                 return Ok(());
             }
         }

@@ -19,6 +19,8 @@ pub enum Step {
     ReadPreface,
     /// Reads frames of HTTP/2 until one of this kind has come, on this stream or on any.
     ReadFrame(u8, Option<u32>),
+    /// Reads frames of HTTP/2 until the wanted one has come; see [`Step::read_until`].
+    ReadUntil(Wanted),
     /// Reads until the peer ends its side.
     ReadToEnd,
     /// Sends these bytes, at once if the system takes them.
@@ -26,8 +28,7 @@ pub enum Step {
     /// Sends these bytes in pieces of this size, each in a segment of its own as far as the system
     /// allows: it yields between them and waits for nothing.
     SendSplit(Vec<u8>, usize),
-    /// Sends what is computed of the frame that [`Step::ReadFrame`] or [`Step::ReadPreface`] read last;
-    /// see [`Step::answer`].
+    /// Sends what is computed of the frame of HTTP/2 that was read last; see [`Step::answer`].
     Answer(Answer),
     /// Plays these steps again and again until the peer ends the connection.
     Repeat(Vec<Step>),
@@ -65,6 +66,12 @@ impl Step {
         Step::ReadFrame(kind, None)
     }
 
+    /// Reads frames until one has come that is wanted, as one that ends its stream:
+    /// `|frame| frame.kind == frames::DATA && frame.has(frames::END_STREAM)`.
+    pub fn read_until(wanted: impl Fn(&Frame) -> bool + Send + Sync + 'static) -> Step {
+        Step::ReadUntil(Wanted(Arc::new(wanted)))
+    }
+
     /// Sends what `answer` makes of the frame that was read last.
     pub fn answer(answer: impl Fn(&Frame) -> Vec<u8> + Send + Sync + 'static) -> Step {
         Step::Answer(Answer(Arc::new(answer)))
@@ -85,6 +92,24 @@ type ToBytes = dyn Fn(&Frame) -> Vec<u8> + Send + Sync;
 impl Answer {
     pub(crate) fn to(&self, frame: &Frame) -> Vec<u8> {
         (self.0)(frame)
+    }
+}
+
+/// Says which frame is wanted, for [`Step::ReadUntil`].
+#[derive(Clone)]
+pub struct Wanted(Arc<IsWanted>);
+
+type IsWanted = dyn Fn(&Frame) -> bool + Send + Sync;
+
+impl Wanted {
+    pub(crate) fn is(&self, frame: &Frame) -> bool {
+        (self.0)(frame)
+    }
+}
+
+impl std::fmt::Debug for Wanted {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Wanted(..)")
     }
 }
 

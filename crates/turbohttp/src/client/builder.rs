@@ -364,6 +364,9 @@ impl ClientBuilder {
         let mut rules = self.limits.rules();
         rules.adaptive = self.adaptive_limit;
         let scheduler = Dispatcher::new(rules)?;
+        if let AnyTransport::Net(net) = &transport {
+            net.reports_to(&scheduler);
+        }
         // Before the first call, so that no call of such an origin sees the limit and the rate of all.
         for (origin, limit) in self.host_limits {
             set_host_limit(&scheduler, &origin, limit)?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -13,7 +13,7 @@ use turbohttp_core::h1::EncodeError;
 use turbohttp_core::h1::encode::DefaultFields;
 
 use super::NetTransport;
-use super::connect::{Connector, HttpVersions, Options};
+use super::connect::{Connector, Options};
 use super::counters::Counters;
 use super::detour::ConnectTo;
 use super::dial::Dials;
@@ -24,6 +24,7 @@ use super::shared::Shared;
 use super::shortage::Shortage;
 use super::sockets::{IpVersion, SocketOptions};
 use super::tls::Tls;
+use super::versions::HttpVersions;
 use super::wire::Wire;
 use crate::body::buffer::ReadPool;
 use crate::config::{Limits, Settings, Timeouts};
@@ -256,6 +257,7 @@ impl NetTransportBuilder {
             shortage,
             defaults: DefaultFields::new(defaults).map_err(default_field_error)?,
             head_limits: self.limits.head().lenient(self.lenient_fields),
+            scheduler: OnceLock::new(),
             requests_per_host: self.limits.per_host,
             idle: self.timeouts.idle,
             lifetime: self.timeouts.lifetime,

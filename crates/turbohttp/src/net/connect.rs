@@ -21,6 +21,7 @@ use super::shortage::is_shortage;
 use super::sockets::{Attempted, SocketOptions};
 use super::stream::Stream;
 use super::tls::{Tls, TlsSetup};
+use super::versions::{HttpVersions, Protocol, TlsPurpose};
 use crate::clock;
 use crate::context::{Addresses, Context};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,86 +46,12 @@ pub(crate) struct Options {
     pub(crate) versions: HttpVersions,
 }
 
-/// Which versions of HTTP are spoken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum HttpVersions {
-    /// What the server chooses by ALPN; HTTP/1.1 without TLS.
-    #[default]
-    Negotiated,
-    Http1,
-    /// HTTP/2, also without TLS.
-    Http2,
-}
-
-/// Whom a TLS session is with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TlsPurpose {
-    /// An origin, to which these versions are offered.
-    Origin(HttpVersions),
-    /// A proxy on the way to an origin, which is spoken to by HTTP/1.1.
-    Proxy,
-}
-
-impl TlsPurpose {
-    pub(crate) fn versions(self) -> HttpVersions {
-        match self {
-            TlsPurpose::Origin(versions) => versions,
-            TlsPurpose::Proxy => HttpVersions::Http1,
-        }
-    }
-}
-
-impl HttpVersions {
-    /// What is offered by ALPN, the preferred one first.
-    pub(crate) fn offered(self) -> &'static [&'static [u8]] {
-        match self {
-            HttpVersions::Negotiated => &[b"h2", b"http/1.1"],
-            HttpVersions::Http1 => &[b"http/1.1"],
-            HttpVersions::Http2 => &[b"h2"],
-        }
-    }
-}
-
 /// A byte stream to a server, and what was agreed on it.
 pub(crate) struct Connected {
     pub(crate) stream: Stream,
     pub(crate) protocol: Protocol,
     /// The two ends of the TCP connection, which with a proxy leads there.
     pub(crate) addresses: Option<Addresses>,
-}
-
-/// What is spoken on a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Http1,
-    Http2,
-}
-
-impl Protocol {
-    /// What a server has chosen by ALPN (RFC 7301) of what was offered; one without ALPN speaks HTTP/1.1, and
-    /// HTTP/2 only where that is known.
-    fn chosen(alpn: Option<&[u8]>, versions: HttpVersions, origin: &Origin) -> Result<Protocol> {
-        match alpn {
-            None if versions == HttpVersions::Http2 => Ok(Protocol::Http2),
-            None => Ok(Protocol::Http1),
-            Some(b"http/1.1") if versions != HttpVersions::Http2 => Ok(Protocol::Http1),
-            Some(b"h2") if versions != HttpVersions::Http1 => Ok(Protocol::Http2),
-            Some(other) => {
-                let name = other.escape_ascii();
-                let offered: Vec<_> = versions
-                    .offered()
-                    .iter()
-                    .map(|name| String::from_utf8_lossy(name))
-                    .collect();
-                let message = format!(
-                    "{} chose the protocol \"{name}\", which was not offered ({} was)",
-                    origin.host(),
-                    offered.join(", ")
-                );
-                Err(Error::new(ErrorKind::Tls, message))
-            }
-        }
-    }
 }
 
 impl Connector {
@@ -379,6 +306,21 @@ impl Connector {
         }
     }
 
+    /// The phase that making a connection by `route` begins with.
+    pub(crate) fn first_phase(&self, route: &Route) -> Phase {
+        let is_known = match route.proxy() {
+            Some(proxy) => self
+                .resolver
+                .known(&Route::direct(proxy.origin()))
+                .is_some(),
+            None => self.resolver.known(&self.target(route)).is_some(),
+        };
+        match is_known || self.options.unix_socket.is_some() {
+            true => Phase::Connect,
+            false => Phase::Dns,
+        }
+    }
+
     pub(crate) fn versions(&self) -> HttpVersions {
         self.options.versions
     }
@@ -490,21 +432,6 @@ mod tests {
         .unwrap()
     }
 
-    #[test]
-    fn protocol_that_was_not_offered_is_refused_by_name() {
-        let origin = Origin::new(Scheme::Https, "a.test", 443);
-        for alpn in [None, Some(&b"http/1.1"[..])] {
-            assert_eq!(Protocol::chosen(alpn, &origin).unwrap(), Protocol::Http1);
-        }
-        let error = Protocol::chosen(Some(b"h2"), &origin).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Tls);
-        let message = error.to_string();
-        assert!(
-            message.contains("\"h2\"") && message.contains("a.test"),
-            "{message}"
-        );
-    }
-
     /// The resolver does not answer: the request waits for the limit of DNS and no longer.
     #[tokio::test(start_paused = true)]
     async fn a_lookup_that_does_not_come_ends_at_its_own_limit() {
@@ -516,7 +443,9 @@ mod tests {
         let mut request = Request::new(Method::GET, "http://name.test/").unwrap();
         let route = Route::direct(request.origin());
         let start = clock::now();
-        let outcome = connector.connect(&mut request.context, &route).await;
+        let outcome = connector
+            .connect(&mut request.context, &route, HttpVersions::default())
+            .await;
         let error = outcome.err().expect("the resolver does not answer");
         assert_eq!(
             (error.kind(), error.phase()),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
-use super::connect::{Connected, Protocol};
+use super::connect::Connected;
 use super::h1;
 use super::h2;
 use super::pool::Pool;
 use super::route::Route;
+use super::versions::Protocol;
 use super::wire::Wire;
 use crate::context::Context;
 use crate::error::Result;

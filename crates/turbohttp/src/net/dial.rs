@@ -2,7 +2,8 @@
 //!
 //! A server that turns out to speak HTTP/2 carries all requests on one connection, so that a crowd of requests
 //! to a new origin makes one handshake and not one for each. The dial is a task of its own: no request waits
-//! for the future of another, which nobody may poll. Each waits with its own deadline.
+//! for the future of another, which nobody may poll. Each waits with its own deadline, and the dial ends with
+//! the last one.
 //!
 //! ```text
 //!   first request ──> starts the task ──┐
@@ -12,21 +13,21 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
-use std::time::Instant;
 
 use tokio::runtime;
 use turbohttp_core::origin::Scheme;
 use turbohttp_core::timeline::{Phase, Timeline};
 
-use super::connect::{Connected, HttpVersions, Protocol};
+use super::connect::Connected;
 use super::h2;
 use super::route::Route;
 use super::shared::Shared;
 use super::shortage::is_shortage;
+use super::versions::{HttpVersions, Protocol};
 use crate::clock;
 use crate::config::Settings;
 use crate::context::Context;
@@ -62,17 +63,21 @@ pub(crate) enum Joined {
 struct Dial {
     route: Route,
     runtime: runtime::Id,
-    /// The phase that the task is in.
-    phase: AtomicU8,
     progress: Mutex<Progress>,
 }
 
 #[derive(Default)]
 struct Progress {
     outcome: Option<Outcome>,
-    waiters: Vec<Waker>,
-    /// When the phases of the dial began and ended.
-    timeline: Timeline,
+    /// The phase that the task is in, once it is in one.
+    phase: Option<Phase>,
+    /// Whether the handshake has resumed a session, if there was one.
+    tls_resumed: Option<bool>,
+    /// Requests that wait, each with a waker once it was polled. The dial ends with the last one.
+    waiting: usize,
+    wakers: Vec<Waker>,
+    /// The task, while it connects.
+    task: Option<Waker>,
 }
 
 enum Outcome {
@@ -107,7 +112,11 @@ struct Notes(Arc<Dial>);
 #[cold]
 pub(super) fn enters(context: &Context, phase: Phase) {
     if let Some(Notes(dial)) = context.extensions.get::<Notes>() {
-        dial.phase.store(phase as u8, Ordering::Relaxed);
+        let mut progress = dial.lock();
+        progress.phase = Some(phase);
+        let wakers = std::mem::take(&mut progress.wakers);
+        drop(progress);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -144,22 +153,42 @@ impl Dials {
         }
     }
 
-    /// The dial of a route in this runtime, and whether it was just begun.
+    /// The dial of a route in this runtime, of which one more waits, and whether it was just begun.
     fn enter(&self, route: &Route, here: runtime::Id) -> (Arc<Dial>, bool) {
         let mut state = self.lock();
         let mut dials = state.under_way.iter();
         let found = dials.find(|dial| dial.runtime == here && dial.route == *route);
-        if let Some(dial) = found {
-            return (dial.clone(), false);
+        let (dial, is_first) = match found {
+            Some(dial) => (dial.clone(), false),
+            None => {
+                let dial = Arc::new(Dial {
+                    route: route.clone(),
+                    runtime: here,
+                    progress: Mutex::default(),
+                });
+                state.under_way.push(dial.clone());
+                (dial, true)
+            }
+        };
+        // Under the lock of the table, which a dial that nobody waits for is removed under (lock order: the
+        // table, then the dial).
+        dial.lock().waiting += 1;
+        (dial, is_first)
+    }
+
+    /// One less waits for a dial; the last one ends it.
+    fn give_up(&self, dial: &Arc<Dial>) {
+        let mut state = self.lock();
+        let mut progress = dial.lock();
+        progress.waiting -= 1;
+        if progress.waiting > 0 || progress.outcome.is_some() {
+            return;
         }
-        let dial = Arc::new(Dial {
-            route: route.clone(),
-            runtime: here,
-            phase: AtomicU8::new(Phase::Dns as u8),
-            progress: Mutex::default(),
-        });
-        state.under_way.push(dial.clone());
-        (dial, true)
+        state.under_way.retain(|other| !Arc::ptr_eq(other, dial));
+        let task = progress.task.take();
+        drop(progress);
+        drop(state);
+        task.into_iter().for_each(Waker::wake);
     }
 
     fn leave(&self, dial: &Arc<Dial>) {
@@ -190,7 +219,7 @@ fn remember(routes: &mut VecDeque<Route>, route: &Route) {
 ///
 /// What the dial failed by, or that the deadline of this request has passed.
 ///
-/// Cancel safe: the dial goes on for others, and an unused connection is kept.
+/// Cancel safe: the dial goes on for others, and ends if there are none.
 pub(crate) async fn join(
     net: &Arc<Shared>,
     context: &mut Context,
@@ -199,25 +228,32 @@ pub(crate) async fn join(
     // Said by the clock before anything is begun: a runtime without one cannot bound a wait.
     drop(clock::sleep_until(clock::now())?);
     let here = runtime::Handle::current().id();
-    let joined_at = clock::now();
     let (dial, is_first) = net.dials.enter(route, here);
+    let waiter = Waiter {
+        dials: &net.dials,
+        dial,
+    };
     if is_first {
-        begin(net, &dial, *context.timing.limits.settings());
+        begin(net, &waiter.dial, *context.timing.limits.settings());
     }
-    let wait = poll_fn(|cx| dial.poll_outcome(cx));
-    let outcome = match context.timing.limits.deadline {
+    // Until the task says more.
+    let first = net.connector.first_phase(route);
+    context.timing.timeline.start(first, clock::now());
+    let deadline = context.timing.limits.deadline;
+    let wait = poll_fn(|cx| waiter.poll(cx, &mut context.timing.timeline));
+    let outcome = match deadline {
         None => wait.await,
         Some(deadline) => match tokio::time::timeout_at(deadline.into(), wait).await {
             Ok(outcome) => outcome,
             Err(_) => {
-                let phase = dial.phase();
-                dial.tell(context, joined_at, Some(phase));
+                let phase = context.timing.timeline.open_phase();
+                let phase = phase.unwrap_or(Phase::Connect);
+                context.timing.timeline.finish(phase, clock::now());
                 let allowed = context.timing.limits.allowed();
                 return Err(Error::timeout(phase, "the request", allowed));
             }
         },
     };
-    dial.tell(context, joined_at, None);
     match outcome {
         Taken::Connected(connected) => Ok(Joined::Connected(connected)),
         Taken::Failed(error) => Err(error),
@@ -230,6 +266,48 @@ pub(crate) async fn join(
     }
 }
 
+/// A request that waits for a dial.
+struct Waiter<'a> {
+    dials: &'a Dials,
+    dial: Arc<Dial>,
+}
+
+impl Waiter<'_> {
+    /// The outcome; meanwhile the phases of the dial are those of the request.
+    fn poll(&self, cx: &mut TaskContext<'_>, timeline: &mut Timeline) -> Poll<Taken> {
+        let waker = cx.waker().clone();
+        let mut progress = self.dial.lock();
+        let polled = progress.take_outcome();
+        let (phase, resumed) = (progress.phase, progress.tls_resumed);
+        if polled.is_pending() {
+            progress.wakers.retain(|known| !known.will_wake(&waker));
+            progress.wakers.push(waker);
+        }
+        drop(progress);
+        let (open, now) = (timeline.open_phase(), clock::now());
+        let phase = phase.or(open);
+        if open != phase || polled.is_ready() {
+            open.into_iter().for_each(|open| timeline.finish(open, now));
+        }
+        match polled {
+            Poll::Ready(_) => timeline.set_tls_resumed(resumed),
+            Poll::Pending if open != phase => {
+                phase
+                    .into_iter()
+                    .for_each(|phase| timeline.start(phase, now));
+            }
+            Poll::Pending => {}
+        }
+        polled
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.dials.give_up(&self.dial);
+    }
+}
+
 /// What a request that waits gets of an outcome.
 enum Taken {
     Shared,
@@ -238,16 +316,10 @@ enum Taken {
     Failed(Error),
 }
 
-impl Dial {
-    fn poll_outcome(&self, cx: &mut TaskContext<'_>) -> Poll<Taken> {
-        let waker = cx.waker().clone();
-        let mut progress = self.lock();
-        Poll::Ready(match &mut progress.outcome {
-            None => {
-                progress.waiters.retain(|known| !known.will_wake(&waker));
-                progress.waiters.push(waker);
-                return Poll::Pending;
-            }
+impl Progress {
+    fn take_outcome(&mut self) -> Poll<Taken> {
+        Poll::Ready(match &mut self.outcome {
+            None => return Poll::Pending,
             Some(Outcome::Shared) => Taken::Shared,
             Some(Outcome::Exclusive(stream)) => match stream.take() {
                 Some(connected) => Taken::Connected(connected),
@@ -258,46 +330,35 @@ impl Dial {
             }
         })
     }
+}
 
-    fn phase(&self) -> Phase {
-        let phase = self.phase.load(Ordering::Relaxed);
-        let found = Phase::ALL.into_iter().find(|known| *known as u8 == phase);
-        found.unwrap_or(Phase::Connect)
-    }
-
-    /// Tells a request which phases it has waited through since it joined, the open one too.
-    fn tell(&self, context: &mut Context, joined_at: Instant, open: Option<Phase>) {
-        let progress = self.lock();
-        let timeline = &mut context.timing.timeline;
-        timeline.set_tls_resumed(progress.timeline.tls_resumed());
-        let began = progress.timeline.began().unwrap_or(joined_at);
-        let mut last = joined_at;
-        for span in progress.timeline.spans() {
-            let (start, end) = (began + span.start, began + span.end);
-            if end >= joined_at {
-                timeline.record(span.phase, start.max(joined_at), end);
-                last = end;
-            }
+impl Dial {
+    /// Ready once nobody waits any more.
+    fn poll_given_up(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
+        let mut progress = self.lock();
+        if progress.waiting == 0 {
+            return Poll::Ready(());
         }
+        let former = progress.task.replace(waker);
         drop(progress);
-        if let Some(phase) = open {
-            timeline.record(phase, last, clock::now());
-        }
+        drop(former);
+        Poll::Pending
     }
 
     /// Ends the dial: all that wait are woken.
-    fn end(&self, outcome: Outcome, timeline: Option<&Timeline>) {
+    fn end(&self, outcome: Outcome, tls_resumed: Option<bool>) {
         let mut progress = self.lock();
         if progress.outcome.is_some() {
             return;
         }
         progress.outcome = Some(outcome);
-        if let Some(timeline) = timeline {
-            progress.timeline.clone_from(timeline);
-        }
-        let waiters = std::mem::take(&mut progress.waiters);
+        progress.tls_resumed = tls_resumed;
+        let wakers = std::mem::take(&mut progress.wakers);
+        let task = progress.task.take();
         drop(progress);
-        waiters.into_iter().for_each(Waker::wake);
+        drop(task);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {
@@ -334,12 +395,11 @@ impl Dialing {
         let notes = Notes(self.dial.clone());
         context.extensions.insert(notes);
         let (net, dial) = (&self.net, &self.dial);
-        let connected = Box::pin(net.connector.connect(
-            context,
-            &dial.route,
-            net.connector.versions(),
-        ))
-        .await;
+        let versions = net.connector.versions();
+        let connecting = Box::pin(net.connector.connect(context, &dial.route, versions));
+        let Some(connected) = unless_given_up(connecting, dial).await else {
+            return;
+        };
         let outcome = match connected {
             // Each request waits for the end of a shortage by itself.
             Err(error) if is_shortage(&error) => Outcome::Exclusive(None),
@@ -360,10 +420,21 @@ impl Dialing {
             }
         };
         net.dials.leave(dial);
-        dial.end(outcome, Some(&context.timing.timeline));
-        // A stream that nobody waits for any more is closed with the dial.
-        context.extensions.remove::<Notes>();
+        // A stream that nobody takes is closed with the dial.
+        dial.end(outcome, context.timing.timeline.tls_resumed());
     }
+}
+
+/// The outcome of `connecting`; `None` as soon as nobody waits for it.
+async fn unless_given_up<T>(
+    mut connecting: Pin<Box<impl Future<Output = T>>>,
+    dial: &Dial,
+) -> Option<T> {
+    poll_fn(|cx| match connecting.as_mut().poll(cx) {
+        Poll::Ready(connected) => Poll::Ready(Some(connected)),
+        Poll::Pending => dial.poll_given_up(cx).map(|()| None),
+    })
+    .await
 }
 
 impl Drop for Dialing {

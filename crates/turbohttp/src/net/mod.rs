@@ -10,6 +10,7 @@ use crate::config::{Limits, Timeouts};
 use crate::error::Result;
 use crate::request::Request;
 use crate::response::Response;
+use crate::scheduler::Dispatcher;
 use crate::transport::Transport;
 
 mod builder;
@@ -33,6 +34,7 @@ mod stream;
 mod timer;
 #[cfg_attr(not(feature = "__tls"), path = "tls/none.rs")]
 mod tls;
+mod versions;
 mod wire;
 
 pub use builder::NetTransportBuilder;
@@ -114,6 +116,12 @@ impl NetTransport {
     /// The transport's connections and buffers right now: one snapshot.
     pub fn stats(&self) -> NetStats {
         self.watch().stats()
+    }
+
+    /// Tells this scheduler how many requests connections carry at once.
+    pub(crate) fn reports_to(&self, scheduler: &Arc<Dispatcher>) {
+        // Set once, by the client that the network was made for.
+        _ = self.shared.wire.scheduler.set(Arc::downgrade(scheduler));
     }
 
     pub(crate) fn watch(&self) -> NetWatch {

@@ -12,7 +12,7 @@ use http::StatusCode;
 use http::header::EXPECT;
 use tokio::runtime;
 
-use super::connect::{Connected, HttpVersions};
+use super::connect::Connected;
 use super::connection::Connection;
 use super::dial::{self, Joined};
 use super::h1;
@@ -22,6 +22,7 @@ use super::proxy::ProxyServer;
 use super::route::{Route, RouteKey};
 use super::shared::Shared;
 use super::shortage::is_shortage;
+use super::versions::HttpVersions;
 use turbohttp_core::h1::encode::Asks;
 
 use crate::clock;

@@ -15,9 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
 
-use super::connect::{HttpVersions, TlsPurpose};
 use super::shortage::is_short;
 use super::stream::{Bottom, Stream};
+use super::versions::{HttpVersions, TlsPurpose};
 use crate::error::{Error, ErrorKind, Result};
 
 mod explain;
@@ -135,9 +135,9 @@ impl TlsSetup {
             Error::new(ErrorKind::Tls, format!("{host} is no name for TLS")).with_source(error)
         })?;
         let handshake = Box::pin(TlsConnector::from(config.clone()).connect(name, stream));
-        let stream = handshake
-            .await
-            .map_err(|error| explain::handshake_error(host, self.options.accept_any, error))?;
+        let stream = handshake.await.map_err(|error| {
+            explain::handshake_error(host, self.options.accept_any, purpose.versions(), error)
+        })?;
         let (_, session) = stream.get_ref();
         self.handshakes.fetch_add(1, Ordering::Relaxed);
         let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);

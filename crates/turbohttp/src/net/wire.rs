@@ -1,6 +1,6 @@
 //! What every connection of a transport needs, whether it is in the pool or not.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use turbohttp_core::h1::HeadLimits;
@@ -9,6 +9,7 @@ use turbohttp_core::h1::encode::DefaultFields;
 use super::counters::Counters;
 use super::shortage::Shortage;
 use crate::body::buffer::ReadPool;
+use crate::scheduler::Dispatcher;
 
 /// Kept apart from the pool, so that an idle connection, which the pool holds, does not hold the pool.
 pub(crate) struct Wire {
@@ -18,6 +19,8 @@ pub(crate) struct Wire {
     /// Fields of every request that does not set them itself.
     pub(crate) defaults: DefaultFields,
     pub(crate) head_limits: HeadLimits,
+    /// The scheduler of the client that uses this network, which is told what connections carry at once.
+    pub(crate) scheduler: OnceLock<Weak<Dispatcher>>,
     /// Requests at once that one origin gets: windows are sized by it.
     pub(crate) requests_per_host: usize,
     /// How long a shared connection is kept without requests.

@@ -14,9 +14,10 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 use turbohttp_core::contain::contain;
+use turbohttp_core::origin::Origin;
 use turbohttp_core::scheduler::{
-    Ask, CallId, CloseMode, Effects, Refusal, Report, Rules, Scheduler, SharedScheduler, Signals,
-    Stage, State, Waited,
+    Ask, CallId, CloseMode, Effects, LaneKey, Refusal, Report, Rules, Scheduler, SharedScheduler,
+    Signals, Stage, State, Waited,
 };
 use turbohttp_core::sync::lock;
 use turbohttp_core::timeline::Phase;
@@ -121,6 +122,15 @@ impl Dispatcher {
     pub(crate) fn release_of(&self, call: CallId) {
         let now = clock::now();
         self.update(|scheduler, effects| scheduler.release_of(call, now, effects));
+    }
+
+    /// Says how many permits of this origin are of use: what its connections carry at once.
+    #[cold]
+    pub(crate) fn set_capacity(&self, origin: &Origin, capacity: Option<usize>) {
+        let (lane, now) = (LaneKey::from(origin), clock::now());
+        self.update(|scheduler, effects| {
+            scheduler.set_lane_capacity(lane, capacity, now, effects);
+        });
     }
 
     /// Does what is due by `now`, as a timer driver does when it wakes.

@@ -5,5 +5,7 @@
     reason = "the tasks of a test end with its runtime"
 )]
 
+mod dial;
 mod exchanges;
 mod ground;
+mod streams;

@@ -63,7 +63,7 @@ async fn added_root_is_trusted() {
 async fn server_that_speaks_no_protocol_offered_is_refused() {
     let ca = TestCa::new();
     let mut config = (*ca.server_config(NAMES)).clone();
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = vec![b"h3".to_vec()];
     let server = Script::new()
         .accept([Step::Handshake(Arc::new(config)), Step::ReadHead])
         .start()
@@ -71,7 +71,7 @@ async fn server_that_speaks_no_protocol_offered_is_refused() {
     let client = client(trusting(&ca));
     let url = format!("https://{}/", server.addr());
     let error = soon(client.get(&url).send()).await.unwrap_err();
-    let message = "none of the protocols offered by ALPN: http/1.1";
+    let message = "none of the protocols offered by ALPN: h2, http/1.1";
     let at = format!("https://{}", server.addr());
     expect_error(&error, ErrorKind::Tls, Phase::Tls, message, at);
     assert_eq!(client.net().opened, 0);

@@ -52,6 +52,7 @@ pub(super) fn start(connection: &Arc<Connection>, stream: Stream, home: Weak<dyn
         rests_since: None,
         reads_first: false,
         is_retired: false,
+        capacity: None,
     };
     #[expect(
         clippy::disallowed_methods,
@@ -87,6 +88,8 @@ struct Driver {
     /// Something has happened on a connection at rest: it is seen before a request is written.
     reads_first: bool,
     is_retired: bool,
+    /// What the scheduler was told last.
+    capacity: Option<usize>,
 }
 
 /// What is known when the task has nothing to do.
@@ -94,6 +97,7 @@ struct Rest {
     has_output: bool,
     is_over: bool,
     is_live: bool,
+    capacity: usize,
     has_streams: bool,
     probe_due: Option<Instant>,
 }
@@ -286,11 +290,15 @@ impl Driver {
             has_output: !is_writing && !streams.park(waker),
             is_over: streams.is_over(),
             is_live: streams.is_live(),
+            capacity: streams.capacity(),
             has_streams: streams.open_count() > 0,
             probe_due: streams.probe_due(),
         });
         if !rest.is_live && !self.is_retired {
             self.retire();
+        }
+        if rest.is_live && self.capacity != Some(rest.capacity) {
+            self.tell(Some(rest.capacity));
         }
         if rest.has_output && !self.reads_first {
             return Ok(true);
@@ -341,9 +349,21 @@ impl Driver {
         true
     }
 
+    /// Tells the scheduler what the connection carries at once: what is more waits there, in the order of
+    /// priorities and visibly.
+    #[cold]
+    fn tell(&mut self, capacity: Option<usize>) {
+        self.capacity = capacity;
+        let scheduler = self.connection.wire.scheduler.get();
+        if let Some(scheduler) = scheduler.and_then(Weak::upgrade) {
+            scheduler.set_capacity(&self.connection.route.origin, capacity);
+        }
+    }
+
     #[cold]
     fn retire(&mut self) {
         self.is_retired = true;
+        self.tell(None);
         if let Some(home) = self.home.upgrade() {
             home.retire(&self.connection);
         }

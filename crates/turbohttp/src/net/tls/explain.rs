@@ -10,10 +10,16 @@ use rustls::{AlertDescription, InvalidMessage, PeerMisbehaved};
 
 use super::verify::OtherKey;
 use crate::error::{Error, ErrorKind};
+use crate::net::versions::HttpVersions;
 
 /// The error of a handshake with `host`. `accepts_any`: certificates are not checked.
 #[cold]
-pub(super) fn handshake_error(host: &str, accepts_any: bool, error: io::Error) -> Error {
+pub(super) fn handshake_error(
+    host: &str,
+    accepts_any: bool,
+    offered: HttpVersions,
+    error: io::Error,
+) -> Error {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref());
     let message = match tls {
         Some(rustls::Error::InvalidCertificate(BadSignature)) if accepts_any => format!(
@@ -26,7 +32,7 @@ pub(super) fn handshake_error(host: &str, accepts_any: bool, error: io::Error) -
                 refusal(host, reason)
             )
         }
-        Some(error) => failure(host, error),
+        Some(error) => failure(host, offered, error),
         None => cut(host, &error),
     };
     Error::new(ErrorKind::Tls, message).with_source(error)
@@ -81,7 +87,7 @@ fn other_name(host: &str, presented: &[String]) -> String {
 }
 
 /// Why a handshake fails that is not about the certificate.
-fn failure(host: &str, error: &rustls::Error) -> String {
+fn failure(host: &str, offered: HttpVersions, error: &rustls::Error) -> String {
     use AlertDescription::{
         AccessDenied, BadCertificate, CertificateRequired, HandshakeFailure, InternalError,
         NoApplicationProtocol, ProtocolVersion, UnknownCA, UnrecognisedName,
@@ -91,10 +97,10 @@ fn failure(host: &str, error: &rustls::Error) -> String {
             format!("{host} does not speak TLS on this port: is it http, and not https?")
         }
         rustls::Error::AlertReceived(NoApplicationProtocol) => {
-            format!("{host} speaks none of the protocols offered by ALPN: http/1.1")
+            format!("{host} speaks none of the protocols offered by ALPN: {offered}")
         }
         rustls::Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedApplicationProtocol) => {
-            format!("{host} chose a protocol by ALPN that was not offered: http/1.1 was")
+            format!("{host} chose a protocol by ALPN that was not offered: {offered} was")
         }
         rustls::Error::PeerIncompatible(_)
         | rustls::Error::AlertReceived(ProtocolVersion | HandshakeFailure) => format!(

@@ -1,6 +1,7 @@
 //! What takes the place of `tls` in a build without TLS.
 
 use super::stream::Stream;
+use super::versions::TlsPurpose;
 use crate::error::{Error, ErrorKind, Result};
 
 /// No options.
@@ -30,7 +31,7 @@ impl TlsSetup {
         (0, 0)
     }
 
-    pub(crate) async fn secure(&self, _: &str, _: Stream, _: bool) -> Result<Secured> {
+    pub(crate) async fn secure(&self, _: &str, _: Stream, _: TlsPurpose) -> Result<Secured> {
         let message = "this build has no TLS (feature \"rustls\" or \"aws-lc-rs\")";
         Err(Error::new(ErrorKind::Tls, message))
     }

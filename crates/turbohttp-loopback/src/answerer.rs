@@ -1,0 +1,169 @@
+//! A server of HTTP/2 that gives every request the same answer, with as little work as there is: for
+//! benchmarks, which must not measure their server.
+
+mod machine;
+mod template;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::server::OwnThread;
+use crate::socket;
+use machine::Machine;
+use template::Template;
+
+/// How much is read at once: what is answered by one write.
+const INBOX_BYTES: usize = 128 * 1024;
+
+/// What an [`Answerer`] answers. The default is what `/small` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswererOptions {
+    /// The length of the content: bytes of the pattern, or `Hello, world!` if it is 13.
+    pub content_bytes: usize,
+    /// Whether the fields are sent once and then by their places in the dynamic table of HPACK, as
+    /// usual servers do; else as literals each time. A client that announces a table of less than
+    /// 4,096 bytes gets literals.
+    pub is_indexed: bool,
+    /// SETTINGS_MAX_CONCURRENT_STREAMS. It is announced and not enforced.
+    pub max_concurrent_streams: u32,
+    /// The core to pin the thread to, where the system can.
+    pub core: Option<usize>,
+}
+
+impl Default for AnswererOptions {
+    fn default() -> Self {
+        AnswererOptions {
+            content_bytes: 13,
+            is_indexed: true,
+            max_concurrent_streams: 1024,
+            core: None,
+        }
+    }
+}
+
+/// A running server of HTTP/2 in the clear, by prior knowledge, on a thread of its own.
+///
+/// It answers each stream that its client has ended with status 200, six fields and the content, and
+/// keeps to the rules that this needs: the windows and frame sizes of its client, acknowledgements of
+/// SETTINGS and PING, and credit for content that it reads and forgets. Field blocks are passed over
+/// without decoding, so that it knows neither method nor path, and HEAD gets content. A client that
+/// breaks the framing is disconnected.
+///
+/// Dropping it closes all connections and joins its thread.
+///
+/// ```
+/// use turbohttp_loopback::{Answerer, AnswererOptions};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let server = Answerer::start(AnswererOptions { content_bytes: 65_536, ..Default::default() })?;
+/// assert!(server.url("/any").starts_with("http://127.0.0.1:"));
+/// assert_eq!(server.requests(), 0);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Answerer {
+    shared: Arc<Shared>,
+    thread: OwnThread,
+}
+
+struct Shared {
+    template: Template,
+    max_concurrent_streams: u32,
+    requests: AtomicU64,
+    connections: AtomicU64,
+}
+
+impl Answerer {
+    /// Starts a server on a free port of 127.0.0.1; when this returns it accepts connections.
+    ///
+    /// # Errors
+    ///
+    /// When there is no port, thread or runtime to be had.
+    pub fn start(options: AnswererOptions) -> io::Result<Answerer> {
+        let shared = Arc::new(Shared {
+            template: Template::new(options.content_bytes, options.is_indexed),
+            max_concurrent_streams: options.max_concurrent_streams,
+            requests: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+        });
+        let address = (Ipv4Addr::LOCALHOST, 0).into();
+        let also_shared = shared.clone();
+        let thread = OwnThread::start("loopback-answerer", address, move |listener, stopped| {
+            if let Some(core) = options.core {
+                socket::pin_thread(core);
+            }
+            serve(listener, also_shared, stopped)
+        })?;
+        Ok(Answerer { shared, thread })
+    }
+
+    /// Where the server listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.thread.addr
+    }
+
+    /// The URL of `path`, which begins with a slash.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr())
+    }
+
+    /// How many requests were answered.
+    pub fn requests(&self) -> u64 {
+        self.shared.requests.load(Ordering::Relaxed)
+    }
+
+    /// How many connections were accepted.
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+    // Dropped at the end, which closes every connection.
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stopped => return,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => if let Ok((tcp, _)) = accepted {
+                shared.connections.fetch_add(1, Ordering::Relaxed);
+                connections.spawn(answer_all(tcp, shared.clone()));
+            }
+        }
+    }
+}
+
+/// Reads what is there, answers all of it by one write, and again.
+async fn answer_all(mut tcp: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let mut machine = Machine::new(&shared.template);
+    let mut out = machine.greeting(shared.max_concurrent_streams);
+    let mut inbox = vec![0; INBOX_BYTES].into_boxed_slice();
+    let mut unread = 0;
+    loop {
+        if !out.is_empty() {
+            tcp.write_all(&out).await?;
+            out.clear();
+        }
+        // Never full: what is left of a batch is less than one frame.
+        let read = tcp.read(&mut inbox[unread..]).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        let end = unread + read;
+        let Ok(used) = machine.take(&inbox[..end], &mut out) else {
+            return Ok(());
+        };
+        inbox.copy_within(used..end, 0);
+        unread = end - used;
+        let answered = machine.take_answered();
+        shared.requests.fetch_add(answered, Ordering::Relaxed);
+    }
+}
