@@ -480,7 +480,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             && self.line.is_empty()
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.table.len() < self.capacity()
             && self.granted + u64::from(self.limits.stream_window)
                 <= u64::from(self.limits.receive_bytes)

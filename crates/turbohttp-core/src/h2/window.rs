@@ -90,6 +90,12 @@ impl ReceiveWindow {
         Some(std::mem::take(&mut self.taken))
     }
 
+    /// What was granted and has not been taken to be read.
+    #[cfg(test)]
+    pub(crate) fn granted(&self) -> u32 {
+        self.open + self.taken
+    }
+
     /// Makes the window larger by so many bytes, which an update is to say.
     pub(crate) fn grow(&mut self, bytes: u32) {
         self.size += bytes;
