@@ -60,15 +60,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 } => {
                     let content = &input[content.clone()];
                     let key = self.find(*stream);
-                    let needed = key.and_then(|key| self.memory_needed(key, content.len()));
-                    let has = memory.as_ref().map_or(0, |memory| memory.as_ref().len());
-                    if let Some(needed) = needed
-                        && has < needed
-                    {
+                    let given = memory.as_ref().map_or(0, |memory| memory.as_ref().len());
+                    let needed = key.and_then(|key| self.memory_needed(key, content.len(), given));
+                    if let Some(needed) = needed {
                         return Delivered::NeedsMemory(needed);
                     }
-                    let more = needed.and_then(|_| memory.take());
-                    self.data((*stream, key), content, (*flow, *ends), more, now, wakes)
+                    self.data((*stream, key), content, (*flow, *ends), memory, now, wakes)
                 }
                 Event::Fields {
                     stream,
@@ -98,7 +95,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// Moves what is to be written into `writing`, which is empty; `false` if there is nothing.
     #[inline]
     pub fn take_output(&mut self, writing: &mut Vec<u8>, wakes: &mut Wakes) -> bool {
-        self.parked = None;
+        wakes.discard(self.parked.take());
         if self.out.is_empty() {
             return false;
         }
@@ -111,6 +108,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if !self.blocked.is_empty() {
             self.unblock(wakes);
         }
+        self.call_line(wakes);
         true
     }
 
@@ -202,11 +200,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
     }
 
-    /// How much memory the content of a stream needs beside what there is.
+    /// How much memory the content of a stream needs instead of the `given` bytes. Those may have been
+    /// given for another stream, which was released meanwhile.
     #[inline]
-    fn memory_needed(&self, key: StreamKey, length: usize) -> Option<usize> {
+    fn memory_needed(&self, key: StreamKey, length: usize, given: usize) -> Option<usize> {
         let stream = &self.slots[key.slot as usize];
-        if stream.room() >= length || stream.receiving != Receiving::Body {
+        let missing = length.saturating_sub(stream.room());
+        if missing <= given || stream.receiving != Receiving::Body {
             return None;
         }
         // The more has arrived unread, the larger the next piece: the bytes at its end are the only waste.
@@ -220,7 +220,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         (id, key): (u32, Option<StreamKey>),
         content: &[u8],
         (flow, ends): (u32, bool),
-        more: Option<B>,
+        memory: &mut Option<B>,
         now: Instant,
         wakes: &mut Wakes,
     ) -> Result<(), ConnectionError> {
@@ -255,11 +255,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             stream.remaining = Some(left);
         }
         if !content.is_empty() {
-            stream.append(content, more);
+            stream.append(content, memory);
         }
-        // Nobody reads padding.
+        // Nobody reads padding. A stream that has ended needs no window.
         let padding = flow - content.len() as u32;
         if padding > 0
+            && !ends
             && let Some(update) = stream.window.taken(padding)
         {
             frame::put_window_update(&mut self.out, id, update);
@@ -493,12 +494,15 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 let what = "window of the connection beyond 2^31 - 1";
                 return Err(ConnectionError::new(code, what));
             }
-            return match self.blocked.is_empty() {
-                true => self.glitch(now),
-                false => {
-                    self.unblock(wakes);
-                    Ok(())
-                }
+            let is_return = u64::from(increment) <= self.unreturned;
+            self.unreturned = self.unreturned.saturating_sub(increment.into());
+            if !self.blocked.is_empty() {
+                self.unblock(wakes);
+                return Ok(());
+            }
+            return match is_return {
+                true => Ok(()),
+                false => self.glitch(now),
             };
         }
         let Some(key) = self.find(id) else {
@@ -510,13 +514,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             self.refuse(key, code, "window of the stream beyond 2^31 - 1", wakes);
             return Ok(());
         }
-        if !stream.is_sending {
-            return self.glitch(now);
+        if stream.is_sending {
+            if stream.awaits_room {
+                self.unblock(wakes);
+            }
+            return Ok(());
         }
-        if stream.awaits_room {
-            self.unblock(wakes);
+        // What was sent comes back when the server has read it; more is of no use any more.
+        match stream.send_window.exceeds(self.peer.initial_window) {
+            true => self.glitch(now),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn apply(&mut self, changes: Changes, wakes: &mut Wakes) -> Result<(), ConnectionError> {
@@ -579,7 +587,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// A frame for a stream that is not on the wire: of one that was, it may have crossed its end, and is
     /// never answered, as the answer would make the server's mistake ours.
     fn late(&mut self, id: u32, now: Instant) -> Result<(), ConnectionError> {
-        if id % 2 == 0 || id >= self.next_id {
+        if id.is_multiple_of(2) || id >= self.next_id {
             return Err(ConnectionError::protocol(
                 "frame on a stream that was never opened",
             ));

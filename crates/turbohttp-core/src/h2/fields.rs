@@ -113,7 +113,7 @@ impl FieldSection {
 
     /// A second length is refused even if it says the same, as in HTTP/1.1.
     fn push_length(&mut self, value: &[u8]) {
-        let length = parse_decimal(value.trim_ascii());
+        let length = parse_decimal(trimmed(value));
         let former = std::mem::replace(&mut self.content_length, length);
         if length.is_none() || former.is_some() {
             self.malformed("content-length is malformed or repeated");
@@ -144,13 +144,22 @@ fn is_about_connection(name: &[u8]) -> bool {
     }
 }
 
-/// White space around a value is no part of it: HTTP/1.1 knows it, and gateways pass it on.
+/// White space around a value is no part of it: HTTP/1.1 knows it, and gateways pass it on. CR and LF stay,
+/// to be refused.
 #[inline]
 fn trimmed(value: &[u8]) -> &[u8] {
     match value {
         [first, .., last] if *first > b' ' && *last > b' ' => value,
-        _ => value.trim_ascii(),
+        _ => trimmed_slowly(value),
     }
+}
+
+#[cold]
+fn trimmed_slowly(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
 }
 
 /// Whether this is a field name: a token without capital letters (RFC 9113 section 8.2.1).

@@ -164,21 +164,20 @@ impl<B: AsMut<[u8]> + AsRef<[u8]>> Stream<B> {
 
     /// Appends content, for which there is [room](Stream::room), with `more` if that is not enough.
     #[inline]
-    pub(crate) fn append(&mut self, mut content: &[u8], more: Option<B>) {
+    pub(crate) fn append(&mut self, mut content: &[u8], more: &mut Option<B>) {
         self.buffered += content.len() as u32;
         if let Some(last) = self.pieces.back_mut() {
             content = fill(last, content);
         }
-        for memory in [self.spare.take(), more].into_iter().flatten() {
-            if content.is_empty() {
-                self.spare = Some(memory);
+        while !content.is_empty() {
+            let Some(memory) = self.spare.take().or_else(|| more.take()) else {
+                debug_assert!(false, "room was looked at before");
                 return;
-            }
+            };
             let mut piece = Piece { memory, filled: 0 };
             content = fill(&mut piece, content);
             self.pieces.push_back(piece);
         }
-        debug_assert!(content.is_empty(), "room was looked at before");
     }
 }
 

@@ -22,8 +22,8 @@ use super::error::{ConnectionEnd, ErrorCode, StreamError};
 use super::frame::{self, FRAME_BYTES_MAX};
 use super::hpack::Encoder;
 use super::limits::{
-    LAST_STREAM_ID, Limits, OUT_BYTES_MAX, RESETS_REMEMBERED, STREAM_WINDOW_MAX,
-    STREAMS_BEFORE_SETTINGS,
+    LAST_STREAM_ID, Limits, OUT_BYTES_MAX, OUT_HEADS_BYTES_MAX, RESETS_REMEMBERED,
+    STREAM_WINDOW_MAX, STREAMS_BEFORE_SETTINGS,
 };
 use super::probe::{PROBE, Probe};
 use super::send::{self, Request, Template};
@@ -70,6 +70,8 @@ pub struct Streams<B> {
     pub(super) probe: Probe,
     /// Acknowledgements in `out`.
     pub(super) replies: u32,
+    /// Bytes of content that were sent and of which the window of the connection has not come back.
+    pub(super) unreturned: u64,
 }
 
 /// A place in the line for a stream.
@@ -197,6 +199,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             glitches: Budget::new(),
             probe: Probe::default(),
             replies: 0,
+            unreturned: 0,
         }
     }
 
@@ -242,7 +245,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if ends_here {
             stream.is_sending = false;
         } else if !content.is_empty() {
-            sent = self.append(key, content, ends);
+            sent = self.append(key, content, ends, wakes);
         }
         self.poke(wakes);
         Ok(Opened::Stream { key, sent })
@@ -357,7 +360,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if !stream.is_sending {
             return Sent::Stopped;
         }
-        let taken = self.append(key, content, ends);
+        let taken = self.append(key, content, ends, wakes);
         if taken > 0 || content.is_empty() {
             self.poke(wakes);
             return Sent::Taken(taken);
@@ -381,7 +384,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             return false;
         }
         send::put_trailers(&mut self.out, &mut self.encoder, key.id, trailers);
-        self.end_sending(key);
+        self.end_sending(key, wakes);
         self.poke(wakes);
         true
     }
@@ -391,6 +394,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         let stream = &mut self.slots[key.slot as usize];
         if stream.is_sending && stream.receiving == Receiving::Ended {
             self.reset(key, ErrorCode::NO_ERROR, wakes);
+            self.call_line(wakes);
         }
     }
 
@@ -411,7 +415,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if stream.is_on_wire {
             let (heard, is_unanswered) = (stream.heard, stream.receiving == Receiving::Head);
             self.reset(key, ErrorCode::CANCEL, wakes);
-            if is_unanswered && self.state == State::Live && self.probe.given_up(heard, now) {
+            // A server that was not written to yet is not silent.
+            let is_silent = is_unanswered && !self.is_unwritten(key);
+            if is_silent && self.state == State::Live && self.probe.given_up(heard, now) {
                 frame::put_ping(&mut self.out, PROBE, false);
             }
         }
@@ -481,10 +487,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             && self.line.is_empty()
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.table.len() < self.capacity()
             && self.granted + u64::from(self.limits.stream_window)
                 <= u64::from(self.limits.receive_bytes)
+            && self.out.len() <= OUT_HEADS_BYTES_MAX
             && !self.probe.is_awaited()
     }
 
@@ -528,7 +535,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     }
 
     /// Appends DATA; returns how many bytes of the content the windows and the output took.
-    fn append(&mut self, key: StreamKey, content: &[u8], ends: bool) -> usize {
+    fn append(&mut self, key: StreamKey, content: &[u8], ends: bool, wakes: &mut Wakes) -> usize {
         let room = OUT_BYTES_MAX.saturating_sub(self.out.len());
         let stream = &mut self.slots[key.slot as usize];
         let windows = self
@@ -542,6 +549,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
         stream.send_window.take(length);
         self.send_window.take(length);
+        self.unreturned += length as u64;
         let mut rest = &content[..length];
         loop {
             let (piece, behind) = rest.split_at(rest.len().min(FRAME_BYTES_MAX));
@@ -553,16 +561,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             }
         }
         if ends {
-            self.end_sending(key);
+            self.end_sending(key, wakes);
         }
         length
     }
 
-    fn end_sending(&mut self, key: StreamKey) {
+    fn end_sending(&mut self, key: StreamKey, wakes: &mut Wakes) {
         let stream = &mut self.slots[key.slot as usize];
         stream.is_sending = false;
         if stream.is_received() {
             self.off_wire(key);
+            self.call_line(wakes);
         }
     }
 

@@ -7,5 +7,6 @@
 
 mod dial;
 mod exchanges;
+mod fragments;
 mod ground;
 mod streams;
