@@ -203,7 +203,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
 
     /// Opens a stream for a request, with as much of `content` as goes at once, or puts it in line.
     ///
-    /// `ends`: nothing follows `content`. `level` orders those that wait, and `ticket` is the place of one
+    /// `ends`: nothing follows `content`; a request of which something does waits for the SETTINGS of the
+    /// server, which may permit few streams. `level` orders those that wait, and `ticket` is the place of one
     /// that has waited before. `spare` is memory for the response, taken if a stream is opened.
     ///
     /// # Errors
@@ -228,7 +229,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             self.leave(ticket, wakes);
             return Ok(Opened::Gone);
         }
-        if !self.has_room() {
+        // Content that is not all here may come once only: it is not put at risk of a refusal while the limit
+        // of the server is unknown.
+        let is_early = !ends && self.peer.streams_max.is_none();
+        if is_early || !self.has_room() {
             return Ok(Opened::Waiting(self.wait(level, ticket, waker, wakes)));
         }
         self.leave(ticket, wakes);

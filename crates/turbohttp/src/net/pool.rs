@@ -128,9 +128,14 @@ impl Pool {
         }
     }
 
-    /// Connections that are idle now.
+    /// Connections that are idle now, shared ones without a request among them.
     pub(crate) fn idle_count(&self) -> usize {
-        self.lock().count
+        let state = self.lock();
+        let count = state.count;
+        let shared: Vec<_> = state.shared.iter().cloned().collect();
+        drop(state);
+        // Each is asked under a lock of its own, without that of the pool.
+        count + shared.iter().filter(|one| one.is_idle()).count()
     }
 
     /// The newest healthy connection of `route` that was made in the runtime `here`. Those on which

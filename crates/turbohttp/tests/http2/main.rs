@@ -5,7 +5,9 @@
     reason = "the tasks of a test end with its runtime"
 )]
 
+mod cancel;
 mod dial;
 mod exchanges;
+mod flow;
 mod ground;
 mod streams;

@@ -257,6 +257,8 @@ impl Driver {
         if self.input.is_empty() {
             self.input.release(&mut self.spare);
         }
+        // Of a stream that was released while its content was delivered.
+        self.memory = None;
         Ok(())
     }
 
