@@ -129,6 +129,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         true
     }
 
+    /// The socket takes nothing: `waker` is woken by what has a time limit of its own, a question whether the
+    /// server lives and the end of the connection.
+    #[cold]
+    pub fn park_blocked(&mut self, waker: Waker) {
+        self.blocked_task = Some(waker);
+    }
+
     /// Whether the connection has nothing more to do: it takes no requests, and none is under way.
     pub fn is_over(&self) -> bool {
         self.state != State::Live && self.table.is_empty() && self.out.is_empty()
@@ -159,6 +166,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
         self.call_line(wakes);
         self.poke(wakes);
+        wakes.wake(self.blocked_task.take());
     }
 
     /// Says farewell by GOAWAY, and takes no new requests.

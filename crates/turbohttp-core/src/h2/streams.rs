@@ -45,6 +45,8 @@ pub struct Streams<B> {
     pub(super) out: Vec<u8>,
     /// The task, while it has nothing to write.
     pub(super) parked: Option<Waker>,
+    /// The task, while the socket takes nothing: woken only by what cannot wait for that.
+    pub(super) blocked_task: Option<Waker>,
     pub(super) slots: Vec<Stream<B>>,
     pub(super) free: Vec<u32>,
     /// The slots of the streams on the wire, by identifier.
@@ -181,6 +183,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             template: Template::default(),
             out,
             parked: None,
+            blocked_task: None,
             slots: Vec::new(),
             free: Vec::new(),
             table: HashTable::new(),
@@ -419,6 +422,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             self.reset(key, ErrorCode::CANCEL, wakes);
             if is_unanswered && self.state == State::Live && self.probe.given_up(heard, now) {
                 frame::put_ping(&mut self.out, PROBE, false);
+                wakes.wake(self.blocked_task.take());
             }
         }
         let released = self.release_slot(key);

@@ -1,8 +1,8 @@
 //! Dropping: whatever is dropped at whatever time, its stream is reset and the connection goes on.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::pin::pin;
+use std::task::{Context, Waker};
 
 use bytes::Bytes;
 use turbohttp::{Body, Client, Result};
@@ -10,7 +10,8 @@ use turbohttp_loopback::script::{Script, Step, frames};
 use turbohttp_loopback::{Http2, pattern};
 
 use super::ground::{
-    Numbers, answer, greeting, idles, poll_times, run, run_on_two, server_with, wide_client,
+    Numbers, answer, greeting, idles, poll_few, poll_times, run, run_on_two, server_with,
+    wide_client,
 };
 
 /// More polls than any call here takes.
@@ -64,7 +65,7 @@ fn drop_at_random(drops: u64, at_once: u64, streams: u32) {
                         let kind = numbers.below(6);
                         let polls = 1 + numbers.below(POLLS_MAX) as usize;
                         let mut sent = Box::pin(exchange(client.clone(), base.clone(), kind));
-                        if let Some(ended) = poll_while_ready(sent.as_mut(), polls).await {
+                        if let Some(ended) = poll_few(sent.as_mut(), polls).await {
                             ended.unwrap();
                         }
                     }
@@ -88,18 +89,6 @@ fn drop_at_random(drops: u64, at_once: u64, streams: u32) {
     assert_eq!(stats.resets_received.total(), stats.resets_received.with(8));
     assert!(stats.resets_received.with(8) > 0);
     assert_eq!(stats.resets_sent.with(7), 0, "{stats:?}");
-}
-
-/// Polls a few times, each time when the future was woken or when all else has had a turn.
-async fn poll_while_ready<F: Future>(mut future: Pin<&mut F>, polls: usize) -> Option<F::Output> {
-    for _ in 0..polls {
-        let polled = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-        if let Poll::Ready(output) = polled {
-            return Some(output);
-        }
-        tokio::task::yield_now().await;
-    }
-    None
 }
 
 #[test]

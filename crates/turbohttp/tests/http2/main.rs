@@ -8,6 +8,9 @@
 mod cancel;
 mod dial;
 mod exchanges;
+mod floods;
 mod flow;
 mod ground;
+mod life;
+mod replay;
 mod streams;
