@@ -473,9 +473,17 @@ impl h2::Home for Pool {
         drop(surplus);
     }
 
-    fn retire(&self, connection: &Arc<h2::Connection>) {
-        let removed = self.lock().shared.remove(connection);
+    fn retire(&self, connection: &Arc<h2::Connection>) -> bool {
+        let mut state = self.lock();
+        let removed = state.shared.remove(connection);
+        let origin = &connection.route().origin;
+        let is_replaced = state
+            .shared
+            .iter()
+            .any(|other| other.route().origin == *origin);
+        drop(state);
         drop(removed);
+        is_replaced
     }
 }
 

@@ -16,7 +16,7 @@ use super::connect::Connected;
 use super::connection::Connection;
 use super::dial::{self, Joined};
 use super::h1;
-use super::h2::Home;
+use super::h2::{self, Home};
 use super::pool::CheckedOut;
 use super::proxy::ProxyServer;
 use super::route::{Route, RouteKey};
@@ -202,23 +202,22 @@ impl<'a> NetSend<'a> {
                 pool.closed_by_server(closed.route(), closed.idle_before());
             }
         }
+        let is_refused = match &connection {
+            Connection::H1(_) => false,
+            Connection::H2(exchange) => {
+                leave_shared(self.net, exchange);
+                exchange.is_unprocessed()
+            }
+        };
         let may_be_sent_again = error.is_retryable() && can_be_sent_again(context, &connection);
         if !may_be_sent_again {
             return Err(error.not_retryable());
         }
-        if let Connection::H2(exchange) = &connection
-            && exchange.wants_http1()
-        {
-            let shared = exchange.connection();
-            self.net.dials.require_http1(shared.route());
-            self.net.pool.retire(shared);
-        }
-        // A stream that was refused says nothing about its connection.
-        let is_refused = matches!(connection, Connection::H2(_)) && connection.sent_nothing();
-        let is_worth_it = match is_refused {
-            true => self.replays < REPLAYS_MAX,
-            false => context.timing.timeline.is_connection_reused(),
-        };
+        // A stream that was refused says nothing about its connection, and the time of a wait is up whatever
+        // the connection.
+        let is_worth_it = (is_refused || context.timing.timeline.is_connection_reused())
+            && error.kind() != ErrorKind::Timeout
+            && self.replays < REPLAYS_MAX;
         if !is_worth_it {
             return Err(match connection.sent_nothing() {
                 true => error.unsent(),
@@ -296,6 +295,20 @@ impl Future for NetSend<'_> {
             }
         }
         Poll::Ready(Ok(Response::new(request)))
+    }
+}
+
+/// A shared connection that takes no more requests is handed out no more, which its task may not have got
+/// round to; and one whose server wants HTTP/1.1 ends.
+#[cold]
+fn leave_shared(net: &Shared, exchange: &h2::Exchange) {
+    let shared = exchange.connection();
+    if exchange.wants_http1() {
+        net.dials.require_http1(shared.route());
+        shared.go_away();
+    }
+    if !shared.is_live() {
+        net.pool.retire(shared);
     }
 }
 
