@@ -28,7 +28,7 @@ use super::limits::{
 use super::probe::{PROBE, Probe};
 use super::send::{self, Request, Template};
 use super::settings::{self, PeerSettings, WINDOW_AT_FIRST};
-use super::stream::{Piece, Receiving, Stream, StreamKey};
+use super::stream::{Late, Piece, Receiving, Stream, StreamKey};
 use super::wakes::Wakes;
 use super::window::{ReceiveWindow, SendWindow};
 use crate::h1::EncodeError;
@@ -66,8 +66,8 @@ pub struct Streams<B> {
     pub(super) state: State,
     /// Streams above it were not processed.
     pub(super) last_processed: u32,
-    /// Identifiers of the streams reset here last.
-    pub(super) resets: VecDeque<u32>,
+    /// The streams reset here last.
+    pub(super) resets: VecDeque<Late>,
     pub(super) glitches: Budget,
     pub(super) probe: Probe,
     /// Acknowledgements in `out`.
@@ -603,8 +603,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if self.resets.len() == RESETS_REMEMBERED {
             self.resets.pop_front();
         }
-        self.resets.push_back(key.id);
         let stream = &mut self.slots[key.slot as usize];
+        self.resets.push_back(Late::new(key.id, stream.window));
         stream.is_stopped |= std::mem::take(&mut stream.is_sending);
         self.off_wire(key);
         self.poke(wakes);

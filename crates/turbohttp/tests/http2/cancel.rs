@@ -10,7 +10,7 @@ use turbohttp_loopback::script::{Script, Step, frames};
 use turbohttp_loopback::{Http2, pattern};
 
 use super::ground::{
-    Numbers, answer, greeting, idles, poll_few, poll_times, run, run_on_two, server_with,
+    LONG, Numbers, answer, greeting, idles, poll_few, poll_times, run, run_for, server_with,
     wide_client,
 };
 
@@ -52,7 +52,7 @@ fn drop_at_random(drops: u64, at_once: u64, streams: u32) {
         ..Http2::default()
     });
     let base = server.url("");
-    run_on_two(async {
+    run_for(LONG, async {
         let client = wide_client(at_once as usize);
         // The settings of the server are known before more than its limit is sent.
         exchange(client.clone(), base.clone(), 0).await.unwrap();

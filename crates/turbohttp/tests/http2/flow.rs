@@ -6,7 +6,8 @@ use turbohttp_loopback::script::{Script, Step, frames};
 use turbohttp_loopback::{Http2, pattern};
 
 use super::ground::{
-    Numbers, answer, client, greeting, idles, run, run_on_two, server, server_with, wide_client,
+    LONG, Numbers, answer, client, greeting, idles, run, run_for, run_on_two, server, server_with,
+    wide_client,
 };
 
 /// Bytes that a connection may have received unread, and what the reader of another response has in hand.
@@ -32,7 +33,7 @@ async fn read(mut response: Response) -> usize {
 /// `unread` responses are left where they are, and one more is read.
 fn slow_readers(unread: usize, unread_bytes: usize, read_bytes: usize) {
     let server = server();
-    run_on_two(async {
+    run_for(LONG, async {
         let client = wide_client(unread + 1);
         let mut idle = Vec::new();
         for _ in 0..unread {
@@ -75,7 +76,7 @@ fn sixty_three_readers_that_do_not_read_hold_up_nobody() {
 /// Responses are dropped with a random part of them read, some before their head.
 fn dropped_unread(responses: usize, bytes: u64, at_once: usize) {
     let server = server();
-    run_on_two(async {
+    run_for(LONG, async {
         let client = wide_client(at_once);
         get(&client, &server.url("/small"))
             .await

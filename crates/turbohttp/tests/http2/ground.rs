@@ -10,8 +10,8 @@ use turbohttp::{Client, ClientBuilder, Limits};
 use turbohttp_loopback::script::{Step, frames};
 use turbohttp_loopback::{Http2, Options, Protocols, Server};
 
-/// What no test takes: a test that hangs fails by it.
-const GUARD: Duration = Duration::from_secs(20);
+/// What no test takes: one that hangs fails by it.
+pub(crate) const GUARD: Duration = Duration::from_secs(20);
 
 /// A server that speaks HTTP/2 alone.
 pub(crate) fn server() -> Server {
@@ -35,27 +35,35 @@ pub(crate) fn builder() -> ClientBuilder {
     Client::builder().http2_prior_knowledge()
 }
 
+/// What no test of the full figures takes.
+pub(crate) const LONG: Duration = Duration::from_secs(1_200);
+
 /// Runs on a runtime of one thread.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(guarded(test))
+    runtime.block_on(guarded(GUARD, test))
 }
 
 /// Runs on a runtime of two workers.
 pub(crate) fn run_on_two<T>(test: impl Future<Output = T>) -> T {
+    run_for(GUARD, test)
+}
+
+/// The same for a test that takes this long at most.
+pub(crate) fn run_for<T>(guard: Duration, test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(guarded(test))
+    runtime.block_on(guarded(guard, test))
 }
 
-async fn guarded<T>(test: impl Future<Output = T>) -> T {
-    let ended = tokio::time::timeout(GUARD, test).await;
+async fn guarded<T>(guard: Duration, test: impl Future<Output = T>) -> T {
+    let ended = tokio::time::timeout(guard, test).await;
     ended.expect("the test ends")
 }
 

@@ -332,7 +332,11 @@ fn every_close_ends_and_leaves_nothing() {
             idles(&client).await;
             server.all_closed().await;
         });
-        assert_eq!(server.stop().http2.goaways_received, 1);
+        let stats = server.stop().http2;
+        // Closed at once over what is unread, a socket loses its last words.
+        if mode != Shutdown::Now {
+            assert_eq!(stats.goaways_received, 1, "{mode:?} {stats:?}");
+        }
     }
 }
 

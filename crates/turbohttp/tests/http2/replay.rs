@@ -6,7 +6,7 @@ use turbohttp_loopback::script::{Script, Step, frames};
 use turbohttp_loopback::tls::TestCa;
 
 use super::ground::{
-    answer, answer_all, greeting, idles, run, run_on_two, server, server_with, wide_client,
+    LONG, answer, answer_all, greeting, idles, run, run_for, server, server_with, wide_client,
 };
 
 /// `count` requests by 64 callers against connections that end after 100 requests; how many the server
@@ -17,7 +17,7 @@ fn under_goaway(count: u64, is_post: impl Fn(u64) -> bool + Copy + Send + 'stati
         ..Http2::default()
     });
     let base = server.url("");
-    run_on_two(async {
+    run_for(LONG, async {
         let client = wide_client(64);
         let tasks: Vec<_> = (0..64)
             .map(|task| {
