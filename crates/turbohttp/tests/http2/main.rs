@@ -14,3 +14,4 @@ mod ground;
 mod life;
 mod replay;
 mod streams;
+mod sweep;
