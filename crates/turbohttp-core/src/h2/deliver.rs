@@ -128,6 +128,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         true
     }
 
+    /// The socket takes nothing: `waker` is woken by what has a time limit of its own, a question whether the
+    /// server lives and the end of the connection.
+    #[cold]
+    pub fn park_blocked(&mut self, waker: Waker) {
+        self.blocked_task = Some(waker);
+    }
+
     /// Whether the connection has nothing more to do: it takes no requests, and none is under way.
     pub fn is_over(&self) -> bool {
         self.state != State::Live && self.table.is_empty() && self.out.is_empty()
@@ -158,6 +165,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
         self.call_line(wakes);
         self.poke(wakes);
+        wakes.wake(self.blocked_task.take());
     }
 
     /// Says farewell by GOAWAY, and takes no new requests.
@@ -227,7 +235,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         // First, and whatever becomes of the content: the credit of the connection goes back on arrival.
         self.take_from_window(flow, wakes)?;
         let Some(key) = key else {
-            return self.late(id, now);
+            return self.late(id, flow, now);
         };
         if content.is_empty() && !ends {
             self.glitch(now)?;
@@ -296,7 +304,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         wakes: &mut Wakes,
     ) -> Result<(), ConnectionError> {
         let Some(key) = self.find(id) else {
-            return self.late(id, now);
+            return self.late(id, 0, now);
         };
         match self.slots[key.slot as usize].receiving {
             Receiving::Head => self.head(key, section, ends, now, wakes),
@@ -439,7 +447,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             Event::Wrong { stream, code, what } => {
                 match self.find(stream) {
                     Some(key) => self.refuse(key, code, what, wakes),
-                    None => return self.late(stream, now),
+                    None => return self.late(stream, 0, now),
                 }
                 Ok(())
             }
@@ -466,7 +474,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         wakes: &mut Wakes,
     ) -> Result<(), ConnectionError> {
         let Some(key) = self.find(id) else {
-            return self.late(id, now);
+            return self.late(id, 0, now);
         };
         let stream = &mut self.slots[key.slot as usize];
         if stream.receiving == Receiving::Ended {
@@ -506,7 +514,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             };
         }
         let Some(key) = self.find(id) else {
-            return self.late(id, now);
+            return self.late(id, 0, now);
         };
         let stream = &mut self.slots[key.slot as usize];
         if !stream.send_window.add(increment.into()) {
@@ -586,13 +594,15 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
 
     /// A frame for a stream that is not on the wire: of one that was, it may have crossed its end, and is
     /// never answered, as the answer would make the server's mistake ours.
-    fn late(&mut self, id: u32, now: Instant) -> Result<(), ConnectionError> {
+    fn late(&mut self, id: u32, flow: u32, now: Instant) -> Result<(), ConnectionError> {
         if id.is_multiple_of(2) || id >= self.next_id {
             return Err(ConnectionError::protocol(
                 "frame on a stream that was never opened",
             ));
         }
-        match self.resets.contains(&id) {
+        let mut resets = self.resets.iter_mut();
+        let late = resets.find(|late| late.id == id);
+        match late.is_some_and(|late| late.arrived(flow)) {
             true => Ok(()),
             false => self.glitch(now),
         }

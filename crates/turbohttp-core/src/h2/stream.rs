@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use super::error::StreamError;
+use super::limits::LATE_FRAMES_MAX;
 use super::window::{ReceiveWindow, SendWindow};
 use crate::head::ResponseHead;
 
@@ -149,6 +150,33 @@ impl<B> Stream<B> {
     #[inline]
     pub(crate) fn is_received(&self) -> bool {
         matches!(self.receiving, Receiving::Ended | Receiving::Failed(_))
+    }
+}
+
+/// A stream that was reset here: what may still arrive on it without a fault of the server, which had sent
+/// it before it knew.
+#[derive(Debug)]
+pub(crate) struct Late {
+    pub(crate) id: u32,
+    window: ReceiveWindow,
+    frames: u32,
+}
+
+impl Late {
+    pub(crate) fn new(id: u32, window: ReceiveWindow) -> Late {
+        let frames = LATE_FRAMES_MAX;
+        Late { id, window, frames }
+    }
+
+    /// Notes a frame of so many bytes of content; `false` if there were more than an honest server sends.
+    #[must_use]
+    pub(crate) fn arrived(&mut self, flow: u32) -> bool {
+        if flow > 0 {
+            return self.window.arrived(flow);
+        }
+        let left = self.frames.checked_sub(1);
+        self.frames = left.unwrap_or_default();
+        left.is_some()
     }
 }
 

@@ -28,7 +28,7 @@ use super::limits::{
 use super::probe::{PROBE, Probe};
 use super::send::{self, Request, Template};
 use super::settings::{self, PeerSettings, WINDOW_AT_FIRST};
-use super::stream::{Piece, Receiving, Stream, StreamKey};
+use super::stream::{Late, Piece, Receiving, Stream, StreamKey};
 use super::wakes::Wakes;
 use super::window::{ReceiveWindow, SendWindow};
 use crate::h1::EncodeError;
@@ -45,6 +45,8 @@ pub struct Streams<B> {
     pub(super) out: Vec<u8>,
     /// The task, while it has nothing to write.
     pub(super) parked: Option<Waker>,
+    /// The task, while the socket takes nothing: woken only by what cannot wait for that.
+    pub(super) blocked_task: Option<Waker>,
     pub(super) slots: Vec<Stream<B>>,
     pub(super) free: Vec<u32>,
     /// The slots of the streams on the wire, by identifier.
@@ -64,8 +66,8 @@ pub struct Streams<B> {
     pub(super) state: State,
     /// Streams above it were not processed.
     pub(super) last_processed: u32,
-    /// Identifiers of the streams reset here last.
-    pub(super) resets: VecDeque<u32>,
+    /// The streams reset here last.
+    pub(super) resets: VecDeque<Late>,
     pub(super) glitches: Budget,
     pub(super) probe: Probe,
     /// Acknowledgements in `out`.
@@ -182,6 +184,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             template: Template::default(),
             out,
             parked: None,
+            blocked_task: None,
             slots: Vec::new(),
             free: Vec::new(),
             table: HashTable::new(),
@@ -205,7 +208,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
 
     /// Opens a stream for a request, with as much of `content` as goes at once, or puts it in line.
     ///
-    /// `ends`: nothing follows `content`. `level` orders those that wait, and `ticket` is the place of one
+    /// `ends`: nothing follows `content`; a request of which something does waits for the SETTINGS of the
+    /// server, which may permit few streams. `level` orders those that wait, and `ticket` is the place of one
     /// that has waited before. `spare` is memory for the response, taken if a stream is opened.
     ///
     /// # Errors
@@ -230,7 +234,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             self.leave(ticket, wakes);
             return Ok(Opened::Gone);
         }
-        if !self.has_room() {
+        // Content that is not all here may come once only: it is not put at risk of a refusal while the limit
+        // of the server is unknown.
+        let is_early = !ends && self.peer.streams_max.is_none();
+        if is_early || !self.has_room() {
             return Ok(Opened::Waiting(self.wait(level, ticket, waker, wakes)));
         }
         self.leave(ticket, wakes);
@@ -419,6 +426,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             let is_silent = is_unanswered && !self.is_unwritten(key);
             if is_silent && self.state == State::Live && self.probe.given_up(heard, now) {
                 frame::put_ping(&mut self.out, PROBE, false);
+                wakes.wake(self.blocked_task.take());
             }
         }
         let stream = &mut self.slots[key.slot as usize];
@@ -611,8 +619,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if self.resets.len() == RESETS_REMEMBERED {
             self.resets.pop_front();
         }
-        self.resets.push_back(key.id);
         let stream = &mut self.slots[key.slot as usize];
+        self.resets.push_back(Late::new(key.id, stream.window));
         stream.is_stopped |= std::mem::take(&mut stream.is_sending);
         self.off_wire(key);
         self.poke(wakes);

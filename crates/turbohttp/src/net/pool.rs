@@ -136,9 +136,14 @@ impl Pool {
         self.is_unusual.load(Ordering::Relaxed)
     }
 
-    /// Connections that are idle now.
+    /// Connections that are idle now, shared ones without a request among them.
     pub(crate) fn idle_count(&self) -> usize {
-        self.lock().count
+        let state = self.lock();
+        let count = state.count;
+        let shared: Vec<_> = state.shared.iter().cloned().collect();
+        drop(state);
+        // Each is asked under a lock of its own, without that of the pool.
+        count + shared.iter().filter(|one| one.is_idle()).count()
     }
 
     /// The newest healthy connection of `route` that was made in the runtime `here`. Those on which
@@ -494,9 +499,17 @@ impl h2::Home for Pool {
         drop(surplus);
     }
 
-    fn retire(&self, connection: &Arc<h2::Connection>) {
-        let removed = self.lock().shared.remove(connection);
+    fn retire(&self, connection: &Arc<h2::Connection>) -> bool {
+        let mut state = self.lock();
+        let removed = state.shared.remove(connection);
+        let origin = &connection.route().origin;
+        let is_replaced = state
+            .shared
+            .iter()
+            .any(|other| other.route().origin == *origin);
+        drop(state);
         drop(removed);
+        is_replaced
     }
 }
 

@@ -249,24 +249,22 @@ impl<'a> NetSend<'a> {
                 pool.closed_by_server(closed.route(), closed.idle_before());
             }
         }
+        let (is_refused, replays) = match &connection {
+            Connection::H1(_) => (false, 0),
+            Connection::H2(exchange) => {
+                leave_shared(self.net, exchange);
+                (exchange.is_unprocessed(), exchange.replays())
+            }
+        };
         let may_be_sent_again = error.is_retryable() && can_be_sent_again(context, &connection);
         if !may_be_sent_again {
             return Err(error.not_retryable());
         }
-        if let Connection::H2(exchange) = &connection
-            && exchange.wants_http1()
-        {
-            let shared = exchange.connection();
-            self.net.dials.require_http1(shared.route());
-            self.net.pool.retire(shared);
-        }
-        // A stream that was refused says nothing about its connection.
-        let is_worth_it = match &connection {
-            Connection::H2(exchange) if exchange.is_unprocessed() => {
-                exchange.replays() < REPLAYS_MAX
-            }
-            _ => context.timing.timeline.is_connection_reused(),
-        };
+        // A stream that was refused says nothing about its connection, and the time of a wait is up whatever
+        // the connection.
+        let is_worth_it = (is_refused || context.timing.timeline.is_connection_reused())
+            && error.kind() != ErrorKind::Timeout
+            && replays < REPLAYS_MAX;
         if !is_worth_it {
             return Err(match connection.sent_nothing() {
                 true => error.unsent(),
@@ -378,6 +376,20 @@ impl Future for NetSend<'_> {
                 })
             }
         })
+    }
+}
+
+/// A shared connection that takes no more requests is handed out no more, which its task may not have got
+/// round to; and one whose server wants HTTP/1.1 ends.
+#[cold]
+fn leave_shared(net: &Shared, exchange: &h2::Exchange) {
+    let shared = exchange.connection();
+    if exchange.wants_http1() {
+        net.dials.require_http1(shared.route());
+        shared.go_away();
+    }
+    if !shared.is_live() {
+        net.pool.retire(shared);
     }
 }
 

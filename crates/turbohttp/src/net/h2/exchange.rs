@@ -256,6 +256,7 @@ impl Exchange {
             true => ("the request", limits.allowed()),
             false => ("waiting for a stream", own),
         };
+        self.refusal = Refusal::Unprocessed;
         let error = Error::timeout(Phase::HostPermit, what, limit).unsent();
         context.timing.timeline.lap(Phase::HostPermit, now);
         Poll::Ready(error)
