@@ -7,7 +7,8 @@
 //! task parks when there is nothing to write; the first request that appends something takes its waker,
 //! so that a batch of requests wakes it once.
 //!
-//! This file is the side of the requests; `deliver.rs` is that of the task.
+//! This file is the side of the requests, and `upload.rs` for their contents; `deliver.rs` and `control.rs`
+//! are that of the task.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -15,20 +16,21 @@ use std::task::Waker;
 use std::time::Instant;
 
 use hashbrown::HashTable;
-use http::{HeaderMap, Method};
+use http::Method;
 
 use super::budget::Budget;
-use super::error::{ConnectionEnd, ErrorCode, StreamError};
-use super::frame::{self, FRAME_BYTES_MAX};
+use super::error::{ConnectionEnd, ErrorCode};
+use super::frame;
 use super::hpack::Encoder;
 use super::limits::{
-    LAST_STREAM_ID, Limits, OUT_BYTES_MAX, OUT_HEADS_BYTES_MAX, RESETS_REMEMBERED,
-    STREAM_WINDOW_MAX, STREAMS_BEFORE_SETTINGS,
+    LAST_STREAM_ID, Limits, OUT_HEADS_BYTES_MAX, RESETS_REMEMBERED, STREAM_WINDOW_MAX,
+    STREAMS_BEFORE_SETTINGS,
 };
+use super::outcome::{Answer, Chunk, Opened, Released, Ticket};
 use super::probe::{PROBE, Probe};
 use super::send::{self, Request, Template};
 use super::settings::{self, PeerSettings, WINDOW_AT_FIRST};
-use super::stream::{Piece, Receiving, Stream, StreamKey};
+use super::stream::{Receiving, Stream, StreamKey};
 use super::wakes::Wakes;
 use super::window::{ReceiveWindow, SendWindow};
 use crate::h1::EncodeError;
@@ -74,101 +76,12 @@ pub struct Streams<B> {
     pub(super) unreturned: u64,
 }
 
-/// A place in the line for a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket {
-    level: u8,
-    number: u64,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Live,
     /// No new streams: GOAWAY, a silent server, an old connection, or one whose identifiers run out.
     Draining,
     Ended(ConnectionEnd),
-}
-
-/// What became of a request that asked for a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the driver must handle each")]
-pub enum Opened {
-    /// It has one, and so many bytes of its content are on their way.
-    Stream {
-        /// The stream.
-        key: StreamKey,
-        /// Bytes of the content that were taken.
-        sent: usize,
-    },
-    /// There is none free: it waits in line.
-    Waiting(Ticket),
-    /// The connection takes no more requests.
-    Gone,
-}
-
-/// What there is of a response.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "the driver must handle each")]
-pub enum Answer<B> {
-    /// Nothing new. If `is_watched` is false, a waker has to be [set](Streams::watch).
-    Pending {
-        /// Whether the task that asked will be woken.
-        is_watched: bool,
-    },
-    /// `100 Continue`: the content may be sent.
-    Proceed,
-    /// The final head; content follows.
-    Head,
-    /// The final head and all of the content: the stream is released.
-    Whole {
-        /// The content, if there is any.
-        piece: Option<Piece<B>>,
-        /// Memory that was not needed for it.
-        spare: Option<B>,
-    },
-    /// There will be none.
-    Failed(StreamError),
-}
-
-/// What comes next of the content of a response.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "the driver must handle each")]
-pub enum Chunk<B> {
-    /// Nothing new; as [`Answer::Pending`].
-    Pending {
-        /// Whether the task that asked will be woken.
-        is_watched: bool,
-    },
-    /// Content.
-    Piece(Piece<B>),
-    /// The end.
-    End,
-    /// The content breaks off.
-    Failed(StreamError),
-}
-
-/// What became of content that is to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the driver must handle each")]
-pub enum Sent {
-    /// So many bytes were taken, and the end of the stream if all were.
-    Taken(usize),
-    /// None: a window or the output is full. The waker of the stream is woken when there is room.
-    Blocked {
-        /// Whether the task that asked will be woken.
-        is_watched: bool,
-    },
-    /// The stream takes no more: the server has stopped it, or it has failed.
-    Stopped,
-}
-
-/// Memory and wakers of a stream that was released, to be dropped without the lock.
-#[derive(Debug)]
-pub struct Released<B> {
-    _pieces: VecDeque<Piece<B>>,
-    _waker: Option<Waker>,
-    /// Memory that can be used again.
-    pub spare: Option<B>,
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
@@ -348,64 +261,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
     }
 
-    /// Sends content, as much as the windows and the output take, and the end of the stream behind the
-    /// last byte if `ends`.
-    pub fn send(
-        &mut self,
-        key: StreamKey,
-        content: &[u8],
-        ends: bool,
-        asking: &Waker,
-        wakes: &mut Wakes,
-    ) -> Sent {
-        let stream = &self.slots[key.slot as usize];
-        if !stream.is_sending {
-            return Sent::Stopped;
-        }
-        let taken = self.append(key, content, ends, wakes);
-        if taken > 0 || content.is_empty() {
-            self.poke(wakes);
-            return Sent::Taken(taken);
-        }
-        let stream = &mut self.slots[key.slot as usize];
-        if !std::mem::replace(&mut stream.awaits_room, true) {
-            self.blocked.push_back(key);
-        }
-        let is_watched = is_watched(stream.waker.as_ref(), asking);
-        Sent::Blocked { is_watched }
-    }
-
-    /// Ends the stream with fields behind the content; `false` if it takes no more.
-    pub fn send_trailers(
-        &mut self,
-        key: StreamKey,
-        trailers: &HeaderMap,
-        wakes: &mut Wakes,
-    ) -> bool {
-        if !self.slots[key.slot as usize].is_sending {
-            return false;
-        }
-        send::put_trailers(&mut self.out, &mut self.encoder, key.id, trailers);
-        self.end_sending(key, wakes);
-        self.poke(wakes);
-        true
-    }
-
-    /// Sends no more of the content: the rest of it is not wanted. The response goes on.
-    pub fn stop(&mut self, key: StreamKey, wakes: &mut Wakes) {
-        let stream = &mut self.slots[key.slot as usize];
-        if stream.is_sending && stream.receiving == Receiving::Ended {
-            self.reset(key, ErrorCode::NO_ERROR, wakes);
-            self.call_line(wakes);
-        }
-    }
-
-    /// Whether the whole request is in the output, or was; `false` if its sending was cut short.
-    pub fn is_sent(&self, key: StreamKey) -> bool {
-        let stream = &self.slots[key.slot as usize];
-        !stream.is_sending && !stream.is_stopped
-    }
-
     /// Whether not one byte of the request was handed to the connection's socket.
     pub fn is_unwritten(&self, key: StreamKey) -> bool {
         key.id >= self.unwritten_from
@@ -527,47 +382,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         StreamKey { slot, id }
     }
 
-    /// Appends DATA; returns how many bytes of the content the windows and the output took.
-    fn append(&mut self, key: StreamKey, content: &[u8], ends: bool, wakes: &mut Wakes) -> usize {
-        let room = OUT_BYTES_MAX.saturating_sub(self.out.len());
-        let stream = &mut self.slots[key.slot as usize];
-        let windows = self
-            .send_window
-            .available()
-            .min(stream.send_window.available());
-        let length = content.len().min(windows).min(room);
-        let ends = ends && length == content.len();
-        if length == 0 && !(ends && content.is_empty()) {
-            return 0;
-        }
-        stream.send_window.take(length);
-        self.send_window.take(length);
-        self.unreturned += length as u64;
-        let mut rest = &content[..length];
-        loop {
-            let (piece, behind) = rest.split_at(rest.len().min(FRAME_BYTES_MAX));
-            let is_last = behind.is_empty();
-            frame::put_data(&mut self.out, key.id, piece, ends && is_last);
-            rest = behind;
-            if is_last {
-                break;
-            }
-        }
-        if ends {
-            self.end_sending(key, wakes);
-        }
-        length
-    }
-
-    fn end_sending(&mut self, key: StreamKey, wakes: &mut Wakes) {
-        let stream = &mut self.slots[key.slot as usize];
-        stream.is_sending = false;
-        if stream.is_received() {
-            self.off_wire(key);
-            self.call_line(wakes);
-        }
-    }
-
     /// Gives the credit of content that was taken to be read back to the server, and more of it if the
     /// reader keeps up.
     fn credit(&mut self, key: StreamKey, bytes: u32, wakes: &mut Wakes) {
@@ -684,6 +498,6 @@ pub(super) fn hash(id: u32) -> u64 {
 }
 
 #[inline]
-fn is_watched(watching: Option<&Waker>, asking: &Waker) -> bool {
+pub(super) fn is_watched(watching: Option<&Waker>, asking: &Waker) -> bool {
     watching.is_some_and(|waker| waker.will_wake(asking))
 }
