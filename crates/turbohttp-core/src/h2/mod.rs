@@ -21,6 +21,7 @@ mod fields;
 mod frame;
 pub mod hpack;
 mod limits;
+mod line;
 mod outcome;
 mod probe;
 mod receive;

@@ -7,8 +7,8 @@
 //! task parks when there is nothing to write; the first request that appends something takes its waker,
 //! so that a batch of requests wakes it once.
 //!
-//! This file is the side of the requests, and `upload.rs` for their contents; `deliver.rs` and `control.rs`
-//! are that of the task.
+//! This file is the side of the requests, with `upload.rs` for their contents and `line.rs` for those that
+//! wait; `deliver.rs` and `control.rs` are that of the task.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -23,8 +23,7 @@ use super::error::{ConnectionEnd, ErrorCode};
 use super::frame;
 use super::hpack::Encoder;
 use super::limits::{
-    LAST_STREAM_ID, Limits, OUT_HEADS_BYTES_MAX, RESETS_REMEMBERED, STREAM_WINDOW_MAX,
-    STREAMS_BEFORE_SETTINGS,
+    LAST_STREAM_ID, Limits, RESETS_REMEMBERED, STREAM_WINDOW_MAX, STREAMS_BEFORE_SETTINGS,
 };
 use super::outcome::{Answer, Chunk, Opened, Released, Ticket};
 use super::probe::{PROBE, Probe};
@@ -62,7 +61,7 @@ pub struct Streams<B> {
     pub(super) blocked: VecDeque<StreamKey>,
     /// Requests that wait for a stream, by urgency and arrival.
     pub(super) line: BTreeMap<Ticket, Waker>,
-    next_ticket: u64,
+    pub(super) next_ticket: u64,
     pub(super) state: State,
     /// Streams above it were not processed.
     pub(super) last_processed: u32,
@@ -163,13 +162,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
         self.poke(wakes);
         Ok(Opened::Stream { key, sent })
-    }
-
-    /// Leaves the line.
-    pub fn leave(&mut self, ticket: Option<Ticket>, wakes: &mut Wakes) {
-        if let Some(ticket) = ticket {
-            wakes.discard(self.line.remove(&ticket));
-        }
     }
 
     /// What there is of the response: its head goes to `head`.
@@ -335,33 +327,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             && self.line.is_empty()
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.table.len() < self.capacity()
-            && self.granted + u64::from(self.limits.stream_window)
-                <= u64::from(self.limits.receive_bytes)
-            && self.out.len() <= OUT_HEADS_BYTES_MAX
-            && !self.probe.is_awaited()
-    }
-
-    #[cold]
-    fn wait(
-        &mut self,
-        level: u8,
-        ticket: Option<Ticket>,
-        waker: &mut Option<Waker>,
-        wakes: &mut Wakes,
-    ) -> Ticket {
-        let ticket = ticket.unwrap_or_else(|| {
-            self.next_ticket += 1;
-            let number = self.next_ticket;
-            Ticket { level, number }
-        });
-        if let Some(waker) = waker.take() {
-            wakes.discard(self.line.insert(ticket, waker));
-        }
-        ticket
-    }
-
     #[inline]
     fn take_slot(&mut self, to_head: bool) -> StreamKey {
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -466,22 +431,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
         self.free.push(key.slot);
         released
-    }
-
-    /// Wakes those that wait for a stream, if there is one: all of them in order, as one that is woken and
-    /// not polled must hold up nobody.
-    #[inline]
-    pub(super) fn call_line(&mut self, wakes: &mut Wakes) {
-        if !self.line.is_empty() && (self.state != State::Live || self.has_room()) {
-            self.call_all(wakes);
-        }
-    }
-
-    #[cold]
-    fn call_all(&mut self, wakes: &mut Wakes) {
-        while let Some((_, waker)) = self.line.pop_first() {
-            wakes.wake(Some(waker));
-        }
     }
 
     /// Wakes the task if it is parked.
