@@ -279,6 +279,7 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// CONNECT asks for a tunnel, which this client does not drive; TRACE has no content (RFC 9110 section
 /// 9.3.8).
+#[inline(always)] // Of HTTP/2 it is a part as well.
 pub(crate) fn check_method(head: &RequestHead<'_>) -> Result<(), EncodeError> {
     match *head.method {
         Method::CONNECT => Err(EncodeError::Connect),
@@ -288,6 +289,7 @@ pub(crate) fn check_method(head: &RequestHead<'_>) -> Result<(), EncodeError> {
 }
 
 /// Visible ASCII only: anything else could end the line or be read in two ways.
+#[inline(always)] // Of HTTP/2 it is a part as well.
 pub(crate) fn check_target(target: &str) -> Result<(), EncodeError> {
     let visible = target.bytes().all(|byte| byte.is_ascii_graphic());
     if visible && !target.is_empty() {
@@ -297,6 +299,7 @@ pub(crate) fn check_target(target: &str) -> Result<(), EncodeError> {
     }
 }
 
+#[inline(always)] // Of HTTP/2 it is a part as well.
 pub(crate) fn host<'a>(head: &RequestHead<'a>) -> Result<&'a [u8], EncodeError> {
     // Two Host fields would let two servers see two requests (RFC 9112 section 3.2).
     let mut hosts = head.headers.get_all(HOST).iter();
@@ -350,6 +353,7 @@ fn is_ours(name: &HeaderName) -> bool {
 
 /// Refuses fields by which one request could be read as two (CWE-444); says whether the field asks to
 /// close the connection.
+#[inline(always)] // Of HTTP/2 it is a part as well.
 pub(crate) fn check_field(
     name: &HeaderName,
     value: &HeaderValue,

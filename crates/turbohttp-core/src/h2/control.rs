@@ -39,7 +39,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             Event::Wrong { stream, code, what } => {
                 match self.find(stream) {
                     Some(key) => self.refuse(key, code, what, wakes),
-                    None => return self.late(stream, now),
+                    None => return self.late(stream, 0, now),
                 }
                 Ok(())
             }
@@ -66,7 +66,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         wakes: &mut Wakes,
     ) -> Result<(), ConnectionError> {
         let Some(key) = self.find(id) else {
-            return self.late(id, now);
+            return self.late(id, 0, now);
         };
         let stream = &mut self.slots[key.slot as usize];
         if stream.receiving == Receiving::Ended {
@@ -106,7 +106,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             };
         }
         let Some(key) = self.find(id) else {
-            return self.late(id, now);
+            return self.late(id, 0, now);
         };
         let stream = &mut self.slots[key.slot as usize];
         if !stream.send_window.add(increment.into()) {
@@ -186,13 +186,15 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
 
     /// A frame for a stream that is not on the wire: of one that was, it may have crossed its end, and is
     /// never answered, as the answer would make the server's mistake ours.
-    pub(super) fn late(&mut self, id: u32, now: Instant) -> Result<(), ConnectionError> {
+    pub(super) fn late(&mut self, id: u32, flow: u32, now: Instant) -> Result<(), ConnectionError> {
         if id.is_multiple_of(2) || id >= self.next_id {
             return Err(ConnectionError::protocol(
                 "frame on a stream that was never opened",
             ));
         }
-        match self.resets.contains(&id) {
+        let mut resets = self.resets.iter_mut();
+        let late = resets.find(|late| late.id == id);
+        match late.is_some_and(|late| late.arrived(flow)) {
             true => Ok(()),
             false => self.glitch(now),
         }

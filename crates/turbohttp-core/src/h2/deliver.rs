@@ -57,11 +57,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                     ends,
                 } => {
                     let content = &input[content.clone()];
+                    let key = self.find(*stream);
                     let given = memory.as_ref().map_or(0, |memory| memory.as_ref().len());
-                    if let Some(needed) = self.memory_needed(*stream, content.len(), given) {
+                    let needed = key.and_then(|key| self.memory_needed(key, content.len(), given));
+                    if let Some(needed) = needed {
                         return Delivered::NeedsMemory(needed);
                     }
-                    self.data(*stream, content, *flow, *ends, memory, now, wakes)
+                    self.data((*stream, key), content, (*flow, *ends), memory, now, wakes)
                 }
                 Event::Fields {
                     stream,
@@ -124,6 +126,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         true
     }
 
+    /// The socket takes nothing: `waker` is woken by what has a time limit of its own, a question whether the
+    /// server lives and the end of the connection.
+    #[cold]
+    pub fn park_blocked(&mut self, waker: Waker) {
+        self.blocked_task = Some(waker);
+    }
+
     /// Whether the connection has nothing more to do: it takes no requests, and none is under way.
     pub fn is_over(&self) -> bool {
         self.state != State::Live && self.table.is_empty() && self.out.is_empty()
@@ -154,6 +163,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
         self.call_line(wakes);
         self.poke(wakes);
+        wakes.wake(self.blocked_task.take());
     }
 
     /// Says farewell by GOAWAY, and takes no new requests.
@@ -199,8 +209,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// How much memory the content of a stream needs instead of the `given` bytes. Those may have been
     /// given for another stream, which was released meanwhile.
     #[inline]
-    fn memory_needed(&self, stream: u32, length: usize, given: usize) -> Option<usize> {
-        let key = self.find(stream)?;
+    fn memory_needed(&self, key: StreamKey, length: usize, given: usize) -> Option<usize> {
         let stream = &self.slots[key.slot as usize];
         let missing = length.saturating_sub(stream.room());
         if missing <= given || stream.receiving != Receiving::Body {
@@ -211,22 +220,20 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         Some(wanted.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a DATA frame says")]
     #[inline]
     fn data(
         &mut self,
-        id: u32,
+        (id, key): (u32, Option<StreamKey>),
         content: &[u8],
-        flow: u32,
-        ends: bool,
+        (flow, ends): (u32, bool),
         memory: &mut Option<B>,
         now: Instant,
         wakes: &mut Wakes,
     ) -> Result<(), ConnectionError> {
         // First, and whatever becomes of the content: the credit of the connection goes back on arrival.
         self.take_from_window(flow, wakes)?;
-        let Some(key) = self.find(id) else {
-            return self.late(id, now);
+        let Some(key) = key else {
+            return self.late(id, flow, now);
         };
         if content.is_empty() && !ends {
             self.glitch(now)?;
@@ -295,7 +302,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         wakes: &mut Wakes,
     ) -> Result<(), ConnectionError> {
         let Some(key) = self.find(id) else {
-            return self.late(id, now);
+            return self.late(id, 0, now);
         };
         match self.slots[key.slot as usize].receiving {
             Receiving::Head => self.head(key, section, ends, now, wakes),
@@ -333,6 +340,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         };
         std::mem::swap(&mut stream.head, &mut section.head);
         stream.receiving = Receiving::Body;
+        stream.has_head = true;
         self.glitches.earn(GLITCHES_PER_ANSWER);
         if ends {
             self.end_receiving(key, wakes);

@@ -55,6 +55,10 @@ pub(crate) const SETTINGS_MAX: usize = 32;
 /// Streams that were reset here of which late frames are expected: all of a connection may be at once.
 pub(crate) const RESETS_REMEMBERED: usize = STREAMS_MAX;
 
+/// Frames without content that may arrive on a stream after its reset and are no glitches: heads, trailers,
+/// and updates of a window that an upload went through.
+pub(crate) const LATE_FRAMES_MAX: u32 = 64;
+
 /// Frames that cost work and bring nothing: so many at once, and so many more in each second.
 pub(crate) const GLITCHES: u32 = 1_000;
 pub(crate) const GLITCHES_PER_SECOND: u32 = 100;

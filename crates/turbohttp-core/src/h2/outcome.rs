@@ -1,7 +1,6 @@
 //! What the operations of requests give back.
 
 use std::collections::VecDeque;
-use std::task::Waker;
 
 use super::error::StreamError;
 use super::stream::{Piece, StreamKey};
@@ -86,11 +85,10 @@ pub enum Sent {
     Stopped,
 }
 
-/// Memory and wakers of a stream that was released, to be dropped without the lock.
+/// The memory of a stream that was released, to be dropped without the lock.
 #[derive(Debug)]
 pub struct Released<B> {
     pub(super) _pieces: VecDeque<Piece<B>>,
-    pub(super) _waker: Option<Waker>,
     /// Memory that can be used again.
     pub spare: Option<B>,
 }

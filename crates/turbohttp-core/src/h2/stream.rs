@@ -14,9 +14,8 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use http::Version;
-
 use super::error::StreamError;
+use super::limits::LATE_FRAMES_MAX;
 use super::window::{ReceiveWindow, SendWindow};
 use crate::head::ResponseHead;
 
@@ -74,6 +73,8 @@ pub(crate) struct Stream<B> {
     pub(crate) proceeds: bool,
     /// The content waits for the window or for room in the output.
     pub(crate) awaits_room: bool,
+    /// The final head is here, and the request has not taken it.
+    pub(crate) has_head: bool,
     /// The final head, until the request takes it.
     pub(crate) head: ResponseHead,
     pub(crate) trailers: ResponseHead,
@@ -107,6 +108,7 @@ impl<B> Stream<B> {
             to_head: false,
             proceeds: false,
             awaits_room: false,
+            has_head: false,
             head: ResponseHead::default(),
             trailers: ResponseHead::default(),
             interim_bytes: 0,
@@ -134,6 +136,7 @@ impl<B> Stream<B> {
         self.to_head = to_head;
         self.proceeds = false;
         self.awaits_room = false;
+        self.has_head = false;
         self.interim_bytes = 0;
         self.remaining = None;
         self.buffered = 0;
@@ -143,16 +146,37 @@ impl<B> Stream<B> {
         self.heard = heard;
     }
 
-    /// Whether the final head has arrived and the request has not taken it. The head may have no field.
-    #[inline]
-    pub(crate) fn has_head(&self) -> bool {
-        self.head.version == Version::HTTP_2
-    }
-
     /// Whether nothing of the response is to come any more.
     #[inline]
     pub(crate) fn is_received(&self) -> bool {
         matches!(self.receiving, Receiving::Ended | Receiving::Failed(_))
+    }
+}
+
+/// A stream that was reset here: what may still arrive on it without a fault of the server, which had sent
+/// it before it knew.
+#[derive(Debug)]
+pub(crate) struct Late {
+    pub(crate) id: u32,
+    window: ReceiveWindow,
+    frames: u32,
+}
+
+impl Late {
+    pub(crate) fn new(id: u32, window: ReceiveWindow) -> Late {
+        let frames = LATE_FRAMES_MAX;
+        Late { id, window, frames }
+    }
+
+    /// Notes a frame of so many bytes of content; `false` if there were more than an honest server sends.
+    #[must_use]
+    pub(crate) fn arrived(&mut self, flow: u32) -> bool {
+        if flow > 0 {
+            return self.window.arrived(flow);
+        }
+        let left = self.frames.checked_sub(1);
+        self.frames = left.unwrap_or_default();
+        left.is_some()
     }
 }
 

@@ -29,7 +29,7 @@ use super::outcome::{Answer, Chunk, Opened, Released, Ticket};
 use super::probe::{PROBE, Probe};
 use super::send::{self, Request, Template};
 use super::settings::{self, PeerSettings, WINDOW_AT_FIRST};
-use super::stream::{Receiving, Stream, StreamKey};
+use super::stream::{Late, Receiving, Stream, StreamKey};
 use super::wakes::Wakes;
 use super::window::{ReceiveWindow, SendWindow};
 use crate::h1::EncodeError;
@@ -46,6 +46,8 @@ pub struct Streams<B> {
     pub(super) out: Vec<u8>,
     /// The task, while it has nothing to write.
     pub(super) parked: Option<Waker>,
+    /// The task, while the socket takes nothing: woken only by what cannot wait for that.
+    pub(super) blocked_task: Option<Waker>,
     pub(super) slots: Vec<Stream<B>>,
     pub(super) free: Vec<u32>,
     /// The slots of the streams on the wire, by identifier.
@@ -65,8 +67,8 @@ pub struct Streams<B> {
     pub(super) state: State,
     /// Streams above it were not processed.
     pub(super) last_processed: u32,
-    /// Identifiers of the streams reset here last.
-    pub(super) resets: VecDeque<u32>,
+    /// The streams reset here last.
+    pub(super) resets: VecDeque<Late>,
     pub(super) glitches: Budget,
     pub(super) probe: Probe,
     /// Acknowledgements in `out`.
@@ -95,6 +97,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             template: Template::default(),
             out,
             parked: None,
+            blocked_task: None,
             slots: Vec::new(),
             free: Vec::new(),
             table: HashTable::new(),
@@ -118,7 +121,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
 
     /// Opens a stream for a request, with as much of `content` as goes at once, or puts it in line.
     ///
-    /// `ends`: nothing follows `content`. `level` orders those that wait, and `ticket` is the place of one
+    /// `ends`: nothing follows `content`; a request of which something does waits for the SETTINGS of the
+    /// server, which may permit few streams. `level` orders those that wait, and `ticket` is the place of one
     /// that has waited before. `spare` is memory for the response, taken if a stream is opened.
     ///
     /// # Errors
@@ -143,7 +147,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             self.leave(ticket, wakes);
             return Ok(Opened::Gone);
         }
-        if !self.has_room() {
+        // Content that is not all here may come once only: it is not put at risk of a refusal while the limit
+        // of the server is unknown.
+        let is_early = !ends && self.peer.streams_max.is_none();
+        if is_early || !self.has_room() {
             return Ok(Opened::Waiting(self.wait(level, ticket, waker, wakes)));
         }
         self.leave(ticket, wakes);
@@ -182,9 +189,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 return Answer::Pending { is_watched };
             }
             // The head stands before a fault in the content.
-            Receiving::Failed(error) if !stream.has_head() => return Answer::Failed(error),
+            Receiving::Failed(error) if !stream.has_head => return Answer::Failed(error),
             Receiving::Body | Receiving::Ended | Receiving::Failed(_) => {}
         }
+        stream.has_head = false;
         std::mem::swap(&mut stream.head, head);
         let is_whole =
             stream.receiving == Receiving::Ended && !stream.is_sending && stream.pieces.len() <= 1;
@@ -195,9 +203,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if !stream.trailers.is_blank() {
             head.append_trailers(&stream.trailers);
         }
-        let released = self.release_slot(key);
-        wakes.discard(released._waker);
-        let spare = released.spare;
+        let spare = self.release_slot(key, wakes);
         self.call_line(wakes);
         Answer::Whole { piece, spare }
     }
@@ -268,11 +274,21 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             let is_silent = is_unanswered && !self.is_unwritten(key);
             if is_silent && self.state == State::Live && self.probe.given_up(heard, now) {
                 frame::put_ping(&mut self.out, PROBE, false);
+                wakes.wake(self.blocked_task.take());
             }
         }
-        let released = self.release_slot(key);
+        let stream = &mut self.slots[key.slot as usize];
+        // Without pieces its room stays with the slot.
+        let pieces = match stream.pieces.is_empty() {
+            true => VecDeque::new(),
+            false => std::mem::take(&mut stream.pieces),
+        };
+        let spare = self.release_slot(key, wakes);
         self.call_line(wakes);
-        released
+        Released {
+            _pieces: pieces,
+            spare,
+        }
     }
 
     /// What the connection may cost.
@@ -383,8 +399,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if self.resets.len() == RESETS_REMEMBERED {
             self.resets.pop_front();
         }
-        self.resets.push_back(key.id);
         let stream = &mut self.slots[key.slot as usize];
+        self.resets.push_back(Late::new(key.id, stream.window));
         stream.is_stopped |= std::mem::take(&mut stream.is_sending);
         self.off_wire(key);
         self.poke(wakes);
@@ -407,30 +423,30 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         stream.granted = kept;
     }
 
+    /// Makes a slot free; what is left of its memory comes back.
     #[inline]
-    fn release_slot(&mut self, key: StreamKey) -> Released<B> {
-        self.off_wire(key);
+    fn release_slot(&mut self, key: StreamKey, wakes: &mut Wakes) -> Option<B> {
+        let stream = &mut self.slots[key.slot as usize];
+        if stream.is_on_wire {
+            self.off_wire(key);
+        }
         let stream = &mut self.slots[key.slot as usize];
         self.granted -= u64::from(stream.granted);
         stream.granted = 0;
         stream.id = 0;
-        stream.head.reset();
-        stream.trailers.reset();
-        let pieces = match stream.pieces.is_empty() {
-            // Its room stays with the slot.
-            true => VecDeque::new(),
-            false => std::mem::take(&mut stream.pieces),
-        };
-        let released = Released {
-            _pieces: pieces,
-            _waker: stream.waker.take(),
-            spare: stream.spare.take(),
-        };
+        if !stream.head.is_blank() {
+            stream.head.reset();
+        }
+        if !stream.trailers.is_blank() {
+            stream.trailers.reset();
+        }
+        wakes.discard(stream.waker.take());
+        let spare = stream.spare.take();
         if std::mem::take(&mut stream.awaits_room) {
             self.blocked.retain(|blocked| *blocked != key);
         }
         self.free.push(key.slot);
-        released
+        spare
     }
 
     /// Wakes the task if it is parked.

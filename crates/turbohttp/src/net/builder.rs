@@ -249,7 +249,9 @@ impl NetTransportBuilder {
         let buffers = ReadPool::new()
             .map_err(|error| Error::new(ErrorKind::Config, "read buffers").with_source(error))?;
         let shortage = Arc::<Shortage>::default();
-        let pool = Arc::new(Pool::new(&self.limits, &self.timeouts, shortage.clone()));
+        let has_proxies = !self.proxies.is_empty();
+        let pool = Pool::new(&self.limits, &self.timeouts, shortage.clone(), has_proxies);
+        let pool = Arc::new(pool);
         let defaults = std::mem::take(&mut self.defaults);
         let wire = Arc::new(Wire {
             buffers,

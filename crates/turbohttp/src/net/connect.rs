@@ -68,12 +68,6 @@ impl Connector {
         })
     }
 
-    /// Whether requests whose URL has no name of its own go to their origins directly.
-    #[inline]
-    pub(crate) fn is_direct(&self) -> bool {
-        self.options.proxies.is_empty()
-    }
-
     /// The proxy for requests to `origin`.
     ///
     /// # Errors

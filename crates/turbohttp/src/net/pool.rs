@@ -9,13 +9,13 @@
 //! everything when the runtime ends.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context as TaskContext;
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
 
-use super::connection::Connection;
 use super::h1::{self, Health, Owner};
 use super::h2;
 use super::route::{Route, RouteKey};
@@ -42,6 +42,8 @@ pub(crate) struct Pool {
     age_max: Duration,
     lifetime: Option<Duration>,
     shortage: Arc<Shortage>,
+    /// Whether a request has to be looked at more closely: there are proxies, or connections that are shared.
+    is_unusual: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -57,15 +59,9 @@ enum Entry {
 
 /// What the pool had for a request.
 pub(crate) enum CheckedOut {
-    Ready(Connection),
+    Ready(Box<h1::Connection>),
     /// TLS records have arrived on it, which need not be data: [`h1::Connection::drain_tls`] tells.
     TlsRecords(Box<h1::Connection>),
-}
-
-/// What a request takes from the pool.
-enum Taken {
-    Exclusive(Entry),
-    Shared(Box<h2::Exchange>),
 }
 
 #[derive(Default)]
@@ -117,49 +113,59 @@ impl Entry {
 }
 
 impl Pool {
-    pub(crate) fn new(limits: &Limits, timeouts: &Timeouts, shortage: Arc<Shortage>) -> Pool {
+    pub(crate) fn new(
+        limits: &Limits,
+        timeouts: &Timeouts,
+        shortage: Arc<Shortage>,
+        has_proxies: bool,
+    ) -> Pool {
         Pool {
             per_route: limits.idle_per_origin.min(limits.idle_total),
             total: limits.idle_total,
             age_max: timeouts.idle,
             lifetime: timeouts.lifetime,
             shortage,
+            is_unusual: AtomicBool::new(has_proxies),
             state: Mutex::new(State::default()),
         }
     }
 
-    /// Connections that are idle now.
+    /// Whether routes may be more than origins, or connections be shared.
+    #[inline]
+    pub(crate) fn is_unusual(&self) -> bool {
+        self.is_unusual.load(Ordering::Relaxed)
+    }
+
+    /// Connections that are idle now, shared ones without a request among them.
     pub(crate) fn idle_count(&self) -> usize {
-        self.lock().count
+        let state = self.lock();
+        let count = state.count;
+        let shared: Vec<_> = state.shared.iter().cloned().collect();
+        drop(state);
+        // Each is asked under a lock of its own, without that of the pool.
+        count + shared.iter().filter(|one| one.is_idle()).count()
     }
 
     /// The newest healthy connection of `route` that was made in the runtime `here`. Those on which
     /// something has happened while they were idle are closed. `is_repeatable` says whether the request
-    /// can be sent again if the server has closed the connection all the same, `takes_shared` whether it may
-    /// share one with others.
+    /// can be sent again if the server has closed the connection all the same.
     #[inline]
     pub(crate) fn check_out(
         self: &Arc<Self>,
         route: RouteKey<'_>,
         here: runtime::Id,
         is_repeatable: impl Fn() -> bool,
-        takes_shared: impl Fn() -> bool,
         cx: &mut TaskContext<'_>,
         now: Instant,
     ) -> Option<CheckedOut> {
         // The health is looked at without the lock, as it costs a system call.
-        while let Some(taken) = self.take(route, here, &is_repeatable, &takes_shared, now) {
-            let mut connection = match taken {
-                Taken::Exclusive(Entry::Exclusive(connection)) => connection,
-                Taken::Shared(mut exchange) => {
-                    exchange.checked_out(self.clone());
-                    return Some(CheckedOut::Ready(Connection::H2(exchange)));
-                }
-            };
+        while let Some(Entry::Exclusive(mut connection)) =
+            self.take(route, here, &is_repeatable, now)
+        {
             match connection.health(cx, now) {
                 Health::Idle => {
                     connection.checked_out(self.clone());
-                    return Some(CheckedOut::Ready(Connection::H1(connection)));
+                    return Some(CheckedOut::Ready(connection));
                 }
                 Health::TlsRecords => {
                     connection.checked_out(self.clone());
@@ -172,6 +178,37 @@ impl Pool {
             }
         }
         None
+    }
+
+    /// [`check_out`](Pool::check_out) apart from the way of most requests.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn check_out_by_way(
+        self: &Arc<Self>,
+        route: RouteKey<'_>,
+        here: runtime::Id,
+        is_repeatable: bool,
+        cx: &mut TaskContext<'_>,
+        now: Instant,
+    ) -> Option<CheckedOut> {
+        loop {
+            let state = self.lock();
+            if !is_repeatable && state.is_hasty(route, now) {
+                return None;
+            }
+            let Entry::Exclusive(mut connection) = self.search(state, route, here, now)?;
+            let health = connection.health(cx, now);
+            if health == Health::Unusable {
+                let idle = now.saturating_duration_since(connection.since());
+                self.closed_by_server(connection.route(), idle);
+                continue;
+            }
+            connection.checked_out(self.clone());
+            return Some(match health {
+                Health::TlsRecords => CheckedOut::TlsRecords(connection),
+                _ => CheckedOut::Ready(connection),
+            });
+        }
     }
 
     /// The server has closed a connection of `route` that had been idle for so long: it is hasty if it did
@@ -199,16 +236,9 @@ impl Pool {
         route: RouteKey<'_>,
         here: runtime::Id,
         is_repeatable: &impl Fn() -> bool,
-        takes_shared: &impl Fn() -> bool,
         now: Instant,
-    ) -> Option<Taken> {
+    ) -> Option<Entry> {
         let mut state = self.lock();
-        if !state.shared.is_empty()
-            && takes_shared()
-            && let Some(exchange) = state.shared.check_out(route, here)
-        {
-            return Some(Taken::Shared(exchange));
-        }
         if !state.hasty.is_empty() && state.is_hasty(route, now) && !is_repeatable() {
             return None;
         }
@@ -217,11 +247,11 @@ impl Pool {
         let newest = queue.back()?;
         // Few programs use a client from more than one runtime, and what is used does not age.
         if newest.runtime() != here || self.has_aged(newest, now) {
-            return self.search(state, route, here, now).map(Taken::Exclusive);
+            return self.search(state, route, here, now);
         }
         let newest = queue.pop_back();
         state.count -= 1;
-        newest.map(Taken::Exclusive)
+        newest
     }
 
     /// [`take`](Pool::take) where the newest entry cannot be used.
@@ -233,7 +263,7 @@ impl Pool {
         here: runtime::Id,
         now: Instant,
     ) -> Option<Entry> {
-        let queue = state.queues.of_key(route)?;
+        let queue = state.queues.of_way(route)?;
         let mut aged = Closing::new();
         // From the newest on, until one is fresh; those of other runtimes are left where they are.
         let found = loop {
@@ -338,6 +368,7 @@ impl Pool {
         let is_closed = state.is_closed;
         if !is_closed {
             state.shared.insert(connection);
+            self.is_unusual.store(true, Ordering::Relaxed);
         }
         drop(state);
         if is_closed {
@@ -346,7 +377,7 @@ impl Pool {
     }
 
     /// An exchange on the shared connection of `route`, if there is one.
-    #[cold]
+    #[inline(never)]
     pub(crate) fn exchange_on(
         self: &Arc<Self>,
         route: RouteKey<'_>,
@@ -468,9 +499,17 @@ impl h2::Home for Pool {
         drop(surplus);
     }
 
-    fn retire(&self, connection: &Arc<h2::Connection>) {
-        let removed = self.lock().shared.remove(connection);
+    fn retire(&self, connection: &Arc<h2::Connection>) -> bool {
+        let mut state = self.lock();
+        let removed = state.shared.remove(connection);
+        let origin = &connection.route().origin;
+        let is_replaced = state
+            .shared
+            .iter()
+            .any(|other| other.route().origin == *origin);
+        drop(state);
         drop(removed);
+        is_replaced
     }
 }
 

@@ -16,7 +16,7 @@ use super::connect::Connected;
 use super::connection::Connection;
 use super::dial::{self, Joined};
 use super::h1;
-use super::h2::Home;
+use super::h2::{self, Home};
 use super::pool::CheckedOut;
 use super::proxy::ProxyServer;
 use super::route::{Route, RouteKey};
@@ -46,19 +46,26 @@ pub(crate) struct NetSend<'a> {
     // Before the request: fields are dropped in this order, and the connection is to be closed before
     // the context is in its pool again.
     acquire: Option<Acquire<'a>>,
-    connection: Option<Connection>,
+    connection: Option<Box<h1::Connection>>,
     /// `None` while a connection is made, which takes it along, and at the end.
     request: Option<Request>,
-    /// How often it was sent again.
-    replays: u8,
 }
 
-/// How a connection is obtained where the pool has none that can be used as it is.
+/// How a connection is obtained where the pool has none that can be used as it is; and the exchange, once the
+/// request has one of HTTP/2, which costs HTTP/1.1 no word here.
 enum Acquire<'a> {
     /// An idle connection has TLS records to take in: only then is its health known.
     DrainTls(Boxed<'a, Option<Box<h1::Connection>>>),
     /// The request travels along; the connection says whether it was used before.
-    Connect(Boxed<'a, (Request, Result<(Connection, bool)>)>),
+    Connect {
+        connecting: Boxed<'a, (Request, Result<(Connection, bool)>)>,
+        replays: u8,
+    },
+    /// The pool is asked once more: the request was sent so often, and not processed.
+    Again {
+        replays: u8,
+    },
+    Exchange(Box<h2::Exchange>),
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -76,79 +83,98 @@ impl<'a> NetSend<'a> {
             acquire: None,
             connection: None,
             request: Some(request),
-            replays: 0,
         }
     }
 
-    /// Obtains a connection, and puts the request into it.
-    fn poll_connection(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
+    /// Obtains a connection where the pool had none that can be used as it is, and puts the request into it;
+    /// `true` if an exchange has gone the whole way.
+    #[inline(never)]
+    fn poll_acquire(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<bool>> {
         loop {
             match &mut self.acquire {
-                None => {
-                    // `None` has set `acquire`, which the next turn of this loop polls.
-                    if let Some(connection) = self.check_out(cx)? {
-                        return Poll::Ready(self.begin(connection, true));
-                    }
-                }
+                // There is a connection now, or the pool is asked again.
+                None => return Poll::Ready(Ok(false)),
+                Some(Acquire::Exchange(_)) => return self.poll_exchange(cx),
                 Some(Acquire::DrainTls(draining)) => {
                     let connection = ready!(draining.as_mut().poll(cx));
                     self.acquire = None;
                     if let Some(connection) = connection {
-                        return Poll::Ready(self.begin(Connection::H1(connection), true));
+                        self.begin(connection, true)?;
                     }
                 }
-                Some(Acquire::Connect(connecting)) => {
+                Some(Acquire::Again { replays }) => {
+                    let replays = *replays;
+                    self.acquire = None;
+                    // As by any way: this is seldom.
+                    self.check_out_by_way(cx, clock::now(), replays)?;
+                }
+                Some(Acquire::Connect {
+                    connecting,
+                    replays,
+                }) => {
                     let (request, connected) = ready!(connecting.as_mut().poll(cx));
+                    let replays = *replays;
                     self.acquire = None;
                     self.request = Some(request);
                     let (connection, is_reused) = connected?;
-                    return Poll::Ready(self.begin(connection, is_reused));
+                    match connection {
+                        Connection::H2(exchange) => {
+                            self.begin_exchange(exchange, is_reused, replays);
+                        }
+                        Connection::H1(connection) => self.begin(connection, is_reused)?,
+                    }
                 }
             }
         }
     }
 
-    /// The newest idle connection of the route that is healthy; without one, `acquire` is set.
+    /// Begins on the newest idle connection of the route that is healthy; without one, `acquire` is set.
     #[inline]
-    fn check_out(&mut self, cx: &mut TaskContext<'_>) -> Result<Option<Connection>> {
+    fn check_out(&mut self, cx: &mut TaskContext<'_>) -> Result<()> {
         let net = self.net;
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
         let now = began(context, &net.settings);
         let Some(origin) = context.request.url.origin() else {
             return Err(Error::new(ErrorKind::Url, "request has no URL"));
         };
-        if context.request.url.name().is_some() || !net.connector.is_direct() {
-            return self.check_out_by_way(cx, now);
+        if context.request.url.name().is_some() || net.pool.is_unusual() {
+            return self.check_out_by_way(cx, now, 0);
         }
         // Outside a runtime no socket would report an event; connecting says so in its error.
         if let Ok(here) = runtime::Handle::try_current() {
             let route = RouteKey::direct(origin);
             let is_repeatable = || can_be_repeated(context);
-            let takes_shared = || context.request.asks != Asks::Upgrade;
-            match net
-                .pool
-                .check_out(route, here.id(), is_repeatable, takes_shared, cx, now)
-            {
-                Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
-                Some(CheckedOut::TlsRecords(connection)) => {
-                    self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
-                    return Ok(None);
-                }
+            match net.pool.check_out(route, here.id(), is_repeatable, cx, now) {
+                Some(CheckedOut::Ready(connection)) => return self.begin(connection, true),
+                Some(other) => return self.checked_out(other),
                 None => {}
             }
         }
-        self.connect(None);
-        Ok(None)
+        self.connect(None, 0);
+        Ok(())
     }
 
-    /// [`check_out`](NetSend::check_out) for a route that is more than its origin.
+    /// What follows a connection that cannot simply be begun on.
+    #[inline(never)]
+    fn checked_out(&mut self, found: CheckedOut) -> Result<()> {
+        match found {
+            CheckedOut::Ready(connection) => self.begin(connection, true)?,
+            CheckedOut::TlsRecords(connection) => {
+                self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
+            }
+        }
+        Ok(())
+    }
+
+    /// [`check_out`](NetSend::check_out) for a route that is more than its origin, and where connections are shared.
     #[cold]
     #[inline(never)]
     fn check_out_by_way(
         &mut self,
         cx: &mut TaskContext<'_>,
         now: Instant,
-    ) -> Result<Option<Connection>> {
+        replays: u8,
+    ) -> Result<()> {
         let net = self.net;
         let context = &*self.request.as_ref().expect(REQUEST_HELD).context;
         let Some(origin) = context.request.url.origin() else {
@@ -158,37 +184,58 @@ impl<'a> NetSend<'a> {
         if let Ok(here) = runtime::Handle::try_current() {
             let name = context.request.url.name();
             let route = net.connector.route(origin, name, proxy.as_ref());
-            let is_repeatable = || can_be_repeated(context);
-            let takes_shared = || context.request.asks != Asks::Upgrade;
+            let is_repeatable = can_be_repeated(context);
+            if context.request.asks != Asks::Upgrade
+                && let Some(exchange) = net.pool.exchange_on(route, here.id())
+            {
+                self.begin_exchange(exchange, true, replays);
+                return Ok(());
+            }
             match net
                 .pool
-                .check_out(route, here.id(), is_repeatable, takes_shared, cx, now)
+                .check_out_by_way(route, here.id(), is_repeatable, cx, now)
             {
-                Some(CheckedOut::Ready(connection)) => return Ok(Some(connection)),
-                Some(CheckedOut::TlsRecords(connection)) => {
-                    self.acquire = Some(Acquire::DrainTls(Box::pin(connection.drain_tls())));
-                    return Ok(None);
-                }
+                Some(found) => return self.checked_out(found),
                 None => {}
             }
         }
-        self.connect(proxy);
-        Ok(None)
+        self.connect(proxy, replays);
+        Ok(())
     }
 
     /// Making a connection is the cold path.
     #[cold]
-    fn connect(&mut self, proxy: Option<ProxyServer>) {
+    fn connect(&mut self, proxy: Option<ProxyServer>, replays: u8) {
         let request = self.request.take().expect(REQUEST_HELD);
-        let connecting = connect(self.net, request, proxy);
-        self.acquire = Some(Acquire::Connect(Box::pin(connecting)));
+        let connecting = Box::pin(connect(self.net, request, proxy));
+        self.acquire = Some(Acquire::Connect {
+            connecting,
+            replays,
+        });
     }
 
     #[inline]
-    fn begin(&mut self, connection: Connection, is_reused: bool) -> Result<()> {
+    fn begin(&mut self, mut connection: Box<h1::Connection>, is_reused: bool) -> Result<()> {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
-        self.connection = Some(connection.begin(context, is_reused)?);
+        if let Err(error) = connection.begin(context) {
+            connection.return_to_pool(&mut context.spare);
+            return Err(error);
+        }
+        // Copies: the connection may be in use by another request when the response is asked for them.
+        context.response.addresses = connection.addresses();
+        context
+            .timing
+            .timeline
+            .set_connection(connection.id(), is_reused);
+        context.timing.timeline.count_attempt();
+        self.connection = Some(connection);
         Ok(())
+    }
+
+    fn begin_exchange(&mut self, mut exchange: Box<h2::Exchange>, is_reused: bool, replays: u8) {
+        let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
+        exchange.begin(context, is_reused, replays);
+        self.acquire = Some(Acquire::Exchange(exchange));
     }
 
     /// Decides what follows a round trip that failed: the request is sent once more, or the error is
@@ -202,23 +249,22 @@ impl<'a> NetSend<'a> {
                 pool.closed_by_server(closed.route(), closed.idle_before());
             }
         }
+        let (is_refused, replays) = match &connection {
+            Connection::H1(_) => (false, 0),
+            Connection::H2(exchange) => {
+                leave_shared(self.net, exchange);
+                (exchange.is_unprocessed(), exchange.replays())
+            }
+        };
         let may_be_sent_again = error.is_retryable() && can_be_sent_again(context, &connection);
         if !may_be_sent_again {
             return Err(error.not_retryable());
         }
-        if let Connection::H2(exchange) = &connection
-            && exchange.wants_http1()
-        {
-            let shared = exchange.connection();
-            self.net.dials.require_http1(shared.route());
-            self.net.pool.retire(shared);
-        }
-        // A stream that was refused says nothing about its connection.
-        let is_refused = matches!(connection, Connection::H2(_)) && connection.sent_nothing();
-        let is_worth_it = match is_refused {
-            true => self.replays < REPLAYS_MAX,
-            false => context.timing.timeline.is_connection_reused(),
-        };
+        // A stream that was refused says nothing about its connection, and the time of a wait is up whatever
+        // the connection.
+        let is_worth_it = (is_refused || context.timing.timeline.is_connection_reused())
+            && error.kind() != ErrorKind::Timeout
+            && replays < REPLAYS_MAX;
         if !is_worth_it {
             return Err(match connection.sent_nothing() {
                 true => error.unsent(),
@@ -242,38 +288,74 @@ impl<'a> NetSend<'a> {
     /// Sends the request once more, on a new connection.
     fn send_again(&mut self, connection: Connection) {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
-        let way = match &connection {
-            Connection::H1(closed) => Some(closed.route().proxy().cloned()),
-            Connection::H2(_) => None,
+        let (proxy, replays) = match &connection {
+            Connection::H1(closed) => (closed.route().proxy().cloned(), None),
+            Connection::H2(exchange) => (None, Some(exchange.replays().saturating_add(1))),
         };
         // The dead connection is closed before its replacement is opened: it is a descriptor.
         drop(connection);
         self.net.wire.counters.replayed();
         context.response.head.reset();
         context.timing.begin_exchange(clock::now());
-        self.replays += 1;
-        // Not the pool again: its other idle connections may have died in the same moment. A shared one that
-        // has died is there no more.
-        if let Some(proxy) = way {
-            self.connect(proxy);
+        match replays {
+            // A shared connection that has died is in the pool no more.
+            Some(replays) => self.acquire = Some(Acquire::Again { replays }),
+            // Not the pool again: its other idle connections may have died in the same moment.
+            None => self.connect(proxy, 0),
         }
     }
 
-    fn poll_round_trip(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Connection>> {
+    /// Sends the request, receives the head of its response, and makes what follows its body.
+    #[inline(always)] // The way of every request.
+    fn poll_round_trip(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
         loop {
             if let (Some(connection), Some(request)) = (&mut self.connection, &mut self.request) {
                 let done = ready!(connection.poll_round_trip(cx, &mut request.context));
                 // Taken only now: a future that is dropped while it waits drops the connection.
                 let connection = self.connection.take().expect("just looked at");
                 match done {
-                    Ok(()) if refuses_expectation(&request.context, &connection) => {
-                        self.send_without_expectation(connection);
+                    Ok(())
+                        if refuses_expectation(&request.context)
+                            && connection.holds_back_content() =>
+                    {
+                        self.send_without_expectation(Connection::H1(connection));
                     }
-                    Ok(()) => return Poll::Ready(Ok(connection)),
-                    Err(error) => self.failed(connection, error)?,
+                    Ok(()) => {
+                        connection.deliver(&mut request.context);
+                        return Poll::Ready(Ok(()));
+                    }
+                    Err(error) => self.failed(Connection::H1(connection), error)?,
                 }
+            } else if self.acquire.is_none() {
+                self.check_out(cx)?;
+            } else if ready!(self.poll_acquire(cx))? {
+                return Poll::Ready(Ok(()));
             }
-            ready!(self.poll_connection(cx))?;
+        }
+    }
+
+    /// The same of a request on a stream; `false` if it is to be sent again.
+    #[inline(never)]
+    fn poll_exchange(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<bool>> {
+        let request = self.request.as_mut().expect(REQUEST_HELD);
+        let Some(Acquire::Exchange(exchange)) = &mut self.acquire else {
+            return Poll::Ready(Ok(false));
+        };
+        let done = ready!(exchange.poll_round_trip(cx, &mut request.context));
+        // Taken only now: a future that is dropped while it waits resets the stream.
+        let Some(Acquire::Exchange(exchange)) = self.acquire.take() else {
+            return Poll::Ready(Ok(false));
+        };
+        match done {
+            Ok(()) if refuses_expectation(&request.context) && exchange.holds_back_content() => {
+                self.send_without_expectation(Connection::H2(exchange));
+                Poll::Ready(Ok(false))
+            }
+            Ok(()) => {
+                exchange.deliver(&mut request.context);
+                Poll::Ready(Ok(true))
+            }
+            Err(error) => Poll::Ready(self.failed(Connection::H2(exchange), error).map(|()| false)),
         }
     }
 }
@@ -283,19 +365,31 @@ impl Future for NetSend<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Result<Response>> {
         let sent = ready!(self.poll_round_trip(cx));
-        let mut request = self.request.take().expect(REQUEST_HELD);
-        let context = &mut *request.context;
-        match sent {
-            Ok(connection) => connection.deliver(context),
+        let request = self.request.take().expect(REQUEST_HELD);
+        Poll::Ready(match sent {
+            Ok(()) => Ok(Response::new(request)),
             Err(error) => {
-                let error = context.explain(error);
-                return Poll::Ready(Err(match error.is_unsent() {
+                let error = request.context.explain(error);
+                Err(match error.is_unsent() {
                     true => error.with_request(Some(request)),
                     false => error.with_sent(request),
-                }));
+                })
             }
-        }
-        Poll::Ready(Ok(Response::new(request)))
+        })
+    }
+}
+
+/// A shared connection that takes no more requests is handed out no more, which its task may not have got
+/// round to; and one whose server wants HTTP/1.1 ends.
+#[cold]
+fn leave_shared(net: &Shared, exchange: &h2::Exchange) {
+    let shared = exchange.connection();
+    if exchange.wants_http1() {
+        net.dials.require_http1(shared.route());
+        shared.go_away();
+    }
+    if !shared.is_live() {
+        net.pool.retire(shared);
     }
 }
 
@@ -419,11 +513,10 @@ fn begin_here(context: &mut Context, settings: &Settings) -> Instant {
     now
 }
 
-/// Whether the server has answered 417 to content that waits for its word.
+/// Whether the server has answered 417, as one does to content that waits for its word.
 #[inline]
-fn refuses_expectation(context: &Context, connection: &Connection) -> bool {
-    let status = context.response.head.status();
-    status == StatusCode::EXPECTATION_FAILED && connection.holds_back_content()
+fn refuses_expectation(context: &Context) -> bool {
+    context.response.head.status() == StatusCode::EXPECTATION_FAILED
 }
 
 /// Whether the request may be sent twice: its method has the same effect then (RFC 9110 section 9.2.2), and

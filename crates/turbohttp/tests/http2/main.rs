@@ -5,8 +5,14 @@
     reason = "the tasks of a test end with its runtime"
 )]
 
+mod cancel;
 mod dial;
 mod exchanges;
+mod floods;
+mod flow;
 mod fragments;
 mod ground;
+mod life;
+mod replay;
 mod streams;
+mod sweep;

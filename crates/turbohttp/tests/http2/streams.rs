@@ -1,11 +1,22 @@
 //! The server's limit on streams: what is more waits in the scheduler, in order and visibly.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use turbohttp::{Phase, Priority};
+use turbohttp::{Client, ErrorKind, Phase, Priority, Timeouts};
 use turbohttp_loopback::Http2;
+use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step, frames};
 
-use super::ground::{client, run, server_with};
+use super::ground::{
+    answer, answer_all, builder, client, greeting, idles, run, server_with, wide_client,
+};
+
+const PRIORITIES: [Priority; 4] = [
+    Priority::Low,
+    Priority::Normal,
+    Priority::High,
+    Priority::Critical,
+];
 
 #[test]
 fn one_stream_at_a_time_serves_all() {
@@ -17,12 +28,7 @@ fn one_stream_at_a_time_serves_all() {
         let client = client();
         let mut tasks = Vec::new();
         for number in 0..64 {
-            let priority = match number % 4 {
-                0 => Priority::Low,
-                1 => Priority::Normal,
-                2 => Priority::High,
-                _ => Priority::Critical,
-            };
+            let priority = PRIORITIES[number % 4];
             let (client, url) = (client.clone(), server.url(&format!("/id/{number}")));
             tasks.push(tokio::spawn(async move {
                 let response = client.get(url).priority(priority).send().await.unwrap();
@@ -41,4 +47,182 @@ fn one_stream_at_a_time_serves_all() {
     let stats = server.stop().http2;
     // Those that were sent before the settings of the server came were refused, and sent again.
     assert_eq!(stats.connections, 1);
+}
+
+/// A server of one stream that answers its second request once `signal` is set, and then all others.
+fn one_stream(signal: &Signal) -> ScriptServer {
+    let steps = [
+        greeting(&[(frames::MAX_CONCURRENT_STREAMS, 1)]),
+        vec![
+            Step::read_frame(frames::HEADERS),
+            Step::send(answer(1, "first")),
+            Step::read_frame(frames::HEADERS),
+            Step::Await(signal.clone()),
+            Step::send(answer(3, "second")),
+            answer_all(),
+        ],
+    ]
+    .concat();
+    Script::new().accept(steps).start().unwrap()
+}
+
+async fn get(client: &Client, server: &ScriptServer) -> String {
+    let response = client.get(server.url("/")).send().await.unwrap();
+    response.text().await.unwrap()
+}
+
+/// Lets every task have some turns.
+async fn turns() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn those_that_wait_for_a_stream_go_in_the_order_of_the_scheduler() {
+    let signal = Signal::new();
+    let server = one_stream(&signal);
+    run(async {
+        let client = wide_client(64);
+        get(&client, &server).await;
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let holder = tokio::spawn(client.get(server.url("/")).send());
+        turns().await;
+        let mut tasks = Vec::new();
+        for number in 0..64 {
+            let (order, priority) = (order.clone(), PRIORITIES[number % 4]);
+            let request = client.get(server.url("/")).priority(priority);
+            tasks.push(tokio::spawn(async move {
+                let response = request.send().await.unwrap();
+                order.lock().unwrap().push((3 - number % 4, number));
+                let waited = response.timeline().duration(Phase::HostPermit);
+                assert!(waited > Duration::ZERO);
+                response.text().await.unwrap();
+            }));
+        }
+        turns().await;
+        signal.set();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        holder.await.unwrap().unwrap();
+        let order = order.lock().unwrap();
+        assert!(order.is_sorted(), "{order:?}");
+        idles(&client).await;
+    });
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_deadline_is_kept_in_line_for_a_stream() {
+    let signal = Signal::new();
+    let server = one_stream(&signal);
+    run(async {
+        let client = wide_client(64);
+        get(&client, &server).await;
+        let holder = tokio::spawn(client.get(server.url("/")).send());
+        turns().await;
+        let request = client
+            .get(server.url("/"))
+            .timeout(Duration::from_millis(20));
+        let error = request.send().await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.phase()),
+            (ErrorKind::Timeout, Some(Phase::HostPermit))
+        );
+        drop(error);
+        signal.set();
+        holder.await.unwrap().unwrap();
+        get(&client, &server).await;
+        idles(&client).await;
+    });
+    // The two first requests, and the last one: the one that was late was not sent.
+    let seen = &server.frames()[0];
+    let requests = seen.iter().filter(|frame| frame.kind == frames::HEADERS);
+    assert_eq!(requests.count(), 3);
+}
+
+#[test]
+fn a_server_that_permits_no_stream_lets_all_expire() {
+    let steps = [
+        greeting(&[(frames::MAX_CONCURRENT_STREAMS, 0)]),
+        vec![Step::Repeat(vec![
+            Step::read_frame(frames::HEADERS),
+            Step::answer(|request| frames::rst(request.stream, 7)),
+        ])],
+    ]
+    .concat();
+    let server = Script::new().accept(steps).start().unwrap();
+    run(async {
+        let timeouts = Timeouts::default().permit(Duration::from_millis(50));
+        let limits = turbohttp::Limits::default().per_host(16);
+        let client = builder().timeouts(timeouts).limits(limits).build().unwrap();
+        let tasks: Vec<_> = (0..64)
+            .map(|_| tokio::spawn(client.get(server.url("/")).send()))
+            .collect();
+        for task in tasks {
+            let error = task.await.unwrap().unwrap_err();
+            let said = (error.kind(), error.phase());
+            assert_eq!(
+                said,
+                (ErrorKind::Timeout, Some(Phase::HostPermit)),
+                "{error}"
+            );
+        }
+        idles(&client).await;
+    });
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_limit_that_is_raised_lets_all_go() {
+    let signal = Signal::new();
+    let ack = Step::read_until(|frame| frame.kind == frames::SETTINGS && frame.has(frames::ACK));
+    let steps = [
+        greeting(&[(frames::MAX_CONCURRENT_STREAMS, 1)]),
+        vec![
+            Step::read_frame(frames::HEADERS),
+            Step::send(answer(1, "first")),
+            ack.clone(),
+            Step::send(frames::settings(&[(frames::MAX_CONCURRENT_STREAMS, 0)])),
+            ack,
+            Step::Await(signal.clone()),
+            Step::send(frames::settings(&[(frames::MAX_CONCURRENT_STREAMS, 100)])),
+            // All of them are there before one is answered.
+            Step::Repeat(vec![
+                Step::read_until(|frame| frame.kind == frames::HEADERS && frame.stream == 129),
+                Step::answer(|_| (1..=64).flat_map(|n| answer(2 * n + 1, "hello")).collect()),
+            ]),
+        ],
+    ]
+    .concat();
+    let server = Script::new().accept(steps).start().unwrap();
+    run(async {
+        let client = wide_client(64);
+        get(&client, &server).await;
+        let acks = || {
+            let seen = &server.frames()[0];
+            let acks = seen.iter().filter(|frame| frame.kind == frames::SETTINGS);
+            acks.filter(|frame| frame.has(frames::ACK)).count()
+        };
+        while acks() < 2 {
+            tokio::task::yield_now().await;
+        }
+        let tasks: Vec<_> = (0..64)
+            .map(|_| tokio::spawn(client.get(server.url("/")).send()))
+            .collect();
+        turns().await;
+        let late = client
+            .get(server.url("/"))
+            .timeout(Duration::from_millis(20));
+        assert!(late.send().await.unwrap_err().is_timeout());
+        signal.set();
+        for task in tasks {
+            let response = task.await.unwrap().unwrap();
+            assert!(response.timeline().duration(Phase::HostPermit) > Duration::ZERO);
+            response.text().await.unwrap();
+        }
+        idles(&client).await;
+    });
+    assert_eq!(server.connections(), 1);
 }

@@ -29,6 +29,9 @@ use crate::net::timer::Timer;
 /// How long a connection may have been idle before the system is asked for its health.
 const ASK_AFTER: Duration = Duration::from_millis(1);
 
+/// How long a connection that takes no more requests, and has none, tries to write its last bytes.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Starts the task of a connection in its runtime.
 pub(super) fn start(connection: &Arc<Connection>, stream: Stream, home: Weak<dyn Home>) {
     let limits = connection.streams.look(|streams| *streams.limits());
@@ -161,12 +164,17 @@ impl Driver {
     /// have reported yet: a request that is written first would be lost with it.
     #[inline]
     fn must_read_first(&mut self) -> bool {
-        let Some(since) = self.rests_since else {
-            return self.reads_first;
+        let has_rested = match self.rests_since {
+            Some(since) => clock::now() >= since + ASK_AFTER,
+            None => false,
         };
-        if clock::now() < since + ASK_AFTER {
-            return self.reads_first;
-        }
+        (has_rested || self.reads_first) && self.is_spoken_to()
+    }
+
+    /// Whether the socket has something. Asked again after each read: a TLS session may have taken in what
+    /// there was, without any data for this side.
+    #[cold]
+    fn is_spoken_to(&mut self) -> bool {
         self.reads_first = !matches!(self.stream.peek(), Peeked::Nothing);
         self.reads_first
     }
@@ -259,6 +267,8 @@ impl Driver {
         if self.input.is_empty() {
             self.input.release(&mut self.spare);
         }
+        // Of a stream that was released while its content was delivered.
+        self.memory = None;
         Ok(())
     }
 
@@ -286,8 +296,14 @@ impl Driver {
         let is_writing = self.written < self.writing.len();
         let waker = cx.waker().clone();
         let rest = self.connection.streams.update(|streams, _| Rest {
-            // While a write waits for the socket, the output waits for it too.
-            has_output: !is_writing && !streams.park(waker),
+            has_output: match is_writing {
+                false => !streams.park(waker),
+                // While a write waits for the socket, the output waits for it too.
+                true => {
+                    streams.park_blocked(waker);
+                    false
+                }
+            },
             is_over: streams.is_over(),
             is_live: streams.is_live(),
             capacity: streams.capacity(),
@@ -300,22 +316,19 @@ impl Driver {
         if rest.is_live && self.capacity != Some(rest.capacity) {
             self.tell(Some(rest.capacity));
         }
-        if rest.has_output && !self.reads_first {
+        if rest.has_output && !(self.reads_first && self.is_spoken_to()) {
             return Ok(true);
         }
         if rest.is_over && !is_writing && !self.needs_flush {
             return Err(ConnectionEnd::Abandoned);
         }
         self.is_parked = true;
-        if self.poll_timer(cx, &rest) {
-            return Ok(true);
-        }
-        Ok(false)
+        self.poll_timer(cx, &rest)
     }
 
     /// Whether a time is up: that of a silent server, of a connection without streams, or of its life.
     #[inline]
-    fn poll_timer(&mut self, cx: &mut TaskContext<'_>, rest: &Rest) -> bool {
+    fn poll_timer(&mut self, cx: &mut TaskContext<'_>, rest: &Rest) -> Result<bool, ConnectionEnd> {
         let wire = &self.connection.wire;
         let idle_due = match rest.has_streams {
             true => {
@@ -324,20 +337,28 @@ impl Driver {
             }
             false => {
                 let since = *self.rests_since.get_or_insert_with(clock::now);
-                Some(clock::after(since, wire.idle))
+                let kept = match rest.is_live {
+                    true => wire.idle,
+                    false => wire.idle.min(FAREWELL),
+                };
+                Some(clock::after(since, kept))
             }
         };
         let life = wire.lifetime.filter(|_| rest.is_live);
         let life_due = life.map(|life| clock::after(self.connection.opened_at, life));
         let due = clock::earlier(clock::earlier(idle_due, life_due), rest.probe_due);
-        let Some(due) = due else { return false };
+        let Some(due) = due else { return Ok(false) };
         self.timer.set(due, Duration::ZERO, None);
         if self
             .timer
             .poll_expired(cx, &self.connection.runtime)
             .is_pending()
         {
-            return false;
+            return Ok(false);
+        }
+        if !rest.is_live {
+            // The server does not take the last bytes.
+            return Err(ConnectionEnd::Abandoned);
         }
         let now = clock::now();
         self.connection.streams.update(|streams, wakes| {
@@ -346,7 +367,7 @@ impl Driver {
                 streams.go_away(wakes);
             }
         });
-        true
+        Ok(true)
     }
 
     /// Tells the scheduler what the connection carries at once: what is more waits there, in the order of
@@ -363,9 +384,11 @@ impl Driver {
     #[cold]
     fn retire(&mut self) {
         self.is_retired = true;
-        self.tell(None);
-        if let Some(home) = self.home.upgrade() {
-            home.retire(&self.connection);
+        let home = self.home.upgrade();
+        let is_replaced = home.is_some_and(|home| home.retire(&self.connection));
+        // What another connection carries, its own task has told.
+        if !is_replaced {
+            self.tell(None);
         }
     }
 

@@ -46,6 +46,8 @@ pub(crate) struct Exchange {
     pub(super) lent: Option<Piece<ReadMemory>>,
     /// What its failure says about sending the request again.
     refusal: Refusal,
+    /// How often the request was sent before and not processed.
+    replays: u8,
     /// The last moment that is known.
     pub(super) since: Instant,
 }
@@ -75,6 +77,7 @@ impl Exchange {
             timer: Timer::default(),
             lent: None,
             refusal: Refusal::No,
+            replays: 0,
             since: connection.opened_at,
         })
     }
@@ -101,7 +104,8 @@ impl Exchange {
 
     /// Begins an exchange. Nothing is written yet: that is the first step of the round trip.
     #[inline]
-    pub(crate) fn begin(&mut self, context: &mut Context, is_reused: bool) {
+    pub(crate) fn begin(&mut self, context: &mut Context, is_reused: bool, replays: u8) {
+        self.replays = replays;
         self.stage = Stage::Head;
         self.refusal = Refusal::No;
         self.upload = Upload::Over;
@@ -115,6 +119,11 @@ impl Exchange {
     /// Whether the server has not processed the request, so that it can be sent again whatever it is.
     pub(crate) fn is_unprocessed(&self) -> bool {
         self.refusal != Refusal::No
+    }
+
+    /// How often the request was sent before and not processed.
+    pub(crate) fn replays(&self) -> u8 {
+        self.replays
     }
 
     /// Whether the server wants the request by HTTP/1.1 (RFC 9113 section 7).
@@ -247,6 +256,7 @@ impl Exchange {
             true => ("the request", limits.allowed()),
             false => ("waiting for a stream", own),
         };
+        self.refusal = Refusal::Unprocessed;
         let error = Error::timeout(Phase::HostPermit, what, limit).unsent();
         context.timing.timeline.lap(Phase::HostPermit, now);
         Poll::Ready(error)

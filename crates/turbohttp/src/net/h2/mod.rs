@@ -31,8 +31,8 @@ pub(crate) trait Home: Send + Sync {
     /// Takes an exchange back that is over.
     fn take_back(self: Arc<Self>, exchange: Box<Exchange>);
 
-    /// Hands the connection out no more.
-    fn retire(&self, connection: &Arc<Connection>);
+    /// Hands the connection out no more. Returns whether another one to its origin is handed out.
+    fn retire(&self, connection: &Arc<Connection>) -> bool;
 }
 
 /// What the exchanges of a connection and its task share.
@@ -82,6 +82,11 @@ impl Connection {
     /// Whether no request is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.streams.look(|streams| streams.used_count() == 0)
+    }
+
+    /// Whether new requests are taken.
+    pub(crate) fn is_live(&self) -> bool {
+        self.streams.look(|streams| streams.is_live())
     }
 
     /// Takes no new requests, says so, and ends when the last one has.

@@ -22,6 +22,15 @@ impl Queues {
         found.map(|(_, queue)| queue)
     }
 
+    /// The same, where it is asked for seldom.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn of_way(&mut self, key: RouteKey<'_>) -> Option<&mut Queue> {
+        let hash = key.origin.precomputed_hash();
+        let found = self.0.find_mut(hash, |(route, _)| key.is_key_of(route));
+        found.map(|(_, queue)| queue)
+    }
+
     /// The queue of the route of a connection that is returned.
     #[inline(always)] // The look-up of every return.
     pub(super) fn of_returned(&mut self, route: &Route) -> Option<&mut Queue> {

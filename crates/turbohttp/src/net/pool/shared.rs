@@ -19,11 +19,6 @@ struct Entry {
 }
 
 impl SharedConnections {
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// An exchange on the connection of this route in this runtime.
     #[inline]
     pub(super) fn check_out(

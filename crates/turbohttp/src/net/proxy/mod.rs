@@ -219,11 +219,6 @@ impl Proxies {
         Ok(Proxies(rules.into()))
     }
 
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The proxy for requests to `origin`, if there is one.
     #[cold]
     #[inline(never)]
