@@ -5,8 +5,8 @@ use std::task::{Wake, Waker};
 use std::time::Instant;
 
 use http::{HeaderMap, Method};
-use turbohttp_core::h1::HeadLimits;
 use turbohttp_core::h1::encode::{Asks, BodyLength, DefaultFields, RequestHead};
+use turbohttp_core::h1::{EncodeError, HeadLimits};
 use turbohttp_core::h2::{
     Answer, Batch, Chunk, ConnectionEnd, ConnectionError, Delivered, Limits, Opened, Receiver,
     Request, Sent, StreamError, StreamKey, Streams, Ticket, Wakes,
@@ -121,18 +121,22 @@ impl Client {
         };
         let (place, ends) = ((0, request.ticket), !request.sends);
         let mut waker = Some(self.waker.clone());
-        let opened = self
-            .streams
-            .open(
-                &asked,
-                &[],
-                ends,
-                place,
-                &mut None,
-                &mut waker,
-                &mut self.wakes,
-            )
-            .expect("the request is sound");
+        let opened = self.streams.open(
+            &asked,
+            &[],
+            ends,
+            place,
+            &mut None,
+            &mut waker,
+            &mut self.wakes,
+        );
+        self.wakes.perform();
+        let opened = match opened {
+            Ok(opened) => opened,
+            // The server takes no field list of this size; a place in line stays until the request is dropped.
+            Err(EncodeError::HeadTooLarge { .. }) => return,
+            Err(error) => panic!("the request is sound: {error}"),
+        };
         request.ticket = None;
         match opened {
             Opened::Stream { key, .. } => {
@@ -141,7 +145,6 @@ impl Client {
             Opened::Waiting(ticket) => request.ticket = Some(ticket),
             Opened::Gone => {}
         }
-        self.wakes.perform();
     }
 
     /// Goes on with a request: asks for a stream, for the answer, for content.
