@@ -7,6 +7,7 @@
 
 mod cancel;
 mod dial;
+mod early;
 mod exchanges;
 mod floods;
 mod flow;
