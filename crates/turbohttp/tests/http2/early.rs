@@ -14,7 +14,10 @@ use super::ground::{answer, builder, client, greeting, idles, run};
 /// A server whose first answer is plain, so that its settings are known; then come these steps.
 fn script(settings: &[(u16, u32)], steps: impl IntoIterator<Item = Step>) -> ScriptServer {
     let mut all = greeting(settings);
-    all.extend([Step::read_frame(frames::HEADERS), Step::send(answer(1, "first"))]);
+    all.extend([
+        Step::read_frame(frames::HEADERS),
+        Step::send(answer(1, "first")),
+    ]);
     all.extend(steps);
     Script::new().accept(all).start().unwrap()
 }
@@ -52,7 +55,10 @@ fn seen(server: &ScriptServer, kind: u8, stream: u32) -> Vec<frames::Frame> {
 
 #[test]
 fn an_error_status_ends_an_upload() {
-    let refused = [head(3, "413", 0), frames::data(3, frames::END_STREAM, b"too much")];
+    let refused = [
+        head(3, "413", 0),
+        frames::data(3, frames::END_STREAM, b"too much"),
+    ];
     let server = script(
         &[],
         [
@@ -97,7 +103,12 @@ fn an_answer_that_wants_no_more_of_the_content_is_whole() {
         run(async {
             let client = client();
             first(&client, &server).await;
-            let response = client.post(server.url("/")).body(endless()).send().await.unwrap();
+            let response = client
+                .post(server.url("/"))
+                .body(endless())
+                .send()
+                .await
+                .unwrap();
             assert_eq!(response.text().await.unwrap(), "enough", "{status}");
             idles(&client).await;
         });
@@ -140,7 +151,13 @@ fn content_waits_for_100_and_is_not_sent_after_an_error() {
             Step::read_until(|frame| frame.kind == frames::DATA && frame.has(frames::END_STREAM)),
             Step::send(answer(3, "went on")),
             Step::ReadFrame(frames::HEADERS, Some(5)),
-            Step::send([head(5, "401", 0), frames::data(5, frames::END_STREAM, b"no")].concat()),
+            Step::send(
+                [
+                    head(5, "401", 0),
+                    frames::data(5, frames::END_STREAM, b"no"),
+                ]
+                .concat(),
+            ),
             Step::Stall,
         ],
     );
@@ -148,7 +165,10 @@ fn content_waits_for_100_and_is_not_sent_after_an_error() {
         let client = client();
         first(&client, &server).await;
         for (status, text) in [(200, "went on"), (401, "no")] {
-            let request = client.post(server.url("/")).body("content").expect_continue();
+            let request = client
+                .post(server.url("/"))
+                .body("content")
+                .expect_continue();
             let response = request.send().await.unwrap();
             assert_eq!(response.status(), status);
             assert_eq!(response.text().await.unwrap(), text);
@@ -176,7 +196,10 @@ fn content_goes_without_100_in_the_end() {
     run(async {
         let client = client();
         first(&client, &server).await;
-        let request = client.post(server.url("/")).body("content").expect_continue();
+        let request = client
+            .post(server.url("/"))
+            .body("content")
+            .expect_continue();
         let response = request.send().await.unwrap();
         assert_eq!(response.text().await.unwrap(), "late");
     });
@@ -190,8 +213,17 @@ fn trailers_go_both_ways() {
         &[],
         [
             Step::ReadFrame(frames::HEADERS, Some(3)),
-            Step::read_until(|frame| frame.kind == frames::HEADERS && frame.has(frames::END_STREAM)),
-            Step::send([head(3, "103", 0), head(3, "200", 0), frames::data(3, 0, b"body")].concat()),
+            Step::read_until(|frame| {
+                frame.kind == frames::HEADERS && frame.has(frames::END_STREAM)
+            }),
+            Step::send(
+                [
+                    head(3, "103", 0),
+                    head(3, "200", 0),
+                    frames::data(3, 0, b"body"),
+                ]
+                .concat(),
+            ),
             Step::send(frames::headers(3, both, &fields)),
             Step::Stall,
         ],
@@ -202,8 +234,15 @@ fn trailers_go_both_ways() {
         let mut trailers = turbohttp::HeaderMap::new();
         trailers.insert("x-mine", "41".parse().unwrap());
         let pieces = stream::iter([Ok(Bytes::from_static(b"content"))]);
-        let body = Body::from_stream(pieces, None).with_trailers(trailers).unwrap();
-        let mut response = client.post(server.url("/")).body(body).send().await.unwrap();
+        let body = Body::from_stream(pieces, None)
+            .with_trailers(trailers)
+            .unwrap();
+        let mut response = client
+            .post(server.url("/"))
+            .body(body)
+            .send()
+            .await
+            .unwrap();
         let mut content = Vec::new();
         while let Some(chunk) = response.chunk().await.unwrap() {
             content.extend_from_slice(&chunk);
@@ -229,14 +268,24 @@ fn content_that_is_not_what_was_announced_fails_its_own_request_alone() {
         for (pieces, said) in [(1, "gave 4"), (3, "gave 12")] {
             let pieces = (0..pieces).map(|_| Ok(Bytes::from_static(b"four")));
             let body = Body::from_stream(stream::iter(pieces), Some(8));
-            let error = client.post(server.url("/")).body(body).send().await.unwrap_err();
+            let error = client
+                .post(server.url("/"))
+                .body(body)
+                .send()
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::RequestBody);
             assert!(error.to_string().contains(said), "{error}");
         }
         let broken = stream::iter([Err(std::io::Error::other("disk on fire"))]);
-        let request = client.post(server.url("/")).body(Body::from_stream(broken, None));
+        let request = client
+            .post(server.url("/"))
+            .body(Body::from_stream(broken, None));
         let error = request.send().await.unwrap_err();
-        assert_eq!((error.kind(), error.phase()), (ErrorKind::RequestBody, Some(Phase::Send)));
+        assert_eq!(
+            (error.kind(), error.phase()),
+            (ErrorKind::RequestBody, Some(Phase::Send))
+        );
         drop(error);
         idles(&client).await;
         assert_eq!(client.stats().net.unwrap().opened, 1);
@@ -244,7 +293,10 @@ fn content_that_is_not_what_was_announced_fails_its_own_request_alone() {
             while seen(&server, frames::RST_STREAM, stream).is_empty() {
                 tokio::task::yield_now().await;
             }
-            assert_eq!(seen(&server, frames::RST_STREAM, stream)[0].number(0), Some(8));
+            assert_eq!(
+                seen(&server, frames::RST_STREAM, stream)[0].number(0),
+                Some(8)
+            );
         }
     });
 }
@@ -254,10 +306,30 @@ fn each_time_limit_has_its_phase_and_says_what_was_waited_for() {
     let server = script(&[(frames::INITIAL_WINDOW_SIZE, 1_000)], [pong()]);
     let short = Duration::from_millis(20);
     let table = [
-        (Timeouts::default().head(short), false, Phase::Wait, "the response head"),
-        (Timeouts::default().body(short), true, Phase::Send, "a write of the request"),
-        (Timeouts::default().request(short), false, Phase::Wait, "the request"),
-        (Timeouts::default().request(short), true, Phase::Send, "the request"),
+        (
+            Timeouts::default().head(short),
+            false,
+            Phase::Wait,
+            "the response head",
+        ),
+        (
+            Timeouts::default().body(short),
+            true,
+            Phase::Send,
+            "a write of the request",
+        ),
+        (
+            Timeouts::default().request(short),
+            false,
+            Phase::Wait,
+            "the request",
+        ),
+        (
+            Timeouts::default().request(short),
+            true,
+            Phase::Send,
+            "the request",
+        ),
     ];
     for (timeouts, is_upload, phase, said) in table {
         let server = match server.connections() {
@@ -272,7 +344,11 @@ fn each_time_limit_has_its_phase_and_says_what_was_waited_for() {
                 false => client.get(server.url("/")),
             };
             let error = request.send().await.unwrap_err();
-            assert_eq!((error.kind(), error.phase()), (ErrorKind::Timeout, Some(phase)), "{error}");
+            assert_eq!(
+                (error.kind(), error.phase()),
+                (ErrorKind::Timeout, Some(phase)),
+                "{error}"
+            );
             let text = error.to_string();
             assert!(text.contains(said) && text.contains("20ms"), "{text}");
             assert!(error.timeline().unwrap().duration(phase) >= short);
@@ -286,24 +362,45 @@ fn each_time_limit_has_its_phase_and_says_what_was_waited_for() {
 #[test]
 fn what_a_server_breaks_is_said() {
     let pairs: [(Vec<u8>, ErrorKind, &str); 8] = [
-        (frames::data(3, 0, b"early"), ErrorKind::Protocol, "DATA before HEADERS"),
+        (
+            frames::data(3, 0, b"early"),
+            ErrorKind::Protocol,
+            "DATA before HEADERS",
+        ),
         (head(3, "101", 0), ErrorKind::Protocol, "101"),
         (head(3, "99", 0), ErrorKind::Protocol, "status"),
         (frames::rst(3, 2), ErrorKind::Io, "INTERNAL_ERROR"),
         (frames::rst(3, 11), ErrorKind::Io, "ENHANCE_YOUR_CALM"),
-        (frames::raw(frames::PING, 0, 0, b"short"), ErrorKind::Protocol, "PING"),
+        (
+            frames::raw(frames::PING, 0, 0, b"short"),
+            ErrorKind::Protocol,
+            "PING",
+        ),
         (frames::data(0, 0, b"?"), ErrorKind::Protocol, "DATA"),
-        (frames::headers(3, frames::END_HEADERS, &[0xff; 9]), ErrorKind::Protocol, "field block"),
+        (
+            frames::headers(3, frames::END_HEADERS, &[0xff; 9]),
+            ErrorKind::Protocol,
+            "field block",
+        ),
     ];
     for (bytes, kind, said) in pairs {
         let server = script(
             &[],
-            [Step::ReadFrame(frames::HEADERS, Some(3)), Step::send(bytes), pong()],
+            [
+                Step::ReadFrame(frames::HEADERS, Some(3)),
+                Step::send(bytes),
+                pong(),
+            ],
         );
         run(async {
             let client = client();
             first(&client, &server).await;
-            let error = client.post(server.url("/")).body("x").send().await.unwrap_err();
+            let error = client
+                .post(server.url("/"))
+                .body("x")
+                .send()
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), kind, "{error}");
             assert!(error.to_string().contains(said), "{said}: {error}");
             assert!(error.origin().is_some() && error.timeline().is_some());

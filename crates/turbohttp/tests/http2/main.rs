@@ -8,11 +8,14 @@
 mod cancel;
 mod dial;
 mod early;
+mod everyday;
 mod exchanges;
 mod floods;
 mod flow;
 mod ground;
 mod life;
+mod origin;
 mod replay;
 mod streams;
 mod sweep;
+mod upgrade;
