@@ -62,6 +62,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::disallowed_methods, reason = "a mark to count from")]
     #[test]
     fn glitches_are_bounded_at_once_and_by_rate() {
         let start = Instant::now();

@@ -59,15 +59,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                     ends,
                 } => {
                     let content = &input[content.clone()];
-                    let needed = self.memory_needed(*stream, content.len());
-                    let has = memory.as_ref().map_or(0, |memory| memory.as_ref().len());
-                    if let Some(needed) = needed
-                        && has < needed
-                    {
+                    let key = self.find(*stream);
+                    let given = memory.as_ref().map_or(0, |memory| memory.as_ref().len());
+                    let needed = key.and_then(|key| self.memory_needed(key, content.len(), given));
+                    if let Some(needed) = needed {
                         return Delivered::NeedsMemory(needed);
                     }
-                    let more = needed.and_then(|_| memory.take());
-                    self.data(*stream, content, *flow, *ends, more, now, wakes)
+                    self.data((*stream, key), content, (*flow, *ends), memory, now, wakes)
                 }
                 Event::Fields {
                     stream,
@@ -97,7 +95,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// Moves what is to be written into `writing`, which is empty; `false` if there is nothing.
     #[inline]
     pub fn take_output(&mut self, writing: &mut Vec<u8>, wakes: &mut Wakes) -> bool {
-        self.parked = None;
+        wakes.discard(self.parked.take());
         if self.out.is_empty() {
             return false;
         }
@@ -110,6 +108,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if !self.blocked.is_empty() {
             self.unblock(wakes);
         }
+        self.call_line(wakes);
         true
     }
 
@@ -209,12 +208,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
     }
 
-    /// How much memory the content of a stream needs beside what there is.
+    /// How much memory the content of a stream needs instead of the `given` bytes. Those may have been
+    /// given for another stream, which was released meanwhile.
     #[inline]
-    fn memory_needed(&self, stream: u32, length: usize) -> Option<usize> {
-        let key = self.find(stream)?;
+    fn memory_needed(&self, key: StreamKey, length: usize, given: usize) -> Option<usize> {
         let stream = &self.slots[key.slot as usize];
-        if stream.room() >= length || stream.receiving != Receiving::Body {
+        let missing = length.saturating_sub(stream.room());
+        if missing <= given || stream.receiving != Receiving::Body {
             return None;
         }
         // The more has arrived unread, the larger the next piece: the bytes at its end are the only waste.
@@ -222,21 +222,19 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         Some(wanted.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a DATA frame says")]
     #[inline]
     fn data(
         &mut self,
-        id: u32,
+        (id, key): (u32, Option<StreamKey>),
         content: &[u8],
-        flow: u32,
-        ends: bool,
-        more: Option<B>,
+        (flow, ends): (u32, bool),
+        memory: &mut Option<B>,
         now: Instant,
         wakes: &mut Wakes,
     ) -> Result<(), ConnectionError> {
         // First, and whatever becomes of the content: the credit of the connection goes back on arrival.
         self.take_from_window(flow, wakes)?;
-        let Some(key) = self.find(id) else {
+        let Some(key) = key else {
             return self.late(id, flow, now);
         };
         if content.is_empty() && !ends {
@@ -265,11 +263,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             stream.remaining = Some(left);
         }
         if !content.is_empty() {
-            stream.append(content, more);
+            stream.append(content, memory);
         }
-        // Nobody reads padding.
+        // Nobody reads padding. A stream that has ended needs no window.
         let padding = flow - content.len() as u32;
         if padding > 0
+            && !ends
             && let Some(update) = stream.window.taken(padding)
         {
             frame::put_window_update(&mut self.out, id, update);
@@ -343,6 +342,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         };
         std::mem::swap(&mut stream.head, &mut section.head);
         stream.receiving = Receiving::Body;
+        stream.has_head = true;
         self.glitches.earn(GLITCHES_PER_ANSWER);
         if ends {
             self.end_receiving(key, wakes);
@@ -502,12 +502,15 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 let what = "window of the connection beyond 2^31 - 1";
                 return Err(ConnectionError::new(code, what));
             }
-            return match self.blocked.is_empty() {
-                true => self.glitch(now),
-                false => {
-                    self.unblock(wakes);
-                    Ok(())
-                }
+            let is_return = u64::from(increment) <= self.unreturned;
+            self.unreturned = self.unreturned.saturating_sub(increment.into());
+            if !self.blocked.is_empty() {
+                self.unblock(wakes);
+                return Ok(());
+            }
+            return match is_return {
+                true => Ok(()),
+                false => self.glitch(now),
             };
         }
         let Some(key) = self.find(id) else {
@@ -519,13 +522,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             self.refuse(key, code, "window of the stream beyond 2^31 - 1", wakes);
             return Ok(());
         }
-        if !stream.is_sending {
-            return self.glitch(now);
+        if stream.is_sending {
+            if stream.awaits_room {
+                self.unblock(wakes);
+            }
+            return Ok(());
         }
-        if stream.awaits_room {
-            self.unblock(wakes);
+        // What was sent comes back when the server has read it; more is of no use any more.
+        match stream.send_window.exceeds(self.peer.initial_window) {
+            true => self.glitch(now),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn apply(&mut self, changes: Changes, wakes: &mut Wakes) -> Result<(), ConnectionError> {
@@ -588,7 +595,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// A frame for a stream that is not on the wire: of one that was, it may have crossed its end, and is
     /// never answered, as the answer would make the server's mistake ours.
     fn late(&mut self, id: u32, flow: u32, now: Instant) -> Result<(), ConnectionError> {
-        if id % 2 == 0 || id >= self.next_id {
+        if id.is_multiple_of(2) || id >= self.next_id {
             return Err(ConnectionError::protocol(
                 "frame on a stream that was never opened",
             ));

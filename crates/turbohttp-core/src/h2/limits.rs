@@ -1,5 +1,6 @@
 //! What a connection may cost.
 
+use super::frame::MAX_31_BITS;
 use crate::h1::HeadLimits;
 
 /// The bounds of one connection.
@@ -35,8 +36,12 @@ pub const STREAMS_MAX: usize = 512;
 /// Streams of a connection before its server has said how many it takes.
 pub const STREAMS_BEFORE_SETTINGS: usize = 100;
 
-/// Bytes of DATA that may wait to be written; heads and replies are bounded by what causes them.
+/// Bytes of output beyond which no DATA is appended; replies are bounded by what causes them.
 pub const OUT_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of output beyond which no stream is opened: requests that are opened and given up while the server
+/// does not read leave their heads there.
+pub(crate) const OUT_HEADS_BYTES_MAX: usize = 1024 * 1024;
 
 /// The memory that the output of a connection keeps.
 pub(crate) const OUT_KEPT_BYTES: usize = 64 * 1024;
@@ -47,8 +52,8 @@ pub(crate) const REPLIES_MAX: u32 = 256;
 /// Settings of one frame.
 pub(crate) const SETTINGS_MAX: usize = 32;
 
-/// Streams that were reset here of which late frames are expected.
-pub(crate) const RESETS_REMEMBERED: usize = 128;
+/// Streams that were reset here of which late frames are expected: all of a connection may be at once.
+pub(crate) const RESETS_REMEMBERED: usize = STREAMS_MAX;
 
 /// Frames without content that may arrive on a stream after its reset and are no glitches: heads, trailers,
 /// and updates of a window that an upload went through.
@@ -74,13 +79,16 @@ impl Limits {
     }
 
     /// The same with this window of the connection, and this one of a stream at its begin, which many
-    /// streams make smaller.
+    /// streams make smaller. The first is 64 KiB at least and 2^31 - 1 at most (RFC 9113 section 6.9.1), the
+    /// second 1 byte at least and no more than the first.
     pub fn with_budget(
         head: HeadLimits,
         at_once: usize,
         receive_bytes: u32,
         stream_window: u32,
     ) -> Limits {
+        let receive_bytes = receive_bytes.clamp(STREAM_WINDOW_MIN, MAX_31_BITS);
+        let stream_window = stream_window.clamp(1, receive_bytes);
         let wanted = at_once.clamp(1, STREAMS_MAX) as u32;
         let least = STREAM_WINDOW_MIN.min(stream_window);
         let window = (receive_bytes / wanted).clamp(least, stream_window);

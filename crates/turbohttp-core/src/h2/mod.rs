@@ -43,3 +43,6 @@ pub use shared::SharedStreams;
 pub use stream::{Piece, StreamKey};
 pub use streams::{Answer, Chunk, Opened, Released, Sent, Streams, Ticket};
 pub use wakes::Wakes;
+
+#[cfg(test)]
+mod tests;

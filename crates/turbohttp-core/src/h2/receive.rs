@@ -201,7 +201,7 @@ impl Receiver {
         batch: &mut Batch,
     ) -> Result<(), ConnectionError> {
         // Push is off, so that the server begins no stream.
-        if head.stream % 2 == 0 {
+        if head.stream.is_multiple_of(2) {
             return Err(ConnectionError::protocol(
                 "HEADERS on a stream of no request",
             ));

@@ -203,12 +203,20 @@ fn put_path(out: &mut Vec<u8>, encoder: &Encoder, target: &str) {
 
 /// The fields of the caller.
 fn put_fields(out: &mut Vec<u8>, encoder: &mut Encoder, headers: &HeaderMap) {
-    for (name, value) in headers {
-        let is_ours = *name == HOST || *name == CONTENT_LENGTH || *name == EXPECT;
+    let fields = headers.iter().filter(|(name, value)| {
+        let is_ours = **name == HOST || **name == CONTENT_LENGTH || **name == EXPECT;
         // The credentials of a proxy are no business of an origin (RFC 9110 section 11.7.2).
-        if is_ours || *name == PROXY_AUTHORIZATION || is_of_connection(name, value) {
-            continue;
-        }
+        !(is_ours || **name == PROXY_AUTHORIZATION || is_of_connection(name, value))
+    });
+    put_each(out, encoder, fields);
+}
+
+fn put_each<'a>(
+    out: &mut Vec<u8>,
+    encoder: &mut Encoder,
+    fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+) {
+    for (name, value) in fields {
         let indexing = match is_secret(name, value) {
             true => Indexing::Never,
             false => Indexing::Without,
@@ -258,10 +266,7 @@ pub(crate) fn put_trailers(
     let flags = flag::END_HEADERS | flag::END_STREAM;
     frame::put_head(out, kind::HEADERS, flags, stream, 0);
     encoder.begin(out);
-    for (name, value) in trailers {
-        let name = name.as_str().as_bytes();
-        encoder.field(name, value.as_bytes(), Indexing::Without, out);
-    }
+    put_each(out, encoder, trailers.iter());
     match out.len() - start > FRAME_HEAD_BYTES + FRAME_BYTES_MAX {
         true => split(out, start, stream, flags),
         false => frame::end_frame(out, start),

@@ -79,10 +79,8 @@ pub(crate) fn parse(payload: &[u8]) -> Result<Changes, ConnectionError> {
             }
             id::INITIAL_WINDOW_SIZE => changes.initial_window = Some(value),
             // Larger frames than the default are never sent, so that only its bounds matter.
-            id::MAX_FRAME_SIZE => {
-                if !(FRAME_BYTES_MAX as u32..1 << 24).contains(&value) {
-                    return Err(ConnectionError::protocol("MAX_FRAME_SIZE out of bounds"));
-                }
+            id::MAX_FRAME_SIZE if !(FRAME_BYTES_MAX as u32..1 << 24).contains(&value) => {
+                return Err(ConnectionError::protocol("MAX_FRAME_SIZE out of bounds"));
             }
             id::MAX_HEADER_LIST_SIZE => changes.field_list_bytes = Some(value),
             id::NO_RFC7540_PRIORITIES if value > 1 => {

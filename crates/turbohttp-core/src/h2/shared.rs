@@ -21,7 +21,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> SharedStreams<B> {
     pub fn update<R>(&self, operation: impl FnOnce(&mut Streams<B>, &mut Wakes) -> R) -> R {
         let mut wakes = Wakes::default();
         let result = operation(&mut self.0.lock(), &mut wakes);
-        wakes.perform();
+        wakes.perform_last();
         result
     }
 

@@ -73,6 +73,8 @@ pub(crate) struct Stream<B> {
     pub(crate) proceeds: bool,
     /// The content waits for the window or for room in the output.
     pub(crate) awaits_room: bool,
+    /// The final head is here, and the request has not taken it.
+    pub(crate) has_head: bool,
     /// The final head, until the request takes it.
     pub(crate) head: ResponseHead,
     pub(crate) trailers: ResponseHead,
@@ -106,6 +108,7 @@ impl<B> Stream<B> {
             to_head: false,
             proceeds: false,
             awaits_room: false,
+            has_head: false,
             head: ResponseHead::default(),
             trailers: ResponseHead::default(),
             interim_bytes: 0,
@@ -133,6 +136,7 @@ impl<B> Stream<B> {
         self.to_head = to_head;
         self.proceeds = false;
         self.awaits_room = false;
+        self.has_head = false;
         self.interim_bytes = 0;
         self.remaining = None;
         self.buffered = 0;
@@ -188,21 +192,20 @@ impl<B: AsMut<[u8]> + AsRef<[u8]>> Stream<B> {
 
     /// Appends content, for which there is [room](Stream::room), with `more` if that is not enough.
     #[inline]
-    pub(crate) fn append(&mut self, mut content: &[u8], more: Option<B>) {
+    pub(crate) fn append(&mut self, mut content: &[u8], more: &mut Option<B>) {
         self.buffered += content.len() as u32;
         if let Some(last) = self.pieces.back_mut() {
             content = fill(last, content);
         }
-        for memory in [self.spare.take(), more].into_iter().flatten() {
-            if content.is_empty() {
-                self.spare = Some(memory);
+        while !content.is_empty() {
+            let Some(memory) = self.spare.take().or_else(|| more.take()) else {
+                debug_assert!(false, "room was looked at before");
                 return;
-            }
+            };
             let mut piece = Piece { memory, filled: 0 };
             content = fill(&mut piece, content);
             self.pieces.push_back(piece);
         }
-        debug_assert!(content.is_empty(), "room was looked at before");
     }
 }
 

@@ -22,8 +22,8 @@ use super::error::{ConnectionEnd, ErrorCode, StreamError};
 use super::frame::{self, FRAME_BYTES_MAX};
 use super::hpack::Encoder;
 use super::limits::{
-    LAST_STREAM_ID, Limits, OUT_BYTES_MAX, RESETS_REMEMBERED, STREAM_WINDOW_MAX,
-    STREAMS_BEFORE_SETTINGS,
+    LAST_STREAM_ID, Limits, OUT_BYTES_MAX, OUT_HEADS_BYTES_MAX, RESETS_REMEMBERED,
+    STREAM_WINDOW_MAX, STREAMS_BEFORE_SETTINGS,
 };
 use super::probe::{PROBE, Probe};
 use super::send::{self, Request, Template};
@@ -72,6 +72,8 @@ pub struct Streams<B> {
     pub(super) probe: Probe,
     /// Acknowledgements in `out`.
     pub(super) replies: u32,
+    /// Bytes of content that were sent and of which the window of the connection has not come back.
+    pub(super) unreturned: u64,
 }
 
 /// A place in the line for a stream.
@@ -162,11 +164,10 @@ pub enum Sent {
     Stopped,
 }
 
-/// Memory and wakers of a stream that was released, to be dropped without the lock.
+/// The memory of a stream that was released, to be dropped without the lock.
 #[derive(Debug)]
 pub struct Released<B> {
     _pieces: VecDeque<Piece<B>>,
-    _waker: Option<Waker>,
     /// Memory that can be used again.
     pub spare: Option<B>,
 }
@@ -201,6 +202,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             glitches: Budget::new(),
             probe: Probe::default(),
             replies: 0,
+            unreturned: 0,
         }
     }
 
@@ -250,7 +252,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if ends_here {
             stream.is_sending = false;
         } else if !content.is_empty() {
-            sent = self.append(key, content, ends);
+            sent = self.append(key, content, ends, wakes);
         }
         self.poke(wakes);
         Ok(Opened::Stream { key, sent })
@@ -281,9 +283,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 return Answer::Pending { is_watched };
             }
             // The head stands before a fault in the content.
-            Receiving::Failed(error) if stream.head.is_blank() => return Answer::Failed(error),
+            Receiving::Failed(error) if !stream.has_head => return Answer::Failed(error),
             Receiving::Body | Receiving::Ended | Receiving::Failed(_) => {}
         }
+        stream.has_head = false;
         std::mem::swap(&mut stream.head, head);
         let is_whole =
             stream.receiving == Receiving::Ended && !stream.is_sending && stream.pieces.len() <= 1;
@@ -294,9 +297,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if !stream.trailers.is_blank() {
             head.append_trailers(&stream.trailers);
         }
-        let released = self.release_slot(key);
-        wakes.discard(released._waker);
-        let spare = released.spare;
+        let spare = self.release_slot(key, wakes);
         self.call_line(wakes);
         Answer::Whole { piece, spare }
     }
@@ -366,7 +367,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if !stream.is_sending {
             return Sent::Stopped;
         }
-        let taken = self.append(key, content, ends);
+        let taken = self.append(key, content, ends, wakes);
         if taken > 0 || content.is_empty() {
             self.poke(wakes);
             return Sent::Taken(taken);
@@ -390,7 +391,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             return false;
         }
         send::put_trailers(&mut self.out, &mut self.encoder, key.id, trailers);
-        self.end_sending(key);
+        self.end_sending(key, wakes);
         self.poke(wakes);
         true
     }
@@ -400,6 +401,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         let stream = &mut self.slots[key.slot as usize];
         if stream.is_sending && stream.receiving == Receiving::Ended {
             self.reset(key, ErrorCode::NO_ERROR, wakes);
+            self.call_line(wakes);
         }
     }
 
@@ -420,14 +422,25 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if stream.is_on_wire {
             let (heard, is_unanswered) = (stream.heard, stream.receiving == Receiving::Head);
             self.reset(key, ErrorCode::CANCEL, wakes);
-            if is_unanswered && self.state == State::Live && self.probe.given_up(heard, now) {
+            // A server that was not written to yet is not silent.
+            let is_silent = is_unanswered && !self.is_unwritten(key);
+            if is_silent && self.state == State::Live && self.probe.given_up(heard, now) {
                 frame::put_ping(&mut self.out, PROBE, false);
                 wakes.wake(self.blocked_task.take());
             }
         }
-        let released = self.release_slot(key);
+        let stream = &mut self.slots[key.slot as usize];
+        // Without pieces its room stays with the slot.
+        let pieces = match stream.pieces.is_empty() {
+            true => VecDeque::new(),
+            false => std::mem::take(&mut stream.pieces),
+        };
+        let spare = self.release_slot(key, wakes);
         self.call_line(wakes);
-        released
+        Released {
+            _pieces: pieces,
+            spare,
+        }
     }
 
     /// What the connection may cost.
@@ -482,10 +495,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             && self.line.is_empty()
     }
 
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.table.len() < self.capacity()
             && self.granted + u64::from(self.limits.stream_window)
                 <= u64::from(self.limits.receive_bytes)
+            && self.out.len() <= OUT_HEADS_BYTES_MAX
             && !self.probe.is_awaited()
     }
 
@@ -529,7 +543,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     }
 
     /// Appends DATA; returns how many bytes of the content the windows and the output took.
-    fn append(&mut self, key: StreamKey, content: &[u8], ends: bool) -> usize {
+    fn append(&mut self, key: StreamKey, content: &[u8], ends: bool, wakes: &mut Wakes) -> usize {
         let room = OUT_BYTES_MAX.saturating_sub(self.out.len());
         let stream = &mut self.slots[key.slot as usize];
         let windows = self
@@ -543,6 +557,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
         stream.send_window.take(length);
         self.send_window.take(length);
+        self.unreturned += length as u64;
         let mut rest = &content[..length];
         loop {
             let (piece, behind) = rest.split_at(rest.len().min(FRAME_BYTES_MAX));
@@ -554,16 +569,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             }
         }
         if ends {
-            self.end_sending(key);
+            self.end_sending(key, wakes);
         }
         length
     }
 
-    fn end_sending(&mut self, key: StreamKey) {
+    fn end_sending(&mut self, key: StreamKey, wakes: &mut Wakes) {
         let stream = &mut self.slots[key.slot as usize];
         stream.is_sending = false;
         if stream.is_received() {
             self.off_wire(key);
+            self.call_line(wakes);
         }
     }
 
@@ -627,30 +643,30 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         stream.granted = kept;
     }
 
+    /// Makes a slot free; what is left of its memory comes back.
     #[inline]
-    fn release_slot(&mut self, key: StreamKey) -> Released<B> {
-        self.off_wire(key);
+    fn release_slot(&mut self, key: StreamKey, wakes: &mut Wakes) -> Option<B> {
+        let stream = &mut self.slots[key.slot as usize];
+        if stream.is_on_wire {
+            self.off_wire(key);
+        }
         let stream = &mut self.slots[key.slot as usize];
         self.granted -= u64::from(stream.granted);
         stream.granted = 0;
         stream.id = 0;
-        stream.head.reset();
-        stream.trailers.reset();
-        let pieces = match stream.pieces.is_empty() {
-            // Its room stays with the slot.
-            true => VecDeque::new(),
-            false => std::mem::take(&mut stream.pieces),
-        };
-        let released = Released {
-            _pieces: pieces,
-            _waker: stream.waker.take(),
-            spare: stream.spare.take(),
-        };
+        if !stream.head.is_blank() {
+            stream.head.reset();
+        }
+        if !stream.trailers.is_blank() {
+            stream.trailers.reset();
+        }
+        wakes.discard(stream.waker.take());
+        let spare = stream.spare.take();
         if std::mem::take(&mut stream.awaits_room) {
             self.blocked.retain(|blocked| *blocked != key);
         }
         self.free.push(key.slot);
-        released
+        spare
     }
 
     /// Wakes those that wait for a stream, if there is one: all of them in order, as one that is woken and

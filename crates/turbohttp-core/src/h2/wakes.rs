@@ -43,13 +43,36 @@ impl Wakes {
     #[inline]
     pub fn perform(&mut self) {
         if let Some(waker) = self.discarded.take() {
-            contain(|| drop(waker));
+            discard(waker);
         }
         if let Some(waker) = self.first.take() {
             contain(|| waker.wake());
         }
+        if !self.more.is_empty() {
+            self.perform_more();
+        }
+    }
+
+    /// [`perform`](Wakes::perform) where nothing is done afterwards.
+    #[inline]
+    pub(crate) fn perform_last(mut self) {
+        self.perform();
+        if self.more.capacity() == 0 {
+            // Nothing is left; without the drop glue this is a comparison.
+            std::mem::forget(self);
+        }
+    }
+
+    #[inline(never)]
+    fn perform_more(&mut self) {
         for waker in self.more.drain(..) {
             contain(|| waker.wake());
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn discard(waker: Waker) {
+    contain(|| drop(waker));
 }

@@ -26,6 +26,11 @@ impl SendWindow {
         self.0 -= bytes as i64;
     }
 
+    /// Whether more may be sent than `bytes`.
+    pub(crate) fn exceeds(self, bytes: u32) -> bool {
+        self.0 > bytes.into()
+    }
+
     /// Adds an increment; `false` if the window would pass 2^31 - 1.
     #[must_use]
     pub(crate) fn add(&mut self, bytes: i64) -> bool {
@@ -83,6 +88,12 @@ impl ReceiveWindow {
         }
         self.open += self.taken;
         Some(std::mem::take(&mut self.taken))
+    }
+
+    /// What was granted and has not been taken to be read.
+    #[cfg(test)]
+    pub(crate) fn granted(&self) -> u32 {
+        self.open + self.taken
     }
 
     /// Makes the window larger by so many bytes, which an update is to say.

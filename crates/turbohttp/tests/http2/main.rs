@@ -12,6 +12,7 @@ mod everyday;
 mod exchanges;
 mod floods;
 mod flow;
+mod fragments;
 mod ground;
 mod life;
 mod origin;

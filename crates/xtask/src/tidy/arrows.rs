@@ -36,9 +36,11 @@ const LAYERS: [&[&str]; 12] = [
 const CORE_LEAVES: [&str; 4] = ["ascii", "contain", "earlier", "sync"];
 
 /// What the modules of core may name besides themselves and the leaves.
-const CORE_ARROWS: [(&str, &str); 3] = [
+const CORE_ARROWS: [(&str, &str); 5] = [
     ("scheduler", "origin"),
     ("h1", "head"),
+    ("h2", "h1"),
+    ("h2", "head"),
     ("timeline", "pool"),
 ];
 

@@ -76,44 +76,29 @@ impl Decoder {
         }
         let mut room = Room::new(decoded_bytes_max);
         while let Some(first) = input.first() {
-            if first & INDEXED != 0 {
+            // One call of `field` for all kinds: it is worth being a part of this loop.
+            let (name, value, inserted) = if first & INDEXED != 0 {
                 let index = integer::take(&mut input, 7)?;
                 let (name, value) = lookup(&self.table, index)?;
                 room.take(name.len() + value.len())?;
-                field(name, value);
+                (name, value, None)
             } else if is_size_update(first) {
                 return Err(HpackError::SizeUpdatePlace);
             } else {
                 let is_inserted = first & INSERTED != 0;
-                self.take_literal(is_inserted, &mut input, &mut room, &mut field)?;
+                let place = (&mut self.name, &mut self.value);
+                let (name, value) =
+                    take_literal(is_inserted, &mut input, &mut room, &self.table, place)?;
+                let text = match name {
+                    Name::Bytes(text) => text,
+                    Name::Indexed(index) => lookup(&self.table, index)?.0,
+                };
+                (text, value, is_inserted.then_some((name, value)))
+            };
+            field(name, value);
+            if let Some((name, value)) = inserted {
+                self.table.insert(name, value);
             }
-        }
-        Ok(())
-    }
-
-    /// Takes a field of which the value, at least, is in the block (section 6.2).
-    fn take_literal(
-        &mut self,
-        is_inserted: bool,
-        input: &mut &[u8],
-        room: &mut Room,
-        field: &mut impl FnMut(&[u8], &[u8]),
-    ) -> Result<(), HpackError> {
-        let index = integer::take(input, if is_inserted { 6 } else { 4 })?;
-        let name = match index {
-            0 => Name::Bytes(take_string(input, room, &mut self.name)?),
-            _ => Name::Indexed(index),
-        };
-        let name_text = match name {
-            Name::Bytes(text) => text,
-            Name::Indexed(index) => lookup(&self.table, index)?.0,
-        };
-        room.take(name_text.len())?;
-        let value = take_string(input, room, &mut self.value)?;
-        room.take(value.len())?;
-        field(name_text, value);
-        if is_inserted {
-            self.table.insert(name, value);
         }
         Ok(())
     }
@@ -170,6 +155,32 @@ fn is_size_update(first: &u8) -> bool {
 fn lookup(table: &Table, index: usize) -> Result<(&[u8], &[u8]), HpackError> {
     let last = table.last();
     table.get(index).ok_or(HpackError::Index { index, last })
+}
+
+/// Takes a field of which the value, at least, is in the block (section 6.2): decoded into `place` if it is
+/// Huffman-coded.
+#[inline(never)]
+fn take_literal<'input: 'text, 'text>(
+    is_inserted: bool,
+    input: &mut &'input [u8],
+    room: &mut Room,
+    table: &Table,
+    place: (&'text mut Vec<u8>, &'text mut Vec<u8>),
+) -> Result<(Name<'text>, &'text [u8]), HpackError> {
+    let (name_place, value_place) = place;
+    let index = integer::take(input, if is_inserted { 6 } else { 4 })?;
+    let name = match index {
+        0 => Name::Bytes(take_string(input, room, name_place)?),
+        _ => Name::Indexed(index),
+    };
+    let name_bytes = match name {
+        Name::Bytes(text) => text.len(),
+        Name::Indexed(index) => lookup(table, index)?.0.len(),
+    };
+    room.take(name_bytes)?;
+    let value = take_string(input, room, value_place)?;
+    room.take(value.len())?;
+    Ok((name, value))
 }
 
 /// Takes a string (section 5.2), and decodes it into `decoded` if it is Huffman-coded.

@@ -257,6 +257,8 @@ impl Driver {
         loop {
             let consumed = self.receiver.receive(self.input.filled(), &mut self.batch);
             if self.batch.is_empty() {
+                // Fragments of a field block make no event before its last one.
+                self.input.consume(consumed);
                 break;
             }
             self.deliver_batch(now)?;
