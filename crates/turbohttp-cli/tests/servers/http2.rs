@@ -58,13 +58,14 @@ hosts:
       /:
         file.dir: www
 listen:
-  - host: 127.0.0.1
-    port: @PLAIN@
-  - host: 127.0.0.1
-    port: @TLS@
-    ssl:
-      certificate-file: leaf.pem
-      key-file: leaf.key
+  host: 127.0.0.1
+  port: @PLAIN@
+listen:
+  host: 127.0.0.1
+  port: @TLS@
+  ssl:
+    certificate-file: leaf.pem
+    key-file: leaf.key
 num-threads: 1
 access-log: access.log
 error-log: error.log
