@@ -112,12 +112,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         true
     }
 
-    /// Moves the last words of a connection that has ended into `writing`: GOAWAY if the server has broken the
-    /// protocol, else none. No request is among them.
-    pub fn take_last_words(&mut self, writing: &mut Vec<u8>) {
+    /// Puts the last words of a connection that has ended into `writing`: GOAWAY if the server has broken the
+    /// protocol. What else is in the output is not said any more: its requests can be sent elsewhere.
+    pub fn last_words(&self, writing: &mut Vec<u8>) {
         writing.clear();
-        if matches!(self.state, State::Ended(ConnectionEnd::Broken(_))) {
-            std::mem::swap(&mut self.out, writing);
+        if let State::Ended(ConnectionEnd::Broken(error)) = self.state {
+            frame::put_goaway(writing, error.code.0);
         }
     }
 
@@ -661,8 +661,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
 
     #[cold]
     fn broken(&mut self, error: ConnectionError, wakes: &mut Wakes) {
-        // Nothing else is said any more: requests that were not written can be sent elsewhere.
-        self.out.clear();
         frame::put_goaway(&mut self.out, error.code.0);
         self.end(ConnectionEnd::Broken(error), wakes);
         self.poke(wakes);

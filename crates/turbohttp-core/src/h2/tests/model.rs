@@ -507,7 +507,11 @@ impl World {
     }
 
     fn is_reset_here(&self, key: StreamKey) -> bool {
-        self.fixture.streams.resets.contains(&key.id)
+        self.fixture
+            .streams
+            .resets
+            .iter()
+            .any(|late| late.id == key.id)
     }
 
     fn stop(&mut self, at: usize) {

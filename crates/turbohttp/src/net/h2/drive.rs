@@ -399,7 +399,7 @@ impl Driver {
         streams.update_with(wakes, |streams, wakes| {
             streams.end(end, wakes);
             if self.written == writing.len() {
-                streams.take_last_words(writing);
+                streams.last_words(writing);
                 self.written = 0;
             }
         });
