@@ -20,6 +20,7 @@ mod fields;
 mod frame;
 pub mod hpack;
 mod limits;
+mod output;
 mod probe;
 mod receive;
 mod send;
