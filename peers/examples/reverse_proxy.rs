@@ -27,12 +27,23 @@ fn strip(headers: &mut HeaderMap) {
         .get_all(header::CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(',').map(|name| name.trim().to_ascii_lowercase()))
+        .flat_map(|value| {
+            value
+                .split(',')
+                .map(|name| name.trim().to_ascii_lowercase())
+        })
         .collect();
     for name in listed {
         headers.remove(&name);
     }
-    for name in ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"] {
+    for name in [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+    ] {
         headers.remove(name);
     }
 }
@@ -66,9 +77,15 @@ async fn serve(router: Router) -> std::io::Result<String> {
 
 fn proxy(upstream: &str) -> Result<(Router, Client), Box<dyn std::error::Error>> {
     let upstream: Uri = upstream.parse()?;
-    assert_eq!(upstream.scheme(), Some(&Scheme::HTTP), "an upstream of http");
+    assert_eq!(
+        upstream.scheme(),
+        Some(&Scheme::HTTP),
+        "an upstream of http"
+    );
     // What the server says is for the caller: redirects, codings.
-    let client = Client::builder().redirect(RedirectPolicy::none()).decoding(turbohttp::Decoding::none());
+    let client = Client::builder()
+        .redirect(RedirectPolicy::none())
+        .decoding(turbohttp::Decoding::none());
     let client = client.build()?;
     let state = Proxy {
         client: client.clone(),
@@ -91,12 +108,30 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Both ways, larger than any buffer between.
     let client = Client::new()?;
     let sent = vec![7; 8 << 20];
-    let response = client.post(format!("{front}/echo")).body(sent.clone()).send().await?;
-    println!("{}: {} bytes came back", response.status(), response.bytes().await?.len());
+    let response = client
+        .post(format!("{front}/echo"))
+        .body(sent.clone())
+        .send()
+        .await?;
+    println!(
+        "{}: {} bytes came back",
+        response.status(),
+        response.bytes().await?.len()
+    );
 
     // A caller that goes away before the answer, which never comes.
-    let asked = client.get(format!("{front}/never")).timeout(Duration::from_millis(200));
-    println!("{}", asked.send().await.err().map(|error| error.to_string()).unwrap_or_default());
+    let asked = client
+        .get(format!("{front}/never"))
+        .timeout(Duration::from_millis(200));
+    println!(
+        "{}",
+        asked
+            .send()
+            .await
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
+    );
     while !through.audit().is_idle() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

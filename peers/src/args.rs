@@ -44,6 +44,15 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 0.7)]
         seconds: f64,
     },
+    /// HTTP/2 beside reqwest and the h2 crate: exits with 3 when a demand is missed
+    Http2 {
+        /// Rounds of every case
+        #[arg(long, default_value_t = 7)]
+        rounds: u32,
+        /// Seconds each round is measured for
+        #[arg(long, default_value_t = 0.7)]
+        seconds: f64,
+    },
     /// Downloads beside aria2 and curl, and a multipart upload beside reqwest: exits with 3 when a demand is missed
     Files {
         /// Rounds of every case

@@ -28,7 +28,11 @@ const GROWTH_MAX: u64 = 4 << 20;
 /// Measures and prints; says whether each floor was reached. `command` is a release build of `turbohttp`.
 pub(crate) fn run(rounds: u32, command: &Path) -> Result<Verdict> {
     ensure!(rounds > 0, "at least one round");
-    ensure!(command.exists(), "{}: build it by cargo build --release", command.display());
+    ensure!(
+        command.exists(),
+        "{}: build it by cargo build --release",
+        command.display()
+    );
     let site = Site::start()?;
     let mut verdict = Verdict::default();
     large(&site, rounds, command, &mut verdict)?;
@@ -51,7 +55,10 @@ impl Site {
         fs::create_dir_all(directory.join("www/s"))?;
         fs::write(directory.join("www/large"), noise(LARGE_BYTES))?;
         for number in 0..SMALL_FILES {
-            fs::write(directory.join(format!("www/s/{number}")), noise(SMALL_BYTES))?;
+            fs::write(
+                directory.join(format!("www/s/{number}")),
+                noise(SMALL_BYTES),
+            )?;
         }
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let root = directory.display();
@@ -102,7 +109,9 @@ fn noise(bytes: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut noise = vec![0; bytes];
     for word in noise.chunks_mut(8) {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         let length = word.len();
         word.copy_from_slice(&state.to_le_bytes()[..length]);
     }
@@ -111,7 +120,10 @@ fn noise(bytes: usize) -> Vec<u8> {
 
 /// Milliseconds that a process takes.
 fn timed(mut command: Command) -> Result<f64> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let began = Instant::now();
     let status = command.status().with_context(|| format!("{command:?}"))?;
     let took = began.elapsed().as_secs_f64() * 1e3;
@@ -132,7 +144,10 @@ fn text(path: &Path) -> &str {
 fn large(site: &Site, rounds: u32, command: &Path, verdict: &mut Verdict) -> Result<()> {
     let url = site.url("large");
     let list = site.directory.join("large.list");
-    fs::write(&list, format!("{{\"url\":\"{url}\",\"output\":\"large\"}}\n"))?;
+    fs::write(
+        &list,
+        format!("{{\"url\":\"{url}\",\"output\":\"large\"}}\n"),
+    )?;
     let (mut ours, mut aria, mut curl) = (vec![], vec![], vec![]);
     for _ in 0..rounds {
         let out = site.out()?;
@@ -140,22 +155,39 @@ fn large(site: &Site, rounds: u32, command: &Path, verdict: &mut Verdict) -> Res
         ours.push(timed(process(command, &batch))?);
         ensure!(fs::metadata(out.join("large"))?.len() == LARGE_BYTES as u64);
         let out = site.out()?;
-        let four = ["-q", "-x4", "-s4", "-k1M", "--file-allocation=none", "-d", text(&out), &url];
+        let four = [
+            "-q",
+            "-x4",
+            "-s4",
+            "-k1M",
+            "--file-allocation=none",
+            "-d",
+            text(&out),
+            &url,
+        ];
         aria.push(timed(process("aria2c".as_ref(), &four))?);
         let out = site.out()?.join("large");
-        curl.push(timed(process("curl".as_ref(), &["-s", "-o", text(&out), &url]))?);
+        curl.push(timed(process(
+            "curl".as_ref(),
+            &["-s", "-o", text(&out), &url],
+        ))?);
     }
     let (ours, aria, curl) = (median(ours), median(aria), median(curl));
     println!("1 GiB, ms: turbohttp {ours:.0}, aria2c -x4 {aria:.0}, curl {curl:.0}");
     for (name, theirs) in [("aria2c -x4", aria), ("curl", curl)] {
         let ratio = theirs / ours;
-        verdict.add(ratio >= 1.0, format!("1 GiB: {ratio:.2} times {name}, at least 1"));
+        verdict.add(
+            ratio >= 1.0,
+            format!("1 GiB: {ratio:.2} times {name}, at least 1"),
+        );
     }
     Ok(())
 }
 
 fn small(site: &Site, rounds: u32, command: &Path, verdict: &mut Verdict) -> Result<()> {
-    let urls: Vec<String> = (0..SMALL_FILES).map(|number| site.url(&format!("s/{number}"))).collect();
+    let urls: Vec<String> = (0..SMALL_FILES)
+        .map(|number| site.url(&format!("s/{number}")))
+        .collect();
     let list = site.directory.join("small.list");
     fs::write(&list, urls.join("\n"))?;
     let (mut ours, mut aria, mut most) = (vec![], vec![], vec![]);
@@ -168,21 +200,40 @@ fn small(site: &Site, rounds: u32, command: &Path, verdict: &mut Verdict) -> Res
         let plain = ["-q", "-d", text(&out), "-i", text(&list)];
         aria.push(timed(process("aria2c".as_ref(), &plain))?);
         let out = site.out()?;
-        let many = ["-q", "-j64", "--file-allocation=none", "-d", text(&out), "-i", text(&list)];
+        let many = [
+            "-q",
+            "-j64",
+            "--file-allocation=none",
+            "-d",
+            text(&out),
+            "-i",
+            text(&list),
+        ];
         most.push(timed(process("aria2c".as_ref(), &many))?);
     }
     let (ours, aria, most) = (median(ours), median(aria), median(most));
-    println!("2,000 files of 4 KiB, ms: turbohttp {ours:.0}, aria2c {aria:.0}, aria2c -j64 {most:.0}");
+    println!(
+        "2,000 files of 4 KiB, ms: turbohttp {ours:.0}, aria2c {aria:.0}, aria2c -j64 {most:.0}"
+    );
     let ratio = aria / ours;
-    verdict.add(ratio >= 5.0, format!("2,000 small files: {ratio:.2} times aria2c, at least 5"));
+    verdict.add(
+        ratio >= 5.0,
+        format!("2,000 small files: {ratio:.2} times aria2c, at least 5"),
+    );
     Ok(())
 }
 
 fn upload(rounds: u32, verdict: &mut Verdict) -> Result<()> {
-    let path = PathBuf::from(format!("/dev/shm/turbohttp-peers-{}.upload", std::process::id()));
+    let path = PathBuf::from(format!(
+        "/dev/shm/turbohttp-peers-{}.upload",
+        std::process::id()
+    ));
     fs::write(&path, noise(UPLOAD_BYTES))?;
     let url = format!("http://{}/", sink()?);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     let (mut ours, mut theirs, mut growth) = (vec![], vec![], 0);
     for _ in 0..rounds {
         // The peak of the resident size from here on: Linux sets it back to what it is now.
@@ -198,10 +249,20 @@ fn upload(rounds: u32, verdict: &mut Verdict) -> Result<()> {
     }
     fs::remove_file(&path)?;
     let (ours, theirs) = (median(ours), median(theirs));
-    println!("multipart of 256 MiB, ms: turbohttp {ours:.0}, reqwest {theirs:.0}; growth {} KiB", growth / 1024);
+    println!(
+        "multipart of 256 MiB, ms: turbohttp {ours:.0}, reqwest {theirs:.0}; growth {} KiB",
+        growth / 1024
+    );
     let ratio = theirs / ours;
-    verdict.add(ratio >= 1.0, format!("multipart: {ratio:.2} times reqwest, at least 1"));
-    let line = format!("multipart: {} KiB of growth, at most {}", growth / 1024, GROWTH_MAX / 1024);
+    verdict.add(
+        ratio >= 1.0,
+        format!("multipart: {ratio:.2} times reqwest, at least 1"),
+    );
+    let line = format!(
+        "multipart: {} KiB of growth, at most {}",
+        growth / 1024,
+        GROWTH_MAX / 1024
+    );
     verdict.add(growth <= GROWTH_MAX, line);
     Ok(())
 }
@@ -210,7 +271,9 @@ async fn ours_sends(url: &str, path: &Path) -> Result<()> {
     use turbohttp::multipart::{Form, Part};
 
     let client = turbohttp::Client::new()?;
-    let form = Form::new().text("name", "value").part("file", Part::file(path).await?);
+    let form = Form::new()
+        .text("name", "value")
+        .part("file", Part::file(path).await?);
     let response = client.post(url).multipart(form).send().await?;
     ensure!(response.status() == 200, "{}", response.status());
     Ok(())
@@ -220,8 +283,12 @@ async fn reqwest_sends(url: &str, path: &Path) -> Result<()> {
     use reqwest::multipart::{Form, Part};
 
     let builder = reqwest::Client::builder().no_proxy();
-    let client = builder.tls_backend_preconfigured(crate::peers::tls::client_config(None)?).build()?;
-    let form = Form::new().text("name", "value").part("file", Part::file(path).await?);
+    let client = builder
+        .tls_backend_preconfigured(crate::peers::tls::client_config(None)?)
+        .build()?;
+    let form = Form::new()
+        .text("name", "value")
+        .part("file", Part::file(path).await?);
     let response = client.post(url).multipart(form).send().await?;
     ensure!(response.status() == 200, "{}", response.status());
     Ok(())
@@ -248,8 +315,12 @@ fn swallow(mut stream: TcpStream) {
             continue;
         };
         let text = String::from_utf8_lossy(&head[..end]).to_ascii_lowercase();
-        let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
-        let length: usize = length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
+        let length = text
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"));
+        let length: usize = length
+            .and_then(|length| length.trim().parse().ok())
+            .unwrap_or(0);
         let mut left = length.saturating_sub(head.len() - end - 4);
         while left > 0 {
             match stream.read(&mut buffer) {
@@ -258,7 +329,10 @@ fn swallow(mut stream: TcpStream) {
             }
         }
         head.clear();
-        if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
+        if stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            .is_err()
+        {
             return;
         }
     }

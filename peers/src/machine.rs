@@ -37,6 +37,13 @@ mod system {
         }
     }
 
+    /// Lets the calling thread run on every core again.
+    pub(crate) fn unpin() {
+        let mut cores = CpuSet::new();
+        (0..CpuSet::MAX_CPU).for_each(|core| cores.set(core));
+        let _ = sched_setaffinity(None, &cores);
+    }
+
     /// Lets the system end this process when its parent ends, however that may come about.
     pub(crate) fn end_with_parent() {
         let _ = set_parent_process_death_signal(Some(Signal::TERM));
@@ -120,6 +127,7 @@ mod system {
     use super::Duration;
 
     pub(crate) fn pin(_core: usize) {}
+    pub(crate) fn unpin() {}
     pub(crate) fn end_with_parent() {}
     pub(crate) fn raise_priority() {}
     pub(crate) fn lower_priority() {}
@@ -145,7 +153,7 @@ mod system {
 }
 
 pub(crate) use system::{
-    cpu_time, end_with_parent, lower_priority, memory, pin, prefer_session, raise_priority,
+    cpu_time, end_with_parent, lower_priority, memory, pin, unpin, prefer_session, raise_priority,
     thread_cpu_time, ticks_of_children, ticks_per_second, user_and_system_ticks,
 };
 

@@ -13,6 +13,7 @@
 //! turbohttp-peers syscalls               system calls per request, by strace
 //! turbohttp-peers dead-host              nine origins beside one that never answers
 //! turbohttp-peers files                  downloads beside aria2 and curl, a multipart upload beside reqwest
+//! turbohttp-peers http2                  HTTP/2 beside reqwest and the h2 crate
 //! turbohttp-peers everyday               a coded body, redirects, a proxy, beside reqwest
 //! turbohttp-peers limiter                the limiter beside tower's and tokio's
 //! turbohttp-peers mock                   the client beside tower's layers, without a socket
@@ -42,6 +43,7 @@ mod everyday;
 mod files;
 mod floors;
 mod histogram;
+mod http2;
 mod limiter;
 mod load;
 mod machine;
@@ -87,6 +89,9 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Some(Command::Everyday { rounds, seconds }) => {
             return Ok(pronounce(&everyday::run(rounds, seconds)?));
+        }
+        Some(Command::Http2 { rounds, seconds }) => {
+            return Ok(pronounce(&http2::run(rounds, seconds)?));
         }
         Some(Command::Files { rounds, command }) => {
             return Ok(pronounce(&files::run(rounds, &command)?));
