@@ -19,6 +19,12 @@ const NEEDS: [Need; 16] = [
     (&["nginx"], "nginx-light", "tests: a server of others"),
     (&["apache2"], "apache2-bin", "tests: Digest, gzip and br"),
     (&["lighttpd"], "lighttpd", "tests: ranges by a third server"),
+    (
+        &["nghttpd"],
+        "nghttp2-server",
+        "tests: HTTP/2 with trailers",
+    ),
+    (&["h2o"], "h2o", "tests: HTTP/2 by a third server"),
     (&["perl"], "perl", "tests: a CGI script that reads forms"),
     (&["squid"], "squid", "tests: a proxy of others"),
     (&["haproxy"], "haproxy", "tests: TLS in front of a proxy"),

@@ -1,4 +1,8 @@
 //! HTTP/2 of the library against nginx, nghttpd and h2o, over TLS and by prior knowledge, beside curl.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tasks of a test end with its runtime"
+)]
 
 use std::path::Path;
 use std::process::Command;
@@ -291,7 +295,7 @@ async fn nghttpd_serves_a_crowd_and_sends_uploads_back_with_trailers() {
         let mut response = request.send().await.unwrap();
         let mut echo = Vec::new();
         while let Some(chunk) = response.chunk().await.unwrap() {
-            echo.extend_from_slice(&chunk);
+            echo.extend_from_slice(chunk);
         }
         assert!(echo == content, "{} bytes", echo.len());
         assert_eq!(response.trailer("x-end"), Some("here"));

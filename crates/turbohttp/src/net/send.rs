@@ -191,12 +191,9 @@ impl<'a> NetSend<'a> {
                 self.begin_exchange(exchange, true, replays);
                 return Ok(());
             }
-            match net
-                .pool
-                .check_out_by_way(route, here.id(), is_repeatable, cx, now)
-            {
-                Some(found) => return self.checked_out(found),
-                None => {}
+            let pool = &net.pool;
+            if let Some(found) = pool.check_out_by_way(route, here.id(), is_repeatable, cx, now) {
+                return self.checked_out(found);
             }
         }
         self.connect(proxy, replays);
@@ -243,11 +240,12 @@ impl<'a> NetSend<'a> {
     #[cold]
     fn failed(&mut self, connection: Connection, error: Error) -> Result<()> {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
-        if error.is_retryable() && context.timing.timeline.is_connection_reused() {
-            if let Connection::H1(closed) = &connection {
-                let pool = &self.net.pool;
-                pool.closed_by_server(closed.route(), closed.idle_before());
-            }
+        if let Connection::H1(closed) = &connection
+            && error.is_retryable()
+            && context.timing.timeline.is_connection_reused()
+        {
+            let pool = &self.net.pool;
+            pool.closed_by_server(closed.route(), closed.idle_before());
         }
         let is_refused = match &connection {
             Connection::H1(_) => false,

@@ -245,7 +245,7 @@ fn trailers_go_both_ways() {
             .unwrap();
         let mut content = Vec::new();
         while let Some(chunk) = response.chunk().await.unwrap() {
-            content.extend_from_slice(&chunk);
+            content.extend_from_slice(chunk);
         }
         assert_eq!(content, b"body");
         assert_eq!(response.trailer("x-sum"), Some("42"));

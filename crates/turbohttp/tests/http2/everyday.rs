@@ -11,6 +11,7 @@ use turbohttp::{
 use super::ground::{builder, client, idles, run, run_on_two};
 use super::origin::{Origin, Seen, reply};
 
+#[cfg(any(feature = "cookies", feature = "gzip"))]
 async fn text(client: &Client, url: String) -> String {
     let response = client.get(url).send().await.unwrap();
     assert_eq!(response.version(), Version::HTTP_2);

@@ -74,7 +74,7 @@ impl Origin {
 }
 
 async fn serve(tcp: TcpStream, answer: Arc<Answer>, record: Arc<Mutex<Vec<Seen>>>) {
-    let Ok(mut connection) = server::handshake(tcp).await else {
+    let Ok(mut connection) = Box::pin(server::handshake(tcp)).await else {
         return;
     };
     while let Some(Ok((request, respond))) = connection.accept().await {
