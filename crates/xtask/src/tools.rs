@@ -10,7 +10,7 @@ use crate::run;
 /// Programs of which one must be there, the Debian package with the first, and what needs it.
 type Need = (&'static [&'static str], &'static str, &'static str);
 
-const NEEDS: [Need; 16] = [
+const NEEDS: [Need; 18] = [
     (&["c++", "g++", "clang++"], "g++", "fuzz: libFuzzer is C++"),
     (&["valgrind"], "valgrind", "gates, walk, heap"),
     (&["strace"], "strace", "gates: system calls"),

@@ -22,7 +22,7 @@ const CALLERS: u64 = 48;
 const PERMITS: usize = 32;
 
 /// The patience of a caller.
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
@@ -163,10 +163,10 @@ async fn settle(field: &Field, seed: u64, requests: u64) {
         assert!(ends[&End::Answered] <= seen.answered, "seed {seed}: {ends:?}");
         // A dial that was given up may have reached the server.
         assert!(seen.connections >= net.opened, "seed {seed}: {net:?}");
-        // All that can go wrong did.
-        for end in [End::Broken, End::Late, End::Left] {
+        // What can go wrong did; how many are late depends on how long their connections live.
+        for end in [End::Broken, End::Left] {
             let hit = ends.get(&end).copied().unwrap_or_default();
-            assert!(hit >= requests / 500, "seed {seed}: {end:?} in {ends:?}");
+            assert!(hit >= requests / 100, "seed {seed}: {end:?} in {ends:?}");
         }
         assert!(seen.gone > 0 && seen.refused > 0 && net.replayed > 0);
         assert!(ends[&End::Answered] > requests / 2, "seed {seed}: {ends:?}");

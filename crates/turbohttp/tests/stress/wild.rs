@@ -285,9 +285,9 @@ impl Connection {
         }
         match self.dice.below(400) {
             0..8 => self.announce(),
-            8 if self.end.is_none() => self.go_away(),
-            9 => self.end = Some(End::Now),
-            10 => self.end = Some(End::Reset),
+            8..14 if self.end.is_none() => self.go_away(),
+            14 => self.end = Some(End::Now),
+            15 => self.end = Some(End::Reset),
             _ => {}
         }
     }
