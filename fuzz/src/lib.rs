@@ -11,6 +11,8 @@ use turbohttp_core::h1::framing::Framing;
 use turbohttp_core::h1::{Exchange, HeadLimits, HeadStep, ParseError, Reuse};
 use turbohttp_core::head::ResponseHead;
 
+pub mod http2;
+
 /// A name or a value, as bytes.
 pub type Field = (Vec<u8>, Vec<u8>);
 

@@ -1,4 +1,5 @@
-//! Every interleaving of the pools, of the late recorder and of the scheduler, in small.
+//! Every interleaving of the pools, of the late recorder, of the scheduler and of the streams of an HTTP/2
+//! connection, in small.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test --release -p turbohttp-core --test loom -- --nocapture`
 //!
@@ -24,6 +25,8 @@ use turbohttp_core::timeline::{Mailbox, Phase, Timeline};
 
 #[path = "loom/scheduler.rs"]
 mod scheduler;
+#[path = "loom/streams.rs"]
+mod streams;
 
 const PREEMPTIONS_MAX: usize = 3;
 

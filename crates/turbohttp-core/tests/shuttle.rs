@@ -1,5 +1,5 @@
 //! The whole scheduler under many schedules: callers that give up, jobs and workers, limits that
-//! change, and a close at any moment.
+//! change, and a close at any moment. The streams of an HTTP/2 connection have a scene of their own.
 //!
 //! `RUSTFLAGS="--cfg shuttle" cargo test --release -p turbohttp-core --test shuttle -- --nocapture`
 //!
@@ -25,6 +25,9 @@ use turbohttp_core::scheduler::{
     Ask, CallId, CloseMode, GroupId, LaneKey, Outcome, Priority, Refusal, Rules, SharedScheduler,
     Signals, Stage, State,
 };
+
+#[path = "shuttle/streams.rs"]
+mod streams;
 
 const ITERATIONS: usize = 20_000;
 /// The depth of the second scheduler (PCT): it finds bugs that need this many changes of thread at

@@ -8,7 +8,15 @@ use xshell::{Shell, cmd};
 use crate::{run, tools};
 
 /// The targets, each a file of that name in `fuzz/src/bin` and a folder of seeds.
-const TARGETS: [&str; 5] = ["head", "body", "response", "url", "hpack"];
+const TARGETS: [&str; 7] = [
+    "head",
+    "body",
+    "response",
+    "url",
+    "hpack",
+    "h2_frames",
+    "h2_session",
+];
 
 /// Coverage by counters and compared values, as libFuzzer wants it; assertions stay in.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

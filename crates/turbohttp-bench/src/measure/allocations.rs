@@ -1,8 +1,10 @@
 //! What a request allocates, in steady state.
 
-use turbohttp::{Client, Result};
+use turbohttp::{Client, ErrorKind, Result};
+use turbohttp_loopback::{Answerer, AnswererOptions};
 
 use super::{Bench, one_thread, server};
+use crate::because;
 use crate::meter::Reading;
 use crate::mock::{ORIGIN, works};
 use crate::report::{Gate, figure};
@@ -28,6 +30,35 @@ struct Cost {
 
 pub(crate) fn measure(bench: &Bench<'_>) -> Result<Vec<Gate>> {
     one_thread()?.block_on(Box::pin(all(bench)))
+}
+
+/// The works that go over HTTP/2, and the bytes of their answers.
+const OVER_HTTP2: [(&str, usize); 5] = [
+    ("h2_get", 13),
+    ("h2_empty", 0),
+    ("h2_get_64k", 64 * 1024),
+    ("h2_post", 13),
+    ("h2_bytes", 13),
+];
+
+/// Over HTTP/2, beside a server that allocates nothing for a request.
+async fn over_http2(bench: &Bench<'_>) -> Result<Vec<Gate>> {
+    let mut gates = Vec::new();
+    for (name, content_bytes) in OVER_HTTP2 {
+        let server = Answerer::start(AnswererOptions {
+            content_bytes,
+            ..AnswererOptions::default()
+        });
+        let server =
+            server.map_err(because(ErrorKind::Runtime, "starting the server of HTTP/2"))?;
+        let work = Work::new(name, Client::builder())?;
+        let cost = Box::pin(cost(&work, name, &server.url("/"), bench)).await?;
+        Box::pin(work.end()).await;
+        let gate = bench.gate(GROUP, &format!("allocations_max.{name}"), cost.worst)?;
+        let detail = format!("mean {}", figure(cost.mean));
+        gates.push(gate.on("loopback").detailed(detail));
+    }
+    Ok(gates)
 }
 
 async fn all(bench: &Bench<'_>) -> Result<Vec<Gate>> {
@@ -60,6 +91,7 @@ async fn all(bench: &Bench<'_>) -> Result<Vec<Gate>> {
             bytes.push(gate.on(transport).detailed(worst.1.to_owned()));
         }
     }
+    gates.append(&mut Box::pin(over_http2(bench)).await?);
     gates.append(&mut bytes);
     Ok(gates)
 }

@@ -14,12 +14,15 @@
 //! Memory stays bounded, as the windows of all streams together never pass that of the connection.
 
 mod budget;
+mod control;
 mod deliver;
 mod error;
 mod fields;
 mod frame;
 pub mod hpack;
 mod limits;
+mod line;
+mod outcome;
 mod output;
 mod probe;
 mod receive;
@@ -28,6 +31,7 @@ mod settings;
 mod shared;
 mod stream;
 mod streams;
+mod upload;
 mod wakes;
 mod window;
 
@@ -38,11 +42,12 @@ pub use limits::{
     Limits, OUT_BYTES_MAX, PROBE_WAIT_MS, RECEIVE_BYTES, STREAM_WINDOW, STREAM_WINDOW_MAX,
     STREAM_WINDOW_MIN, STREAMS_BEFORE_SETTINGS, STREAMS_MAX,
 };
+pub use outcome::{Answer, Chunk, Opened, Released, Sent, Ticket};
 pub use receive::{BATCH_FRAMES_MAX, Batch, Receiver};
 pub use send::Request;
 pub use shared::SharedStreams;
 pub use stream::{Piece, StreamKey};
-pub use streams::{Answer, Chunk, Opened, Released, Sent, Streams, Ticket};
+pub use streams::Streams;
 pub use wakes::Wakes;
 
 #[cfg(test)]

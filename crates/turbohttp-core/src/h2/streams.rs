@@ -7,7 +7,8 @@
 //! task parks when there is nothing to write; the first request that appends something takes its waker,
 //! so that a batch of requests wakes it once.
 //!
-//! This file is the side of the requests; `deliver.rs` is that of the task.
+//! This file is the side of the requests, with `upload.rs` for their contents and `line.rs` for those that
+//! wait; `deliver.rs` and `control.rs` are that of the task.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -15,20 +16,20 @@ use std::task::Waker;
 use std::time::Instant;
 
 use hashbrown::HashTable;
-use http::{HeaderMap, Method};
+use http::Method;
 
 use super::budget::Budget;
-use super::error::{ConnectionEnd, ErrorCode, StreamError};
-use super::frame::{self, FRAME_BYTES_MAX};
+use super::error::{ConnectionEnd, ErrorCode};
+use super::frame;
 use super::hpack::Encoder;
 use super::limits::{
-    LAST_STREAM_ID, Limits, OUT_BYTES_MAX, OUT_HEADS_BYTES_MAX, RESETS_REMEMBERED,
-    STREAM_WINDOW_MAX, STREAMS_BEFORE_SETTINGS,
+    LAST_STREAM_ID, Limits, RESETS_REMEMBERED, STREAM_WINDOW_MAX, STREAMS_BEFORE_SETTINGS,
 };
+use super::outcome::{Answer, Chunk, Opened, Released, Ticket};
 use super::probe::{PROBE, Probe};
 use super::send::{self, Request, Template};
 use super::settings::{self, PeerSettings, WINDOW_AT_FIRST};
-use super::stream::{Late, Piece, Receiving, Stream, StreamKey};
+use super::stream::{Late, Receiving, Stream, StreamKey};
 use super::wakes::Wakes;
 use super::window::{ReceiveWindow, SendWindow};
 use crate::h1::EncodeError;
@@ -62,7 +63,7 @@ pub struct Streams<B> {
     pub(super) blocked: VecDeque<StreamKey>,
     /// Requests that wait for a stream, by urgency and arrival.
     pub(super) line: BTreeMap<Ticket, Waker>,
-    next_ticket: u64,
+    pub(super) next_ticket: u64,
     pub(super) state: State,
     /// Streams above it were not processed.
     pub(super) last_processed: u32,
@@ -76,100 +77,12 @@ pub struct Streams<B> {
     pub(super) unreturned: u64,
 }
 
-/// A place in the line for a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket {
-    level: u8,
-    number: u64,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Live,
     /// No new streams: GOAWAY, a silent server, an old connection, or one whose identifiers run out.
     Draining,
     Ended(ConnectionEnd),
-}
-
-/// What became of a request that asked for a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the driver must handle each")]
-pub enum Opened {
-    /// It has one, and so many bytes of its content are on their way.
-    Stream {
-        /// The stream.
-        key: StreamKey,
-        /// Bytes of the content that were taken.
-        sent: usize,
-    },
-    /// There is none free: it waits in line.
-    Waiting(Ticket),
-    /// The connection takes no more requests.
-    Gone,
-}
-
-/// What there is of a response.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "the driver must handle each")]
-pub enum Answer<B> {
-    /// Nothing new. If `is_watched` is false, a waker has to be [set](Streams::watch).
-    Pending {
-        /// Whether the task that asked will be woken.
-        is_watched: bool,
-    },
-    /// `100 Continue`: the content may be sent.
-    Proceed,
-    /// The final head; content follows.
-    Head,
-    /// The final head and all of the content: the stream is released.
-    Whole {
-        /// The content, if there is any.
-        piece: Option<Piece<B>>,
-        /// Memory that was not needed for it.
-        spare: Option<B>,
-    },
-    /// There will be none.
-    Failed(StreamError),
-}
-
-/// What comes next of the content of a response.
-#[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "the driver must handle each")]
-pub enum Chunk<B> {
-    /// Nothing new; as [`Answer::Pending`].
-    Pending {
-        /// Whether the task that asked will be woken.
-        is_watched: bool,
-    },
-    /// Content.
-    Piece(Piece<B>),
-    /// The end.
-    End,
-    /// The content breaks off.
-    Failed(StreamError),
-}
-
-/// What became of content that is to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "the driver must handle each")]
-pub enum Sent {
-    /// So many bytes were taken, and the end of the stream if all were.
-    Taken(usize),
-    /// None: a window or the output is full. The waker of the stream is woken when there is room.
-    Blocked {
-        /// Whether the task that asked will be woken.
-        is_watched: bool,
-    },
-    /// The stream takes no more: the server has stopped it, or it has failed.
-    Stopped,
-}
-
-/// The memory of a stream that was released, to be dropped without the lock.
-#[derive(Debug)]
-pub struct Released<B> {
-    _pieces: VecDeque<Piece<B>>,
-    /// Memory that can be used again.
-    pub spare: Option<B>,
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
@@ -258,13 +171,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         Ok(Opened::Stream { key, sent })
     }
 
-    /// Leaves the line.
-    pub fn leave(&mut self, ticket: Option<Ticket>, wakes: &mut Wakes) {
-        if let Some(ticket) = ticket {
-            wakes.discard(self.line.remove(&ticket));
-        }
-    }
-
     /// What there is of the response: its head goes to `head`.
     #[inline]
     pub fn answer(
@@ -351,64 +257,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             Receiving::Ended => Some(buffered),
             _ => stream.remaining.map(|remaining| remaining + buffered),
         }
-    }
-
-    /// Sends content, as much as the windows and the output take, and the end of the stream behind the
-    /// last byte if `ends`.
-    pub fn send(
-        &mut self,
-        key: StreamKey,
-        content: &[u8],
-        ends: bool,
-        asking: &Waker,
-        wakes: &mut Wakes,
-    ) -> Sent {
-        let stream = &self.slots[key.slot as usize];
-        if !stream.is_sending {
-            return Sent::Stopped;
-        }
-        let taken = self.append(key, content, ends, wakes);
-        if taken > 0 || content.is_empty() {
-            self.poke(wakes);
-            return Sent::Taken(taken);
-        }
-        let stream = &mut self.slots[key.slot as usize];
-        if !std::mem::replace(&mut stream.awaits_room, true) {
-            self.blocked.push_back(key);
-        }
-        let is_watched = is_watched(stream.waker.as_ref(), asking);
-        Sent::Blocked { is_watched }
-    }
-
-    /// Ends the stream with fields behind the content; `false` if it takes no more.
-    pub fn send_trailers(
-        &mut self,
-        key: StreamKey,
-        trailers: &HeaderMap,
-        wakes: &mut Wakes,
-    ) -> bool {
-        if !self.slots[key.slot as usize].is_sending {
-            return false;
-        }
-        send::put_trailers(&mut self.out, &mut self.encoder, key.id, trailers);
-        self.end_sending(key, wakes);
-        self.poke(wakes);
-        true
-    }
-
-    /// Sends no more of the content: the rest of it is not wanted. The response goes on.
-    pub fn stop(&mut self, key: StreamKey, wakes: &mut Wakes) {
-        let stream = &mut self.slots[key.slot as usize];
-        if stream.is_sending && stream.receiving == Receiving::Ended {
-            self.reset(key, ErrorCode::NO_ERROR, wakes);
-            self.call_line(wakes);
-        }
-    }
-
-    /// Whether the whole request is in the output, or was; `false` if its sending was cut short.
-    pub fn is_sent(&self, key: StreamKey) -> bool {
-        let stream = &self.slots[key.slot as usize];
-        !stream.is_sending && !stream.is_stopped
     }
 
     /// Whether not one byte of the request was handed to the connection's socket.
@@ -501,33 +349,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             && self.line.is_empty()
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.table.len() < self.capacity()
-            && self.granted + u64::from(self.limits.stream_window)
-                <= u64::from(self.limits.receive_bytes)
-            && self.out.len() <= OUT_HEADS_BYTES_MAX
-            && !self.probe.is_awaited()
-    }
-
-    #[cold]
-    fn wait(
-        &mut self,
-        level: u8,
-        ticket: Option<Ticket>,
-        waker: &mut Option<Waker>,
-        wakes: &mut Wakes,
-    ) -> Ticket {
-        let ticket = ticket.unwrap_or_else(|| {
-            self.next_ticket += 1;
-            let number = self.next_ticket;
-            Ticket { level, number }
-        });
-        if let Some(waker) = waker.take() {
-            wakes.discard(self.line.insert(ticket, waker));
-        }
-        ticket
-    }
-
     #[inline]
     fn take_slot(&mut self, to_head: bool) -> StreamKey {
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -546,47 +367,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         self.table
             .insert_unique(hash(id), slot, |slot| hash(slots[*slot as usize].id));
         StreamKey { slot, id }
-    }
-
-    /// Appends DATA; returns how many bytes of the content the windows and the output took.
-    fn append(&mut self, key: StreamKey, content: &[u8], ends: bool, wakes: &mut Wakes) -> usize {
-        let room = OUT_BYTES_MAX.saturating_sub(self.out.len());
-        let stream = &mut self.slots[key.slot as usize];
-        let windows = self
-            .send_window
-            .available()
-            .min(stream.send_window.available());
-        let length = content.len().min(windows).min(room);
-        let ends = ends && length == content.len();
-        if length == 0 && !(ends && content.is_empty()) {
-            return 0;
-        }
-        stream.send_window.take(length);
-        self.send_window.take(length);
-        self.unreturned += length as u64;
-        let mut rest = &content[..length];
-        loop {
-            let (piece, behind) = rest.split_at(rest.len().min(FRAME_BYTES_MAX));
-            let is_last = behind.is_empty();
-            frame::put_data(&mut self.out, key.id, piece, ends && is_last);
-            rest = behind;
-            if is_last {
-                break;
-            }
-        }
-        if ends {
-            self.end_sending(key, wakes);
-        }
-        length
-    }
-
-    fn end_sending(&mut self, key: StreamKey, wakes: &mut Wakes) {
-        let stream = &mut self.slots[key.slot as usize];
-        stream.is_sending = false;
-        if stream.is_received() {
-            self.off_wire(key);
-            self.call_line(wakes);
-        }
     }
 
     /// Gives the credit of content that was taken to be read back to the server, and more of it if the
@@ -675,22 +455,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         spare
     }
 
-    /// Wakes those that wait for a stream, if there is one: all of them in order, as one that is woken and
-    /// not polled must hold up nobody.
-    #[inline]
-    pub(super) fn call_line(&mut self, wakes: &mut Wakes) {
-        if !self.line.is_empty() && (self.state != State::Live || self.has_room()) {
-            self.call_all(wakes);
-        }
-    }
-
-    #[cold]
-    fn call_all(&mut self, wakes: &mut Wakes) {
-        while let Some((_, waker)) = self.line.pop_first() {
-            wakes.wake(Some(waker));
-        }
-    }
-
     /// Wakes the task if it is parked.
     #[inline]
     pub(super) fn poke(&mut self, wakes: &mut Wakes) {
@@ -705,6 +469,6 @@ pub(super) fn hash(id: u32) -> u64 {
 }
 
 #[inline]
-fn is_watched(watching: Option<&Waker>, asking: &Waker) -> bool {
+pub(super) fn is_watched(watching: Option<&Waker>, asking: &Waker) -> bool {
     watching.is_some_and(|waker| waker.will_wake(asking))
 }

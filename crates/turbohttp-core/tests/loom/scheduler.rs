@@ -19,7 +19,7 @@ use super::model;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A waker that a test can wait for.
-struct Flag {
+pub(crate) struct Flag {
     bell: Notify,
 }
 
@@ -30,7 +30,7 @@ impl Wake for Flag {
 }
 
 impl Flag {
-    fn new() -> (Arc<Flag>, Waker) {
+    pub(crate) fn new() -> (Arc<Flag>, Waker) {
         let flag = Arc::new(Flag {
             bell: Notify::new(),
         });
@@ -38,7 +38,7 @@ impl Flag {
     }
 
     /// Waits for the wake; if there is none, loom reports a deadlock.
-    fn wait(&self) {
+    pub(crate) fn wait(&self) {
         self.bell.wait();
     }
 }

@@ -27,7 +27,11 @@ type Figures = BTreeMap<String, Section>;
 
 /// The kinds of work whose instructions are counted: all that `count` knows, with and without gates.
 const WORKS: &str = "get empty get_1k get_64k post post_64k chunked bytes bytes_1k layered queue \
-    queue_streamed limiter limiter_crowd";
+    queue_streamed limiter limiter_crowd h2_get h2_post h2_bytes";
+
+/// What system calls are counted of, by section.
+pub(super) const CALLING: [(&str, &str); 2] =
+    [("system_calls", "get"), ("system_calls_http2", "h2_get")];
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -107,8 +111,10 @@ pub(crate) fn command(options: &Options) -> Result<()> {
         figures.insert("instructions".to_owned(), counts?);
     }
     if can_trace {
-        let calls = counted.system_calls(None, Lengths::FULL)?;
-        figures.insert("system_calls".to_owned(), calls);
+        for (section, work) in CALLING {
+            let calls = counted.system_calls(work, None, Lengths::FULL)?;
+            figures.insert(section.to_owned(), calls);
+        }
     }
     let bounded = figures
         .iter()

@@ -3,7 +3,7 @@
 //! out.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -48,33 +48,51 @@ impl Lengths {
     }
 }
 
-/// The program that is counted, and its server: a process of its own, ended when this is dropped.
+/// The program that is counted, and its servers.
 pub(crate) struct Counted {
     pub(crate) sh: Shell,
     pub(crate) program: PathBuf,
-    url: String,
-    server: Child,
+    http1: Served,
+    http2: Served,
 }
 
-impl Counted {
-    /// Starts the server of a program that has been built.
-    pub(crate) fn start() -> Result<Counted> {
-        let program = run::target_dir().join("release").join("count");
+/// A server: a process of its own, ended when this is dropped.
+struct Served {
+    url: String,
+    process: Child,
+}
+
+/// What the names of works begin with that are sent by HTTP/2.
+const HTTP2: &str = "h2_";
+
+impl Served {
+    fn start(program: &Path, words: &[&str]) -> Result<Served> {
         // It ends when its input does, so it cannot outlive this process.
-        let mut server = Command::new(&program)
-            .arg("serve")
+        let mut process = Command::new(program)
+            .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
-        let (mut url, output) = (String::new(), server.stdout.take());
+        let (mut url, output) = (String::new(), process.stdout.take());
         BufReader::new(output.context("its output is piped")?).read_line(&mut url)?;
         ensure!(url.starts_with("http://"), "the server did not start");
+        Ok(Served {
+            url: url.trim_end().to_owned(),
+            process,
+        })
+    }
+}
+
+impl Counted {
+    /// Starts the servers of a program that has been built.
+    pub(crate) fn start() -> Result<Counted> {
+        let program = run::target_dir().join("release").join("count");
         Ok(Counted {
             sh: run::shell()?,
+            http1: Served::start(&program, &["serve"])?,
+            http2: Served::start(&program, &["serve-http2", "13"])?,
             program,
-            url: url.trim_end().to_owned(),
-            server,
         })
     }
 
@@ -96,12 +114,17 @@ impl Counted {
         Ok(instructions)
     }
 
-    /// System calls per small GET, by kind.
-    pub(super) fn system_calls(&self, planted: Option<&str>, of: Lengths) -> Result<Section> {
+    /// System calls per request of this kind of work, by kind.
+    pub(super) fn system_calls(
+        &self,
+        work: &str,
+        planted: Option<&str>,
+        of: Lengths,
+    ) -> Result<Section> {
         let calls = of.per_request(|requests| {
             let tool = cmd!(self.sh, "strace -c -f -q");
             Ok(calls_in(
-                &self.under(tool, "get", CALLERS, requests, planted)?.stderr,
+                &self.under(tool, work, CALLERS, requests, planted)?.stderr,
             ))
         })?;
         let kinds = KINDS.map(|(kind, ..)| kind.to_owned());
@@ -124,16 +147,20 @@ impl Counted {
         planted: Option<&str>,
     ) -> Result<Output> {
         let load = [callers.to_string(), requests.to_string()];
-        let tool = tool.arg(&self.program).args([&self.url, work]);
+        let server = match work.starts_with(HTTP2) {
+            true => &self.http2,
+            false => &self.http1,
+        };
+        let tool = tool.arg(&self.program).args([&server.url, work]);
         run::collect(tool.args(load).args(planted))
     }
 }
 
-impl Drop for Counted {
+impl Drop for Served {
     fn drop(&mut self) {
         // Fails only if it has ended already.
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::baseline::{Baseline, Machine};
 use super::outside::{Counted, Lengths};
-use super::{Figures, Section, against};
+use super::{CALLING, Figures, Section, against};
 
 /// Far beyond the bound of every kind of work.
 const MANY_INSTRUCTIONS: &str = "20000_instructions";
@@ -76,9 +76,11 @@ fn grows(accepted: f64, planted: f64, committed: Baseline, here: Machine) -> Res
 
 /// Proves the gates on system calls.
 pub(super) fn system_calls(counted: &Counted, bounds: &Figures) -> Result<()> {
-    for (planted, expected) in SYSTEM_CALLS {
-        let measured = counted.system_calls(Some(planted), Lengths::SHORT)?;
-        misses_only("system_calls", &measured, bounds, expected, planted)?;
+    for (section, work) in CALLING {
+        for (planted, expected) in SYSTEM_CALLS {
+            let measured = counted.system_calls(work, Some(planted), Lengths::SHORT)?;
+            misses_only(section, &measured, bounds, expected, planted)?;
+        }
     }
     Ok(())
 }

@@ -298,6 +298,23 @@ impl World {
                 sight.client_may_send += i64::from(bytes);
                 window_update(id, bytes)
             }
+            step => {
+                let Some(bytes) = self.say(step) else {
+                    return;
+                };
+                bytes
+            }
+        };
+        self.fixture.receive(&bytes);
+        assert_eq!(
+            self.fixture.fault, None,
+            "the server has kept to the protocol"
+        );
+    }
+
+    /// What the server says about the connection.
+    fn say(&mut self, step: Step) -> Option<Vec<u8>> {
+        let bytes = match step {
             Step::WindowOfAll(bytes) if self.client_may_send < 1 << 30 => {
                 self.client_may_send += i64::from(bytes);
                 window_update(0, bytes)
@@ -327,19 +344,15 @@ impl World {
                 }
                 goaway(last, ErrorCode::NO_ERROR)
             }
-            _ => return,
+            _ => return None,
         };
-        self.fixture.receive(&bytes);
-        assert_eq!(
-            self.fixture.fault, None,
-            "the server has kept to the protocol"
-        );
+        Some(bytes)
     }
 
     /// A stream on which the server may still send something.
     fn open_sight(&mut self, at: usize) -> Option<(u32, &mut Sight)> {
         let is_open = |sight: &&mut Sight| !sight.was_reset && !sight.answer_ended;
-        let mut open = self.server.iter_mut().filter(|(_, sight)| is_open(&sight));
+        let mut open = self.server.iter_mut().filter(|(_, sight)| is_open(sight));
         open.nth(at % 4).map(|(id, sight)| (*id, sight))
     }
 
