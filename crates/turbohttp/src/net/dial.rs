@@ -153,6 +153,7 @@ impl Dials {
         if progress.waiting > 0 || progress.outcome.is_some() {
             return;
         }
+        // A request that comes now begins a dial of its own.
         state.under_way.retain(|other| !Arc::ptr_eq(other, dial));
         let task = progress.task.take();
         drop(progress);
@@ -194,8 +195,10 @@ impl Waiter<'_> {
         let waker = cx.waker().clone();
         let mut progress = self.dial.lock();
         let polled = progress.take_outcome();
+        // Copied out: the timeline is written without the lock.
         let (phase, resumed) = (progress.phase, progress.tls_resumed);
         if polled.is_pending() {
+            // One waker for each task, however often it is polled.
             progress.wakers.retain(|known| !known.will_wake(&waker));
             progress.wakers.push(waker);
         }

@@ -112,6 +112,7 @@ impl Dialing {
         let mut request = Request::blank();
         let context = &mut *request.context;
         context.timing.begin_without_client(clock::now(), &settings);
+        // The dial has the limits of each phase; the deadlines are those of the requests that wait.
         context.timing.limits.deadline = None;
         let dial = self.dial.clone();
         let notes = Notes(Arc::new(move |phase| dial.enters(phase)));

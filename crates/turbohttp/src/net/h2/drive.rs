@@ -165,6 +165,7 @@ impl Driver {
             return false;
         }
         let streams = &self.connection.streams;
+        // One look, only after a poke: answers that arrive are read at once.
         let is_batch = streams.look(|streams| streams.has_output() && streams.open_count() > 1);
         if is_batch && !self.has_yielded {
             self.has_yielded = true;
@@ -224,6 +225,7 @@ impl Driver {
                     continue;
                 }
             }
+            // A TLS session may keep what it was given until it is flushed.
             self.needs_flush = true;
             match self.stream.poll_write(cx, &self.writing[self.written..]) {
                 Poll::Pending => return,
@@ -280,6 +282,7 @@ impl Driver {
 
     /// Delivers all whole frames of the input.
     fn deliver(&mut self) -> Result<(), ConnectionEnd> {
+        // One instant for all frames of a read: glitches and probes need no finer one.
         let now = clock::now();
         loop {
             let consumed = self.receiver.receive(self.input.filled(), &mut self.batch);

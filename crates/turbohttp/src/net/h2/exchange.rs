@@ -123,6 +123,7 @@ impl Exchange {
     #[cold]
     pub(crate) fn next_replay(&self) -> Option<u8> {
         let streams = &self.connection.streams;
+        // GOAWAY with requests served is how servers end connections in order (RFC 9113 section 6.8).
         if self.refusal == Refusal::Moved && streams.look(|streams| streams.has_taken_some()) {
             return Some(self.replays);
         }
@@ -164,6 +165,7 @@ impl Exchange {
 
     /// Releases what it has of the connection.
     pub(super) fn release(&mut self) {
+        // A place in line that is left makes room for nobody: no stream was taken.
         if let Some(ticket) = self.ticket.take() {
             let streams = &self.connection.streams;
             streams.update(|streams, wakes| streams.leave(Some(ticket), wakes));

@@ -42,6 +42,7 @@ impl Exchange {
 
     /// Opens a stream with the head of the request, and as much of its content as goes at once.
     fn poll_open(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Result<()>> {
+        // Comes back where the request waits in line, or is refused.
         let mut spare = context.spare.take();
         let opened = self.open(cx, context, &mut spare);
         if let Some(spare) = spare {
@@ -115,9 +116,11 @@ impl Exchange {
             urgency: urgency(context.request.priority),
         };
         let level = context.request.priority.index() as u8;
+        // Cloned and dropped outside of the lock: both are foreign code.
         let mut waker = Some(cx.waker().clone());
         let opened = connection.streams.update(|streams, wakes| {
             let place = (level, self.ticket);
+            // One lock for head, content, waker and poke.
             streams.open(&request, content, ends, place, spare, &mut waker, wakes)
         });
         Ok(opened?)
@@ -137,6 +140,7 @@ impl Exchange {
             true => ("the request", limits.allowed()),
             false => ("waiting for a stream", own),
         };
+        // Nothing of it was written: a retry may do so with any method.
         self.refusal = Refusal::Unprocessed;
         let error = Error::timeout(Phase::HostPermit, what, limit).unsent();
         context.timing.timeline.lap(Phase::HostPermit, now);
@@ -165,6 +169,7 @@ impl Exchange {
                     let error = ready!(self.poll_head_timer(cx, context));
                     return Poll::Ready(Err(self.head_failed(error, context)));
                 }
+                // The server asks for the content that was held back.
                 Answer::Proceed => {
                     self.proceed(cx, context)?;
                     continue;

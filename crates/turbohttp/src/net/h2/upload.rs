@@ -47,6 +47,7 @@ impl Exchange {
             return Ok(());
         }
         let mut has_progressed = false;
+        // Both directions get their turn, whichever flows faster.
         for _ in 0..DUPLEX_PIECES_MAX {
             match self.send_step(cx, key, body)? {
                 Step::Progress => has_progressed = true,
@@ -104,6 +105,7 @@ impl Exchange {
                     false => Step::Progress,
                 })
             }
+            // A piece is asked for only when the one before is sent: no more than one is in memory.
             Upload::Pieces { piece, .. } if piece.is_empty() => self.next_piece(cx, key, body),
             Upload::Pieces { piece, .. } => {
                 let content = std::mem::take(piece);
@@ -220,6 +222,7 @@ impl Exchange {
         context: &mut Context,
     ) -> Poll<Result<()>> {
         let status = context.response.head.status();
+        // As over HTTP/1.1 (RFC 9112 section 9.5): an error wants no more of the request.
         if status.is_client_error() || status.is_server_error() {
             // No more of it is wanted; the stream is reset when the response has been read.
             self.upload = Upload::Over;
