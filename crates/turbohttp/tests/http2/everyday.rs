@@ -4,9 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use turbohttp::{
-    Client, Next, QueueOptions, Request, RequestQueue, RetryPolicy, Shutdown, Version,
-};
+use turbohttp::{Client, Next, QueueOptions, Request, RequestQueue, RetryPolicy, Shutdown};
 
 use super::ground::{builder, client, idles, run, run_on_two};
 use super::origin::{Origin, Seen, reply};
