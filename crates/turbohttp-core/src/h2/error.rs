@@ -148,7 +148,7 @@ pub enum ConnectionEnd {
     Failed(std::io::ErrorKind),
     /// The server has broken the protocol.
     Broken(ConnectionError),
-    /// The server said that this side has, or gave another reason, by GOAWAY.
+    /// The server has closed it for the reason that its GOAWAY gave.
     GoAway(ErrorCode),
     /// The client was closed, or the runtime of the connection has ended.
     Abandoned,
