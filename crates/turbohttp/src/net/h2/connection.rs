@@ -42,6 +42,12 @@ impl Connection {
         self.streams.look(|streams| streams.is_live())
     }
 
+    /// How many requests it carries at once; `None` if it takes no new ones.
+    pub(crate) fn capacity(&self) -> Option<usize> {
+        self.streams
+            .look(|streams| streams.is_live().then(|| streams.capacity()))
+    }
+
     /// Takes no new requests, says so, and ends when the last one has.
     pub(crate) fn go_away(&self) {
         self.streams.update(|streams, wakes| streams.go_away(wakes));

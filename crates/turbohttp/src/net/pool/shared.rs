@@ -116,16 +116,24 @@ impl Home for Pool {
         drop(surplus);
     }
 
-    fn retire(&self, connection: &Arc<Connection>) -> bool {
-        let mut state = self.lock();
-        let removed = state.shared.remove(connection);
+    fn retire(&self, connection: &Arc<Connection>) {
+        let removed = self.lock().shared.remove(connection);
+        drop(removed);
+    }
+
+    fn carried_beside(&self, connection: &Arc<Connection>) -> Option<usize> {
         let origin = &connection.route().origin;
-        let is_replaced = state
+        let state = self.lock();
+        let others = state
             .shared
             .iter()
-            .any(|other| other.route().origin == *origin);
+            .filter(|other| !Arc::ptr_eq(other, connection) && other.route().origin == *origin);
+        let others: Vec<_> = others.cloned().collect();
         drop(state);
-        drop(removed);
-        is_replaced
+        // Each is asked under a lock of its own, without that of the pool.
+        others
+            .iter()
+            .filter_map(|other| other.capacity())
+            .reduce(usize::saturating_add)
     }
 }
