@@ -17,6 +17,7 @@ mod ground;
 mod life;
 mod origin;
 mod replay;
+mod review;
 mod streams;
 mod sweep;
 mod upgrade;

@@ -1,0 +1,243 @@
+//! What servers and readers do in the wild that a test of one rule does not meet.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tokio::sync::oneshot;
+use turbohttp::{Body, Client, ErrorKind, Phase, Shutdown, Timeouts};
+use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step, frames};
+
+use super::ground::{
+    answer, answer_all, builder, client, greeting, idles, poll_few, run, run_on_two, server,
+    wide_client,
+};
+
+async fn get(client: &Client, server: &ScriptServer) -> turbohttp::Result<String> {
+    client.get(server.url("/")).send().await?.text().await
+}
+
+/// Readers that kept up have large windows, which they leave full: there is room for others all the same.
+#[test]
+fn readers_that_were_fast_hold_up_nobody() {
+    const READERS: usize = 16;
+    let server = server();
+    run_on_two(async {
+        let client = client();
+        let url = server.url("/bytes/1000000000");
+        let mut readers = Vec::new();
+        for _ in 0..READERS {
+            let mut response = client.get(&url).send().await.unwrap();
+            let mut read = 0;
+            // Each alone, so that its window grows as far as it may.
+            while read < 12_000_000 {
+                read += response.chunk().await.unwrap().unwrap().len();
+            }
+            readers.push(response);
+        }
+        for _ in READERS..64 {
+            let next = client.get(server.url("/bytes/1000000")).send().await;
+            readers.push(next.unwrap());
+        }
+        drop(readers);
+        idles(&client).await;
+    });
+}
+
+#[test]
+fn the_reason_of_a_server_that_goes_away_is_said() {
+    let mut steps = greeting(&[]);
+    steps.extend([
+        Step::read_frame(frames::HEADERS),
+        Step::send(frames::goaway(1, 0xb, b"too_many_pings")),
+        Step::Close,
+    ]);
+    let server = Script::new().accept(steps).start().unwrap();
+    run(async {
+        let error = get(&client(), &server).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.phase()),
+            (ErrorKind::Io, Some(Phase::Wait))
+        );
+        assert!(error.to_string().contains("ENHANCE_YOUR_CALM"), "{error}");
+    });
+}
+
+/// As servers of gRPC do, which measure how much is on its way: a PING for each piece of an upload.
+#[test]
+fn a_server_may_ask_as_often_as_it_is_sent_content() {
+    const PIECES: usize = 2_000;
+    // One piece after the other.
+    let mut steps = greeting(&[(frames::INITIAL_WINDOW_SIZE, 5)]);
+    steps.extend([
+        Step::read_frame(frames::HEADERS),
+        Step::send(answer(1, "first")),
+        Step::read_frame(frames::HEADERS),
+    ]);
+    steps.extend((0..PIECES).flat_map(|_| {
+        [
+            Step::ReadFrame(frames::DATA, Some(3)),
+            Step::send(
+                [
+                    frames::ping(false, *b"bandwdth"),
+                    frames::window_update(3, 5),
+                ]
+                .concat(),
+            ),
+        ]
+    }));
+    steps.extend([Step::send(answer(3, "second")), Step::Stall]);
+    let server = Script::new().accept(steps).start().unwrap();
+    run(async {
+        let client = client();
+        assert_eq!(get(&client, &server).await.unwrap(), "first");
+        let pieces = stream::iter(0..PIECES).map(|_| Ok(Bytes::from_static(b"piece")));
+        let request = client.post(server.url("/"));
+        let response = request.body(Body::from_stream(pieces, None)).send().await;
+        assert_eq!(response.unwrap().text().await.unwrap(), "second");
+    });
+}
+
+#[test]
+fn a_server_that_answers_by_http1_is_named() {
+    let refusal = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n";
+    let steps = [Step::ReadPreface, Step::send(refusal), Step::Close];
+    let server = Script::new().accept(steps).start().unwrap();
+    run(async {
+        let error = get(&client(), &server).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(error.to_string().contains("HTTP/1.1"), "{error}");
+    });
+}
+
+/// The request ends while the response is read: what is waited for from then on is the response.
+#[test]
+fn the_end_of_an_upload_leaves_the_limit_of_the_body() {
+    let mut steps = greeting(&[]);
+    let head = frames::block(&[(":status", "200")]);
+    steps.extend([
+        Step::read_frame(frames::HEADERS),
+        Step::send(frames::headers(1, frames::END_HEADERS, &head)),
+        Step::Stall,
+    ]);
+    let server = Script::new().accept(steps).start().unwrap();
+    let (end, ended) = oneshot::channel::<()>();
+    let pieces =
+        stream::once(async { Ok(Bytes::from_static(b"piece")) }).chain(stream::once(async move {
+            ended.await.unwrap();
+            Ok(Bytes::new())
+        }));
+    run(async {
+        let timeouts = Timeouts::default()
+            .head(Duration::from_secs(3_600))
+            .body(Duration::from_millis(200));
+        let client = builder().timeouts(timeouts).build().unwrap();
+        let request = client.post(server.url("/"));
+        let sent = request.body(Body::from_stream(pieces, None)).send().await;
+        let mut response = sent.unwrap();
+        let mut chunk = pin!(response.chunk());
+        assert!(poll_few(chunk.as_mut(), 1).await.is_none());
+        end.send(()).unwrap();
+        let error = chunk.await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.phase()),
+            (ErrorKind::Timeout, Some(Phase::Receive)),
+            "{error}"
+        );
+    });
+}
+
+/// What was accepted before a close is still sent, on a new connection too.
+#[test]
+fn a_drain_sends_what_waits() {
+    let mut first = greeting(&[]);
+    let go = Signal::new();
+    first.extend([
+        Step::read_frame(frames::HEADERS),
+        Step::Await(go.clone()),
+        Step::send([answer(1, "first"), frames::goaway(1, 0, b"")].concat()),
+        Step::Close,
+    ]);
+    let next = [greeting(&[]), vec![answer_all()]].concat();
+    let server = Script::new().accept(first).accept(next).start().unwrap();
+    run(async {
+        let client = wide_client(1);
+        let sends: Vec<_> = (0..4)
+            .map(|_| {
+                let sent = client.get(server.url("/")).send();
+                tokio::spawn(async move { sent.await?.text().await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        let within = Duration::from_secs(10);
+        let mut closing = pin!(client.close(Shutdown::Drain { within }));
+        assert!(poll_few(closing.as_mut(), 2).await.is_none());
+        go.set();
+        let report = closing.await;
+        assert_eq!(report.ended.aborted, 0, "{report:?}");
+        for send in sends {
+            send.await.unwrap().unwrap();
+        }
+        idles(&client).await;
+    });
+}
+
+/// Two runtimes have a connection each; the one that carried one request at a time ends.
+#[test]
+fn a_connection_that_ends_takes_its_limit_along() {
+    let (shrink, end) = (Signal::new(), Signal::new());
+    let few = [(frames::MAX_CONCURRENT_STREAMS, 1)];
+    let mut narrow = greeting(&[]);
+    narrow.extend([
+        Step::read_frame(frames::HEADERS),
+        Step::send(answer(1, "first")),
+        Step::Await(shrink.clone()),
+        Step::send([frames::settings(&few), frames::ping(false, *b"applied?")].concat()),
+        Step::read_until(|frame| frame.kind == frames::PING && frame.has(frames::ACK)),
+        Step::Await(end.clone()),
+        Step::send(frames::goaway(1, 0, b"")),
+        Step::ReadToEnd,
+    ]);
+    let mut wide = greeting(&[]);
+    wide.extend([
+        Step::read_frame(frames::HEADERS),
+        Step::send(answer(1, "first")),
+        Step::read_frame(frames::HEADERS),
+        Step::read_frame(frames::HEADERS),
+        Step::send([answer(3, "both"), answer(5, "both")].concat()),
+        Step::Stall,
+    ]);
+    let server = Script::new().accept(narrow).accept(wide).start().unwrap();
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).enable_all().build().unwrap()
+    };
+    let (one, other) = (runtime(), runtime());
+    let client = wide_client(8);
+    assert_eq!(one.block_on(get(&client, &server)).unwrap(), "first");
+    assert_eq!(other.block_on(get(&client, &server)).unwrap(), "first");
+    shrink.set();
+    // The first connection has taken its limit in once it answers.
+    run(async {
+        while !server.frames()[0]
+            .iter()
+            .any(|frame| frame.kind == frames::PING)
+        {
+            tokio::task::yield_now().await;
+        }
+        end.set();
+        while client.stats().net.unwrap().open > 1 {
+            tokio::task::yield_now().await;
+        }
+    });
+    let both = other.block_on(async {
+        let both = async { tokio::join!(get(&client, &server), get(&client, &server)) };
+        tokio::time::timeout(Duration::from_secs(10), both).await
+    });
+    let (one, other) = both.expect("both are sent at once");
+    assert_eq!(
+        (one.unwrap(), other.unwrap()),
+        ("both".into(), "both".into())
+    );
+}
