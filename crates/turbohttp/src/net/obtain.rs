@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime;
 use turbohttp_core::h1::encode::Asks;
 
 use super::connect::Connected;
 use super::connection::Connection;
 use super::h1;
+use super::h2;
 use super::join::{Joined, join};
 use super::proxy::ProxyServer;
 use super::route::Route;
@@ -98,7 +100,13 @@ async fn connect_in_shortage(
             context.timing.begin_exchange(clock::now());
             return Ok((Connection::H1(connection), true));
         }
+        if let Some(exchange) = shared_exchange(net, context, &route) {
+            context.timing.begin_exchange(clock::now());
+            return Ok((Connection::H2(exchange), true));
+        }
         if !net.pool.close_oldest() {
+            // Closed by its task, which says so.
+            net.pool.end_idle_shared(1);
             // Others than this transport may free what is short as well, without a word.
             _ = tokio::time::timeout(SHORTAGE_RETRY, waiting.freed()).await;
         }
@@ -110,6 +118,15 @@ async fn connect_in_shortage(
         }
     }
     Err(error)
+}
+
+/// An exchange on a shared connection that was made while the request waited.
+fn shared_exchange(net: &Shared, context: &Context, route: &Route) -> Option<Box<h2::Exchange>> {
+    if versions_for(net, context, route) == HttpVersions::Http1 {
+        return None;
+    }
+    let here = runtime::Handle::try_current().ok()?.id();
+    net.pool.exchange_on(route.key(), here)
 }
 
 /// Whether the request may share a dial, and a connection.

@@ -37,6 +37,17 @@ impl Connection {
         self.streams.look(|streams| streams.used_count() == 0)
     }
 
+    /// Whether no request is under way, and at least one has been: one that was just made is made for one.
+    pub(crate) fn is_rested(&self) -> bool {
+        self.streams
+            .look(|streams| streams.used_count() == 0 && streams.has_taken_some())
+    }
+
+    /// Counts the connections of a transport, in the order in which they were made.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Whether new requests are taken.
     pub(crate) fn is_live(&self) -> bool {
         self.streams.look(|streams| streams.is_live())
