@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::oneshot;
-use turbohttp::{Body, Client, ErrorKind, Phase, Shutdown, Timeouts};
+use turbohttp::{Body, Client, ErrorKind, Limits, Phase, Shutdown, Timeouts};
 use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step, frames};
 
 use super::ground::{
@@ -240,4 +240,114 @@ fn a_connection_that_ends_takes_its_limit_along() {
         (one.unwrap(), other.unwrap()),
         ("both".into(), "both".into())
     );
+}
+
+/// A POST whose body comes once is in line when the server goes away: nothing of it was taken.
+#[test]
+fn an_upload_that_was_not_begun_goes_to_the_next_connection() {
+    let goaway = [frames::settings(&[]), frames::goaway(0, 0, b"")].concat();
+    let first = vec![Step::ReadPreface, Step::send(goaway), Step::ReadToEnd];
+    let next = [greeting(&[]), vec![answer_all()]].concat();
+    let server = Script::new().accept(first).accept(next).start().unwrap();
+    run(async {
+        let pieces = stream::iter([Ok(Bytes::from_static(b"once"))]);
+        let request = client().post(server.url("/"));
+        let response = request.body(Body::from_stream(pieces, None)).send().await;
+        assert_eq!(response.unwrap().text().await.unwrap(), "hello");
+    });
+    assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn all_that_wait_for_a_dial_are_told_its_cause() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    run(async {
+        let client = client();
+        let sends = (0..3).map(|_| client.get(&url).send());
+        for sent in futures_util::future::join_all(sends).await {
+            let error = sent.unwrap_err();
+            assert!(error.is_retryable(), "nothing was sent");
+            let source = std::error::Error::source(&error).unwrap();
+            let cause = source.downcast_ref::<std::io::Error>().unwrap();
+            assert_eq!(cause.kind(), std::io::ErrorKind::ConnectionRefused);
+        }
+    });
+}
+
+#[test]
+fn idle_connections_to_many_origins_are_bounded() {
+    let servers: Vec<_> = (0..6).map(|_| server()).collect();
+    run(async {
+        let limits = Limits::default().idle_total(2);
+        let client = builder().limits(limits).build().unwrap();
+        for server in &servers {
+            let response = client.get(server.url("/small")).send().await.unwrap();
+            response.text().await.unwrap();
+        }
+        while client.stats().net.unwrap().open > 2 {
+            tokio::task::yield_now().await;
+        }
+        // The newest are kept.
+        for server in &servers[4..] {
+            let response = client.get(server.url("/small")).send().await.unwrap();
+            response.text().await.unwrap();
+        }
+        assert_eq!(client.stats().net.unwrap().opened, 6);
+        idles(&client).await;
+    });
+}
+
+/// Where a test that runs alone finds its servers, which must not share its descriptors.
+#[cfg(target_os = "linux")]
+const SERVER_URLS: &str = "TURBOHTTP_TEST_SERVER_URLS";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_idle_connection_gives_its_descriptor_to_another_origin() {
+    let servers = [server(), server()];
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "review::a_descriptor_is_handed_on_alone",
+            "--ignored",
+        ])
+        .env(
+            SERVER_URLS,
+            servers.each_ref().map(|server| server.url("")).join(" "),
+        )
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stdout);
+    let has_passed = child.status.success() && output.contains("1 passed");
+    assert!(has_passed, "{output}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "run by an_idle_connection_gives_its_descriptor_to_another_origin in a process of its own"]
+fn a_descriptor_is_handed_on_alone() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let urls = std::env::var(SERVER_URLS).unwrap();
+    let urls: Vec<_> = urls.split(' ').collect();
+    run(async {
+        let client = client();
+        let small = |url: &str| client.get(format!("{url}/small")).send();
+        small(urls[0]).await.unwrap().text().await.unwrap();
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let current = Some(64);
+        setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+        let mut files = Vec::new();
+        while let Ok(file) = std::fs::File::open("/dev/null") {
+            files.push(file);
+        }
+        // Several at once: one connection is all that there is.
+        let sends = (0..4).map(|_| small(urls[1]));
+        for sent in futures_util::future::join_all(sends).await {
+            sent.unwrap().text().await.unwrap();
+        }
+        assert_eq!(client.stats().net.unwrap().opened, 2);
+    });
 }
