@@ -17,7 +17,7 @@ use super::proxy::ProxyServer;
 use super::route::Route;
 use super::shared::Shared;
 use super::shortage::is_shortage;
-use super::versions::HttpVersions;
+use super::versions::{HttpVersions, Protocol};
 use crate::clock;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -74,6 +74,10 @@ fn new_connection(
 ) -> Connection {
     let now = clock::now();
     context.timing.begin_exchange(now);
+    // The origin may have been known to speak HTTP/1.1: from now on its dials are shared again.
+    if connected.protocol == Protocol::Http2 {
+        net.dials.learn(&route, Protocol::Http2);
+    }
     Connection::new(connected, route, now, &net.wire, &net.pool)
 }
 

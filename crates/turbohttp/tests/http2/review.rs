@@ -6,8 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::oneshot;
-use turbohttp::{Body, Client, ErrorKind, Limits, Phase, Shutdown, Timeouts};
+use turbohttp::{
+    Body, Client, ClientBuilder, ErrorKind, Limits, Phase, Proxy, Shutdown, Timeouts, Tls, Version,
+};
 use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step, frames};
+use turbohttp_loopback::tls::TestCa;
 
 use super::ground::{
     answer, answer_all, builder, client, greeting, idles, poll_few, run, run_on_two, server,
@@ -296,6 +299,133 @@ fn idle_connections_to_many_origins_are_bounded() {
         }
         assert_eq!(client.stats().net.unwrap().opened, 6);
         idles(&client).await;
+    });
+}
+
+/// A server of TLS, by steps behind the handshake.
+fn secured(ca: &TestCa, alpn: &str, steps: impl IntoIterator<Item = Step>) -> Vec<Step> {
+    let config = ca.server_config_with_alpn(&["127.0.0.1", "name.test"], &[alpn]);
+    let mut all = vec![Step::Handshake(config)];
+    all.extend(steps);
+    all
+}
+
+fn trusting(ca: &TestCa) -> ClientBuilder {
+    let tls = Tls::default().root_pem(ca.pem()).only_added_roots();
+    Client::builder().tls(tls)
+}
+
+fn tls_url(server: &ScriptServer) -> String {
+    server.url("/").replace("http://", "https://")
+}
+
+#[test]
+fn a_server_that_breaks_the_protocol_is_told_so_over_tls() {
+    let ca = TestCa::new();
+    let mut steps = greeting(&[]);
+    steps.extend([
+        Step::read_frame(frames::HEADERS),
+        Step::send(frames::data(0, 0, b"?")),
+        Step::ReadToEnd,
+    ]);
+    let server = Script::new().accept(secured(&ca, "h2", steps));
+    let server = server.start().unwrap();
+    run(async {
+        let client = trusting(&ca).build().unwrap();
+        let error = client.get(tls_url(&server)).send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        server.all_closed().await;
+    });
+    let seen = server.frames().remove(0);
+    let goaway = seen.iter().find(|frame| frame.kind == frames::GOAWAY);
+    assert_eq!(goaway.unwrap().number(4), Some(1), "PROTOCOL_ERROR");
+}
+
+/// What an origin speaks may change: a crowd shares a dial again once it was seen to speak HTTP/2.
+#[test]
+fn an_origin_that_learns_http2_gets_one_connection() {
+    let ca = TestCa::new();
+    let http1 = [
+        Step::ReadHead,
+        Step::send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 3\r\n\r\nold"),
+        Step::Close,
+    ];
+    let mut once = greeting(&[]);
+    once.extend([
+        Step::read_frame(frames::HEADERS),
+        Step::send([answer(1, "new"), frames::goaway(1, 0, b"")].concat()),
+        Step::ReadToEnd,
+    ]);
+    let many = [greeting(&[]), vec![answer_all()]].concat();
+    let server = Script::new()
+        .accept(secured(&ca, "http/1.1", http1))
+        .accept(secured(&ca, "h2", once))
+        .accept(secured(&ca, "h2", many))
+        .repeat_last()
+        .start()
+        .unwrap();
+    run(async {
+        let client = trusting(&ca).build().unwrap();
+        let url = tls_url(&server);
+        for expected in ["old", "new"] {
+            let response = client.get(&url).send().await.unwrap();
+            assert_eq!(response.text().await.unwrap(), expected);
+        }
+        while client.stats().net.unwrap().open > 0 {
+            tokio::task::yield_now().await;
+        }
+        let sends = (0..8).map(|_| client.get(&url).send());
+        for sent in futures_util::future::join_all(sends).await {
+            assert_eq!(sent.unwrap().text().await.unwrap(), "hello");
+        }
+    });
+    assert_eq!(server.connections(), 3);
+}
+
+#[test]
+fn a_tunnel_carries_http2() {
+    let ca = TestCa::new();
+    let inside = [greeting(&[]), vec![answer_all()]].concat();
+    let mut steps = vec![
+        Step::ReadHead,
+        Step::send("HTTP/1.1 200 Connection established\r\n\r\n"),
+    ];
+    steps.extend(secured(&ca, "h2", inside));
+    let server = Script::new().accept(steps).start().unwrap();
+    run(async {
+        let proxy = Proxy::all(&server.url("/")).unwrap();
+        let client = trusting(&ca).proxy(proxy).build().unwrap();
+        let sends = (0..8).map(|_| client.get("https://name.test/").send());
+        for sent in futures_util::future::join_all(sends).await {
+            let response = sent.unwrap();
+            assert_eq!(response.version(), Version::HTTP_2);
+            assert_eq!(response.text().await.unwrap(), "hello");
+        }
+        let stats = client.stats().net.unwrap();
+        assert_eq!((stats.opened, stats.open, stats.idle), (1, 1, 1));
+        assert_eq!(client.close_idle_connections(), 1);
+        while client.stats().net.unwrap().open > 0 {
+            tokio::task::yield_now().await;
+        }
+        idles(&client).await;
+    });
+}
+
+#[test]
+fn a_response_is_read_to_its_end_without_its_client() {
+    let server = server();
+    run(async {
+        let client = client();
+        let sent = client.get(server.url("/bytes/5000000")).send().await;
+        let mut response = sent.unwrap();
+        drop(client);
+        let mut read = 0;
+        while let Some(chunk) = response.chunk().await.unwrap() {
+            read += chunk.len();
+        }
+        assert_eq!(read, 5_000_000);
+        drop(response);
+        server.all_closed().await;
     });
 }
 

@@ -14,7 +14,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
@@ -438,7 +438,10 @@ impl Driver {
             }
         });
         if self.written == 0 && !self.writing.is_empty() {
-            _ = self.stream.write_now(&self.writing);
+            // As much as goes at once: nobody waits for a connection that is over.
+            let mut cx = TaskContext::from_waker(Waker::noop());
+            _ = self.stream.poll_write(&mut cx, &self.writing);
+            _ = self.stream.poll_flush(&mut cx);
         }
         if !self.is_retired {
             self.retire();
