@@ -481,3 +481,38 @@ fn a_descriptor_is_handed_on_alone() {
         assert_eq!(client.stats().net.unwrap().opened, 2);
     });
 }
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_carries_http2() {
+    use tokio::net::UnixListener;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server");
+    run(async {
+        let listener = UnixListener::bind(&path).unwrap();
+        let serve = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut connection = Box::pin(h2::server::handshake(stream)).await.unwrap();
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let head = http::Response::new(());
+                let mut body = respond.send_response(head, false).unwrap();
+                body.send_data(Bytes::from(vec![7; 200_000]), true).unwrap();
+            }
+        };
+        let ask = async {
+            let client = builder().unix_socket(&path).build().unwrap();
+            let sends = (0..8).map(|_| client.get("http://a.test/").send());
+            for sent in futures_util::future::join_all(sends).await {
+                let content = sent.unwrap().bytes().await.unwrap();
+                assert_eq!(content.len(), 200_000);
+            }
+            // At rest it is asked for its health before the next request.
+            let again = client.get("http://a.test/").send().await.unwrap();
+            assert_eq!(again.bytes().await.unwrap().len(), 200_000);
+            assert_eq!(client.stats().net.unwrap().opened, 1);
+            drop(client);
+        };
+        tokio::join!(serve, ask);
+    });
+}
