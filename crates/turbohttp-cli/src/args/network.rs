@@ -88,6 +88,35 @@ impl NetworkArgs {
     }
 }
 
+/// Which version of HTTP is spoken; of several that are typed the last one holds
+#[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "Connections")]
+pub(crate) struct VersionArgs {
+    /// Speak HTTP/1.1, and offer servers nothing else
+    #[arg(long = "http1.1", overrides_with_all = ["http2", "http2_prior_knowledge"])]
+    pub(crate) http1_1: bool,
+
+    /// Offer HTTP/2 and HTTP/1.1 to servers of https, which choose; this is the default. Those of http are
+    /// spoken to by HTTP/1.1: HTTP/2 is not asked for by Upgrade
+    #[arg(long, overrides_with_all = ["http1_1", "http2_prior_knowledge"])]
+    pub(crate) http2: bool,
+
+    /// Speak HTTP/2 without asking, also to servers of http
+    #[arg(long, overrides_with_all = ["http1_1", "http2"])]
+    pub(crate) http2_prior_knowledge: bool,
+}
+
+impl VersionArgs {
+    /// The version that requests for this URL go by, where it is known before an answer.
+    pub(crate) fn known_for(&self, url: &str) -> Option<&'static str> {
+        match (self.http2_prior_knowledge, self.http1_1) {
+            (true, _) => Some("HTTP/2"),
+            (false, true) => Some("HTTP/1.1"),
+            (false, false) => (!url.starts_with("https:")).then_some("HTTP/1.1"),
+        }
+    }
+}
+
 /// TLS
 #[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
 #[command(next_help_heading = "TLS")]
