@@ -10,7 +10,7 @@ use crate::run;
 /// Programs of which one must be there, the Debian package with the first, and what needs it.
 type Need = (&'static [&'static str], &'static str, &'static str);
 
-const NEEDS: [Need; 16] = [
+const NEEDS: [Need; 18] = [
     (&["c++", "g++", "clang++"], "g++", "fuzz: libFuzzer is C++"),
     (&["valgrind"], "valgrind", "gates, walk, heap"),
     (&["strace"], "strace", "gates: system calls"),
@@ -19,6 +19,12 @@ const NEEDS: [Need; 16] = [
     (&["nginx"], "nginx-light", "tests: a server of others"),
     (&["apache2"], "apache2-bin", "tests: Digest, gzip and br"),
     (&["lighttpd"], "lighttpd", "tests: ranges by a third server"),
+    (
+        &["nghttpd"],
+        "nghttp2-server",
+        "tests: HTTP/2 with trailers",
+    ),
+    (&["h2o"], "h2o", "tests: HTTP/2 by a third server"),
     (&["perl"], "perl", "tests: a CGI script that reads forms"),
     (&["squid"], "squid", "tests: a proxy of others"),
     (&["haproxy"], "haproxy", "tests: TLS in front of a proxy"),

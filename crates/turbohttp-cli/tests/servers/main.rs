@@ -9,6 +9,7 @@ mod apache;
 mod child;
 mod downloads;
 mod haproxy;
+mod http2;
 mod library;
 mod lighttpd;
 mod microsocks;

@@ -1,12 +1,10 @@
 //! The side of the task: what has arrived is delivered to the streams, and the output is taken.
 
-use std::task::Waker;
 use std::time::Instant;
 
 use super::error::{ConnectionEnd, ConnectionError, ErrorCode, StreamError};
 use super::fields::FieldSection;
 use super::frame::{self, FRAME_BYTES_MAX};
-use super::limits::OUT_KEPT_BYTES;
 use super::receive::{Batch, Event};
 use super::stream::{Receiving, StreamKey};
 use super::streams::{State, Streams, hash};
@@ -88,49 +86,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 Delivered::Broken(error)
             }
         }
-    }
-
-    /// Moves what is to be written into `writing`, which is empty; `false` if there is nothing.
-    #[inline]
-    pub fn take_output(&mut self, writing: &mut Vec<u8>, wakes: &mut Wakes) -> bool {
-        wakes.discard(self.parked.take());
-        if self.out.is_empty() {
-            return false;
-        }
-        std::mem::swap(&mut self.out, writing);
-        if self.out.capacity() > OUT_KEPT_BYTES {
-            self.out = Vec::new();
-        }
-        self.replies = 0;
-        self.unwritten_from = self.next_id;
-        if !self.blocked.is_empty() {
-            self.unblock(wakes);
-        }
-        self.call_line(wakes);
-        true
-    }
-
-    /// Whether there is something to be written.
-    pub fn has_output(&self) -> bool {
-        !self.out.is_empty()
-    }
-
-    /// Parks the task: `waker` is woken by the first request that appends something. `false` if there is
-    /// something to write already.
-    #[inline]
-    pub fn park(&mut self, waker: Waker) -> bool {
-        if !self.out.is_empty() {
-            return false;
-        }
-        self.parked = Some(waker);
-        true
-    }
-
-    /// The socket takes nothing: `waker` is woken by what has a time limit of its own, a question whether the
-    /// server lives and the end of the connection.
-    #[cold]
-    pub fn park_blocked(&mut self, waker: Waker) {
-        self.blocked_task = Some(waker);
     }
 
     /// Whether the connection has nothing more to do: it takes no requests, and none is under way.

@@ -44,7 +44,7 @@ pub const OUT_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const OUT_HEADS_BYTES_MAX: usize = 1024 * 1024;
 
 /// The memory that the output of a connection keeps.
-pub(crate) const OUT_KEPT_BYTES: usize = 64 * 1024;
+pub(crate) const OUT_KEPT_BYTES: usize = 128 * 1024;
 
 /// Acknowledgements that may wait to be written.
 pub(crate) const REPLIES_MAX: u32 = 256;

@@ -23,6 +23,7 @@ pub mod hpack;
 mod limits;
 mod line;
 mod outcome;
+mod output;
 mod probe;
 mod receive;
 mod send;

@@ -310,6 +310,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         peer.min(self.limits.streams)
     }
 
+    /// Whether the server has taken at least the first request of this connection. One that goes away then has
+    /// brought the others forward, as they will not meet it again.
+    pub fn has_taken_some(&self) -> bool {
+        self.next_id > 1 && self.last_processed >= 1
+    }
+
     /// Streams on the wire.
     pub fn open_count(&self) -> usize {
         self.table.len()

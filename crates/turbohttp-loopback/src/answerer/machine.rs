@@ -6,8 +6,6 @@
 //! copied to the output. Only streams that still send, or whose answer waits for a window, are in a
 //! table.
 
-use std::collections::BTreeMap;
-
 use super::template::{TABLE_BYTES, Template};
 use crate::script::frames::{
     ACK, DATA, END_HEADERS, END_STREAM, HEADER_TABLE_SIZE, HEADERS, INITIAL_WINDOW_SIZE,
@@ -49,7 +47,7 @@ pub(super) struct Machine<'a> {
     stream_window: i64,
     payload_bytes_max: usize,
     /// Streams that are not done, the oldest first.
-    streams: BTreeMap<u32, Stream>,
+    streams: Streams,
     /// Content that was read in this batch and not credited to the connection yet.
     uncredited: u32,
     answered: u64,
@@ -71,6 +69,33 @@ struct Stream {
     sent: Option<usize>,
 }
 
+/// Streams by identifier, the oldest first. Its memory is kept: a request allocates nothing.
+#[derive(Default)]
+struct Streams(Vec<(u32, Stream)>);
+
+impl Streams {
+    fn place_of(&self, id: u32) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&id, |(id, _)| *id)
+    }
+
+    fn get_mut(&mut self, id: u32) -> Option<&mut Stream> {
+        let place = self.place_of(id).ok()?;
+        Some(&mut self.0[place].1)
+    }
+
+    fn insert(&mut self, id: u32, stream: Stream) {
+        match self.place_of(id) {
+            Ok(place) => self.0[place].1 = stream,
+            Err(place) => self.0.insert(place, (id, stream)),
+        }
+    }
+
+    fn remove(&mut self, id: u32) -> Option<Stream> {
+        let place = self.place_of(id).ok()?;
+        Some(self.0.remove(place).1)
+    }
+}
+
 impl<'a> Machine<'a> {
     pub(super) fn new(template: &'a Template) -> Machine<'a> {
         Machine {
@@ -80,7 +105,7 @@ impl<'a> Machine<'a> {
             window: FIRST_WINDOW,
             stream_window: FIRST_WINDOW,
             payload_bytes_max: PAYLOAD_BYTES_MAX,
-            streams: BTreeMap::new(),
+            streams: Streams::default(),
             uncredited: 0,
             answered: 0,
         }
@@ -134,7 +159,7 @@ impl<'a> Machine<'a> {
             self.go_on(out);
         }
         if self.uncredited > 0 {
-            out.extend(window_update(0, std::mem::take(&mut self.uncredited)));
+            write_credit(0, std::mem::take(&mut self.uncredited), out);
         }
         Ok(used)
     }
@@ -149,19 +174,19 @@ impl<'a> Machine<'a> {
     ) -> Result<(), Broken> {
         let is_end = flags & END_STREAM != 0;
         match kind {
-            HEADERS if self.streams.len() == STREAMS_MAX => return Err(Broken),
+            HEADERS if self.streams.0.len() == STREAMS_MAX => return Err(Broken),
             HEADERS if is_end => self.answer(stream, out),
             // Trailers have END_STREAM, so the stream is a new one.
-            HEADERS => drop(self.streams.insert(stream, self.fresh())),
+            HEADERS => self.streams.insert(stream, self.fresh()),
             DATA => {
                 self.uncredited += payload.len() as u32;
                 if is_end {
                     self.answer(stream, out);
-                } else if !payload.is_empty() && self.streams.contains_key(&stream) {
-                    out.extend(window_update(stream, payload.len() as u32));
+                } else if !payload.is_empty() && self.streams.get_mut(stream).is_some() {
+                    write_credit(stream, payload.len() as u32, out);
                 }
             }
-            RST_STREAM => drop(self.streams.remove(&stream)),
+            RST_STREAM => drop(self.streams.remove(stream)),
             SETTINGS if flags & ACK == 0 => {
                 self.apply(payload)?;
                 out.extend(settings_ack());
@@ -193,7 +218,7 @@ impl<'a> Machine<'a> {
                 INITIAL_WINDOW_SIZE => {
                     let change = i64::from(value) - self.stream_window;
                     self.stream_window += change;
-                    for stream in self.streams.values_mut() {
+                    for (_, stream) in &mut self.streams.0 {
                         stream.window += change;
                     }
                 }
@@ -214,7 +239,7 @@ impl<'a> Machine<'a> {
             // A stream that is done needs no window.
             _ => self
                 .streams
-                .get_mut(&stream)
+                .get_mut(stream)
                 .map(|stream| &mut stream.window),
         };
         if let Some(window) = window {
@@ -229,9 +254,9 @@ impl<'a> Machine<'a> {
     /// Answers a stream that its client has ended.
     fn answer(&mut self, id: u32, out: &mut Vec<u8>) {
         self.answered += 1;
-        let mut stream = match self.streams.is_empty() {
+        let mut stream = match self.streams.0.is_empty() {
             true => self.fresh(),
-            false => self.streams.remove(&id).unwrap_or(self.fresh()),
+            false => self.streams.remove(id).unwrap_or(self.fresh()),
         };
         self.write_head(id, out);
         stream.sent = Some(0);
@@ -287,16 +312,22 @@ impl<'a> Machine<'a> {
 
     /// Goes on with the answers that waited for a window, the oldest first.
     fn go_on(&mut self, out: &mut Vec<u8>) {
-        if self.streams.is_empty() {
+        if self.streams.0.is_empty() {
             return;
         }
         let mut streams = std::mem::take(&mut self.streams);
-        streams.retain(|id, stream| match stream.sent {
+        streams.0.retain_mut(|(id, stream)| match stream.sent {
             Some(_) => !self.write_content(*id, stream, out),
             None => true,
         });
         self.streams = streams;
     }
+}
+
+/// WINDOW_UPDATE.
+fn write_credit(stream: u32, bytes: u32, out: &mut Vec<u8>) {
+    begin(out, 4, WINDOW_UPDATE, 0, stream);
+    out.extend_from_slice(&bytes.to_be_bytes());
 }
 
 /// The head of a frame.

@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::CONTEXTS_MAX;
 use crate::middleware::{HookResult, Layer, Middleware, Next, Pipeline};
-use crate::net::{NetTransport, NetTransportBuilder};
+use crate::net::{NetTransport, NetTransportBuilder, NetWatch};
 use crate::policy::{Policies, PolicyOptions};
 use crate::request::Request;
 use crate::response::Response;
@@ -356,17 +356,11 @@ impl ClientBuilder {
                     .build()?,
             ),
         };
-        let net_stats = match &transport {
-            AnyTransport::Net(net) => Some(net.watch()),
-            _ => None,
-        };
         // Here and not in `Limits`: a limiter without a client sees no answers to follow.
         let mut rules = self.limits.rules();
         rules.adaptive = self.adaptive_limit;
         let scheduler = Dispatcher::new(rules)?;
-        if let AnyTransport::Net(net) = &transport {
-            net.reports_to(&scheduler);
-        }
+        let net_stats = watch_net(&transport, &scheduler);
         // Before the first call, so that no call of such an origin sees the limit and the rate of all.
         for (origin, limit) in self.host_limits {
             set_host_limit(&scheduler, &origin, limit)?;
@@ -410,6 +404,15 @@ impl ClientBuilder {
             }),
         })
     }
+}
+
+/// What is told of the network; it tells the scheduler what its connections carry.
+fn watch_net(transport: &AnyTransport, scheduler: &Arc<Dispatcher>) -> Option<NetWatch> {
+    let AnyTransport::Net(net) = transport else {
+        return None;
+    };
+    net.reports_to(scheduler);
+    Some(net.watch())
 }
 
 impl Default for ClientBuilder {

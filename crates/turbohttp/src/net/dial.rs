@@ -234,6 +234,12 @@ pub(crate) async fn join(
         dial,
     };
     if is_first {
+        // The dial before may have ended since this request looked into the pool.
+        if let Some(exchange) = net.pool.exchange_on(route.key(), here) {
+            net.dials.leave(&waiter.dial);
+            waiter.dial.end(Outcome::Shared, None);
+            return Ok(Joined::Exchange(exchange, true));
+        }
         begin(net, &waiter.dial, *context.timing.limits.settings());
     }
     // Until the task says more.

@@ -29,7 +29,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{REPLAYS_MAX, SHORTAGE_RETRY_MS};
+use crate::limits::SHORTAGE_RETRY_MS;
 use crate::request::Request;
 use crate::response::Response;
 
@@ -191,12 +191,9 @@ impl<'a> NetSend<'a> {
                 self.begin_exchange(exchange, true, replays);
                 return Ok(());
             }
-            match net
-                .pool
-                .check_out_by_way(route, here.id(), is_repeatable, cx, now)
-            {
-                Some(found) => return self.checked_out(found),
-                None => {}
+            let pool = &net.pool;
+            if let Some(found) = pool.check_out_by_way(route, here.id(), is_repeatable, cx, now) {
+                return self.checked_out(found);
             }
         }
         self.connect(proxy, replays);
@@ -243,18 +240,24 @@ impl<'a> NetSend<'a> {
     #[cold]
     fn failed(&mut self, connection: Connection, error: Error) -> Result<()> {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
-        if error.is_retryable() && context.timing.timeline.is_connection_reused() {
-            if let Connection::H1(closed) = &connection {
-                let pool = &self.net.pool;
-                pool.closed_by_server(closed.route(), closed.idle_before());
-            }
+        if let Connection::H1(closed) = &connection
+            && error.is_retryable()
+            && context.timing.timeline.is_connection_reused()
+        {
+            let pool = &self.net.pool;
+            pool.closed_by_server(closed.route(), closed.idle_before());
         }
-        let (is_refused, replays) = match &connection {
-            Connection::H1(_) => (false, 0),
+        let is_refused = match &connection {
+            Connection::H1(_) => false,
             Connection::H2(exchange) => {
                 leave_shared(self.net, exchange);
-                (exchange.is_unprocessed(), exchange.replays())
+                exchange.is_unprocessed()
             }
+        };
+        // By HTTP/1.1 the next connection is a new one, which is the last.
+        let next = match &connection {
+            Connection::H1(_) => Some(0),
+            Connection::H2(exchange) => exchange.next_replay(),
         };
         let may_be_sent_again = error.is_retryable() && can_be_sent_again(context, &connection);
         if !may_be_sent_again {
@@ -263,16 +266,15 @@ impl<'a> NetSend<'a> {
         // A stream that was refused says nothing about its connection, and the time of a wait is up whatever
         // the connection.
         let is_worth_it = (is_refused || context.timing.timeline.is_connection_reused())
-            && error.kind() != ErrorKind::Timeout
-            && replays < REPLAYS_MAX;
-        if !is_worth_it {
+            && error.kind() != ErrorKind::Timeout;
+        let Some(next) = next.filter(|_| is_worth_it) else {
             return Err(match connection.sent_nothing() {
                 true => error.unsent(),
                 false => error,
             });
-        }
+        };
         context.request.body.begin_anew()?;
-        self.send_again(connection);
+        self.send_again(connection, next);
         Ok(())
     }
 
@@ -282,26 +284,26 @@ impl<'a> NetSend<'a> {
         let request = &mut self.request.as_mut().expect(REQUEST_HELD).context.request;
         request.asks = Asks::Nothing;
         request.headers.remove(EXPECT);
-        self.send_again(connection);
+        self.send_again(connection, 0);
     }
 
     /// Sends the request once more, on a new connection.
-    fn send_again(&mut self, connection: Connection) {
+    fn send_again(&mut self, connection: Connection, replays: u8) {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
-        let (proxy, replays) = match &connection {
-            Connection::H1(closed) => (closed.route().proxy().cloned(), None),
-            Connection::H2(exchange) => (None, Some(exchange.replays().saturating_add(1))),
+        let way = match &connection {
+            Connection::H1(closed) => Some(closed.route().proxy().cloned()),
+            Connection::H2(_) => None,
         };
         // The dead connection is closed before its replacement is opened: it is a descriptor.
         drop(connection);
         self.net.wire.counters.replayed();
         context.response.head.reset();
         context.timing.begin_exchange(clock::now());
-        match replays {
+        match way {
             // A shared connection that has died is in the pool no more.
-            Some(replays) => self.acquire = Some(Acquire::Again { replays }),
+            None => self.acquire = Some(Acquire::Again { replays }),
             // Not the pool again: its other idle connections may have died in the same moment.
-            None => self.connect(proxy, 0),
+            Some(proxy) => self.connect(proxy, 0),
         }
     }
 

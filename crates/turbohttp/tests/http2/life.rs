@@ -128,13 +128,15 @@ async fn rested() {
 
 #[test]
 fn a_post_succeeds_after_the_server_closed_a_runtime_that_nobody_drove() {
-    let server = after_the_first([Step::Close]);
+    let signal = Signal::new();
+    let server = after_the_first([Step::Await(signal.clone()), Step::Close]);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let client = wide_client(4);
     runtime.block_on(get(&client, &server)).unwrap();
+    signal.set();
     rest(Some(&server));
     let posted = runtime.block_on(async {
         let request = client.post(server.url("/")).body("content");
@@ -381,6 +383,7 @@ fn a_connection_ends_when_it_has_rested_for_long_or_lived_for_long() {
                 closes(&client).await;
             }
             idles(&client).await;
+            server.all_closed().await;
         });
         let stats = server.stop().http2;
         assert_eq!((stats.connections, stats.goaways_received), (2, 2));

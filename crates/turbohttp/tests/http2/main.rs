@@ -7,12 +7,16 @@
 
 mod cancel;
 mod dial;
+mod early;
+mod everyday;
 mod exchanges;
 mod floods;
 mod flow;
 mod fragments;
 mod ground;
 mod life;
+mod origin;
 mod replay;
 mod streams;
 mod sweep;
+mod upgrade;

@@ -106,7 +106,7 @@ fn those_that_wait_for_a_stream_go_in_the_order_of_the_scheduler() {
             task.await.unwrap();
         }
         holder.await.unwrap().unwrap();
-        let order = order.lock().unwrap();
+        let order = std::mem::take(&mut *order.lock().unwrap());
         assert!(order.is_sorted(), "{order:?}");
         idles(&client).await;
     });

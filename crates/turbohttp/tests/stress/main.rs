@@ -6,7 +6,8 @@
 //! [`booth`] answers, or a [`bare`] mock, and the [`oracle`] counts what the booth saw and what every caller got, by means
 //! of its own. At the end its complaints must be none, and what the client says of itself must agree.
 //!
-//! The same against real sockets is [`field`], small as a test, and for minutes as a [`soak`].
+//! The same against real sockets is [`field`], small as a test, and for minutes as a [`soak`]; over
+//! [`http2`], against a [`wild`] server.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -19,6 +20,7 @@ mod bare;
 mod booth;
 mod crew;
 mod field;
+mod http2;
 mod mock;
 mod oracle;
 mod plan;
@@ -26,6 +28,7 @@ mod planted;
 mod process;
 mod soak;
 mod sockets;
+mod wild;
 
 /// After so long by the clock of the wall a hang becomes a message; it decides nothing else. A storm takes
 /// a second or two, and a machine under load may take a minute for all of them.

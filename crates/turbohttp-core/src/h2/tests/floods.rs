@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::limits::{GLITCHES, GLITCHES_PER_SECOND, REPLIES_MAX};
+use super::limits::{GLITCHES, GLITCHES_PER_SECOND, LATE_FRAMES_MAX, REPLIES_MAX};
 use super::*;
 
 fn small_heads() -> Limits {
@@ -280,4 +280,18 @@ fn the_output_stays_small_under_a_flood() {
         .filter(|frame| frame.kind == kind::RST_STREAM)
         .count();
     assert_eq!(resets, 16, "one for each request");
+}
+
+#[test]
+fn frames_behind_a_reset() {
+    let mut fixture = ready(Limits::new(HeadLimits::default(), 4));
+    let dropped = fixture.get();
+    fixture.release(dropped);
+    fixture.out();
+    let before = fixture.streams.glitches();
+    // As many as an honest server may have sent before it knew, and one more.
+    fixture.receive(&ok(1, 0).repeat(LATE_FRAMES_MAX as usize));
+    assert_eq!(fixture.streams.glitches(), before);
+    fixture.receive(&ok(1, 0));
+    assert_eq!(fixture.streams.glitches(), before + 1);
 }

@@ -398,10 +398,9 @@ impl Driver {
         let (wakes, writing) = (&mut self.wakes, &mut self.writing);
         streams.update_with(wakes, |streams, wakes| {
             streams.end(end, wakes);
-            // A last word, such as GOAWAY with what the server has broken.
             if self.written == writing.len() {
-                writing.clear();
-                streams.take_output(writing, wakes);
+                streams.last_words(writing);
+                self.written = 0;
             }
         });
         if self.written == 0 && !self.writing.is_empty() {

@@ -26,6 +26,7 @@ use crate::body::{Content, Outgoing};
 use crate::clock;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::limits::REPLAYS_MAX;
 use crate::net::timer::Timer;
 
 /// One request on a connection. It is kept for the next one when it is over.
@@ -121,9 +122,16 @@ impl Exchange {
         self.refusal != Refusal::No
     }
 
-    /// How often the request was sent before and not processed.
-    pub(crate) fn replays(&self) -> u8 {
-        self.replays
+    /// How often the request will have been sent and not processed if it is sent again; `None` if that is too
+    /// often. A connection that goes away and has taken others does not count: there may be many of them in a
+    /// row where each takes few requests, as nginx's do.
+    #[cold]
+    pub(crate) fn next_replay(&self) -> Option<u8> {
+        let streams = &self.connection.streams;
+        if self.refusal == Refusal::Moved && streams.look(|streams| streams.has_taken_some()) {
+            return Some(self.replays);
+        }
+        (self.replays < REPLAYS_MAX).then_some(self.replays + 1)
     }
 
     /// Whether the server wants the request by HTTP/1.1 (RFC 9113 section 7).
@@ -174,7 +182,7 @@ impl Exchange {
             }
             Opened::Gone => {
                 self.ticket = None;
-                self.refusal = Refusal::Unprocessed;
+                self.refusal = Refusal::Moved;
                 return Poll::Ready(Err(gone()));
             }
         };

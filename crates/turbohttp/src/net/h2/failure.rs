@@ -12,6 +12,8 @@ pub(super) enum Refusal {
     No,
     /// The server has not processed it, whatever it is.
     Unprocessed,
+    /// The same, as the connection goes away.
+    Moved,
     /// The same, and it is to be sent by HTTP/1.1.
     WantsHttp1,
 }
@@ -36,9 +38,8 @@ pub(super) fn stream_error(
     };
     let refusal = match error {
         StreamError::Reset(ErrorCode::HTTP_1_1_REQUIRED) => Refusal::WantsHttp1,
-        StreamError::Reset(ErrorCode::REFUSED_STREAM) | StreamError::NotProcessed(_) => {
-            Refusal::Unprocessed
-        }
+        StreamError::Reset(ErrorCode::REFUSED_STREAM) => Refusal::Unprocessed,
+        StreamError::NotProcessed(_) => Refusal::Moved,
         StreamError::Connection(_) if is_unwritten => Refusal::Unprocessed,
         _ => Refusal::No,
     };

@@ -97,6 +97,10 @@ impl Connection {
 
 /// Exchanges of one connection that are not in use.
 #[derive(Default)]
+#[expect(
+    clippy::vec_box,
+    reason = "they come and go as boxes, which are what is kept"
+)]
 pub(crate) struct Spares(Vec<Box<Exchange>>);
 
 impl Spares {

@@ -1,0 +1,63 @@
+//! The output of a connection, as its task takes it, and how the task waits for more of it.
+
+use std::task::Waker;
+
+use super::error::ConnectionEnd;
+use super::frame;
+use super::limits::OUT_KEPT_BYTES;
+use super::streams::{State, Streams};
+use super::wakes::Wakes;
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
+    /// Moves what is to be written into `writing`, which is empty; `false` if there is nothing.
+    #[inline]
+    pub fn take_output(&mut self, writing: &mut Vec<u8>, wakes: &mut Wakes) -> bool {
+        wakes.discard(self.parked.take());
+        if self.out.is_empty() {
+            return false;
+        }
+        std::mem::swap(&mut self.out, writing);
+        if self.out.capacity() > OUT_KEPT_BYTES {
+            self.out = Vec::new();
+        }
+        self.replies = 0;
+        self.unwritten_from = self.next_id;
+        if !self.blocked.is_empty() {
+            self.unblock(wakes);
+        }
+        self.call_line(wakes);
+        true
+    }
+
+    /// Puts the last words of a connection that has ended into `writing`: GOAWAY if the server has broken the
+    /// protocol. What else is in the output is not said any more: its requests can be sent elsewhere.
+    pub fn last_words(&self, writing: &mut Vec<u8>) {
+        writing.clear();
+        if let State::Ended(ConnectionEnd::Broken(error)) = self.state {
+            frame::put_goaway(writing, error.code.0);
+        }
+    }
+
+    /// Whether there is something to be written.
+    pub fn has_output(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// Parks the task: `waker` is woken by the first request that appends something. `false` if there is
+    /// something to write already.
+    #[inline]
+    pub fn park(&mut self, waker: Waker) -> bool {
+        if !self.out.is_empty() {
+            return false;
+        }
+        self.parked = Some(waker);
+        true
+    }
+
+    /// The socket takes nothing: `waker` is woken by what has a time limit of its own, a question whether the
+    /// server lives and the end of the connection.
+    #[cold]
+    pub fn park_blocked(&mut self, waker: Waker) {
+        self.blocked_task = Some(waker);
+    }
+}
