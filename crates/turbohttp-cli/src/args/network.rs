@@ -107,13 +107,9 @@ pub(crate) struct VersionArgs {
 }
 
 impl VersionArgs {
-    /// The version that requests for this URL go by, where it is known before an answer.
-    pub(crate) fn known_for(&self, url: &str) -> Option<&'static str> {
-        match (self.http2_prior_knowledge, self.http1_1) {
-            (true, _) => Some("HTTP/2"),
-            (false, true) => Some("HTTP/1.1"),
-            (false, false) => (!url.starts_with("https:")).then_some("HTTP/1.1"),
-        }
+    /// Whether requests for this URL go by HTTP/1.1 whatever servers choose, and proxies forward.
+    pub(crate) fn are_http1(&self, url: &str) -> bool {
+        self.http1_1 || (!self.http2_prior_knowledge && !url.starts_with("https:"))
     }
 }
 

@@ -88,12 +88,9 @@ async fn exchange(
     is_alone: bool,
 ) -> (Answer, anyhow::Result<()>) {
     if group.args.show.verbose {
-        let version = group.args.client.versions.known_for(plan.request.url());
-        note(&request_head(
-            &plan.request,
-            version,
-            plan.framing.as_deref(),
-        ));
+        let is_http1 = group.args.client.versions.are_http1(plan.request.url());
+        let framing = plan.framing.as_deref();
+        note(&request_head(&plan.request, is_http1, framing));
     }
     let mut response = match group.client.send(plan.request).await {
         Ok(response) => response,
@@ -177,17 +174,14 @@ fn show_timeline(answer: &Answer) {
 }
 
 /// The request as it goes out, each line behind `> `. [`text::field`] hides some values. Its version is left
-/// out where the server has yet to choose it.
-fn request_head(request: &Request, version: Option<&str>, framing: Option<&str>) -> String {
+/// out where it is not known before the answer.
+fn request_head(request: &Request, is_http1: bool, framing: Option<&str>) -> String {
     let url = request.url();
     let origin = request.origin();
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     let target = after_scheme.find('/').map_or("/", |at| &after_scheme[at..]);
-    let mut out = format!("> {} {target}", request.method());
-    version
-        .into_iter()
-        .for_each(|version| out.extend([" ", version]));
-    out.push('\n');
+    let version = if is_http1 { " HTTP/1.1" } else { "" };
+    let mut out = format!("> {} {target}{version}\n", request.method());
     if !request.headers().contains_key("host") {
         let _ = writeln!(out, "> host: {}", origin.authority());
     }
