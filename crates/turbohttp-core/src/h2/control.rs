@@ -25,6 +25,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 self.window_update(stream, increment, now, wakes)
             }
             Event::Settings(changes) => {
+                // Applied before the acknowledgement is written (RFC 9113 section 6.5.3).
                 self.apply(changes, wakes)?;
                 frame::put_settings_ack(&mut self.out);
                 self.reply(now, wakes)
@@ -94,6 +95,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 let what = "window of the connection beyond 2^31 - 1";
                 return Err(ConnectionError::new(code, what));
             }
+            // Credit for what was sent is due; more than that is work without use.
             let is_return = u64::from(increment) <= self.unreturned;
             self.unreturned = self.unreturned.saturating_sub(increment.into());
             if !self.blocked.is_empty() {
@@ -148,6 +150,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                     return Err(ConnectionError::new(code, what));
                 }
             }
+            // Also after a smaller window: the streams look for themselves, and wait again.
             self.unblock(wakes);
         }
         // The first SETTINGS set no bound unless they say so.
@@ -180,6 +183,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 self.fail(key, StreamError::NotProcessed(code), wakes);
             }
         }
+        // Those at or below the last stream go on (RFC 9113 section 6.8).
         self.drain(wakes);
         self.glitch(now)
     }
@@ -192,6 +196,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 "frame on a stream that was never opened",
             ));
         }
+        // Sent before the server knew of the reset (RFC 9113 section 5.1, closed).
         let mut resets = self.resets.iter_mut();
         let late = resets.find(|late| late.id == id);
         match late.is_some_and(|late| late.arrived(flow)) {
@@ -240,6 +245,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     pub(super) fn fail(&mut self, key: StreamKey, error: StreamError, wakes: &mut Wakes) {
         let stream = &mut self.slots[key.slot as usize];
         stream.is_stopped |= std::mem::take(&mut stream.is_sending);
+        // A whole answer stays one, whatever becomes of its connection.
         if stream.receiving != Receiving::Ended {
             stream.receiving = Receiving::Failed(error);
         }

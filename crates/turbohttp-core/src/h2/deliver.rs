@@ -43,6 +43,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         now: Instant,
         wakes: &mut Wakes,
     ) -> Delivered {
+        // Once for a batch, also where it is delivered in parts.
         if batch.delivered == 0 && !batch.events.is_empty() {
             self.hear(batch, wakes);
         }
@@ -57,6 +58,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                     let content = &input[content.clone()];
                     let key = self.find(*stream);
                     let given = memory.as_ref().map_or(0, |memory| memory.as_ref().len());
+                    // Looked at first: nothing has been accounted when the batch is given back.
                     let needed = key.and_then(|key| self.memory_needed(key, content.len(), given));
                     if let Some(needed) = needed {
                         return Delivered::NeedsMemory(needed);
@@ -190,6 +192,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         let Some(key) = key else {
             return self.late(id, flow, now);
         };
+        // An empty frame costs the peer nothing (CVE-2019-9518).
         if content.is_empty() && !ends {
             self.glitch(now)?;
         }
@@ -208,6 +211,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             self.refuse(key, code, "more DATA than the window of the stream", wakes);
             return Ok(());
         }
+        // The sum of all DATA has to be what content-length says (RFC 9113 section 8.1.1).
         if let Some(remaining) = stream.remaining {
             let Some(left) = remaining.checked_sub(content.len() as u64) else {
                 self.malformed(key, "more content than content-length says", wakes);
@@ -293,6 +297,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             true => Some(0),
             false => section.content_length,
         };
+        // The scratch head of the batch gets the blank one of the slot.
         std::mem::swap(&mut stream.head, &mut section.head);
         stream.receiving = Receiving::Body;
         stream.has_head = true;
@@ -321,6 +326,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             self.malformed(key, "interim head that ends the stream", wakes);
             return Ok(());
         }
+        // Upgrades belong to HTTP/1.1 (RFC 9113 section 8.6).
         if status == 101 {
             self.malformed(key, "101, which HTTP/2 does not have", wakes);
             return Ok(());

@@ -59,6 +59,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
 
     #[cold]
     fn call_all(&mut self, wakes: &mut Wakes) {
+        // In the order of urgency and arrival, which is the order in which a runtime polls them.
         while let Some((_, waker)) = self.line.pop_first() {
             wakes.wake(Some(waker));
         }

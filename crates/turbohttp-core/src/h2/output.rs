@@ -16,11 +16,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if self.out.is_empty() {
             return false;
         }
+        // A swap, so that requests append to one buffer while the other is written.
         std::mem::swap(&mut self.out, writing);
         if self.out.capacity() > OUT_KEPT_BYTES {
             self.out = Vec::new();
         }
+        // Acknowledgements are on their way: those of now on are counted anew.
         self.replies = 0;
+        // From here on the server may have seen these requests.
         self.unwritten_from = self.next_id;
         if !self.blocked.is_empty() {
             self.unblock(wakes);

@@ -31,6 +31,7 @@ impl Probe {
     /// Frames have arrived; `answers` if HEADERS or DATA were among them. Says whether an answer was awaited.
     #[inline]
     pub(crate) fn hear(&mut self, answers: bool) -> bool {
+        // Any frame is a sign of life; only an answer permits the next question.
         self.heard += 1;
         self.was_asked &= !answers;
         self.asked_at.take().is_some()
@@ -38,6 +39,7 @@ impl Probe {
 
     /// A request was given up that was written when `heard` was what it says: whether to send PING.
     pub(crate) fn given_up(&mut self, heard: u64, now: Instant) -> bool {
+        // The server has spoken since that request was written, or was asked already.
         if heard != self.heard || self.was_asked {
             return false;
         }

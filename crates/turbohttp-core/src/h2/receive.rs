@@ -133,6 +133,7 @@ impl Receiver {
             };
             // Said at the head: a frame that is too large never arrives whole.
             if let Err(fault) = self.check_head(head) {
+                // The frames before it are delivered all the same.
                 batch.fault = Some(fault);
                 break;
             }
@@ -227,6 +228,7 @@ impl Receiver {
             ends,
             continuations: 0,
         });
+        // Copied only here: a block of one frame is decoded where it lies.
         self.block.clear();
         self.block.extend_from_slice(fragment);
         Ok(())
@@ -253,6 +255,7 @@ impl Receiver {
         if !head.has(flag::END_HEADERS) {
             return Ok(());
         }
+        // The END_STREAM of HEADERS counts, whatever frames follow it (RFC 9113 section 6.2).
         let Unfinished { stream, ends, .. } = *unfinished;
         self.unfinished = None;
         let block = std::mem::take(&mut self.block);
@@ -266,6 +269,7 @@ impl Receiver {
         block: &[u8],
         batch: &mut Batch,
     ) -> Result<(), ConnectionError> {
+        // Sections are kept from batch to batch, with the room of their heads.
         if batch.sections_used == batch.sections.len() {
             batch.sections.push(FieldSection::default());
         }
@@ -335,6 +339,7 @@ fn data(head: FrameHead, start: usize, payload: &[u8]) -> Result<Event, Connecti
 
 fn other(head: FrameHead, payload: &[u8]) -> Result<Event, ConnectionError> {
     let of_connection = head.stream == 0;
+    // By kind; an unknown one says nothing and costs a glitch (RFC 9113 section 5.5).
     match head.kind {
         kind::RST_STREAM => reset(head, payload),
         kind::WINDOW_UPDATE => window_update(head, payload),

@@ -117,6 +117,7 @@ pub(crate) fn put_headers(
     encoder.begin(out);
     let head = request.head;
     put_method(out, encoder, head.method);
+    // Indices shift with every entry: a template of an older table would name other fields.
     if head.headers.is_empty() && template.changes == Some(encoder.changes()) {
         out.extend_from_slice(&template.front);
         put_path(out, encoder, head.target);
@@ -125,6 +126,7 @@ pub(crate) fn put_headers(
         put_plainly(out, (encoder, template), request);
     }
     put_rest(out, encoder, request);
+    // Seldom: sixteen KiB of fields.
     if out.len() - start > FRAME_HEAD_BYTES + FRAME_BYTES_MAX {
         return split(out, start, stream, flags);
     }
@@ -205,6 +207,7 @@ fn put_path(out: &mut Vec<u8>, encoder: &Encoder, target: &str) {
 fn put_fields(out: &mut Vec<u8>, encoder: &mut Encoder, headers: &HeaderMap) {
     let fields = headers.iter().filter(|(name, value)| {
         let is_ours = **name == HOST || **name == CONTENT_LENGTH || **name == EXPECT;
+        // `Host` is :authority, and the client says length and expectation itself.
         // The credentials of a proxy are no business of an origin (RFC 9110 section 11.7.2).
         !(is_ours || **name == PROXY_AUTHORIZATION || is_of_connection(name, value))
     });

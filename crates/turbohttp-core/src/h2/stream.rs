@@ -137,6 +137,7 @@ impl<B> Stream<B> {
         self.proceeds = false;
         self.awaits_room = false;
         self.has_head = false;
+        // Head, trailers and pieces were emptied when the slot was released.
         self.interim_bytes = 0;
         self.remaining = None;
         self.buffered = 0;

@@ -142,6 +142,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         waker: &mut Option<Waker>,
         wakes: &mut Wakes,
     ) -> Result<Opened, EncodeError> {
+        // Before anything is changed: a block that was begun has to be ended, as both tables follow it (RFC 9113
+        // section 4.3).
         send::check(request, self.peer.field_list_bytes)?;
         if self.state != State::Live {
             self.leave(ticket, wakes);
@@ -156,6 +158,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         self.leave(ticket, wakes);
         let key = self.take_slot(*request.head.method == Method::HEAD);
         let stream = &mut self.slots[key.slot as usize];
+        // Lent ahead, so that a small response takes no memory from the pool.
         stream.spare = spare.take();
         stream.waker = waker.take();
         let ends_here = ends && content.is_empty();
@@ -193,12 +196,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             Receiving::Body | Receiving::Ended | Receiving::Failed(_) => {}
         }
         stream.has_head = false;
+        // A swap: the blank head of the context stays with the slot, for the next response.
         std::mem::swap(&mut stream.head, head);
         let is_whole =
             stream.receiving == Receiving::Ended && !stream.is_sending && stream.pieces.len() <= 1;
         if !is_whole {
             return Answer::Head;
         }
+        // Everything in one step: the request takes the lock once for its answer.
         let piece = stream.pieces.pop_front();
         if !stream.trailers.is_blank() {
             head.append_trailers(&stream.trailers);
@@ -225,6 +230,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     ) -> (Chunk<B>, Option<B>) {
         let stream = &mut self.slots[key.slot as usize];
         let mut lent = lent;
+        // The memory that was read is filled again first, before more is fetched.
         if stream.spare.is_none() {
             stream.spare = lent.take();
         }
@@ -357,6 +363,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         });
         let id = self.next_id;
         self.next_id += 2;
+        // Identifiers are never used again (RFC 9113 section 5.1.1): another connection takes over.
         if self.next_id > LAST_STREAM_ID {
             self.state = State::Draining;
         }
@@ -389,6 +396,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             .size()
             .min(STREAM_WINDOW_MAX.saturating_sub(stream.window.size()));
         let fits = self.granted + u64::from(more) <= u64::from(self.limits.receive_bytes);
+        // An empty buffer means that the reader waits for the server. Requests in line come before larger windows.
         if stream.pieces.is_empty() && more > 0 && fits && self.line.is_empty() {
             stream.window.grow(more);
             stream.granted += more;
@@ -402,6 +410,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// Resets a stream that is on the wire.
     pub(super) fn reset(&mut self, key: StreamKey, code: ErrorCode, wakes: &mut Wakes) {
         frame::put_reset(&mut self.out, key.id, code.0);
+        // Late frames of older ones count as glitches, of which there may be some.
         if self.resets.len() == RESETS_REMEMBERED {
             self.resets.pop_front();
         }
@@ -424,6 +433,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         {
             entry.remove();
         }
+        // Content that was not read keeps its share of the budget until it is.
         let kept = stream.granted.min(stream.buffered);
         self.granted -= u64::from(stream.granted - kept);
         stream.granted = kept;
@@ -439,6 +449,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         let stream = &mut self.slots[key.slot as usize];
         self.granted -= u64::from(stream.granted);
         stream.granted = 0;
+        // No key of this slot is valid any more.
         stream.id = 0;
         if !stream.head.is_blank() {
             stream.head.reset();

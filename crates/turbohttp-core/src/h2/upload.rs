@@ -29,11 +29,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             return Sent::Stopped;
         }
         let taken = self.append(key, content, ends, wakes);
+        // An empty content with `ends` is a frame, and takes no window.
         if taken > 0 || content.is_empty() {
             self.poke(wakes);
             return Sent::Taken(taken);
         }
         let stream = &mut self.slots[key.slot as usize];
+        // At most once in the queue, which `release_slot` relies on.
         if !std::mem::replace(&mut stream.awaits_room, true) {
             self.blocked.push_back(key);
         }
@@ -51,6 +53,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if !self.slots[key.slot as usize].is_sending {
             return false;
         }
+        // Trailers are no content: no window holds them back (RFC 9113 section 5.2.1).
         send::put_trailers(&mut self.out, &mut self.encoder, key.id, trailers);
         self.end_sending(key, wakes);
         self.poke(wakes);
@@ -87,12 +90,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             .available()
             .min(stream.send_window.available());
         let length = content.len().min(windows).min(room);
+        // END_STREAM goes with the last byte, not in a frame of its own.
         let ends = ends && length == content.len();
         if length == 0 && !(ends && content.is_empty()) {
             return 0;
         }
         stream.send_window.take(length);
         self.send_window.take(length);
+        // What a server gives back of this is no glitch.
         self.unreturned += length as u64;
         let mut rest = &content[..length];
         loop {
@@ -113,6 +118,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     fn end_sending(&mut self, key: StreamKey, wakes: &mut Wakes) {
         let stream = &mut self.slots[key.slot as usize];
         stream.is_sending = false;
+        // Both sides have ended (RFC 9113 section 5.1): the peer counts the stream no more.
         if stream.is_received() {
             self.off_wire(key);
             self.call_line(wakes);

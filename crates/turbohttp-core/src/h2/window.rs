@@ -23,6 +23,7 @@ impl SendWindow {
     #[inline]
     pub(crate) fn take(&mut self, bytes: usize) {
         debug_assert!(bytes <= self.available(), "no more than the window");
+        // May not pass zero by this side's doing, only by SETTINGS.
         self.0 -= bytes as i64;
     }
 
@@ -83,6 +84,7 @@ impl ReceiveWindow {
     #[inline]
     pub(crate) fn taken(&mut self, bytes: u32) -> Option<u32> {
         self.taken += bytes;
+        // Half: an update for each read would be a frame for each read, and one at the end would stop the server.
         if self.taken * 2 < self.size {
             return None;
         }

@@ -13,6 +13,7 @@ use turbohttp_core::origin::{Origin, Scheme};
 use turbohttp_core::timeline::Phase;
 
 use super::detour::ConnectTo;
+use super::notes::enters;
 use super::proxy::{Proxies, ProxyScheme, ProxyServer, open_tunnel};
 use super::race::{Race, connect_error};
 use super::resolve::{Overrides, Resolver, UserResolver};
@@ -371,7 +372,7 @@ async fn timed<T>(
     let start = clock::now();
     // Open until it is over: a call that is cut off meanwhile says in which phase.
     context.timing.timeline.start(phase, start);
-    super::dial::enters(context, phase);
+    enters(context, phase);
     // The earlier of the two decides, and which one it was decides what the error says.
     let own = clock::after(start, limit);
     let (until, is_own) = match context.timing.limits.deadline {

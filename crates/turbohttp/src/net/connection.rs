@@ -33,7 +33,7 @@ impl Connection {
                 Connection::H1(h1::Connection::new(connected, route, now, wire, owner))
             }
             Protocol::Http2 => {
-                let shared = h2::Connection::start(connected, route, now, wire, pool);
+                let shared = h2::start(connected, route, now, wire, pool);
                 pool.share(&shared);
                 Connection::H2(h2::Exchange::on(&shared, pool))
             }

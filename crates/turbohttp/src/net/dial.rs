@@ -13,8 +13,6 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
 
@@ -23,17 +21,11 @@ use turbohttp_core::origin::Scheme;
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use super::connect::Connected;
-use super::h2;
 use super::route::Route;
-use super::shared::Shared;
-use super::shortage::is_shortage;
 use super::versions::{HttpVersions, Protocol};
 use crate::clock;
-use crate::config::Settings;
-use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Error;
 use crate::limits::IDLE_ORIGINS_MAX;
-use crate::request::Request;
 
 /// The dials under way, and what is known of origins.
 #[derive(Default)]
@@ -50,18 +42,9 @@ struct State {
     http1_required: VecDeque<Route>,
 }
 
-/// What a request is to do that needs a connection.
-pub(crate) enum Joined {
-    /// It has an exchange on a shared connection; whether others had one before.
-    Exchange(Box<h2::Exchange>, bool),
-    /// It has a stream of its own.
-    Connected(Connected),
-    /// It dials by itself.
-    Alone,
-}
-
-struct Dial {
-    route: Route,
+/// One dial, and what those that wait for it share.
+pub(super) struct Dial {
+    pub(super) route: Route,
     runtime: runtime::Id,
     progress: Mutex<Progress>,
 }
@@ -80,7 +63,8 @@ struct Progress {
     task: Option<Waker>,
 }
 
-enum Outcome {
+/// How a dial has ended.
+pub(super) enum Outcome {
     Shared,
     /// The stream is there until the first waiter takes it.
     Exclusive(Option<Connected>),
@@ -89,7 +73,7 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn failed(error: Error) -> Outcome {
+    pub(super) fn failed(error: Error) -> Outcome {
         let said = said(&error);
         Outcome::Failed(Some(error), said)
     }
@@ -101,22 +85,6 @@ fn said(error: &Error) -> Error {
     match std::error::Error::source(error) {
         Some(source) => copy.with_source(source.to_string()),
         None => copy,
-    }
-}
-
-/// Where the phases of a dial are noted: an extension of its request.
-#[derive(Clone)]
-struct Notes(Arc<Dial>);
-
-/// Notes that a connection enters a phase, for those that wait for it.
-#[cold]
-pub(super) fn enters(context: &Context, phase: Phase) {
-    if let Some(Notes(dial)) = context.extensions.get::<Notes>() {
-        let mut progress = dial.lock();
-        progress.phase = Some(phase);
-        let wakers = std::mem::take(&mut progress.wakers);
-        drop(progress);
-        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -145,7 +113,7 @@ impl Dials {
     }
 
     /// What the server of a route has chosen.
-    fn learn(&self, route: &Route, protocol: Protocol) {
+    pub(super) fn learn(&self, route: &Route, protocol: Protocol) {
         let mut state = self.lock();
         match protocol {
             Protocol::Http1 => remember(&mut state.http1, route),
@@ -153,8 +121,8 @@ impl Dials {
         }
     }
 
-    /// The dial of a route in this runtime, of which one more waits, and whether it was just begun.
-    fn enter(&self, route: &Route, here: runtime::Id) -> (Arc<Dial>, bool) {
+    /// A place among those that wait for the dial of a route in this runtime, and whether it was just begun.
+    pub(super) fn enter(&self, route: &Route, here: runtime::Id) -> (Waiter<'_>, bool) {
         let mut state = self.lock();
         let mut dials = state.under_way.iter();
         let found = dials.find(|dial| dial.runtime == here && dial.route == *route);
@@ -173,7 +141,8 @@ impl Dials {
         // Under the lock of the table, which a dial that nobody waits for is removed under (lock order: the
         // table, then the dial).
         dial.lock().waiting += 1;
-        (dial, is_first)
+        let dials = self;
+        (Waiter { dials, dial }, is_first)
     }
 
     /// One less waits for a dial; the last one ends it.
@@ -184,6 +153,7 @@ impl Dials {
         if progress.waiting > 0 || progress.outcome.is_some() {
             return;
         }
+        // A request that comes now begins a dial of its own.
         state.under_way.retain(|other| !Arc::ptr_eq(other, dial));
         let task = progress.task.take();
         drop(progress);
@@ -191,7 +161,7 @@ impl Dials {
         task.into_iter().for_each(Waker::wake);
     }
 
-    fn leave(&self, dial: &Arc<Dial>) {
+    pub(super) fn leave(&self, dial: &Arc<Dial>) {
         self.lock()
             .under_way
             .retain(|other| !Arc::ptr_eq(other, dial));
@@ -213,79 +183,22 @@ fn remember(routes: &mut VecDeque<Route>, route: &Route) {
     routes.push_back(route.clone());
 }
 
-/// Waits for the dial of a route, which is begun if there is none.
-///
-/// # Errors
-///
-/// What the dial failed by, or that the deadline of this request has passed.
-///
-/// Cancel safe: the dial goes on for others, and ends if there are none.
-pub(crate) async fn join(
-    net: &Arc<Shared>,
-    context: &mut Context,
-    route: &Route,
-) -> Result<Joined> {
-    // Said by the clock before anything is begun: a runtime without one cannot bound a wait.
-    drop(clock::sleep_until(clock::now())?);
-    let here = runtime::Handle::current().id();
-    let (dial, is_first) = net.dials.enter(route, here);
-    let waiter = Waiter {
-        dials: &net.dials,
-        dial,
-    };
-    if is_first {
-        // The dial before may have ended since this request looked into the pool.
-        if let Some(exchange) = net.pool.exchange_on(route.key(), here) {
-            net.dials.leave(&waiter.dial);
-            waiter.dial.end(Outcome::Shared, None);
-            return Ok(Joined::Exchange(exchange, true));
-        }
-        begin(net, &waiter.dial, *context.timing.limits.settings());
-    }
-    // Until the task says more.
-    let first = net.connector.first_phase(route);
-    context.timing.timeline.start(first, clock::now());
-    let deadline = context.timing.limits.deadline;
-    let wait = poll_fn(|cx| waiter.poll(cx, &mut context.timing.timeline));
-    let outcome = match deadline {
-        None => wait.await,
-        Some(deadline) => match tokio::time::timeout_at(deadline.into(), wait).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                let phase = context.timing.timeline.open_phase();
-                let phase = phase.unwrap_or(Phase::Connect);
-                context.timing.timeline.finish(phase, clock::now());
-                let allowed = context.timing.limits.allowed();
-                return Err(Error::timeout(phase, "the request", allowed));
-            }
-        },
-    };
-    match outcome {
-        Taken::Connected(connected) => Ok(Joined::Connected(connected)),
-        Taken::Failed(error) => Err(error),
-        Taken::Alone => Ok(Joined::Alone),
-        Taken::Shared => match net.pool.exchange_on(route.key(), here) {
-            Some(exchange) => Ok(Joined::Exchange(exchange, !is_first)),
-            // It has come and gone.
-            None => Ok(Joined::Alone),
-        },
-    }
-}
-
 /// A request that waits for a dial.
-struct Waiter<'a> {
+pub(super) struct Waiter<'a> {
     dials: &'a Dials,
-    dial: Arc<Dial>,
+    pub(super) dial: Arc<Dial>,
 }
 
 impl Waiter<'_> {
     /// The outcome; meanwhile the phases of the dial are those of the request.
-    fn poll(&self, cx: &mut TaskContext<'_>, timeline: &mut Timeline) -> Poll<Taken> {
+    pub(super) fn poll(&self, cx: &mut TaskContext<'_>, timeline: &mut Timeline) -> Poll<Taken> {
         let waker = cx.waker().clone();
         let mut progress = self.dial.lock();
         let polled = progress.take_outcome();
+        // Copied out: the timeline is written without the lock.
         let (phase, resumed) = (progress.phase, progress.tls_resumed);
         if polled.is_pending() {
+            // One waker for each task, however often it is polled.
             progress.wakers.retain(|known| !known.will_wake(&waker));
             progress.wakers.push(waker);
         }
@@ -315,7 +228,7 @@ impl Drop for Waiter<'_> {
 }
 
 /// What a request that waits gets of an outcome.
-enum Taken {
+pub(super) enum Taken {
     Shared,
     Connected(Connected),
     Alone,
@@ -339,8 +252,17 @@ impl Progress {
 }
 
 impl Dial {
+    /// It enters a phase: those that wait note it.
+    pub(super) fn enters(&self, phase: Phase) {
+        let mut progress = self.lock();
+        progress.phase = Some(phase);
+        let wakers = std::mem::take(&mut progress.wakers);
+        drop(progress);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// Ready once nobody waits any more.
-    fn poll_given_up(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
+    pub(super) fn poll_given_up(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
         let mut progress = self.lock();
         if progress.waiting == 0 {
@@ -353,7 +275,7 @@ impl Dial {
     }
 
     /// Ends the dial: all that wait are woken.
-    fn end(&self, outcome: Outcome, tls_resumed: Option<bool>) {
+    pub(super) fn end(&self, outcome: Outcome, tls_resumed: Option<bool>) {
         let mut progress = self.lock();
         if progress.outcome.is_some() {
             return;
@@ -369,85 +291,5 @@ impl Dial {
 
     fn lock(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Starts the task of a dial.
-fn begin(net: &Arc<Shared>, dial: &Arc<Dial>, settings: Settings) {
-    let dialing = Dialing {
-        net: net.clone(),
-        dial: dial.clone(),
-    };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "ends by the limits on connecting, and with its runtime"
-    )]
-    tokio::spawn(dialing.run(settings));
-}
-
-/// What the task of a dial owns: dropped with it, also by a runtime that ends.
-struct Dialing {
-    net: Arc<Shared>,
-    dial: Arc<Dial>,
-}
-
-impl Dialing {
-    async fn run(self, settings: Settings) {
-        // A context of its own, as the phases of a connection are written into one.
-        let mut request = Request::blank();
-        let context = &mut *request.context;
-        context.timing.begin_without_client(clock::now(), &settings);
-        context.timing.limits.deadline = None;
-        let notes = Notes(self.dial.clone());
-        context.extensions.insert(notes);
-        let (net, dial) = (&self.net, &self.dial);
-        let versions = net.connector.versions();
-        let connecting = Box::pin(net.connector.connect(context, &dial.route, versions));
-        let Some(connected) = unless_given_up(connecting, dial).await else {
-            return;
-        };
-        let outcome = match connected {
-            // Each request waits for the end of a shortage by itself.
-            Err(error) if is_shortage(&error) => Outcome::Exclusive(None),
-            Err(error) => Outcome::failed(error),
-            Ok(connected) => {
-                net.dials.learn(&dial.route, connected.protocol);
-                match connected.protocol {
-                    Protocol::Http1 => Outcome::Exclusive(Some(connected)),
-                    Protocol::Http2 => {
-                        let route = dial.route.clone();
-                        let now = clock::now();
-                        let shared =
-                            h2::Connection::start(connected, route, now, &net.wire, &net.pool);
-                        net.pool.share(&shared);
-                        Outcome::Shared
-                    }
-                }
-            }
-        };
-        net.dials.leave(dial);
-        // A stream that nobody takes is closed with the dial.
-        dial.end(outcome, context.timing.timeline.tls_resumed());
-    }
-}
-
-/// The outcome of `connecting`; `None` as soon as nobody waits for it.
-async fn unless_given_up<T>(
-    mut connecting: Pin<Box<impl Future<Output = T>>>,
-    dial: &Dial,
-) -> Option<T> {
-    poll_fn(|cx| match connecting.as_mut().poll(cx) {
-        Poll::Ready(connected) => Poll::Ready(Some(connected)),
-        Poll::Pending => dial.poll_given_up(cx).map(|()| None),
-    })
-    .await
-}
-
-impl Drop for Dialing {
-    fn drop(&mut self) {
-        self.net.dials.leave(&self.dial);
-        let message = "runtime of the dial has ended";
-        let error = Error::new(ErrorKind::Runtime, message).unsent();
-        self.dial.end(Outcome::failed(error), None);
     }
 }

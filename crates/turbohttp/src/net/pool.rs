@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 use tokio::runtime;
 
 use super::h1::{self, Health, Owner};
-use super::h2;
 use super::route::{Route, RouteKey};
 use super::shortage::Shortage;
 use crate::clock;
@@ -361,33 +360,6 @@ impl Pool {
         closed + idle
     }
 
-    /// Hands out a connection that carries many requests from now on.
-    #[cold]
-    pub(crate) fn share(self: &Arc<Self>, connection: &Arc<h2::Connection>) {
-        let mut state = self.lock();
-        let is_closed = state.is_closed;
-        if !is_closed {
-            state.shared.insert(connection);
-            self.is_unusual.store(true, Ordering::Relaxed);
-        }
-        drop(state);
-        if is_closed {
-            connection.go_away();
-        }
-    }
-
-    /// An exchange on the shared connection of `route`, if there is one.
-    #[inline(never)]
-    pub(crate) fn exchange_on(
-        self: &Arc<Self>,
-        route: RouteKey<'_>,
-        here: runtime::Id,
-    ) -> Option<Box<h2::Exchange>> {
-        let mut exchange = self.lock().shared.check_out(route, here)?;
-        exchange.checked_out(self.clone());
-        Some(exchange)
-    }
-
     /// Closes everything that is idle; what is returned later is closed at once.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
@@ -489,27 +461,6 @@ impl Owner for Pool {
     #[inline]
     fn take_back(self: Arc<Self>, connection: Box<h1::Connection>) {
         self.return_exclusive(connection);
-    }
-}
-
-impl h2::Home for Pool {
-    #[inline]
-    fn take_back(self: Arc<Self>, exchange: Box<h2::Exchange>) {
-        let surplus = self.lock().shared.take_back(exchange);
-        drop(surplus);
-    }
-
-    fn retire(&self, connection: &Arc<h2::Connection>) -> bool {
-        let mut state = self.lock();
-        let removed = state.shared.remove(connection);
-        let origin = &connection.route().origin;
-        let is_replaced = state
-            .shared
-            .iter()
-            .any(|other| other.route().origin == *origin);
-        drop(state);
-        drop(removed);
-        is_replaced
     }
 }
 

@@ -48,6 +48,7 @@ impl TlsPurpose {
 
 impl HttpVersions {
     /// What is offered by ALPN, the preferred one first.
+    #[cfg(feature = "__tls")]
     pub(crate) fn offered(self) -> &'static [&'static [u8]] {
         match self {
             HttpVersions::Negotiated => &[b"h2", b"http/1.1"],

@@ -4,9 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use turbohttp::{
-    Client, Next, QueueOptions, Request, RequestQueue, RetryPolicy, Shutdown, Version,
-};
+use turbohttp::{Client, Next, QueueOptions, Request, RequestQueue, RetryPolicy, Shutdown};
 
 use super::ground::{builder, client, idles, run, run_on_two};
 use super::origin::{Origin, Seen, reply};
@@ -14,7 +12,7 @@ use super::origin::{Origin, Seen, reply};
 #[cfg(any(feature = "cookies", feature = "gzip"))]
 async fn text(client: &Client, url: String) -> String {
     let response = client.get(url).send().await.unwrap();
-    assert_eq!(response.version(), Version::HTTP_2);
+    assert_eq!(response.version(), turbohttp::Version::HTTP_2);
     response.text().await.unwrap()
 }
 

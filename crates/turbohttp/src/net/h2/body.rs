@@ -80,6 +80,7 @@ impl Exchange {
         };
         let mut was_watched = false;
         loop {
+            // The slice that was lent out is done with when the next one is asked for.
             let mut lent = self.lent.take().map(|piece| piece.memory);
             let head = &mut *context.head;
             let streams = &self.connection.streams;

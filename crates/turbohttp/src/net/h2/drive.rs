@@ -17,14 +17,19 @@ use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
-use turbohttp_core::h2::{Batch, ConnectionEnd, Delivered, Receiver, Wakes};
+use tokio::runtime;
+use turbohttp_core::h2::{Batch, ConnectionEnd, Delivered, Limits, Receiver, SharedStreams, Wakes};
 
-use super::{Connection, Home};
+use super::connection::Connection;
+use super::exchange::Home;
 use crate::body::buffer::{ReadBuffer, ReadMemory, SpareBuffer};
 use crate::clock;
 use crate::limits::H2_READS_MAX;
+use crate::net::connect::Connected;
+use crate::net::route::Route;
 use crate::net::stream::{Peeked, Stream};
 use crate::net::timer::Timer;
+use crate::net::wire::Wire;
 
 /// How long a connection may have been idle before the system is asked for its health.
 const ASK_AFTER: Duration = Duration::from_millis(1);
@@ -32,8 +37,30 @@ const ASK_AFTER: Duration = Duration::from_millis(1);
 /// How long a connection that takes no more requests, and has none, tries to write its last bytes.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Starts the task of a connection in its runtime.
-pub(super) fn start(connection: &Arc<Connection>, stream: Stream, home: Weak<dyn Home>) {
+/// Makes a connection of a byte stream, and starts its task in this runtime.
+pub(crate) fn start(
+    connected: Connected,
+    route: Route,
+    now: Instant,
+    wire: &Arc<Wire>,
+    home: &Arc<impl Home + 'static>,
+) -> Arc<Connection> {
+    let limits = Limits::new(wire.head_limits, wire.requests_per_host);
+    let connection = Arc::new(Connection {
+        streams: SharedStreams::new(limits),
+        route,
+        addresses: connected.addresses,
+        id: wire.counters.opened(),
+        opened_at: now,
+        runtime: runtime::Handle::current(),
+        wire: wire.clone(),
+    });
+    let home: Arc<dyn Home> = home.clone();
+    drive(&connection, connected.stream, Arc::downgrade(&home));
+    connection
+}
+
+fn drive(connection: &Arc<Connection>, stream: Stream, home: Weak<dyn Home>) {
     let limits = connection.streams.look(|streams| *streams.limits());
     let driver = Driver {
         connection: connection.clone(),
@@ -138,6 +165,7 @@ impl Driver {
             return false;
         }
         let streams = &self.connection.streams;
+        // One look, only after a poke: answers that arrive are read at once.
         let is_batch = streams.look(|streams| streams.has_output() && streams.open_count() > 1);
         if is_batch && !self.has_yielded {
             self.has_yielded = true;
@@ -197,6 +225,7 @@ impl Driver {
                     continue;
                 }
             }
+            // A TLS session may keep what it was given until it is flushed.
             self.needs_flush = true;
             match self.stream.poll_write(cx, &self.writing[self.written..]) {
                 Poll::Pending => return,
@@ -253,6 +282,7 @@ impl Driver {
 
     /// Delivers all whole frames of the input.
     fn deliver(&mut self) -> Result<(), ConnectionEnd> {
+        // One instant for all frames of a read: glitches and probes need no finer one.
         let now = clock::now();
         loop {
             let consumed = self.receiver.receive(self.input.filled(), &mut self.batch);

@@ -10,23 +10,18 @@
 //! Dropping an exchange resets its stream; the connection lives on.
 
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Instant;
 
-use turbohttp_core::h1::encode::{Asks, BodyLength, RequestHead};
-use turbohttp_core::h2::{Answer, Opened, Piece, Request, StreamKey, Ticket};
-use turbohttp_core::scheduler::Priority;
-use turbohttp_core::timeline::Phase;
+use turbohttp_core::h2::{Piece, StreamKey, Ticket};
 
-use super::failure::{Refusal, gone, stream_error};
-use super::upload::Upload;
-use super::{Connection, Home};
-use crate::body::buffer::{BufferedBody, ReadMemory};
-use crate::body::{Content, Outgoing};
+use super::connection::Connection;
+use super::failure::Refusal;
+use super::sending::Upload;
+use crate::body::Content;
+use crate::body::buffer::ReadMemory;
 use crate::clock;
 use crate::context::Context;
-use crate::error::{Error, Result};
-use crate::limits::REPLAYS_MAX;
+use crate::limits::{H2_EXCHANGES_KEPT_MAX, REPLAYS_MAX};
 use crate::net::timer::Timer;
 
 /// One request on a connection. It is kept for the next one when it is over.
@@ -37,16 +32,16 @@ pub(crate) struct Exchange {
     /// The stream, from the first write to the end.
     pub(super) key: Option<StreamKey>,
     /// The place in line for a stream.
-    ticket: Option<Ticket>,
+    pub(super) ticket: Option<Ticket>,
     /// When the waiting in line began.
-    waits_since: Option<Instant>,
+    pub(super) waits_since: Option<Instant>,
     pub(super) stage: Stage,
     pub(super) upload: Upload,
     pub(super) timer: Timer,
     /// The piece of content that is lent out.
     pub(super) lent: Option<Piece<ReadMemory>>,
     /// What its failure says about sending the request again.
-    refusal: Refusal,
+    pub(super) refusal: Refusal,
     /// How often the request was sent before and not processed.
     replays: u8,
     /// The last moment that is known.
@@ -128,6 +123,7 @@ impl Exchange {
     #[cold]
     pub(crate) fn next_replay(&self) -> Option<u8> {
         let streams = &self.connection.streams;
+        // GOAWAY with requests served is how servers end connections in order (RFC 9113 section 6.8).
         if self.refusal == Refusal::Moved && streams.look(|streams| streams.has_taken_some()) {
             return Some(self.replays);
         }
@@ -142,234 +138,6 @@ impl Exchange {
     /// Whether the request announced an expectation, and none of its content was sent.
     pub(crate) fn holds_back_content(&self) -> bool {
         matches!(self.upload, Upload::HeldBack { .. })
-    }
-
-    /// Sends the request and receives the final head of its response.
-    #[inline]
-    pub(crate) fn poll_round_trip(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        context: &mut Context,
-    ) -> Poll<Result<()>> {
-        if self.key.is_none() {
-            ready!(self.poll_open(cx, context))?;
-        }
-        if !self.upload.is_over() {
-            let (body, timing) = (&mut context.request.body, &mut context.timing);
-            self.send_more(cx, body, &timing.limits, &mut timing.timeline)?;
-        }
-        if self.stage == Stage::Head {
-            ready!(self.poll_head(cx, context))?;
-        }
-        match self.upload.is_over() {
-            true => Poll::Ready(Ok(())),
-            false => self.poll_answered(cx, context),
-        }
-    }
-
-    /// Opens a stream with the head of the request, and as much of its content as goes at once.
-    fn poll_open(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Result<()>> {
-        let mut spare = context.spare.take();
-        let opened = self.open(cx, context, &mut spare);
-        if let Some(spare) = spare {
-            context.spare.put(spare);
-        }
-        let (key, sent) = match opened? {
-            Opened::Stream { key, sent } => (key, sent),
-            Opened::Waiting(ticket) => {
-                self.ticket = Some(ticket);
-                return self.poll_line(cx, context).map(Err);
-            }
-            Opened::Gone => {
-                self.ticket = None;
-                self.refusal = Refusal::Moved;
-                return Poll::Ready(Err(gone()));
-            }
-        };
-        self.key = Some(key);
-        self.ticket = None;
-        let now = match self.waits_since.take() {
-            None => self.since,
-            Some(_) => {
-                let now = clock::now();
-                context.timing.timeline.lap(Phase::HostPermit, now);
-                now
-            }
-        };
-        self.upload = Upload::begin(&context.request.body, sent, context.request.asks, now);
-        let timeouts = context.timing.limits.timeouts();
-        let limit = match self.upload.is_over() {
-            true => {
-                context.timing.timeline.lap(Phase::Send, now);
-                timeouts.head
-            }
-            false => timeouts.body,
-        };
-        self.timer.set(now, limit, context.timing.limits.deadline);
-        Poll::Ready(Ok(()))
-    }
-
-    #[inline]
-    fn open(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        context: &mut Context,
-        spare: &mut Option<ReadMemory>,
-    ) -> Result<Opened> {
-        let connection = &self.connection;
-        let asks = context.request.asks;
-        let body = context.request.body.length();
-        let (content, ends): (&[u8], bool) = match &context.request.body.0 {
-            Outgoing::Empty => (&[], true),
-            Outgoing::Bytes(bytes) if asks != Asks::Continue => (bytes, true),
-            Outgoing::Bytes(bytes) => (&[], bytes.is_empty()),
-            Outgoing::Stream { .. } => (&[], body == BodyLength::Known(0)),
-        };
-        let origin = &connection.route.origin;
-        let head = RequestHead {
-            method: &context.request.method,
-            target: context.request.url.target(),
-            authority: origin.authority(),
-            headers: &context.request.headers,
-            defaults: &connection.wire.defaults,
-            head_template: &[],
-            body,
-            asks,
-        };
-        let request = Request {
-            head: &head,
-            scheme: origin.scheme().as_str(),
-            urgency: urgency(context.request.priority),
-        };
-        let level = context.request.priority.index() as u8;
-        let mut waker = Some(cx.waker().clone());
-        let opened = connection.streams.update(|streams, wakes| {
-            let place = (level, self.ticket);
-            streams.open(&request, content, ends, place, spare, &mut waker, wakes)
-        });
-        Ok(opened?)
-    }
-
-    /// Waits in line for a stream: how long, the limit of the wait for a permit says.
-    #[cold]
-    fn poll_line(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Error> {
-        let limits = &context.timing.limits;
-        let own = limits.timeouts().permit.unwrap_or(clock::FAR);
-        let since = *self.waits_since.get_or_insert(self.since);
-        self.timer.set(since, own, limits.deadline);
-        ready!(self.timer.poll_expired(cx, &self.connection.runtime));
-        let now = clock::now();
-        let is_request = limits.deadline.is_some_and(|deadline| deadline <= now);
-        let (what, limit) = match is_request {
-            true => ("the request", limits.allowed()),
-            false => ("waiting for a stream", own),
-        };
-        self.refusal = Refusal::Unprocessed;
-        let error = Error::timeout(Phase::HostPermit, what, limit).unsent();
-        context.timing.timeline.lap(Phase::HostPermit, now);
-        Poll::Ready(error)
-    }
-
-    fn poll_head(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Result<()>> {
-        let mut was_watched = false;
-        loop {
-            let key = self.key.expect("a stream is open");
-            let head = &mut context.response.head;
-            let streams = &self.connection.streams;
-            let answer = streams.update(|streams, wakes| {
-                let answer = streams.answer(key, head, cx.waker(), wakes);
-                let is_failed = matches!(answer, Answer::Failed(_));
-                (answer, is_failed && streams.is_unwritten(key))
-            });
-            let now;
-            match answer.0 {
-                Answer::Pending { is_watched } => {
-                    if !is_watched && !was_watched {
-                        self.watch(cx, key);
-                        was_watched = true;
-                        continue;
-                    }
-                    let error = ready!(self.poll_head_timer(cx, context));
-                    return Poll::Ready(Err(self.head_failed(error, context)));
-                }
-                Answer::Proceed => {
-                    self.proceed(cx, context)?;
-                    continue;
-                }
-                Answer::Whole { piece, spare } => {
-                    now = clock::now();
-                    self.key = None;
-                    self.stage = Stage::Whole;
-                    if let Some(piece) = piece {
-                        let body = BufferedBody::whole(piece.memory, piece.filled);
-                        context.response.body.0 = Content::Buffered(body);
-                    }
-                    if let Some(spare) = spare {
-                        context.spare.put(spare);
-                    }
-                }
-                Answer::Head => {
-                    now = clock::now();
-                    self.stage = Stage::Body;
-                }
-                Answer::Failed(error) => {
-                    let (error, refusal) = stream_error(error, answer.1, Phase::Wait);
-                    self.refusal = refusal;
-                    return Poll::Ready(Err(self.head_failed(error, context)));
-                }
-            }
-            let phase = self.phase_before_head();
-            context.timing.timeline.lap(phase, now);
-            self.since = now;
-            return Poll::Ready(Ok(()));
-        }
-    }
-
-    /// Has the task of `cx` woken by the stream. Something may have happened meanwhile, so that the caller
-    /// asks once more.
-    #[cold]
-    pub(super) fn watch(&self, cx: &mut TaskContext<'_>, key: StreamKey) {
-        let waker = cx.waker().clone();
-        let streams = &self.connection.streams;
-        let former = streams.update(|streams, _| streams.watch(key, waker));
-        drop(former);
-    }
-
-    #[cold]
-    fn head_failed(&self, error: Error, context: &mut Context) -> Error {
-        let phase = self.phase_before_head();
-        context.timing.timeline.lap(phase, clock::now());
-        error
-    }
-
-    fn phase_before_head(&self) -> Phase {
-        match self.upload.is_over() {
-            true => Phase::Wait,
-            false => Phase::Send,
-        }
-    }
-
-    fn poll_head_timer(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Error> {
-        loop {
-            ready!(self.timer.poll_expired(cx, &self.connection.runtime));
-            let now = clock::now();
-            let limits = &context.timing.limits;
-            let is_over_time = limits.deadline.is_some_and(|deadline| deadline <= now);
-            // A server that does not say 100 Continue gets the content anyway (RFC 9110 section 10.1.1).
-            if !is_over_time && self.holds_back_content() {
-                if let Err(error) = self.proceed(cx, context) {
-                    return Poll::Ready(error);
-                }
-                continue;
-            }
-            let phase = self.phase_before_head();
-            let (what, limit) = match phase {
-                _ if is_over_time => ("the request", limits.allowed()),
-                Phase::Wait => ("waiting for the response head", limits.timeouts().head),
-                _ => (super::upload::A_WRITE, limits.timeouts().body),
-            };
-            return Poll::Ready(Error::timeout(phase, what, limit));
-        }
     }
 
     /// Makes what follows the head the body of the response. The exchange goes along, unless the response
@@ -397,6 +165,7 @@ impl Exchange {
 
     /// Releases what it has of the connection.
     pub(super) fn release(&mut self) {
+        // A place in line that is left makes room for nobody: no stream was taken.
         if let Some(ticket) = self.ticket.take() {
             let streams = &self.connection.streams;
             streams.update(|streams, wakes| streams.leave(Some(ticket), wakes));
@@ -419,12 +188,36 @@ impl Drop for Exchange {
     }
 }
 
-/// The urgency that a level is sent with (RFC 9218 section 4.1); the usual one is not said.
-fn urgency(priority: Priority) -> Option<u8> {
-    match priority {
-        Priority::Critical => Some(0),
-        Priority::High => Some(2),
-        Priority::Low => Some(6),
-        _ => None,
+/// The pool of connections, as far as a connection knows it.
+pub(crate) trait Home: Send + Sync {
+    /// Takes an exchange back that is over.
+    fn take_back(self: Arc<Self>, exchange: Box<Exchange>);
+
+    /// Hands the connection out no more. Returns whether another one to its origin is handed out.
+    fn retire(&self, connection: &Arc<Connection>) -> bool;
+}
+
+/// Exchanges of one connection that are not in use.
+#[derive(Default)]
+#[expect(
+    clippy::vec_box,
+    reason = "they come and go as boxes, which are what is kept"
+)]
+pub(crate) struct Spares(Vec<Box<Exchange>>);
+
+impl Spares {
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Box<Exchange>> {
+        self.0.pop()
+    }
+
+    /// Keeps an exchange; gives it back if there are enough.
+    #[inline]
+    pub(crate) fn put(&mut self, exchange: Box<Exchange>) -> Option<Box<Exchange>> {
+        if self.0.len() >= H2_EXCHANGES_KEPT_MAX {
+            return Some(exchange);
+        }
+        self.0.push(exchange);
+        None
     }
 }

@@ -1,78 +1,22 @@
 //! Sending the content of a request: pulled by its own future, as far as windows and output take it.
 
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use http::StatusCode;
 use turbohttp_core::h1::check_trailers;
-use turbohttp_core::h1::encode::{Asks, BodyLength};
 use turbohttp_core::h2::{Sent, StreamKey};
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use super::exchange::{Exchange, Stage};
-use crate::body::{Body, Outgoing, poll_piece, take_trailers};
+use super::sending::{A_WRITE, Upload};
+use crate::body::{Body, poll_piece, take_trailers};
 use crate::clock;
 use crate::config::TimeLimits;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::{CONTINUE_WAIT_MS, DUPLEX_PIECES_MAX};
-
-/// What a time limit was for.
-pub(super) const A_WRITE: &str = "a write of the request";
-
-/// How far the content of a request is.
-#[derive(Debug)]
-pub(super) enum Upload {
-    /// All of it is sent, or no more of it will be.
-    Over,
-    /// Content in memory, of which so many bytes are sent.
-    Slice { sent: usize },
-    /// Content that arrives over time.
-    Pieces {
-        /// What is left of the last piece.
-        piece: Bytes,
-        given: u64,
-        length: Option<u64>,
-    },
-    /// Content that waits for `100 Continue`.
-    HeldBack { since: Instant },
-}
-
-impl Upload {
-    /// What is left of the content after the stream was opened with `sent` bytes of it.
-    #[inline]
-    pub(super) fn begin(body: &Body, sent: usize, asks: Asks, now: Instant) -> Upload {
-        match &body.0 {
-            Outgoing::Empty => Upload::Over,
-            Outgoing::Bytes(bytes) if sent == bytes.len() => Upload::Over,
-            Outgoing::Stream { .. } if body.length() == BodyLength::Known(0) => Upload::Over,
-            _ if asks == Asks::Continue => Upload::HeldBack { since: now },
-            _ => Upload::of(body, sent),
-        }
-    }
-
-    fn of(body: &Body, sent: usize) -> Upload {
-        let length = match body.length() {
-            BodyLength::Known(length) => Some(length),
-            BodyLength::None | BodyLength::Unknown => None,
-        };
-        match &body.0 {
-            Outgoing::Empty => Upload::Over,
-            Outgoing::Bytes(_) => Upload::Slice { sent },
-            Outgoing::Stream { .. } => Upload::Pieces {
-                piece: Bytes::new(),
-                given: 0,
-                length,
-            },
-        }
-    }
-
-    #[inline]
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self, Upload::Over)
-    }
-}
 
 /// One step of sending.
 enum Step {
@@ -103,6 +47,7 @@ impl Exchange {
             return Ok(());
         }
         let mut has_progressed = false;
+        // Both directions get their turn, whichever flows faster.
         for _ in 0..DUPLEX_PIECES_MAX {
             match self.send_step(cx, key, body)? {
                 Step::Progress => has_progressed = true,
@@ -160,6 +105,7 @@ impl Exchange {
                     false => Step::Progress,
                 })
             }
+            // A piece is asked for only when the one before is sent: no more than one is in memory.
             Upload::Pieces { piece, .. } if piece.is_empty() => self.next_piece(cx, key, body),
             Upload::Pieces { piece, .. } => {
                 let content = std::mem::take(piece);
@@ -276,6 +222,7 @@ impl Exchange {
         context: &mut Context,
     ) -> Poll<Result<()>> {
         let status = context.response.head.status();
+        // As over HTTP/1.1 (RFC 9112 section 9.5): an error wants no more of the request.
         if status.is_client_error() || status.is_server_error() {
             // No more of it is wanted; the stream is reset when the response has been read.
             self.upload = Upload::Over;

@@ -1,11 +1,13 @@
 //! Connections that carry many requests at once, by route.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use hashbrown::HashTable;
 use tokio::runtime;
 
-use crate::net::h2::{Connection, Exchange, Spares};
+use super::Pool;
+use crate::net::h2::{Connection, Exchange, Home, Spares};
 use crate::net::route::RouteKey;
 
 /// A table of shared connections, asked by the hash that the origin of a route was made with. A connection
@@ -76,4 +78,54 @@ pub(super) struct Removed(#[expect(dead_code, reason = "kept until it is dropped
 
 fn hash_of(connection: &Connection) -> u64 {
     connection.route().origin.precomputed_hash()
+}
+
+impl Pool {
+    /// Hands out a connection that carries many requests from now on.
+    #[cold]
+    pub(crate) fn share(self: &Arc<Self>, connection: &Arc<Connection>) {
+        let mut state = self.lock();
+        let is_closed = state.is_closed;
+        if !is_closed {
+            state.shared.insert(connection);
+            self.is_unusual.store(true, Ordering::Relaxed);
+        }
+        drop(state);
+        if is_closed {
+            connection.go_away();
+        }
+    }
+
+    /// An exchange on the shared connection of `route`, if there is one.
+    #[inline(never)]
+    pub(crate) fn exchange_on(
+        self: &Arc<Self>,
+        route: RouteKey<'_>,
+        here: runtime::Id,
+    ) -> Option<Box<Exchange>> {
+        let mut exchange = self.lock().shared.check_out(route, here)?;
+        exchange.checked_out(self.clone());
+        Some(exchange)
+    }
+}
+
+impl Home for Pool {
+    #[inline]
+    fn take_back(self: Arc<Self>, exchange: Box<Exchange>) {
+        let surplus = self.lock().shared.take_back(exchange);
+        drop(surplus);
+    }
+
+    fn retire(&self, connection: &Arc<Connection>) -> bool {
+        let mut state = self.lock();
+        let removed = state.shared.remove(connection);
+        let origin = &connection.route().origin;
+        let is_replaced = state
+            .shared
+            .iter()
+            .any(|other| other.route().origin == *origin);
+        drop(state);
+        drop(removed);
+        is_replaced
+    }
 }
