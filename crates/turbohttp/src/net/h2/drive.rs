@@ -145,7 +145,7 @@ impl Future for Driver {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(end) => {
-                    this.end(end);
+                    this.end(cx, end);
                     return Poll::Ready(());
                 }
             }
@@ -423,7 +423,7 @@ impl Driver {
     }
 
     #[cold]
-    fn end(&mut self, end: ConnectionEnd) {
+    fn end(&mut self, cx: &mut TaskContext<'_>, end: ConnectionEnd) {
         let streams = &self.connection.streams;
         let (wakes, writing) = (&mut self.wakes, &mut self.writing);
         streams.update_with(wakes, |streams, wakes| {
@@ -434,7 +434,11 @@ impl Driver {
             }
         });
         if self.written == 0 && !self.writing.is_empty() {
-            _ = self.stream.write_now(&self.writing);
+            // Once, and whatever becomes of it: nobody waits for it.
+            let written = self.stream.poll_write(cx, &self.writing);
+            if written.is_ready() {
+                _ = self.stream.poll_flush(cx);
+            }
         }
         if !self.is_retired {
             self.retire();
