@@ -32,7 +32,7 @@ pub(crate) use self::content::{ContentArgs, Datum, FormPart, Kind, Source, encod
 pub(crate) use self::files::{Offset, Output};
 pub(crate) use self::follow::{AuthArgs, CookieArgs, FollowArgs};
 pub(crate) use self::get::{AUTO, GetArgs};
-pub(crate) use self::network::{NetworkArgs, ProxyArgs, TlsArgs};
+pub(crate) use self::network::{NetworkArgs, ProxyArgs, TlsArgs, VersionArgs};
 pub(crate) use self::rates::ByteRate;
 pub(crate) use self::values::Resolve;
 
@@ -151,7 +151,7 @@ pub(crate) enum Command {
     /// is called prior knowledge, as `curl --http2-prior-knowledge` does. `/` lists its routes.
     Serve(ServeArgs),
     /// Run 2,000 requests over six servers in this process, then one dead host beside nine healthy
-    /// ones, and show the reports
+    /// ones, then many requests over one connection of HTTP/2, and show the reports
     Demo,
     /// Load a URL, and show how long its answers take
     ///
@@ -221,6 +221,9 @@ pub(crate) struct ClientArgs {
 
     #[command(flatten)]
     pub(crate) network: NetworkArgs,
+
+    #[command(flatten)]
+    pub(crate) versions: VersionArgs,
 
     #[command(flatten)]
     pub(crate) tls: TlsArgs,

@@ -12,6 +12,8 @@
 //! - [`codings`]: compressed bodies, and bombs
 //! - [`downloads`]: files, what is left of them, and their checksums
 //! - [`network`]: names, proxies, connections, and what servers send
+//! - [`http2`]: what is the same over HTTP/2, what waits where, and its limits
+//! - [`http3`]: why it is not built yet
 //! - [`tls`]: versions, roots, pins, resumption
 //! - [`streaming`]: streaming and proxying
 //! - [`bodies`]: forms with files, progress, trailers
@@ -55,6 +57,12 @@ pub mod downloads {}
 
 #[doc = include_str!("../docs/network.md")]
 pub mod network {}
+
+#[doc = include_str!("../docs/http2.md")]
+pub mod http2 {}
+
+#[doc = include_str!("../docs/http3.md")]
+pub mod http3 {}
 
 #[doc = include_str!("../docs/tls.md")]
 pub mod tls {}

@@ -54,7 +54,8 @@
 //!
 //! # What is not built
 //!
-//! HTTP/2. The guide's chapter for those who come from reqwest says what to write instead.
+//! HTTP/3: [`guide::http3`] says why. The guide's chapter for those who come from reqwest says what to write
+//! instead of what is not here.
 //!
 //! # Features
 //!
@@ -80,9 +81,9 @@
 //! # Runtime
 //!
 //! The client needs a tokio runtime with I/O and time enabled, of either flavour. No task belongs to a
-//! request or a connection. What is spawned ends by itself: one task that closes aged idle connections,
-//! one that watches deadlines (or a thread, where no runtime is driven), lookups of names, and the workers
-//! of a started queue.
+//! request, nor to a connection of HTTP/1.1. What is spawned ends by itself: one task for each connection of
+//! HTTP/2 and one for the dial before it, one that closes aged idle connections, one that watches deadlines
+//! (or a thread, where no runtime is driven), lookups of names, and the workers of a started queue.
 #![forbid(unsafe_code)]
 
 #[cfg(all(feature = "__tls", not(any(feature = "rustls", feature = "aws-lc-rs"))))]

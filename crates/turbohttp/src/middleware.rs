@@ -162,7 +162,8 @@ impl Next<'_> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the connection that it was using and releases its permit.
+    /// Dropping the future closes the connection that it was using, or resets its stream of HTTP/2, and releases
+    /// its permit.
     pub fn run(&self, request: Request) -> Run<'_> {
         let pipeline = match &self.pipeline {
             PipelineRef::Borrowed(pipeline) => pipeline,

@@ -35,7 +35,7 @@ pub use upgrade::Upgraded;
 ///
 /// A response holds its permit while its body is still on a connection: until the body has been read,
 /// or the response is dropped. Dropping it earlier closes the connection, unless the rest of the body
-/// had already arrived. A body that arrived whole with its head (it and the head fit the read buffer,
+/// had already arrived; over HTTP/2 it resets the stream, and the connection goes on. A body that arrived whole with its head (it and the head fit the read buffer,
 /// from [`READ_BYTES_MIN`](crate::limits::READ_BYTES_MIN) bytes up) holds neither: connection and permit
 /// are free when [`send`](crate::Client::send) returns, and the body may be read whenever it suits.
 ///
@@ -390,7 +390,7 @@ impl Response {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the response, which closes its connection.
+    /// Dropping the future drops the response, and with it its connection or its stream.
     pub async fn bytes(mut self) -> Result<Bytes> {
         // A body that is in memory already is handed over as it is.
         // Without a copy: the bytes of a mock, and those that a queue has collected.
@@ -424,7 +424,7 @@ impl Response {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the response, which closes its connection.
+    /// Dropping the future drops the response, and with it its connection or its stream.
     #[cfg(feature = "json")]
     pub async fn json<T: serde::de::DeserializeOwned>(mut self) -> Result<T> {
         const MARK: &[u8] = "\u{feff}".as_bytes();
@@ -445,7 +445,8 @@ impl Response {
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: what was written is not known. The connection is closed with the response.
+    /// Not cancel safe: what was written is not known. Dropping the response closes its connection, or resets
+    /// its stream.
     pub async fn copy_to(&mut self, writer: &mut (impl AsyncWrite + Unpin)) -> Result<u64> {
         let mut total = 0;
         let failed = |error| {

@@ -26,7 +26,7 @@ use turbohttp::{
 const PAGE: &str = include_str!("../docs/reqwest.md");
 
 /// Calls that compile below, as they stand in reqwest's documentation.
-const COMPILE: [&str; 78] = [
+const COMPILE: [&str; 80] = [
     "reqwest::get",
     "Client::new",
     "Client::builder",
@@ -49,6 +49,8 @@ const COMPILE: [&str; 78] = [
     "ClientBuilder::pool_max_idle_per_host",
     "ClientBuilder::resolve",
     "ClientBuilder::resolve_to_addrs",
+    "ClientBuilder::http1_only",
+    "ClientBuilder::http2_prior_knowledge",
     "RequestBuilder::from_parts",
     "RequestBuilder::header",
     "RequestBuilder::headers",
@@ -108,7 +110,7 @@ const COMPILE: [&str; 78] = [
 ];
 
 /// Calls of which the page says what to write instead.
-const INSTEAD: [&str; 20] = [
+const INSTEAD: [&str; 18] = [
     "ClientBuilder::redirect",
     "ClientBuilder::retry",
     "ClientBuilder::cookie_store",
@@ -117,8 +119,6 @@ const INSTEAD: [&str; 20] = [
     "ClientBuilder::add_root_certificate",
     "ClientBuilder::danger_accept_invalid_certs",
     "ClientBuilder::https_only",
-    "ClientBuilder::http1_only",
-    "ClientBuilder::http2_prior_knowledge",
     "ClientBuilder::tcp_nodelay",
     "ClientBuilder::tcp_keepalive",
     "ClientBuilder::local_address",
@@ -149,6 +149,8 @@ async fn clients(
         .pool_max_idle_per_host(8)
         .resolve("example.com", address)
         .resolve_to_addrs("example.org", &[address])
+        .http1_only()
+        .http2_prior_knowledge()
         .build()
         .map(|built| (built, client, other))?
         .0;

@@ -15,7 +15,8 @@ pub(crate) struct BenchArgs {
     /// What to load; http and https, and http if it does not say
     pub(crate) url: String,
 
-    /// Callers that send at the same time, each over a connection
+    /// Callers that send at the same time, over HTTP/1.1 each on a connection of its own, over HTTP/2
+    /// all on one
     #[arg(
         short = 'c',
         long = "callers",

@@ -88,6 +88,31 @@ impl NetworkArgs {
     }
 }
 
+/// Which version of HTTP is spoken; of several that are typed the last one holds
+#[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
+#[command(next_help_heading = "Connections")]
+pub(crate) struct VersionArgs {
+    /// Speak HTTP/1.1, and offer servers nothing else
+    #[arg(long = "http1.1", overrides_with_all = ["http2", "http2_prior_knowledge"])]
+    pub(crate) http1_1: bool,
+
+    /// Offer HTTP/2 and HTTP/1.1 to servers of https, which choose; this is the default. Those of http are
+    /// spoken to by HTTP/1.1: HTTP/2 is not asked for by Upgrade
+    #[arg(long, overrides_with_all = ["http1_1", "http2_prior_knowledge"])]
+    pub(crate) http2: bool,
+
+    /// Speak HTTP/2 without asking, also to servers of http
+    #[arg(long, overrides_with_all = ["http1_1", "http2"])]
+    pub(crate) http2_prior_knowledge: bool,
+}
+
+impl VersionArgs {
+    /// Whether requests for this URL go by HTTP/1.1 whatever servers choose, and proxies forward.
+    pub(crate) fn are_http1(&self, url: &str) -> bool {
+        self.http1_1 || (!self.http2_prior_knowledge && !url.starts_with("https:"))
+    }
+}
+
 /// TLS
 #[derive(Clone, Debug, Default, PartialEq, Eq, ClapArgs)]
 #[command(next_help_heading = "TLS")]

@@ -264,6 +264,7 @@ async fn receive(
     let is_wanted = (200..300).contains(&status);
     let redirect = redirect::told(&response);
     outcome.cache = response.cache_status();
+    outcome.version = Some(response.version());
     let taken = response.timeline();
     let left = timeout.map(|limit| {
         let taken = taken.total().saturating_sub(waited(taken));

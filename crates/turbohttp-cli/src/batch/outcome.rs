@@ -1,6 +1,6 @@
 //! What became of a line.
 
-use turbohttp::{CacheStatus, Error, ErrorKind, Phase, Timeline};
+use turbohttp::{CacheStatus, Error, ErrorKind, Phase, Timeline, Version};
 
 use crate::output;
 
@@ -16,6 +16,8 @@ pub(crate) struct Outcome {
     pub(crate) bytes: u64,
     pub(crate) verdict: Verdict,
     pub(crate) timeline: Option<Box<Timeline>>,
+    /// Of the response, once its head has come.
+    pub(crate) version: Option<Version>,
     /// What the cache had to do with it, if there is one and the head has come.
     pub(crate) cache: Option<CacheStatus>,
 }
@@ -82,6 +84,7 @@ impl Outcome {
             bytes: 0,
             verdict: Verdict::Answered(0),
             timeline: None,
+            version: None,
             cache: None,
         }
     }

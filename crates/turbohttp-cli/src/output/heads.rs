@@ -30,13 +30,23 @@ pub(crate) fn raw_head(response: &Response) -> Vec<u8> {
     out
 }
 
+/// A version as `-w '%{http_version}'` and `--json` have it.
+pub(crate) fn version_number(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "2",
+        Version::HTTP_10 => "1",
+        _ => "1.1",
+    }
+}
+
 fn status_line(response: &Response) -> String {
-    let version = if response.version() == Version::HTTP_10 {
-        "HTTP/1.0"
-    } else {
-        "HTTP/1.1"
-    };
     let status = response.status();
+    let version = match response.version() {
+        // HTTP/2 has no reasons (RFC 9113 section 8.3.2); the blank is as curl writes it.
+        Version::HTTP_2 => return format!("HTTP/2 {} ", status.as_u16()),
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    };
     // The server's own reason is not kept: it means nothing (RFC 9112 section 4).
     match status.canonical_reason() {
         Some(reason) => format!("{version} {} {reason}", status.as_u16()),

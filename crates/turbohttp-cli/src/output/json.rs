@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use turbohttp::{CacheStatus, Phase, Timeline};
 
+use super::heads::version_number;
 use crate::batch::outcome::{Outcome, Verdict};
 
 /// Raised when a field changes its meaning or goes away; new fields do not raise it.
@@ -24,6 +25,8 @@ struct Row<'a> {
     total_us: f64,
     connection: Option<u64>,
     reused: bool,
+    /// As of `-w '%{http_version}'`; `null` where no head has come.
+    http_version: Option<&'static str>,
     /// `null` where the request made no TLS handshake.
     resumed: Option<bool>,
     /// `null` without `--cache`, and where no head has come.
@@ -90,6 +93,7 @@ pub(crate) fn row(outcome: &Outcome) -> serde_json::Result<String> {
         total_us: timeline.map_or(0.0, |timeline| microseconds(timeline.total())),
         connection: timeline.and_then(Timeline::connection_id),
         reused: timeline.is_some_and(Timeline::is_connection_reused),
+        http_version: outcome.version.map(version_number),
         resumed: timeline.and_then(Timeline::tls_resumed),
         cache: outcome.cache.map(CacheStatus::name),
     })
@@ -120,7 +124,7 @@ fn microseconds(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use turbohttp::Phase;
+    use turbohttp::{Phase, Version};
 
     use super::row;
     use crate::batch::outcome::{Outcome, Verdict};
@@ -134,6 +138,7 @@ mod tests {
             bytes: 13,
             verdict: Verdict::Answered(200),
             timeline: None,
+            version: Some(Version::HTTP_2),
             cache: None,
         };
         let row: serde_json::Value = serde_json::from_str(&row(&outcome).unwrap()).unwrap();
@@ -141,6 +146,7 @@ mod tests {
         assert_eq!(row["line"], 7);
         assert_eq!(row["url"], "http://h/\"");
         assert!(row["error"].is_null());
+        assert_eq!(row["http_version"], "2");
         let phases = row["phases_us"].as_object().unwrap();
         assert_eq!(phases.len(), Phase::COUNT);
         assert!(

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use turbohttp::{Span, Timeline};
+use turbohttp::{Span, Timeline, Version};
 
 use super::Paint;
 use super::text::{duration, of};
@@ -24,10 +24,19 @@ const DURATION_COLUMNS: usize = 10;
 const BAR_COLUMNS_MIN: usize = 8;
 
 /// One line about the connection, then one line per span: name, bar, begin and duration; in as many
-/// columns as the terminal has.
-pub(crate) fn draw(timeline: &Timeline, paint: Paint, columns: Option<usize>) -> String {
-    let total = timeline.total();
-    let mut out = format!("{}, total {}", connection(timeline), duration(total));
+/// columns as the terminal has. Of the versions, HTTP/2 is told.
+pub(crate) fn draw(
+    timeline: &Timeline,
+    version: Option<Version>,
+    paint: Paint,
+    columns: Option<usize>,
+) -> String {
+    let total = duration(timeline.total());
+    let version = match version {
+        Some(Version::HTTP_2) => ", HTTP/2",
+        _ => "",
+    };
+    let mut out = format!("{}{version}, total {total}", connection(timeline));
     if timeline.attempts() > 1 {
         let _ = write!(
             out,
@@ -148,7 +157,7 @@ fn colour(phase: &str) -> &'static str {
 mod tests {
     use std::time::Duration;
 
-    use turbohttp::{Phase, Timeline};
+    use turbohttp::{Phase, Timeline, Version};
 
     use super::{Paint, draw};
 
@@ -167,7 +176,7 @@ mod tests {
 
     #[test]
     fn bars_begin_where_the_spans_do() {
-        let drawn = draw(&timeline(), Paint::Plain, None);
+        let drawn = draw(&timeline(), None, Paint::Plain, None);
         let expected = "\
 connection 3 (new), total 1.00 ms
   connect |cccc                                        |     +0 µs     100 µs
@@ -180,7 +189,7 @@ connection 3 (new), total 1.00 ms
     #[test]
     fn lines_have_the_columns_that_there_are() {
         for columns in 40..=200 {
-            let drawn = draw(&timeline(), Paint::Plain, Some(columns));
+            let drawn = draw(&timeline(), None, Paint::Plain, Some(columns));
             let lengths = drawn.lines().map(|line| line.chars().count());
             assert_eq!(lengths.max(), Some(columns), "{drawn}");
         }
@@ -195,7 +204,7 @@ connection 3 (new), total 1.00 ms
         timeline.record(Phase::HostPermit, base, base + ms(1));
         timeline.record(Phase::Send, base + ms(1), base + ms(2));
         timeline.end(base + ms(2));
-        let drawn = draw(&timeline, Paint::Plain, None);
+        let drawn = draw(&timeline, None, Paint::Plain, None);
         let bars: Vec<Option<usize>> = drawn.lines().skip(1).map(|line| line.find('|')).collect();
         assert_eq!(bars, [Some(13), Some(13)], "{drawn}");
     }
@@ -203,7 +212,7 @@ connection 3 (new), total 1.00 ms
     #[test]
     fn only_what_was_sent_more_than_once_says_so() {
         let head = |timeline: &Timeline| {
-            draw(timeline, Paint::Plain, None)
+            draw(timeline, None, Paint::Plain, None)
                 .lines()
                 .next()
                 .map(str::to_owned)
@@ -225,22 +234,31 @@ connection 3 (new), total 1.00 ms
     fn resumed_session_is_told_of_a_new_connection() {
         let mut timeline = timeline();
         timeline.set_tls_resumed(Some(true));
-        let drawn = draw(&timeline, Paint::Plain, None);
+        let drawn = draw(&timeline, None, Paint::Plain, None);
         let expected = "connection 3 (new, TLS session resumed), total 1.00 ms\n";
         assert!(drawn.starts_with(expected), "{drawn}");
     }
 
     #[test]
+    fn a_shared_connection_says_so() {
+        let drawn = draw(&timeline(), Some(Version::HTTP_2), Paint::Plain, None);
+        let expected = "connection 3 (new), HTTP/2, total 1.00 ms\n";
+        assert!(drawn.starts_with(expected), "{drawn}");
+        let older = draw(&timeline(), Some(Version::HTTP_11), Paint::Plain, None);
+        assert_eq!(older, draw(&timeline(), None, Paint::Plain, None));
+    }
+
+    #[test]
     fn an_empty_timeline_is_no_accident() {
         assert_eq!(
-            draw(&Timeline::new(), Paint::Plain, None),
+            draw(&Timeline::new(), None, Paint::Plain, None),
             "no connection, total 0 µs\n"
         );
     }
 
     #[test]
     fn colours_only_where_they_are_wanted() {
-        assert!(!draw(&timeline(), Paint::Plain, None).contains('\x1b'));
-        assert!(draw(&timeline(), Paint::Colours, None).contains("\x1b[36mcccc\x1b[0m"));
+        assert!(!draw(&timeline(), None, Paint::Plain, None).contains('\x1b'));
+        assert!(draw(&timeline(), None, Paint::Colours, None).contains("\x1b[36mcccc\x1b[0m"));
     }
 }

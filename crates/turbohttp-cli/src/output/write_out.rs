@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use turbohttp::{Phase, Response, StatusCode, Timeline, Url, Version};
+use turbohttp::{Phase, Response, StatusCode, Timeline, Url};
 
+use super::heads::version_number;
 use super::{redirect, standard, visible};
 use crate::exit::{Exit, Told};
 use crate::stdin::Stdin;
@@ -312,11 +313,9 @@ impl Facts<'_> {
             "errormsg" => json!(self.error),
             "filename_effective" => json!(self.file),
             "content_type" => json!(self.header("content-type")),
-            "http_version" => json!(match response.map(Response::version) {
-                None => "0",
-                Some(Version::HTTP_10) => "1",
-                Some(_) => "1.1",
-            }),
+            "http_version" => {
+                json!(response.map_or("0", |response| version_number(response.version())))
+            }
             "method" => json!(self.method),
             "redirect_url" => json!(self.redirect_url()),
             "referer" => json!(self.referer),

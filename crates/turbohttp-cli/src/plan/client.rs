@@ -10,7 +10,7 @@ use turbohttp::{
 };
 
 use super::{Cookies, Fields, policies};
-use crate::args::{CacheArgs, ClientArgs, NetworkArgs, ProxyArgs, TlsArgs};
+use crate::args::{CacheArgs, ClientArgs, NetworkArgs, ProxyArgs, TlsArgs, VersionArgs};
 use crate::output::visible;
 
 /// Bytes that the files of `--cache` take at most.
@@ -45,9 +45,19 @@ pub(super) fn client(
         Some(cache) => builder.cache(cache.clone()),
         None => builder,
     };
+    let builder = versions(builder, &args.versions);
     let builder = network(builder, &args.network)?;
     let builder = proxies(builder, args)?;
     Ok(fields.leave_out(cookies.keep(builder)).build()?)
+}
+
+fn versions(builder: ClientBuilder, args: &VersionArgs) -> ClientBuilder {
+    match args {
+        args if args.http1_1 => builder.http1_only(),
+        args if args.http2_prior_knowledge => builder.http2_prior_knowledge(),
+        // What servers choose: the library's own default.
+        _ => builder,
+    }
 }
 
 fn network(mut builder: ClientBuilder, args: &NetworkArgs) -> anyhow::Result<ClientBuilder> {

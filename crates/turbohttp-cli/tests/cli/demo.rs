@@ -23,6 +23,11 @@ fn the_demo_needs_nothing_and_reports() {
         "6 running, 34 waiting for its permits",
         "40 inside: 0 completed, 0 failed, 34 canceled, 0 expired, 6 aborted; closed in ",
         "0 permits, 0 waiting, 0 contexts, 0 connections, 0 buffers",
+        "a server of HTTP/2 that takes 8 requests at once, and 41 requests:",
+        "with 8 that are never answered running, 32 waited for a permit",
+        "8 streams reset, and the connection carried the rest",
+        "medians of the waits by priority: critical ",
+        "1 connection opened, no stream refused",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }

@@ -15,6 +15,7 @@ mod files;
 #[cfg(unix)]
 mod follow;
 mod get;
+mod http2;
 #[cfg(unix)]
 mod interrupt;
 #[cfg(unix)]

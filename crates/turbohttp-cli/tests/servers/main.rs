@@ -21,3 +21,4 @@ mod run;
 mod serve;
 mod squid;
 mod table;
+mod versions;

@@ -75,6 +75,11 @@ http {
         include site.conf;
     }
     server {
+        listen 127.0.0.1:@TLS_2@ ssl http2;
+        listen 127.0.0.1:@PRIOR@ http2;
+        include site.conf;
+    }
+    server {
         listen 127.0.0.1:@CLOSING@;
         keepalive_timeout 0;
         include site.conf;
@@ -196,6 +201,9 @@ pub(crate) struct Nginx {
     /// TLS 1.2 alone, and 1.3 alone.
     pub(crate) tls_12: u16,
     pub(crate) tls_13: u16,
+    /// TLS with HTTP/2 and HTTP/1.1, and HTTP/2 alone without TLS.
+    pub(crate) tls_2: u16,
+    pub(crate) prior: u16,
     /// TLS that asks for a certificate of the same authority.
     pub(crate) mutual: u16,
     /// The first and the last port that `--local-port` may choose.
@@ -209,7 +217,18 @@ impl Nginx {
             return None;
         }
         let (served, ports) = Served::start("nginx", prepare);
-        let [plain, other, closing, tls, tls_12, tls_13, mutual, shown] = ports;
+        let [
+            plain,
+            other,
+            closing,
+            tls,
+            tls_12,
+            tls_13,
+            tls_2,
+            prior,
+            mutual,
+            shown,
+        ] = ports;
         Some(Nginx {
             served,
             plain,
@@ -218,6 +237,8 @@ impl Nginx {
             tls,
             tls_12,
             tls_13,
+            tls_2,
+            prior,
             mutual,
             local_ports: local_ports(shown),
         })
@@ -276,8 +297,19 @@ pub(crate) fn has_ipv6() -> bool {
     std::net::TcpListener::bind("[::1]:0").is_ok()
 }
 
-fn prepare(folder: &Path, ports: &[u16; 8]) -> Vec<String> {
-    let [plain, other, closing, tls, tls_12, tls_13, mutual, shown] = *ports;
+fn prepare(folder: &Path, ports: &[u16; 10]) -> Vec<String> {
+    let [
+        plain,
+        other,
+        closing,
+        tls,
+        tls_12,
+        tls_13,
+        tls_2,
+        prior,
+        mutual,
+        shown,
+    ] = *ports;
     let ca = TestCa::new();
     let leaf = ca.leaf(&["localhost", "127.0.0.1", "server.test"]);
     write(folder, "ca.pem", ca.pem());
@@ -303,7 +335,7 @@ fn prepare(folder: &Path, ports: &[u16; 8]) -> Vec<String> {
         true => format!("listen [::1]:{plain};"),
         false => String::new(),
     };
-    let values: [(&str, &dyn ToString); 10] = [
+    let values: [(&str, &dyn ToString); 12] = [
         ("MUTUAL", &mutual),
         ("PLAIN", &plain),
         ("OTHER", &other),
@@ -311,6 +343,8 @@ fn prepare(folder: &Path, ports: &[u16; 8]) -> Vec<String> {
         ("TLS", &tls),
         ("TLS_12", &tls_12),
         ("TLS_13", &tls_13),
+        ("TLS_2", &tls_2),
+        ("PRIOR", &prior),
         ("SHOWN", &shown),
         ("LOCAL", &locals),
         ("LISTEN_6", &listen_6),

@@ -87,6 +87,8 @@ impl Ground {
             ("tls_port", nginx.tls.to_string()),
             ("tls_12", https(nginx.tls_12)),
             ("tls_13", https(nginx.tls_13)),
+            ("tls_2", https(nginx.tls_2)),
+            ("prior", http(nginx.prior)),
             ("socket", nginx.file("nginx.sock")),
             ("mutual", https(nginx.mutual)),
             ("ca", nginx.file("ca.pem")),

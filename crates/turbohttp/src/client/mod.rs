@@ -163,8 +163,8 @@ impl Client {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the connection that it was using and releases everything else; whether
-    /// the server saw the request is not known.
+    /// Dropping the future closes the connection that it was using, or resets its stream of HTTP/2, and releases
+    /// everything else; whether the server saw the request is not known.
     ///
     /// # Panics
     ///

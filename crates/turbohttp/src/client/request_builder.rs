@@ -268,13 +268,17 @@ impl RequestBuilder {
         self
     }
 
-    /// Says which version of HTTP the request is to be sent with; without it the client chooses.
+    /// Takes [`Version::HTTP_11`], which changes nothing; any other version is an error of `send`.
     ///
-    /// HTTP/1.1 is the only one that is built; any other is an error of `send`.
+    /// The version is that of the connection, and chosen for a client: by its server, or by
+    /// [`ClientBuilder::http1_only`](crate::ClientBuilder::http1_only) and
+    /// [`ClientBuilder::http2_prior_knowledge`](crate::ClientBuilder::http2_prior_knowledge).
     pub fn version(mut self, version: Version) -> Self {
         // Refused, not ignored: the caller would believe that another version was spoken.
         if version != Version::HTTP_11 {
-            let message = format!("{version:?} is not built: the client sends HTTP/1.1");
+            let message = format!(
+                "{version:?} cannot be asked for by one request: the client chooses the version"
+            );
             self.note(Error::new(ErrorKind::Request, message));
         }
         self

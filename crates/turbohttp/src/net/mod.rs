@@ -51,7 +51,7 @@ pub use tls::{Tls, TlsVersion};
 
 use shared::Shared;
 
-/// The transport that speaks HTTP over the network: HTTP/1.1, over TCP or TLS.
+/// The transport that speaks HTTP over the network: HTTP/1.1 and HTTP/2, over TCP or TLS.
 ///
 /// A [`Client`](crate::Client) makes one of its own. Made by hand, it can be wrapped by a transport of
 /// one's own, and it works without a client: connections, the resolver and TLS are all its own. Without a
@@ -135,7 +135,7 @@ impl NetTransport {
 }
 
 impl Transport for NetTransport {
-    /// Sends `request` on an idle connection of its origin, or on a new one.
+    /// Sends `request` on an idle connection of its origin, on one that carries many requests, or on a new one.
     ///
     /// # Errors
     ///
@@ -143,13 +143,14 @@ impl Transport for NetTransport {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the connection it was using; whether the server saw the request is not
-    /// known.
+    /// Dropping the future closes the connection it was using, or resets its stream of HTTP/2 and leaves the
+    /// connection to the others; whether the server saw the request is not known.
     fn send(&self, request: Request) -> impl Future<Output = Result<Response>> + Send {
         NetSend::new(&self.shared, request)
     }
 
-    /// Closes the idle connections; those in use are closed when their responses end.
+    /// Closes the idle connections; those in use are closed when their responses end. Connections of HTTP/2 take
+    /// no new requests, and say so by GOAWAY.
     fn close(&self) -> Result<()> {
         self.shared.pool.close();
         Ok(())

@@ -29,7 +29,7 @@ const SAVED_MAX: f64 = 10.0;
 /// Only requests of idempotent methods whose body can be sent twice and that ask for no other protocol are hedged, and at
 /// most one in ten
 /// ([`budget`](Hedge::budget)). Both are attempts of the same call: the second one waits for a permit of its own, and
-/// the one that is not wanted any more is dropped, which closes its connection. An error of one is kept until the
+/// the one that is not wanted any more is dropped, which closes its connection or resets its stream. An error of one is kept until the
 /// other one has ended. What an origin's answers take is kept for up to 1,024 origins.
 ///
 /// ```

@@ -20,7 +20,7 @@ impl Response {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the response, which closes its connection.
+    /// Dropping the future drops the response, and with it its connection or its stream.
     pub async fn text(mut self) -> Result<String> {
         let body = self.collect().await?;
         match decode(body, self.header("content-type")) {

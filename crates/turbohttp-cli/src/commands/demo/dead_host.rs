@@ -162,7 +162,7 @@ async fn read(ticket: Ticket<Response>) -> anyhow::Result<Timeline> {
     Ok(response.timeline().clone())
 }
 
-async fn settled(otherwise: &str, is_settled: impl Fn() -> bool) -> anyhow::Result<()> {
+pub(super) async fn settled(otherwise: &str, is_settled: impl Fn() -> bool) -> anyhow::Result<()> {
     let until = clock::now() + SETTLED_WITHIN;
     while !is_settled() {
         ensure!(clock::now() < until, "{otherwise}");
@@ -184,7 +184,7 @@ fn check(closed: &CloseReport) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn median(mut durations: Vec<Duration>) -> Duration {
+pub(super) fn median(mut durations: Vec<Duration>) -> Duration {
     durations.sort();
     durations[durations.len() / 2]
 }

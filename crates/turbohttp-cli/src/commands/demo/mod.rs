@@ -22,6 +22,7 @@ use crate::plan::limits;
 use crate::progress::Progress;
 
 mod dead_host;
+mod http2;
 
 const REQUESTS: usize = 2_000;
 
@@ -83,11 +84,18 @@ pub(crate) async fn run() -> Result<Exit, Failure> {
     tokio::select! {
         biased;
         stop = interrupts.next() => Ok(stop.exit()),
-        shown = Box::pin(dead_host::show()) => {
-            print(&width::fold(&shown?, columns))?;
+        shown = Box::pin(show_others(columns)) => {
+            shown?;
             Ok(Exit::Ok)
         }
     }
+}
+
+/// What needs servers and a client of its own.
+async fn show_others(columns: Option<usize>) -> anyhow::Result<()> {
+    print(&width::fold(&dead_host::show().await?, columns))?;
+    print(&width::fold(&http2::show().await?, columns))?;
+    Ok(())
 }
 
 fn setup() -> Setup {
@@ -257,7 +265,7 @@ fn render(end: &End, servers: &[Server], stats: &Stats, columns: Option<usize>) 
         if let Some(timeline) = timeline {
             out.push_str(&format!(
                 "\none request on {what}:\n{}",
-                waterfall::draw(timeline, paint, columns)
+                waterfall::draw(timeline, None, paint, columns)
             ));
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use turbohttp::{Request, Response, Timeline};
+use turbohttp::{Request, Response, Timeline, Version};
 
 use super::deliver::{Delivered, deliver};
 use super::verdict::{Verdict, verdict};
@@ -52,7 +52,7 @@ async fn plan_and_exchange(job: Job, is_alone: bool) -> Result<(), Failure> {
     let (answer, end) = Box::pin(exchange(&job.group, plan, &mut delivered, is_alone)).await;
     let end = end.context(seen.url.clone()).map_err(Failure::from);
     if job.group.args.show.timeline {
-        show_timeline(answer.timeline());
+        show_timeline(&answer);
     }
     let written = seen.write_out(&job, &answer, &delivered, &end);
     end.and_then(|()| written.map_err(Failure::from))
@@ -66,6 +66,13 @@ enum Answer {
 }
 
 impl Answer {
+    fn version(&self) -> Option<Version> {
+        match self {
+            Answer::Response(response) => Some(response.version()),
+            Answer::None(_) => None,
+        }
+    }
+
     fn timeline(&self) -> Option<&Timeline> {
         match self {
             Answer::Response(response) => Some(response.timeline()),
@@ -81,7 +88,9 @@ async fn exchange(
     is_alone: bool,
 ) -> (Answer, anyhow::Result<()>) {
     if group.args.show.verbose {
-        note(&request_head(&plan.request, plan.framing.as_deref()));
+        let is_http1 = group.args.client.versions.are_http1(plan.request.url());
+        let framing = plan.framing.as_deref();
+        note(&request_head(&plan.request, is_http1, framing));
     }
     let mut response = match group.client.send(plan.request).await {
         Ok(response) => response,
@@ -156,20 +165,23 @@ impl Seen {
     }
 }
 
-fn show_timeline(timeline: Option<&Timeline>) {
-    if let Some(timeline) = timeline {
-        let drawn = waterfall::draw(timeline, Paint::of(&io::stderr()), stderr_columns());
+fn show_timeline(answer: &Answer) {
+    if let Some(timeline) = answer.timeline() {
+        let (paint, columns) = (Paint::of(&io::stderr()), stderr_columns());
+        let drawn = waterfall::draw(timeline, answer.version(), paint, columns);
         note(drawn.trim_end());
     }
 }
 
-/// The request as it goes out, each line behind `> `. [`text::field`] hides some values.
-fn request_head(request: &Request, framing: Option<&str>) -> String {
+/// The request as it goes out, each line behind `> `. [`text::field`] hides some values. Its version is left
+/// out where it is not known before the answer.
+fn request_head(request: &Request, is_http1: bool, framing: Option<&str>) -> String {
     let url = request.url();
     let origin = request.origin();
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     let target = after_scheme.find('/').map_or("/", |at| &after_scheme[at..]);
-    let mut out = format!("> {} {target} HTTP/1.1\n", request.method());
+    let version = if is_http1 { " HTTP/1.1" } else { "" };
+    let mut out = format!("> {} {target}{version}\n", request.method());
     if !request.headers().contains_key("host") {
         let _ = writeln!(out, "> host: {}", origin.authority());
     }

@@ -14,7 +14,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
@@ -145,7 +145,7 @@ impl Future for Driver {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
                 Err(end) => {
-                    this.end(end);
+                    this.end(cx, end);
                     return Poll::Ready(());
                 }
             }
@@ -427,7 +427,7 @@ impl Driver {
     }
 
     #[cold]
-    fn end(&mut self, end: ConnectionEnd) {
+    fn end(&mut self, cx: &mut TaskContext<'_>, end: ConnectionEnd) {
         let streams = &self.connection.streams;
         let (wakes, writing) = (&mut self.wakes, &mut self.writing);
         streams.update_with(wakes, |streams, wakes| {
@@ -438,10 +438,11 @@ impl Driver {
             }
         });
         if self.written == 0 && !self.writing.is_empty() {
-            // As much as goes at once: nobody waits for a connection that is over.
-            let mut cx = TaskContext::from_waker(Waker::noop());
-            _ = self.stream.poll_write(&mut cx, &self.writing);
-            _ = self.stream.poll_flush(&mut cx);
+            // Once, and whatever becomes of it: nobody waits for it.
+            let written = self.stream.poll_write(cx, &self.writing);
+            if written.is_ready() {
+                _ = self.stream.poll_flush(cx);
+            }
         }
         if !self.is_retired {
             self.retire();
