@@ -33,7 +33,7 @@ pub struct Limits {
     /// Idle connections kept per origin. Default 64; each is a descriptor and about 1 KiB.
     pub idle_per_origin: usize,
     /// Idle connections kept in total. Default 256. When it is reached, the one that has been idle
-    /// longest makes room.
+    /// longest makes room. One of HTTP/2 makes room when another one of HTTP/2 is made.
     pub idle_total: usize,
     /// Requests that one origin (scheme, host and port) may have under way, each from its permit until
     /// its body is on no connection any more. Default 64; at least 1.

@@ -231,6 +231,23 @@ fn windows_do_not_grow_beyond_the_budget() {
     assert!(fixture.streams.is_at_rest());
 }
 
+#[test]
+fn windows_that_grow_leave_room_for_requests_to_come() {
+    let mut fixture = ready(limits(4 * 65_536, 65_536, 2));
+    let fast = fixture.get();
+    fixture.receive(&ok(1, 0));
+    let (mut head, _) = fixture.answer(fast);
+    for _ in 0..64 {
+        fixture.receive(&data(1, &[1; 16_384], 0));
+        fixture.read_all(fast, &mut head);
+    }
+    assert_eq!(fixture.streams.granted, 2 * 65_536);
+    let next = fixture.get();
+    fixture.release(fast);
+    fixture.release(next);
+    assert!(fixture.streams.is_at_rest());
+}
+
 /// Content that has arrived and is not read takes of the budget until it is.
 #[test]
 fn unread_answers_hold_new_requests_up() {
