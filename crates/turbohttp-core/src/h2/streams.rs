@@ -19,7 +19,7 @@ use hashbrown::HashTable;
 use http::Method;
 
 use super::budget::Budget;
-use super::error::{ConnectionEnd, ErrorCode};
+use super::error::{ConnectionEnd, ConnectionError, ErrorCode};
 use super::frame;
 use super::hpack::Encoder;
 use super::limits::{
@@ -341,6 +341,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// Requests that wait for a stream.
     pub fn waiting_count(&self) -> usize {
         self.line.len()
+    }
+
+    /// What the server has broken, if that has ended the connection.
+    pub fn fault(&self) -> Option<ConnectionError> {
+        match self.state {
+            State::Ended(ConnectionEnd::Broken(error)) => Some(error),
+            _ => None,
+        }
     }
 
     /// Whether new requests are taken.

@@ -105,13 +105,19 @@ fn a_server_may_ask_as_often_as_it_is_sent_content() {
 #[test]
 fn a_server_that_answers_by_http1_is_named() {
     let refusal = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n";
-    let steps = [Step::ReadPreface, Step::send(refusal), Step::Close];
-    let server = Script::new().accept(steps).start().unwrap();
-    run(async {
-        let error = get(&client(), &server).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Protocol);
-        assert!(error.to_string().contains("HTTP/1.1"), "{error}");
-    });
+    // Also where it comes before the request is written: another connection would meet the same.
+    for first in [vec![Step::ReadPreface], Vec::new()] {
+        let steps = [first, vec![Step::send(refusal), Step::Close]].concat();
+        let server = Script::new().accept(steps).repeat_last().start().unwrap();
+        run(async {
+            for connections in 1..=10 {
+                let error = get(&client(), &server).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+                assert!(error.to_string().contains("HTTP/1.1"), "{error}");
+                assert_eq!(server.received().len(), connections);
+            }
+        });
+    }
 }
 
 /// The request ends while the response is read: what is waited for from then on is the response.

@@ -42,17 +42,19 @@ pub(super) fn stream_error(
         StreamError::Reset(ErrorCode::HTTP_1_1_REQUIRED) => Refusal::WantsHttp1,
         StreamError::Reset(ErrorCode::REFUSED_STREAM) => Refusal::Unprocessed,
         StreamError::NotProcessed(_) => Refusal::Moved,
+        // What the server has broken it breaks again: another connection would meet the same.
+        StreamError::Connection(ConnectionEnd::Broken(_)) => Refusal::No,
         StreamError::Connection(_) if is_unwritten => Refusal::Unprocessed,
         _ => Refusal::No,
     };
     let is_unanswered = match error {
-        // What the server has broken it breaks again.
         StreamError::Connection(ConnectionEnd::Broken(_)) => false,
         StreamError::Connection(_) => phase == Phase::Wait,
         _ => false,
     };
     let error = Error::new(kind, error.to_string()).in_phase(phase);
     let error = match (refusal, is_unanswered) {
+        (Refusal::No, _) if is_unwritten => error.unsent(),
         (Refusal::No, false) => error,
         (Refusal::No, true) => error.unanswered(),
         _ => error.unsent(),

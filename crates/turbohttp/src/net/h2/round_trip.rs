@@ -3,7 +3,7 @@
 use std::task::{Context as TaskContext, Poll, ready};
 
 use turbohttp_core::h1::encode::{Asks, BodyLength, RequestHead};
-use turbohttp_core::h2::{Answer, Opened, Request, StreamKey};
+use turbohttp_core::h2::{Answer, ConnectionEnd, Opened, Request, StreamError, StreamKey};
 use turbohttp_core::scheduler::Priority;
 use turbohttp_core::timeline::Phase;
 
@@ -56,8 +56,7 @@ impl Exchange {
             }
             Opened::Gone => {
                 self.ticket = None;
-                self.refusal = Refusal::Moved;
-                return Poll::Ready(Err(gone()));
+                return Poll::Ready(Err(self.gone()));
             }
         };
         self.key = Some(key);
@@ -81,6 +80,22 @@ impl Exchange {
         };
         self.timer.set(now, limit, context.timing.limits.deadline);
         Poll::Ready(Ok(()))
+    }
+
+    /// The connection takes no more requests: another one does, unless the server has broken the protocol.
+    #[cold]
+    fn gone(&mut self) -> Error {
+        let streams = &self.connection.streams;
+        match streams.look(|streams| streams.fault()) {
+            None => {
+                self.refusal = Refusal::Moved;
+                gone()
+            }
+            Some(error) => {
+                let end = StreamError::Connection(ConnectionEnd::Broken(error));
+                stream_error(end, true, Phase::Send).0
+            }
+        }
     }
 
     #[inline]
