@@ -21,6 +21,7 @@ use turbohttp_core::origin::Scheme;
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use super::connect::Connected;
+use super::h2;
 use super::route::Route;
 use super::versions::{HttpVersions, Protocol};
 use crate::clock;
@@ -65,7 +66,8 @@ struct Progress {
 
 /// How a dial has ended.
 pub(super) enum Outcome {
-    Shared,
+    /// On this connection, which may have come and gone when a request looks for it.
+    Shared(Arc<h2::Connection>),
     /// The stream is there until the first waiter takes it.
     Exclusive(Option<Connected>),
     /// Each waiter takes a copy.
@@ -213,7 +215,7 @@ impl Drop for Waiter<'_> {
 
 /// What a request that waits gets of an outcome.
 pub(super) enum Taken {
-    Shared,
+    Shared(Arc<h2::Connection>),
     Connected(Connected),
     Alone,
     Failed(Error),
@@ -223,7 +225,7 @@ impl Progress {
     fn take_outcome(&mut self) -> Poll<Taken> {
         Poll::Ready(match &mut self.outcome {
             None => return Poll::Pending,
-            Some(Outcome::Shared) => Taken::Shared,
+            Some(Outcome::Shared(connection)) => Taken::Shared(connection.clone()),
             Some(Outcome::Exclusive(stream)) => match stream.take() {
                 Some(connected) => Taken::Connected(connected),
                 None => Taken::Alone,

@@ -52,7 +52,8 @@ pub(crate) async fn join(
         // The dial before may have ended since this request looked into the pool.
         if let Some(exchange) = net.pool.exchange_on(route.key(), here) {
             net.dials.leave(&waiter.dial);
-            waiter.dial.end(Outcome::Shared, None);
+            let shared = exchange.connection().clone();
+            waiter.dial.end(Outcome::Shared(shared), None);
             return Ok(Joined::Exchange(exchange, true));
         }
         begin(net, &waiter.dial, *context.timing.limits.settings());
@@ -79,11 +80,12 @@ pub(crate) async fn join(
         Taken::Connected(connected) => Ok(Joined::Connected(connected)),
         Taken::Failed(error) => Err(error),
         Taken::Alone => Ok(Joined::Alone),
-        Taken::Shared => match net.pool.exchange_on(route.key(), here) {
-            Some(exchange) => Ok(Joined::Exchange(exchange, !is_first)),
-            // It has come and gone.
-            None => Ok(Joined::Alone),
-        },
+        Taken::Shared(connection) => {
+            let exchange = net.pool.exchange_on(route.key(), here);
+            // One that has come and gone says why.
+            let exchange = exchange.unwrap_or_else(|| h2::Exchange::on(&connection, &net.pool));
+            Ok(Joined::Exchange(exchange, !is_first))
+        }
     }
 }
 
@@ -136,7 +138,7 @@ impl Dialing {
                         let now = clock::now();
                         let shared = h2::start(connected, route, now, &net.wire, &net.pool);
                         net.pool.share(&shared);
-                        Outcome::Shared
+                        Outcome::Shared(shared)
                     }
                 }
             }
