@@ -3,10 +3,14 @@
 use std::time::{Duration, Instant};
 
 use turbohttp_core::h1::HeadLimits;
+use turbohttp_core::h2;
 use turbohttp_core::scheduler::{InvalidRule, Priority, Rate, Reserve, Rules};
 
 use crate::error::{Error, Result};
-use crate::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, HEAD_BYTES_MIN, HEAD_FIELDS_MAX, IDLE_MAX};
+use crate::limits::{
+    BODY_BYTES_MAX, H2_WINDOW_MAX, H2_WINDOW_MIN, HEAD_BYTES_MAX, HEAD_BYTES_MIN, HEAD_FIELDS_MAX,
+    IDLE_MAX,
+};
 
 /// How much a client may take and keep. There is no "unlimited".
 ///
@@ -57,6 +61,14 @@ pub struct Limits {
     /// How many requests per time one origin is sent. Default none. An origin that is forgotten begins
     /// with a whole burst: see `idle_hosts`.
     pub rate_per_host: Option<Rate>,
+    /// Bytes that a connection of HTTP/2 may have received and not handed out, of all its responses
+    /// together: its window (RFC 9113 section 5.2). Default 32 MiB; from 64 KiB to 2^31 - 1. Of streams with
+    /// 64 KiB each, no more are open at once than fit.
+    pub h2_receive_bytes: usize,
+    /// Bytes that a response over HTTP/2 may send ahead of its reader, at its begin: less with many requests
+    /// per host, 64 KiB at least, and up to 4 MiB for a reader that keeps up. Default 256 KiB; from 64 KiB
+    /// to `h2_receive_bytes`.
+    pub h2_window: usize,
 }
 
 impl Default for Limits {
@@ -80,6 +92,8 @@ impl Limits {
         ageing: None,
         reserve: Reserve::NONE,
         rate_per_host: None,
+        h2_receive_bytes: h2::RECEIVE_BYTES as usize,
+        h2_window: h2::STREAM_WINDOW as usize,
     };
 
     /// Sets [`body_bytes`](Limits::body_bytes).
@@ -175,6 +189,21 @@ impl Limits {
         self
     }
 
+    /// Sets [`h2_receive_bytes`](Limits::h2_receive_bytes); below 256 KiB, [`h2_window`](Limits::h2_window)
+    /// has to be set as well.
+    #[must_use]
+    pub fn h2_receive_bytes(mut self, bytes: usize) -> Limits {
+        self.h2_receive_bytes = bytes;
+        self
+    }
+
+    /// Sets [`h2_window`](Limits::h2_window).
+    #[must_use]
+    pub fn h2_window(mut self, bytes: usize) -> Limits {
+        self.h2_window = bytes;
+        self
+    }
+
     /// The part of the options that is about admission.
     pub(crate) fn rules(&self) -> Rules {
         let mut rules = Rules::default();
@@ -200,12 +229,32 @@ impl Limits {
         in_range("limits.head_fields", self.head_fields, 1, HEAD_FIELDS_MAX)?;
         in_range("limits.idle_per_origin", self.idle_per_origin, 1, IDLE_MAX)?;
         in_range("limits.idle_total", self.idle_total, 1, IDLE_MAX)?;
+        let receive_bytes = self.h2_receive_bytes;
+        in_range(
+            "limits.h2_receive_bytes",
+            receive_bytes,
+            H2_WINDOW_MIN,
+            H2_WINDOW_MAX,
+        )?;
+        in_range(
+            "limits.h2_window",
+            self.h2_window,
+            H2_WINDOW_MIN,
+            receive_bytes,
+        )?;
         // The scheduler knows the bounds of its own rules; its names become those of the options in the error.
         Ok(self.rules().check()?)
     }
 
     pub(crate) fn head(&self) -> HeadLimits {
         HeadLimits::new(self.head_bytes, self.head_fields)
+    }
+
+    /// What a connection of HTTP/2 may cost, with these limits of a head.
+    pub(crate) fn h2(&self, head: HeadLimits) -> h2::Limits {
+        // Both are at most `H2_WINDOW_MAX`.
+        let (receive_bytes, window) = (self.h2_receive_bytes as u32, self.h2_window as u32);
+        h2::Limits::with_budget(head, self.per_host, receive_bytes, window)
     }
 }
 

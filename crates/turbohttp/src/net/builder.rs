@@ -253,14 +253,15 @@ impl NetTransportBuilder {
         let pool = Pool::new(&self.limits, &self.timeouts, shortage.clone(), has_proxies);
         let pool = Arc::new(pool);
         let defaults = std::mem::take(&mut self.defaults);
+        let head_limits = self.limits.head().lenient(self.lenient_fields);
         let wire = Arc::new(Wire {
             buffers,
             counters: Counters::default(),
             shortage,
             defaults: DefaultFields::new(defaults).map_err(default_field_error)?,
-            head_limits: self.limits.head().lenient(self.lenient_fields),
+            head_limits,
             scheduler: OnceLock::new(),
-            requests_per_host: self.limits.per_host,
+            h2_limits: self.limits.h2(head_limits),
             idle: self.timeouts.idle,
             lifetime: self.timeouts.lifetime,
         });

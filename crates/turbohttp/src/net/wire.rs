@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use turbohttp_core::h1::HeadLimits;
 use turbohttp_core::h1::encode::DefaultFields;
+use turbohttp_core::h2;
 
 use super::counters::Counters;
 use super::shortage::Shortage;
@@ -21,8 +22,8 @@ pub(crate) struct Wire {
     pub(crate) head_limits: HeadLimits,
     /// The scheduler of the client that uses this network, which is told what connections carry at once.
     pub(crate) scheduler: OnceLock<Weak<Dispatcher>>,
-    /// Requests at once that one origin gets: windows are sized by it.
-    pub(crate) requests_per_host: usize,
+    /// What a shared connection may cost.
+    pub(crate) h2_limits: h2::Limits,
     /// How long a shared connection is kept without requests.
     pub(crate) idle: Duration,
     /// How old a shared connection may become.

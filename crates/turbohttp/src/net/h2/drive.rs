@@ -18,7 +18,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
-use turbohttp_core::h2::{Batch, ConnectionEnd, Delivered, Limits, Receiver, SharedStreams, Wakes};
+use turbohttp_core::h2::{Batch, ConnectionEnd, Delivered, Receiver, SharedStreams, Wakes};
 
 use super::connection::Connection;
 use super::exchange::Home;
@@ -45,9 +45,8 @@ pub(crate) fn start(
     wire: &Arc<Wire>,
     home: &Arc<impl Home + 'static>,
 ) -> Arc<Connection> {
-    let limits = Limits::new(wire.head_limits, wire.requests_per_host);
     let connection = Arc::new(Connection {
-        streams: SharedStreams::new(limits),
+        streams: SharedStreams::new(wire.h2_limits),
         route,
         addresses: connected.addresses,
         id: wire.counters.opened(),
