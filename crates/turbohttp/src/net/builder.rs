@@ -118,7 +118,9 @@ impl NetTransportBuilder {
     }
 
     /// Speaks HTTP/2 only, without asking (RFC 9113 section 3.3): with servers of `http://` that are known to
-    /// speak it, and with those of `https://`, to which nothing else is offered.
+    /// speak it, and with those of `https://`, to which nothing else is offered. A request that needs HTTP/1.1
+    /// fails with [`ErrorKind::Request`]: one with [`upgrade`](crate::RequestBuilder::upgrade) or
+    /// [`version`](crate::RequestBuilder::version).
     pub fn http2_prior_knowledge(mut self) -> NetTransportBuilder {
         self.versions = HttpVersions::Http2;
         self

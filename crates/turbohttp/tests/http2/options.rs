@@ -2,9 +2,10 @@
 
 use std::pin::pin;
 
-use turbohttp::{Client, ErrorKind, Limits};
+use turbohttp::{Client, ErrorKind, Limits, Tls, Version};
 use turbohttp_loopback::Http2;
-use turbohttp_loopback::script::{Script, ScriptServer, frames};
+use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step, frames};
+use turbohttp_loopback::tls::TestCa;
 
 use super::ground::{answer_all, builder, greeting, idles, poll_few, run, server_with};
 
@@ -97,4 +98,99 @@ fn a_small_window_of_the_connection_takes_few_streams_and_all_requests() {
         idles(&client).await;
     });
     assert_eq!(server.stop().http2.streams_peak, 2);
+}
+
+/// Two requests on a connection of HTTP/1.1, to which nothing else was offered. The first answer is whole when
+/// the signal has come.
+fn by_http1(ca: &TestCa, signal: &Signal) -> Vec<Step> {
+    let both = ca.server_config_with_alpn(&["127.0.0.1"], &["h2", "http/1.1"]);
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n";
+    vec![
+        Step::Handshake(both),
+        Step::ReadHead,
+        Step::send(format!("{head}hel")),
+        Step::Await(signal.clone()),
+        Step::send("lo"),
+        Step::ReadHead,
+        Step::send(format!("{head}hello")),
+    ]
+}
+
+fn by_http2(ca: &TestCa) -> Vec<Step> {
+    let both = ca.server_config_with_alpn(&["127.0.0.1"], &["h2", "http/1.1"]);
+    [
+        vec![Step::Handshake(both)],
+        greeting(&[]),
+        vec![answer_all()],
+    ]
+    .concat()
+}
+
+#[test]
+fn one_request_goes_by_http1_beside_a_shared_connection() {
+    for is_http1_first in [false, true] {
+        let (ca, signal) = (TestCa::new(), Signal::new());
+        let script = match is_http1_first {
+            true => Script::new()
+                .accept(by_http1(&ca, &signal))
+                .accept(by_http2(&ca)),
+            false => Script::new()
+                .accept(by_http2(&ca))
+                .accept(by_http1(&ca, &signal)),
+        };
+        let server = script.start().unwrap();
+        let url = format!("https://{}/", server.addr());
+        run(async {
+            let tls = Tls::default().root_pem(ca.pem()).only_added_roots();
+            let client = Client::builder().tls(tls).build().unwrap();
+            let send = async |version: Version| {
+                let mut request = client.get(&url);
+                if version == Version::HTTP_11 {
+                    request = request.version(version);
+                }
+                let response = request.send().await.unwrap();
+                assert_eq!(response.version(), version);
+                response
+            };
+            if !is_http1_first {
+                send(Version::HTTP_2).await;
+            }
+            let not_whole = send(Version::HTTP_11).await;
+            send(Version::HTTP_2).await;
+            signal.set();
+            assert_eq!(not_whole.text().await.unwrap(), "hello");
+            send(Version::HTTP_11).await;
+            send(Version::HTTP_2).await;
+            idles(&client).await;
+        });
+        assert_eq!(server.connections(), 2);
+    }
+}
+
+#[test]
+fn what_needs_http1_is_refused_by_a_client_that_speaks_http2_only() {
+    let server = answering();
+    run(async {
+        let client = builder().build().unwrap();
+        // Without a connection, and with one.
+        for _ in 0..2 {
+            let refused = [
+                client.get(server.url("/")).version(Version::HTTP_11),
+                client.get(server.url("/")).upgrade("echo"),
+            ];
+            for request in refused {
+                let error = request.send().await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Request);
+                assert!(!error.is_retryable());
+                let message = error.to_string();
+                assert!(message.contains("http2_prior_knowledge"), "{message}");
+            }
+            assert_eq!(get(&client, &server).await.unwrap(), "hello");
+        }
+        idles(&client).await;
+    });
+    assert_eq!(server.connections(), 1);
+    let seen = &server.frames()[0];
+    let requests = seen.iter().filter(|frame| frame.kind == frames::HEADERS);
+    assert_eq!(requests.count(), 2);
 }
