@@ -289,6 +289,10 @@ fn in_range(field: &str, value: usize, min: usize, max: usize) -> Result<()> {
     Err(Error::config(field, &format!("{min}..={max}"), value))
 }
 
+/// The bounds of [`Timeouts::ping`]: less would be a load; of more the milliseconds are not counted.
+const PING_MIN: Duration = Duration::from_secs(1);
+const PING_END: Duration = Duration::from_millis(u32::MAX as u64);
+
 /// How long a client waits, phase by phase.
 ///
 /// ```
@@ -326,8 +330,11 @@ pub struct Timeouts {
     pub idle: Duration,
     /// How old a connection may become before it serves no further request. Default none.
     pub lifetime: Option<Duration>,
-    /// Which of `permit`, `head` and `body` were set, even if to what is the default.
-    is_set: [bool; 3],
+    /// Which of `permit`, `head`, `body` and `ping` were set, even if to what is the default.
+    is_set: [bool; 4],
+    /// What [`ping`](Timeouts::ping) was set to, in milliseconds. So small, because every request carries a copy
+    /// of all, and here are four bytes that hold nothing else.
+    ping_ms: u32,
 }
 
 impl Default for Timeouts {
@@ -347,7 +354,8 @@ impl Timeouts {
         request: None,
         idle: Duration::from_secs(90),
         lifetime: None,
-        is_set: [false; 3],
+        is_set: [false; 4],
+        ping_ms: 0,
     };
 
     /// Sets [`permit`](Timeouts::permit): a duration, or `None` for no bound of its own.
@@ -416,11 +424,31 @@ impl Timeouts {
         self
     }
 
+    /// Sends a PING over HTTP/2 (RFC 9113 section 6.7) when the server has been silent for `interval` while
+    /// responses are awaited or unfinished. If nothing at all comes within 1 s, the connection ends, and its
+    /// requests fail with [`ErrorKind::Io`](crate::ErrorKind::Io), retryable where their methods are
+    /// idempotent and nothing of an answer had come. Default none; whole milliseconds, from 1 s to 49 days.
+    ///
+    /// For responses that are silent for long by themselves, as with long polling: their timeouts `head` and
+    /// `body` are long, and do not tell a silent response from a dead connection. There is no PING without
+    /// requests. Some servers end connections whose clients ask more often than each few minutes.
+    #[must_use]
+    pub fn ping(mut self, interval: Duration) -> Timeouts {
+        self.ping_ms = u32::try_from(interval.as_millis()).unwrap_or(u32::MAX);
+        self.is_set[3] = true;
+        self
+    }
+
+    /// After how long a silence a server is sent a PING.
+    pub(crate) fn ping_interval(&self) -> Option<Duration> {
+        self.is_set[3].then_some(Duration::from_millis(self.ping_ms.into()))
+    }
+
     /// A request may take `whole`, as its user says: the waits for a permit, for the head and for more of
     /// a body may last as long, unless they were set. Those for a connection stay: a host that is dead is
     /// told of soon.
     pub(crate) fn allow(&mut self, whole: Duration) {
-        let [permit, head, body] = self.is_set;
+        let [permit, head, body, _] = self.is_set;
         let defaults = Timeouts::DEFAULT;
         if !permit && self.permit == defaults.permit {
             self.permit = self.permit.max(Some(whole));
@@ -455,12 +483,17 @@ impl Timeouts {
             ("timeouts.lifetime", self.lifetime),
         ];
         // Zero is no time to wait in: it would fail every request, and was mostly meant as "none".
-        match named
-            .iter()
-            .find(|(_, limit)| *limit == Some(Duration::ZERO))
-        {
-            Some((field, _)) => Err(Error::config(field, "longer than zero", "0")),
-            None => Ok(()),
+        let mut named = named.iter();
+        if let Some((field, _)) = named.find(|(_, limit)| *limit == Some(Duration::ZERO)) {
+            return Err(Error::config(field, "longer than zero", "0"));
+        }
+        match self.ping_interval() {
+            Some(interval) if !(PING_MIN..PING_END).contains(&interval) => {
+                let bound = "from 1 s to 49 days";
+                let value = format!("{interval:?}");
+                Err(Error::config("timeouts.ping", bound, value))
+            }
+            _ => Ok(()),
         }
     }
 }

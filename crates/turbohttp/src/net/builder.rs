@@ -25,7 +25,7 @@ use super::shortage::Shortage;
 use super::sockets::{IpVersion, SocketOptions};
 use super::tls::Tls;
 use super::versions::HttpVersions;
-use super::wire::Wire;
+use super::wire::{Life, Wire};
 use crate::body::buffer::ReadPool;
 use crate::config::{Limits, Settings, Timeouts};
 use crate::error::{Error, ErrorKind, Result};
@@ -265,7 +265,7 @@ impl NetTransportBuilder {
             scheduler: OnceLock::new(),
             h2_limits: self.limits.h2(head_limits),
             idle: self.timeouts.idle,
-            lifetime: self.timeouts.lifetime,
+            life: Life::new(&self.timeouts),
         });
         Ok(NetTransport {
             shared: Arc::new(Shared {

@@ -1,13 +1,14 @@
 //! The options of HTTP/2: what they change on the wire, and their bounds.
 
 use std::pin::pin;
+use std::time::Duration;
 
-use turbohttp::{Client, ErrorKind, Limits, Tls, Version};
+use turbohttp::{Client, ErrorKind, Limits, Timeouts, Tls, Version};
 use turbohttp_loopback::Http2;
 use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step, frames};
 use turbohttp_loopback::tls::TestCa;
 
-use super::ground::{answer_all, builder, greeting, idles, poll_few, run, server_with};
+use super::ground::{answer, answer_all, builder, greeting, idles, poll_few, run, server_with};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -193,4 +194,131 @@ fn what_needs_http1_is_refused_by_a_client_that_speaks_http2_only() {
     let seen = &server.frames()[0];
     let requests = seen.iter().filter(|frame| frame.kind == frames::HEADERS);
     assert_eq!(requests.count(), 2);
+}
+
+/// The least interval of keep-alive, which these tests take.
+const PING: Duration = Duration::from_secs(1);
+
+fn pinging() -> Client {
+    let timeouts = Timeouts::default().ping(PING);
+    builder().timeouts(timeouts).build().unwrap()
+}
+
+fn pings(server: &ScriptServer) -> usize {
+    let seen = &server.frames()[0];
+    let pings = seen.iter().filter(|frame| frame.kind == frames::PING);
+    pings.count()
+}
+
+/// A PING is read and answered.
+fn pong() -> [Step; 2] {
+    [
+        Step::read_frame(frames::PING),
+        Step::answer(|ping| frames::ping(true, ping.payload[..].try_into().unwrap())),
+    ]
+}
+
+#[test]
+fn a_response_that_is_silent_for_long_comes_from_a_server_that_answers_pings() {
+    let mut steps = greeting(&[]);
+    steps.push(Step::read_frame(frames::HEADERS));
+    steps.extend(pong());
+    steps.extend(pong());
+    steps.push(Step::send(answer(1, "late")));
+    let server = Script::new().accept(steps).start().unwrap();
+    run(async {
+        let client = pinging();
+        assert_eq!(get(&client, &server).await.unwrap(), "late");
+        idles(&client).await;
+    });
+    assert_eq!((server.connections(), pings(&server)), (1, 2));
+}
+
+#[test]
+fn a_server_that_answers_no_ping_fails_its_requests() {
+    let half = frames::headers(
+        3,
+        frames::END_HEADERS,
+        &frames::block(&[(":status", "200")]),
+    );
+    let mut steps = greeting(&[]);
+    steps.extend([
+        Step::read_frame(frames::HEADERS),
+        Step::read_frame(frames::HEADERS),
+        Step::send(half),
+        Step::Stall,
+    ]);
+    let server = Script::new().accept(steps).start().unwrap();
+    run(async {
+        let client = pinging();
+        let posted = tokio::spawn(client.post(server.url("/")).body("content").send());
+        // Its stream is the first.
+        let is_sent = || {
+            let connections = server.frames();
+            let mut seen = connections.iter().flatten();
+            seen.any(|frame| frame.kind == frames::HEADERS)
+        };
+        while !is_sent() {
+            tokio::task::yield_now().await;
+        }
+        let response = client.get(server.url("/")).send().await.unwrap();
+        let in_body = response.bytes().await.unwrap_err();
+        let error = posted.await.unwrap().unwrap_err();
+        for error in [in_body, error] {
+            assert_eq!(error.kind(), ErrorKind::Io);
+            let message = error.to_string();
+            assert!(
+                message.contains("did not answer a PING within 1 s"),
+                "{message}"
+            );
+            // What a POST has done is not known, nor is a part of an answer sent again.
+            assert!(!error.is_retryable(), "{error:?}");
+        }
+        idles(&client).await;
+    });
+    assert_eq!((server.connections(), pings(&server)), (1, 1));
+}
+
+#[test]
+fn a_request_on_a_connection_that_died_in_silence_is_sent_again_if_that_is_safe() {
+    let mut steps = greeting(&[]);
+    steps.extend([
+        Step::read_frame(frames::HEADERS),
+        Step::send(answer(1, "hello")),
+        Step::Stall,
+    ]);
+    let next = [greeting(&[]), vec![answer_all()]].concat();
+    let server = Script::new().accept(steps).accept(next).start().unwrap();
+    run(async {
+        let client = pinging();
+        for _ in 0..2 {
+            assert_eq!(get(&client, &server).await.unwrap(), "hello");
+        }
+        idles(&client).await;
+    });
+    assert_eq!((server.connections(), pings(&server)), (2, 1));
+}
+
+#[test]
+fn an_interval_of_ping_has_bounds() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    let build = |interval| {
+        let timeouts = Timeouts::default().ping(interval);
+        Client::builder().timeouts(timeouts).build()
+    };
+    for interval in [PING, 49 * day] {
+        assert!(build(interval).is_ok());
+    }
+    let out_of_bounds = [
+        Duration::ZERO,
+        PING - Duration::from_millis(1),
+        50 * day,
+        Duration::MAX,
+    ];
+    for interval in out_of_bounds {
+        let error = build(interval).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let message = error.to_string();
+        assert!(message.contains("timeouts.ping"), "{message}");
+    }
 }

@@ -373,8 +373,13 @@ impl Driver {
                 Some(clock::after(since, kept))
             }
         };
-        let life = wire.lifetime.filter(|_| rest.is_live);
-        let life_due = life.map(|life| clock::after(self.connection.opened_at, life));
+        let (life_due, ping_due) = match &wire.life {
+            None => (None, None),
+            Some(life) => {
+                let unread = self.input.filled().len();
+                self.connection.life_due(life, rest.is_live, unread)?
+            }
+        };
         let due = clock::earlier(clock::earlier(idle_due, life_due), rest.probe_due);
         let Some(due) = due else { return Ok(false) };
         self.timer.set(due, Duration::ZERO, None);
@@ -384,6 +389,10 @@ impl Driver {
             .is_pending()
         {
             return Ok(false);
+        }
+        if ping_due == Some(due) {
+            // The next turn looks again, and sends the PING or ends.
+            return Ok(true);
         }
         if !rest.is_live {
             // The server does not take the last bytes.
