@@ -322,3 +322,38 @@ fn an_interval_of_ping_has_bounds() {
         assert!(message.contains("timeouts.ping"), "{message}");
     }
 }
+
+#[test]
+fn statistics_tell_of_connections_streams_and_glitches() {
+    let serve = |pings: usize| {
+        let mut steps = greeting(&[]);
+        let pings = frames::ping(false, *b"how many").repeat(pings);
+        let head = frames::block(&[(":status", "200")]);
+        steps.extend([
+            Step::read_frame(frames::HEADERS),
+            Step::send([pings, frames::headers(1, frames::END_HEADERS, &head)].concat()),
+            Step::read_frame(frames::RST_STREAM),
+        ]);
+        Script::new().accept(steps).start().unwrap()
+    };
+    let (plain, chatty) = (serve(0), serve(7));
+    run(async {
+        let client = builder().build().unwrap();
+        let counts = || {
+            let net = client.stats().net.unwrap();
+            (net.http2_connections, net.http2_streams, net.http2_glitches)
+        };
+        assert_eq!(counts(), (0, 0, 0));
+        let first = client.get(plain.url("/")).send().await.unwrap();
+        let (_, _, usual) = counts();
+        let second = client.get(chatty.url("/")).send().await.unwrap();
+        assert_eq!(counts(), (2, 2, 2 * usual + 7));
+        // Each script ends, and its connection.
+        drop((first, second));
+        while client.stats().net.unwrap().open > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(counts(), (0, 0, 2 * usual + 7));
+        idles(&client).await;
+    });
+}

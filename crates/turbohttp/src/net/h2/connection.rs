@@ -38,6 +38,12 @@ impl Connection {
         self.streams.look(|streams| streams.used_count() == 0)
     }
 
+    /// Its open streams, and the frames that cost work and brought nothing.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        self.streams
+            .look(|streams| (streams.open_count() as u64, streams.glitches()))
+    }
+
     /// Whether new requests are taken.
     pub(crate) fn is_live(&self) -> bool {
         self.streams.look(|streams| streams.is_live())

@@ -463,6 +463,8 @@ impl Drop for Driver {
             self.retire();
         }
         let wire = &self.connection.wire;
+        let (_, glitches) = self.connection.counts();
+        wire.counters.glitches(glitches);
         wire.counters.closed();
         wire.shortage.freed();
     }
