@@ -37,7 +37,7 @@ pub struct Limits {
     /// Idle connections kept per origin. Default 64; each is a descriptor and about 1 KiB.
     pub idle_per_origin: usize,
     /// Idle connections kept in total. Default 256. When it is reached, the one that has been idle
-    /// longest makes room.
+    /// longest makes room. One of HTTP/2 makes room when another one of HTTP/2 is made.
     pub idle_total: usize,
     /// Requests that one origin (scheme, host and port) may have under way, each from its permit until
     /// its body is on no connection any more. Default 64; at least 1.
@@ -65,9 +65,9 @@ pub struct Limits {
     /// together: its window (RFC 9113 section 5.2). Default 32 MiB; from 64 KiB to 2^31 - 1. Of streams with
     /// 64 KiB each, no more are open at once than fit.
     pub h2_receive_bytes: usize,
-    /// Bytes that a response over HTTP/2 may send ahead of its reader, at its begin: less with many requests
-    /// per host, 64 KiB at least, and up to 4 MiB for a reader that keeps up. Default 256 KiB; from 64 KiB
-    /// to `h2_receive_bytes`.
+    /// Bytes that a response over HTTP/2 may send ahead of its reader, at its begin: at most the share of one
+    /// of `per_host` requests in half of `h2_receive_bytes`, 64 KiB at least, and up to 4 MiB for a reader that
+    /// keeps up. Default 256 KiB; from 64 KiB to `h2_receive_bytes`.
     pub h2_window: usize,
 }
 

@@ -28,11 +28,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 // Applied before the acknowledgement is written (RFC 9113 section 6.5.3).
                 self.apply(changes, wakes)?;
                 frame::put_settings_ack(&mut self.out);
-                self.reply(now, wakes)
+                self.reply(wakes)?;
+                self.glitch(now)
             }
             Event::Ping(payload) => {
                 frame::put_ping(&mut self.out, payload, true);
-                self.reply(now, wakes)
+                self.reply(wakes)?;
+                // Servers of gRPC send one for each piece of an upload, to measure how much is on its way.
+                match std::mem::take(&mut self.has_sent_content) {
+                    true => Ok(()),
+                    false => self.glitch(now),
+                }
             }
             Event::Pong(payload) if payload == PROBE => Ok(()),
             Event::Pong(_) | Event::Nothing => self.glitch(now),
@@ -49,14 +55,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     }
 
     /// Counts an acknowledgement that is in the output.
-    fn reply(&mut self, now: Instant, wakes: &mut Wakes) -> Result<(), ConnectionError> {
+    fn reply(&mut self, wakes: &mut Wakes) -> Result<(), ConnectionError> {
         self.poke(wakes);
         self.replies += 1;
         if self.replies > REPLIES_MAX {
             let what = "server does not read the answers to its PING and SETTINGS";
             return Err(ConnectionError::calm(what));
         }
-        self.glitch(now)
+        Ok(())
     }
 
     fn was_reset(
@@ -173,6 +179,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             ));
         }
         self.last_processed = last;
+        if code != ErrorCode::NO_ERROR {
+            self.reason = Some(code);
+        }
         for slot in 0..self.slots.len() as u32 {
             let stream = &self.slots[slot as usize];
             if stream.is_on_wire && stream.id > last {

@@ -173,6 +173,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if matches!(self.state, State::Ended(_)) {
             return;
         }
+        // The end of the bytes is only what follows from the reason that the server gave.
+        let end = match (end, self.reason) {
+            (ConnectionEnd::Closed | ConnectionEnd::Failed(_), Some(code)) => {
+                ConnectionEnd::GoAway(code)
+            }
+            (end, _) => end,
+        };
         self.state = State::Ended(end);
         for slot in 0..self.slots.len() as u32 {
             let stream = &self.slots[slot as usize];

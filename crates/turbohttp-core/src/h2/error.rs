@@ -150,7 +150,7 @@ pub enum ConnectionEnd {
     Failed(std::io::ErrorKind),
     /// The server has broken the protocol.
     Broken(ConnectionError),
-    /// The server said that this side has, or gave another reason, by GOAWAY.
+    /// The server has closed it for the reason that its GOAWAY gave.
     GoAway(ErrorCode),
     /// The server has not answered a PING in time.
     Silent,

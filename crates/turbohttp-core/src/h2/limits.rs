@@ -16,6 +16,9 @@ pub struct Limits {
     pub stream_window: u32,
     /// The most streams at once, whatever the server permits.
     pub streams: usize,
+    /// Requests that are sent at once, at most `streams`: so many find room, however far the windows of
+    /// readers that keep up have grown.
+    pub at_once: usize,
 }
 
 /// See [`Limits::receive_bytes`].
@@ -73,7 +76,8 @@ impl Limits {
     /// The limits for a client that sends at most `at_once` requests to one origin.
     ///
     /// The windows of all streams together never pass the window of the connection: with many streams
-    /// each begins with less, and beyond 512 streams there are no more.
+    /// each begins with less, so that half of it is left for windows that grow, and beyond 512 streams there
+    /// are no more.
     pub fn new(head: HeadLimits, at_once: usize) -> Limits {
         Limits::with_budget(head, at_once, RECEIVE_BYTES, STREAM_WINDOW)
     }
@@ -91,12 +95,14 @@ impl Limits {
         let stream_window = stream_window.clamp(1, receive_bytes);
         let wanted = at_once.clamp(1, STREAMS_MAX) as u32;
         let least = STREAM_WINDOW_MIN.min(stream_window);
-        let window = (receive_bytes / wanted).clamp(least, stream_window);
+        let window = (receive_bytes / 2 / wanted).clamp(least, stream_window);
+        let streams = ((receive_bytes / window) as usize).clamp(1, STREAMS_MAX);
         Limits {
             head,
             receive_bytes,
             stream_window: window,
-            streams: ((receive_bytes / window) as usize).clamp(1, STREAMS_MAX),
+            streams,
+            at_once: streams.min(wanted as usize),
         }
     }
 

@@ -16,6 +16,9 @@ use super::hpack::{Decoder, HpackError};
 use super::limits::Limits;
 use super::settings::{self, Changes, TABLE_BYTES_AT_FIRST};
 
+/// The bytes `HTTP` of a status line (RFC 9112 section 4), read as length and type of a frame.
+const HTTP1: (usize, u8) = (0x48_54_54, b'P');
+
 /// Frames that are parsed and delivered at once: the lock of the streams is held for that many.
 pub const BATCH_FRAMES_MAX: usize = 32;
 
@@ -151,6 +154,10 @@ impl Receiver {
     }
 
     fn check_head(&mut self, head: FrameHead) -> Result<(), ConnectionError> {
+        // A server that knows no HTTP/2 answers to the preface.
+        if !self.has_begun && (head.length, head.kind) == HTTP1 {
+            return Err(ConnectionError::protocol("server speaks HTTP/1.1"));
+        }
         if head.length > FRAME_BYTES_MAX {
             return Err(ConnectionError::frame_size(
                 "frame of more than 16,384 bytes",

@@ -67,39 +67,99 @@ pub(crate) fn check(request: &Request<'_>, field_list_bytes: u32) -> Result<(), 
     if head.asks == Asks::Upgrade {
         return Err(EncodeError::Upgrade);
     }
-    let mut bytes = head.target.len() + head.authority.len();
+    let mut bytes = head.target.len();
     if !head.headers.is_empty() {
         encode::host(head)?;
         for (name, value) in head.headers {
             encode::check_field(name, value, head)?;
-            bytes += name.as_str().len() + value.len() + 32;
+            bytes += name.as_str().len() + value.len();
         }
     }
-    let is_bounded = field_list_bytes != u32::MAX;
-    if is_bounded || bytes > REQUEST_HEAD_BYTES_MAX / 2 {
-        return check_size(bytes, head, field_list_bytes);
+    // Most servers set no bound, and most heads are far below ours: then nothing is added up.
+    if field_list_bytes != u32::MAX || bytes > REQUEST_HEAD_BYTES_MAX / 4 {
+        return check_size(request, field_list_bytes);
     }
     Ok(())
 }
 
+/// Whether the fields are no more than the peer takes, counted as RFC 9113 section 6.5.2 has it: 32 bytes beside
+/// each name and value.
 #[cold]
-fn check_size(
-    mut bytes: usize,
-    head: &RequestHead<'_>,
-    field_list_bytes: u32,
-) -> Result<(), EncodeError> {
-    // Four pseudo-fields, content-length, priority and expect, each as long as it gets, beside the defaults.
-    const OTHERS: usize = 400;
-    let defaults = head.defaults.fields();
-    bytes += defaults
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 32)
-        .sum::<usize>();
+fn check_size(request: &Request<'_>, field_list_bytes: u32) -> Result<(), EncodeError> {
+    let head = request.head;
+    let host = head.headers.get(HOST);
+    let authority = host.map_or(head.authority.len(), HeaderValue::len);
+    let mut bytes = [
+        (b":method".len(), head.method.as_str().len()),
+        (b":scheme".len(), request.scheme.len()),
+        (b":authority".len(), authority),
+        (b":path".len(), head.target.len()),
+    ]
+    .map(|(name, value)| name + value + 32)
+    .into_iter()
+    .sum::<usize>();
+    for (name, value) in default_fields(head).chain(caller_fields(head.headers)) {
+        bytes += name.as_str().len() + value.len() + 32;
+    }
+    if let Some(length) = content_length(head) {
+        let mut digits = [0; encode::DIGITS_MAX];
+        bytes += b"content-length".len() + encode::decimal(length, &mut digits).len() + 32;
+    }
+    if urgency(request).is_some() {
+        bytes += b"priority".len() + b"u=0".len() + 32;
+    }
+    if encode::expects_continue(head) {
+        bytes += b"expect".len() + b"100-continue".len() + 32;
+    }
     let max = (field_list_bytes as usize).min(REQUEST_HEAD_BYTES_MAX);
-    match bytes + OTHERS.min(max / 2) > max {
+    match bytes > max {
         true => Err(EncodeError::HeadTooLarge { max }),
         false => Ok(()),
     }
+}
+
+/// The default fields that go out with a request.
+fn default_fields<'a>(
+    head: &'a RequestHead<'_>,
+) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> {
+    head.defaults.fields().iter().filter(|(name, value)| {
+        let is_set = head.headers.contains_key(*name) || is_against_range(name, head.headers);
+        !is_set && !is_of_connection(name, value)
+    })
+}
+
+/// The fields of the caller that go out. `Host` is :authority, and the client says length and expectation
+/// itself.
+fn caller_fields(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    headers.iter().filter(|(name, value)| {
+        let is_ours = **name == HOST || **name == CONTENT_LENGTH || **name == EXPECT;
+        // The credentials of a proxy are no business of an origin (RFC 9110 section 11.7.2).
+        !(is_ours || **name == PROXY_AUTHORIZATION || is_of_connection(name, value))
+    })
+}
+
+/// What the client says of the length of the content.
+#[inline]
+fn content_length(head: &RequestHead<'_>) -> Option<u64> {
+    match head.body {
+        BodyLength::Unknown => None,
+        BodyLength::Known(length @ 1..) => Some(length),
+        BodyLength::Known(0) | BodyLength::None => {
+            let says = matches!(*head.method, Method::POST | Method::PUT | Method::PATCH);
+            let is_set = !head.headers.is_empty() && head.headers.contains_key(CONTENT_LENGTH);
+            (says || is_set).then_some(0)
+        }
+    }
+}
+
+/// The urgency that is sent: none that the caller has said already.
+#[inline]
+fn urgency(request: &Request<'_>) -> Option<u8> {
+    let head = request.head;
+    let urgency = request.urgency?;
+    let is_said = !head.headers.is_empty() && head.headers.contains_key(PRIORITY)
+        || head.defaults.fields().contains_key(PRIORITY);
+    (!is_said).then_some(urgency)
 }
 
 /// Appends the HEADERS of a request that was [checked](check).
@@ -160,17 +220,8 @@ fn put_plainly(
     let path = out.len();
     put_path(out, encoder, head.target);
     let defaults = out.len();
-    for (name, value) in head.defaults.fields() {
-        let is_set = head.headers.contains_key(name) || is_against_range(name, head.headers);
-        if !is_set && !is_of_connection(name, value) {
-            // The same for all requests of the connection, so that each costs a byte from the second on.
-            let indexing = match is_secret(name, value) {
-                true => Indexing::Never,
-                false => Indexing::Insert,
-            };
-            encoder.field(name.as_str().as_bytes(), value.as_bytes(), indexing, out);
-        }
-    }
+    // The same for all requests of the connection, so that each costs a byte from the second on.
+    put_each(out, encoder, default_fields(head), Indexing::Insert);
     if head.headers.is_empty() && changes == encoder.changes() {
         template.front.clear();
         template.front.extend_from_slice(&out[start..path]);
@@ -178,9 +229,7 @@ fn put_plainly(
         template.defaults.extend_from_slice(&out[defaults..]);
         template.changes = Some(changes);
     }
-    if !head.headers.is_empty() {
-        put_fields(out, encoder, head.headers);
-    }
+    put_each(out, encoder, caller_fields(head.headers), Indexing::Without);
 }
 
 #[inline]
@@ -203,26 +252,16 @@ fn put_path(out: &mut Vec<u8>, encoder: &Encoder, target: &str) {
     }
 }
 
-/// The fields of the caller.
-fn put_fields(out: &mut Vec<u8>, encoder: &mut Encoder, headers: &HeaderMap) {
-    let fields = headers.iter().filter(|(name, value)| {
-        let is_ours = **name == HOST || **name == CONTENT_LENGTH || **name == EXPECT;
-        // `Host` is :authority, and the client says length and expectation itself.
-        // The credentials of a proxy are no business of an origin (RFC 9110 section 11.7.2).
-        !(is_ours || **name == PROXY_AUTHORIZATION || is_of_connection(name, value))
-    });
-    put_each(out, encoder, fields);
-}
-
 fn put_each<'a>(
     out: &mut Vec<u8>,
     encoder: &mut Encoder,
     fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+    usual: Indexing,
 ) {
     for (name, value) in fields {
         let indexing = match is_secret(name, value) {
             true => Indexing::Never,
-            false => Indexing::Without,
+            false => usual,
         };
         encoder.field(name.as_str().as_bytes(), value.as_bytes(), indexing, out);
     }
@@ -232,24 +271,12 @@ fn put_each<'a>(
 #[inline]
 fn put_rest(out: &mut Vec<u8>, encoder: &mut Encoder, request: &Request<'_>) {
     let head = request.head;
-    let length = match head.body {
-        BodyLength::Unknown => None,
-        BodyLength::Known(length @ 1..) => Some(length),
-        BodyLength::Known(0) | BodyLength::None => {
-            let says = matches!(*head.method, Method::POST | Method::PUT | Method::PATCH);
-            let is_set = !head.headers.is_empty() && head.headers.contains_key(CONTENT_LENGTH);
-            (says || is_set).then_some(0)
-        }
-    };
-    if let Some(length) = length {
+    if let Some(length) = content_length(head) {
         let mut digits = [0; encode::DIGITS_MAX];
         let digits = encode::decimal(length, &mut digits);
         encoder.literal(entry::CONTENT_LENGTH, digits, out);
     }
-    if let Some(urgency) = request.urgency
-        && (head.headers.is_empty() || !head.headers.contains_key(PRIORITY))
-        && !head.defaults.fields().contains_key(PRIORITY)
-    {
+    if let Some(urgency) = urgency(request) {
         let value = [b'u', b'=', b'0' + urgency.min(7)];
         encoder.field(b"priority", &value, Indexing::Insert, out);
     }
@@ -269,7 +296,7 @@ pub(crate) fn put_trailers(
     let flags = flag::END_HEADERS | flag::END_STREAM;
     frame::put_head(out, kind::HEADERS, flags, stream, 0);
     encoder.begin(out);
-    put_each(out, encoder, trailers.iter());
+    put_each(out, encoder, trailers.iter(), Indexing::Without);
     match out.len() - start > FRAME_HEAD_BYTES + FRAME_BYTES_MAX {
         true => split(out, start, stream, flags),
         false => frame::end_frame(out, start),

@@ -77,6 +77,10 @@ pub struct Streams<B> {
     pub(super) replies: u32,
     /// Bytes of content that were sent and of which the window of the connection has not come back.
     pub(super) unreturned: u64,
+    /// Content was sent since the last PING of the server.
+    pub(super) has_sent_content: bool,
+    /// What GOAWAY gave as its reason, if that is an error.
+    pub(super) reason: Option<ErrorCode>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +123,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             keep_alive: KeepAlive::default(),
             replies: 0,
             unreturned: 0,
+            has_sent_content: false,
+            reason: None,
         }
     }
 
@@ -387,6 +393,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// Gives the credit of content that was taken to be read back to the server, and more of it if the
     /// reader keeps up.
     fn credit(&mut self, key: StreamKey, bytes: u32, wakes: &mut Wakes) {
+        let used = self.used_count();
         let stream = &mut self.slots[key.slot as usize];
         stream.buffered -= bytes;
         if stream.is_received() {
@@ -403,7 +410,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             .window
             .size()
             .min(STREAM_WINDOW_MAX.saturating_sub(stream.window.size()));
-        let fits = self.granted + u64::from(more) <= u64::from(self.limits.receive_bytes);
+        // What grows leaves room for the requests that may still come: no reader, however slow it becomes,
+        // holds up another one.
+        let to_come = self.limits.at_once.saturating_sub(used) as u64;
+        let reserved = to_come * u64::from(self.limits.stream_window);
+        let grown = self.granted + u64::from(more) + reserved;
+        let fits = grown <= u64::from(self.limits.receive_bytes);
         // An empty buffer means that the reader waits for the server. Requests in line come before larger windows.
         if stream.pieces.is_empty() && more > 0 && fits && self.line.is_empty() {
             stream.window.grow(more);

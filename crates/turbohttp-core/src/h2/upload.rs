@@ -99,6 +99,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         self.send_window.take(length);
         // What a server gives back of this is no glitch.
         self.unreturned += length as u64;
+        self.has_sent_content |= length > 0;
         let mut rest = &content[..length];
         loop {
             let (piece, behind) = rest.split_at(rest.len().min(FRAME_BYTES_MAX));

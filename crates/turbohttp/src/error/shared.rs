@@ -12,6 +12,14 @@ impl Error {
         shared
     }
 
+    /// The same for the calls that waited for one connection, which was not made.
+    #[cold]
+    pub(crate) fn copy_with_source(&self) -> Error {
+        let mut copy = self.copy();
+        copy.0.source = self.0.source.clone();
+        copy
+    }
+
     #[cold]
     pub(crate) fn copy(&self) -> Error {
         let mut copy = Error::new(self.0.kind, self.0.message.clone());

@@ -68,24 +68,8 @@ pub(super) enum Outcome {
     Shared,
     /// The stream is there until the first waiter takes it.
     Exclusive(Option<Connected>),
-    /// The first waiter takes the error itself, the others what it says.
-    Failed(Option<Error>, Error),
-}
-
-impl Outcome {
-    pub(super) fn failed(error: Error) -> Outcome {
-        let said = said(&error);
-        Outcome::Failed(Some(error), said)
-    }
-}
-
-/// A copy of an error with what its source says.
-fn said(error: &Error) -> Error {
-    let copy = error.copy();
-    match std::error::Error::source(error) {
-        Some(source) => copy.with_source(source.to_string()),
-        None => copy,
-    }
+    /// Each waiter takes a copy.
+    Failed(Error),
 }
 
 impl Dials {
@@ -244,9 +228,7 @@ impl Progress {
                 Some(connected) => Taken::Connected(connected),
                 None => Taken::Alone,
             },
-            Some(Outcome::Failed(first, error)) => {
-                Taken::Failed(first.take().unwrap_or_else(|| said(error)))
-            }
+            Some(Outcome::Failed(error)) => Taken::Failed(error.copy_with_source()),
         })
     }
 }

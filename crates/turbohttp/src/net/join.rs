@@ -126,7 +126,7 @@ impl Dialing {
         let outcome = match connected {
             // Each request waits for the end of a shortage by itself.
             Err(error) if is_shortage(&error) => Outcome::Exclusive(None),
-            Err(error) => Outcome::failed(error),
+            Err(error) => Outcome::Failed(error),
             Ok(connected) => {
                 net.dials.learn(&dial.route, connected.protocol);
                 match connected.protocol {
@@ -164,6 +164,6 @@ impl Drop for Dialing {
         self.net.dials.leave(&self.dial);
         let message = "runtime of the dial has ended";
         let error = Error::new(ErrorKind::Runtime, message).unsent();
-        self.dial.end(Outcome::failed(error), None);
+        self.dial.end(Outcome::Failed(error), None);
     }
 }

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime;
+
 use super::connect::Connected;
 use super::connection::Connection;
 use super::h1;
+use super::h2;
 use super::join::{Joined, join};
 use super::proxy::ProxyServer;
 use super::route::Route;
 use super::shared::Shared;
 use super::shortage::is_shortage;
-use super::versions::HttpVersions;
+use super::versions::{HttpVersions, Protocol};
 use crate::clock;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
@@ -84,6 +87,10 @@ fn new_connection(
 ) -> Connection {
     let now = clock::now();
     context.timing.begin_exchange(now);
+    // The origin may have been known to speak HTTP/1.1: from now on its dials are shared again.
+    if connected.protocol == Protocol::Http2 {
+        net.dials.learn(&route, Protocol::Http2);
+    }
     Connection::new(connected, route, now, &net.wire, &net.pool)
 }
 
@@ -110,7 +117,13 @@ async fn connect_in_shortage(
             context.timing.begin_exchange(clock::now());
             return Ok((Connection::H1(connection), true));
         }
+        if let Some(exchange) = shared_exchange(net, context, &route) {
+            context.timing.begin_exchange(clock::now());
+            return Ok((Connection::H2(exchange), true));
+        }
         if !net.pool.close_oldest() {
+            // Closed by its task, which says so.
+            net.pool.end_idle_shared(1);
             // Others than this transport may free what is short as well, without a word.
             _ = tokio::time::timeout(SHORTAGE_RETRY, waiting.freed()).await;
         }
@@ -122,6 +135,15 @@ async fn connect_in_shortage(
         }
     }
     Err(error)
+}
+
+/// An exchange on a shared connection that was made while the request waited.
+fn shared_exchange(net: &Shared, context: &Context, route: &Route) -> Option<Box<h2::Exchange>> {
+    if versions_for(net, context, route) == HttpVersions::Http1 {
+        return None;
+    }
+    let here = runtime::Handle::try_current().ok()?.id();
+    net.pool.exchange_on(route.key(), here)
 }
 
 /// Whether the request may share a dial, and a connection.

@@ -421,10 +421,10 @@ fn can_be_repeated(context: &Context) -> bool {
 /// Whether a request that got no answer may be sent again: if nothing of it was sent, if its content was
 /// held back, without which it asks for nothing, or if it may be sent twice.
 fn can_be_sent_again(context: &Context, connection: &Connection) -> bool {
-    if connection.holds_back_content() {
-        // Not begun: a stream is as it was.
-        return context.request.body.check_unspent().is_ok();
+    // A stream that was not begun is as it was.
+    let is_unspent = context.request.body.check_unspent().is_ok();
+    match connection.holds_back_content() || connection.sent_nothing() {
+        true => is_unspent,
+        false => can_be_repeated(context),
     }
-    can_be_repeated(context)
-        || connection.sent_nothing() && context.request.body.can_be_sent_again()
 }

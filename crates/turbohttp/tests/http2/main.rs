@@ -18,6 +18,7 @@ mod life;
 mod options;
 mod origin;
 mod replay;
+mod review;
 mod streams;
 mod sweep;
 mod upgrade;

@@ -56,9 +56,9 @@ fn windows_are_those_of_the_options() {
     let small = limits.h2_receive_bytes(64 * KIB).h2_window(64 * KIB);
     assert_eq!(windows(small), (kib(64), kib(64)));
     let large = limits.h2_receive_bytes((1 << 31) - 1).h2_window(16 * MIB);
-    assert_eq!(windows(large), ((1 << 31) - 1, kib(16 * KIB)));
-    // All streams together fit into the window of the connection.
-    let shared = limits.per_host(64).h2_receive_bytes(8 * MIB);
+    assert_eq!(windows(large.per_host(16)), ((1 << 31) - 1, kib(16 * KIB)));
+    // All streams together fit into half the window of the connection.
+    let shared = limits.per_host(32).h2_receive_bytes(8 * MIB);
     assert_eq!(windows(shared), (kib(8 * KIB), kib(128)));
 }
 

@@ -286,6 +286,42 @@ fn a_field_list_that_the_server_does_not_take() {
     );
 }
 
+/// The bound is that of what goes out, to the byte: fields that are left out do not count.
+#[test]
+fn a_field_list_at_the_bound_of_the_server() {
+    let defaults = defaults(&[(header::USER_AGENT, "t"), (header::ACCEPT, "*/*")]);
+    let mut post = Ask {
+        method: Method::POST,
+        body: BodyLength::Known(1_234),
+        urgency: Some(2),
+        ..get(&defaults)
+    };
+    for (name, value) in [
+        ("accept", "text/html"),
+        ("x-own", "1"),
+        ("host", "other.test"),
+        ("connection", "keep-alive"),
+        ("proxy-authorization", "Basic secret"),
+        ("expect", "100-continue"),
+    ] {
+        post.headers.insert(name, HeaderValue::from_static(value));
+    }
+    for ask in [get(&defaults), post] {
+        let (mut fixture, mut decoder) = (Fixture::new(), Decoder::new(4_096));
+        let fields = sent(&mut fixture, &mut decoder, &ask);
+        let bytes = fields
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 32)
+            .sum::<usize>();
+        for (bound, is_taken) in [(bytes, true), (bytes - 1, false)] {
+            let list = [(setting::FIELD_LIST_BYTES, bound as u32)];
+            fixture.receive(&settings(&list));
+            fixture.out();
+            assert_eq!(open(&mut fixture, &ask).is_ok(), is_taken, "{fields:?}");
+        }
+    }
+}
+
 /// RFC 7541 section 4.2: a smaller table is announced by the next block, the smallest size first.
 #[test]
 fn a_table_that_changes_in_between() {

@@ -169,7 +169,7 @@ fn more_than_the_window_of_a_stream() {
 
 #[test]
 fn credit_of_a_stream_comes_back_when_it_is_read() {
-    let mut fixture = ready(limits(1 << 20, 65_536, 16));
+    let mut fixture = ready(limits(1 << 20, 65_536, 8));
     let key = fixture.get();
     fixture.out();
     fixture.receive(&ok(1, 0));
@@ -211,7 +211,7 @@ fn padding_at_the_end_gives_no_window_back() {
 
 #[test]
 fn windows_do_not_grow_beyond_the_budget() {
-    let mut fixture = ready(limits(3 * 65_536, 65_536, 3));
+    let mut fixture = ready(limits(4 * 65_536, 65_536, 3));
     let [fast, slow] = [fixture.get(), fixture.get()];
     fixture.receive(&[ok(1, 0), ok(3, 0)].concat());
     let (mut head, _) = fixture.answer(fast);
@@ -221,9 +221,30 @@ fn windows_do_not_grow_beyond_the_budget() {
         assert!(fixture.streams.granted <= 3 * 65_536);
     }
     assert_eq!(fixture.streams.granted, 3 * 65_536);
+    // The third of those that may be sent at once finds room.
+    let third = fixture.get();
+    assert_eq!(fixture.streams.granted, 4 * 65_536);
+    fixture.release(third);
     fixture.release(fast);
     assert_eq!(fixture.streams.granted, 65_536);
     fixture.release(slow);
+    assert!(fixture.streams.is_at_rest());
+}
+
+#[test]
+fn windows_that_grow_leave_room_for_requests_to_come() {
+    let mut fixture = ready(limits(4 * 65_536, 65_536, 2));
+    let fast = fixture.get();
+    fixture.receive(&ok(1, 0));
+    let (mut head, _) = fixture.answer(fast);
+    for _ in 0..64 {
+        fixture.receive(&data(1, &[1; 16_384], 0));
+        fixture.read_all(fast, &mut head);
+    }
+    assert_eq!(fixture.streams.granted, 2 * 65_536);
+    let next = fixture.get();
+    fixture.release(fast);
+    fixture.release(next);
     assert!(fixture.streams.is_at_rest());
 }
 

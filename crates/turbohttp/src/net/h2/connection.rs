@@ -44,6 +44,17 @@ impl Connection {
             .look(|streams| (streams.open_count() as u64, streams.glitches()))
     }
 
+    /// Whether no request is under way, and at least one has been: one that was just made is made for one.
+    pub(crate) fn is_rested(&self) -> bool {
+        self.streams
+            .look(|streams| streams.used_count() == 0 && streams.has_taken_some())
+    }
+
+    /// Counts the connections of a transport, in the order in which they were made.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Whether new requests are taken.
     pub(crate) fn is_live(&self) -> bool {
         self.streams.look(|streams| streams.is_live())
@@ -72,6 +83,12 @@ impl Connection {
             .streams
             .update(|streams, wakes| streams.keep_alive(interval, unread, now, wakes))?;
         Ok((clock::earlier(life_due, ping_due), ping_due))
+    }
+
+    /// How many requests it carries at once; `None` if it takes no new ones.
+    pub(crate) fn capacity(&self) -> Option<usize> {
+        self.streams
+            .look(|streams| streams.is_live().then(|| streams.capacity()))
     }
 
     /// Takes no new requests, says so, and ends when the last one has.

@@ -408,26 +408,30 @@ impl Driver {
         Ok(true)
     }
 
-    /// Tells the scheduler what the connection carries at once: what is more waits there, in the order of
-    /// priorities and visibly.
+    /// Tells the scheduler what the connections of the origin carry at once, this one included: what is more
+    /// waits there, in the order of priorities and visibly.
     #[cold]
     fn tell(&mut self, capacity: Option<usize>) {
         self.capacity = capacity;
         let scheduler = self.connection.wire.scheduler.get();
         if let Some(scheduler) = scheduler.and_then(Weak::upgrade) {
-            scheduler.set_capacity(&self.connection.route.origin, capacity);
+            let home = self.home.upgrade();
+            let others = home.and_then(|home| home.carried_beside(&self.connection));
+            let all = match (capacity, others) {
+                (Some(own), Some(others)) => Some(own.saturating_add(others)),
+                (own, others) => own.or(others),
+            };
+            scheduler.set_capacity(&self.connection.route.origin, all);
         }
     }
 
     #[cold]
     fn retire(&mut self) {
         self.is_retired = true;
-        let home = self.home.upgrade();
-        let is_replaced = home.is_some_and(|home| home.retire(&self.connection));
-        // What another connection carries, its own task has told.
-        if !is_replaced {
-            self.tell(None);
+        if let Some(home) = self.home.upgrade() {
+            home.retire(&self.connection);
         }
+        self.tell(None);
     }
 
     #[cold]

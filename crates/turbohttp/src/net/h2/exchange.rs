@@ -193,8 +193,11 @@ pub(crate) trait Home: Send + Sync {
     /// Takes an exchange back that is over.
     fn take_back(self: Arc<Self>, exchange: Box<Exchange>);
 
-    /// Hands the connection out no more. Returns whether another one to its origin is handed out.
-    fn retire(&self, connection: &Arc<Connection>) -> bool;
+    /// Hands the connection out no more.
+    fn retire(&self, connection: &Arc<Connection>);
+
+    /// How many requests the other connections to its origin carry at once; `None` if there are none.
+    fn carried_beside(&self, connection: &Arc<Connection>) -> Option<usize>;
 }
 
 /// Exchanges of one connection that are not in use.

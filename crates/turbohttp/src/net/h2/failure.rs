@@ -30,7 +30,9 @@ pub(super) fn stream_error(
         StreamError::Malformed(_) => ErrorKind::Protocol,
         StreamError::HeadTooLarge { .. } | StreamError::TooManyFields { .. } => ErrorKind::TooLarge,
         StreamError::Connection(ConnectionEnd::Broken(_)) => ErrorKind::Protocol,
-        StreamError::Connection(ConnectionEnd::Closed) if phase == Phase::Receive => {
+        StreamError::Connection(ConnectionEnd::Closed | ConnectionEnd::GoAway(_))
+            if phase == Phase::Receive =>
+        {
             ErrorKind::Truncated
         }
         StreamError::Connection(ConnectionEnd::Abandoned) => ErrorKind::Closed,

@@ -55,7 +55,11 @@ impl Exchange {
                 Step::Over => {
                     self.upload = Upload::Over;
                     let now = clock::now();
-                    self.timer.set(now, time.timeouts().head, time.deadline);
+                    match self.stage {
+                        Stage::Head => self.timer.set(now, time.timeouts().head, time.deadline),
+                        // The head is here: from now on more of the body is waited for.
+                        _ => self.stage = Stage::Body,
+                    }
                     timeline.lap(Phase::Send, now);
                     return Ok(());
                 }

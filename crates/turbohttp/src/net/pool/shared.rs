@@ -82,18 +82,36 @@ fn hash_of(connection: &Connection) -> u64 {
 }
 
 impl Pool {
-    /// Hands out a connection that carries many requests from now on.
+    /// Hands out a connection that carries many requests from now on. Where there are more connections then
+    /// than may be idle, those that are idle make room.
     #[cold]
     pub(crate) fn share(self: &Arc<Self>, connection: &Arc<Connection>) {
         let mut state = self.lock();
         let is_closed = state.is_closed;
+        let others = state.count + state.shared.0.len();
         if !is_closed {
             state.shared.insert(connection);
             self.is_unusual.store(true, Ordering::Relaxed);
         }
         drop(state);
         if is_closed {
+            return connection.go_away();
+        }
+        self.end_idle_shared((others + 1).saturating_sub(self.total));
+    }
+
+    /// Ends shared connections without requests, so many at most, the oldest first. Their tasks close them.
+    #[cold]
+    pub(crate) fn end_idle_shared(&self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let mut shared: Vec<_> = self.lock().shared.iter().cloned().collect();
+        shared.sort_unstable_by_key(|connection| connection.id());
+        let idle = shared.iter().filter(|connection| connection.is_rested());
+        for connection in idle.take(count) {
             connection.go_away();
+            self.retire(connection);
         }
     }
 
@@ -131,16 +149,24 @@ impl Home for Pool {
         drop(surplus);
     }
 
-    fn retire(&self, connection: &Arc<Connection>) -> bool {
-        let mut state = self.lock();
-        let removed = state.shared.remove(connection);
+    fn retire(&self, connection: &Arc<Connection>) {
+        let removed = self.lock().shared.remove(connection);
+        drop(removed);
+    }
+
+    fn carried_beside(&self, connection: &Arc<Connection>) -> Option<usize> {
         let origin = &connection.route().origin;
-        let is_replaced = state
+        let state = self.lock();
+        let others = state
             .shared
             .iter()
-            .any(|other| other.route().origin == *origin);
+            .filter(|other| !Arc::ptr_eq(other, connection) && other.route().origin == *origin);
+        let others: Vec<_> = others.cloned().collect();
         drop(state);
-        drop(removed);
-        is_replaced
+        // Each is asked under a lock of its own, without that of the pool.
+        others
+            .iter()
+            .filter_map(|other| other.capacity())
+            .reduce(usize::saturating_add)
     }
 }
