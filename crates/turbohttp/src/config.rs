@@ -3,10 +3,14 @@
 use std::time::{Duration, Instant};
 
 use turbohttp_core::h1::HeadLimits;
+use turbohttp_core::h2;
 use turbohttp_core::scheduler::{InvalidRule, Priority, Rate, Reserve, Rules};
 
 use crate::error::{Error, Result};
-use crate::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, HEAD_BYTES_MIN, HEAD_FIELDS_MAX, IDLE_MAX};
+use crate::limits::{
+    BODY_BYTES_MAX, H2_WINDOW_MAX, H2_WINDOW_MIN, HEAD_BYTES_MAX, HEAD_BYTES_MIN, HEAD_FIELDS_MAX,
+    IDLE_MAX,
+};
 
 /// How much a client may take and keep. There is no "unlimited".
 ///
@@ -57,6 +61,14 @@ pub struct Limits {
     /// How many requests per time one origin is sent. Default none. An origin that is forgotten begins
     /// with a whole burst: see `idle_hosts`.
     pub rate_per_host: Option<Rate>,
+    /// Bytes that a connection of HTTP/2 may have received and not handed out, of all its responses
+    /// together: its window (RFC 9113 section 5.2). Default 32 MiB; from 64 KiB to 2^31 - 1. Of streams with
+    /// 64 KiB each, no more are open at once than fit.
+    pub h2_receive_bytes: usize,
+    /// Bytes that a response over HTTP/2 may send ahead of its reader, at its begin: at most the share of one
+    /// of `per_host` requests in half of `h2_receive_bytes`, 64 KiB at least, and up to 4 MiB for a reader that
+    /// keeps up. Default 256 KiB; from 64 KiB to `h2_receive_bytes`.
+    pub h2_window: usize,
 }
 
 impl Default for Limits {
@@ -80,6 +92,8 @@ impl Limits {
         ageing: None,
         reserve: Reserve::NONE,
         rate_per_host: None,
+        h2_receive_bytes: h2::RECEIVE_BYTES as usize,
+        h2_window: h2::STREAM_WINDOW as usize,
     };
 
     /// Sets [`body_bytes`](Limits::body_bytes).
@@ -175,6 +189,21 @@ impl Limits {
         self
     }
 
+    /// Sets [`h2_receive_bytes`](Limits::h2_receive_bytes); below 256 KiB, [`h2_window`](Limits::h2_window)
+    /// has to be set as well.
+    #[must_use]
+    pub fn h2_receive_bytes(mut self, bytes: usize) -> Limits {
+        self.h2_receive_bytes = bytes;
+        self
+    }
+
+    /// Sets [`h2_window`](Limits::h2_window).
+    #[must_use]
+    pub fn h2_window(mut self, bytes: usize) -> Limits {
+        self.h2_window = bytes;
+        self
+    }
+
     /// The part of the options that is about admission.
     pub(crate) fn rules(&self) -> Rules {
         let mut rules = Rules::default();
@@ -200,12 +229,32 @@ impl Limits {
         in_range("limits.head_fields", self.head_fields, 1, HEAD_FIELDS_MAX)?;
         in_range("limits.idle_per_origin", self.idle_per_origin, 1, IDLE_MAX)?;
         in_range("limits.idle_total", self.idle_total, 1, IDLE_MAX)?;
+        let receive_bytes = self.h2_receive_bytes;
+        in_range(
+            "limits.h2_receive_bytes",
+            receive_bytes,
+            H2_WINDOW_MIN,
+            H2_WINDOW_MAX,
+        )?;
+        in_range(
+            "limits.h2_window",
+            self.h2_window,
+            H2_WINDOW_MIN,
+            receive_bytes,
+        )?;
         // The scheduler knows the bounds of its own rules; its names become those of the options in the error.
         Ok(self.rules().check()?)
     }
 
     pub(crate) fn head(&self) -> HeadLimits {
         HeadLimits::new(self.head_bytes, self.head_fields)
+    }
+
+    /// What a connection of HTTP/2 may cost, with these limits of a head.
+    pub(crate) fn h2(&self, head: HeadLimits) -> h2::Limits {
+        // Both are at most `H2_WINDOW_MAX`.
+        let (receive_bytes, window) = (self.h2_receive_bytes as u32, self.h2_window as u32);
+        h2::Limits::with_budget(head, self.per_host, receive_bytes, window)
     }
 }
 
@@ -239,6 +288,10 @@ fn in_range(field: &str, value: usize, min: usize, max: usize) -> Result<()> {
     }
     Err(Error::config(field, &format!("{min}..={max}"), value))
 }
+
+/// The bounds of [`Timeouts::ping`]: less would be a load; of more the milliseconds are not counted.
+const PING_MIN: Duration = Duration::from_secs(1);
+const PING_END: Duration = Duration::from_millis(u32::MAX as u64);
 
 /// How long a client waits, phase by phase.
 ///
@@ -277,8 +330,11 @@ pub struct Timeouts {
     pub idle: Duration,
     /// How old a connection may become before it serves no further request. Default none.
     pub lifetime: Option<Duration>,
-    /// Which of `permit`, `head` and `body` were set, even if to what is the default.
-    is_set: [bool; 3],
+    /// Which of `permit`, `head`, `body` and `ping` were set, even if to what is the default.
+    is_set: [bool; 4],
+    /// What [`ping`](Timeouts::ping) was set to, in milliseconds. So small, because every request carries a copy
+    /// of all, and here are four bytes that hold nothing else.
+    ping_ms: u32,
 }
 
 impl Default for Timeouts {
@@ -298,7 +354,8 @@ impl Timeouts {
         request: None,
         idle: Duration::from_secs(90),
         lifetime: None,
-        is_set: [false; 3],
+        is_set: [false; 4],
+        ping_ms: 0,
     };
 
     /// Sets [`permit`](Timeouts::permit): a duration, or `None` for no bound of its own.
@@ -367,11 +424,31 @@ impl Timeouts {
         self
     }
 
+    /// Sends a PING over HTTP/2 (RFC 9113 section 6.7) when the server has been silent for `interval` while
+    /// responses are awaited or unfinished. If nothing at all comes within 1 s, the connection ends, and its
+    /// requests fail with [`ErrorKind::Io`](crate::ErrorKind::Io), retryable where their methods are
+    /// idempotent and nothing of an answer had come. Default none; whole milliseconds, from 1 s to 49 days.
+    ///
+    /// For responses that are silent for long by themselves, as with long polling: their timeouts `head` and
+    /// `body` are long, and do not tell a silent response from a dead connection. There is no PING without
+    /// requests. Some servers end connections whose clients ask more often than each few minutes.
+    #[must_use]
+    pub fn ping(mut self, interval: Duration) -> Timeouts {
+        self.ping_ms = u32::try_from(interval.as_millis()).unwrap_or(u32::MAX);
+        self.is_set[3] = true;
+        self
+    }
+
+    /// After how long a silence a server is sent a PING.
+    pub(crate) fn ping_interval(&self) -> Option<Duration> {
+        self.is_set[3].then_some(Duration::from_millis(self.ping_ms.into()))
+    }
+
     /// A request may take `whole`, as its user says: the waits for a permit, for the head and for more of
     /// a body may last as long, unless they were set. Those for a connection stay: a host that is dead is
     /// told of soon.
     pub(crate) fn allow(&mut self, whole: Duration) {
-        let [permit, head, body] = self.is_set;
+        let [permit, head, body, _] = self.is_set;
         let defaults = Timeouts::DEFAULT;
         if !permit && self.permit == defaults.permit {
             self.permit = self.permit.max(Some(whole));
@@ -406,12 +483,17 @@ impl Timeouts {
             ("timeouts.lifetime", self.lifetime),
         ];
         // Zero is no time to wait in: it would fail every request, and was mostly meant as "none".
-        match named
-            .iter()
-            .find(|(_, limit)| *limit == Some(Duration::ZERO))
-        {
-            Some((field, _)) => Err(Error::config(field, "longer than zero", "0")),
-            None => Ok(()),
+        let mut named = named.iter();
+        if let Some((field, _)) = named.find(|(_, limit)| *limit == Some(Duration::ZERO)) {
+            return Err(Error::config(field, "longer than zero", "0"));
+        }
+        match self.ping_interval() {
+            Some(interval) if !(PING_MIN..PING_END).contains(&interval) => {
+                let bound = "from 1 s to 49 days";
+                let value = format!("{interval:?}");
+                Err(Error::config("timeouts.ping", bound, value))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -15,6 +15,13 @@ pub const HEAD_FIELDS_MAX: usize = turbohttp_core::h1::FIELDS_MAX;
 /// Largest `Limits::body_bytes`, in bytes: what a collected body may take is at most 1 TiB.
 pub const BODY_BYTES_MAX: usize = 1 << 40;
 
+/// Smallest `Limits::h2_receive_bytes` and `Limits::h2_window`, in bytes: the window that HTTP/2 begins with, and
+/// one byte (RFC 9113 section 6.9.2).
+pub const H2_WINDOW_MIN: usize = turbohttp_core::h2::STREAM_WINDOW_MIN as usize;
+
+/// Largest `Limits::h2_receive_bytes`, in bytes: a window of HTTP/2 has no more (RFC 9113 section 6.9.1).
+pub const H2_WINDOW_MAX: usize = (1 << 31) - 1;
+
 /// Largest `Limits::idle_per_origin` and `Limits::idle_total`: each idle connection is a descriptor.
 pub const IDLE_MAX: usize = 65_536;
 

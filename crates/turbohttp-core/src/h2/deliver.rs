@@ -1,10 +1,12 @@
 //! The side of the task: what has arrived is delivered to the streams, and the output is taken.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::error::{ConnectionEnd, ConnectionError, ErrorCode, StreamError};
 use super::fields::FieldSection;
 use super::frame::{self, FRAME_BYTES_MAX};
+use super::keep_alive::Silence;
+use super::probe::PROBE;
 use super::receive::{Batch, Event};
 use super::stream::{Receiving, StreamKey};
 use super::streams::{State, Streams, hash};
@@ -111,6 +113,41 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             self.drain(wakes);
         }
         is_silent
+    }
+
+    /// Sends PING if the server has been silent for `interval` while streams are open, once in a silence. `unread`
+    /// are the bytes that have arrived and are no whole frame yet. Returns when the task has to look next, if
+    /// nothing happens before.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionEnd::Silent`] if nothing at all has come for [`PROBE_WAIT_MS`](super::PROBE_WAIT_MS) since.
+    #[cold]
+    pub fn keep_alive(
+        &mut self,
+        interval: Duration,
+        unread: usize,
+        now: Instant,
+        wakes: &mut Wakes,
+    ) -> Result<Option<Instant>, ConnectionEnd> {
+        if self.table.is_empty() {
+            self.keep_alive.rest();
+            return Ok(None);
+        }
+        let heard = (self.probe.heard(), unread);
+        match self.keep_alive.look(interval, heard, now) {
+            Silence::Waits(due) => Ok(due),
+            Silence::Asks(due) => {
+                // The answer to a probe that is under way says the same.
+                if !self.probe.is_awaited() {
+                    frame::put_ping(&mut self.out, PROBE, false);
+                    self.poke(wakes);
+                    wakes.wake(self.blocked_task.take());
+                }
+                Ok(due)
+            }
+            Silence::Dead => Err(ConnectionEnd::Silent),
+        }
     }
 
     /// Takes no new requests any more; those in line are woken to go elsewhere.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::limits::PROBE_WAIT_MS;
+
 /// An error code of RST_STREAM and GOAWAY (RFC 9113 section 7). Codes that are not registered are kept as they are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ErrorCode(pub u32);
@@ -150,6 +152,8 @@ pub enum ConnectionEnd {
     Broken(ConnectionError),
     /// The server has closed it for the reason that its GOAWAY gave.
     GoAway(ErrorCode),
+    /// The server has not answered a PING in time.
+    Silent,
     /// The client was closed, or the runtime of the connection has ended.
     Abandoned,
 }
@@ -161,6 +165,10 @@ impl fmt::Display for ConnectionEnd {
             ConnectionEnd::Failed(kind) => write!(f, "connection failed: {kind}"),
             ConnectionEnd::Broken(error) => write!(f, "server broke HTTP/2: {error}"),
             ConnectionEnd::GoAway(code) => write!(f, "server ended the connection with {code}"),
+            ConnectionEnd::Silent => {
+                let seconds = PROBE_WAIT_MS / 1_000;
+                write!(f, "server did not answer a PING within {seconds} s")
+            }
             ConnectionEnd::Abandoned => f.write_str("connection was closed at this end"),
         }
     }

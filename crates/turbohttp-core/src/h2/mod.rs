@@ -20,6 +20,7 @@ mod error;
 mod fields;
 mod frame;
 pub mod hpack;
+mod keep_alive;
 mod limits;
 mod line;
 mod outcome;

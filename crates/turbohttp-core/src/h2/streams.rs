@@ -22,6 +22,7 @@ use super::budget::Budget;
 use super::error::{ConnectionEnd, ConnectionError, ErrorCode};
 use super::frame;
 use super::hpack::Encoder;
+use super::keep_alive::KeepAlive;
 use super::limits::{
     LAST_STREAM_ID, Limits, RESETS_REMEMBERED, STREAM_WINDOW_MAX, STREAMS_BEFORE_SETTINGS,
 };
@@ -71,6 +72,7 @@ pub struct Streams<B> {
     pub(super) resets: VecDeque<Late>,
     pub(super) glitches: Budget,
     pub(super) probe: Probe,
+    pub(super) keep_alive: KeepAlive,
     /// Acknowledgements in `out`.
     pub(super) replies: u32,
     /// Bytes of content that were sent and of which the window of the connection has not come back.
@@ -118,6 +120,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             resets: VecDeque::new(),
             glitches: Budget::new(),
             probe: Probe::default(),
+            keep_alive: KeepAlive::default(),
             replies: 0,
             unreturned: 0,
             has_sent_content: false,
@@ -284,7 +287,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             self.reset(key, ErrorCode::CANCEL, wakes);
             // A server that was not written to yet is not silent.
             let is_silent = is_unanswered && !self.is_unwritten(key);
-            if is_silent && self.state == State::Live && self.probe.given_up(heard, now) {
+            let is_asked = self.keep_alive.is_awaited(self.probe.heard());
+            if is_silent
+                && !is_asked
+                && self.state == State::Live
+                && self.probe.given_up(heard, now)
+            {
                 frame::put_ping(&mut self.out, PROBE, false);
                 wakes.wake(self.blocked_task.take());
             }

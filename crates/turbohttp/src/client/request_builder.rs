@@ -13,6 +13,7 @@ use turbohttp_core::scheduler::Priority;
 
 use super::Client;
 use crate::body::{IntoBody, UploadProgress};
+use crate::context::Http1Only;
 use crate::error::{Error, ErrorKind, Result};
 use crate::request::Request;
 use crate::response::Response;
@@ -268,14 +269,18 @@ impl RequestBuilder {
         self
     }
 
-    /// Takes [`Version::HTTP_11`], which changes nothing; any other version is an error of `send`.
+    /// Sends this request by [`Version::HTTP_11`], on a connection of its own kind, to which HTTP/1.1 alone is
+    /// offered (RFC 7301); any other version is an error of `send`.
     ///
-    /// The version is that of the connection, and chosen for a client: by its server, or by
+    /// The version is that of the connection, and otherwise chosen for a client: by its server, or by
     /// [`ClientBuilder::http1_only`](crate::ClientBuilder::http1_only) and
-    /// [`ClientBuilder::http2_prior_knowledge`](crate::ClientBuilder::http2_prior_knowledge).
+    /// [`ClientBuilder::http2_prior_knowledge`](crate::ClientBuilder::http2_prior_knowledge). With the latter
+    /// there is no HTTP/1.1, and `send` fails with [`ErrorKind::Request`] before anything is sent.
     pub fn version(mut self, version: Version) -> Self {
-        // Refused, not ignored: the caller would believe that another version was spoken.
-        if version != Version::HTTP_11 {
+        if version == Version::HTTP_11 {
+            self.request.extensions_mut().insert(Http1Only);
+        } else {
+            // Refused, not ignored: the caller would believe that another version was spoken.
             let message = format!(
                 "{version:?} cannot be asked for by one request: the client chooses the version"
             );
@@ -331,7 +336,8 @@ impl RequestBuilder {
     /// does, it answers 101, and [`Response::upgrade`] gives the connection; it may answer anything else.
     ///
     /// Sets the fields Connection and Upgrade; those of the protocol itself are the caller's. Takes the place of
-    /// [`expect_continue`](RequestBuilder::expect_continue).
+    /// [`expect_continue`](RequestBuilder::expect_continue). It goes by HTTP/1.1, as with
+    /// [`version`](RequestBuilder::version).
     pub fn upgrade<P>(mut self, protocol: P) -> Self
     where
         P: TryInto<HeaderValue>,

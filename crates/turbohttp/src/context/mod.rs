@@ -4,6 +4,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Instant;
 
 use http::Extensions;
+use turbohttp_core::h1::encode::Asks;
 use turbohttp_core::pool::Reset;
 use turbohttp_core::scheduler::{Ask, LaneKey, Outcome, Refusal, Waited};
 use turbohttp_core::timeline::Phase;
@@ -18,7 +19,7 @@ mod parts;
 mod salvage;
 mod timing;
 
-pub(crate) use parts::{Added, Addresses, RequestParts, ResponseParts, append};
+pub(crate) use parts::{Added, Addresses, Http1Only, RequestParts, ResponseParts, append};
 use salvage::Record;
 pub(crate) use salvage::Salvage;
 pub(crate) use timing::Timing;
@@ -51,6 +52,13 @@ struct Holds {
 }
 
 impl Context {
+    /// Whether HTTP/1.1 alone can carry the request: it asks for that, or for another protocol (RFC 9113 section
+    /// 8.6).
+    #[inline]
+    pub(crate) fn needs_http1(&self) -> bool {
+        self.request.asks == Asks::Upgrade || self.extensions.get::<Http1Only>().is_some()
+    }
+
     /// The parts of this context that a body needs while it is read.
     #[inline]
     pub(crate) fn receive(&mut self) -> (&mut ResponseBody, BodyContext<'_>) {

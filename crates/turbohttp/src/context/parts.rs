@@ -34,6 +34,11 @@ pub(crate) struct RequestParts {
     pub(crate) added: Added,
 }
 
+/// An extension of a request that is sent by HTTP/1.1 whatever its client and its server would choose. No field,
+/// as hardly a request has it.
+#[derive(Clone, Copy)]
+pub(crate) struct Http1Only;
+
 /// Which fields of a request a policy of the client has added: they belong to one attempt.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Added(u8);

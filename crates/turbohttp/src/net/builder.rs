@@ -25,7 +25,7 @@ use super::shortage::Shortage;
 use super::sockets::{IpVersion, SocketOptions};
 use super::tls::Tls;
 use super::versions::HttpVersions;
-use super::wire::Wire;
+use super::wire::{Life, Wire};
 use crate::body::buffer::ReadPool;
 use crate::config::{Limits, Settings, Timeouts};
 use crate::error::{Error, ErrorKind, Result};
@@ -118,7 +118,9 @@ impl NetTransportBuilder {
     }
 
     /// Speaks HTTP/2 only, without asking (RFC 9113 section 3.3): with servers of `http://` that are known to
-    /// speak it, and with those of `https://`, to which nothing else is offered.
+    /// speak it, and with those of `https://`, to which nothing else is offered. A request that needs HTTP/1.1
+    /// fails with [`ErrorKind::Request`]: one with [`upgrade`](crate::RequestBuilder::upgrade) or
+    /// [`version`](crate::RequestBuilder::version).
     pub fn http2_prior_knowledge(mut self) -> NetTransportBuilder {
         self.versions = HttpVersions::Http2;
         self
@@ -253,16 +255,17 @@ impl NetTransportBuilder {
         let pool = Pool::new(&self.limits, &self.timeouts, shortage.clone(), has_proxies);
         let pool = Arc::new(pool);
         let defaults = std::mem::take(&mut self.defaults);
+        let head_limits = self.limits.head().lenient(self.lenient_fields);
         let wire = Arc::new(Wire {
             buffers,
             counters: Counters::default(),
             shortage,
             defaults: DefaultFields::new(defaults).map_err(default_field_error)?,
-            head_limits: self.limits.head().lenient(self.lenient_fields),
+            head_limits,
             scheduler: OnceLock::new(),
-            requests_per_host: self.limits.per_host,
+            h2_limits: self.limits.h2(head_limits),
             idle: self.timeouts.idle,
-            lifetime: self.timeouts.lifetime,
+            life: Life::new(&self.timeouts),
         });
         Ok(NetTransport {
             shared: Arc::new(Shared {

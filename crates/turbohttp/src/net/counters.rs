@@ -11,6 +11,16 @@ pub(crate) struct Counters {
     opened: AtomicU64,
     closed: AtomicU64,
     replayed: AtomicU64,
+    /// Of connections that have ended.
+    glitches: AtomicU64,
+}
+
+/// What the connections of HTTP/2 that take requests are like now.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Http2Counts {
+    pub(crate) connections: u64,
+    pub(crate) streams: u64,
+    pub(crate) glitches: u64,
 }
 
 /// The network's connections and buffers: one snapshot.
@@ -31,6 +41,15 @@ pub struct NetStats {
     pub tls_handshakes: u64,
     /// Those of them that resumed the session of a former connection (RFC 8446 section 2.2).
     pub tls_resumed: u64,
+    /// Connections of HTTP/2 that take requests now; one that goes away is not among them, and is open until its
+    /// last response has ended.
+    pub http2_connections: u64,
+    /// Streams that are open on them now (RFC 9113 section 5.1).
+    pub http2_streams: u64,
+    /// Frames over HTTP/2 since the client was built that cost work and brought nothing, such as PING, SETTINGS and
+    /// frames of streams that were reset; those of a connection that goes away when it has ended. Many of them in a
+    /// short time end a connection.
+    pub http2_glitches: u64,
     /// The pool of read buffers. Spare ones are neither out nor among its idle ones.
     pub buffers: BufferPoolStats,
     /// Read buffers that stay with the pooled contexts of requests, for their next response; at most
@@ -52,7 +71,17 @@ impl Counters {
         self.replayed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn stats(&self, idle: usize, tls: (u64, u64), buffers: &ReadPool) -> NetStats {
+    pub(crate) fn glitches(&self, glitches: u64) {
+        self.glitches.fetch_add(glitches, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stats(
+        &self,
+        idle: usize,
+        http2: Http2Counts,
+        tls: (u64, u64),
+        buffers: &ReadPool,
+    ) -> NetStats {
         // Closed first: a connection between the two loads then counts as open, not as closed twice.
         let closed = self.closed.load(Ordering::Relaxed);
         let opened = self.opened.load(Ordering::Relaxed);
@@ -64,6 +93,9 @@ impl Counters {
             // The pool was looked at earlier: what it has closed since then is not open any more.
             idle: open.min(idle as u64),
             replayed: self.replayed.load(Ordering::Relaxed),
+            http2_connections: http2.connections,
+            http2_streams: http2.streams,
+            http2_glitches: http2.glitches + self.glitches.load(Ordering::Relaxed),
             tls_handshakes: tls.0,
             tls_resumed: tls.1,
             buffers: buffers.stats(),
@@ -82,7 +114,7 @@ mod tests {
         counters.opened();
         counters.closed();
         // The pool was asked before it closed its one connection.
-        let stats = counters.stats(1, (0, 0), &ReadPool::new().unwrap());
+        let stats = counters.stats(1, Http2Counts::default(), (0, 0), &ReadPool::new().unwrap());
         assert_eq!((stats.open, stats.idle), (0, 0));
     }
 }

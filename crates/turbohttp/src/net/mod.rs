@@ -167,7 +167,9 @@ impl NetWatch {
         let shared = &self.shared;
         let idle = shared.pool.idle_count();
         let tls = shared.connector.tls_counts();
-        shared.wire.counters.stats(idle, tls, &shared.wire.buffers)
+        let http2 = shared.pool.http2_counts();
+        let counters = &shared.wire.counters;
+        counters.stats(idle, http2, tls, &shared.wire.buffers)
     }
 
     /// Whether anything may stand in for an origin of https.

@@ -6,7 +6,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime;
-use turbohttp_core::h1::encode::Asks;
 
 use super::connect::Connected;
 use super::connection::Connection;
@@ -20,7 +19,7 @@ use super::shortage::is_shortage;
 use super::versions::{HttpVersions, Protocol};
 use crate::clock;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::SHORTAGE_RETRY_MS;
 use crate::request::Request;
 
@@ -39,7 +38,7 @@ pub(super) async fn obtain(
     let route = net.connector.route(&origin, name, proxy.as_ref());
     let route = route.to_route();
     // A request that cannot be written is refused before a connection is made for it.
-    let joined = match h1::check_head(context, &origin, &net.wire.defaults) {
+    let joined = match check(net, context, &route) {
         Ok(()) if shares_dial(net, context, &route) => Box::pin(join(net, context, &route)).await,
         Ok(()) => Ok(Joined::Alone),
         Err(error) => Err(error),
@@ -64,6 +63,20 @@ pub(super) async fn obtain(
         Err(error) => Err(error),
     };
     (request, connection)
+}
+
+/// Whether the request can be written on a connection of this route.
+fn check(net: &Shared, context: &Context, route: &Route) -> Result<()> {
+    h1::check_head(context, &route.origin, &net.wire.defaults)?;
+    // A proxy is spoken to by HTTP/1.1, and so is the origin of a request that it forwards.
+    let is_http2_alone =
+        net.connector.versions() == HttpVersions::Http2 && route.forwarder().is_none();
+    if is_http2_alone && context.needs_http1() {
+        let message = "the request needs HTTP/1.1, and its client speaks HTTP/2 only by the option \
+                       http2_prior_knowledge";
+        return Err(Error::new(ErrorKind::Request, message));
+    }
+    Ok(())
 }
 
 fn new_connection(
@@ -139,9 +152,9 @@ fn shares_dial(net: &Shared, context: &Context, route: &Route) -> bool {
         .are_shared(route, versions_for(net, context, route))
 }
 
-/// What may be spoken on a connection for the request: another protocol is asked for by HTTP/1.1.
+/// What may be spoken on a connection for the request.
 fn versions_for(net: &Shared, context: &Context, route: &Route) -> HttpVersions {
-    match context.request.asks == Asks::Upgrade || net.dials.wants_http1(route) {
+    match context.needs_http1() || net.dials.wants_http1(route) {
         true => HttpVersions::Http1,
         false => net.connector.versions(),
     }

@@ -178,7 +178,7 @@ impl<'a> NetSend<'a> {
             let name = context.request.url.name();
             let route = net.connector.route(origin, name, proxy.as_ref());
             let is_repeatable = can_be_repeated(context);
-            if context.request.asks != Asks::Upgrade
+            if !context.needs_http1()
                 && let Some(exchange) = net.pool.exchange_on(route, here.id())
             {
                 self.begin_exchange(exchange, true, replays);

@@ -15,6 +15,7 @@ mod flow;
 mod fragments;
 mod ground;
 mod life;
+mod options;
 mod origin;
 mod replay;
 mod review;

@@ -94,9 +94,5 @@ fn a_response_of_http2_cannot_be_upgraded_and_says_so() {
         idles(&client).await;
         let next = client.get(server.url("/small")).send().await.unwrap();
         assert_eq!(next.text().await.unwrap(), "Hello, world!");
-        // By prior knowledge there is no HTTP/1.1 to go by.
-        let request = client.get(server.url("/small")).upgrade("echo");
-        let error = request.send().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
     });
 }

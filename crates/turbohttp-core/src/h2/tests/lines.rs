@@ -318,6 +318,85 @@ fn a_silent_server_is_asked_once_and_the_line_waits() {
     );
 }
 
+/// A client that asks for it learns of a server that has gone while its requests wait.
+#[test]
+fn a_silence_with_streams_is_asked_once_and_ends_the_connection() {
+    let interval = std::time::Duration::from_secs(10);
+    let wait = std::time::Duration::from_millis(PROBE_WAIT_MS);
+    let mut fixture = Fixture::new();
+    let (begin, glitches) = (fixture.now, fixture.streams.glitches());
+    let look = |fixture: &mut Fixture, unread, now| {
+        let (streams, wakes) = (&mut fixture.streams, &mut fixture.wakes);
+        let due = streams.keep_alive(interval, unread, now, wakes);
+        fixture.wakes.perform();
+        let out = fixture.out();
+        let pings = out.iter().filter(|frame| frame.kind == kind::PING);
+        due.map(|due| (due, pings.count()))
+    };
+    assert_eq!(look(&mut fixture, 0, begin), Ok((None, 0)), "no stream");
+    let [first, second] = [fixture.get(), fixture.get()];
+    let mut now = begin + interval;
+    let due = Some(now + interval);
+    assert_eq!(look(&mut fixture, 0, now), Ok((due, 0)));
+    now += interval;
+    let due = Some(now + wait);
+    assert_eq!(look(&mut fixture, 0, now), Ok((due, 1)));
+    assert_eq!(look(&mut fixture, 0, now), Ok((due, 0)), "one in flight");
+    // A request that is given up asks no second time.
+    fixture.release(first);
+    assert_eq!(look(&mut fixture, 0, now), Ok((due, 0)));
+    // The answer ends the silence, and the task is woken for the next PING.
+    fixture.receive(&ping(b"alive?\0\0", flag::ACK));
+    assert_eq!(fixture.fault, None);
+    assert_eq!(fixture.streams.glitches(), glitches);
+    let due = Some(now + wait + interval);
+    assert_eq!(look(&mut fixture, 0, now + wait), Ok((due, 0)));
+    now += wait + interval;
+    let task = Task::new();
+    assert!(fixture.streams.park(task.waker.clone()));
+    assert_eq!(look(&mut fixture, 0, now), Ok((Some(now + wait), 1)));
+    assert_eq!(task.wakes(), 1);
+    // GOAWAY is a sign of life, and leaves the stream to wait.
+    fixture.receive(&goaway(second.id(), ErrorCode::NO_ERROR));
+    let due = Some(now + wait + interval);
+    assert_eq!(look(&mut fixture, 0, now + wait), Ok((due, 0)));
+    now += wait + interval;
+    assert_eq!(look(&mut fixture, 0, now), Ok((Some(now + wait), 1)));
+    assert_eq!(
+        look(&mut fixture, 0, now + wait),
+        Err(ConnectionEnd::Silent)
+    );
+    let end = ConnectionEnd::Silent;
+    fixture.streams.end(end, &mut fixture.wakes);
+    let (_, answer) = fixture.answer(second);
+    assert!(matches!(answer, Answer::Failed(StreamError::Connection(got)) if got == end));
+    let message = "server did not answer a PING within 1 s";
+    assert_eq!(end.to_string(), message);
+}
+
+/// One PING is outstanding at most, whatever it was sent for.
+#[test]
+fn a_probe_under_way_is_the_question_of_a_silence() {
+    let interval = std::time::Duration::from_secs(10);
+    let mut fixture = Fixture::new();
+    let [_kept, given_up] = [fixture.get(), fixture.get()];
+    fixture.out();
+    let begin = fixture.now;
+    let (streams, wakes) = (&mut fixture.streams, &mut fixture.wakes);
+    streams.keep_alive(interval, 0, begin, wakes).unwrap();
+    fixture.release(given_up);
+    let pings = |fixture: &mut Fixture| {
+        let out = fixture.out();
+        out.iter().filter(|frame| frame.kind == kind::PING).count()
+    };
+    assert_eq!(pings(&mut fixture), 1);
+    let (streams, wakes) = (&mut fixture.streams, &mut fixture.wakes);
+    let due = streams.keep_alive(interval, 0, begin + interval, wakes);
+    let wait = std::time::Duration::from_millis(PROBE_WAIT_MS);
+    assert_eq!(due, Ok(Some(begin + interval + wait)));
+    assert_eq!(pings(&mut fixture), 0);
+}
+
 #[test]
 fn identifiers_run_out_before_they_end() {
     let mut fixture = Fixture::new();

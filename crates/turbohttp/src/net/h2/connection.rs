@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::runtime;
-use turbohttp_core::h2::SharedStreams;
+use turbohttp_core::h2::{ConnectionEnd, SharedStreams};
 
 use crate::body::buffer::ReadMemory;
+use crate::clock;
 use crate::context::Addresses;
 use crate::net::route::Route;
-use crate::net::wire::Wire;
+use crate::net::wire::{Life, Wire};
 
 /// What the exchanges of a connection and its task share.
 pub(crate) struct Connection {
@@ -37,6 +38,12 @@ impl Connection {
         self.streams.look(|streams| streams.used_count() == 0)
     }
 
+    /// Its open streams, and the frames that cost work and brought nothing.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        self.streams
+            .look(|streams| (streams.open_count() as u64, streams.glitches()))
+    }
+
     /// Whether no request is under way, and at least one has been: one that was just made is made for one.
     pub(crate) fn is_rested(&self) -> bool {
         self.streams
@@ -51,6 +58,31 @@ impl Connection {
     /// Whether new requests are taken.
     pub(crate) fn is_live(&self) -> bool {
         self.streams.look(|streams| streams.is_live())
+    }
+
+    /// The earlier of two: when it is too old, and when its server has been silent for too long; and the latter
+    /// alone. A PING is sent when that is now. `unread` are the bytes that have arrived and are no whole frame yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectionEnd::Silent`] if the PING was not answered.
+    #[cold]
+    pub(super) fn life_due(
+        &self,
+        life: &Life,
+        is_live: bool,
+        unread: usize,
+    ) -> Result<(Option<Instant>, Option<Instant>), ConnectionEnd> {
+        let longest = life.longest.filter(|_| is_live);
+        let life_due = longest.map(|longest| clock::after(self.opened_at, longest));
+        let Some(interval) = life.ping else {
+            return Ok((life_due, None));
+        };
+        let now = clock::now();
+        let ping_due = self
+            .streams
+            .update(|streams, wakes| streams.keep_alive(interval, unread, now, wakes))?;
+        Ok((clock::earlier(life_due, ping_due), ping_due))
     }
 
     /// How many requests it carries at once; `None` if it takes no new ones.

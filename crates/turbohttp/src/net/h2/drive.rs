@@ -18,7 +18,7 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
-use turbohttp_core::h2::{Batch, ConnectionEnd, Delivered, Limits, Receiver, SharedStreams, Wakes};
+use turbohttp_core::h2::{Batch, ConnectionEnd, Delivered, Receiver, SharedStreams, Wakes};
 
 use super::connection::Connection;
 use super::exchange::Home;
@@ -45,9 +45,8 @@ pub(crate) fn start(
     wire: &Arc<Wire>,
     home: &Arc<impl Home + 'static>,
 ) -> Arc<Connection> {
-    let limits = Limits::new(wire.head_limits, wire.requests_per_host);
     let connection = Arc::new(Connection {
-        streams: SharedStreams::new(limits),
+        streams: SharedStreams::new(wire.h2_limits),
         route,
         addresses: connected.addresses,
         id: wire.counters.opened(),
@@ -374,8 +373,13 @@ impl Driver {
                 Some(clock::after(since, kept))
             }
         };
-        let life = wire.lifetime.filter(|_| rest.is_live);
-        let life_due = life.map(|life| clock::after(self.connection.opened_at, life));
+        let (life_due, ping_due) = match &wire.life {
+            None => (None, None),
+            Some(life) => {
+                let unread = self.input.filled().len();
+                self.connection.life_due(life, rest.is_live, unread)?
+            }
+        };
         let due = clock::earlier(clock::earlier(idle_due, life_due), rest.probe_due);
         let Some(due) = due else { return Ok(false) };
         self.timer.set(due, Duration::ZERO, None);
@@ -385,6 +389,10 @@ impl Driver {
             .is_pending()
         {
             return Ok(false);
+        }
+        if ping_due == Some(due) {
+            // The next turn looks again, and sends the PING or ends.
+            return Ok(true);
         }
         if !rest.is_live {
             // The server does not take the last bytes.
@@ -459,6 +467,8 @@ impl Drop for Driver {
             self.retire();
         }
         let wire = &self.connection.wire;
+        let (_, glitches) = self.connection.counts();
+        wire.counters.glitches(glitches);
         wire.counters.closed();
         wire.shortage.freed();
     }

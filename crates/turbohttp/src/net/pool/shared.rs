@@ -7,6 +7,7 @@ use hashbrown::HashTable;
 use tokio::runtime;
 
 use super::Pool;
+use crate::net::counters::Http2Counts;
 use crate::net::h2::{Connection, Exchange, Home, Spares};
 use crate::net::route::RouteKey;
 
@@ -112,6 +113,20 @@ impl Pool {
             connection.go_away();
             self.retire(connection);
         }
+    }
+
+    /// What the connections are like that are handed out.
+    pub(crate) fn http2_counts(&self) -> Http2Counts {
+        let shared: Vec<_> = self.lock().shared.iter().cloned().collect();
+        let mut counts = Http2Counts::default();
+        // Each is asked under a lock of its own, without that of the pool.
+        for connection in shared {
+            let (streams, glitches) = connection.counts();
+            counts.connections += 1;
+            counts.streams += streams;
+            counts.glitches += glitches;
+        }
+        counts
     }
 
     /// An exchange on the shared connection of `route`, if there is one.
