@@ -46,7 +46,7 @@ fn a_black_hole_is_left_after_one_ping() {
         get(&client, &server).await.unwrap();
         let request = client
             .get(server.url("/"))
-            .timeout(Duration::from_millis(20));
+            .timeout(Duration::from_millis(500));
         let error = request.send().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout);
         drop(error);
@@ -346,7 +346,7 @@ fn every_close_ends_and_leaves_nothing() {
 fn a_server_that_takes_nothing_does_not_keep_its_connection() {
     let server = after_the_first([Step::Deaf]);
     run(async {
-        let timeouts = Timeouts::default().idle(Duration::from_millis(20));
+        let timeouts = Timeouts::default().idle(Duration::from_millis(500));
         let limits = Limits::default().per_host(200);
         let client = builder().timeouts(timeouts).limits(limits).build().unwrap();
         get(&client, &server).await.unwrap();
@@ -369,7 +369,7 @@ fn a_server_that_takes_nothing_does_not_keep_its_connection() {
 
 #[test]
 fn a_connection_ends_when_it_has_rested_for_long_or_lived_for_long() {
-    let once = Duration::from_millis(20);
+    let once = Duration::from_millis(400);
     for timeouts in [
         Timeouts::default().idle(once),
         Timeouts::default().lifetime(once),
@@ -404,7 +404,7 @@ fn a_signal_that_never_comes_is_waited_for_until_the_deadline_of_the_body() {
         Step::Await(signal),
     ]);
     run(async {
-        let timeouts = Timeouts::default().body(Duration::from_millis(30));
+        let timeouts = Timeouts::default().body(Duration::from_millis(500));
         let client = builder().timeouts(timeouts).build().unwrap();
         get(&client, &server).await.unwrap();
         let mut response = client.get(server.url("/")).send().await.unwrap();
