@@ -242,7 +242,8 @@ namespace TurboHttp.Tests
             foreach (Task<byte[]> task in tasks)
             {
                 AggregateException thrown = Ground.Throws<AggregateException>(() => Ground.Wait(task), "a request in flight");
-                Ground.Check(((TurboException)thrown.InnerException).Code == TurboError.Shutdown, "the code of a request in flight");
+                TurboException inner = (TurboException)thrown.InnerException;
+                Ground.Check(inner.Code == TurboError.Shutdown, "the code of a request in flight: " + inner.Code + ", " + inner.Message);
             }
         }
     }
