@@ -1,0 +1,102 @@
+//! How long until a connection ends whose server floods it, and what it costs until then.
+//!
+//! The time begins with the request that the flood follows. Memory is that of the process, with what the
+//! server's thread keeps.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use turbohttp::Client;
+use turbohttp_loopback::script::{Script, floods};
+use turbohttp_loopback::{Answerer, AnswererOptions};
+
+use super::one_thread;
+use super::sender::ours;
+use crate::machine;
+use crate::verdict::Verdict;
+
+const TIME_MAX: Duration = Duration::from_secs(1);
+const GROWTH_MAX: u64 = 8 << 20;
+
+/// What is waited for a client that does not end its connection.
+const GIVE_UP: Duration = Duration::from_secs(10);
+
+struct Flooded {
+    time: Duration,
+    growth: u64,
+    /// Requests of another client that were answered meanwhile, or what came of them.
+    beside: Result<u64>,
+}
+
+pub(super) fn measure(verdict: &mut Verdict) -> Result<()> {
+    let calm = Answerer::start(AnswererOptions::default())?;
+    println!("| flood | ended after ms | memory KiB | requests beside |");
+    println!("| --- | --- | --- | --- |");
+    for flood in floods::all() {
+        let name = flood.name;
+        let server = Script::new().accept(flood.steps()).start()?;
+        let flooded = one_thread()?.block_on(async {
+            let client = ours(None)?;
+            let ended = async {
+                // Whether the caller notices depends on what it was waiting for.
+                _ = get(&client, &server.url("/")).await;
+                server.all_closed().await;
+            };
+            watch(ended, &calm.url("/")).await
+        })?;
+        let ms = flooded.time.as_secs_f64() * 1e3;
+        let kib = flooded.growth / 1024;
+        let beside = match &flooded.beside {
+            Ok(made) => made.to_string(),
+            Err(error) => error.to_string(),
+        };
+        println!("| {name} | {ms:.1} | {kib} | {beside} |");
+        let line = format!("{name}: ended after {ms:.1} ms, at most 1,000");
+        verdict.add(flooded.time <= TIME_MAX, line);
+        let line = format!("{name}: {kib} KiB more memory, at most 8,192");
+        verdict.add(flooded.growth <= GROWTH_MAX, line);
+        let line = format!("{name}: {beside} requests of another client, all answered");
+        verdict.add(flooded.beside.is_ok(), line);
+    }
+    println!();
+    Ok(())
+}
+
+/// Waits for the end of a flood while another client makes requests.
+async fn watch(ended: impl Future<Output = ()>, calm: &str) -> Result<Flooded> {
+    let (client, url) = (ours(None)?, calm.to_owned());
+    get(&client, &url).await?;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let asks = is_over.clone();
+    let beside = tokio::spawn(async move {
+        let mut made = 0;
+        while !asks.load(Ordering::Relaxed) || made == 0 {
+            get(&client, &url).await?;
+            made += 1;
+        }
+        let opened = client.transport().stats().opened;
+        ensure!(opened == 1, "{opened} connections");
+        Ok(made)
+    });
+    tokio::task::yield_now().await;
+    let before = machine::memory("VmRSS");
+    machine::forget_peak();
+    let began = Instant::now();
+    // One that does not end in time has taken more than is permitted, and is told so.
+    _ = tokio::time::timeout(GIVE_UP, ended).await;
+    let time = began.elapsed();
+    let growth = machine::memory("VmHWM").saturating_sub(before);
+    is_over.store(true, Ordering::Relaxed);
+    Ok(Flooded {
+        time,
+        growth,
+        beside: beside.await.context("the other client")?,
+    })
+}
+
+async fn get(client: &Client, url: &str) -> Result<()> {
+    client.get(url).send().await?.bytes().await?;
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! Requests per second on one connection, beside reqwest, the h2 crate, and what bounds any client.
+
+use anyhow::Result;
+use turbohttp_loopback::tls::TestCa;
+use turbohttp_loopback::{Answerer, AnswererOptions};
+
+use super::sender::{Peer, Sender, Target};
+use super::{Plan, bare, h2load, one_thread};
+use crate::children::{CLIENT_CORE, SERVER_CORE};
+use crate::load::Crowd;
+use crate::machine;
+use crate::sample::median;
+use crate::verdict::Verdict;
+
+struct Case {
+    name: &'static str,
+    callers: usize,
+    workers: usize,
+    bytes: usize,
+    is_tls: bool,
+    /// How many times the rate of reqwest, and of the h2 crate, is demanded.
+    floors: (f64, f64),
+    limit: Limit,
+}
+
+/// What is measured besides, without a demand.
+#[derive(Clone, Copy)]
+enum Limit {
+    Nothing,
+    BareLoop,
+    H2load,
+}
+
+impl Limit {
+    fn name(self) -> Option<&'static str> {
+        match self {
+            Limit::Nothing => None,
+            Limit::BareLoop => Some("bare loop"),
+            Limit::H2load => Some("h2load"),
+        }
+    }
+}
+
+const CASES: [Case; 5] = [
+    Case {
+        name: "small GET, 64 streams, one thread",
+        callers: 64,
+        workers: 1,
+        bytes: 13,
+        is_tls: false,
+        floors: (3.2, 1.4),
+        limit: Limit::H2load,
+    },
+    Case {
+        name: "small GET over TLS, 64 streams, one thread",
+        callers: 64,
+        workers: 1,
+        bytes: 13,
+        is_tls: true,
+        // Of the h2 crate nothing is demanded over TLS.
+        floors: (1.8, 0.0),
+        limit: Limit::Nothing,
+    },
+    Case {
+        name: "small GET, 64 streams, two workers",
+        callers: 64,
+        workers: 2,
+        bytes: 13,
+        is_tls: false,
+        floors: (3.5, 1.0),
+        limit: Limit::Nothing,
+    },
+    Case {
+        name: "small GET, one caller",
+        callers: 1,
+        workers: 1,
+        bytes: 13,
+        is_tls: false,
+        floors: (1.5, 1.0),
+        limit: Limit::BareLoop,
+    },
+    Case {
+        name: "64 KiB, 16 streams",
+        callers: 16,
+        workers: 1,
+        bytes: 64 * 1024,
+        is_tls: false,
+        floors: (1.8, 1.0),
+        limit: Limit::Nothing,
+    },
+];
+
+pub(super) fn measure(plan: &Plan, verdict: &mut Verdict) -> Result<()> {
+    let cases: Vec<_> = CASES.iter().filter(|case| plan.has(case.name)).collect();
+    if cases.is_empty() {
+        return Ok(());
+    }
+    println!(
+        "| case | turbohttp/s | reqwest/s | h2/s | of reqwest | of h2 | slowest round | limit | limit/s | of limit |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    // Those of one thread first, which are pinned.
+    machine::pin(CLIENT_CORE);
+    for case in cases.iter().filter(|case| case.workers == 1) {
+        measure_case(case, plan, verdict)?;
+    }
+    machine::unpin();
+    for case in cases.iter().filter(|case| case.workers > 1) {
+        measure_case(case, plan, verdict)?;
+    }
+    Ok(())
+}
+
+fn measure_case(case: &Case, plan: &Plan, verdict: &mut Verdict) -> Result<()> {
+    let ca = case.is_tls.then(TestCa::new);
+    let tls = ca
+        .as_ref()
+        .map(|ca| ca.server_config_with_alpn(&["127.0.0.1"], &["h2"]));
+    let server = Answerer::start(AnswererOptions {
+        content_bytes: case.bytes,
+        core: (case.workers == 1).then_some(SERVER_CORE),
+        tls,
+        ..AnswererOptions::default()
+    })?;
+    let target = Target {
+        root_pem: ca.map(|ca| ca.pem()),
+        ..Target::of(&server)
+    };
+    let (mut ours, mut reqwest, mut h2) = (Vec::new(), Vec::new(), Vec::new());
+    let mut limits = Vec::new();
+    for _ in 0..plan.rounds {
+        ours.push(round(case, Peer::Ours, &target, plan.seconds)?);
+        reqwest.push(round(case, Peer::Reqwest, &target, plan.seconds)?);
+        h2.push(round(case, Peer::H2, &target, plan.seconds)?);
+        limits.extend(round_of_limit(case, &target, plan.seconds)?);
+    }
+    let slowest = ours.iter().copied().fold(f64::INFINITY, f64::min);
+    let (ours, reqwest, h2) = (median(ours), median(reqwest), median(h2));
+    let (by_reqwest, by_h2) = (ours / reqwest, ours / h2);
+    let slowest = slowest / ours;
+    let limit = match case.limit.name() {
+        None => "- | - | -".to_owned(),
+        Some(name) if limits.is_empty() => format!("{name}: not installed | - | -"),
+        Some(name) => {
+            let limit = median(limits);
+            format!("{name} | {limit:.0} | {:.2}", ours / limit)
+        }
+    };
+    println!(
+        "| {} | {ours:.0} | {reqwest:.0} | {h2:.0} | {by_reqwest:.2} | {by_h2:.2} | {slowest:.2} | {limit} |",
+        case.name
+    );
+    for (name, ratio, floor) in [
+        ("reqwest", by_reqwest, case.floors.0),
+        ("the h2 crate", by_h2, case.floors.1),
+    ] {
+        if floor > 0.0 {
+            let line = format!("{}: {ratio:.2} times {name}, at least {floor}", case.name);
+            verdict.add(ratio >= floor, line);
+        }
+    }
+    Ok(())
+}
+
+/// How many requests per second are answered.
+fn round(case: &Case, peer: Peer, target: &Target, seconds: f64) -> Result<f64> {
+    let runtime = match case.workers {
+        1 => one_thread()?,
+        workers => tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(workers)
+            .enable_all()
+            .build()?,
+    };
+    runtime.block_on(async {
+        let sender = Sender::new(peer, target).await?;
+        let crowd = Crowd {
+            callers: case.callers,
+            url: target.url.as_str().into(),
+            bytes: case.bytes,
+        };
+        Ok(crowd.measure(&sender, seconds).await?.per_second)
+    })
+}
+
+/// The same of what is measured besides; `None` if it is not there.
+fn round_of_limit(case: &Case, target: &Target, seconds: f64) -> Result<Option<f64>> {
+    match case.limit {
+        Limit::Nothing => Ok(None),
+        Limit::BareLoop => {
+            let rate = one_thread()?.block_on(bare::rate(target.addr, seconds))?;
+            Ok(Some(rate))
+        }
+        Limit::H2load => h2load::rate(&target.url, case.callers, seconds),
+    }
+}
