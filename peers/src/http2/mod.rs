@@ -15,6 +15,7 @@ mod slow_readers;
 use anyhow::{Result, ensure};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::children;
 use crate::verdict::Verdict;
 
 /// How a run measures.
@@ -36,6 +37,8 @@ impl Plan {
 /// Measures and prints; says whether each floor was reached.
 pub(crate) fn run(plan: &Plan) -> Result<Verdict> {
     ensure!(plan.rounds > 0, "at least one round");
+    // A core that halts takes longer to wake than an exchange takes.
+    let _spinners = children::spinners()?;
     let mut verdict = Verdict::default();
     // First: what other cases have used and freed would hide how far memory grows.
     slow_readers::measure(plan, &mut verdict)?;

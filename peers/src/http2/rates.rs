@@ -136,28 +136,32 @@ fn measure_case(case: &Case, plan: &Plan, verdict: &mut Verdict) -> Result<()> {
     }
     let slowest = ours.iter().copied().fold(f64::INFINITY, f64::min);
     let (ours, reqwest, h2) = (median(ours), median(reqwest), median(h2));
-    let (by_reqwest, by_h2) = (ours / reqwest, ours / h2);
     let slowest = slowest / ours;
-    let limit = match case.limit.name() {
-        None => "- | - | -".to_owned(),
-        Some(name) if limits.is_empty() => format!("{name}: not installed | - | -"),
-        Some(name) => {
-            let limit = median(limits);
-            format!("{name} | {limit:.0} | {:.2}", ours / limit)
-        }
+    let limit = (!limits.is_empty()).then(|| median(limits));
+    let beside = match (case.limit.name(), limit) {
+        (None, _) => "- | - | -".to_owned(),
+        (Some(name), None) => format!("{name}: not installed | - | -"),
+        (Some(name), Some(limit)) => format!("{name} | {limit:.0} | {:.2}", ours / limit),
     };
     println!(
-        "| {} | {ours:.0} | {reqwest:.0} | {h2:.0} | {by_reqwest:.2} | {by_h2:.2} | {slowest:.2} | {limit} |",
-        case.name
+        "| {} | {ours:.0} | {reqwest:.0} | {h2:.0} | {:.2} | {:.2} | {slowest:.2} | {beside} |",
+        case.name,
+        ours / reqwest,
+        ours / h2
     );
-    for (name, ratio, floor) in [
-        ("reqwest", by_reqwest, case.floors.0),
-        ("the h2 crate", by_h2, case.floors.1),
+    for (name, rate, floor) in [
+        ("reqwest", reqwest, case.floors.0),
+        ("the h2 crate", h2, case.floors.1),
     ] {
-        if floor > 0.0 {
-            let line = format!("{}: {ratio:.2} times {name}, at least {floor}", case.name);
-            verdict.add(ratio >= floor, line);
+        if floor == 0.0 {
+            continue;
         }
+        let ratio = ours / rate;
+        let mut line = format!("{}: {ratio:.2} times {name}, at least {floor}", case.name);
+        if let (Limit::BareLoop, Some(limit)) = (case.limit, limit) {
+            line.push_str(&format!("; a bare loop is {:.2} times", limit / rate));
+        }
+        verdict.add(ratio >= floor, line);
     }
     Ok(())
 }

@@ -64,6 +64,11 @@ pub(super) fn ours(root_pem: Option<&str>) -> Result<Client> {
     Ok(builder.build()?)
 }
 
+/// The connections that ours has made.
+pub(super) fn opened(client: &Client) -> u64 {
+    client.stats().net.map_or(0, |net| net.opened)
+}
+
 impl Sender {
     pub(super) async fn new(peer: Peer, target: &Target) -> Result<Sender> {
         let root_pem = target.root_pem.as_deref();
