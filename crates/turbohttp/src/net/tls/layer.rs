@@ -15,6 +15,9 @@ where
     S: Bottom + AsyncRead + AsyncWrite + Send + Sync + Unpin,
 {
     fn is_idle_so_far(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        if !self.is_ahead_of_socket() && self.socket().is_silent() {
+            return true;
+        }
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
         let read = poll_fn(|cx| Pin::new(&mut *self).poll_read(cx, &mut buffer));
@@ -30,5 +33,11 @@ where
 impl<S: Bottom> Bottom for TlsStream<S> {
     fn socket(&self) -> Socket<'_> {
         self.get_ref().0.socket()
+    }
+
+    fn is_ahead_of_socket(&self) -> bool {
+        let (below, session) = self.get_ref();
+        // It wants bytes only when none of those it has decrypted is left, nor the peer's close_notify.
+        !session.wants_read() || below.is_ahead_of_socket()
     }
 }
