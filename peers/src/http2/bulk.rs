@@ -152,12 +152,12 @@ async fn upload(sender: Sender, url: &str, is_length_known: bool) -> Result<()> 
 async fn upload_by_h2(
     sender: h2::client::SendRequest<Bytes>,
     url: &str,
-    mut pieces: Pieces,
+    pieces: Pieces,
 ) -> Result<u16> {
     let mut ready = sender.ready().await?;
     let request = http::Request::post(url).body(())?;
     let (response, mut stream) = ready.send_request(request, false)?;
-    while let Some(mut piece) = pieces.next() {
+    for mut piece in pieces {
         while !piece.is_empty() {
             stream.reserve_capacity(piece.len());
             let granted = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await;

@@ -7,7 +7,7 @@ use turbohttp_loopback::{Answerer, AnswererOptions};
 use super::sender::{Peer, Sender, Target};
 use super::{Plan, bare, h2load, one_thread};
 use crate::children::{CLIENT_CORE, SERVER_CORE};
-use crate::load::Crowd;
+use crate::load::{Crowd, Rate};
 use crate::machine;
 use crate::sample::median;
 use crate::verdict::Verdict;
@@ -96,9 +96,9 @@ pub(super) fn measure(plan: &Plan, verdict: &mut Verdict) -> Result<()> {
         return Ok(());
     }
     println!(
-        "| case | turbohttp/s | reqwest/s | h2/s | of reqwest | of h2 | slowest round | limit | limit/s | of limit |"
+        "| case | turbohttp/s | reqwest/s | h2/s | of reqwest | of h2 | slowest round | CPU us of each | limit | limit/s | of limit |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     // Those of one thread first, which are pinned.
     machine::pin(CLIENT_CORE);
     for case in cases.iter().filter(|case| case.workers == 1) {
@@ -126,17 +126,26 @@ fn measure_case(case: &Case, plan: &Plan, verdict: &mut Verdict) -> Result<()> {
         root_pem: ca.map(|ca| ca.pem()),
         ..Target::of(&server)
     };
-    let (mut ours, mut reqwest, mut h2) = (Vec::new(), Vec::new(), Vec::new());
-    let mut limits = Vec::new();
+    let peers = [Peer::Ours, Peer::Reqwest, Peer::H2];
+    let (mut rates, mut limits) = ([(); 3].map(|()| Vec::new()), Vec::new());
     for _ in 0..plan.rounds {
-        ours.push(round(case, Peer::Ours, &target, plan.seconds)?);
-        reqwest.push(round(case, Peer::Reqwest, &target, plan.seconds)?);
-        h2.push(round(case, Peer::H2, &target, plan.seconds)?);
+        for (peer, rates) in peers.iter().zip(&mut rates) {
+            rates.push(round(case, *peer, &target, plan.seconds)?);
+        }
         limits.extend(round_of_limit(case, &target, plan.seconds)?);
     }
-    let slowest = ours.iter().copied().fold(f64::INFINITY, f64::min);
-    let (ours, reqwest, h2) = (median(ours), median(reqwest), median(h2));
-    let slowest = slowest / ours;
+    let per_second = |rates: &Vec<Rate>| median(rates.iter().map(|rate| rate.per_second));
+    let [ours, reqwest, h2] = [0, 1, 2].map(|at| per_second(&rates[at]));
+    let all = rates[0].iter().map(|rate| rate.per_second);
+    let slowest = all.fold(f64::INFINITY, f64::min) / ours;
+    // Workers are threads of their own, whose time is not that of the one that measures.
+    let cpu = match case.workers {
+        1 => rates
+            .map(|rates| median(rates.iter().map(|rate| rate.cpu_us)))
+            .map(|us| format!("{us:.2}"))
+            .join(" / "),
+        _ => "-".to_owned(),
+    };
     let limit = (!limits.is_empty()).then(|| median(limits));
     let beside = match (case.limit.name(), limit) {
         (None, _) => "- | - | -".to_owned(),
@@ -144,7 +153,7 @@ fn measure_case(case: &Case, plan: &Plan, verdict: &mut Verdict) -> Result<()> {
         (Some(name), Some(limit)) => format!("{name} | {limit:.0} | {:.2}", ours / limit),
     };
     println!(
-        "| {} | {ours:.0} | {reqwest:.0} | {h2:.0} | {:.2} | {:.2} | {slowest:.2} | {beside} |",
+        "| {} | {ours:.0} | {reqwest:.0} | {h2:.0} | {:.2} | {:.2} | {slowest:.2} | {cpu} | {beside} |",
         case.name,
         ours / reqwest,
         ours / h2
@@ -166,8 +175,7 @@ fn measure_case(case: &Case, plan: &Plan, verdict: &mut Verdict) -> Result<()> {
     Ok(())
 }
 
-/// How many requests per second are answered.
-fn round(case: &Case, peer: Peer, target: &Target, seconds: f64) -> Result<f64> {
+fn round(case: &Case, peer: Peer, target: &Target, seconds: f64) -> Result<Rate> {
     let runtime = match case.workers {
         1 => one_thread()?,
         workers => tokio::runtime::Builder::new_multi_thread()
@@ -182,11 +190,11 @@ fn round(case: &Case, peer: Peer, target: &Target, seconds: f64) -> Result<f64> 
             url: target.url.as_str().into(),
             bytes: case.bytes,
         };
-        Ok(crowd.measure(&sender, seconds).await?.per_second)
+        crowd.measure(&sender, seconds).await
     })
 }
 
-/// The same of what is measured besides; `None` if it is not there.
+/// Requests per second of what is measured besides; `None` if it is not there.
 fn round_of_limit(case: &Case, target: &Target, seconds: f64) -> Result<Option<f64>> {
     match case.limit {
         Limit::Nothing => Ok(None),
