@@ -9,6 +9,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use turbohttp_loopback::script::frames;
 
+use crate::load::Rate;
+use crate::machine;
+
 /// Length of a frame's head.
 const HEAD_BYTES: usize = 9;
 
@@ -29,14 +32,18 @@ struct Bare {
     filled: usize,
 }
 
-/// Requests per second of one caller, after a quarter of the time to warm up.
-pub(super) async fn rate(addr: SocketAddr, seconds: f64) -> Result<f64> {
+/// The requests of one caller, after a quarter of the time to warm up.
+pub(super) async fn rate(addr: SocketAddr, seconds: f64) -> Result<Rate> {
     let mut bare = Bare::connect(addr).await?;
     let time = Duration::from_secs_f64(seconds);
     bare.send_until(Instant::now() + time / 4).await?;
-    let began = Instant::now();
-    let made = bare.send_until(began + time).await?;
-    Ok(made as f64 / began.elapsed().as_secs_f64())
+    let (began, cpu) = (Instant::now(), machine::thread_cpu_time());
+    let made = bare.send_until(began + time).await? as f64;
+    let cpu = machine::thread_cpu_time() - cpu;
+    Ok(Rate {
+        per_second: made / began.elapsed().as_secs_f64(),
+        cpu_us: cpu.as_secs_f64() * 1e6 / made,
+    })
 }
 
 impl Bare {

@@ -40,7 +40,7 @@ pub(super) fn measure(verdict: &mut Verdict) -> Result<()> {
     let before = machine::memory("VmRSS");
     for flood in floods::all() {
         let name = flood.name;
-        let server = Script::new().accept(flood.clone().steps()).start()?;
+        let server = Script::new().accept(flood.steps()).start()?;
         let flooded = one_thread()?.block_on(async {
             let client = ours(None)?;
             let ended = async {

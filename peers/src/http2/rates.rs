@@ -134,23 +134,26 @@ fn measure_case(case: &Case, plan: &Plan, verdict: &mut Verdict) -> Result<()> {
         }
         limits.extend(round_of_limit(case, &target, plan.seconds)?);
     }
-    let per_second = |rates: &Vec<Rate>| median(rates.iter().map(|rate| rate.per_second));
+    let per_second = |rates: &[Rate]| median(rates.iter().map(|rate| rate.per_second));
     let [ours, reqwest, h2] = [0, 1, 2].map(|at| per_second(&rates[at]));
     let all = rates[0].iter().map(|rate| rate.per_second);
     let slowest = all.fold(f64::INFINITY, f64::min) / ours;
     // Workers are threads of their own, whose time is not that of the one that measures.
     let cpu = match case.workers {
-        1 => rates
-            .map(|rates| median(rates.iter().map(|rate| rate.cpu_us)))
-            .map(|us| format!("{us:.2}"))
-            .join(" / "),
+        1 => rates.map(|rates| cpu_us(&rates)).join(" / "),
         _ => "-".to_owned(),
     };
-    let limit = (!limits.is_empty()).then(|| median(limits));
+    let limit = (!limits.is_empty()).then(|| per_second(&limits));
     let beside = match (case.limit.name(), limit) {
         (None, _) => "- | - | -".to_owned(),
         (Some(name), None) => format!("{name}: not installed | - | -"),
-        (Some(name), Some(limit)) => format!("{name} | {limit:.0} | {:.2}", ours / limit),
+        (Some(name), Some(limit)) => {
+            let name = match case.limit {
+                Limit::BareLoop => format!("{name}, {} us", cpu_us(&limits)),
+                _ => name.to_owned(),
+            };
+            format!("{name} | {limit:.0} | {:.2}", ours / limit)
+        }
     };
     println!(
         "| {} | {ours:.0} | {reqwest:.0} | {h2:.0} | {:.2} | {:.2} | {slowest:.2} | {cpu} | {beside} |",
@@ -175,6 +178,12 @@ fn measure_case(case: &Case, plan: &Plan, verdict: &mut Verdict) -> Result<()> {
     Ok(())
 }
 
+/// The median, in microseconds per request.
+fn cpu_us(rates: &[Rate]) -> String {
+    let us = median(rates.iter().map(|rate| rate.cpu_us));
+    format!("{us:.2}")
+}
+
 fn round(case: &Case, peer: Peer, target: &Target, seconds: f64) -> Result<Rate> {
     let runtime = match case.workers {
         1 => one_thread()?,
@@ -194,14 +203,21 @@ fn round(case: &Case, peer: Peer, target: &Target, seconds: f64) -> Result<Rate>
     })
 }
 
-/// Requests per second of what is measured besides; `None` if it is not there.
-fn round_of_limit(case: &Case, target: &Target, seconds: f64) -> Result<Option<f64>> {
+/// The same of what is measured besides; `None` if it is not there. What another process takes of the
+/// processor is not known here, and not shown.
+fn round_of_limit(case: &Case, target: &Target, seconds: f64) -> Result<Option<Rate>> {
     match case.limit {
         Limit::Nothing => Ok(None),
         Limit::BareLoop => {
             let rate = one_thread()?.block_on(bare::rate(target.addr, seconds))?;
             Ok(Some(rate))
         }
-        Limit::H2load => h2load::rate(&target.url, case.callers, seconds),
+        Limit::H2load => {
+            let rate = h2load::rate(&target.url, case.callers, seconds)?;
+            Ok(rate.map(|per_second| Rate {
+                per_second,
+                cpu_us: 0.0,
+            }))
+        }
     }
 }

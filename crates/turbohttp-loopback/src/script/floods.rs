@@ -35,13 +35,13 @@ pub struct Flood {
 impl Flood {
     /// The steps of a connection: preface and SETTINGS of both sides, one request, and the flood until the
     /// client ends the connection.
-    pub fn steps(self) -> Vec<Step> {
+    pub fn steps(&self) -> Vec<Step> {
         vec![
             Step::ReadPreface,
             Step::send([frames::settings(&[]), frames::settings_ack()].concat()),
             Step::read_frame(HEADERS),
-            Step::Send(self.first),
-            Step::Flood(self.again),
+            Step::Send(self.first.clone()),
+            Step::Flood(self.again.clone()),
         ]
     }
 }
