@@ -18,6 +18,9 @@ const FIELDS: [(&str, &str); 5] = [
     ("x-request-id", "00000000-0000-0000-0000-000000000000"),
 ];
 
+/// The field behind the content.
+const TRAILER: (&[u8], &[u8]) = (b"x-checksum", b"0123456789abcdef");
+
 /// `:status: 200` in the static table.
 const STATUS_200: u8 = 0x88;
 
@@ -36,10 +39,12 @@ pub(super) struct Template {
     /// Every field by its place in that table.
     pub(super) indexed: Vec<u8>,
     pub(super) content: Vec<u8>,
+    /// What follows the content, if something does.
+    pub(super) trailers: Option<Vec<u8>>,
 }
 
 impl Template {
-    pub(super) fn new(content_bytes: usize, is_indexed: bool) -> Template {
+    pub(super) fn new(content_bytes: usize, is_indexed: bool, has_trailers: bool) -> Template {
         let content = match content_bytes {
             13 => b"Hello, world!".to_vec(),
             length => pattern(length),
@@ -63,6 +68,7 @@ impl Template {
             first: is_indexed.then_some(first),
             indexed: std::iter::once(STATUS_200).chain(indexed).collect(),
             content,
+            trailers: has_trailers.then(|| frames::field(TRAILER.0, TRAILER.1)),
         }
     }
 }

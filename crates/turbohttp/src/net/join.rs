@@ -25,7 +25,7 @@ use crate::request::Request;
 /// What a request is to do that needs a connection.
 pub(crate) enum Joined {
     /// It has an exchange on a shared connection; whether others had one before.
-    Exchange(Box<h2::Exchange>, bool),
+    Exchange(h2::Checkout, bool),
     /// It has a stream of its own.
     Connected(Connected),
     /// It dials by itself.
@@ -83,7 +83,7 @@ pub(crate) async fn join(
         Taken::Shared(connection) => {
             let exchange = net.pool.exchange_on(route.key(), here);
             // One that has come and gone says why.
-            let exchange = exchange.unwrap_or_else(|| h2::Exchange::on(&connection, &net.pool));
+            let exchange = exchange.unwrap_or_else(|| h2::Checkout::on(&connection, &net.pool));
             Ok(Joined::Exchange(exchange, !is_first))
         }
     }

@@ -17,4 +17,4 @@ mod upload;
 
 pub(crate) use connection::Connection;
 pub(crate) use drive::start;
-pub(crate) use exchange::{Exchange, Home, Spares};
+pub(crate) use exchange::{Checkout, Exchange, Home, Spares};

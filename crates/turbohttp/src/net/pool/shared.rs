@@ -8,7 +8,7 @@ use tokio::runtime;
 
 use super::Pool;
 use crate::net::counters::Http2Counts;
-use crate::net::h2::{Connection, Exchange, Home, Spares};
+use crate::net::h2::{Checkout, Connection, Exchange, Home, Spares};
 use crate::net::route::RouteKey;
 
 /// A table of shared connections, asked by the hash that the origin of a route was made with. A connection
@@ -135,10 +135,9 @@ impl Pool {
         self: &Arc<Self>,
         route: RouteKey<'_>,
         here: runtime::Id,
-    ) -> Option<Box<Exchange>> {
-        let mut exchange = self.lock().shared.check_out(route, here)?;
-        exchange.checked_out(self.clone());
-        Some(exchange)
+    ) -> Option<Checkout> {
+        let exchange = self.lock().shared.check_out(route, here)?;
+        Some(Checkout::new(exchange, self.clone()))
     }
 }
 
