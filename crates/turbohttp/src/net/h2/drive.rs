@@ -414,14 +414,29 @@ impl Driver {
     fn tell(&mut self, capacity: Option<usize>) {
         self.capacity = capacity;
         let scheduler = self.connection.wire.scheduler.get();
-        if let Some(scheduler) = scheduler.and_then(Weak::upgrade) {
-            let home = self.home.upgrade();
-            let others = home.and_then(|home| home.carried_beside(&self.connection));
-            let all = match (capacity, others) {
-                (Some(own), Some(others)) => Some(own.saturating_add(others)),
-                (own, others) => own.or(others),
-            };
-            scheduler.set_capacity(&self.connection.route.origin, all);
+        let Some(scheduler) = scheduler.and_then(Weak::upgrade) else {
+            return;
+        };
+        let origin = &self.connection.route.origin;
+        let mut all = self.with_others(capacity);
+        loop {
+            scheduler.set_capacity(origin, all);
+            // The task of another connection may have told meanwhile: the last one to tell tells what is so.
+            let now = self.with_others(capacity);
+            if now == all {
+                return;
+            }
+            all = now;
+        }
+    }
+
+    /// What all connections of the origin carry at once, if this one carries so much.
+    fn with_others(&self, own: Option<usize>) -> Option<usize> {
+        let home = self.home.upgrade();
+        let others = home.and_then(|home| home.carried_beside(&self.connection));
+        match (own, others) {
+            (Some(own), Some(others)) => Some(own.saturating_add(others)),
+            (own, others) => own.or(others),
         }
     }
 
