@@ -49,7 +49,7 @@ pub(super) fn stream_error(
     };
     let is_unanswered = match error {
         StreamError::Connection(ConnectionEnd::Broken(_)) => false,
-        StreamError::Connection(_) => phase == Phase::Wait,
+        StreamError::Connection(_) => phase != Phase::Receive,
         _ => false,
     };
     let error = Error::new(kind, error.to_string()).in_phase(phase);

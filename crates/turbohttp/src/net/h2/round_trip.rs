@@ -206,7 +206,7 @@ impl Exchange {
                     self.stage = Stage::Body;
                 }
                 Answer::Failed(error) => {
-                    let (error, refusal) = stream_error(error, answer.1, Phase::Wait);
+                    let (error, refusal) = stream_error(error, answer.1, self.phase_of(error));
                     self.refusal = refusal;
                     return Poll::Ready(Err(self.head_failed(error, context)));
                 }
@@ -236,9 +236,24 @@ impl Exchange {
     }
 
     fn phase_before_head(&self) -> Phase {
-        match self.upload.is_over() {
-            true => Phase::Wait,
-            false => Phase::Send,
+        match self.upload {
+            Upload::Over => Phase::Wait,
+            _ => Phase::Send,
+        }
+    }
+
+    /// What went on when the stream failed: content was sent, or the head awaited. Where the server has answered
+    /// what it must not, the answer was awaited, whatever went out beside it.
+    #[cold]
+    fn phase_of(&self, error: StreamError) -> Phase {
+        match error {
+            StreamError::Connection(ConnectionEnd::Broken(_)) => Phase::Wait,
+            StreamError::Reset(_) | StreamError::NotProcessed(_) | StreamError::Connection(_)
+                if !self.holds_back_content() =>
+            {
+                self.phase_before_head()
+            }
+            _ => Phase::Wait,
         }
     }
 

@@ -24,8 +24,10 @@ enum Step {
     Progress,
     /// The content, a window or the output has to be waited for.
     Waits,
-    /// Nothing more will be sent.
+    /// All of it is sent.
     Over,
+    /// The stream takes no more of it.
+    Cut,
 }
 
 impl Exchange {
@@ -52,8 +54,12 @@ impl Exchange {
             match self.send_step(cx, key, body)? {
                 Step::Progress => has_progressed = true,
                 Step::Waits => return self.note_progress(has_progressed, time),
-                Step::Over => {
-                    self.upload = Upload::Over;
+                over @ (Step::Over | Step::Cut) => {
+                    self.upload = match over {
+                        // Why, the answer says, which is looked at next.
+                        Step::Cut => Upload::Cut,
+                        _ => Upload::Over,
+                    };
                     let now = clock::now();
                     match self.stage {
                         Stage::Head => self.timer.set(now, time.timeouts().head, time.deadline),
@@ -94,7 +100,7 @@ impl Exchange {
         body: &mut Body,
     ) -> Result<Step> {
         match &mut self.upload {
-            Upload::Over | Upload::HeldBack { .. } => Ok(Step::Waits),
+            Upload::Over | Upload::Cut | Upload::HeldBack { .. } => Ok(Step::Waits),
             Upload::Slice { sent } => {
                 let from = *sent;
                 let content = body.as_bytes().unwrap_or_default();
@@ -283,7 +289,7 @@ fn step_of(sent: &Sent) -> Step {
     match sent {
         Sent::Taken(_) => Step::Progress,
         Sent::Blocked { .. } => Step::Waits,
-        Sent::Stopped => Step::Over,
+        Sent::Stopped => Step::Cut,
     }
 }
 
