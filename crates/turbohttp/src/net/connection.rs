@@ -35,7 +35,7 @@ impl Connection {
             Protocol::Http2 => {
                 let shared = h2::start(connected, route, now, wire, pool);
                 pool.share(&shared);
-                Connection::H2(h2::Checkout::on(&shared, pool))
+                Connection::H2(pool.exchange_of(&shared))
             }
         }
     }

@@ -53,6 +53,7 @@ impl ConnectionBody for Exchange {
     }
 
     fn into_duplex(self: Box<Self>) -> Result<Box<dyn Duplex>> {
+        Exchange::finish(self);
         let message = "HTTP/2 has no upgrade: the connection carries other requests";
         Err(Error::new(ErrorKind::Protocol, message))
     }

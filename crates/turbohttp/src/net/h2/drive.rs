@@ -418,11 +418,11 @@ impl Driver {
             return;
         };
         let origin = &self.connection.route.origin;
-        let mut all = self.with_others(capacity);
+        let mut all = self.carried_with(capacity);
         loop {
             scheduler.set_capacity(origin, all);
             // The task of another connection may have told meanwhile: the last one to tell tells what is so.
-            let now = self.with_others(capacity);
+            let now = self.carried_with(capacity);
             if now == all {
                 return;
             }
@@ -431,12 +431,10 @@ impl Driver {
     }
 
     /// What all connections of the origin carry at once, if this one carries so much.
-    fn with_others(&self, own: Option<usize>) -> Option<usize> {
-        let home = self.home.upgrade();
-        let others = home.and_then(|home| home.carried_beside(&self.connection));
-        match (own, others) {
-            (Some(own), Some(others)) => Some(own.saturating_add(others)),
-            (own, others) => own.or(others),
+    fn carried_with(&self, own: Option<usize>) -> Option<usize> {
+        match self.home.upgrade() {
+            Some(home) => home.carried_with(&self.connection, own),
+            None => own,
         }
     }
 

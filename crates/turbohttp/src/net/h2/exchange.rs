@@ -170,6 +170,9 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.release();
+        if let Some(home) = self.home.take() {
+            home.is_lost(&self.connection);
+        }
     }
 }
 
@@ -185,11 +188,6 @@ impl Checkout {
     pub(crate) fn new(mut exchange: Box<Exchange>, home: Arc<dyn Home>) -> Checkout {
         exchange.home = Some(home);
         Checkout(Some(exchange))
-    }
-
-    /// A new exchange on this connection.
-    pub(crate) fn on(connection: &Arc<Connection>, home: &Arc<impl Home + 'static>) -> Checkout {
-        Checkout::new(Exchange::new(connection), home.clone())
     }
 
     /// See [`Exchange::deliver`].
@@ -230,11 +228,15 @@ pub(crate) trait Home: Send + Sync {
     /// Takes an exchange back that is over.
     fn take_back(self: Arc<Self>, exchange: Box<Exchange>);
 
+    /// An exchange that was in use is freed.
+    fn is_lost(&self, connection: &Arc<Connection>);
+
     /// Hands the connection out no more.
     fn retire(&self, connection: &Arc<Connection>);
 
-    /// How many requests the other connections to its origin carry at once; `None` if there are none.
-    fn carried_beside(&self, connection: &Arc<Connection>) -> Option<usize>;
+    /// How many requests the connections to its origin carry at once, if this one carries `own`: those that may
+    /// yet be made included. `None` if there are none.
+    fn carried_with(&self, connection: &Arc<Connection>, own: Option<usize>) -> Option<usize>;
 }
 
 /// Exchanges of one connection that are not in use.
