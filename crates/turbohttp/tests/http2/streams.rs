@@ -175,6 +175,39 @@ fn a_server_that_permits_no_stream_lets_all_expire() {
     assert_eq!(server.connections(), 1);
 }
 
+/// A request without a deadline waits for as long as a connection may rest, and its error says for what.
+#[test]
+fn a_request_without_a_deadline_is_told_that_its_server_permits_none() {
+    let steps = [
+        greeting(&[(frames::MAX_CONCURRENT_STREAMS, 0)]),
+        vec![Step::Repeat(vec![
+            Step::read_frame(frames::HEADERS),
+            Step::answer(|request| frames::rst(request.stream, 7)),
+        ])],
+    ]
+    .concat();
+    let server = Script::new().accept(steps).repeat_last().start().unwrap();
+    run(async {
+        let rest = Duration::from_millis(100);
+        let timeouts = Timeouts::default().idle(rest);
+        let client = builder().timeouts(timeouts).build().unwrap();
+        let tasks: Vec<_> = (0..8)
+            .map(|_| tokio::spawn(client.get(server.url("/")).send()))
+            .collect();
+        for task in tasks {
+            let error = task.await.unwrap().unwrap_err();
+            let said = (error.kind(), error.phase());
+            assert_eq!(said, (ErrorKind::Io, Some(Phase::HostPermit)), "{error}");
+            let words = "server permits no requests on its connection";
+            assert!(error.to_string().contains(words), "{error}");
+            let timeline = error.timeline().unwrap();
+            assert!(timeline.duration(Phase::HostPermit) >= rest, "{timeline:?}");
+        }
+        idles(&client).await;
+    });
+    assert_eq!(server.connections(), 1);
+}
+
 /// The connection has said once how many it carries; the scheduler knows it still after other hosts were asked.
 #[test]
 fn what_a_connection_carries_outlives_the_idleness_of_its_host() {

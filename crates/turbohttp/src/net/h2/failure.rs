@@ -70,3 +70,12 @@ pub(super) fn gone() -> Error {
         .in_phase(Phase::Send)
         .unsent()
 }
+
+/// The connection has rested for as long as one may, and its server has permitted no request: another one would
+/// meet the same.
+#[cold]
+pub(super) fn permits_none() -> Error {
+    let message =
+        "server permits no requests on its connection (SETTINGS_MAX_CONCURRENT_STREAMS is 0)";
+    Error::new(ErrorKind::Io, message).in_phase(Phase::HostPermit)
+}

@@ -8,7 +8,7 @@ use turbohttp_core::scheduler::Priority;
 use turbohttp_core::timeline::Phase;
 
 use super::exchange::{Exchange, Stage};
-use super::failure::{Refusal, gone, stream_error};
+use super::failure::{Refusal, gone, permits_none, stream_error};
 use super::sending::{A_WRITE, Upload};
 use crate::body::buffer::{BufferedBody, ReadMemory};
 use crate::body::{Content, Outgoing};
@@ -56,7 +56,7 @@ impl Exchange {
             }
             Opened::Gone => {
                 self.ticket = None;
-                return Poll::Ready(Err(self.gone()));
+                return Poll::Ready(Err(self.gone(context)));
             }
         };
         self.key = Some(key);
@@ -82,20 +82,23 @@ impl Exchange {
         Poll::Ready(Ok(()))
     }
 
-    /// The connection takes no more requests: another one does, unless the server has broken the protocol.
+    /// The connection takes no more requests: another one does, unless the server has broken the protocol, or has
+    /// had this one wait in vain.
     #[cold]
-    fn gone(&mut self) -> Error {
+    fn gone(&mut self, context: &mut Context) -> Error {
         let streams = &self.connection.streams;
-        match streams.look(|streams| streams.fault()) {
-            None => {
-                self.refusal = Refusal::Moved;
-                gone()
-            }
-            Some(error) => {
-                let end = StreamError::Connection(ConnectionEnd::Broken(error));
-                stream_error(end, true, Phase::Send).0
+        if let Some(error) = streams.look(|streams| streams.fault()) {
+            let end = StreamError::Connection(ConnectionEnd::Broken(error));
+            return stream_error(end, true, Phase::Send).0;
+        }
+        if self.waits_since.take().is_some() {
+            context.timing.timeline.lap(Phase::HostPermit, clock::now());
+            if streams.look(|streams| streams.permits_none()) {
+                return permits_none();
             }
         }
+        self.refusal = Refusal::Moved;
+        gone()
     }
 
     #[inline]
