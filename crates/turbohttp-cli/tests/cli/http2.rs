@@ -139,6 +139,7 @@ fn failures() -> Vec<(&'static str, Vec<u8>, i32)> {
 fn exit_codes_of_http2_are_those_of_curl() {
     for (name, bytes, code) in failures() {
         let steps = [
+            Step::ReadPreface,
             Step::send(frames::settings(&[])),
             Step::read_frame(frames::HEADERS),
             Step::send(bytes),
