@@ -9,12 +9,13 @@ use turbohttp_core::timeline::Phase;
 
 use super::exchange::{Exchange, Stage};
 use super::failure::{Refusal, gone, permits_none, stream_error};
-use super::sending::{A_WRITE, Upload};
+use super::sending::Upload;
 use crate::body::buffer::{BufferedBody, ReadMemory};
 use crate::body::{Content, Outgoing};
 use crate::clock;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::net::exchange_rules::{head_timeout, is_late, line_timeout};
 
 impl Exchange {
     /// Sends the request and receives the final head of its response.
@@ -152,16 +153,10 @@ impl Exchange {
         let since = *self.waits_since.get_or_insert(self.since);
         self.timer.set(since, own, limits.deadline);
         ready!(self.timer.poll_expired(cx, &self.connection.runtime));
-        let now = clock::now();
-        let is_request = limits.deadline.is_some_and(|deadline| deadline <= now);
-        let (what, limit) = match is_request {
-            true => ("the request", limits.allowed()),
-            false => ("waiting for a stream", own),
-        };
         // Nothing of it was written: a retry may do so with any method.
         self.refusal = Refusal::Unprocessed;
-        let error = Error::timeout(Phase::HostPermit, what, limit).unsent();
-        context.timing.timeline.lap(Phase::HostPermit, now);
+        let error = line_timeout(limits, own).unsent();
+        context.timing.timeline.lap(Phase::HostPermit, clock::now());
         Poll::Ready(error)
     }
 
@@ -263,9 +258,8 @@ impl Exchange {
     fn poll_head_timer(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Error> {
         loop {
             ready!(self.timer.poll_expired(cx, &self.connection.runtime));
-            let now = clock::now();
             let limits = &context.timing.limits;
-            let is_over_time = limits.deadline.is_some_and(|deadline| deadline <= now);
+            let is_over_time = is_late(limits, clock::now());
             // A server that does not say 100 Continue gets the content anyway (RFC 9110 section 10.1.1).
             if !is_over_time && self.holds_back_content() {
                 if let Err(error) = self.proceed(cx, context) {
@@ -273,13 +267,7 @@ impl Exchange {
                 }
                 continue;
             }
-            let phase = self.phase_before_head();
-            let (what, limit) = match phase {
-                _ if is_over_time => ("the request", limits.allowed()),
-                Phase::Wait => ("waiting for the response head", limits.timeouts().head),
-                _ => (A_WRITE, limits.timeouts().body),
-            };
-            return Poll::Ready(Error::timeout(phase, what, limit));
+            return Poll::Ready(head_timeout(limits, self.phase_before_head()));
         }
     }
 }

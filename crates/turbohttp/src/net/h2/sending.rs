@@ -7,9 +7,6 @@ use turbohttp_core::h1::encode::{Asks, BodyLength};
 
 use crate::body::{Body, Outgoing};
 
-/// What a time limit was for.
-pub(super) const A_WRITE: &str = "a write of the request";
-
 /// How far the content of a request is.
 #[derive(Debug)]
 pub(super) enum Upload {
