@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
@@ -39,6 +39,9 @@ pub(crate) trait Layer: Bottom + AsyncRead + AsyncWrite + Send + Sync + Unpin {
 /// What has a socket below all its layers.
 pub(crate) trait Bottom {
     fn socket(&self) -> Socket<'_>;
+
+    /// Whether a read may find something, or fail, while the socket is silent.
+    fn is_ahead_of_socket(&self) -> bool;
 }
 
 /// The socket below all layers.
@@ -98,19 +101,14 @@ impl Stream {
     /// Whether the reactor has reported an event since the last read; if not, the task is woken by the next
     /// one. Without a system call.
     pub(crate) fn poll_event(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        match self.socket() {
-            Socket::Tcp(tcp) => tcp.poll_read_ready(cx).map(drop),
-            #[cfg(unix)]
-            Socket::Unix(unix) => unix.poll_read_ready(cx).map(drop),
-        }
+        self.socket().poll_readable(cx).map(drop)
     }
 
     /// Waits until a read can find something, where that can be told without a buffer.
     fn poll_readable(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         match self {
             Stream::Plain(tcp) => tcp.poll_read_ready(cx),
-            // Decrypted bytes may wait inside the session while the socket is silent.
-            Stream::Layered(_) => Poll::Ready(Ok(())),
+            Stream::Layered(layered) => layered::poll_readable(&**layered, cx),
         }
     }
 
@@ -230,12 +228,20 @@ impl Bottom for TcpStream {
     fn socket(&self) -> Socket<'_> {
         Socket::Tcp(self)
     }
+
+    fn is_ahead_of_socket(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(unix)]
 impl Bottom for UnixStream {
     fn socket(&self) -> Socket<'_> {
         Socket::Unix(self)
+    }
+
+    fn is_ahead_of_socket(&self) -> bool {
+        false
     }
 }
 
@@ -246,11 +252,29 @@ impl Bottom for Stream {
             Stream::Layered(layered) => layered.socket(),
         }
     }
+
+    fn is_ahead_of_socket(&self) -> bool {
+        match self {
+            Stream::Plain(_) => false,
+            Stream::Layered(layered) => layered.is_ahead_of_socket(),
+        }
+    }
 }
 
 /// What a layered stream does, out of line: the functions of plain connections keep their values in registers.
 mod layered {
     use super::{AsyncRead, AsyncWrite, IoSlice, Layer, Pin, Poll, ReadBuf, TaskContext, io};
+
+    #[inline(never)]
+    pub(super) fn poll_readable(
+        layered: &dyn Layer,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<io::Result<()>> {
+        match layered.is_ahead_of_socket() {
+            true => Poll::Ready(Ok(())),
+            false => layered.socket().poll_readable(cx),
+        }
+    }
 
     #[inline(never)]
     pub(super) fn poll_read(
@@ -289,6 +313,25 @@ mod layered {
 }
 
 impl Socket<'_> {
+    fn poll_readable(&self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Socket::Tcp(tcp) => tcp.poll_read_ready(cx),
+            #[cfg(unix)]
+            Socket::Unix(unix) => unix.poll_read_ready(cx),
+        }
+    }
+
+    /// Whether the reactor has reported nothing since the last read. Without a system call.
+    pub(crate) fn is_silent(&self) -> bool {
+        let readable = || Ok(());
+        let event = match self {
+            Socket::Tcp(tcp) => tcp.try_io(Interest::READABLE, readable),
+            #[cfg(unix)]
+            Socket::Unix(unix) => unix.try_io(Interest::READABLE, readable),
+        };
+        event.is_err()
+    }
+
     fn reference(&self) -> SockRef<'_> {
         match self {
             Socket::Tcp(tcp) => SockRef::from(*tcp),

@@ -31,6 +31,9 @@ impl<S: Carrier> Drop for Session<S> {
 
 impl<S: Carrier> Layer for Session<S> {
     fn is_idle_so_far(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        if !self.is_ahead_of_socket() && self.socket().is_silent() {
+            return true;
+        }
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
         let read = poll_fn(|cx| Pin::new(&mut self.0).poll_read(cx, &mut buffer));
@@ -91,5 +94,11 @@ impl<S: Carrier> AsyncWrite for Session<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn is_ahead_of_socket(&self) -> bool {
+        let (below, session) = self.get_ref();
+        // It wants bytes only when none of those it has decrypted is left, nor the peer's close_notify.
+        !session.wants_read() || below.is_ahead_of_socket()
     }
 }
