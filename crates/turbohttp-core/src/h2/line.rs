@@ -29,6 +29,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             && !self.probe.is_awaited()
     }
 
+    /// Whether the server permits no stream, and has not said that it goes away.
+    pub fn permits_none(&self) -> bool {
+        self.peer.streams_max == Some(0) && self.last_processed == u32::MAX
+    }
+
     /// Enters the line, or keeps the place in it.
     #[cold]
     pub(super) fn wait(

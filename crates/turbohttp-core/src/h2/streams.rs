@@ -338,11 +338,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         self.next_id > 1 && self.last_processed >= 1
     }
 
-    /// Whether the server permits no stream, and has not said that it goes away.
-    pub fn permits_none(&self) -> bool {
-        self.peer.streams_max == Some(0) && self.last_processed == u32::MAX
-    }
-
     /// Streams on the wire.
     pub fn open_count(&self) -> usize {
         self.table.len()

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime;
 use turbohttp_core::h2::{Batch, ConnectionEnd, Delivered, Receiver, SharedStreams, Wakes};
 
+use super::capacity::tell;
 use super::connection::Connection;
 use super::exchange::Home;
 use crate::body::buffer::{ReadBuffer, ReadMemory, SpareBuffer};
@@ -408,34 +409,10 @@ impl Driver {
         Ok(true)
     }
 
-    /// Tells the scheduler what the connections of the origin carry at once, this one included: what is more
-    /// waits there, in the order of priorities and visibly.
     #[cold]
     fn tell(&mut self, capacity: Option<usize>) {
         self.capacity = capacity;
-        let scheduler = self.connection.wire.scheduler.get();
-        let Some(scheduler) = scheduler.and_then(Weak::upgrade) else {
-            return;
-        };
-        let origin = &self.connection.route.origin;
-        let mut all = self.carried_with(capacity);
-        loop {
-            scheduler.set_capacity(origin, all);
-            // The task of another connection may have told meanwhile: the last one to tell tells what is so.
-            let now = self.carried_with(capacity);
-            if now == all {
-                return;
-            }
-            all = now;
-        }
-    }
-
-    /// What all connections of the origin carry at once, if this one carries so much.
-    fn carried_with(&self, own: Option<usize>) -> Option<usize> {
-        match self.home.upgrade() {
-            Some(home) => home.carried_with(&self.connection, own),
-            None => own,
-        }
+        tell(&self.connection, &self.home, capacity);
     }
 
     #[cold]

@@ -7,6 +7,7 @@
 //! for another: a future that is not polled keeps its own stream only.
 
 mod body;
+mod capacity;
 mod connection;
 mod drive;
 mod exchange;

@@ -50,6 +50,12 @@ impl<S: Carrier> Bottom for Session<S> {
     fn socket(&self) -> Socket<'_> {
         self.0.get_ref().0.socket()
     }
+
+    fn is_ahead_of_socket(&self) -> bool {
+        let (below, session) = self.0.get_ref();
+        // It wants bytes only when none of those it has decrypted is left, nor the peer's close_notify.
+        !session.wants_read() || below.is_ahead_of_socket()
+    }
 }
 
 impl<S: Carrier> AsyncRead for Session<S> {
@@ -94,11 +100,5 @@ impl<S: Carrier> AsyncWrite for Session<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-
-    fn is_ahead_of_socket(&self) -> bool {
-        let (below, session) = self.get_ref();
-        // It wants bytes only when none of those it has decrypted is left, nor the peer's close_notify.
-        !session.wants_read() || below.is_ahead_of_socket()
     }
 }
