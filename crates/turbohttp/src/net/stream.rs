@@ -322,6 +322,7 @@ impl Socket<'_> {
     }
 
     /// Whether the reactor has reported nothing since the last read. Without a system call.
+    #[cfg(feature = "__tls")]
     pub(crate) fn is_silent(&self) -> bool {
         let readable = || Ok(());
         let event = match self {
