@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+#[cfg(feature = "__tls")]
+use tokio::io::Interest;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
