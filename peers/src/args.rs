@@ -28,6 +28,9 @@ pub(crate) enum Command {
         /// Speaks TLS, and prints behind its address the root that vouches for it
         #[arg(long)]
         tls: bool,
+        /// Speaks HTTP/2 in the clear, and answers everything with so many bytes
+        #[arg(long, value_name = "BYTES", conflicts_with = "tls")]
+        answers: Option<usize>,
     },
     /// Keeps a core from halting, at the lowest priority
     Spin {
@@ -52,7 +55,12 @@ pub(crate) enum Command {
         /// Seconds each round is measured for
         #[arg(long, default_value_t = 0.7)]
         seconds: f64,
+        /// Cases whose names contain this
+        #[arg(long, value_name = "SUBSTRING")]
+        only: Option<String>,
     },
+    /// Servers of HTTP/2 that flood, and PING at rest: exits with 3 when a demand is missed
+    Http2Floods,
     /// Downloads beside aria2 and curl, and a multipart upload beside reqwest: exits with 3 when a demand is missed
     Files {
         /// Rounds of every case

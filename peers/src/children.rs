@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use turbohttp_loopback::tls::TestCa;
-use turbohttp_loopback::{Options, Server};
+use turbohttp_loopback::{Answerer, AnswererOptions, Options, Server};
 
 use crate::case::Case;
 use crate::machine;
@@ -39,17 +39,24 @@ pub(crate) struct ServerProcess {
 impl ServerProcess {
     /// Starts a server, on `core` if one is given.
     pub(crate) fn start(core: Option<usize>, tls: bool) -> Result<ServerProcess> {
+        let core = core.map(|core| format!("--core={core}"));
+        let arguments = core.into_iter().chain(tls.then(|| "--tls".to_owned()));
+        ServerProcess::run(arguments.collect(), tls)
+    }
+
+    /// Starts a server of HTTP/2 that answers everything with so many bytes.
+    pub(crate) fn start_answerer(core: usize, bytes: usize) -> Result<ServerProcess> {
+        let arguments = [format!("--core={core}"), format!("--answers={bytes}")];
+        ServerProcess::run(arguments.into(), false)
+    }
+
+    fn run(arguments: Vec<String>, tls: bool) -> Result<ServerProcess> {
         let mut command = this_program()?;
         command
             .arg("server")
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
-        if let Some(core) = core {
-            command.args(["--core", &core.to_string()]);
-        }
-        if tls {
-            command.arg("--tls");
-        }
         let mut process = Background(command.spawn()?);
         let stdout = process
             .0
@@ -92,6 +99,24 @@ pub(crate) fn serve(core: Option<usize>, tls: bool) -> Result<()> {
     if let Some(ca) = ca {
         println!("{}", ca.pem().trim_end());
     }
+    park()
+}
+
+/// The same where everything is answered with so many bytes, over HTTP/2.
+pub(crate) fn serve_answers(core: Option<usize>, bytes: usize) -> Result<()> {
+    machine::end_with_parent();
+    machine::raise_priority();
+    let server = Answerer::start(AnswererOptions {
+        content_bytes: bytes,
+        core,
+        ..AnswererOptions::default()
+    })?;
+    println!("{}", server.url("/"));
+    park()
+}
+
+/// Lets the server's thread work until the process is killed.
+fn park() -> Result<()> {
     std::io::stdout().flush()?;
     loop {
         std::thread::park();

@@ -6,14 +6,13 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 
 use crate::children::{CLIENT_CORE, SERVER_CORE};
+use crate::load::{self, Crowd, Rate};
 use crate::machine;
 use crate::sample::median;
 use crate::verdict::Verdict;
@@ -79,9 +78,10 @@ impl Sender {
         let builder = builder.tls_backend_preconfigured(crate::peers::tls::client_config(None)?);
         Ok(Sender::Reqwest(builder.build()?))
     }
+}
 
-    /// Bytes of the body, which is read piece by piece.
-    async fn send(&self, url: &str) -> Result<usize> {
+impl load::Sender for Sender {
+    async fn get(&mut self, url: &str) -> Result<usize> {
         let mut bytes = 0;
         match self {
             Sender::Ours(client) => {
@@ -140,15 +140,13 @@ pub(crate) fn run(rounds: u32, seconds: f64) -> Result<Verdict> {
 #[derive(Default)]
 struct Rates {
     per_second: Vec<f64>,
-    /// Microseconds of processor time of the client per request: what its core is busy with, also where the
-    /// server is what bounds the rate.
     cpu_us: Vec<f64>,
 }
 
 impl Rates {
-    fn push(&mut self, (per_second, cpu_us): (f64, f64)) {
-        self.per_second.push(per_second);
-        self.cpu_us.push(cpu_us);
+    fn push(&mut self, rate: Rate) {
+        self.per_second.push(rate.per_second);
+        self.cpu_us.push(rate.cpu_us);
     }
 
     fn medians(self) -> (f64, f64) {
@@ -156,48 +154,16 @@ impl Rates {
     }
 }
 
-/// How many requests per second are answered, and what one costs.
-fn round(sender: Sender, url: &str, bytes: usize, seconds: f64) -> Result<(f64, f64)> {
+fn round(sender: Sender, url: &str, bytes: usize, seconds: f64) -> Result<Rate> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        let url: Arc<str> = url.into();
-        let warm = Instant::now() + Duration::from_secs_f64(seconds / 4.0);
-        crowd(&sender, &url, bytes, warm).await?;
-        let (began, cpu) = (Instant::now(), machine::thread_cpu_time());
-        let made = crowd(
-            &sender,
-            &url,
-            bytes,
-            began + Duration::from_secs_f64(seconds),
-        )
-        .await?;
-        let cpu = machine::thread_cpu_time() - cpu;
-        let per_second = made as f64 / began.elapsed().as_secs_f64();
-        Ok((per_second, cpu.as_secs_f64() * 1e6 / made as f64))
-    })
-}
-
-async fn crowd(sender: &Sender, url: &Arc<str>, bytes: usize, until: Instant) -> Result<u64> {
-    let mut callers = JoinSet::new();
-    for _ in 0..CALLERS {
-        let (sender, url) = (sender.clone(), url.clone());
-        callers.spawn(async move {
-            let mut made = 0;
-            while Instant::now() < until {
-                let read = sender.send(&url).await?;
-                ensure!(read == bytes, "{read} of {bytes} bytes");
-                made += 1;
-            }
-            Ok(made)
-        });
-    }
-    let mut made = 0;
-    while let Some(ended) = callers.join_next().await {
-        made += ended??;
-    }
-    Ok(made)
+    let crowd = Crowd {
+        callers: CALLERS,
+        url: url.into(),
+        bytes,
+    };
+    runtime.block_on(crowd.measure(&sender, seconds))
 }
 
 /// A server that ends with the process.

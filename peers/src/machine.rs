@@ -111,6 +111,11 @@ mod system {
         std::fs::read_to_string("/proc/self/stat").unwrap_or_default()
     }
 
+    /// Lets the most memory that the process had (`VmHWM`) be what it has now.
+    pub(crate) fn forget_peak() {
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
+    }
+
     /// A line of /proc/self/status, in bytes.
     pub(crate) fn memory(name: &str) -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -147,14 +152,16 @@ mod system {
     pub(crate) fn ticks_per_second() -> u64 {
         100
     }
+    pub(crate) fn forget_peak() {}
     pub(crate) fn memory(_name: &str) -> u64 {
         0
     }
 }
 
 pub(crate) use system::{
-    cpu_time, end_with_parent, lower_priority, memory, pin, unpin, prefer_session, raise_priority,
-    thread_cpu_time, ticks_of_children, ticks_per_second, user_and_system_ticks,
+    cpu_time, end_with_parent, forget_peak, lower_priority, memory, pin, prefer_session,
+    raise_priority, thread_cpu_time, ticks_of_children, ticks_per_second, unpin,
+    user_and_system_ticks,
 };
 
 /// Two numbers of a process's `stat`, the first of them at `field`, counted from 1.

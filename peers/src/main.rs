@@ -14,6 +14,7 @@
 //! turbohttp-peers dead-host              nine origins beside one that never answers
 //! turbohttp-peers files                  downloads beside aria2 and curl, a multipart upload beside reqwest
 //! turbohttp-peers http2                  HTTP/2 beside reqwest and the h2 crate
+//! turbohttp-peers http2-floods           servers of HTTP/2 that flood, and PING at rest
 //! turbohttp-peers everyday               a coded body, redirects, a proxy, beside reqwest
 //! turbohttp-peers limiter                the limiter beside tower's and tokio's
 //! turbohttp-peers mock                   the client beside tower's layers, without a socket
@@ -80,7 +81,10 @@ fn main() -> anyhow::Result<ExitCode> {
     match args.command {
         None => return run(&args.run),
         Some(Command::Client(client)) => client::run(&client)?,
-        Some(Command::Server { core, tls }) => children::serve(core, tls)?,
+        Some(Command::Server { core, tls, answers }) => match answers {
+            None => children::serve(core, tls)?,
+            Some(bytes) => children::serve_answers(core, bytes)?,
+        },
         Some(Command::Spin { core }) => machine::spin(core),
         Some(Command::Instructions(count)) => counting::instructions(&count)?,
         Some(Command::Syscalls(count)) => counting::syscalls(&count)?,
@@ -90,9 +94,19 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(Command::Everyday { rounds, seconds }) => {
             return Ok(pronounce(&everyday::run(rounds, seconds)?));
         }
-        Some(Command::Http2 { rounds, seconds }) => {
-            return Ok(pronounce(&http2::run(rounds, seconds)?));
+        Some(Command::Http2 {
+            rounds,
+            seconds,
+            only,
+        }) => {
+            let plan = http2::Plan {
+                rounds,
+                seconds,
+                only,
+            };
+            return Ok(pronounce(&http2::run(&plan)?));
         }
+        Some(Command::Http2Floods) => return Ok(pronounce(&http2::run_floods()?)),
         Some(Command::Files { rounds, command }) => {
             return Ok(pronounce(&files::run(rounds, &command)?));
         }

@@ -4,12 +4,15 @@
 mod machine;
 mod template;
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -23,7 +26,7 @@ use template::Template;
 const INBOX_BYTES: usize = 128 * 1024;
 
 /// What an [`Answerer`] answers. The default is what `/small` says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct AnswererOptions {
     /// The length of the content: bytes of the pattern, or `Hello, world!` if it is 13.
     pub content_bytes: usize,
@@ -37,6 +40,9 @@ pub struct AnswererOptions {
     pub max_concurrent_streams: u32,
     /// The core to pin the thread to, where the system can.
     pub core: Option<usize>,
+    /// Speaks TLS with this configuration, whose only ALPN protocol should be `h2`.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Default for AnswererOptions {
@@ -47,11 +53,13 @@ impl Default for AnswererOptions {
             has_trailers: false,
             max_concurrent_streams: 1024,
             core: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 }
 
-/// A running server of HTTP/2 in the clear, by prior knowledge, on a thread of its own.
+/// A running server of HTTP/2, by prior knowledge or over TLS, on a thread of its own.
 ///
 /// It answers each stream that its client has ended with status 200, six fields and the content, and
 /// keeps to the rules that this needs: the windows and frame sizes of its client, acknowledgements of
@@ -79,6 +87,8 @@ pub struct Answerer {
 struct Shared {
     template: Template,
     max_concurrent_streams: u32,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<rustls::ServerConfig>>,
     requests: AtomicU64,
     connections: AtomicU64,
 }
@@ -97,6 +107,8 @@ impl Answerer {
                 options.has_trailers,
             ),
             max_concurrent_streams: options.max_concurrent_streams,
+            #[cfg(feature = "tls")]
+            tls: options.tls,
             requests: AtomicU64::new(0),
             connections: AtomicU64::new(0),
         });
@@ -118,7 +130,7 @@ impl Answerer {
 
     /// The URL of `path`, which begins with a slash.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.addr())
+        format!("{}://{}{path}", self.shared.scheme(), self.addr())
     }
 
     /// How many requests were answered.
@@ -132,6 +144,16 @@ impl Answerer {
     }
 }
 
+impl Shared {
+    fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return "https";
+        }
+        "http"
+    }
+}
+
 async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
     // Dropped at the end, which closes every connection.
     let mut connections = JoinSet::new();
@@ -141,26 +163,52 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot:
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => if let Ok((tcp, _)) = accepted {
                 shared.connections.fetch_add(1, Ordering::Relaxed);
-                connections.spawn(answer_all(tcp, shared.clone()));
+                connections.spawn(open(tcp, shared.clone()));
             }
         }
     }
 }
 
-/// Reads what is there, answers all of it by one write, and again.
-async fn answer_all(mut tcp: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+/// Makes ready a connection that was accepted, and answers on it.
+async fn open(tcp: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     tcp.set_nodelay(true)?;
+    #[cfg(feature = "tls")]
+    if let Some(config) = &shared.tls {
+        let acceptor = tokio_rustls::TlsAcceptor::from(config.clone());
+        let tls = Box::pin(acceptor.accept(tcp)).await?;
+        return Box::pin(answer_all(tls, &shared)).await;
+    }
+    answer_all(tcp, &shared).await
+}
+
+/// Reads what is there, answers all of it by one write, and again.
+async fn answer_all<S>(mut stream: S, shared: &Shared) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut machine = Machine::new(&shared.template);
     let mut out = machine.greeting(shared.max_concurrent_streams);
     let mut inbox = vec![0; INBOX_BYTES].into_boxed_slice();
     let mut unread = 0;
     loop {
         if !out.is_empty() {
-            tcp.write_all(&out).await?;
+            stream.write_all(&out).await?;
+            // A TLS session keeps what the socket has not taken.
+            stream.flush().await?;
             out.clear();
         }
         // Never full: what is left of a batch is less than one frame.
-        let read = tcp.read(&mut inbox[unread..]).await?;
+        let space = &mut inbox[unread..];
+        let read = match machine.has_more() {
+            false => stream.read(space).await?,
+            true => match read_now(&mut stream, space).await? {
+                Some(read) => read,
+                None => {
+                    machine.go_on(&mut out);
+                    continue;
+                }
+            },
+        };
         if read == 0 {
             return Ok(());
         }
@@ -173,4 +221,21 @@ async fn answer_all(mut tcp: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
         let answered = machine.take_answered();
         shared.requests.fetch_add(answered, Ordering::Relaxed);
     }
+}
+
+/// Reads what has arrived already; `None` if that is nothing.
+async fn read_now(
+    stream: &mut (impl AsyncRead + Unpin),
+    space: &mut [u8],
+) -> io::Result<Option<usize>> {
+    let mut space = ReadBuf::new(space);
+    poll_fn(|context| {
+        let read = Pin::new(&mut *stream).poll_read(context, &mut space);
+        Poll::Ready(match read {
+            Poll::Ready(Ok(())) => Ok(Some(space.filled().len())),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Ok(None),
+        })
+    })
+    .await
 }

@@ -12,6 +12,7 @@
 //! # }
 //! ```
 
+pub mod floods;
 pub mod frames;
 mod player;
 mod server;

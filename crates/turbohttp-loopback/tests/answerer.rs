@@ -23,6 +23,26 @@ async fn connect(server: &Answerer, client: &Builder) -> SendRequest<Bytes> {
     sender
 }
 
+/// The same over TLS.
+#[cfg(feature = "tls")]
+async fn connect_tls(
+    server: &Answerer,
+    ca: &turbohttp_loopback::tls::TestCa,
+) -> SendRequest<Bytes> {
+    let mut config = rustls::ClientConfig::builder()
+        .with_root_certificates(ca.roots())
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let tcp = tokio::net::TcpStream::connect(server.addr()).await.unwrap();
+    let name = rustls::pki_types::ServerName::try_from("127.0.0.1").unwrap();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+    let tls = connector.connect(name, tcp).await.unwrap();
+    assert_eq!(tls.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (sender, connection) = Builder::new().handshake(tls).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
 async fn ask(mut sender: SendRequest<Bytes>, content: Bytes) -> Vec<u8> {
     poll_fn(|context| sender.poll_ready(context)).await.unwrap();
     let request = Request::post("http://t/any").body(()).unwrap();
@@ -102,4 +122,25 @@ fn every_request_gets_the_answer() {
         });
         assert_eq!((server.requests(), server.connections()), (65, 1));
     }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn answers_come_over_tls_too() {
+    let ca = turbohttp_loopback::tls::TestCa::new();
+    let server = Answerer::start(AnswererOptions {
+        content_bytes: 300_000,
+        tls: Some(ca.server_config_with_alpn(&["127.0.0.1"], &["h2"])),
+        ..AnswererOptions::default()
+    })
+    .unwrap();
+    assert!(server.url("/").starts_with("https://"));
+    common::block_on(async {
+        let sender = connect_tls(&server, &ca).await;
+        for length in [0, 300_000] {
+            let content = ask(sender.clone(), Bytes::from(pattern(length))).await;
+            assert!(content == pattern(300_000));
+        }
+    });
+    assert_eq!((server.requests(), server.connections()), (2, 1));
 }

@@ -144,7 +144,7 @@ pub(super) struct ByLane(LimiterLane);
 impl Way for ByLane {
     fn make(keys: usize, permits: usize) -> Result<Vec<Self>> {
         let limiter = limiter(keys, permits)?;
-        let make = |index| Ok(ByLane(limiter.lane(&key(index))?));
+        let make = |index| Ok(ByLane(limiter.lane(key(index))?));
         (0..keys).map(make).collect()
     }
 

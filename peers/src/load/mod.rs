@@ -1,5 +1,6 @@
 //! Callers at work: for a time, or for a number of requests.
 
+mod crowd;
 mod tasks;
 mod threads;
 
@@ -10,6 +11,7 @@ use anyhow::Result;
 
 use crate::histogram::Histogram;
 
+pub(crate) use crowd::{Crowd, Rate, Sender};
 pub(crate) use tasks::{Peer, Tasks};
 pub(crate) use threads::{BlockingPeer, Threads};
 

@@ -4,7 +4,8 @@
 //!
 //! A request without content whose answer the windows permit leaves nothing behind: its frames are
 //! copied to the output. Only streams that still send, or whose answer waits for a window, are in a
-//! table.
+//! table. The output of one batch is bounded: what the windows permit beyond follows by
+//! [`Machine::go_on`].
 
 use super::template::{TABLE_BYTES, Template};
 use crate::script::frames::{
@@ -29,6 +30,12 @@ const WINDOW_MAX: i64 = 0x7fff_ffff;
 const STREAM_CREDIT: u32 = 1024 * 1024;
 const CONNECTION_CREDIT: u32 = 16 * 1024 * 1024;
 
+/// How much content of a stream is read before it is credited.
+const CREDITED_BYTES: u32 = 64 * 1024;
+
+/// Output beyond which no content is appended: one write, which stays in a second-level cache.
+const OUT_BYTES_MAX: usize = 256 * 1024;
+
 /// How many streams may be in the table. A client that opens more is disconnected.
 const STREAMS_MAX: usize = 100_000;
 
@@ -50,6 +57,8 @@ pub(super) struct Machine<'a> {
     streams: Streams,
     /// Content that was read in this batch and not credited to the connection yet.
     uncredited: u32,
+    /// The windows permit content that the output had no room for.
+    has_more: bool,
     answered: u64,
 }
 
@@ -67,6 +76,8 @@ struct Stream {
     window: i64,
     /// What of the content was sent; `None` before the head.
     sent: Option<usize>,
+    /// Content that was read and not credited to the stream yet.
+    uncredited: u32,
 }
 
 /// Streams by identifier, the oldest first. Its memory is kept: a request allocates nothing.
@@ -107,6 +118,7 @@ impl<'a> Machine<'a> {
             payload_bytes_max: PAYLOAD_BYTES_MAX,
             streams: Streams::default(),
             uncredited: 0,
+            has_more: false,
             answered: 0,
         }
     }
@@ -124,6 +136,11 @@ impl<'a> Machine<'a> {
     /// How many requests were answered since this was asked last.
     pub(super) fn take_answered(&mut self) -> u64 {
         std::mem::take(&mut self.answered)
+    }
+
+    /// Whether [`Machine::go_on`] has something to write.
+    pub(super) fn has_more(&self) -> bool {
+        self.has_more
     }
 
     /// Takes all whole frames of `bytes` and writes what is to be sent to `out`; how many bytes were
@@ -155,7 +172,7 @@ impl<'a> Machine<'a> {
             may_go_on |= matches!(kind, SETTINGS | WINDOW_UPDATE);
             used += HEAD_BYTES + length;
         }
-        if may_go_on {
+        if may_go_on || self.has_more {
             self.go_on(out);
         }
         if self.uncredited > 0 {
@@ -182,8 +199,11 @@ impl<'a> Machine<'a> {
                 self.uncredited += payload.len() as u32;
                 if is_end {
                     self.answer(stream, out);
-                } else if !payload.is_empty() && self.streams.get_mut(stream).is_some() {
-                    write_credit(stream, payload.len() as u32, out);
+                } else if let Some(open) = self.streams.get_mut(stream) {
+                    open.uncredited += payload.len() as u32;
+                    if open.uncredited >= CREDITED_BYTES {
+                        write_credit(stream, std::mem::take(&mut open.uncredited), out);
+                    }
                 }
             }
             RST_STREAM => drop(self.streams.remove(stream)),
@@ -210,6 +230,7 @@ impl<'a> Machine<'a> {
         Stream {
             window: self.stream_window,
             sent: None,
+            uncredited: 0,
         }
     }
 
@@ -264,7 +285,7 @@ impl<'a> Machine<'a> {
         stream.sent = Some(0);
         // Streams that wait for the window of the connection come first.
         let is_done = self.window > 0 && self.write_content(id, &mut stream, out);
-        if !is_done && !self.template.content.is_empty() {
+        if !is_done && self.template.content_bytes > 0 {
             self.streams.insert(id, stream);
         }
     }
@@ -278,9 +299,9 @@ impl<'a> Machine<'a> {
             _ => (&template.literal, Fields::Literal),
         };
         self.fields = next;
-        let flags = match template.content.is_empty() {
-            true => END_HEADERS | END_STREAM,
-            false => END_HEADERS,
+        let flags = match template.content_bytes {
+            0 => END_HEADERS | END_STREAM,
+            _ => END_HEADERS,
         };
         begin(out, block.len() + usize::from(empties), HEADERS, flags, id);
         if empties {
@@ -290,21 +311,25 @@ impl<'a> Machine<'a> {
         out.extend_from_slice(block);
     }
 
-    /// Writes as much of the content as the windows permit; whether that is all.
+    /// Writes as much of the content as the windows and the output permit; whether that is all.
     fn write_content(&mut self, id: u32, stream: &mut Stream, out: &mut Vec<u8>) -> bool {
-        let content = &self.template.content;
-        let mut sent = stream.sent.unwrap_or(content.len());
-        while sent < content.len() {
+        let whole = self.template.content_bytes;
+        let mut sent = stream.sent.unwrap_or(whole);
+        while sent < whole {
             let permitted = self.window.min(stream.window).max(0) as usize;
-            let left = content.len() - sent;
+            let left = whole - sent;
             let length = left.min(permitted).min(self.payload_bytes_max);
             if length == 0 {
+                break;
+            }
+            if out.len() >= OUT_BYTES_MAX {
+                self.has_more = true;
                 break;
             }
             let is_end = length == left && self.template.trailers.is_none();
             let flags = if is_end { END_STREAM } else { 0 };
             begin(out, length, DATA, flags, id);
-            out.extend_from_slice(&content[sent..sent + length]);
+            self.template.append_content(sent, length, out);
             if length == left
                 && let Some(block) = &self.template.trailers
             {
@@ -316,11 +341,12 @@ impl<'a> Machine<'a> {
             stream.window -= length as i64;
         }
         stream.sent = Some(sent);
-        sent == content.len()
+        sent == whole
     }
 
-    /// Goes on with the answers that waited for a window, the oldest first.
-    fn go_on(&mut self, out: &mut Vec<u8>) {
+    /// Goes on with the answers that waited for a window or for the output, the oldest first.
+    pub(super) fn go_on(&mut self, out: &mut Vec<u8>) {
+        self.has_more = false;
         if self.streams.0.is_empty() {
             return;
         }

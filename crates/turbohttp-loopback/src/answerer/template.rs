@@ -1,6 +1,6 @@
 //! The one answer, ready to be copied.
 
-use crate::pattern::pattern;
+use crate::pattern::piece;
 use crate::script::frames;
 
 /// What a table of fields has room for unless SETTINGS say otherwise (RFC 9113 §6.5.2).
@@ -38,18 +38,17 @@ pub(super) struct Template {
     pub(super) first: Option<Vec<u8>>,
     /// Every field by its place in that table.
     pub(super) indexed: Vec<u8>,
-    pub(super) content: Vec<u8>,
+    /// The length of the content.
+    pub(super) content_bytes: usize,
     /// What follows the content, if something does.
     pub(super) trailers: Option<Vec<u8>>,
 }
 
+const GREETING: &[u8] = b"Hello, world!";
+
 impl Template {
     pub(super) fn new(content_bytes: usize, is_indexed: bool, has_trailers: bool) -> Template {
-        let content = match content_bytes {
-            13 => b"Hello, world!".to_vec(),
-            length => pattern(length),
-        };
-        let length = content.len().to_string();
+        let length = content_bytes.to_string();
         let mut fields = FIELDS.to_vec();
         fields.insert(3, ("content-length", &length));
         let mut literal = vec![STATUS_200];
@@ -67,8 +66,22 @@ impl Template {
             literal,
             first: is_indexed.then_some(first),
             indexed: std::iter::once(STATUS_200).chain(indexed).collect(),
-            content,
+            content_bytes,
             trailers: has_trailers.then(|| frames::field(TRAILER.0, TRAILER.1)),
+        }
+    }
+
+    /// Appends `length` bytes of the content from `at` on, all of which there are.
+    pub(super) fn append_content(&self, mut at: usize, length: usize, out: &mut Vec<u8>) {
+        if self.content_bytes == GREETING.len() {
+            out.extend_from_slice(&GREETING[at..at + length]);
+            return;
+        }
+        let end = at + length;
+        while at < end {
+            let piece = piece(at as u64, (end - at) as u64);
+            out.extend_from_slice(piece);
+            at += piece.len();
         }
     }
 }

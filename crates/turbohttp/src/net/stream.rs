@@ -10,8 +10,6 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-#[cfg(feature = "__tls")]
-use tokio::io::Interest;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -321,18 +319,6 @@ impl Socket<'_> {
             #[cfg(unix)]
             Socket::Unix(unix) => unix.poll_read_ready(cx),
         }
-    }
-
-    /// Whether the reactor has reported nothing since the last read. Without a system call.
-    #[cfg(feature = "__tls")]
-    pub(crate) fn is_silent(&self) -> bool {
-        let readable = || Ok(());
-        let event = match self {
-            Socket::Tcp(tcp) => tcp.try_io(Interest::READABLE, readable),
-            #[cfg(unix)]
-            Socket::Unix(unix) => unix.try_io(Interest::READABLE, readable),
-        };
-        event.is_err()
     }
 
     fn reference(&self) -> SockRef<'_> {

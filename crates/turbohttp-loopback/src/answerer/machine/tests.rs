@@ -139,7 +139,8 @@ fn content_of_requests_is_credited_and_answered_at_its_end() {
     let batch = [
         frames::headers(1, END_HEADERS, b""),
         frames::data(1, 0, b"abc"),
-        frames::padded_data(1, 0, b"", 5),
+        frames::padded_data(1, 0, b"", 4),
+        frames::data(1, 0, &[0; 16_384]).repeat(4),
         frames::headers(3, 0, b""),
         frames::continuation(3, END_HEADERS, b""),
         frames::data(1, END_STREAM, b""),
@@ -150,13 +151,41 @@ fn content_of_requests_is_credited_and_answered_at_its_end() {
         kinds(&answers),
         [
             (WINDOW_UPDATE, 1, 4),
-            (WINDOW_UPDATE, 1, 4),
             (1, 1, template.first.as_ref().unwrap().len()),
             (1, 3, template.indexed.len()),
             (WINDOW_UPDATE, 0, 4),
         ]
     );
-    assert_eq!(answers[4].number(0), Some(9));
+    // Once for the stream, and once for the connection at the end of the batch.
+    assert_eq!(answers[0].number(0), Some(65_544));
+    assert_eq!(answers[3].number(0), Some(65_544));
+}
+
+#[test]
+fn long_content_is_written_in_parts() {
+    let template = Template::new(600_000, true, false);
+    let mut machine = Machine::new(&template);
+    let batch = [
+        PREFACE,
+        &settings(&[(INITIAL_WINDOW_SIZE, 1 << 20)]),
+        &window_update(0, 1 << 20),
+        &frames::headers(1, GET, b""),
+    ];
+    let (mut out, mut writes) = (Vec::new(), Vec::new());
+    machine.take(&batch.concat(), &mut out).unwrap();
+    while machine.has_more() {
+        assert!((OUT_BYTES_MAX..OUT_BYTES_MAX + PAYLOAD_BYTES_MAX + 64).contains(&out.len()));
+        writes.append(&mut out);
+        machine.go_on(&mut out);
+    }
+    writes.append(&mut out);
+    let data: Vec<Frame> = frames::parse(&writes)
+        .into_iter()
+        .filter(|it| it.kind == DATA)
+        .collect();
+    let content: Vec<u8> = data.iter().flat_map(|it| it.payload.clone()).collect();
+    assert!(content == crate::pattern(600_000));
+    assert!(data.last().unwrap().has(END_STREAM));
 }
 
 #[test]

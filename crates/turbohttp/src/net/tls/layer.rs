@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::task::coop::unconstrained;
 use tokio_rustls::client::TlsStream;
 
@@ -31,7 +31,7 @@ impl<S: Carrier> Drop for Session<S> {
 
 impl<S: Carrier> Layer for Session<S> {
     fn is_idle_so_far(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        if !self.is_ahead_of_socket() && self.socket().is_silent() {
+        if !self.is_ahead_of_socket() && is_silent(&self.socket()) {
             return true;
         }
         let mut byte = [0];
@@ -101,4 +101,15 @@ impl<S: Carrier> AsyncWrite for Session<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
+}
+
+/// Whether the reactor has reported nothing since the last read. Without a system call.
+fn is_silent(socket: &Socket<'_>) -> bool {
+    let readable = || Ok(());
+    let event = match socket {
+        Socket::Tcp(tcp) => tcp.try_io(Interest::READABLE, readable),
+        #[cfg(unix)]
+        Socket::Unix(unix) => unix.try_io(Interest::READABLE, readable),
+    };
+    event.is_err()
 }

@@ -1,0 +1,310 @@
+//! A request from its submit to its release.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use tokio::sync::Notify;
+use turbohttp::{Response, Ticket, Timeline};
+
+use crate::abi::{TH_OK, TH_STATE, ThClient, ThRequestId};
+use crate::events::{Done, Events, Happening, HeadSeen};
+use crate::fault::{Fault, Result};
+use crate::head::Head;
+use crate::memory::Memory;
+use crate::read_window::ReadWindow;
+use crate::requests::{Place, Requests};
+use crate::write_window::WriteWindow;
+
+/// What the calls of a client share, and the tasks of its runtime hold.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) events: Events,
+    pub(crate) requests: Requests,
+    pub(crate) memory: Memory,
+    /// Exchanges that are not over.
+    pub(crate) tasks: AtomicUsize,
+    pub(crate) submitted: AtomicU64,
+    pub(crate) done: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(client: ThClient, requests_max: u32, body_memory: u32) -> Arc<Shared> {
+        Arc::new(Shared {
+            events: Events::default(),
+            requests: Requests::new(client, requests_max),
+            memory: Memory::new(body_memory),
+            tasks: AtomicUsize::new(0),
+            submitted: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+        })
+    }
+}
+
+/// A request of the host.
+#[derive(Debug)]
+pub(crate) struct Call {
+    place: Place,
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+    /// Content has come, or the exchange is over.
+    pub(crate) readable: Condvar,
+    /// The window of the request has room, or the exchange is over.
+    pub(crate) writable: Condvar,
+    cancel: Cancel,
+    pub(crate) has_reader: AtomicBool,
+}
+
+/// Ends the task of a call.
+#[derive(Debug, Default)]
+struct Cancel {
+    /// Why, as a code; 0 as long as it was not asked for.
+    code: AtomicI32,
+    asked: Notify,
+}
+
+/// What the task of a call and its host share.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// As long as the response is waited for.
+    pub(crate) ticket: Option<Ticket<Response>>,
+    pub(crate) head: Option<Head>,
+    pub(crate) trailers: Option<Head>,
+    pub(crate) reading: ReadWindow,
+    pub(crate) writing: WriteWindow,
+    pub(crate) timeline: Option<Box<Timeline>>,
+    pub(crate) outcome: Option<Fault>,
+    /// A thread waits for content, another one for room: telling a condition is a system call.
+    pub(crate) readers: u32,
+    pub(crate) writers: u32,
+}
+
+impl Call {
+    pub(crate) fn new(
+        place: Place,
+        shared: &Arc<Shared>,
+        body_window: usize,
+        upload_window: usize,
+    ) -> Arc<Call> {
+        Arc::new(Call {
+            place,
+            shared: shared.clone(),
+            state: Mutex::new(State {
+                ticket: None,
+                head: None,
+                trailers: None,
+                reading: ReadWindow::new(body_window),
+                writing: WriteWindow::new(upload_window),
+                timeline: None,
+                outcome: None,
+                readers: 0,
+                writers: 0,
+            }),
+            readable: Condvar::new(),
+            writable: Condvar::new(),
+            cancel: Cancel::default(),
+            has_reader: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn id(&self) -> ThRequestId {
+        self.place.id
+    }
+
+    pub(crate) fn slot(&self) -> u32 {
+        self.place.slot
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the exchange with this code, unless it is over; any thread, any number of times.
+    pub(crate) fn cancel(&self, code: i32) {
+        let first = self
+            .cancel
+            .code
+            .compare_exchange(0, code, Ordering::AcqRel, Ordering::Acquire);
+        if first.is_err() {
+            return;
+        }
+        // A job that waits leaves the queue at once, and not when its task runs.
+        if let Some(ticket) = &self.state().ticket {
+            ticket.cancel();
+        }
+        self.cancel.asked.notify_one();
+    }
+
+    /// Why the exchange was asked to end, when it is.
+    pub(crate) async fn canceled(&self) -> i32 {
+        loop {
+            let code = self.cancel.code.load(Ordering::Acquire);
+            if code != 0 {
+                return code;
+            }
+            self.cancel.asked.notified().await;
+        }
+    }
+
+    /// The response that the queue gives.
+    pub(crate) async fn answer(&self) -> turbohttp::Result<Response> {
+        let answer = poll_fn(|cx| {
+            let mut state = self.state();
+            let ticket = state.ticket.as_mut().expect("it is taken below only");
+            Pin::new(ticket).poll(cx)
+        })
+        .await;
+        let spent = self.state().ticket.take();
+        drop(spent);
+        answer
+    }
+
+    /// The head has arrived.
+    pub(crate) fn headers(&self, response: &Response) {
+        let head = Head::of(response);
+        let timeline = response.timeline();
+        let mut flags = 0;
+        if timeline.is_connection_reused() {
+            flags |= crate::abi::TH_FLAG_REUSED;
+        }
+        if head.version() == 20 {
+            flags |= crate::abi::TH_FLAG_HTTP2;
+        }
+        let seen = HeadSeen {
+            status: head.status(),
+            flags,
+            content_length: head.content_length(),
+        };
+        let mut state = self.state();
+        state.timeline = Some(Box::new(timeline.clone()));
+        state.head = Some(head);
+        drop(state);
+        self.post(Happening::Headers(seen));
+    }
+
+    /// Puts content into the window, as much as has room; `waker` is woken when there is some.
+    pub(crate) fn push(&self, bytes: &[u8], waker: &Waker) -> usize {
+        let mut state = self.state();
+        let pushed = state.reading.push(bytes, waker);
+        let waiting = state.reading.waiting();
+        let has_readers = pushed.bytes > 0 && state.readers > 0;
+        drop(state);
+        self.shared.memory.note_peak(waiting);
+        if has_readers {
+            self.readable.notify_all();
+        }
+        if pushed.is_event {
+            self.post(Happening::Readable(waiting as u64));
+        }
+        pushed.bytes
+    }
+
+    /// The window of the request has room.
+    pub(crate) fn writable(&self) {
+        if self.state().writers > 0 {
+            self.writable.notify_all();
+        }
+        self.post(Happening::Writable);
+    }
+
+    /// The exchange is over, and this is how.
+    pub(crate) fn done(&self, outcome: Option<Fault>, done: Done) {
+        let mut state = self.state();
+        let ticket = state.ticket.take();
+        state.outcome = outcome;
+        state.reading.end();
+        state.writing.end();
+        drop(state);
+        drop(ticket);
+        self.readable.notify_all();
+        self.writable.notify_all();
+        self.shared.done.fetch_add(1, Ordering::Relaxed);
+        self.post(Happening::Done(done));
+    }
+
+    fn post(&self, happening: Happening) {
+        let events = &self.shared.events;
+        events.post(self.slot(), self.id(), happening);
+    }
+}
+
+impl State {
+    /// What a reader is told when nothing is left: the end, or what ended the exchange.
+    pub(crate) fn end(&self) -> Result<i32> {
+        match &self.outcome {
+            None => Ok(crate::abi::TH_EOF),
+            Some(fault) => Err(fault.clone()),
+        }
+    }
+
+    /// The head, once it has arrived.
+    pub(crate) fn arrived_head(&self) -> Result<&Head> {
+        let why = || Fault::new(TH_STATE, "the head of the response has not arrived");
+        self.head.as_ref().ok_or_else(why)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let waiting = self.state().reading.waiting();
+        self.shared.memory.give_back(waiting);
+    }
+}
+
+/// What the task of a call owes: DONE, whatever becomes of the task.
+pub(crate) struct Completion {
+    call: Arc<Call>,
+    is_over: bool,
+}
+
+impl Completion {
+    pub(crate) fn new(call: Arc<Call>) -> Completion {
+        call.shared.tasks.fetch_add(1, Ordering::AcqRel);
+        Completion {
+            call,
+            is_over: false,
+        }
+    }
+
+    pub(crate) fn done(mut self, ended: Result<(u64, u32)>) {
+        self.is_over = true;
+        match ended {
+            Ok((bytes, flags)) => {
+                let code = TH_OK;
+                self.call.done(None, Done { code, flags, bytes });
+            }
+            Err(fault) => {
+                let done = Done {
+                    code: fault.code,
+                    flags: 0,
+                    bytes: 0,
+                };
+                self.call.done(Some(fault), done);
+            }
+        }
+    }
+}
+
+impl Drop for Completion {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let (code, text) = match std::thread::panicking() {
+                true => (crate::abi::TH_PANIC, "the engine panicked"),
+                false => (crate::abi::TH_SHUTDOWN, "the client was destroyed"),
+            };
+            let done = Done {
+                code,
+                flags: 0,
+                bytes: 0,
+            };
+            self.call.done(Some(Fault::new(code, text)), done);
+        }
+        self.call.shared.tasks.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,208 @@
+//! What a `ThClientConfig` says, as the options of a client and its engine.
+
+use std::time::Duration;
+
+use turbohttp::{
+    Client, ClientBuilder, Credentials, Decoding, Jar, Limits, Proxy, RedirectPolicy, RetryPolicy,
+    Timeouts, Tls,
+};
+
+use crate::abi::{self, ThClientConfig};
+use crate::fault::{Fault, Result};
+use crate::pointers::Lent;
+use crate::requests::REQUESTS_MAX;
+
+const ALL_FLAGS: u32 = 255;
+
+/// The numbers of an engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EngineOptions {
+    pub(crate) workers: usize,
+    pub(crate) requests_max: u32,
+    pub(crate) body_window: usize,
+    pub(crate) upload_window: usize,
+    pub(crate) body_memory: u32,
+    /// Requests at once, which is how many jobs the queue runs.
+    pub(crate) total: usize,
+}
+
+/// A number that is given, or its default; within bounds.
+pub(crate) fn within(name: &str, given: u32, default: u32, least: u32, most: u32) -> Result<u32> {
+    match given {
+        0 => Ok(default),
+        given if (least..=most).contains(&given) => Ok(given),
+        given => {
+            let text = format!("{name} is {given}, and may be from {least} to {most}");
+            Err(Fault::argument(text))
+        }
+    }
+}
+
+/// Bounds of a window, in bytes.
+pub(crate) const WINDOW: (u32, u32) = (4 * 1024, 64 * 1024 * 1024);
+
+impl EngineOptions {
+    pub(crate) fn of(config: &ThClientConfig) -> Result<EngineOptions> {
+        let (least, most) = WINDOW;
+        let window = |name, given, default| within(name, given, default, least, most);
+        let requests_max = within("requests_max", config.requests_max, 4_096, 1, REQUESTS_MAX)?;
+        let memory = within("body_memory", config.body_memory, most, 1 << 20, u32::MAX)?;
+        Ok(EngineOptions {
+            workers: within("workers", config.workers, 1, 1, 64)? as usize,
+            requests_max,
+            body_window: window("body_window", config.body_window, 1 << 20)? as usize,
+            upload_window: window("upload_window", config.upload_window, 256 * 1024)? as usize,
+            body_memory: memory,
+            total: within("total", config.total, 256, 1, REQUESTS_MAX)? as usize,
+        })
+    }
+}
+
+/// The client that the caller describes.
+pub(crate) fn client(config: &Lent<'_, ThClientConfig>) -> Result<ClientBuilder> {
+    if config.flags & !ALL_FLAGS != 0 {
+        return Err(Fault::argument(format!(
+            "flags are {:#x}, which is unknown",
+            config.flags
+        )));
+    }
+    let has = |flag: u32| config.flags & flag != 0;
+    let mut builder = Client::builder()
+        .limits(limits(config)?)
+        .timeouts(timeouts(config));
+    if has(abi::TH_CLIENT_HTTP1_ONLY) {
+        builder = builder.http1_only();
+    }
+    if has(abi::TH_CLIENT_HTTP2_PRIOR_KNOWLEDGE) {
+        builder = builder.http2_prior_knowledge();
+    }
+    if has(abi::TH_CLIENT_NO_REDIRECTS) {
+        builder = builder.redirect(RedirectPolicy::none());
+    } else if config.redirects_max > 0 {
+        builder = builder.redirect(RedirectPolicy::limited(config.redirects_max));
+    }
+    if has(abi::TH_CLIENT_NO_DECODING) {
+        builder = builder.decoding(Decoding::none());
+    }
+    if has(abi::TH_CLIENT_COOKIES) {
+        builder = builder.cookies(Jar::new());
+    }
+    if has(abi::TH_CLIENT_PROXY_FROM_ENV) {
+        builder = builder.proxy_from_env();
+    }
+    if config.retries_max > 0 {
+        builder = builder.retry(RetryPolicy::up_to(config.retries_max));
+    }
+    builder = builder.default_headers(config.fields(|config| &config.headers)?);
+    if let Some(agent) = config.given(|config| &config.user_agent, "user_agent")? {
+        builder = builder.user_agent(agent);
+    }
+    if let Some(path) = config.given(|config| &config.unix_socket, "unix_socket")? {
+        builder = builder.unix_socket(path);
+    }
+    builder = builder.tls(tls(config)?);
+    if let Some(proxy) = proxy(config)? {
+        builder = builder.proxy(proxy);
+    }
+    if let Some((origin, credentials)) = credentials(config)? {
+        builder = builder.credentials(origin, credentials);
+    }
+    Ok(builder)
+}
+
+fn limits(config: &ThClientConfig) -> Result<Limits> {
+    let or = |given: u32, default: usize| match given {
+        0 => default,
+        given => given as usize,
+    };
+    let defaults = Limits::default();
+    Ok(defaults
+        .per_host(or(config.per_host, defaults.per_host))
+        .total(EngineOptions::of(config)?.total)
+        .idle_per_origin(or(config.idle_per_host, defaults.idle_per_origin))
+        .idle_total(or(config.idle_total, defaults.idle_total)))
+}
+
+fn timeouts(config: &ThClientConfig) -> Timeouts {
+    type Set = fn(Timeouts, Duration) -> Timeouts;
+    let given: [(u32, Set); 8] = [
+        (config.permit_ms, |timeouts, limit| timeouts.permit(limit)),
+        (config.dns_ms, Timeouts::dns),
+        (config.connect_ms, Timeouts::connect),
+        (config.tls_ms, Timeouts::tls),
+        (config.head_ms, Timeouts::head),
+        (config.body_ms, Timeouts::body),
+        (config.request_ms, Timeouts::request),
+        (config.idle_ms, Timeouts::idle),
+    ];
+    let given = given.into_iter().filter(|(ms, _)| *ms > 0);
+    given.fold(Timeouts::default(), |timeouts, (ms, set)| {
+        set(timeouts, Duration::from_millis(u64::from(ms)))
+    })
+}
+
+fn tls(config: &Lent<'_, ThClientConfig>) -> Result<Tls> {
+    let mut tls = Tls::default();
+    if config.flags & abi::TH_CLIENT_ONLY_ADDED_ROOTS != 0 {
+        tls = tls.only_added_roots();
+    }
+    if config.flags & abi::TH_CLIENT_DANGER_ACCEPT_ANY_CERTIFICATE != 0 {
+        tls = tls.danger_accept_any_certificate();
+    }
+    let (root, chain, key, pins) = (
+        config.given(|config| &config.root_pem, "root_pem")?,
+        config.given(|config| &config.certificate_pem, "certificate_pem")?,
+        config.given(|config| &config.key_pem, "key_pem")?,
+        config.given(|config| &config.pins, "pins")?,
+    );
+    if let Some(root) = root {
+        tls = tls.root_pem(root);
+    }
+    if let Some(pins) = pins {
+        tls = tls.pin_spki(pins);
+    }
+    match (chain, key) {
+        (None, None) => Ok(tls),
+        (Some(chain), Some(key)) => Ok(tls.client_certificate_pem(chain, key)),
+        _ => Err(Fault::argument("certificate_pem and key_pem go together")),
+    }
+}
+
+fn proxy(config: &Lent<'_, ThClientConfig>) -> Result<Option<Proxy>> {
+    let (url, user, password) = (
+        config.given(|config| &config.proxy, "proxy")?,
+        config.given(|config| &config.proxy_user, "proxy_user")?,
+        config.given(|config| &config.proxy_password, "proxy_password")?,
+    );
+    let Some(url) = url else { return Ok(None) };
+    let proxy = Proxy::all(url)?;
+    Ok(Some(match user {
+        Some(user) => proxy.basic_auth(user, password.unwrap_or_default())?,
+        None => proxy,
+    }))
+}
+
+fn credentials<'a>(config: &Lent<'a, ThClientConfig>) -> Result<Option<(&'a str, Credentials)>> {
+    let (origin, user, password) = (
+        config.given(|config| &config.auth_origin, "auth_origin")?,
+        config
+            .given(|config| &config.auth_user, "auth_user")?
+            .unwrap_or_default(),
+        config
+            .given(|config| &config.auth_password, "auth_password")?
+            .unwrap_or_default(),
+    );
+    let credentials = match config.auth_kind {
+        abi::TH_AUTH_NONE => return Ok(None),
+        abi::TH_AUTH_BASIC => Credentials::basic(user, password)?,
+        abi::TH_AUTH_DIGEST => Credentials::digest(user, password),
+        abi::TH_AUTH_BEARER => Credentials::bearer(password)?,
+        other => {
+            return Err(Fault::argument(format!(
+                "auth_kind is {other}, which is unknown"
+            )));
+        }
+    };
+    let origin = origin.ok_or_else(|| Fault::argument("credentials need their auth_origin"))?;
+    Ok(Some((origin, credentials)))
+}

@@ -1,0 +1,207 @@
+//! The window of a response body: what has arrived and was not read.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+/// What one block holds, in bytes. A block does not move while the caller looks at it.
+pub(crate) const BLOCK: usize = 16 * 1024;
+
+/// Blocks in order: the first one is read, the last one is filled.
+#[derive(Debug)]
+pub(crate) struct ReadWindow {
+    blocks: VecDeque<Block>,
+    /// An empty block that is used next.
+    spare: Option<Block>,
+    waiting: usize,
+    window: usize,
+    /// Nothing more comes.
+    has_ended: bool,
+    /// A reader found nothing: the next bytes are an event.
+    is_armed: bool,
+    /// The task waits for room.
+    writer: Option<Waker>,
+}
+
+#[derive(Debug)]
+struct Block {
+    bytes: Box<[u8]>,
+    read: usize,
+    filled: usize,
+}
+
+/// What a push did.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// Bytes that found room.
+    pub(crate) bytes: usize,
+    /// The caller is to be told that there is something.
+    pub(crate) is_event: bool,
+}
+
+impl ReadWindow {
+    pub(crate) fn new(window: usize) -> ReadWindow {
+        ReadWindow {
+            blocks: VecDeque::new(),
+            spare: None,
+            waiting: 0,
+            window,
+            has_ended: false,
+            is_armed: true,
+            writer: None,
+        }
+    }
+
+    /// Takes of `bytes` what has room. Without any, `waker` is woken when there is some.
+    pub(crate) fn push(&mut self, bytes: &[u8], waker: &Waker) -> Pushed {
+        let room = self.window - self.waiting;
+        let taken = bytes.len().min(room);
+        if taken == 0 {
+            self.writer = Some(waker.clone());
+        }
+        let mut rest = &bytes[..taken];
+        while !rest.is_empty() {
+            let block = self.open_block();
+            let length = rest.len().min(BLOCK - block.filled);
+            block.bytes[block.filled..][..length].copy_from_slice(&rest[..length]);
+            block.filled += length;
+            rest = &rest[length..];
+        }
+        self.waiting += taken;
+        Pushed {
+            bytes: taken,
+            is_event: taken > 0 && std::mem::take(&mut self.is_armed),
+        }
+    }
+
+    fn open_block(&mut self) -> &mut Block {
+        let is_full = self.blocks.back().is_none_or(|last| last.filled == BLOCK);
+        if is_full {
+            let block = self.spare.take().unwrap_or_else(|| Block {
+                bytes: vec![0; BLOCK].into_boxed_slice(),
+                read: 0,
+                filled: 0,
+            });
+            self.blocks.push_back(block);
+        }
+        self.blocks.back_mut().expect("one was pushed")
+    }
+
+    /// What can be read at once, in one piece.
+    pub(crate) fn peek(&self) -> &[u8] {
+        match self.blocks.front() {
+            Some(block) => &block.bytes[block.read..block.filled],
+            None => &[],
+        }
+    }
+
+    /// Takes bytes off that [`peek`](ReadWindow::peek) has shown; who waits for room is to be woken.
+    pub(crate) fn consume(&mut self, bytes: usize) -> Option<Waker> {
+        let block = self.blocks.front_mut()?;
+        block.read += bytes;
+        self.waiting -= bytes;
+        // The last one too: nobody looks at an empty one, and the next bytes begin it anew.
+        if block.read == block.filled {
+            let mut empty = self.blocks.pop_front().expect("it was there");
+            (empty.read, empty.filled) = (0, 0);
+            self.spare = Some(empty);
+        }
+        // Half of the window: one wake for many small reads.
+        match self.waiting <= self.window / 2 {
+            true => self.writer.take(),
+            false => None,
+        }
+    }
+
+    /// Gives at most `most` bytes away, piece by piece; how many, and who waits for room.
+    pub(crate) fn read(
+        &mut self,
+        most: usize,
+        mut give: impl FnMut(&[u8]),
+    ) -> (usize, Option<Waker>) {
+        let (mut read, mut waker) = (0, None);
+        while read < most {
+            let piece = self.peek();
+            let length = piece.len().min(most - read);
+            if length == 0 {
+                break;
+            }
+            give(&piece[..length]);
+            waker = self.consume(length).or(waker);
+            read += length;
+        }
+        (read, waker)
+    }
+
+    /// A reader has found nothing, and is told when there is something.
+    pub(crate) fn arm(&mut self) {
+        self.is_armed = true;
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.has_ended = true;
+        self.spare = None;
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(window: &mut ReadWindow, bytes: &[u8]) -> Pushed {
+        window.push(bytes, Waker::noop())
+    }
+
+    #[test]
+    fn bytes_come_out_as_they_went_in_and_never_more_than_the_window_waits() {
+        let sent: Vec<u8> = (0..200_000_u32).map(|n| (n * 7 + n / 251) as u8).collect();
+        let mut window = ReadWindow::new(40_000);
+        let (mut at, mut got) = (0, Vec::new());
+        while got.len() < sent.len() {
+            let end = sent.len().min(at + 9_999);
+            at += push(&mut window, &sent[at..end]).bytes;
+            assert!(window.waiting() <= 40_000);
+            window.read(7_001, |piece| got.extend_from_slice(piece));
+        }
+        assert!(got == sent);
+        assert_eq!(window.waiting(), 0);
+    }
+
+    #[test]
+    fn an_event_is_due_once_for_each_reader_that_found_nothing() {
+        let mut window = ReadWindow::new(100);
+        assert!(push(&mut window, b"ab").is_event);
+        assert!(!push(&mut window, b"cd").is_event);
+        assert_eq!(window.read(8, |_| ()).0, 4);
+        assert!(!push(&mut window, b"ef").is_event);
+        assert_eq!(window.read(8, |_| ()).0, 2);
+        window.arm();
+        assert!(push(&mut window, b"gh").is_event);
+    }
+
+    #[test]
+    fn a_writer_that_found_no_room_is_woken_at_half_of_the_window() {
+        let mut window = ReadWindow::new(100);
+        assert_eq!(push(&mut window, &[1; 100]).bytes, 100);
+        assert_eq!(push(&mut window, &[1]).bytes, 0);
+        assert!(window.read(49, |_| ()).1.is_none());
+        assert!(window.read(1, |_| ()).1.is_some());
+    }
+
+    #[test]
+    fn what_a_reader_looks_at_does_not_move_while_more_comes() {
+        let mut window = ReadWindow::new(1 << 20);
+        push(&mut window, b"first");
+        let before = window.peek().as_ptr();
+        push(&mut window, &[7; 100_000]);
+        assert_eq!(window.peek().as_ptr(), before);
+        assert_eq!(&window.peek()[..5], b"first");
+    }
+}

@@ -1,0 +1,257 @@
+//! Bodies in both directions.
+
+use std::ptr::null;
+
+use turbohttp_ffi::abi::*;
+use turbohttp_ffi::exports::{body::*, request::*};
+
+use crate::host::{Host, NONE, config, pattern, request, server, text};
+
+const MIB: usize = 1 << 20;
+
+#[test]
+fn a_large_body_comes_whole_through_a_small_window() {
+    let server = server();
+    let mut host = Host::with(&ThClientConfig {
+        body_window: 64 * 1024,
+        ..config()
+    });
+    let url = server.url(&format!("/bytes/{}", 4 * MIB));
+    let id = host.get(&url);
+    assert!(host.body(id) == pattern(4 * MIB));
+    let peak = host.stats().body_peak;
+    assert!((1..=64 * 1024).contains(&peak), "{peak}");
+    assert_eq!(host.done(id).value, 4 * MIB as u64);
+}
+
+#[test]
+fn a_body_can_be_looked_at_in_place() {
+    let server = server();
+    let mut host = Host::new();
+    let url = server.url("/bytes/300000");
+    let id = host.get(&url);
+    let mut body = Vec::new();
+    loop {
+        let (mut ptr, mut len) = (null(), 0);
+        // SAFETY: both live.
+        let code = unsafe { th_body_peek(host.client, id, &mut ptr, &mut len) };
+        match code {
+            TH_WOULD_BLOCK => _ = host.poll(100),
+            TH_EOF => break,
+            code => {
+                assert_eq!(code, TH_OK);
+                // SAFETY: the view stays until it is consumed.
+                body.extend_from_slice(unsafe { std::slice::from_raw_parts(ptr, len as usize) });
+                assert_eq!(th_body_consume(host.client, id, 1 << 20), TH_ARG);
+                assert_eq!(th_body_consume(host.client, id, len), TH_OK);
+            }
+        }
+    }
+    assert!(body == pattern(300_000));
+}
+
+#[test]
+fn bodies_that_nobody_reads_take_no_more_than_the_client_allows() {
+    let server = server();
+    let mut host = Host::with(&ThClientConfig {
+        body_memory: MIB as u32,
+        ..config()
+    });
+    let url = server.url("/bytes/700000");
+    let ids: Vec<u64> = (0..20).map(|_| host.get(&url)).collect();
+    for &id in &ids {
+        host.wait(id, TH_EVENT_HEADERS);
+    }
+    host.until(|host| host.stats().body_bytes > MIB as u64 - 64 * 1024);
+    assert!(host.stats().body_bytes <= MIB as u64);
+    // Read in any order, all of them come.
+    for &id in ids.iter().rev() {
+        th_cancel(host.client, ids[0]);
+        if id != ids[0] {
+            drain_all(&mut host, &ids[1..]);
+            break;
+        }
+    }
+    for &id in &ids[1..] {
+        assert_eq!(host.done(id).value, 700_000);
+    }
+}
+
+/// Reads whatever there is of all of them until all have ended.
+fn drain_all(host: &mut Host, ids: &[u64]) {
+    let mut open: Vec<u64> = ids.to_vec();
+    for _ in 0..100_000 {
+        open.retain(|&id| host.read(id, 50_000).1 != TH_EOF);
+        if open.is_empty() {
+            return;
+        }
+        host.poll(1);
+    }
+    panic!("{} bodies do not end", open.len());
+}
+
+#[test]
+fn a_thread_may_wait_inside_a_read() {
+    let server = server();
+    let host = Host::new();
+    let url = server.url("/slow/100000/2");
+    let id = host.get(&url);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut body = Vec::new();
+            loop {
+                let (bytes, code) = host.read_within(id, 7_000, 1_000);
+                body.extend(bytes);
+                match code {
+                    TH_OK | TH_WOULD_BLOCK => {}
+                    TH_EOF => return body,
+                    code => panic!("{code}"),
+                }
+            }
+        });
+        assert!(reader.join().unwrap() == pattern(100_000));
+    });
+}
+
+#[test]
+fn a_body_is_written_as_the_network_takes_it() {
+    let server = server();
+    let mut host = Host::with(&ThClientConfig {
+        upload_window: 16 * 1024,
+        ..config()
+    });
+    for length in [TH_UNKNOWN, MIB as u64] {
+        let sent = pattern(MIB);
+        let url = server.url("/echo");
+        let id = host.submit(&ThRequest {
+            method: text("POST"),
+            body_kind: TH_BODY_STREAM,
+            body_length: length,
+            ..request(&url)
+        });
+        let (mut at, mut body, mut blocked) = (0, Vec::new(), 0);
+        while at < sent.len() {
+            let mut took = 0;
+            let rest = &sent[at..];
+            // SAFETY: the bytes live.
+            let code = unsafe {
+                th_body_write(
+                    host.client,
+                    id,
+                    rest.as_ptr(),
+                    rest.len() as u32,
+                    0,
+                    &mut took,
+                )
+            };
+            at += took as usize;
+            assert!(took as usize <= 16 * 1024);
+            match code {
+                TH_OK => assert_eq!(at, sent.len()),
+                code => {
+                    assert_eq!(code, TH_WOULD_BLOCK);
+                    blocked += 1;
+                    // The echo comes while the body goes on.
+                    body.extend(host.read(id, 100_000).0);
+                    host.poll(100);
+                }
+            }
+        }
+        assert!(blocked > 10);
+        assert!(host.kinds(id).contains(&TH_EVENT_WRITABLE));
+        // SAFETY: no trailers.
+        let finish = || unsafe { th_body_finish(host.client, id, null()) };
+        assert_eq!(finish(), TH_OK);
+        assert_eq!(finish(), TH_STATE);
+        body.extend(host.body(id));
+        assert!(body == sent);
+        assert_eq!(host.done(id).code, TH_OK);
+    }
+}
+
+#[test]
+fn bytes_and_files_are_sent() {
+    let server = server();
+    let mut host = Host::new();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("up");
+    std::fs::write(&path, pattern(100_000)).unwrap();
+    let url = server.url("/echo");
+    let cases = [
+        (TH_BODY_BYTES, text("some bytes"), b"some bytes".to_vec()),
+        (TH_BODY_BYTES, NONE, Vec::new()),
+        (TH_BODY_FILE, text(path.to_str().unwrap()), pattern(100_000)),
+    ];
+    for (body_kind, body, sent) in cases {
+        let id = host.submit(&ThRequest {
+            method: text("PUT"),
+            body_kind,
+            body,
+            ..request(&url)
+        });
+        assert!(host.body(id) == sent);
+        let mut took = 0;
+        // SAFETY: the bytes live.
+        let code = unsafe { th_body_write(host.client, id, b"x".as_ptr(), 1, 0, &mut took) };
+        assert_eq!(code, TH_STATE);
+    }
+    let missing = host.try_submit(
+        &ThRequest {
+            method: text("PUT"),
+            body_kind: TH_BODY_FILE,
+            body: text("/no/such/file"),
+            ..request(&url)
+        },
+        0,
+    );
+    assert_eq!(missing, Err(TH_REQUEST_BODY));
+}
+
+#[test]
+fn a_download_goes_to_its_file_and_is_checked() {
+    let server = server();
+    let mut host = Host::new();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    let url = server.url("/bytes/100000");
+    let download = |host: &Host, checksum: &str| {
+        host.submit(&ThRequest {
+            sink_kind: TH_SINK_FILE,
+            sink_path: text(path.to_str().unwrap()),
+            checksum: text(checksum),
+            ..request(&url)
+        })
+    };
+    let id = download(&host, "");
+    let done = host.done(id);
+    assert_eq!(
+        (done.code, done.status, done.value),
+        (TH_OK, 200, 100_000),
+        "{}",
+        host.error(id)
+    );
+    assert!(std::fs::read(&path).unwrap() == pattern(100_000));
+    let id = download(&host, &format!("sha256:{}", "0".repeat(64)));
+    assert_eq!(host.done(id).code, TH_CHECKSUM);
+    let id = host.submit(&ThRequest {
+        sink_kind: TH_SINK_FILE,
+        sink_path: text("/no/such/directory/file"),
+        ..request(&url)
+    });
+    assert_eq!(host.done(id).code, TH_OUTPUT);
+}
+
+#[test]
+fn a_dropped_body_is_counted_and_not_kept() {
+    let server = server();
+    let mut host = Host::new();
+    let url = server.url("/bytes/3000000");
+    let id = host.submit(&ThRequest {
+        sink_kind: TH_SINK_DROP,
+        ..request(&url)
+    });
+    assert_eq!(host.done(id).value, 3_000_000);
+    assert_eq!(host.kinds(id), [TH_EVENT_HEADERS, TH_EVENT_DONE]);
+    assert_eq!((host.read(id, 10).1, host.stats().body_peak), (TH_EOF, 0));
+    th_release(host.client, id);
+}
