@@ -220,10 +220,15 @@ impl Call {
         state.outcome = outcome;
         state.reading.end();
         state.writing.end();
+        let (has_readers, has_writers) = (state.readers > 0, state.writers > 0);
         drop(state);
         drop(ticket);
-        self.readable.notify_all();
-        self.writable.notify_all();
+        if has_readers {
+            self.readable.notify_all();
+        }
+        if has_writers {
+            self.writable.notify_all();
+        }
         self.shared.done.fetch_add(1, Ordering::Relaxed);
         self.post(Happening::Done(done));
     }

@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-/// What one block holds, in bytes. A block does not move while the caller looks at it.
+/// What one block holds at most, in bytes. A block does not move while the caller looks at it.
 pub(crate) const BLOCK: usize = 16 * 1024;
+
+/// What the first block holds at least: most bodies of an API are no longer than their first piece.
+const FIRST_BLOCK_MIN: usize = 512;
 
 /// Blocks in order: the first one is read, the last one is filled.
 #[derive(Debug)]
@@ -14,6 +17,7 @@ pub(crate) struct ReadWindow {
     spare: Option<Block>,
     waiting: usize,
     window: usize,
+    has_begun: bool,
     /// Nothing more comes.
     has_ended: bool,
     /// A reader found nothing: the next bytes are an event.
@@ -27,6 +31,16 @@ struct Block {
     bytes: Box<[u8]>,
     read: usize,
     filled: usize,
+}
+
+impl Block {
+    fn new(size: usize) -> Block {
+        Block {
+            bytes: vec![0; size].into_boxed_slice(),
+            read: 0,
+            filled: 0,
+        }
+    }
 }
 
 /// What a push did.
@@ -45,6 +59,7 @@ impl ReadWindow {
             spare: None,
             waiting: 0,
             window,
+            has_begun: false,
             has_ended: false,
             is_armed: true,
             writer: None,
@@ -60,8 +75,8 @@ impl ReadWindow {
         }
         let mut rest = &bytes[..taken];
         while !rest.is_empty() {
-            let block = self.open_block();
-            let length = rest.len().min(BLOCK - block.filled);
+            let block = self.open_block(rest.len());
+            let length = rest.len().min(block.bytes.len() - block.filled);
             block.bytes[block.filled..][..length].copy_from_slice(&rest[..length]);
             block.filled += length;
             rest = &rest[length..];
@@ -73,14 +88,16 @@ impl ReadWindow {
         }
     }
 
-    fn open_block(&mut self) -> &mut Block {
-        let is_full = self.blocks.back().is_none_or(|last| last.filled == BLOCK);
-        if is_full {
-            let block = self.spare.take().unwrap_or_else(|| Block {
-                bytes: vec![0; BLOCK].into_boxed_slice(),
-                read: 0,
-                filled: 0,
-            });
+    /// A block with room; `coming` bytes are about to be put in.
+    fn open_block(&mut self, coming: usize) -> &mut Block {
+        let last = self.blocks.back();
+        if last.is_none_or(|last| last.filled == last.bytes.len()) {
+            let is_first = !std::mem::replace(&mut self.has_begun, true);
+            let size = match is_first {
+                true => coming.clamp(FIRST_BLOCK_MIN, BLOCK),
+                false => BLOCK,
+            };
+            let block = self.spare.take().unwrap_or_else(|| Block::new(size));
             self.blocks.push_back(block);
         }
         self.blocks.back_mut().expect("one was pushed")
