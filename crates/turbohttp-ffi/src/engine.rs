@@ -143,13 +143,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Begins the shutdown; a second call changes nothing.
+    /// Begins the shutdown. A second call can only make it stricter.
     pub(crate) fn shut_down(&self, mode: Shutdown) {
         let mut closing = self.closing();
-        if !matches!(*closing, Closing::No) {
-            return;
+        match *closing {
+            Closing::Over(_) => return,
+            _ => *closing = Closing::Begun,
         }
-        *closing = Closing::Begun;
         drop(closing);
         let (client, shared, closing) = (
             self.client.clone(),
@@ -171,8 +171,9 @@ impl Engine {
 
     /// Ends everything, within this time; how many tasks are still alive.
     pub(crate) fn end(&self, within: Duration) -> usize {
-        self.client.close_now();
+        // First: a request that the close itself cuts off would say so in other words.
         cancel_all(&self.shared);
+        self.client.close_now();
         let runtime = self.runtime.lock();
         let runtime = runtime.unwrap_or_else(PoisonError::into_inner).take();
         if let Some(runtime) = runtime {

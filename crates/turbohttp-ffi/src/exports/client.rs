@@ -42,8 +42,8 @@ pub unsafe extern "C" fn th_client_create(
 }
 
 /// Begins the shutdown and returns at once: no request is accepted any more, and what is inside ends as `mode`
-/// says, within `timeout_ms`. Every request says DONE. `th_close_report` says when it is over. A second call
-/// changes nothing.
+/// says, within `timeout_ms`. Every request says DONE. `th_close_report` says when it is over. A second call can
+/// make it stricter, and never milder.
 #[unsafe(no_mangle)]
 pub extern "C" fn th_client_shutdown(client: ThClient, mode: u32, timeout_ms: u32) -> i32 {
     on_client(client, |engine| {

@@ -39,8 +39,22 @@ fn a_drain_lets_what_is_inside_end() {
     host.until(|host| report(host).is_some());
     let report = report(&host).unwrap();
     assert_eq!((report.accepted, report.completed), (5, 5));
-    // A second one changes nothing.
+    // What is over stays over.
     assert_eq!(th_client_shutdown(host.client, TH_SHUTDOWN_NOW, 0), TH_OK);
+}
+
+#[test]
+fn a_shutdown_can_be_made_stricter() {
+    let server = server();
+    let mut host = Host::new();
+    let url = server.url("/never");
+    let id = host.get(&url);
+    host.until(|host| host.stats().running == 1);
+    for mode in [TH_SHUTDOWN_DRAIN, TH_SHUTDOWN_NOW] {
+        assert_eq!(th_client_shutdown(host.client, mode, 600_000), TH_OK);
+    }
+    assert_eq!(host.done(id).code, TH_SHUTDOWN);
+    host.until(|host| report(host).is_some());
 }
 
 #[test]
