@@ -92,7 +92,15 @@ impl Engine {
         let window = submission.body_window.unwrap_or(self.options.body_window);
         let upload_window = self.options.upload_window;
         let shared = &self.shared;
-        let make = |place| Call::new(place, shared, window, upload_window);
+        let make = |place, spare: Option<Arc<Call>>| {
+            if let Some(mut spare) = spare
+                && let Some(call) = Arc::get_mut(&mut spare)
+            {
+                call.renew(place, window, upload_window);
+                return spare;
+            }
+            Call::new(place, shared, window, upload_window)
+        };
         let call = shared.requests.insert(make)?;
         shared.events.begin(call.slot(), call.id(), user);
         match self.enqueue(&call, submission) {
@@ -150,6 +158,7 @@ impl Engine {
         let call = self.shared.requests.remove(id)?;
         self.shared.events.forget(call.slot(), id);
         call.cancel(abi::TH_CANCELLED);
+        self.shared.requests.keep(call);
         Ok(())
     }
 
