@@ -16,7 +16,7 @@ use crate::guard::THREAD_NAME;
 use crate::pointers::Lent;
 use crate::run::{Work, run};
 use crate::submit::{self, Sink, Submission, Upload};
-use crate::wait::later;
+use crate::wait::{Until, later};
 use crate::write_window::WrittenBody;
 
 /// One client of the ABI.
@@ -209,6 +209,7 @@ impl Engine {
 
     /// Ends everything, within this time; how many tasks are still alive.
     pub(crate) fn end(&self, within: Duration) -> usize {
+        let until = Until::after_at_most(within);
         self.cut_off();
         let runtime = self.runtime.lock();
         let runtime = runtime.unwrap_or_else(PoisonError::into_inner).take();
@@ -216,6 +217,10 @@ impl Engine {
             runtime.shutdown_timeout(within);
         }
         self.shared.events.wake();
+        // A submit of another thread finds no runtime any more, and lets go of its task.
+        while self.shared.tasks.count() > 0 && !until.left().is_zero() {
+            std::thread::yield_now();
+        }
         let alive = self.shared.tasks.count();
         self.shared.requests.clear();
         alive
