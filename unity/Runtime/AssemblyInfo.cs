@@ -1,0 +1,5 @@
+using System.Runtime.CompilerServices;
+
+[assembly: InternalsVisibleTo("TurboHttp.UniTask")]
+[assembly: InternalsVisibleTo("TurboHttp.Awaitable")]
+[assembly: InternalsVisibleTo("TurboHttp.Tests")]

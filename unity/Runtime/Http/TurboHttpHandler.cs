@@ -1,0 +1,189 @@
+using System;
+using System.Collections.Generic;
+using System.Net;
+using System.Net.Http;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace TurboHttp.Http
+{
+    /// <summary>
+    /// Lets <see cref="HttpClient"/> send by a <see cref="TurboClient"/>: <c>new HttpClient(new TurboHttpHandler())</c>.
+    /// </summary>
+    /// <remarks>
+    /// The default client has a background thread; code that awaits goes on where <see cref="HttpClient"/> lets it. Failures are
+    /// <see cref="HttpRequestException"/> with the <see cref="TurboException"/> inside, or
+    /// <see cref="OperationCanceledException"/>. Redirects, cookies, proxies and codings are those of the client.
+    /// </remarks>
+    [Preserve]
+    public sealed class TurboHttpHandler : HttpMessageHandler
+    {
+        /// <summary>The key in the properties of a request for its <see cref="TurboPriority"/>.</summary>
+        public const string PriorityProperty = "TurboHttp.Priority";
+
+        /// <summary>Up to this length a content is copied before it is sent, not streamed.</summary>
+        private const long BufferedBytesMax = 64 * 1024;
+
+        private readonly TurboClient client;
+        private readonly bool ownsClient;
+
+        /// <summary>Makes a handler with a client of its own.</summary>
+        [Preserve]
+        public TurboHttpHandler() : this(new TurboClient(), true)
+        {
+        }
+
+        /// <summary>Makes a handler with this client, and disposes it along with the handler if told so.</summary>
+        [Preserve]
+        public TurboHttpHandler(TurboClient client, bool ownsClient = false)
+        {
+            if (client == null)
+            {
+                throw new ArgumentNullException("client");
+            }
+            this.client = client;
+            this.ownsClient = ownsClient;
+        }
+
+        /// <inheritdoc/>
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellationToken)
+        {
+            if (message == null)
+            {
+                throw new ArgumentNullException("message");
+            }
+            try
+            {
+                TurboRequest request = Request(message);
+                long? length = message.Content == null ? 0 : message.Content.Headers.ContentLength;
+                bool streams = message.Content != null && !(length <= BufferedBytesMax);
+                if (streams)
+                {
+                    request.WithStream(length);
+                }
+                else if (message.Content != null)
+                {
+                    request.WithBody(await message.Content.ReadAsByteArrayAsync().ConfigureAwait(false));
+                }
+                TurboTicket ticket;
+                ValueTask<TurboResponse> sending = client.SendAsync(request, out ticket, cancellationToken);
+                Task<Exception> uploading = streams ? Upload(message.Content, ticket) : null;
+                TurboResponse response = await Head(sending, uploading).ConfigureAwait(false);
+                await Hop.OffWorker(client).ConfigureAwait(false);
+                return Response(message, response);
+            }
+            catch (TurboException exception)
+            {
+                throw new HttpRequestException(exception.Message, exception);
+            }
+        }
+
+        /// <inheritdoc/>
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing && ownsClient)
+            {
+                client.Dispose();
+            }
+            base.Dispose(disposing);
+        }
+
+        /// <summary>Waits for the head. If the content could not be read, that is the failure.</summary>
+        private static async Task<TurboResponse> Head(ValueTask<TurboResponse> sending, Task<Exception> uploading)
+        {
+            try
+            {
+                return await sending.ConfigureAwait(false);
+            }
+            catch (TurboException) when (uploading != null && uploading.IsCompleted && uploading.Result != null)
+            {
+                throw new HttpRequestException("The content of the request could not be read.", uploading.Result);
+            }
+        }
+
+        /// <summary>Copies the content into the request, and returns why that failed, or null.</summary>
+        private static async Task<Exception> Upload(HttpContent content, TurboTicket ticket)
+        {
+            try
+            {
+                await content.CopyToAsync(new TurboUploadStream(ticket.Upload)).ConfigureAwait(false);
+                ticket.Upload.Finish();
+                return null;
+            }
+            catch (TurboException)
+            {
+                // The exchange is over before its content: the task of the head says how.
+                return null;
+            }
+            catch (Exception exception)
+            {
+                TurboException inner = exception.InnerException as TurboException;
+                ticket.Cancel();
+                return inner == null ? exception : null;
+            }
+        }
+
+        private static TurboRequest Request(HttpRequestMessage message)
+        {
+            TurboRequest request = new TurboRequest(message.Method.Method, message.RequestUri.AbsoluteUri);
+            object priority;
+            if (message.Properties.TryGetValue(PriorityProperty, out priority) && priority is TurboPriority)
+            {
+                request.Priority = (TurboPriority)priority;
+            }
+            AddAll(request.Headers, message.Headers);
+            if (message.Content != null)
+            {
+                AddAll(request.Headers, message.Content.Headers);
+            }
+            return request;
+        }
+
+        private static void AddAll(TurboFields target, IEnumerable<KeyValuePair<string, IEnumerable<string>>> source)
+        {
+            foreach (KeyValuePair<string, IEnumerable<string>> entry in source)
+            {
+                // The engine frames the content itself.
+                if (Is(entry.Key, "Content-Length") || Is(entry.Key, "Transfer-Encoding"))
+                {
+                    continue;
+                }
+                if (Is(entry.Key, "User-Agent"))
+                {
+                    target.Add(entry.Key, string.Join(" ", entry.Value));
+                    continue;
+                }
+                foreach (string value in entry.Value)
+                {
+                    target.Add(entry.Key, value);
+                }
+            }
+        }
+
+        private static bool Is(string name, string other)
+        {
+            return string.Equals(name, other, StringComparison.OrdinalIgnoreCase);
+        }
+
+        private static HttpResponseMessage Response(HttpRequestMessage message, TurboResponse response)
+        {
+            HttpResponseMessage answer = new HttpResponseMessage((HttpStatusCode)response.Status);
+            answer.Version = response.Version;
+            answer.RequestMessage = message;
+            answer.Content = new TurboContent(response);
+            TurboHeaders headers = response.Headers;
+            int count = headers.Count;
+            for (int i = 0; i < count; i++)
+            {
+                TurboHeader header = headers[i];
+                string name = header.Name;
+                string value = header.Value;
+                if (!answer.Headers.TryAddWithoutValidation(name, value))
+                {
+                    answer.Content.Headers.TryAddWithoutValidation(name, value);
+                }
+            }
+            return answer;
+        }
+    }
+}

@@ -1,0 +1,199 @@
+using System;
+using System.Diagnostics;
+using System.Threading;
+using TurboHttp.Native;
+
+namespace TurboHttp
+{
+    public sealed partial class TurboClient
+    {
+        private const int EventsOfOnePoll = 64;
+        private const uint WorkerWaitMilliseconds = 50;
+        private const int JoinMilliseconds = 1000;
+
+        private readonly ThEvent[] events = new ThEvent[EventsOfOnePoll];
+        private int nextEvent;
+        private int eventCount;
+        private int pumpThread;
+        private bool isPumping;
+        private Thread worker;
+        private volatile bool isEnded;
+
+        /// <summary>Whether this thread dispatches the events of this client.</summary>
+        public bool IsPumpThread
+        {
+            get { return Thread.CurrentThread.ManagedThreadId == Volatile.Read(ref pumpThread); }
+        }
+
+        /// <summary>
+        /// Dispatches events and returns their number. What awaits requests runs inside. It does not wait. It ends after
+        /// <paramref name="maxEvents"/> events or, if that is positive, after about <paramref name="maxMilliseconds"/>; the
+        /// rest stays for the next call.
+        /// </summary>
+        /// <exception cref="InvalidOperationException">This is not the thread that made the client, the client has a
+        /// background thread, or the call comes out of a pump.</exception>
+        public int Pump(int maxEvents = 256, int maxMilliseconds = 0)
+        {
+            if (Mode != TurboMode.Pumped)
+            {
+                throw new InvalidOperationException("The client has a background thread (TurboMode.Worker).");
+            }
+            if (!IsPumpThread)
+            {
+                throw new InvalidOperationException("The client is pumped by the thread that made it, number " + pumpThread
+                    + ", not by thread " + Thread.CurrentThread.ManagedThreadId + ".");
+            }
+            if (isPumping)
+            {
+                throw new InvalidOperationException("The client is being pumped: a continuation cannot pump it.");
+            }
+            return PumpOnce(maxEvents, maxMilliseconds, 0);
+        }
+
+        /// <summary>Runs a continuation by the next pump.</summary>
+        internal void Post(in Continuation continuation)
+        {
+            if (!continuation.IsPresent)
+            {
+                return;
+            }
+            Ready.Add(continuation);
+            if (Mode != TurboMode.Worker)
+            {
+                return;
+            }
+            if (isEnded)
+            {
+                ThreadPool.QueueUserWorkItem(RunReadyOf, this);
+            }
+            else
+            {
+                NativeMethods.th_wake(Id);
+            }
+        }
+
+        private int PumpOnce(int maxEvents, int maxMilliseconds, uint waitMilliseconds)
+        {
+            isPumping = true;
+            try
+            {
+                if (nextEvent >= eventCount)
+                {
+                    eventCount = 0;
+                }
+                long end = maxMilliseconds > 0
+                    ? Stopwatch.GetTimestamp() + maxMilliseconds * Stopwatch.Frequency / 1000
+                    : long.MaxValue;
+                int handled = Ready.Run();
+                while (handled < maxEvents && (nextEvent < eventCount || Poll(ref waitMilliseconds)))
+                {
+                    ThEvent happened = events[nextEvent];
+                    nextEvent++;
+                    Operation operation = Table.Find(happened.user);
+                    if (operation != null)
+                    {
+                        operation.OnEvent(happened);
+                    }
+                    handled++;
+                    if (end != long.MaxValue && Stopwatch.GetTimestamp() >= end)
+                    {
+                        break;
+                    }
+                }
+                handled += Ready.Run();
+                CompleteClose();
+                return handled;
+            }
+            finally
+            {
+                isPumping = false;
+            }
+        }
+
+        private unsafe bool Poll(ref uint waitMilliseconds)
+        {
+            if (eventCount > 0 && eventCount < EventsOfOnePoll)
+            {
+                // The last poll took all there was; what has come since is for the next pump.
+                nextEvent = 0;
+                eventCount = 0;
+                return false;
+            }
+            int count;
+            fixed (ThEvent* first = events)
+            {
+                count = NativeMethods.th_poll(Id, first, EventsOfOnePoll, waitMilliseconds);
+            }
+            waitMilliseconds = 0;
+            nextEvent = 0;
+            eventCount = Math.Max(0, count);
+            return eventCount > 0;
+        }
+
+        private void RunAfterDispose()
+        {
+            if (Mode == TurboMode.Pumped)
+            {
+                if (IsPumpThread && !isPumping)
+                {
+                    Ready.Run();
+                }
+                return;
+            }
+            Thread running = worker;
+            if (running != null && !ReferenceEquals(running, Thread.CurrentThread))
+            {
+                running.Join(JoinMilliseconds);
+            }
+        }
+
+        private void StartWorker()
+        {
+            worker = new Thread(Work);
+            worker.IsBackground = true;
+            worker.Name = Name;
+            worker.Start(new WeakReference<TurboClient>(this));
+        }
+
+        /// <summary>The method of the background thread: it ends when the client is disposed, or when nobody has it anymore.</summary>
+        private static void Work(object state)
+        {
+            WeakReference<TurboClient> reference = (WeakReference<TurboClient>)state;
+            while (WorkOnce(reference))
+            {
+            }
+        }
+
+        private static bool WorkOnce(WeakReference<TurboClient> reference)
+        {
+            TurboClient client;
+            if (!reference.TryGetTarget(out client))
+            {
+                return false;
+            }
+            Volatile.Write(ref client.pumpThread, Thread.CurrentThread.ManagedThreadId);
+            client.PumpOnce(int.MaxValue, 0, WorkerWaitMilliseconds);
+            if (client.isEnded)
+            {
+                RunReadyOf(client);
+                return false;
+            }
+            if (client.IsDisposed)
+            {
+                // Another thread is about to end the requests that are left.
+                Thread.Sleep(1);
+            }
+            return true;
+        }
+
+        /// <summary>Runs what became ready at the end of a client with a background thread.</summary>
+        private static void RunReadyOf(object state)
+        {
+            TurboClient client = (TurboClient)state;
+            lock (client.events)
+            {
+                client.Ready.Run();
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+using System;
+using System.Threading.Tasks;
+
+namespace TurboHttp
+{
+    /// <summary>A request under way. It stays valid, and does nothing, when the request is over.</summary>
+    public readonly struct TurboTicket
+    {
+        private readonly Operation operation;
+        private readonly ulong user;
+
+        internal TurboTicket(Operation operation, ulong user)
+        {
+            this.operation = operation;
+            this.user = user;
+        }
+
+        /// <summary>Where the body of a request with <see cref="TurboRequest.WithStream"/> is written.</summary>
+        public TurboUpload Upload
+        {
+            get { return new TurboUpload(operation, user); }
+        }
+
+        /// <summary>Cancels the request, from any thread. Its task ends by the pump.</summary>
+        public void Cancel()
+        {
+            if (operation != null)
+            {
+                operation.Cancel(user);
+            }
+        }
+
+        /// <summary>Changes the priority of a request that waits. False says that it no longer does.</summary>
+        public bool TrySetPriority(TurboPriority priority)
+        {
+            return operation != null && operation.TrySetPriority(user, priority);
+        }
+    }
+
+    /// <summary>The body of a request while it is written: by one thread at a time.</summary>
+    public readonly struct TurboUpload
+    {
+        private readonly Operation operation;
+        private readonly ulong user;
+
+        internal TurboUpload(Operation operation, ulong user)
+        {
+            this.operation = operation;
+            this.user = user;
+        }
+
+        /// <summary>Writes all bytes; the task ends when they are taken. The memory is not to be changed before.</summary>
+        /// <exception cref="TurboException">The exchange is over (<see cref="TurboError.State"/>).</exception>
+        public ValueTask WriteAsync(ReadOnlyMemory<byte> source)
+        {
+            return operation.WriteAsync(user, source);
+        }
+
+        /// <summary>Writes all bytes and waits until they are taken. Allowed on every thread.</summary>
+        /// <exception cref="TurboException">The exchange is over (<see cref="TurboError.State"/>).</exception>
+        public void Write(ReadOnlySpan<byte> source)
+        {
+            operation.Write(user, source);
+        }
+
+        /// <summary>Ends the body. Without this call the request never ends by itself.</summary>
+        public void Finish()
+        {
+            operation.Finish(user, null);
+        }
+
+        /// <summary>Ends the body with trailer fields.</summary>
+        public void Finish(TurboFields trailers)
+        {
+            operation.Finish(user, trailers);
+        }
+
+        /// <summary>Cancels the request.</summary>
+        public void Cancel()
+        {
+            operation.Cancel(user);
+        }
+    }
+}
