@@ -13,10 +13,10 @@ use crate::abi::{TH_OK, TH_STATE, ThClient, ThRequestId};
 use crate::events::{Done, Events, Happening, HeadSeen};
 use crate::fault::{Fault, Result};
 use crate::head::Head;
-use crate::incoming::Incoming;
 use crate::memory::Memory;
-use crate::outgoing::Outgoing;
+use crate::read_window::ReadWindow;
 use crate::requests::{Place, Requests};
+use crate::write_window::WriteWindow;
 
 /// What the calls of a client share, and the tasks of its runtime hold.
 #[derive(Debug)]
@@ -72,8 +72,8 @@ pub(crate) struct State {
     pub(crate) ticket: Option<Ticket<Response>>,
     pub(crate) head: Option<Head>,
     pub(crate) trailers: Option<Head>,
-    pub(crate) incoming: Incoming,
-    pub(crate) outgoing: Outgoing,
+    pub(crate) reading: ReadWindow,
+    pub(crate) writing: WriteWindow,
     pub(crate) timeline: Option<Box<Timeline>>,
     pub(crate) outcome: Option<Fault>,
     /// A thread waits for content, another one for room: telling a condition is a system call.
@@ -95,8 +95,8 @@ impl Call {
                 ticket: None,
                 head: None,
                 trailers: None,
-                incoming: Incoming::new(body_window),
-                outgoing: Outgoing::new(upload_window),
+                reading: ReadWindow::new(body_window),
+                writing: WriteWindow::new(upload_window),
                 timeline: None,
                 outcome: None,
                 readers: 0,
@@ -191,8 +191,8 @@ impl Call {
     /// Puts content into the window, as much as has room; `waker` is woken when there is some.
     pub(crate) fn push(&self, bytes: &[u8], waker: &Waker) -> usize {
         let mut state = self.state();
-        let pushed = state.incoming.push(bytes, waker);
-        let waiting = state.incoming.waiting();
+        let pushed = state.reading.push(bytes, waker);
+        let waiting = state.reading.waiting();
         let has_readers = pushed.bytes > 0 && state.readers > 0;
         drop(state);
         self.shared.memory.note_peak(waiting);
@@ -218,8 +218,8 @@ impl Call {
         let mut state = self.state();
         let ticket = state.ticket.take();
         state.outcome = outcome;
-        state.incoming.end();
-        state.outgoing.end();
+        state.reading.end();
+        state.writing.end();
         drop(state);
         drop(ticket);
         self.readable.notify_all();
@@ -252,7 +252,7 @@ impl State {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let waiting = self.state().incoming.waiting();
+        let waiting = self.state().reading.waiting();
         self.shared.memory.give_back(waiting);
     }
 }

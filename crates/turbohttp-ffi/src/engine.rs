@@ -12,10 +12,10 @@ use crate::call::{Call, Shared};
 use crate::config::{self, EngineOptions};
 use crate::fault::{Fault, Result};
 use crate::guard::THREAD_NAME;
-use crate::outgoing::WrittenBody;
 use crate::pointers::Lent;
 use crate::run::{Work, run};
 use crate::submit::{self, Sink, Submission, Upload};
+use crate::write_window::WrittenBody;
 
 /// One client of the ABI.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Engine {
             request = request.body(Body::wrap(WrittenBody { call, length }));
         } else {
             // There is nothing to write.
-            call.state().outgoing.end();
+            call.state().writing.end();
         }
         let work = match submission.sink {
             Sink::File(target) => {

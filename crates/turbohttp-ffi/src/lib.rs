@@ -16,7 +16,7 @@
 //! - `Call` is a request from its submit to its release; `run` is the task that makes its exchange.
 //! - `Events` is the line of requests that have something to say: each stands in it once, so that it never is
 //!   longer than there are requests.
-//! - `Incoming` and `Outgoing` are the windows of its bodies, `Memory` what all of them share.
+//! - `ReadWindow` and `WriteWindow` are the windows of its bodies, `Memory` what all of them share.
 #![deny(unsafe_op_in_unsafe_fn)]
 
 pub mod abi;
@@ -28,12 +28,12 @@ pub mod exports;
 mod fault;
 mod guard;
 mod head;
-mod incoming;
 mod memory;
-mod outgoing;
 mod pointers;
+mod read_window;
 mod registry;
 mod requests;
 mod run;
 mod submit;
 mod wait;
+mod write_window;

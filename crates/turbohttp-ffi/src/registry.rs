@@ -12,10 +12,10 @@ pub(crate) const CLIENTS_MAX: usize = 256;
 const SLOT_BITS: u32 = 8;
 const GENERATION_MAX: u32 = (1 << 24) - 1;
 
-static CLIENTS: [RwLock<Slot>; CLIENTS_MAX] = [const { RwLock::new(Slot::EMPTY) }; CLIENTS_MAX];
+static CLIENTS: [RwLock<Entry>; CLIENTS_MAX] = [const { RwLock::new(Entry::EMPTY) }; CLIENTS_MAX];
 
 #[derive(Debug)]
-struct Slot {
+struct Entry {
     generation: u32,
     owner: u64,
     state: Occupant,
@@ -29,8 +29,8 @@ enum Occupant {
     Client(Arc<Engine>),
 }
 
-impl Slot {
-    const EMPTY: Slot = Slot {
+impl Entry {
+    const EMPTY: Entry = Entry {
         generation: 0,
         owner: 0,
         state: Occupant::Nobody,
@@ -113,7 +113,7 @@ pub(crate) fn count() -> usize {
     slots.filter(|is_one| *is_one).count()
 }
 
-fn take(slot: &mut Slot) -> Option<Arc<Engine>> {
+fn take(slot: &mut Entry) -> Option<Arc<Engine>> {
     match std::mem::replace(&mut slot.state, Occupant::Nobody) {
         Occupant::Client(engine) => Some(engine),
         other => {
@@ -123,7 +123,7 @@ fn take(slot: &mut Slot) -> Option<Arc<Engine>> {
     }
 }
 
-fn write(index: usize) -> std::sync::RwLockWriteGuard<'static, Slot> {
+fn write(index: usize) -> std::sync::RwLockWriteGuard<'static, Entry> {
     CLIENTS[index]
         .write()
         .unwrap_or_else(PoisonError::into_inner)

@@ -11,7 +11,7 @@ use crate::abi::{TH_FLAG_RESUMED, TH_SHUTDOWN};
 use crate::call::{Call, Completion};
 use crate::fault::{Fault, Result};
 use crate::head::Head;
-use crate::incoming::BLOCK;
+use crate::read_window::BLOCK;
 use crate::submit::Target;
 
 /// What is done with the content of the response.

@@ -42,7 +42,7 @@ pub unsafe extern "C" fn th_body_read(
 fn read(call: &Call, room: &mut Room, until: Until) -> Result<(u32, i32)> {
     let mut state = call.state();
     loop {
-        let (read, waker) = state.incoming.read(room.left(), |piece| room.put(piece));
+        let (read, waker) = state.reading.read(room.left(), |piece| room.put(piece));
         if read > 0 {
             drop(state);
             call.shared().memory.give_back(read);
@@ -54,7 +54,7 @@ fn read(call: &Call, room: &mut Room, until: Until) -> Result<(u32, i32)> {
         if room.left() == 0 {
             return Ok((0, TH_OK));
         }
-        if state.incoming.has_ended() {
+        if state.reading.has_ended() {
             return state.end().map(|code| (0, code));
         }
         state.readers += 1;
@@ -62,7 +62,7 @@ fn read(call: &Call, room: &mut Room, until: Until) -> Result<(u32, i32)> {
         (state, has_waited) = until.wait(&call.readable, state);
         state.readers -= 1;
         if !has_waited {
-            state.incoming.arm();
+            state.reading.arm();
             return Ok((0, TH_WOULD_BLOCK));
         }
     }
@@ -85,7 +85,7 @@ pub unsafe extern "C" fn th_body_peek(
         pointers::check(len.cast_const(), "len")?;
         let _reader = Reader::begin(call)?;
         let mut state = call.state();
-        let piece = state.incoming.peek();
+        let piece = state.reading.peek();
         let (view, length) = (piece.as_ptr(), piece.len() as u32);
         // SAFETY: by the contract of this function.
         unsafe {
@@ -94,9 +94,9 @@ pub unsafe extern "C" fn th_body_peek(
         }
         match length {
             1.. => Ok(TH_OK),
-            0 if state.incoming.has_ended() => state.end(),
+            0 if state.reading.has_ended() => state.end(),
             0 => {
-                state.incoming.arm();
+                state.reading.arm();
                 Ok(TH_WOULD_BLOCK)
             }
         }
@@ -109,12 +109,12 @@ pub extern "C" fn th_body_consume(client: ThClient, request: ThRequestId, n: u32
     on_call(client, request, |call| {
         let _reader = Reader::begin(call)?;
         let mut state = call.state();
-        let shown = state.incoming.peek().len();
+        let shown = state.reading.peek().len();
         if n as usize > shown {
             let text = format!("{n} bytes are more than the {shown} that can be read at once");
             return Err(Fault::argument(text));
         }
-        let waker = state.incoming.consume(n as usize);
+        let waker = state.reading.consume(n as usize);
         drop(state);
         call.shared().memory.give_back(n as usize);
         if let Some(waker) = waker {
@@ -159,13 +159,13 @@ fn write(call: &Call, bytes: &[u8], until: Until) -> Result<usize> {
     let mut state = call.state();
     let mut taken = 0;
     loop {
-        if !state.outgoing.is_open() {
+        if !state.writing.is_open() {
             return match taken {
                 0 => Err(not_open()),
                 taken => Ok(taken),
             };
         }
-        let (more, waker) = state.outgoing.write(&bytes[taken..]);
+        let (more, waker) = state.writing.write(&bytes[taken..]);
         taken += more;
         if let Some(waker) = waker {
             // Outside of the lock: the task of the connection takes it.
@@ -207,11 +207,11 @@ pub unsafe extern "C" fn th_body_finish(
             }
         };
         let mut state = call.state();
-        if !state.outgoing.is_open() {
+        if !state.writing.is_open() {
             return Err(not_open());
         }
         let waker = state
-            .outgoing
+            .writing
             .finish(trailers.filter(|trailers| !trailers.is_empty()));
         drop(state);
         if let Some(waker) = waker {

@@ -109,7 +109,7 @@ pub unsafe extern "C" fn th_trailers(
 ) -> i32 {
     on_call(client, request, |call| {
         let state = call.state();
-        if !state.incoming.has_ended() {
+        if !state.reading.has_ended() {
             return Err(Fault::new(TH_STATE, "the response is not over"));
         }
         let view = match &state.trailers {

@@ -17,7 +17,7 @@ const PIECE: usize = 64 * 1024;
 
 /// Pieces in order.
 #[derive(Debug)]
-pub(crate) struct Outgoing {
+pub(crate) struct WriteWindow {
     pieces: VecDeque<Bytes>,
     waiting: usize,
     window: usize,
@@ -32,9 +32,9 @@ pub(crate) struct Outgoing {
     reader: Option<Waker>,
 }
 
-impl Outgoing {
-    pub(crate) fn new(window: usize) -> Outgoing {
-        Outgoing {
+impl WriteWindow {
+    pub(crate) fn new(window: usize) -> WriteWindow {
+        WriteWindow {
             pieces: VecDeque::new(),
             waiting: 0,
             window,
@@ -110,7 +110,7 @@ impl Body for WrittenBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let call = &self.call;
-        let (frame, is_event) = call.state().outgoing.poll_piece(cx);
+        let (frame, is_event) = call.state().writing.poll_piece(cx);
         if is_event {
             call.writable();
         }
@@ -129,7 +129,7 @@ impl Body for WrittenBody {
 mod tests {
     use super::*;
 
-    fn next(window: &mut Outgoing) -> (Option<Bytes>, bool) {
+    fn next(window: &mut WriteWindow) -> (Option<Bytes>, bool) {
         let mut cx = Context::from_waker(Waker::noop());
         match window.poll_piece(&mut cx) {
             (Poll::Ready(Some(frame)), event) => (frame.into_data().ok(), event),
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_writer_is_told_of_room_only_after_it_found_too_little() {
-        let mut window = Outgoing::new(100);
+        let mut window = WriteWindow::new(100);
         assert_eq!(window.write(&[1; 60]).0, 60);
         assert_eq!(next(&mut window), (Some(Bytes::from(vec![1; 60])), false));
         assert_eq!(window.write(&[2; 160]).0, 100);
@@ -150,11 +150,11 @@ mod tests {
 
     #[test]
     fn nothing_is_written_to_a_body_that_has_ended() {
-        let mut window = Outgoing::new(100);
+        let mut window = WriteWindow::new(100);
         assert!(window.is_open());
         window.finish(None);
         assert!(!window.is_open());
-        let mut other = Outgoing::new(100);
+        let mut other = WriteWindow::new(100);
         other.end();
         assert!(!other.is_open());
     }

@@ -8,7 +8,7 @@ pub(crate) const BLOCK: usize = 16 * 1024;
 
 /// Blocks in order: the first one is read, the last one is filled.
 #[derive(Debug)]
-pub(crate) struct Incoming {
+pub(crate) struct ReadWindow {
     blocks: VecDeque<Block>,
     /// An empty block that is used next.
     spare: Option<Block>,
@@ -38,9 +38,9 @@ pub(crate) struct Pushed {
     pub(crate) is_event: bool,
 }
 
-impl Incoming {
-    pub(crate) fn new(window: usize) -> Incoming {
-        Incoming {
+impl ReadWindow {
+    pub(crate) fn new(window: usize) -> ReadWindow {
+        ReadWindow {
             blocks: VecDeque::new(),
             spare: None,
             waiting: 0,
@@ -94,7 +94,7 @@ impl Incoming {
         }
     }
 
-    /// Takes bytes off that [`peek`](Incoming::peek) has shown; who waits for room is to be woken.
+    /// Takes bytes off that [`peek`](ReadWindow::peek) has shown; who waits for room is to be woken.
     pub(crate) fn consume(&mut self, bytes: usize) -> Option<Waker> {
         let block = self.blocks.front_mut()?;
         block.read += bytes;
@@ -155,14 +155,14 @@ impl Incoming {
 mod tests {
     use super::*;
 
-    fn push(window: &mut Incoming, bytes: &[u8]) -> Pushed {
+    fn push(window: &mut ReadWindow, bytes: &[u8]) -> Pushed {
         window.push(bytes, Waker::noop())
     }
 
     #[test]
     fn bytes_come_out_as_they_went_in_and_never_more_than_the_window_waits() {
         let sent: Vec<u8> = (0..200_000_u32).map(|n| (n * 7 + n / 251) as u8).collect();
-        let mut window = Incoming::new(40_000);
+        let mut window = ReadWindow::new(40_000);
         let (mut at, mut got) = (0, Vec::new());
         while got.len() < sent.len() {
             let end = sent.len().min(at + 9_999);
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn an_event_is_due_once_for_each_reader_that_found_nothing() {
-        let mut window = Incoming::new(100);
+        let mut window = ReadWindow::new(100);
         assert!(push(&mut window, b"ab").is_event);
         assert!(!push(&mut window, b"cd").is_event);
         assert_eq!(window.read(8, |_| ()).0, 4);
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_writer_that_found_no_room_is_woken_at_half_of_the_window() {
-        let mut window = Incoming::new(100);
+        let mut window = ReadWindow::new(100);
         assert_eq!(push(&mut window, &[1; 100]).bytes, 100);
         assert_eq!(push(&mut window, &[1]).bytes, 0);
         assert!(window.read(49, |_| ()).1.is_none());
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_a_reader_looks_at_does_not_move_while_more_comes() {
-        let mut window = Incoming::new(1 << 20);
+        let mut window = ReadWindow::new(1 << 20);
         push(&mut window, b"first");
         let before = window.peek().as_ptr();
         push(&mut window, &[7; 100_000]);
