@@ -19,6 +19,7 @@ use anyhow::Result;
 use clap::Parser;
 
 mod alone;
+mod codegen;
 mod commands;
 mod fuzz;
 mod gates;
@@ -38,6 +39,8 @@ enum Command {
     Check,
     /// The rules of this repository that no public tool checks.
     Tidy,
+    /// The C header, the C# bindings and the .meta files, from the sources of the C ABI.
+    Codegen(codegen::Options),
     /// Everything, from check to gates; what CI runs.
     Test,
     /// What commands need of the system, and whether it is there.
@@ -108,6 +111,7 @@ fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Check => commands::check(),
         Command::Tidy => tidy::run(),
+        Command::Codegen(options) => codegen::command(&options),
         Command::Test => test::run(),
         Command::Tools { install } => tools::command(install),
         Command::Loom => commands::under("loom"),
