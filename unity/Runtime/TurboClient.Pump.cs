@@ -1,5 +1,6 @@
 using System;
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using TurboHttp.Native;
 
@@ -23,6 +24,12 @@ namespace TurboHttp
         public bool IsPumpThread
         {
             get { return Thread.CurrentThread.ManagedThreadId == Volatile.Read(ref pumpThread); }
+        }
+
+        /// <summary>Whether this is the background thread of this client.</summary>
+        internal bool IsWorkerThread
+        {
+            get { return Mode == TurboMode.Worker && IsPumpThread; }
         }
 
         /// <summary>
@@ -124,10 +131,20 @@ namespace TurboHttp
             {
                 count = NativeMethods.th_poll(Id, first, EventsOfOnePoll, waitMilliseconds);
             }
+            EndIfGone(count);
             waitMilliseconds = 0;
             nextEvent = 0;
             eventCount = Math.Max(0, count);
             return eventCount > 0;
+        }
+
+        /// <summary>Ends the requests of a client whose native part another one has destroyed, as the next epoch does.</summary>
+        private void EndIfGone(int polled)
+        {
+            if (polled == NativeMethods.TH_STALE && !IsDisposed)
+            {
+                Dispose(TimeSpan.Zero);
+            }
         }
 
         private void RunAfterDispose()
@@ -149,36 +166,26 @@ namespace TurboHttp
 
         private void StartWorker()
         {
-            worker = new Thread(Work);
+            worker = new Thread(Worker.Run);
             worker.IsBackground = true;
             worker.Name = Name;
-            worker.Start(new WeakReference<TurboClient>(this));
+            worker.Start(new Worker(this, events));
         }
 
-        /// <summary>The method of the background thread: it ends when the client is disposed, or when nobody has it anymore.</summary>
-        private static void Work(object state)
+        /// <summary>Dispatches what the background thread has polled. False says that the client has ended.</summary>
+        private bool Dispatch(int count)
         {
-            WeakReference<TurboClient> reference = (WeakReference<TurboClient>)state;
-            while (WorkOnce(reference))
+            Volatile.Write(ref pumpThread, Thread.CurrentThread.ManagedThreadId);
+            EndIfGone(count);
+            nextEvent = 0;
+            eventCount = Math.Max(0, count);
+            PumpOnce(int.MaxValue, 0, 0);
+            if (isEnded)
             {
-            }
-        }
-
-        private static bool WorkOnce(WeakReference<TurboClient> reference)
-        {
-            TurboClient client;
-            if (!reference.TryGetTarget(out client))
-            {
+                RunReadyOf(this);
                 return false;
             }
-            Volatile.Write(ref client.pumpThread, Thread.CurrentThread.ManagedThreadId);
-            client.PumpOnce(int.MaxValue, 0, WorkerWaitMilliseconds);
-            if (client.isEnded)
-            {
-                RunReadyOf(client);
-                return false;
-            }
-            if (client.IsDisposed)
+            if (IsDisposed)
             {
                 // Another thread is about to end the requests that are left.
                 Thread.Sleep(1);
@@ -193,6 +200,47 @@ namespace TurboHttp
             lock (client.events)
             {
                 client.Ready.Run();
+            }
+        }
+
+        /// <summary>
+        /// The background thread. It ends when the client is disposed. While it waits it names the client by its number
+        /// only, so that a client that nobody has anymore is collected, and the thread ends as well.
+        /// </summary>
+        private sealed class Worker
+        {
+            private readonly uint id;
+            private readonly WeakReference<TurboClient> client;
+            private readonly ThEvent[] events;
+
+            internal Worker(TurboClient client, ThEvent[] events)
+            {
+                id = client.Id;
+                this.client = new WeakReference<TurboClient>(client);
+                this.events = events;
+            }
+
+            internal static void Run(object state)
+            {
+                Worker worker = (Worker)state;
+                while (worker.Dispatch(worker.Wait()))
+                {
+                }
+            }
+
+            private unsafe int Wait()
+            {
+                fixed (ThEvent* first = events)
+                {
+                    return NativeMethods.th_poll(id, first, EventsOfOnePoll, WorkerWaitMilliseconds);
+                }
+            }
+
+            [MethodImpl(MethodImplOptions.NoInlining)]
+            private bool Dispatch(int count)
+            {
+                TurboClient target;
+                return client.TryGetTarget(out target) && target.Dispatch(count);
             }
         }
     }

@@ -63,7 +63,10 @@ namespace TurboHttp
             operation.Write(user, source);
         }
 
-        /// <summary>Ends the body. Without this call the request never ends by itself.</summary>
+        /// <summary>
+        /// Ends the body. Without this call a request without an announced length never ends by itself. It does nothing if
+        /// the exchange is over.
+        /// </summary>
         public void Finish()
         {
             operation.Finish(user, null);

@@ -59,11 +59,15 @@ impl Engine {
             .streamed(true);
         let queue = RequestQueue::new(&client, queue)?;
         queue.start()?;
+        let shared = Shared::new(handle, options.requests_max, options.body_memory);
+        let announcer = shared.clone();
+        // Ends with the runtime.
+        runtime.spawn(async move { announcer.events.announce().await });
         drop(entered);
         Ok(Engine {
             client,
             queue,
-            shared: Shared::new(handle, options.requests_max, options.body_memory),
+            shared,
             options,
             threads: runtime.handle().clone(),
             runtime: Mutex::new(Some(runtime)),

@@ -5,8 +5,10 @@
 //! HEADERS, READABLE, WRITABLE, DONE.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Poll, Waker};
 
 use crate::abi::{
     TH_BUSY, TH_EVENT_DONE, TH_EVENT_HEADERS, TH_EVENT_READABLE, TH_EVENT_WRITABLE, ThEvent,
@@ -19,6 +21,8 @@ pub(crate) struct Events {
     line: Mutex<Line>,
     arrived: Condvar,
     has_poller: AtomicBool,
+    /// Wakes the task that tells the poller, once it has run.
+    announcer: OnceLock<Waker>,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +34,8 @@ struct Line {
     is_woken: bool,
     /// The poller waits for the condition.
     is_waiting: bool,
+    /// The announcer is woken.
+    is_announced: bool,
 }
 
 /// What one request has to say.
@@ -112,11 +118,43 @@ impl Events {
         if !std::mem::replace(&mut pending.is_in_line, true) {
             line.order.push_back(slot);
         }
-        // Only for one that waits: telling the condition is a system call.
-        if std::mem::take(&mut line.is_waiting) {
+        // Only for a poller that waits, and once for all that happens until the announcer runs.
+        if !line.is_waiting || std::mem::replace(&mut line.is_announced, true) {
+            return;
+        }
+        drop(line);
+        match self.announcer.get() {
+            Some(announcer) => announcer.wake_by_ref(),
+            None => self.tell(),
+        }
+    }
+
+    /// Tells the poller that something has happened, if it waits.
+    fn tell(&self) {
+        let mut line = self.line();
+        line.is_announced = false;
+        if line.is_waiting && !line.order.is_empty() {
+            line.is_waiting = false;
             drop(line);
             self.arrived.notify_one();
         }
+    }
+
+    /// The task that tells the poller. Woken, it lets the tasks that are ready run first: a poller that were told
+    /// of every event would run once for each of them, and each time another thread with it.
+    pub(crate) async fn announce(&self) {
+        let mut has_yielded = false;
+        poll_fn(|cx| {
+            _ = self.announcer.set(cx.waker().clone());
+            if !std::mem::replace(&mut has_yielded, true) {
+                cx.waker().wake_by_ref();
+                return Poll::<()>::Pending;
+            }
+            has_yielded = false;
+            self.tell();
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Ends the wait of a poll, or of the next one.

@@ -114,7 +114,10 @@ namespace TurboHttp.Http
                     return await reading.ConfigureAwait(false);
                 }
                 int count = await reading.ConfigureAwait(false);
-                await Hop.OffWorker(response.Client).ConfigureAwait(false);
+                if (response.Client.IsWorkerThread)
+                {
+                    await Task.Yield();
+                }
                 return count;
             }
             catch (TurboException exception)

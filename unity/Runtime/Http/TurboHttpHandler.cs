@@ -69,7 +69,12 @@ namespace TurboHttp.Http
                 ValueTask<TurboResponse> sending = client.SendAsync(request, out ticket, cancellationToken);
                 Task<Exception> uploading = streams ? Upload(message.Content, ticket) : null;
                 TurboResponse response = await Head(sending, uploading).ConfigureAwait(false);
-                await Hop.OffWorker(client).ConfigureAwait(false);
+                // Leaves the background thread before foreign code runs: code written for HttpClient may wait synchronously
+                // for its next request, which that thread has to dispatch.
+                if (client.IsWorkerThread)
+                {
+                    await Task.Yield();
+                }
                 return Response(message, response);
             }
             catch (TurboException exception)

@@ -295,7 +295,10 @@ namespace TurboHttp
             int code;
             lock (this)
             {
-                CheckUpload(number);
+                if (user != number || number == 0 || request == 0)
+                {
+                    return;
+                }
                 if (trailers == null)
                 {
                     code = NativeMethods.th_body_finish(client.Id, request, null);
@@ -310,7 +313,8 @@ namespace TurboHttp
                     }
                 }
             }
-            if (code < 0)
+            // A body of an announced length ends by its last byte, and the exchange may be over before this call.
+            if (code < 0 && code != NativeMethods.TH_STATE)
             {
                 throw WriteFailure(code);
             }
