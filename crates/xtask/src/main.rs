@@ -25,6 +25,7 @@ mod fuzz;
 mod gates;
 mod heap;
 mod mutants;
+mod platform_gate;
 mod run;
 mod test;
 mod tidy;
@@ -69,6 +70,8 @@ enum Command {
     Gates(gates::Options),
     /// The files, functions and locks of one warm GET, against bounds.
     Walk,
+    /// The C ABI in C and Python, and the Unity package on Mono: compiled at run time, ahead in full, linked in.
+    PlatformGate(platform_gate::Options),
     /// Allocations per request by heap profilers, beside our own count.
     Heap,
     /// TurboHTTP beside reqwest, hyper-util, hyper, ureq, libcurl, wrk and bare loops, on a mock beside
@@ -122,6 +125,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Soak { minutes } => commands::soak(minutes),
         Command::Gates(options) => gates::command(&options),
         Command::Walk => walk::command(),
+        Command::PlatformGate(options) => platform_gate::command(&options),
         Command::Heap => heap::run(),
         Command::Peers { arguments } => commands::peers(&arguments),
         Command::Count => gates::build_count(),
