@@ -118,6 +118,31 @@ namespace TurboHttp
             return code != NativeMethods.TH_WOULD_BLOCK;
         }
 
+        /// <summary>
+        /// Shows what is there without waiting and without a copy: native memory, valid until the next
+        /// <see cref="Consume"/>, read or dispose. False says that nothing is there yet; true with nothing is the end.
+        /// </summary>
+        public bool TryPeek(out ReadOnlySpan<byte> content)
+        {
+            int code = Operation.TryPeek(user, out content);
+            if (code < 0)
+            {
+                throw Operation.ReadFailure(code);
+            }
+            return code != NativeMethods.TH_WOULD_BLOCK;
+        }
+
+        /// <summary>Says that this many of the bytes that were peeked are no longer needed.</summary>
+        /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+        public void Consume(int count)
+        {
+            if (count < 0)
+            {
+                throw new ArgumentOutOfRangeException("count");
+            }
+            Operation.Consume(user, count);
+        }
+
         /// <summary>Reads bytes and waits for them if need be; 0 is the end. Allowed on every thread, the pumping one too.</summary>
         public int Read(Span<byte> target)
         {

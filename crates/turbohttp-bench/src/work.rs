@@ -1,5 +1,9 @@
 //! The work that is measured: kinds of requests, each with the way it is sent and the answer it gets.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
 use bytes::Bytes;
 use turbohttp::{
     Client, ClientBuilder, Error, ErrorKind, QueueOptions, Request, RequestQueue, Response, Result,
@@ -53,6 +57,13 @@ pub(crate) static KINDS: [Kind; 13] = [
     kind("queue_streamed", "/small", 0, 13),
 ];
 
+/// Kinds that HTTP/2 alone has: its answers may have trailers, and a request that is given up leaves its
+/// connection to the others.
+static HTTP2_KINDS: [Kind; 2] = [
+    kind("trailers", "/small", 0, 13),
+    kind("cancelled", "/small", 0, 13),
+];
+
 /// A client, and the queue before it if there is one.
 #[derive(Debug)]
 pub(crate) struct Sender {
@@ -98,11 +109,12 @@ impl Work {
     /// [`ErrorKind::Config`] if nothing has this name; those of the client and the queue.
     pub fn new(name: &str, client: ClientBuilder) -> Result<Work> {
         // The same over HTTP/2.
-        let (name, client) = match name.strip_prefix("h2_") {
-            Some(name) => (name, client.http2_prior_knowledge()),
-            None => (name, client),
+        let (name, client, more) = match name.strip_prefix("h2_") {
+            Some(name) => (name, client.http2_prior_knowledge(), &HTTP2_KINDS[..]),
+            None => (name, client, &[][..]),
         };
-        let Some(kind) = KINDS.iter().find(|kind| kind.name == name) else {
+        let mut kinds = KINDS.iter().chain(more);
+        let Some(kind) = kinds.find(|kind| kind.name == name) else {
             let message = format!("no work is called {name}");
             return Err(Error::new(ErrorKind::Config, message));
         };
@@ -139,13 +151,17 @@ impl Work {
         self.sender.client.close(Shutdown::Now).await;
     }
 
-    /// One request: status, one header by name, and the length of the whole body are looked at.
+    /// One request: status, one header by name, and the length of the whole body are looked at; the trailer,
+    /// if the work has one. The work `cancelled` gives a request up first.
     ///
     /// # Errors
     ///
     /// Those of the client, and [`ErrorKind::Transport`] if the answer is not the expected one.
     pub async fn run(&self, url: &str) -> Result<()> {
         let client = &self.sender.client;
+        if self.kind.name == "cancelled" {
+            give_up(client.get(url).build()?, client).await?;
+        }
         let request = match self.kind.sent {
             0 => client.get(url),
             _ => client.post(url).body(self.body.clone()),
@@ -154,18 +170,28 @@ impl Work {
         let content_type = response.header("content-type");
         let right_head = response.status() == StatusCode::OK
             && content_type.is_some_and(|value| !value.is_empty());
-        let mut length = 0;
+        let name = self.kind.name;
+        let (mut length, mut right_end) = (0, true);
         if self.taken > 0 {
             length = response.bytes().await?.len();
         } else {
             while let Some(chunk) = response.chunk().await? {
                 length += chunk.len();
             }
+            right_end = name != "trailers" || response.trailer("x-checksum").is_some();
         }
-        if right_head && length == self.kind.received {
+        if right_head && right_end && length == self.kind.received {
             return Ok(());
         }
-        let name = self.kind.name;
         Err(wrong_answer(format!("{length} bytes of body to {name}")))
+    }
+}
+
+/// Sends a request as far as it goes at once, and drops it: before its head can have come.
+async fn give_up(request: Request, client: &Client) -> Result<()> {
+    let mut sending = pin!(client.send(request));
+    match poll_fn(|cx| Poll::Ready(sending.as_mut().poll(cx))).await {
+        Poll::Pending => Ok(()),
+        Poll::Ready(answered) => Err(wrong_answer(format!("{} at once", answered?.status()))),
     }
 }

@@ -73,7 +73,7 @@ macro_rules! pool {
     };
 }
 
-const PROOFS: [Proof; 34] = [
+const PROOFS: [Proof; 36] = [
     allocation!("get"),
     allocation!("empty"),
     allocation!("get_1k"),
@@ -92,6 +92,8 @@ const PROOFS: [Proof; 34] = [
     allocation!("h2_get_64k"),
     allocation!("h2_post"),
     allocation!("h2_bytes"),
+    allocation!("h2_trailers"),
+    allocation!("h2_cancelled"),
     proof(
         Measurement::Allocations,
         Plant::Allocation("get", 1_100),

@@ -30,6 +30,8 @@ pub(crate) enum Exit {
     Connect = 7,
     /// The head of the response is not HTTP.
     WeirdReply = 8,
+    /// The server broke the framing of HTTP/2, or takes no requests on its connection.
+    Framing = 16,
     /// The response ended too early.
     Truncated = 18,
     /// The status is 400 or more, and --fail was given.
@@ -62,6 +64,8 @@ pub(crate) enum Exit {
     TooLong = 63,
     /// The public key of the server is none of --pinnedpubkey.
     PinnedKey = 90,
+    /// The server reset the stream of HTTP/2, or what came on it is malformed.
+    Stream = 92,
     /// The SOCKS proxy refused, or did not speak SOCKS.
     Proxy = 97,
     #[cfg(unix)]
@@ -77,11 +81,11 @@ pub(crate) enum Exit {
 /// The codes, for the help.
 pub(crate) const CODES: &str = "\
 Exit codes: 0 ok, 1 some requests failed, 2 usage, 3 a gate failed; of `get`, with curl's numbers: \
-5 no address for the name of the proxy, 6 none for that of the server, 7 no connection, 8 not HTTP, 18 truncated, 22 status of 400 or more with \
+5 no address for the name of the proxy, 6 none for that of the server, 7 no connection, 8 not HTTP, 16 HTTP/2 broken, 18 truncated, 22 status of 400 or more with \
 --fail, 23 the output cannot be written, 26 the content cannot be read, 28 a time limit, 33 no part for --continue-at, 35 TLS \
 handshake, 45 no such --interface, 47 too many redirects, or one that cannot be followed, 52 no answer, 55 sending failed, 56 receiving failed, \
 60 certificate refused, 61 content coding broken, 63 longer than --max-filesize, 90 another public key than \
---pinnedpubkey, 97 SOCKS proxy refused; 129, 130 and 143 ended by SIGHUP, Ctrl-C and SIGTERM.";
+--pinnedpubkey, 92 stream of HTTP/2 failed, 97 SOCKS proxy refused; 129, 130 and 143 ended by SIGHUP, Ctrl-C and SIGTERM.";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
@@ -89,8 +93,35 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// What the client says of a failure of HTTP/2, and the codes: it tells these apart in words only. curl has a
+/// connection that is closed under a stream for a response that is cut, answered or not.
+const HTTP2: [(&str, Exit); 7] = [
+    ("server reset the stream with ", Exit::Stream),
+    ("response is malformed: ", Exit::Stream),
+    // Before the one that it is a case of.
+    (
+        "server broke HTTP/2: server speaks HTTP/1.1",
+        Exit::WeirdReply,
+    ),
+    ("server broke HTTP/2: ", Exit::Framing),
+    ("server goes away with ", Exit::Framing),
+    ("server ended the connection with ", Exit::Truncated),
+    ("server closed the connection", Exit::Truncated),
+];
+
+/// The code of a request that failed by what belongs to HTTP/2 alone.
+fn of_http2(error: &Error) -> Option<Exit> {
+    let message = error.to_string();
+    let mut known = HTTP2.iter();
+    let found = known.find(|(words, _)| message.starts_with(words));
+    found.map(|(_, exit)| *exit)
+}
+
 /// The code of a request that failed.
 fn of_client(error: &Error) -> Exit {
+    if let Some(exit) = of_http2(error) {
+        return exit;
+    }
     match error.kind() {
         ErrorKind::Config | ErrorKind::Url | ErrorKind::Request => Exit::Usage,
         // The client tells the two apart in its message only.

@@ -201,7 +201,8 @@ pub struct ThClientConfig {
     pub body_window: u32,
     /// Bytes of a written request body that wait for the network, 4 KiB to 64 MiB; default 256 KiB.
     pub upload_window: u32,
-    /// Bytes of all response bodies together that wait for their readers, 1 MiB to 4 GiB less 1; default 64 MiB.
+    /// Bytes of all response bodies together that wait for their readers, beyond the first 16 KiB of each, 1 MiB to
+    /// 4 GiB less 1; default 64 MiB.
     pub body_memory: u32,
     /// Requests of one host at once; default 64.
     pub per_host: u32,

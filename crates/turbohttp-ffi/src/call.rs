@@ -1,10 +1,10 @@
 //! A request from its submit to its release.
 
-use std::future::poll_fn;
-use std::pin::Pin;
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker, ready};
 
 use tokio::sync::Notify;
 use turbohttp::{Response, Ticket, Timeline};
@@ -14,7 +14,7 @@ use crate::events::{Done, Events, Happening, HeadSeen};
 use crate::fault::{Fault, Result};
 use crate::head::Head;
 use crate::memory::Memory;
-use crate::read_window::ReadWindow;
+use crate::read_window::{BLOCK, Consumed, Pushed, ReadWindow};
 use crate::requests::{Place, Requests};
 use crate::write_window::WriteWindow;
 
@@ -117,10 +117,6 @@ impl Call {
         self.place.slot
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -188,21 +184,51 @@ impl Call {
         self.post(Happening::Headers(seen));
     }
 
-    /// Puts content into the window, as much as has room; `waker` is woken when there is some.
-    pub(crate) fn push(&self, bytes: &[u8], waker: &Waker) -> usize {
+    /// Puts content into the window, and waits for room and for memory; how many bytes of it.
+    pub(crate) async fn put(&self, content: &[u8]) -> usize {
+        let memory = &self.shared.memory;
+        let mut lease = pin!(memory.lease(content.len().min(BLOCK) as u32));
+        poll_fn(|cx| {
+            let pushed = self.push(content, 0, cx.waker());
+            if pushed.bytes > 0 {
+                return Poll::Ready(pushed.bytes);
+            }
+            // Asked for only with room for it: it would be held in vain.
+            if !self.state().reading.has_room() {
+                return Poll::Pending;
+            }
+            let mut lease = ready!(lease.as_mut().poll(cx));
+            let pushed = self.push(content, lease.bytes(), cx.waker());
+            lease.hand_over(pushed.shared);
+            Poll::Ready(pushed.bytes)
+        })
+        .await
+    }
+
+    fn push(&self, content: &[u8], leased: usize, waker: &Waker) -> Pushed {
         let mut state = self.state();
-        let pushed = state.reading.push(bytes, waker);
+        let pushed = state.reading.push(content, leased, waker);
         let waiting = state.reading.waiting();
+        // Under the lock: a reader cannot take off what is not counted yet.
+        self.shared.memory.more(pushed.bytes, waiting);
         let has_readers = pushed.bytes > 0 && state.readers > 0;
         drop(state);
-        self.shared.memory.note_peak(waiting);
         if has_readers {
             self.readable.notify_all();
         }
         if pushed.is_event {
             self.post(Happening::Readable(waiting as u64));
         }
-        pushed.bytes
+        pushed
+    }
+
+    /// A reader has taken something: the memory goes back, and the task goes on.
+    pub(crate) fn consumed(&self, consumed: Consumed) {
+        let memory = &self.shared.memory;
+        memory.fewer(consumed.bytes, consumed.shared);
+        if let Some(writer) = consumed.writer {
+            writer.wake();
+        }
     }
 
     /// The window of the request has room.
@@ -220,10 +246,15 @@ impl Call {
         state.outcome = outcome;
         state.reading.end();
         state.writing.end();
+        let (has_readers, has_writers) = (state.readers > 0, state.writers > 0);
         drop(state);
         drop(ticket);
-        self.readable.notify_all();
-        self.writable.notify_all();
+        if has_readers {
+            self.readable.notify_all();
+        }
+        if has_writers {
+            self.writable.notify_all();
+        }
         self.shared.done.fetch_add(1, Ordering::Relaxed);
         self.post(Happening::Done(done));
     }
@@ -252,8 +283,11 @@ impl State {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let waiting = self.state().reading.waiting();
-        self.shared.memory.give_back(waiting);
+        let (waiting, shared) = {
+            let state = self.state();
+            (state.reading.waiting(), state.reading.shared())
+        };
+        self.shared.memory.fewer(waiting, shared);
     }
 }
 

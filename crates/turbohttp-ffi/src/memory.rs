@@ -1,4 +1,7 @@
-//! What all bodies of a client share: so many bytes may wait for their readers in total.
+//! What the bodies of a client share: so many bytes may wait for their readers, beyond a first block of each.
+//!
+//! The first block belongs to each body by itself. So a host that reads one body to its end before the next one
+//! gets it, although the others have taken all that is shared.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,7 +11,8 @@ use tokio::sync::Semaphore;
 #[derive(Debug)]
 pub(crate) struct Memory {
     free: Semaphore,
-    total: u32,
+    /// Bytes that wait, first blocks included.
+    waiting: AtomicU64,
     /// The most bytes that one body had waiting.
     peak: AtomicU64,
 }
@@ -17,41 +21,38 @@ impl Memory {
     pub(crate) fn new(total: u32) -> Memory {
         Memory {
             free: Semaphore::new(total as usize),
-            total,
+            waiting: AtomicU64::new(0),
             peak: AtomicU64::new(0),
         }
     }
 
-    /// Takes so many bytes, or waits for them.
-    pub(crate) async fn take(&self, bytes: u32) -> Lease<'_> {
-        let permit = match self.free.try_acquire_many(bytes) {
-            Ok(permit) => permit,
-            // It is never closed.
-            Err(_) => self
-                .free
-                .acquire_many(bytes)
-                .await
-                .expect("the semaphore is open"),
-        };
-        permit.forget();
+    /// Takes so many bytes of what is shared, or waits for them. Dropped, it waits no more.
+    pub(crate) async fn lease(&self, bytes: u32) -> Lease<'_> {
+        let permit = self.free.acquire_many(bytes).await;
+        // The semaphore is never closed.
+        permit.expect("an open semaphore").forget();
         Lease {
             memory: self,
-            bytes,
+            bytes: bytes as usize,
         }
     }
 
-    pub(crate) fn give_back(&self, bytes: usize) {
-        if bytes > 0 {
-            self.free.add_permits(bytes);
+    /// The bytes that wait of one body have become more.
+    pub(crate) fn more(&self, bytes: usize, waiting: usize) {
+        self.waiting.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.peak.fetch_max(waiting as u64, Ordering::Relaxed);
+    }
+
+    /// They have become fewer, and so many of them were shared.
+    pub(crate) fn fewer(&self, bytes: usize, shared: usize) {
+        self.waiting.fetch_sub(bytes as u64, Ordering::Relaxed);
+        if shared > 0 {
+            self.free.add_permits(shared);
         }
     }
 
-    pub(crate) fn taken(&self) -> u64 {
-        u64::from(self.total) - self.free.available_permits() as u64
-    }
-
-    pub(crate) fn note_peak(&self, bytes: usize) {
-        self.peak.fetch_max(bytes as u64, Ordering::Relaxed);
+    pub(crate) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     pub(crate) fn peak(&self) -> u64 {
@@ -59,22 +60,28 @@ impl Memory {
     }
 }
 
-/// Bytes that were taken and lie in no window yet.
+/// Shared bytes that lie in no window yet.
 #[derive(Debug)]
 pub(crate) struct Lease<'a> {
     memory: &'a Memory,
-    bytes: u32,
+    bytes: usize,
 }
 
 impl Lease<'_> {
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// So many of them lie in a window now, which gives them back.
     pub(crate) fn hand_over(&mut self, bytes: usize) {
-        self.bytes -= bytes as u32;
+        self.bytes -= bytes;
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        self.memory.give_back(self.bytes as usize);
+        if self.bytes > 0 {
+            self.memory.free.add_permits(self.bytes);
+        }
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-/// What one block holds, in bytes. A block does not move while the caller looks at it.
+/// What one block holds at most, in bytes. A block does not move while the caller looks at it.
 pub(crate) const BLOCK: usize = 16 * 1024;
+
+/// What the first block holds at least: most bodies of an API are no longer than their first piece.
+const FIRST_BLOCK_MIN: usize = 512;
 
 /// Blocks in order: the first one is read, the last one is filled.
 #[derive(Debug)]
@@ -14,6 +17,7 @@ pub(crate) struct ReadWindow {
     spare: Option<Block>,
     waiting: usize,
     window: usize,
+    has_begun: bool,
     /// Nothing more comes.
     has_ended: bool,
     /// A reader found nothing: the next bytes are an event.
@@ -29,13 +33,35 @@ struct Block {
     filled: usize,
 }
 
+impl Block {
+    fn new(size: usize) -> Block {
+        Block {
+            bytes: vec![0; size].into_boxed_slice(),
+            read: 0,
+            filled: 0,
+        }
+    }
+}
+
 /// What a push did.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Pushed {
     /// Bytes that found room.
     pub(crate) bytes: usize,
+    /// Those of them that are beyond the first block.
+    pub(crate) shared: usize,
     /// The caller is to be told that there is something.
     pub(crate) is_event: bool,
+}
+
+/// What taking bytes off did.
+#[derive(Debug, Default)]
+pub(crate) struct Consumed {
+    pub(crate) bytes: usize,
+    /// Those of them that were beyond the first block.
+    pub(crate) shared: usize,
+    /// Waits for room.
+    pub(crate) writer: Option<Waker>,
 }
 
 impl ReadWindow {
@@ -45,23 +71,36 @@ impl ReadWindow {
             spare: None,
             waiting: 0,
             window,
+            has_begun: false,
             has_ended: false,
             is_armed: true,
             writer: None,
         }
     }
 
-    /// Takes of `bytes` what has room. Without any, `waker` is woken when there is some.
-    pub(crate) fn push(&mut self, bytes: &[u8], waker: &Waker) -> Pushed {
-        let room = self.window - self.waiting;
-        let taken = bytes.len().min(room);
+    /// Whether there is room for a byte that is shared memory.
+    pub(crate) fn has_room(&self) -> bool {
+        self.waiting < self.window
+    }
+
+    /// The bytes that wait beyond the first block.
+    pub(crate) fn shared(&self) -> usize {
+        self.waiting.saturating_sub(BLOCK)
+    }
+
+    /// Takes of `bytes` what has room: of the first block, and `leased` bytes beyond it. Without any, `waker` is
+    /// woken when there is some.
+    pub(crate) fn push(&mut self, bytes: &[u8], leased: usize, waker: &Waker) -> Pushed {
+        let (room, shared) = (self.window - self.waiting, self.shared());
+        let own = BLOCK.saturating_sub(self.waiting);
+        let taken = bytes.len().min(room).min(own + leased);
         if taken == 0 {
             self.writer = Some(waker.clone());
         }
         let mut rest = &bytes[..taken];
         while !rest.is_empty() {
-            let block = self.open_block();
-            let length = rest.len().min(BLOCK - block.filled);
+            let block = self.open_block(rest.len());
+            let length = rest.len().min(block.bytes.len() - block.filled);
             block.bytes[block.filled..][..length].copy_from_slice(&rest[..length]);
             block.filled += length;
             rest = &rest[length..];
@@ -69,18 +108,21 @@ impl ReadWindow {
         self.waiting += taken;
         Pushed {
             bytes: taken,
+            shared: self.shared() - shared,
             is_event: taken > 0 && std::mem::take(&mut self.is_armed),
         }
     }
 
-    fn open_block(&mut self) -> &mut Block {
-        let is_full = self.blocks.back().is_none_or(|last| last.filled == BLOCK);
-        if is_full {
-            let block = self.spare.take().unwrap_or_else(|| Block {
-                bytes: vec![0; BLOCK].into_boxed_slice(),
-                read: 0,
-                filled: 0,
-            });
+    /// A block with room; `coming` bytes are about to be put in.
+    fn open_block(&mut self, coming: usize) -> &mut Block {
+        let last = self.blocks.back();
+        if last.is_none_or(|last| last.filled == last.bytes.len()) {
+            let is_first = !std::mem::replace(&mut self.has_begun, true);
+            let size = match is_first {
+                true => coming.clamp(FIRST_BLOCK_MIN, BLOCK),
+                false => BLOCK,
+            };
+            let block = self.spare.take().unwrap_or_else(|| Block::new(size));
             self.blocks.push_back(block);
         }
         self.blocks.back_mut().expect("one was pushed")
@@ -94,9 +136,33 @@ impl ReadWindow {
         }
     }
 
-    /// Takes bytes off that [`peek`](ReadWindow::peek) has shown; who waits for room is to be woken.
-    pub(crate) fn consume(&mut self, bytes: usize) -> Option<Waker> {
-        let block = self.blocks.front_mut()?;
+    /// Takes bytes off that [`peek`](ReadWindow::peek) has shown.
+    pub(crate) fn consume(&mut self, bytes: usize) -> Consumed {
+        let before = self.shared();
+        self.take_off(bytes);
+        self.consumed(bytes, before)
+    }
+
+    /// Gives at most `most` bytes away, piece by piece.
+    pub(crate) fn read(&mut self, most: usize, mut give: impl FnMut(&[u8])) -> Consumed {
+        let (mut read, before) = (0, self.shared());
+        while read < most {
+            let piece = self.peek();
+            let length = piece.len().min(most - read);
+            if length == 0 {
+                break;
+            }
+            give(&piece[..length]);
+            self.take_off(length);
+            read += length;
+        }
+        self.consumed(read, before)
+    }
+
+    fn take_off(&mut self, bytes: usize) {
+        let Some(block) = self.blocks.front_mut() else {
+            return;
+        };
         block.read += bytes;
         self.waiting -= bytes;
         // The last one too: nobody looks at an empty one, and the next bytes begin it anew.
@@ -105,31 +171,16 @@ impl ReadWindow {
             (empty.read, empty.filled) = (0, 0);
             self.spare = Some(empty);
         }
-        // Half of the window: one wake for many small reads.
-        match self.waiting <= self.window / 2 {
-            true => self.writer.take(),
-            false => None,
-        }
     }
 
-    /// Gives at most `most` bytes away, piece by piece; how many, and who waits for room.
-    pub(crate) fn read(
-        &mut self,
-        most: usize,
-        mut give: impl FnMut(&[u8]),
-    ) -> (usize, Option<Waker>) {
-        let (mut read, mut waker) = (0, None);
-        while read < most {
-            let piece = self.peek();
-            let length = piece.len().min(most - read);
-            if length == 0 {
-                break;
-            }
-            give(&piece[..length]);
-            waker = self.consume(length).or(waker);
-            read += length;
+    fn consumed(&mut self, bytes: usize, shared_before: usize) -> Consumed {
+        // Half of the window: one wake for many small reads.
+        let has_room = bytes > 0 && self.waiting <= self.window / 2;
+        Consumed {
+            bytes,
+            shared: shared_before - self.shared(),
+            writer: if has_room { self.writer.take() } else { None },
         }
-        (read, waker)
     }
 
     /// A reader has found nothing, and is told when there is something.
@@ -156,7 +207,7 @@ mod tests {
     use super::*;
 
     fn push(window: &mut ReadWindow, bytes: &[u8]) -> Pushed {
-        window.push(bytes, Waker::noop())
+        window.push(bytes, usize::MAX / 2, Waker::noop())
     }
 
     #[test]
@@ -179,9 +230,9 @@ mod tests {
         let mut window = ReadWindow::new(100);
         assert!(push(&mut window, b"ab").is_event);
         assert!(!push(&mut window, b"cd").is_event);
-        assert_eq!(window.read(8, |_| ()).0, 4);
+        assert_eq!(window.read(8, |_| ()).bytes, 4);
         assert!(!push(&mut window, b"ef").is_event);
-        assert_eq!(window.read(8, |_| ()).0, 2);
+        assert_eq!(window.read(8, |_| ()).bytes, 2);
         window.arm();
         assert!(push(&mut window, b"gh").is_event);
     }
@@ -191,8 +242,8 @@ mod tests {
         let mut window = ReadWindow::new(100);
         assert_eq!(push(&mut window, &[1; 100]).bytes, 100);
         assert_eq!(push(&mut window, &[1]).bytes, 0);
-        assert!(window.read(49, |_| ()).1.is_none());
-        assert!(window.read(1, |_| ()).1.is_some());
+        assert!(window.read(49, |_| ()).writer.is_none());
+        assert!(window.read(1, |_| ()).writer.is_some());
     }
 
     #[test]
@@ -203,5 +254,20 @@ mod tests {
         push(&mut window, &[7; 100_000]);
         assert_eq!(window.peek().as_ptr(), before);
         assert_eq!(&window.peek()[..5], b"first");
+    }
+
+    #[test]
+    fn the_first_block_needs_no_shared_memory_and_the_rest_does() {
+        let mut window = ReadWindow::new(1 << 20);
+        let pushed = window.push(&[1; 3 * BLOCK], 0, Waker::noop());
+        assert_eq!((pushed.bytes, pushed.shared), (BLOCK, 0));
+        assert_eq!(window.push(&[1], 0, Waker::noop()).bytes, 0);
+        let pushed = window.push(&[1; 3 * BLOCK], 100, Waker::noop());
+        assert_eq!((pushed.bytes, pushed.shared), (100, 100));
+        // What is read first is shared memory: it can be given to others.
+        let consumed = window.read(150, |_| ());
+        assert_eq!((consumed.bytes, consumed.shared), (150, 100));
+        assert!(consumed.writer.is_some());
+        assert_eq!(window.push(&[1; 99], 0, Waker::noop()).bytes, 50);
     }
 }

@@ -11,7 +11,6 @@ use crate::abi::{TH_FLAG_RESUMED, TH_SHUTDOWN};
 use crate::call::{Call, Completion};
 use crate::fault::{Fault, Result};
 use crate::head::Head;
-use crate::read_window::BLOCK;
 use crate::submit::Target;
 
 /// What is done with the content of the response.
@@ -108,20 +107,11 @@ async fn read(call: &Call, response: &mut Response, is_kept: bool) -> Result<End
     Ok((bytes, 0))
 }
 
-/// Puts content into the window, and waits for room and for the memory that all bodies share.
+/// Puts all of it into the window.
 async fn keep(call: &Call, content: &[u8]) {
-    for piece in content.chunks(BLOCK) {
-        let mut lease = call.shared().memory.take(piece.len() as u32).await;
-        let mut rest = piece;
-        while !rest.is_empty() {
-            let pushed = poll_fn(|cx| match call.push(rest, cx.waker()) {
-                0 => Poll::Pending,
-                pushed => Poll::Ready(pushed),
-            });
-            let pushed = pushed.await;
-            lease.hand_over(pushed);
-            rest = &rest[pushed..];
-        }
+    let mut rest = content;
+    while !rest.is_empty() {
+        rest = &rest[call.put(rest).await..];
     }
 }
 

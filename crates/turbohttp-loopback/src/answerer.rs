@@ -34,6 +34,8 @@ pub struct AnswererOptions {
     /// usual servers do; else as literals each time. A client that announces a table of less than
     /// 4,096 bytes gets literals.
     pub is_indexed: bool,
+    /// Whether a trailer field called `x-checksum` follows the content. Without content there is none.
+    pub has_trailers: bool,
     /// SETTINGS_MAX_CONCURRENT_STREAMS. It is announced and not enforced.
     pub max_concurrent_streams: u32,
     /// The core to pin the thread to, where the system can.
@@ -48,6 +50,7 @@ impl Default for AnswererOptions {
         AnswererOptions {
             content_bytes: 13,
             is_indexed: true,
+            has_trailers: false,
             max_concurrent_streams: 1024,
             core: None,
             #[cfg(feature = "tls")]
@@ -98,7 +101,11 @@ impl Answerer {
     /// When there is no port, thread or runtime to be had.
     pub fn start(options: AnswererOptions) -> io::Result<Answerer> {
         let shared = Arc::new(Shared {
-            template: Template::new(options.content_bytes, options.is_indexed),
+            template: Template::new(
+                options.content_bytes,
+                options.is_indexed,
+                options.has_trailers,
+            ),
             max_concurrent_streams: options.max_concurrent_streams,
             #[cfg(feature = "tls")]
             tls: options.tls,

@@ -8,8 +8,8 @@ use turbohttp_core::scheduler::{InvalidRule, Priority, Rate, Reserve, Rules};
 
 use crate::error::{Error, Result};
 use crate::limits::{
-    BODY_BYTES_MAX, H2_WINDOW_MAX, H2_WINDOW_MIN, HEAD_BYTES_MAX, HEAD_BYTES_MIN, HEAD_FIELDS_MAX,
-    IDLE_MAX,
+    BODY_BYTES_MAX, H2_CONNECTIONS_MAX, H2_WINDOW_MAX, H2_WINDOW_MIN, HEAD_BYTES_MAX,
+    HEAD_BYTES_MIN, HEAD_FIELDS_MAX, IDLE_MAX,
 };
 
 /// How much a client may take and keep. There is no "unlimited".
@@ -69,6 +69,10 @@ pub struct Limits {
     /// of `per_host` requests in half of `h2_receive_bytes`, 64 KiB at least, and up to 4 MiB for a reader that
     /// keeps up. Default 256 KiB; from 64 KiB to `h2_receive_bytes`.
     pub h2_window: usize,
+    /// Connections of HTTP/2 to one origin. Default 1, as RFC 9113 section 9.1 asks for; from 1 to 256. Another
+    /// one is made where those that are there carry as many requests as their server takes at once. A request
+    /// goes to the fullest one that has room, so that those that are not needed come to rest and close.
+    pub h2_connections_per_host: usize,
 }
 
 impl Default for Limits {
@@ -94,6 +98,7 @@ impl Limits {
         rate_per_host: None,
         h2_receive_bytes: h2::RECEIVE_BYTES as usize,
         h2_window: h2::STREAM_WINDOW as usize,
+        h2_connections_per_host: 1,
     };
 
     /// Sets [`body_bytes`](Limits::body_bytes).
@@ -204,6 +209,13 @@ impl Limits {
         self
     }
 
+    /// Sets [`h2_connections_per_host`](Limits::h2_connections_per_host).
+    #[must_use]
+    pub fn h2_connections_per_host(mut self, connections: usize) -> Limits {
+        self.h2_connections_per_host = connections;
+        self
+    }
+
     /// The part of the options that is about admission.
     pub(crate) fn rules(&self) -> Rules {
         let mut rules = Rules::default();
@@ -241,6 +253,12 @@ impl Limits {
             self.h2_window,
             H2_WINDOW_MIN,
             receive_bytes,
+        )?;
+        in_range(
+            "limits.h2_connections_per_host",
+            self.h2_connections_per_host,
+            1,
+            H2_CONNECTIONS_MAX,
         )?;
         // The scheduler knows the bounds of its own rules; its names become those of the options in the error.
         Ok(self.rules().check()?)

@@ -22,6 +22,9 @@ pub const H2_WINDOW_MIN: usize = turbohttp_core::h2::STREAM_WINDOW_MIN as usize;
 /// Largest `Limits::h2_receive_bytes`, in bytes: a window of HTTP/2 has no more (RFC 9113 section 6.9.1).
 pub const H2_WINDOW_MAX: usize = (1 << 31) - 1;
 
+/// Largest `Limits::h2_connections_per_host`.
+pub const H2_CONNECTIONS_MAX: usize = 256;
+
 /// Largest `Limits::idle_per_origin` and `Limits::idle_total`: each idle connection is a descriptor.
 pub const IDLE_MAX: usize = 65_536;
 

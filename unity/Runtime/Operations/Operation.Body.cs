@@ -131,6 +131,33 @@ namespace TurboHttp
             }
         }
 
+        /// <summary>Shows what is there without a copy.</summary>
+        internal int TryPeek(ulong number, out ReadOnlySpan<byte> content)
+        {
+            lock (this)
+            {
+                CheckNumber(number);
+                byte* first = null;
+                uint length = 0;
+                int code = NativeMethods.th_body_peek(client.Id, request, &first, &length);
+                content = code == NativeMethods.TH_OK ? new ReadOnlySpan<byte>(first, (int)length) : default(ReadOnlySpan<byte>);
+                return code;
+            }
+        }
+
+        internal void Consume(ulong number, int count)
+        {
+            lock (this)
+            {
+                CheckNumber(number);
+                int code = NativeMethods.th_body_consume(client.Id, request, (uint)count);
+                if (code < 0)
+                {
+                    throw new TurboException((TurboError)code, Text.LastError());
+                }
+            }
+        }
+
         /// <summary>Waits for bytes without the pump, in native waits of a bounded time. Returns 0 at the end.</summary>
         internal int Read(ulong number, Span<byte> target)
         {

@@ -370,6 +370,11 @@ namespace TurboHttp
         /// <summary>The exception of a code of this request.</summary>
         private Exception Failure(int code)
         {
+            if (client.IsDisposed && !token.IsCancellationRequested)
+            {
+                // The engine has nothing to say of a request of a client that was destroyed meanwhile.
+                return new TurboException(TurboError.Shutdown, "The client was disposed.");
+            }
             string text = Text.RequestError(client.Id, request);
             TurboException exception = new TurboException((TurboError)code, text, Timeline(), null);
             if (code == NativeMethods.TH_CANCELLED && token.IsCancellationRequested)

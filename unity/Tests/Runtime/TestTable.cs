@@ -33,6 +33,7 @@ namespace TurboHttp.Tests
             new TestCase("monitor", RequestCases.Monitor),
 
             new TestCase("4 MiB under a window of 64 KiB", BodyCases.Window),
+            new TestCase("peek and consume", BodyCases.Peek),
             new TestCase("blocking read on the pumping thread", BodyCases.BlockingRead),
             new TestCase("a body cut off", BodyCases.CutOff),
             new TestCase("dispose while a read waits", BodyCases.DisposeWhileReading),

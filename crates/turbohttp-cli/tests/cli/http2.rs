@@ -1,7 +1,7 @@
 //! Which version of HTTP is spoken, and what is told of it.
 
 use serde_json::Value;
-use turbohttp_loopback::script::{Script, Step};
+use turbohttp_loopback::script::{Script, Step, frames};
 use turbohttp_loopback::tls::TestCa;
 use turbohttp_loopback::{Options, Protocols, Server};
 
@@ -84,6 +84,71 @@ fn a_server_without_http2_is_told_of() {
         .unwrap();
     let run = run(&["get", "--http2-prior-knowledge", &script.url("/")]);
     run.fails_with(8, &["HTTP/2"]);
+}
+
+/// Frames behind those of a server that begins, and the code: that of curl 7.88 but for broken frames, which it
+/// has for an empty answer.
+fn failures() -> Vec<(&'static str, Vec<u8>, i32)> {
+    let ok = frames::headers(
+        1,
+        frames::END_HEADERS,
+        &frames::block(&[(":status", "200")]),
+    );
+    let ten = [(":status", "200"), ("content-length", "10")];
+    let of_ten = frames::headers(1, frames::END_HEADERS, &frames::block(&ten));
+    let last = frames::END_STREAM;
+    let bad = frames::data(0, 0, b"x");
+    let reset = |code| frames::rst(1, code);
+    vec![
+        ("a reset", reset(2), 92),
+        ("a reset without an error", reset(0), 92),
+        (
+            "a reset behind the head",
+            [ok.clone(), reset(2)].concat(),
+            92,
+        ),
+        (
+            "a body that is too short",
+            [of_ten.clone(), frames::data(1, last, b"x")].concat(),
+            92,
+        ),
+        (
+            "no status",
+            frames::headers(1, frames::END_HEADERS | last, &frames::block(&[("a", "b")])),
+            92,
+        ),
+        ("nothing", vec![], 18),
+        ("a head alone", ok.clone(), 18),
+        (
+            "a body that is cut",
+            [of_ten, frames::data(1, 0, b"x")].concat(),
+            18,
+        ),
+        ("a farewell with an error", frames::goaway(1, 11, b""), 18),
+        (
+            "a farewell without the request",
+            frames::goaway(0, 1, b""),
+            16,
+        ),
+        ("a broken frame", bad.clone(), 16),
+        ("a broken frame behind the head", [ok, bad].concat(), 16),
+    ]
+}
+
+#[test]
+fn exit_codes_of_http2_are_those_of_curl() {
+    for (name, bytes, code) in failures() {
+        let steps = [
+            Step::ReadPreface,
+            Step::send(frames::settings(&[])),
+            Step::read_frame(frames::HEADERS),
+            Step::send(bytes),
+            Step::Close,
+        ];
+        let script = Script::new().accept(steps).repeat_last().start().unwrap();
+        let run = run(&["get", "--http2-prior-knowledge", &script.url("/")]);
+        assert_eq!(run.code, Some(code), "{name}: {}", run.stderr);
+    }
 }
 
 #[test]

@@ -14,7 +14,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     /// Leaves the line.
     pub fn leave(&mut self, ticket: Option<Ticket>, wakes: &mut Wakes) {
         if let Some(ticket) = ticket {
-            wakes.discard(self.line.remove(&ticket));
+            let place = self.line.binary_search_by_key(&ticket, |(other, _)| *other);
+            wakes.discard(place.ok().map(|place| self.line.remove(place).1));
         }
     }
 
@@ -26,6 +27,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
                 <= u64::from(self.limits.receive_bytes)
             && self.out.len() <= OUT_HEADS_BYTES_MAX
             && !self.probe.is_awaited()
+    }
+
+    /// Whether the server permits no stream, and has not said that it goes away.
+    pub fn permits_none(&self) -> bool {
+        self.peer.streams_max == Some(0) && self.last_processed == u32::MAX
     }
 
     /// Enters the line, or keeps the place in it.
@@ -43,7 +49,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             Ticket { level, number }
         });
         if let Some(waker) = waker.take() {
-            wakes.discard(self.line.insert(ticket, waker));
+            match self.line.binary_search_by_key(&ticket, |(other, _)| *other) {
+                Ok(place) => {
+                    let former = std::mem::replace(&mut self.line[place].1, waker);
+                    wakes.discard(Some(former));
+                }
+                Err(place) => self.line.insert(place, (ticket, waker)),
+            }
         }
         ticket
     }
@@ -60,7 +72,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
     #[cold]
     fn call_all(&mut self, wakes: &mut Wakes) {
         // In the order of urgency and arrival, which is the order in which a runtime polls them.
-        while let Some((_, waker)) = self.line.pop_first() {
+        for (_, waker) in self.line.drain(..) {
             wakes.wake(Some(waker));
         }
     }

@@ -88,7 +88,8 @@ pub enum Sent {
 /// The memory of a stream that was released, to be dropped without the lock.
 #[derive(Debug)]
 pub struct Released<B> {
-    pub(super) _pieces: VecDeque<Piece<B>>,
+    pub(super) _piece: Option<Piece<B>>,
+    pub(super) _more: VecDeque<Piece<B>>,
     /// Memory that can be used again.
     pub spare: Option<B>,
 }

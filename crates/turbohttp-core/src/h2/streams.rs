@@ -10,7 +10,6 @@
 //! This file is the side of the requests, with `upload.rs` for their contents and `line.rs` for those that
 //! wait; `deliver.rs` and `control.rs` are that of the task.
 
-use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::task::Waker;
 use std::time::Instant;
@@ -62,8 +61,9 @@ pub struct Streams<B> {
     pub(super) granted: u64,
     /// Streams whose content waits for a window or for room in `out`.
     pub(super) blocked: VecDeque<StreamKey>,
-    /// Requests that wait for a stream, by urgency and arrival.
-    pub(super) line: BTreeMap<Ticket, Waker>,
+    /// Requests that wait for a stream, by urgency and arrival. As many as have permits: few enough to be moved,
+    /// and the memory is kept.
+    pub(super) line: Vec<(Ticket, Waker)>,
     pub(super) next_ticket: u64,
     pub(super) state: State,
     /// Streams above it were not processed.
@@ -113,7 +113,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             window: ReceiveWindow::new(limits.receive_bytes.max(WINDOW_AT_FIRST)),
             granted: 0,
             blocked: VecDeque::new(),
-            line: BTreeMap::new(),
+            line: Vec::new(),
             next_ticket: 0,
             state: State::Live,
             last_processed: u32::MAX,
@@ -298,15 +298,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             }
         }
         let stream = &mut self.slots[key.slot as usize];
-        // Without pieces its room stays with the slot.
-        let pieces = match stream.pieces.is_empty() {
+        // The room of one piece stays with the slot, which a small response that nobody has read needs again.
+        let piece = stream.pieces.pop_front();
+        let more = match stream.pieces.is_empty() {
             true => VecDeque::new(),
             false => std::mem::take(&mut stream.pieces),
         };
         let spare = self.release_slot(key, wakes);
         self.call_line(wakes);
         Released {
-            _pieces: pieces,
+            _piece: piece,
+            _more: more,
             spare,
         }
     }

@@ -92,8 +92,8 @@ impl Scheduler {
     }
 
     /// Says how many permits of this lane are of use, because its connections carry no more requests at once:
-    /// the limit of the lane is at most that, and 0 stops it. `None` takes it back. A lane that is not known
-    /// keeps nothing of it, nor one that is forgotten.
+    /// the limit of the lane is at most that, and 0 stops it. The lane is kept, idle or not, until `None` takes it
+    /// back: lanes of this kind are as many as there are hosts with such connections.
     pub fn set_lane_capacity(
         &mut self,
         lane: LaneKey<'_>,
@@ -101,11 +101,13 @@ impl Scheduler {
         now: Instant,
         effects: &mut Effects,
     ) {
-        let carried = capacity.unwrap_or(usize::MAX);
-        if let Some(lane) = self.queues.lanes.set_carried(lane, carried) {
+        // The largest number is no bound, as which it is kept.
+        let capacity = capacity.filter(|capacity| *capacity < usize::MAX);
+        if let Some(lane) = self.queues.lanes.set_carried(lane, capacity) {
             let now = self.timers.moment(now);
             self.refresh(lane, now);
             self.start_ready(now, effects);
+            self.queues.lanes.mark_idle_if_unused(lane);
         }
     }
 

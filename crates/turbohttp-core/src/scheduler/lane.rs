@@ -41,7 +41,8 @@ pub(super) struct Lane {
     pub(super) text: Box<str>,
     pub(super) hash: u64,
     pub(super) capacity: Capacity,
-    /// The most permits that are of use: what the connections to its server carry at once.
+    /// The most permits that are of use: what the connections to its server carry at once. The lane is kept
+    /// while they say so.
     pub(super) carried: usize,
     /// Invariant: the calls in all lines of `groups`.
     pub(super) waiting: usize,
@@ -129,10 +130,10 @@ impl Lane {
         is_free && self.parked == 0 && self.paused_until.is_none()
     }
 
-    /// Whether the lane may be forgotten: it is idle and not pinned.
+    /// Whether the lane may be forgotten: it is idle, not pinned, and no connection has said what it carries.
     #[inline]
     pub(super) fn is_unused(&self) -> bool {
-        self.pins == 0 && self.is_vacant()
+        self.pins == 0 && self.carried == usize::MAX && self.is_vacant()
     }
 
     /// Sets its rate, or takes it away. The caller looks anew whether it is spent.

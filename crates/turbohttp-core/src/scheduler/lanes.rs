@@ -328,10 +328,15 @@ impl Lanes {
         lane.capacity.set_limit(present, &self.reserve);
     }
 
-    /// Sets how many permits of a lane are of use; returns its slot if it is known.
-    pub(super) fn set_carried(&mut self, key: LaneKey<'_>, carried: usize) -> Option<u32> {
-        let slot = self.find(key)?;
-        self.slab[slot].carried = carried;
+    /// Sets how many permits of a lane are of use, and keeps the lane until that is taken back; returns its
+    /// slot if it is known. The caller marks it idle once it has refreshed it.
+    pub(super) fn set_carried(&mut self, key: LaneKey<'_>, carried: Option<usize>) -> Option<u32> {
+        let slot = match carried {
+            Some(_) => self.find_or_make(key),
+            None => self.find(key)?,
+        };
+        self.mark_busy(slot);
+        self.slab[slot].carried = carried.unwrap_or(usize::MAX);
         let limit = self.limit_of(key);
         self.apply_limit(slot, limit);
         Some(slot)

@@ -332,3 +332,47 @@ fn a_lane_grants_no_more_than_its_connections_carry() {
     set(&mut bench, None);
     assert_eq!(bench.state(low), Some(State::Granted));
 }
+
+#[test]
+fn a_lane_whose_connections_say_what_they_carry_is_kept_while_it_is_idle() {
+    let mut bench = Bench::with(Rules {
+        per_lane: 8,
+        idle_lanes: 1,
+        ..Rules::default()
+    });
+    let set = |bench: &mut Bench, lane, capacity| {
+        bench.act(|scheduler, now, effects| {
+            scheduler.set_lane_capacity(LaneKey::new(lane), capacity, now, effects);
+        });
+    };
+    let use_once = |bench: &mut Bench, lane| {
+        let call = bench.ask(lane, Priority::Normal);
+        bench.leave(call);
+    };
+    use_once(&mut bench, "a");
+    set(&mut bench, "a", Some(1));
+    // One that is not known yet is made.
+    set(&mut bench, "b", Some(1));
+    for lane in ["c", "d", "e"] {
+        use_once(&mut bench, lane);
+    }
+    assert_eq!(bench.scheduler.idle_lanes().collect::<String>(), "e");
+    for lane in ["a", "b"] {
+        let first = bench.ask(lane, Priority::Normal);
+        let second = bench.ask(lane, Priority::Normal);
+        assert_eq!(bench.state(second), Some(State::Queued), "{lane}");
+        bench.leave(first);
+        assert_eq!(bench.state(second), Some(State::Granted), "{lane}");
+        bench.leave(second);
+    }
+    // Taken back, they are lanes as all others: idle, and forgotten in their turn.
+    set(&mut bench, "a", None);
+    assert_eq!(bench.scheduler.idle_lanes().collect::<String>(), "a");
+    set(&mut bench, "b", None);
+    assert_eq!(bench.scheduler.idle_lanes().collect::<String>(), "b");
+    use_once(&mut bench, "c");
+    assert_eq!(bench.scheduler.queues.lanes.len(), 1);
+    // A lane that is not known has nothing to be taken back, and is not made for it.
+    set(&mut bench, "f", None);
+    assert_eq!(bench.scheduler.queues.lanes.len(), 1);
+}

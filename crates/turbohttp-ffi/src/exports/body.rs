@@ -42,13 +42,11 @@ pub unsafe extern "C" fn th_body_read(
 fn read(call: &Call, room: &mut Room, until: Until) -> Result<(u32, i32)> {
     let mut state = call.state();
     loop {
-        let (read, waker) = state.reading.read(room.left(), |piece| room.put(piece));
+        let consumed = state.reading.read(room.left(), |piece| room.put(piece));
+        let read = consumed.bytes;
         if read > 0 {
             drop(state);
-            call.shared().memory.give_back(read);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+            call.consumed(consumed);
             return Ok((read as u32, TH_OK));
         }
         if room.left() == 0 {
@@ -114,12 +112,9 @@ pub extern "C" fn th_body_consume(client: ThClient, request: ThRequestId, n: u32
             let text = format!("{n} bytes are more than the {shown} that can be read at once");
             return Err(Fault::argument(text));
         }
-        let waker = state.reading.consume(n as usize);
+        let consumed = state.reading.consume(n as usize);
         drop(state);
-        call.shared().memory.give_back(n as usize);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        call.consumed(consumed);
         Ok(TH_OK)
     })
 }

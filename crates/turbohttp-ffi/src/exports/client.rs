@@ -104,7 +104,7 @@ fn stats(engine: &Engine) -> ThStats {
         running: audit.running as u32,
         connections: open as u32,
         idle_connections: idle as u32,
-        body_bytes: shared.memory.taken(),
+        body_bytes: shared.memory.waiting(),
         body_peak: shared.memory.peak(),
         submitted: shared.submitted.load(Ordering::Relaxed),
         done: shared.done.load(Ordering::Relaxed),

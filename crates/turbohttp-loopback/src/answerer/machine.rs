@@ -11,7 +11,7 @@ use super::template::{TABLE_BYTES, Template};
 use crate::script::frames::{
     ACK, DATA, END_HEADERS, END_STREAM, HEADER_TABLE_SIZE, HEADERS, INITIAL_WINDOW_SIZE,
     MAX_CONCURRENT_STREAMS, MAX_FRAME_SIZE, PING, PREFACE, PUSH_PROMISE, RST_STREAM, SETTINGS,
-    WINDOW_UPDATE, ping, settings, settings_ack, window_update,
+    WINDOW_UPDATE, settings, settings_ack, window_update,
 };
 
 /// Length of a frame's head.
@@ -212,7 +212,9 @@ impl<'a> Machine<'a> {
                 out.extend(settings_ack());
             }
             PING if flags & ACK == 0 => {
-                out.extend(ping(true, *payload.first_chunk().ok_or(Broken)?));
+                let opaque: &[u8; 8] = payload.first_chunk().ok_or(Broken)?;
+                begin(out, opaque.len(), PING, ACK, 0);
+                out.extend_from_slice(opaque);
             }
             WINDOW_UPDATE => {
                 let increment = u32::from_be_bytes(*payload.first_chunk().ok_or(Broken)?);
@@ -324,9 +326,16 @@ impl<'a> Machine<'a> {
                 self.has_more = true;
                 break;
             }
-            let flags = if length == left { END_STREAM } else { 0 };
+            let is_end = length == left && self.template.trailers.is_none();
+            let flags = if is_end { END_STREAM } else { 0 };
             begin(out, length, DATA, flags, id);
             self.template.append_content(sent, length, out);
+            if length == left
+                && let Some(block) = &self.template.trailers
+            {
+                begin(out, block.len(), HEADERS, END_HEADERS | END_STREAM, id);
+                out.extend_from_slice(block);
+            }
             sent += length;
             self.window -= length as i64;
             stream.window -= length as i64;

@@ -18,6 +18,9 @@ const FIELDS: [(&str, &str); 5] = [
     ("x-request-id", "00000000-0000-0000-0000-000000000000"),
 ];
 
+/// The field behind the content.
+const TRAILER: (&[u8], &[u8]) = (b"x-checksum", b"0123456789abcdef");
+
 /// `:status: 200` in the static table.
 const STATUS_200: u8 = 0x88;
 
@@ -37,12 +40,14 @@ pub(super) struct Template {
     pub(super) indexed: Vec<u8>,
     /// The length of the content.
     pub(super) content_bytes: usize,
+    /// What follows the content, if something does.
+    pub(super) trailers: Option<Vec<u8>>,
 }
 
 const GREETING: &[u8] = b"Hello, world!";
 
 impl Template {
-    pub(super) fn new(content_bytes: usize, is_indexed: bool) -> Template {
+    pub(super) fn new(content_bytes: usize, is_indexed: bool, has_trailers: bool) -> Template {
         let length = content_bytes.to_string();
         let mut fields = FIELDS.to_vec();
         fields.insert(3, ("content-length", &length));
@@ -62,6 +67,7 @@ impl Template {
             first: is_indexed.then_some(first),
             indexed: std::iter::once(STATUS_200).chain(indexed).collect(),
             content_bytes,
+            trailers: has_trailers.then(|| frames::field(TRAILER.0, TRAILER.1)),
         }
     }
 

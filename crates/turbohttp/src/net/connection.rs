@@ -15,7 +15,7 @@ use super::wire::Wire;
 /// exchange on one that carries many requests.
 pub(crate) enum Connection {
     H1(Box<h1::Connection>),
-    H2(Box<h2::Exchange>),
+    H2(h2::Checkout),
 }
 
 impl Connection {
@@ -35,7 +35,7 @@ impl Connection {
             Protocol::Http2 => {
                 let shared = h2::start(connected, route, now, wire, pool);
                 pool.share(&shared);
-                Connection::H2(h2::Exchange::on(&shared, pool))
+                Connection::H2(pool.exchange_of(&shared))
             }
         }
     }

@@ -25,7 +25,7 @@ use crate::request::Request;
 /// What a request is to do that needs a connection.
 pub(crate) enum Joined {
     /// It has an exchange on a shared connection; whether others had one before.
-    Exchange(Box<h2::Exchange>, bool),
+    Exchange(h2::Checkout, bool),
     /// It has a stream of its own.
     Connected(Connected),
     /// It dials by itself.
@@ -78,12 +78,16 @@ pub(crate) async fn join(
     };
     match outcome {
         Taken::Connected(connected) => Ok(Joined::Connected(connected)),
-        Taken::Failed(error) => Err(error),
+        // Those that are there are full, and yet better than none.
+        Taken::Failed(error) => match net.pool.exchange_in_line(route.key(), here) {
+            Some(exchange) => Ok(Joined::Exchange(exchange, true)),
+            None => Err(error),
+        },
         Taken::Alone => Ok(Joined::Alone),
         Taken::Shared(connection) => {
             let exchange = net.pool.exchange_on(route.key(), here);
             // One that has come and gone says why.
-            let exchange = exchange.unwrap_or_else(|| h2::Exchange::on(&connection, &net.pool));
+            let exchange = exchange.unwrap_or_else(|| net.pool.exchange_of(&connection));
             Ok(Joined::Exchange(exchange, !is_first))
         }
     }

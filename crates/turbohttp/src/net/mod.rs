@@ -19,6 +19,7 @@ mod connection;
 mod counters;
 mod detour;
 mod dial;
+mod exchange_rules;
 mod h1;
 mod h2;
 mod join;

@@ -138,7 +138,7 @@ async fn connect_in_shortage(
 }
 
 /// An exchange on a shared connection that was made while the request waited.
-fn shared_exchange(net: &Shared, context: &Context, route: &Route) -> Option<Box<h2::Exchange>> {
+fn shared_exchange(net: &Shared, context: &Context, route: &Route) -> Option<h2::Checkout> {
     if versions_for(net, context, route) == HttpVersions::Http1 {
         return None;
     }

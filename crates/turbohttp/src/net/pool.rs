@@ -37,6 +37,8 @@ const HASTY: Duration = Duration::from_millis(HASTY_MS);
 /// The connections of one transport that are not checked out.
 pub(crate) struct Pool {
     per_route: usize,
+    /// Connections to one route that carry many requests.
+    shared_per_route: usize,
     total: usize,
     age_max: Duration,
     lifetime: Option<Duration>,
@@ -120,6 +122,7 @@ impl Pool {
     ) -> Pool {
         Pool {
             per_route: limits.idle_per_origin.min(limits.idle_total),
+            shared_per_route: limits.h2_connections_per_host,
             total: limits.idle_total,
             age_max: timeouts.idle,
             lifetime: timeouts.lifetime,

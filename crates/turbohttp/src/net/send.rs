@@ -61,7 +61,7 @@ enum Acquire<'a> {
     Again {
         replays: u8,
     },
-    Exchange(Box<h2::Exchange>),
+    Exchange(h2::Checkout),
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -222,7 +222,7 @@ impl<'a> NetSend<'a> {
         Ok(())
     }
 
-    fn begin_exchange(&mut self, mut exchange: Box<h2::Exchange>, is_reused: bool, replays: u8) {
+    fn begin_exchange(&mut self, mut exchange: h2::Checkout, is_reused: bool, replays: u8) {
         let context = &mut *self.request.as_mut().expect(REQUEST_HELD).context;
         exchange.begin(context, is_reused, replays);
         self.acquire = Some(Acquire::Exchange(exchange));

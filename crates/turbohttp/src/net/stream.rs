@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
@@ -319,17 +319,6 @@ impl Socket<'_> {
             #[cfg(unix)]
             Socket::Unix(unix) => unix.poll_read_ready(cx),
         }
-    }
-
-    /// Whether the reactor has reported nothing since the last read. Without a system call.
-    pub(crate) fn is_silent(&self) -> bool {
-        let readable = || Ok(());
-        let event = match self {
-            Socket::Tcp(tcp) => tcp.try_io(Interest::READABLE, readable),
-            #[cfg(unix)]
-            Socket::Unix(unix) => unix.try_io(Interest::READABLE, readable),
-        };
-        event.is_err()
     }
 
     fn reference(&self) -> SockRef<'_> {

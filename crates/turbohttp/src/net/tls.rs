@@ -11,12 +11,11 @@ use rustls::crypto::hash::HashAlgorithm;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, HandshakeKind, KeyLogFile, RootCertStore, SupportedCipherSuite};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, oneshot};
 use tokio_rustls::TlsConnector;
 
 use super::shortage::is_short;
-use super::stream::{Bottom, Stream};
+use super::stream::Stream;
 use super::versions::{HttpVersions, TlsPurpose};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -28,6 +27,7 @@ mod platform;
 mod provider;
 mod verify;
 
+use layer::{Carrier, Session};
 pub use options::{Tls, TlsVersion};
 use verify::{AcceptAny, Pinned};
 
@@ -110,7 +110,7 @@ impl TlsSetup {
 
     async fn handshake<S>(&self, host: &str, stream: S, purpose: TlsPurpose) -> Result<Secured>
     where
-        S: Bottom + AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static,
+        S: Carrier + 'static,
     {
         // Loaded by the first handshake; those that begin meanwhile wait for the same load.
         let config = match purpose {
@@ -146,7 +146,7 @@ impl TlsSetup {
         }
         let alpn = session.alpn_protocol().map(<[u8]>::to_vec);
         Ok(Secured {
-            stream: Stream::Layered(Box::new(stream)),
+            stream: Stream::Layered(Box::new(Session(stream))),
             alpn,
             resumed,
         })

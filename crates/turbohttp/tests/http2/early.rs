@@ -410,3 +410,51 @@ fn what_a_server_breaks_is_said() {
         });
     }
 }
+
+/// The server takes a part of an upload, and then fails in one of these ways.
+#[test]
+fn a_failure_beside_an_upload_has_the_phase_of_sending() {
+    let goaway = || frames::goaway(1, 0xb, b"enough");
+    let failures: [(Vec<Step>, ErrorKind, Phase); 5] = [
+        (vec![Step::Close], ErrorKind::Io, Phase::Send),
+        (
+            vec![Step::send(frames::rst(1, 2))],
+            ErrorKind::Io,
+            Phase::Send,
+        ),
+        (
+            vec![Step::send(goaway()), Step::Close],
+            ErrorKind::Io,
+            Phase::Send,
+        ),
+        // What is wrong is not the sending.
+        (
+            vec![Step::send(frames::data(1, 0, b"x"))],
+            ErrorKind::Protocol,
+            Phase::Wait,
+        ),
+        (
+            vec![Step::send(frames::data(0, 0, b"x"))],
+            ErrorKind::Protocol,
+            Phase::Wait,
+        ),
+    ];
+    for (failure, kind, phase) in failures {
+        let mut steps = greeting(&[(frames::INITIAL_WINDOW_SIZE, 1_000)]);
+        steps.push(Step::read_frame(frames::DATA));
+        steps.extend(failure);
+        let server = Script::new().accept(steps).start().unwrap();
+        run(async {
+            let sending = client()
+                .post(server.url("/"))
+                .body(vec![b'x'; 100_000])
+                .send();
+            let error = sending.await.unwrap_err();
+            assert_eq!(
+                (error.kind(), error.phase()),
+                (kind, Some(phase)),
+                "{error}"
+            );
+        });
+    }
+}

@@ -10,6 +10,7 @@ mod dial;
 mod early;
 mod everyday;
 mod exchanges;
+mod farewell;
 mod floods;
 mod flow;
 mod fragments;

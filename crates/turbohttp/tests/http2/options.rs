@@ -3,12 +3,14 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use turbohttp::{Client, ErrorKind, Limits, Timeouts, Tls, Version};
-use turbohttp_loopback::Http2;
+use turbohttp::{Client, ErrorKind, Limits, Response, Timeouts, Tls, Version};
 use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step, frames};
 use turbohttp_loopback::tls::TestCa;
+use turbohttp_loopback::{Http2, Server};
 
-use super::ground::{answer, answer_all, builder, greeting, idles, poll_few, run, server_with};
+use super::ground::{
+    answer, answer_all, builder, client, greeting, idles, poll_few, run, server_with,
+};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -103,6 +105,119 @@ fn a_small_window_of_the_connection_takes_few_streams_and_all_requests() {
 
 /// Two requests on a connection of HTTP/1.1, to which nothing else was offered. The first answer is whole when
 /// the signal has come.
+/// Each connection carries 4 requests.
+fn of_four() -> Server {
+    server_with(Http2 {
+        max_concurrent_streams: Some(4),
+        ..Http2::default()
+    })
+}
+
+/// A client that may have two connections to a host, and responses whose bodies are on them.
+async fn unread(client: &Client, server: &Server, count: usize) -> Vec<Response> {
+    let mut unread = Vec::new();
+    for _ in 0..count {
+        let url = server.url("/bytes/50000000");
+        unread.push(client.get(url).send().await.unwrap());
+    }
+    unread
+}
+
+fn connection_of(response: &Response) -> Option<u64> {
+    response.timeline().connection_id()
+}
+
+#[test]
+fn another_connection_is_made_where_those_that_are_there_are_full() {
+    let server = of_four();
+    run(async {
+        let client = limited(Limits::default().h2_connections_per_host(2));
+        let mut responses = unread(&client, &server, 8).await;
+        let ids: Vec<_> = responses.iter().map(connection_of).collect();
+        assert!(ids[..4].iter().all(|id| *id == ids[0]), "{ids:?}");
+        assert!(ids[4..].iter().all(|id| *id == ids[4]), "{ids:?}");
+        assert_ne!(ids[0], ids[4]);
+        // What is more than both carry waits in the scheduler.
+        let mut ninth = Box::pin(client.get(server.url("/small")).send());
+        assert!(poll_few(ninth.as_mut(), 5).await.is_none());
+        let busy = client.audit().scheduler.busy;
+        assert_eq!((busy[0].limit, busy[0].running, busy[0].waiting), (8, 8, 1));
+        // The second one has three left, and the first one two: the fullest one with room is taken.
+        drop(responses.drain(6..));
+        drop(responses.remove(0));
+        assert_eq!(connection_of(&ninth.await.unwrap()), ids[0]);
+        drop(responses);
+        idles(&client).await;
+    });
+    assert_eq!(server.stop().http2.connections, 2);
+}
+
+#[test]
+fn one_connection_is_the_default() {
+    let server = of_four();
+    run(async {
+        let client = client();
+        let responses = unread(&client, &server, 4).await;
+        let mut fifth = Box::pin(client.get(server.url("/small")).send());
+        assert!(poll_few(fifth.as_mut(), 5).await.is_none());
+        drop(responses);
+        fifth.await.unwrap();
+    });
+    assert_eq!(server.stop().http2.connections, 1);
+}
+
+#[test]
+fn a_connection_that_cannot_be_made_leaves_the_request_to_the_one_that_is_full() {
+    let (ca, signal) = (TestCa::new(), Signal::new());
+    let config = ca.server_config_with_alpn(&["127.0.0.1"], &["h2", "http/1.1"]);
+    let steps = [
+        vec![Step::Handshake(config)],
+        greeting(&[(frames::MAX_CONCURRENT_STREAMS, 1)]),
+        vec![
+            Step::read_frame(frames::HEADERS),
+            Step::send(answer(1, "first")),
+            Step::read_frame(frames::HEADERS),
+            Step::Await(signal.clone()),
+            Step::send(answer(3, "second")),
+            answer_all(),
+        ],
+    ]
+    .concat();
+    // There is no other handshake.
+    let script = Script::new().accept(steps).accept([Step::Close]);
+    let server = script.repeat_last().start().unwrap();
+    let url = format!("https://{}/", server.addr());
+    run(async {
+        let tls = Tls::default().root_pem(ca.pem()).only_added_roots();
+        let limits = Limits::default().h2_connections_per_host(2);
+        let client = Client::builder().tls(tls).limits(limits).build().unwrap();
+        let get = || tokio::spawn(client.get(&url).send());
+        let first = get().await.unwrap().unwrap();
+        assert_eq!(first.text().await.unwrap(), "first");
+        let second = get();
+        tokio::task::yield_now().await;
+        let third = get();
+        while server.connections() < 2 {
+            tokio::task::yield_now().await;
+        }
+        signal.set();
+        second.await.unwrap().unwrap();
+        third.await.unwrap().unwrap();
+        idles(&client).await;
+    });
+    assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn a_number_of_connections_has_bounds() {
+    for connections in [0, 257] {
+        let limits = Limits::default().h2_connections_per_host(connections);
+        let error = Client::builder().limits(limits).build().unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("limits.h2_connections_per_host"), "{said}");
+    }
+}
+
 fn by_http1(ca: &TestCa, signal: &Signal) -> Vec<Step> {
     let both = ca.server_config_with_alpn(&["127.0.0.1"], &["h2", "http/1.1"]);
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n";

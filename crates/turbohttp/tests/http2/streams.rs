@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use turbohttp::{Client, ErrorKind, Phase, Priority, Timeouts};
+use turbohttp::{Client, ErrorKind, Limits, Phase, Priority, Timeouts};
 use turbohttp_loopback::Http2;
 use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step, frames};
 
 use super::ground::{
-    answer, answer_all, builder, client, greeting, idles, run, server_with, wide_client,
+    self, answer, answer_all, builder, client, greeting, idles, poll_few, run, server_with,
+    wide_client,
 };
 
 const PRIORITIES: [Priority; 4] = [
@@ -155,7 +156,7 @@ fn a_server_that_permits_no_stream_lets_all_expire() {
     let server = Script::new().accept(steps).start().unwrap();
     run(async {
         let timeouts = Timeouts::default().permit(Duration::from_millis(50));
-        let limits = turbohttp::Limits::default().per_host(16);
+        let limits = Limits::default().per_host(16);
         let client = builder().timeouts(timeouts).limits(limits).build().unwrap();
         let tasks: Vec<_> = (0..64)
             .map(|_| tokio::spawn(client.get(server.url("/")).send()))
@@ -172,6 +173,73 @@ fn a_server_that_permits_no_stream_lets_all_expire() {
         idles(&client).await;
     });
     assert_eq!(server.connections(), 1);
+}
+
+/// A request without a deadline waits for as long as a connection may rest, and its error says for what.
+#[test]
+fn a_request_without_a_deadline_is_told_that_its_server_permits_none() {
+    let steps = [
+        greeting(&[(frames::MAX_CONCURRENT_STREAMS, 0)]),
+        vec![Step::Repeat(vec![
+            Step::read_frame(frames::HEADERS),
+            Step::answer(|request| frames::rst(request.stream, 7)),
+        ])],
+    ]
+    .concat();
+    let server = Script::new().accept(steps).repeat_last().start().unwrap();
+    run(async {
+        let rest = Duration::from_millis(100);
+        let timeouts = Timeouts::default().idle(rest);
+        let client = builder().timeouts(timeouts).build().unwrap();
+        let tasks: Vec<_> = (0..8)
+            .map(|_| tokio::spawn(client.get(server.url("/")).send()))
+            .collect();
+        for task in tasks {
+            let error = task.await.unwrap().unwrap_err();
+            let said = (error.kind(), error.phase());
+            assert_eq!(said, (ErrorKind::Io, Some(Phase::HostPermit)), "{error}");
+            let words = "server permits no requests on its connection";
+            assert!(error.to_string().contains(words), "{error}");
+            let timeline = error.timeline().unwrap();
+            assert!(timeline.duration(Phase::HostPermit) >= rest, "{timeline:?}");
+        }
+        idles(&client).await;
+    });
+    assert_eq!(server.connections(), 1);
+}
+
+/// The connection has said once how many it carries; the scheduler knows it still after other hosts were asked.
+#[test]
+fn what_a_connection_carries_outlives_the_idleness_of_its_host() {
+    let server = server_with(Http2 {
+        max_concurrent_streams: Some(4),
+        ..Http2::default()
+    });
+    let others = [ground::server(), ground::server()];
+    run(async {
+        let limits = Limits::default().per_host(64).idle_hosts(1);
+        let client = builder().limits(limits).build().unwrap();
+        for server in std::iter::once(&server).chain(&others) {
+            let response = client.get(server.url("/small")).send().await.unwrap();
+            response.text().await.unwrap();
+        }
+        let mut sends: Vec<_> = (0..64)
+            .map(|_| Box::pin(client.get(server.url("/small")).send()))
+            .collect();
+        for send in &mut sends {
+            assert!(poll_few(send.as_mut(), 1).await.is_none());
+        }
+        let busy = client.audit().scheduler.busy;
+        let found: Vec<_> = busy.iter().map(|it| (it.running, it.waiting)).collect();
+        assert_eq!(found, [(4, 60)], "what is more waits in the scheduler");
+        for send in sends {
+            send.await.unwrap().text().await.unwrap();
+        }
+        idles(&client).await;
+    });
+    let stats = server.stop().http2;
+    assert_eq!((stats.connections, stats.resets_sent.total()), (1, 0));
+    assert!(stats.streams_peak <= 4, "{stats:?}");
 }
 
 #[test]

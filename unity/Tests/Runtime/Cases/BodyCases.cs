@@ -37,6 +37,37 @@ namespace TurboHttp.Tests
             return offset;
         }
 
+        internal static void Peek()
+        {
+            using (TurboClient client = new TurboClient(new TurboClientOptions { Mode = TurboMode.Pumped, BodyWindow = Small }))
+            using (TurboResponse response = Ground.Pump(client, client.SendAsync(Ground.Get("/bytes/300000")).AsTask()))
+            {
+                long offset = 0;
+                bool isOver = false;
+                Ground.PumpUntil(client, () =>
+                {
+                    ReadOnlySpan<byte> content;
+                    while (!isOver && response.TryPeek(out content))
+                    {
+                        isOver = content.Length == 0;
+                        int half = (content.Length + 1) / 2;
+                        for (int i = 0; i < half; i++)
+                        {
+                            Ground.Check(content[i] == (byte)((offset + i) % 251), "byte " + (offset + i) + " is wrong");
+                        }
+                        if (half > 0)
+                        {
+                            response.Consume(half);
+                        }
+                        offset += half;
+                    }
+                    return isOver;
+                });
+                Ground.Same(300000, offset, "bytes seen");
+                Ground.Throws<TurboException>(() => response.Consume(1), "more than there is");
+            }
+        }
+
         internal static void BlockingRead()
         {
             using (TurboClient client = Ground.Pumped())

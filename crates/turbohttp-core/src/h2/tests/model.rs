@@ -657,7 +657,7 @@ impl World {
                 "twice"
             );
         }
-        for ticket in streams.line.keys() {
+        for (ticket, _) in &streams.line {
             let is_owned = self
                 .callers
                 .iter()
@@ -682,7 +682,7 @@ impl World {
             let is_missed = match (waits, stream) {
                 (Waits::ForStream, _) => !caller
                     .ticket
-                    .is_some_and(|ticket| streams.line.contains_key(&ticket)),
+                    .is_some_and(|ticket| streams.line.iter().any(|(other, _)| *other == ticket)),
                 (Waits::ForAnswer, Some(stream)) => stream.receiving != stream::Receiving::Head,
                 (Waits::ForContent, Some(stream)) => {
                     stream.is_received() || !stream.pieces.is_empty()

@@ -25,7 +25,7 @@ fn kinds(frames: &[Frame]) -> Vec<(u8, u32, usize)> {
 
 #[test]
 fn request_is_answered_by_head_and_content() {
-    let template = Template::new(13, true);
+    let template = Template::new(13, true, false);
     let pieces = [
         frames::headers(1, GET, b"\x82"),
         frames::headers(3, GET, b""),
@@ -43,8 +43,18 @@ fn request_is_answered_by_head_and_content() {
 }
 
 #[test]
+fn trailers_end_the_stream_behind_the_content() {
+    let template = Template::new(13, true, true);
+    let answers = answer(&template, &[frames::headers(1, GET, b"")]);
+    let ends: Vec<_> = answers.iter().map(|it| (it.kind, it.flags)).collect();
+    let (head, last) = (END_HEADERS, END_HEADERS | END_STREAM);
+    assert_eq!(ends, [(HEADERS, head), (DATA, 0), (HEADERS, last)]);
+    assert_eq!(answers[2].payload, template.trailers.unwrap());
+}
+
+#[test]
 fn small_table_gets_literals() {
-    let template = Template::new(0, true);
+    let template = Template::new(0, true, false);
     let pieces = [
         frames::headers(1, GET, b""),
         settings(&[(HEADER_TABLE_SIZE, 4095)]),
@@ -56,14 +66,14 @@ fn small_table_gets_literals() {
     assert_eq!(answers[2].payload, emptied);
     assert_eq!(answers[3].payload, template.literal);
     assert!(answers[3].has(END_STREAM));
-    let template = Template::new(0, false);
+    let template = Template::new(0, false, false);
     let answers = answer(&template, &[frames::headers(1, GET, b"")]);
     assert_eq!(answers[0].payload, template.literal);
 }
 
 #[test]
 fn content_keeps_to_windows_and_frame_sizes() {
-    let template = Template::new(40_000, true);
+    let template = Template::new(40_000, true, false);
     let pieces = [
         settings(&[(INITIAL_WINDOW_SIZE, 20_000), (MAX_FRAME_SIZE, 16_384)]),
         frames::headers(1, GET, b""),
@@ -104,7 +114,7 @@ fn content_keeps_to_windows_and_frame_sizes() {
 
 #[test]
 fn window_of_the_connection_is_kept_to() {
-    let template = Template::new(65_536, true);
+    let template = Template::new(65_536, true, false);
     let mut pieces = vec![settings(&[(INITIAL_WINDOW_SIZE, 1_000_000)])];
     pieces.extend([1, 3].map(|stream| frames::headers(stream, GET, b"")));
     let before: usize = content_length(&answer(&template, &pieces));
@@ -125,7 +135,7 @@ fn content_length(frames: &[Frame]) -> usize {
 
 #[test]
 fn content_of_requests_is_credited_and_answered_at_its_end() {
-    let template = Template::new(0, true);
+    let template = Template::new(0, true, false);
     let batch = [
         frames::headers(1, END_HEADERS, b""),
         frames::data(1, 0, b"abc"),
@@ -153,7 +163,7 @@ fn content_of_requests_is_credited_and_answered_at_its_end() {
 
 #[test]
 fn long_content_is_written_in_parts() {
-    let template = Template::new(600_000, true);
+    let template = Template::new(600_000, true, false);
     let mut machine = Machine::new(&template);
     let batch = [
         PREFACE,
@@ -180,12 +190,12 @@ fn long_content_is_written_in_parts() {
 
 #[test]
 fn settings_and_pings_are_acknowledged() {
-    let template = Template::new(0, true);
+    let template = Template::new(0, true, false);
     let pieces = [
         settings(&[]),
         settings_ack(),
-        ping(false, *b"12345678"),
-        ping(true, *b"abcdefgh"),
+        frames::ping(false, *b"12345678"),
+        frames::ping(true, *b"abcdefgh"),
     ];
     let answers = answer(&template, &pieces);
     assert_eq!(answers.len(), 2);
@@ -195,7 +205,7 @@ fn settings_and_pings_are_acknowledged() {
 
 #[test]
 fn split_anywhere_the_answers_are_the_same() {
-    let template = Template::new(100, true);
+    let template = Template::new(100, true, false);
     let whole = [
         settings(&[(INITIAL_WINDOW_SIZE, 50)]),
         frames::headers(1, GET, b"x"),
@@ -223,7 +233,7 @@ fn split_anywhere_the_answers_are_the_same() {
 
 #[test]
 fn broken_framing_is_noticed() {
-    let template = Template::new(13, true);
+    let template = Template::new(13, true, false);
     let cases = [
         b"GET / HTTP/1.1\r\n\r\n".to_vec(),
         [PREFACE, &frames::with_length(16_385, 0, 0, 1, b"")].concat(),

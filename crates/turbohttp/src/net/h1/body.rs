@@ -17,6 +17,7 @@ use crate::body::buffer::SpareBuffer;
 use crate::body::{BodyContext, ConnectionBody, Duplex};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::exchange_rules::{body_timeout, request_timeout};
 
 impl ConnectionBody for Connection {
     fn poll_chunk(
@@ -132,7 +133,9 @@ impl Connection {
             Ok(_) => {
                 self.stage = Stage::BodyRead;
                 match context.time.deadline {
-                    Some(deadline) if deadline <= clock::now() => Err(request_timeout(context)),
+                    Some(deadline) if deadline <= clock::now() => {
+                        Err(request_timeout(context.time, Phase::Receive))
+                    }
                     _ => Ok(()),
                 }
             }
@@ -165,18 +168,7 @@ impl Connection {
             );
         }
         ready!(self.timer.poll_expired(cx, &self.runtime));
-        // The timer has one instant for both limits; which one it was decides what the error says.
-        let deadline = context.time.deadline;
-        let is_request = deadline.is_some_and(|deadline| deadline <= clock::now());
-        Poll::Ready(if is_request {
-            request_timeout(context)
-        } else {
-            Error::timeout(
-                Phase::Receive,
-                "waiting for more of the body",
-                context.time.timeouts().body,
-            )
-        })
+        Poll::Ready(body_timeout(context.time))
     }
 
     #[cold]
@@ -235,9 +227,4 @@ impl Connection {
             Poll::Pending => self.poll_body_timer(cx, context).map(Err),
         }
     }
-}
-
-#[cold]
-fn request_timeout(context: &BodyContext<'_>) -> Error {
-    Error::timeout(Phase::Receive, "the request", context.time.allowed())
 }

@@ -9,11 +9,12 @@ use std::task::{Context as TaskContext, Poll, ready};
 use turbohttp_core::h1::{CloseReason, HeadStep};
 use turbohttp_core::timeline::Phase;
 
-use super::upload::{A_WRITE, upload_error};
+use super::upload::upload_error;
 use super::{Connection, Stage};
 use crate::clock;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::net::exchange_rules::{head_timeout, is_late};
 
 impl Connection {
     /// Sends the request and receives the final head of its response: what can be sent first, then
@@ -112,8 +113,7 @@ impl Connection {
         loop {
             ready!(self.timer.poll_expired(cx, &self.runtime));
             let now = clock::now();
-            let deadline = context.timing.limits.deadline;
-            let is_over_time = deadline.is_some_and(|deadline| deadline <= now);
+            let is_over_time = is_late(&context.timing.limits, now);
             // A server that does not say 100 Continue gets the content anyway (RFC 9110 section 10.1.1).
             if !is_over_time && self.exchange.send_half_mut().proceed() {
                 self.timer.set(
@@ -127,15 +127,7 @@ impl Connection {
                 continue;
             }
             let phase = self.phase_before_head();
-            let (what, limit) = match phase {
-                _ if is_over_time => ("the request", context.timing.limits.allowed()),
-                Phase::Wait => (
-                    "waiting for the response head",
-                    context.timing.limits.timeouts().head,
-                ),
-                _ => (A_WRITE, context.timing.limits.timeouts().body),
-            };
-            return Poll::Ready(Error::timeout(phase, what, limit));
+            return Poll::Ready(head_timeout(&context.timing.limits, phase));
         }
     }
 

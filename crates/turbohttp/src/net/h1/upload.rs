@@ -6,7 +6,7 @@
 
 use std::io::{self, IoSlice};
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::StatusCode;
 use turbohttp_core::h1::{SendHalf, SendStep};
@@ -18,11 +18,11 @@ use crate::clock;
 use crate::config::TimeLimits;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{CONTINUE_WAIT_MS, DUPLEX_PIECES_MAX};
+use crate::limits::DUPLEX_PIECES_MAX;
+use crate::net::exchange_rules::{
+    CONTINUE_WAIT, Rest, is_late, request_timeout, source_failed, unfit_content, write_timeout,
+};
 use crate::net::stream::Stream;
-
-/// How long content waits for `100 Continue`.
-const CONTINUE_WAIT: Duration = Duration::from_millis(CONTINUE_WAIT_MS);
 
 impl Connection {
     /// Sends as much of the request as the stream takes.
@@ -67,9 +67,8 @@ impl Connection {
                 } else if half.sent_bytes() != before {
                     let now = clock::now();
                     // An upload that flows never waits, so its time is looked at here.
-                    if time.deadline.is_some_and(|deadline| deadline <= now) {
-                        let allowed = time.allowed();
-                        return Err(Error::timeout(Phase::Send, "the request", allowed));
+                    if is_late(time, now) {
+                        return Err(request_timeout(time, Phase::Send));
                     }
                     timer.set(now, time.timeouts().body, time.deadline);
                 }
@@ -92,17 +91,15 @@ impl Connection {
         context: &mut Context,
     ) -> Poll<Result<()>> {
         let status = context.response.head.status();
+        let is_closing = self.exchange.is_closing();
         let half = self.exchange.send_half_mut();
-        if status.is_client_error() || status.is_server_error() {
-            half.stop();
-        } else if half.holds_back() {
-            // A success without a close asks for the content as `100 Continue` does, and anything else
-            // does without it (RFC 9110 section 10.1.1).
-            match status.is_success() && !self.exchange.is_closing() {
-                true => _ = self.exchange.send_half_mut().proceed(),
-                false => self.exchange.send_half_mut().stop(),
+        match Rest::after(status, half.holds_back(), is_closing) {
+            Rest::Stops => half.stop(),
+            Rest::GoesOn => {}
+            Rest::Proceeds => {
+                half.proceed();
+                self.send_more(cx, context)?;
             }
-            self.send_more(cx, context)?;
         }
         if self.stage == Stage::Body && self.exchange.may_hold_rest(self.input.filled()) {
             self.decode_ahead(&mut context.response.head);
@@ -153,11 +150,7 @@ impl Connection {
         half.settle();
         if !half.is_over() && !is_closing {
             ready!(self.timer.poll_expired(cx, &self.runtime));
-            let is_request = time.deadline.is_some_and(|end| end <= clock::now());
-            return Poll::Ready(Err(match is_request {
-                true => Error::timeout(Phase::Send, "the request", time.allowed()),
-                false => Error::timeout(Phase::Send, A_WRITE, time.timeouts().body),
-            }));
+            return Poll::Ready(Err(write_timeout(time)));
         }
         half.stop();
         if half.is_complete() || !status.is_success() {
@@ -180,9 +173,6 @@ impl Connection {
         !matches!(self.stage, Stage::Unanswered | Stage::Answered)
     }
 }
-
-/// What a time limit was for.
-pub(super) const A_WRITE: &str = "a write of the request";
 
 /// What stops the sending of a request before its end.
 enum Stop {
@@ -280,19 +270,14 @@ fn poll_content(
     let taken = match ready!(poll_piece(body, cx)) {
         Some(Ok(piece)) => half.push(&piece),
         Some(Err(error)) => {
-            let message = "the source of the request body failed";
-            let error = Error::new(ErrorKind::RequestBody, message).with_source(error);
-            return Poll::Ready(Err(Stop::Source(error.in_phase(Phase::Send))));
+            return Poll::Ready(Err(Stop::Source(source_failed(error))));
         }
         None => match take_trailers(body) {
             None => half.finish(),
             Some(trailers) => half.finish_with_trailers(&trailers),
         },
     };
-    Poll::Ready(taken.map_err(|error| {
-        let error = Error::new(ErrorKind::RequestBody, error.to_string());
-        Stop::Source(error.in_phase(Phase::Send))
-    }))
+    Poll::Ready(taken.map_err(|error| Stop::Source(unfit_content(&error))))
 }
 
 #[cold]

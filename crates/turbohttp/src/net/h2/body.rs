@@ -13,6 +13,7 @@ use crate::body::buffer::SpareBuffer;
 use crate::body::{BodyContext, ConnectionBody, Duplex};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::net::exchange_rules::{body_timeout, request_timeout};
 
 impl ConnectionBody for Exchange {
     fn poll_chunk(
@@ -53,6 +54,7 @@ impl ConnectionBody for Exchange {
     }
 
     fn into_duplex(self: Box<Self>) -> Result<Box<dyn Duplex>> {
+        Exchange::finish(self);
         let message = "HTTP/2 has no upgrade: the connection carries other requests";
         Err(Error::new(ErrorKind::Protocol, message))
     }
@@ -119,7 +121,9 @@ impl Exchange {
     fn in_time(&mut self, context: &BodyContext<'_>) -> Result<bool> {
         self.stage = Stage::Body;
         match context.time.deadline {
-            Some(deadline) if deadline <= clock::now() => Err(request_timeout(context)),
+            Some(deadline) if deadline <= clock::now() => {
+                Err(request_timeout(context.time, Phase::Receive))
+            }
             _ => Ok(true),
         }
     }
@@ -136,20 +140,6 @@ impl Exchange {
             self.timer.set(clock::now(), limit, context.time.deadline);
         }
         ready!(self.timer.poll_expired(cx, &self.connection.runtime));
-        let deadline = context.time.deadline;
-        let is_request = deadline.is_some_and(|deadline| deadline <= clock::now());
-        Poll::Ready(match is_request {
-            true => request_timeout(context),
-            false => Error::timeout(
-                Phase::Receive,
-                "waiting for more of the body",
-                context.time.timeouts().body,
-            ),
-        })
+        Poll::Ready(body_timeout(context.time))
     }
-}
-
-#[cold]
-fn request_timeout(context: &BodyContext<'_>) -> Error {
-    Error::timeout(Phase::Receive, "the request", context.time.allowed())
 }

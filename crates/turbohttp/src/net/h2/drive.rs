@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime;
 use turbohttp_core::h2::{Batch, ConnectionEnd, Delivered, Receiver, SharedStreams, Wakes};
 
+use super::capacity::tell;
 use super::connection::Connection;
 use super::exchange::Home;
 use crate::body::buffer::{ReadBuffer, ReadMemory, SpareBuffer};
@@ -408,21 +409,10 @@ impl Driver {
         Ok(true)
     }
 
-    /// Tells the scheduler what the connections of the origin carry at once, this one included: what is more
-    /// waits there, in the order of priorities and visibly.
     #[cold]
     fn tell(&mut self, capacity: Option<usize>) {
         self.capacity = capacity;
-        let scheduler = self.connection.wire.scheduler.get();
-        if let Some(scheduler) = scheduler.and_then(Weak::upgrade) {
-            let home = self.home.upgrade();
-            let others = home.and_then(|home| home.carried_beside(&self.connection));
-            let all = match (capacity, others) {
-                (Some(own), Some(others)) => Some(own.saturating_add(others)),
-                (own, others) => own.or(others),
-            };
-            scheduler.set_capacity(&self.connection.route.origin, all);
-        }
+        tell(&self.connection, &self.home, capacity);
     }
 
     #[cold]

@@ -9,6 +9,7 @@
 //!
 //! Dropping an exchange resets its stream; the connection lives on.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -78,24 +79,8 @@ impl Exchange {
         })
     }
 
-    /// An exchange on this connection, checked out of this pool.
-    pub(crate) fn on(
-        connection: &Arc<Connection>,
-        home: &Arc<impl Home + 'static>,
-    ) -> Box<Exchange> {
-        let mut exchange = Exchange::new(connection);
-        exchange.checked_out(home.clone());
-        exchange
-    }
-
     pub(crate) fn connection(&self) -> &Arc<Connection> {
         &self.connection
-    }
-
-    /// Notes that it was checked out of the pool of `home`.
-    #[inline]
-    pub(crate) fn checked_out(&mut self, home: Arc<dyn Home>) {
-        self.home = Some(home);
     }
 
     /// Begins an exchange. Nothing is written yet: that is the first step of the round trip.
@@ -143,7 +128,7 @@ impl Exchange {
     /// Makes what follows the head the body of the response. The exchange goes along, unless the response
     /// has arrived whole.
     #[inline]
-    pub(crate) fn deliver(self: Box<Self>, context: &mut Context) {
+    fn deliver(self: Box<Self>, context: &mut Context) {
         match self.stage {
             Stage::Whole => self.return_to_pool(),
             _ => context.response.body.0 = Content::Connection(self),
@@ -185,6 +170,56 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.release();
+        if let Some(home) = self.home.take() {
+            home.is_lost(&self.connection);
+        }
+    }
+}
+
+/// An exchange that a request has. Dropped, it is [finished](Exchange::finish): a request that is cancelled or
+/// fails leaves it to the next one.
+pub(crate) struct Checkout(Option<Box<Exchange>>);
+
+const CHECKED_OUT: &str = "an exchange is here until it is taken out, which consumes the checkout";
+
+impl Checkout {
+    /// An exchange of the pool of `home`.
+    #[inline]
+    pub(crate) fn new(mut exchange: Box<Exchange>, home: Arc<dyn Home>) -> Checkout {
+        exchange.home = Some(home);
+        Checkout(Some(exchange))
+    }
+
+    /// See [`Exchange::deliver`].
+    #[inline]
+    pub(crate) fn deliver(mut self, context: &mut Context) {
+        let exchange = self.0.take().expect(CHECKED_OUT);
+        exchange.deliver(context);
+    }
+}
+
+impl Deref for Checkout {
+    type Target = Exchange;
+
+    #[inline]
+    fn deref(&self) -> &Exchange {
+        self.0.as_deref().expect(CHECKED_OUT)
+    }
+}
+
+impl DerefMut for Checkout {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Exchange {
+        self.0.as_deref_mut().expect(CHECKED_OUT)
+    }
+}
+
+impl Drop for Checkout {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(exchange) = self.0.take() {
+            exchange.finish();
+        }
     }
 }
 
@@ -193,11 +228,15 @@ pub(crate) trait Home: Send + Sync {
     /// Takes an exchange back that is over.
     fn take_back(self: Arc<Self>, exchange: Box<Exchange>);
 
+    /// An exchange that was in use is freed.
+    fn is_lost(&self, connection: &Arc<Connection>);
+
     /// Hands the connection out no more.
     fn retire(&self, connection: &Arc<Connection>);
 
-    /// How many requests the other connections to its origin carry at once; `None` if there are none.
-    fn carried_beside(&self, connection: &Arc<Connection>) -> Option<usize>;
+    /// How many requests the connections to its origin carry at once, if this one carries `own`: those that may
+    /// yet be made included. `None` if there are none.
+    fn carried_with(&self, connection: &Arc<Connection>, own: Option<usize>) -> Option<usize>;
 }
 
 /// Exchanges of one connection that are not in use.

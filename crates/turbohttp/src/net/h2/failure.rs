@@ -49,7 +49,7 @@ pub(super) fn stream_error(
     };
     let is_unanswered = match error {
         StreamError::Connection(ConnectionEnd::Broken(_)) => false,
-        StreamError::Connection(_) => phase == Phase::Wait,
+        StreamError::Connection(_) => phase != Phase::Receive,
         _ => false,
     };
     let error = Error::new(kind, error.to_string()).in_phase(phase);
@@ -69,4 +69,13 @@ pub(super) fn gone() -> Error {
     Error::new(ErrorKind::Io, message)
         .in_phase(Phase::Send)
         .unsent()
+}
+
+/// The connection has rested for as long as one may, and its server has permitted no request: another one would
+/// meet the same.
+#[cold]
+pub(super) fn permits_none() -> Error {
+    let message =
+        "server permits no requests on its connection (SETTINGS_MAX_CONCURRENT_STREAMS is 0)";
+    Error::new(ErrorKind::Io, message).in_phase(Phase::HostPermit)
 }

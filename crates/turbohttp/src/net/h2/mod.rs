@@ -7,6 +7,7 @@
 //! for another: a future that is not polled keeps its own stream only.
 
 mod body;
+mod capacity;
 mod connection;
 mod drive;
 mod exchange;
@@ -17,4 +18,4 @@ mod upload;
 
 pub(crate) use connection::Connection;
 pub(crate) use drive::start;
-pub(crate) use exchange::{Exchange, Home, Spares};
+pub(crate) use exchange::{Checkout, Exchange, Home, Spares};

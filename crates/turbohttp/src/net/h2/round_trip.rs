@@ -8,13 +8,14 @@ use turbohttp_core::scheduler::Priority;
 use turbohttp_core::timeline::Phase;
 
 use super::exchange::{Exchange, Stage};
-use super::failure::{Refusal, gone, stream_error};
-use super::sending::{A_WRITE, Upload};
+use super::failure::{Refusal, gone, permits_none, stream_error};
+use super::sending::Upload;
 use crate::body::buffer::{BufferedBody, ReadMemory};
 use crate::body::{Content, Outgoing};
 use crate::clock;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::net::exchange_rules::{head_timeout, is_late, line_timeout};
 
 impl Exchange {
     /// Sends the request and receives the final head of its response.
@@ -56,7 +57,7 @@ impl Exchange {
             }
             Opened::Gone => {
                 self.ticket = None;
-                return Poll::Ready(Err(self.gone()));
+                return Poll::Ready(Err(self.gone(context)));
             }
         };
         self.key = Some(key);
@@ -82,20 +83,23 @@ impl Exchange {
         Poll::Ready(Ok(()))
     }
 
-    /// The connection takes no more requests: another one does, unless the server has broken the protocol.
+    /// The connection takes no more requests: another one does, unless the server has broken the protocol, or has
+    /// had this one wait in vain.
     #[cold]
-    fn gone(&mut self) -> Error {
+    fn gone(&mut self, context: &mut Context) -> Error {
         let streams = &self.connection.streams;
-        match streams.look(|streams| streams.fault()) {
-            None => {
-                self.refusal = Refusal::Moved;
-                gone()
-            }
-            Some(error) => {
-                let end = StreamError::Connection(ConnectionEnd::Broken(error));
-                stream_error(end, true, Phase::Send).0
+        if let Some(error) = streams.look(|streams| streams.fault()) {
+            let end = StreamError::Connection(ConnectionEnd::Broken(error));
+            return stream_error(end, true, Phase::Send).0;
+        }
+        if self.waits_since.take().is_some() {
+            context.timing.timeline.lap(Phase::HostPermit, clock::now());
+            if streams.look(|streams| streams.permits_none()) {
+                return permits_none();
             }
         }
+        self.refusal = Refusal::Moved;
+        gone()
     }
 
     #[inline]
@@ -149,16 +153,10 @@ impl Exchange {
         let since = *self.waits_since.get_or_insert(self.since);
         self.timer.set(since, own, limits.deadline);
         ready!(self.timer.poll_expired(cx, &self.connection.runtime));
-        let now = clock::now();
-        let is_request = limits.deadline.is_some_and(|deadline| deadline <= now);
-        let (what, limit) = match is_request {
-            true => ("the request", limits.allowed()),
-            false => ("waiting for a stream", own),
-        };
         // Nothing of it was written: a retry may do so with any method.
         self.refusal = Refusal::Unprocessed;
-        let error = Error::timeout(Phase::HostPermit, what, limit).unsent();
-        context.timing.timeline.lap(Phase::HostPermit, now);
+        let error = line_timeout(limits, own).unsent();
+        context.timing.timeline.lap(Phase::HostPermit, clock::now());
         Poll::Ready(error)
     }
 
@@ -206,7 +204,7 @@ impl Exchange {
                     self.stage = Stage::Body;
                 }
                 Answer::Failed(error) => {
-                    let (error, refusal) = stream_error(error, answer.1, Phase::Wait);
+                    let (error, refusal) = stream_error(error, answer.1, self.phase_of(error));
                     self.refusal = refusal;
                     return Poll::Ready(Err(self.head_failed(error, context)));
                 }
@@ -236,18 +234,32 @@ impl Exchange {
     }
 
     fn phase_before_head(&self) -> Phase {
-        match self.upload.is_over() {
-            true => Phase::Wait,
-            false => Phase::Send,
+        match self.upload {
+            Upload::Over => Phase::Wait,
+            _ => Phase::Send,
+        }
+    }
+
+    /// What went on when the stream failed: content was sent, or the head awaited. Where the server has answered
+    /// what it must not, the answer was awaited, whatever went out beside it.
+    #[cold]
+    fn phase_of(&self, error: StreamError) -> Phase {
+        match error {
+            StreamError::Connection(ConnectionEnd::Broken(_)) => Phase::Wait,
+            StreamError::Reset(_) | StreamError::NotProcessed(_) | StreamError::Connection(_)
+                if !self.holds_back_content() =>
+            {
+                self.phase_before_head()
+            }
+            _ => Phase::Wait,
         }
     }
 
     fn poll_head_timer(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Error> {
         loop {
             ready!(self.timer.poll_expired(cx, &self.connection.runtime));
-            let now = clock::now();
             let limits = &context.timing.limits;
-            let is_over_time = limits.deadline.is_some_and(|deadline| deadline <= now);
+            let is_over_time = is_late(limits, clock::now());
             // A server that does not say 100 Continue gets the content anyway (RFC 9110 section 10.1.1).
             if !is_over_time && self.holds_back_content() {
                 if let Err(error) = self.proceed(cx, context) {
@@ -255,13 +267,7 @@ impl Exchange {
                 }
                 continue;
             }
-            let phase = self.phase_before_head();
-            let (what, limit) = match phase {
-                _ if is_over_time => ("the request", limits.allowed()),
-                Phase::Wait => ("waiting for the response head", limits.timeouts().head),
-                _ => (A_WRITE, limits.timeouts().body),
-            };
-            return Poll::Ready(Error::timeout(phase, what, limit));
+            return Poll::Ready(head_timeout(limits, self.phase_before_head()));
         }
     }
 }

@@ -7,14 +7,13 @@ use turbohttp_core::h1::encode::{Asks, BodyLength};
 
 use crate::body::{Body, Outgoing};
 
-/// What a time limit was for.
-pub(super) const A_WRITE: &str = "a write of the request";
-
 /// How far the content of a request is.
 #[derive(Debug)]
 pub(super) enum Upload {
-    /// All of it is sent, or no more of it will be.
+    /// All of it is sent, or no more of it is wanted.
     Over,
+    /// The stream took no more of it: the server has stopped it, or it has failed.
+    Cut,
     /// Content in memory, of which so many bytes are sent.
     Slice { sent: usize },
     /// Content that arrives over time.
@@ -59,6 +58,6 @@ impl Upload {
 
     #[inline]
     pub(super) fn is_over(&self) -> bool {
-        matches!(self, Upload::Over)
+        matches!(self, Upload::Over | Upload::Cut)
     }
 }

@@ -1,7 +1,6 @@
 //! Sending the content of a request: pulled by its own future, as far as windows and output take it.
 
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Duration;
 
 use bytes::Buf;
 use http::StatusCode;
@@ -10,13 +9,16 @@ use turbohttp_core::h2::{Sent, StreamKey};
 use turbohttp_core::timeline::{Phase, Timeline};
 
 use super::exchange::{Exchange, Stage};
-use super::sending::{A_WRITE, Upload};
+use super::sending::Upload;
 use crate::body::{Body, poll_piece, take_trailers};
 use crate::clock;
 use crate::config::TimeLimits;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::{CONTINUE_WAIT_MS, DUPLEX_PIECES_MAX};
+use crate::limits::DUPLEX_PIECES_MAX;
+use crate::net::exchange_rules::{
+    CONTINUE_WAIT, Rest, is_late, request_timeout, source_failed, unfit_content, write_timeout,
+};
 
 /// One step of sending.
 enum Step {
@@ -24,8 +26,10 @@ enum Step {
     Progress,
     /// The content, a window or the output has to be waited for.
     Waits,
-    /// Nothing more will be sent.
+    /// All of it is sent.
     Over,
+    /// The stream takes no more of it.
+    Cut,
 }
 
 impl Exchange {
@@ -42,8 +46,7 @@ impl Exchange {
             return Ok(());
         };
         if let Upload::HeldBack { since } = self.upload {
-            let wait = Duration::from_millis(CONTINUE_WAIT_MS);
-            self.timer.set(since, wait, time.deadline);
+            self.timer.set(since, CONTINUE_WAIT, time.deadline);
             return Ok(());
         }
         let mut has_progressed = false;
@@ -52,8 +55,12 @@ impl Exchange {
             match self.send_step(cx, key, body)? {
                 Step::Progress => has_progressed = true,
                 Step::Waits => return self.note_progress(has_progressed, time),
-                Step::Over => {
-                    self.upload = Upload::Over;
+                over @ (Step::Over | Step::Cut) => {
+                    self.upload = match over {
+                        // Why, the answer says, which is looked at next.
+                        Step::Cut => Upload::Cut,
+                        _ => Upload::Over,
+                    };
                     let now = clock::now();
                     match self.stage {
                         Stage::Head => self.timer.set(now, time.timeouts().head, time.deadline),
@@ -77,8 +84,8 @@ impl Exchange {
         }
         let now = clock::now();
         // An upload that flows never waits, so its time is looked at here.
-        if time.deadline.is_some_and(|deadline| deadline <= now) {
-            return Err(Error::timeout(Phase::Send, "the request", time.allowed()));
+        if is_late(time, now) {
+            return Err(request_timeout(time, Phase::Send));
         }
         self.timer.set(now, time.timeouts().body, time.deadline);
         if self.stage == Stage::BodyAwaited {
@@ -94,7 +101,7 @@ impl Exchange {
         body: &mut Body,
     ) -> Result<Step> {
         match &mut self.upload {
-            Upload::Over | Upload::HeldBack { .. } => Ok(Step::Waits),
+            Upload::Over | Upload::Cut | Upload::HeldBack { .. } => Ok(Step::Waits),
             Upload::Slice { sent } => {
                 let from = *sent;
                 let content = body.as_bytes().unwrap_or_default();
@@ -153,11 +160,7 @@ impl Exchange {
                 *piece = next;
                 return Ok(Step::Progress);
             }
-            Some(Err(error)) => {
-                let message = "the source of the request body failed";
-                let error = Error::new(ErrorKind::RequestBody, message).with_source(error);
-                return Err(error.in_phase(Phase::Send));
-            }
+            Some(Err(error)) => return Err(source_failed(error)),
             None if length.is_some_and(|length| length != *given) => {
                 return Err(wrong_length(*length, *given));
             }
@@ -166,10 +169,7 @@ impl Exchange {
         let streams = &self.connection.streams;
         match take_trailers(body) {
             Some(trailers) if !trailers.is_empty() => {
-                check_trailers(&trailers).map_err(|error| {
-                    let error = Error::new(ErrorKind::RequestBody, error.to_string());
-                    error.in_phase(Phase::Send)
-                })?;
+                check_trailers(&trailers).map_err(|error| unfit_content(&error))?;
                 streams.update(|streams, wakes| streams.send_trailers(key, &trailers, wakes));
             }
             _ => {
@@ -226,17 +226,14 @@ impl Exchange {
         context: &mut Context,
     ) -> Poll<Result<()>> {
         let status = context.response.head.status();
-        // As over HTTP/1.1 (RFC 9112 section 9.5): an error wants no more of the request.
-        if status.is_client_error() || status.is_server_error() {
-            // No more of it is wanted; the stream is reset when the response has been read.
-            self.upload = Upload::Over;
-            return Poll::Ready(Ok(()));
-        }
-        if self.holds_back_content() {
-            match status.is_success() {
-                true => self.proceed(cx, context)?,
-                false => self.upload = Upload::Over,
+        match Rest::after(status, self.holds_back_content(), false) {
+            Rest::Stops => {
+                // The stream is reset when the response has been read.
+                self.upload = Upload::Over;
+                return Poll::Ready(Ok(()));
             }
+            Rest::GoesOn => {}
+            Rest::Proceeds => self.proceed(cx, context)?,
         }
         let Some(key) = self.key else {
             return Poll::Ready(Ok(()));
@@ -264,11 +261,7 @@ impl Exchange {
             return Poll::Ready(Ok(()));
         }
         ready!(self.timer.poll_expired(cx, &self.connection.runtime));
-        let is_request = time.deadline.is_some_and(|end| end <= clock::now());
-        Poll::Ready(Err(match is_request {
-            true => Error::timeout(Phase::Send, "the request", time.allowed()),
-            false => Error::timeout(Phase::Send, A_WRITE, time.timeouts().body),
-        }))
+        Poll::Ready(Err(write_timeout(time)))
     }
 }
 
@@ -283,7 +276,7 @@ fn step_of(sent: &Sent) -> Step {
     match sent {
         Sent::Taken(_) => Step::Progress,
         Sent::Blocked { .. } => Step::Waits,
-        Sent::Stopped => Step::Over,
+        Sent::Stopped => Step::Cut,
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::runtime;
 
 use super::Pool;
 use crate::net::counters::Http2Counts;
-use crate::net::h2::{Connection, Exchange, Home, Spares};
+use crate::net::h2::{Checkout, Connection, Exchange, Home, Spares};
 use crate::net::route::RouteKey;
 
 /// A table of shared connections, asked by the hash that the origin of a route was made with. A connection
@@ -19,29 +19,74 @@ pub(super) struct SharedConnections(HashTable<Entry>);
 struct Entry {
     connection: Arc<Connection>,
     spares: Spares,
+    /// How many requests it carries at once, as its task has said last.
+    carries: usize,
+    /// Exchanges that are out.
+    in_use: usize,
+}
+
+impl Entry {
+    #[inline]
+    fn check_out(&mut self) -> Box<Exchange> {
+        self.in_use += 1;
+        let spare = self.spares.take();
+        spare.unwrap_or_else(|| Exchange::new(&self.connection))
+    }
 }
 
 impl SharedConnections {
-    /// An exchange on the connection of this route in this runtime.
+    /// An exchange on the connection of this route in this runtime. Where there may be `most` of them, those that
+    /// are full have none unless there are so many.
     #[inline]
     pub(super) fn check_out(
         &mut self,
         key: RouteKey<'_>,
         here: runtime::Id,
+        most: usize,
     ) -> Option<Box<Exchange>> {
+        let chosen = match most {
+            1 => None,
+            most => Some(self.choose(key, here, most)?),
+        };
         let hash = key.origin.precomputed_hash();
-        let entry = self.0.find_mut(hash, |entry| {
-            key.is_key_of(entry.connection.route()) && entry.connection.runtime() == here
-        })?;
-        let spare = entry.spares.take();
-        Some(spare.unwrap_or_else(|| Exchange::new(&entry.connection)))
+        let entry = self
+            .0
+            .find_mut(hash, |Entry { connection, .. }| match chosen {
+                None => key.is_key_of(connection.route()) && connection.runtime() == here,
+                Some(id) => connection.id() == id,
+            })?;
+        Some(entry.check_out())
     }
 
-    pub(super) fn insert(&mut self, connection: &Arc<Connection>) {
+    /// The connection that the next request goes to, by its number: the fullest one that has room, so that those
+    /// that are not needed come to rest; without any, that with the shortest line, if there are `most` already.
+    #[cold]
+    fn choose(&self, key: RouteKey<'_>, here: runtime::Id, most: usize) -> Option<u64> {
+        let of_hash = self.0.iter_hash(key.origin.precomputed_hash());
+        let known = of_hash.filter(|entry| {
+            key.is_key_of(entry.connection.route()) && entry.connection.runtime() == here
+        });
+        let (free, full): (Vec<&Entry>, Vec<&Entry>) =
+            known.partition(|entry| entry.in_use < entry.carries);
+        let chosen = match free.is_empty() && full.len() >= most {
+            false => free.iter().max_by_key(|entry| entry.in_use),
+            true => full.iter().min_by_key(|entry| entry.in_use),
+        };
+        chosen.map(|entry| entry.connection.id())
+    }
+
+    /// An exchange on this connection, if it is here.
+    fn check_out_of(&mut self, connection: &Arc<Connection>) -> Option<Box<Exchange>> {
+        self.find_mut(connection).map(Entry::check_out)
+    }
+
+    fn insert(&mut self, connection: &Arc<Connection>, carries: usize) {
         let hash = hash_of(connection);
         let entry = Entry {
             connection: connection.clone(),
             spares: Spares::default(),
+            carries,
+            in_use: 0,
         };
         self.0
             .insert_unique(hash, entry, |entry| hash_of(&entry.connection));
@@ -50,14 +95,20 @@ impl SharedConnections {
     /// Keeps an exchange for the next request; gives it back if its connection is not here any more.
     #[inline]
     pub(super) fn take_back(&mut self, exchange: Box<Exchange>) -> Option<Box<Exchange>> {
-        let hash = hash_of(exchange.connection());
-        let entry = self.0.find_mut(hash, |entry| {
-            Arc::ptr_eq(&entry.connection, exchange.connection())
-        });
-        match entry {
-            Some(entry) => entry.spares.put(exchange),
+        match self.find_mut(exchange.connection()) {
+            Some(entry) => {
+                entry.in_use -= 1;
+                entry.spares.put(exchange)
+            }
             None => Some(exchange),
         }
+    }
+
+    #[inline]
+    fn find_mut(&mut self, connection: &Arc<Connection>) -> Option<&mut Entry> {
+        let hash = hash_of(connection);
+        self.0
+            .find_mut(hash, |entry| Arc::ptr_eq(&entry.connection, connection))
     }
 
     /// Removes a connection; it is dropped by the caller, without the lock.
@@ -86,11 +137,13 @@ impl Pool {
     /// than may be idle, those that are idle make room.
     #[cold]
     pub(crate) fn share(self: &Arc<Self>, connection: &Arc<Connection>) {
+        // Under a lock of its own, before that of the pool.
+        let carries = connection.capacity().unwrap_or_default();
         let mut state = self.lock();
         let is_closed = state.is_closed;
         let others = state.count + state.shared.0.len();
         if !is_closed {
-            state.shared.insert(connection);
+            state.shared.insert(connection, carries);
             self.is_unusual.store(true, Ordering::Relaxed);
         }
         drop(state);
@@ -135,10 +188,29 @@ impl Pool {
         self: &Arc<Self>,
         route: RouteKey<'_>,
         here: runtime::Id,
-    ) -> Option<Box<Exchange>> {
-        let mut exchange = self.lock().shared.check_out(route, here)?;
-        exchange.checked_out(self.clone());
-        Some(exchange)
+    ) -> Option<Checkout> {
+        let most = self.shared_per_route;
+        let exchange = self.lock().shared.check_out(route, here, most)?;
+        Some(Checkout::new(exchange, self.clone()))
+    }
+
+    /// An exchange on a connection of `route`, and be it full.
+    #[cold]
+    pub(crate) fn exchange_in_line(
+        self: &Arc<Self>,
+        route: RouteKey<'_>,
+        here: runtime::Id,
+    ) -> Option<Checkout> {
+        let exchange = self.lock().shared.check_out(route, here, 1)?;
+        Some(Checkout::new(exchange, self.clone()))
+    }
+
+    /// An exchange on this connection, which may have come and gone: the exchange says so then.
+    #[cold]
+    pub(crate) fn exchange_of(self: &Arc<Self>, connection: &Arc<Connection>) -> Checkout {
+        let known = self.lock().shared.check_out_of(connection);
+        let exchange = known.unwrap_or_else(|| Exchange::new(connection));
+        Checkout::new(exchange, self.clone())
     }
 }
 
@@ -154,19 +226,33 @@ impl Home for Pool {
         drop(removed);
     }
 
-    fn carried_beside(&self, connection: &Arc<Connection>) -> Option<usize> {
+    #[cold]
+    fn is_lost(&self, connection: &Arc<Connection>) {
+        if let Some(entry) = self.lock().shared.find_mut(connection) {
+            entry.in_use -= 1;
+        }
+    }
+
+    fn carried_with(&self, connection: &Arc<Connection>, own: Option<usize>) -> Option<usize> {
         let origin = &connection.route().origin;
-        let state = self.lock();
-        let others = state
-            .shared
-            .iter()
-            .filter(|other| !Arc::ptr_eq(other, connection) && other.route().origin == *origin);
-        let others: Vec<_> = others.cloned().collect();
+        let mut state = self.lock();
+        if let (Some(own), Some(entry)) = (own, state.shared.find_mut(connection)) {
+            entry.carries = own;
+        }
+        let of_origin = state.shared.0.iter_hash(origin.precomputed_hash());
+        let others = of_origin.filter(|other| {
+            !Arc::ptr_eq(&other.connection, connection)
+                && other.connection.route().origin == *origin
+        });
+        let (mut count, mut sum, mut largest) = (0, 0_usize, 0);
+        for carries in others.map(|other| other.carries).chain(own) {
+            count += 1;
+            sum = sum.saturating_add(carries);
+            largest = largest.max(carries);
+        }
         drop(state);
-        // Each is asked under a lock of its own, without that of the pool.
-        others
-            .iter()
-            .filter_map(|other| other.capacity())
-            .reduce(usize::saturating_add)
+        // What may yet be made carries as much as what there is: requests that wait for it make it.
+        let missing = self.shared_per_route.saturating_sub(count);
+        (count > 0).then(|| sum.saturating_add(largest.saturating_mul(missing)))
     }
 }
