@@ -407,7 +407,8 @@ typedef struct ThClientConfig {
    */
   uint32_t upload_window;
   /**
-   * Bytes of all response bodies together that wait for their readers, 1 MiB to 4 GiB less 1; default 64 MiB.
+   * Bytes of all response bodies together that wait for their readers, beyond the first 16 KiB of each, 1 MiB to
+   * 4 GiB less 1; default 64 MiB.
    */
   uint32_t body_memory;
   /**

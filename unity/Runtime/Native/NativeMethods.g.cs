@@ -387,7 +387,8 @@ namespace TurboHttp.Native
         /// </summary>
         public uint upload_window;
         /// <summary>
-        ///  Bytes of all response bodies together that wait for their readers, 1 MiB to 4 GiB less 1; default 64 MiB.
+        ///  Bytes of all response bodies together that wait for their readers, beyond the first 16 KiB of each, 1 MiB to
+        ///  4 GiB less 1; default 64 MiB.
         /// </summary>
         public uint body_memory;
         /// <summary>
