@@ -87,7 +87,7 @@ pub(super) fn class_library(ground: &Ground) -> Result<String> {
     ))
 }
 
-/// Where images lie beside their assemblies: those of the package, and those of another way to link.
+/// A folder of the gate, where images lie beside their assemblies.
 fn folder(ground: &Ground, name: &str) -> PathBuf {
     ground.folder.join(name)
 }
@@ -208,7 +208,7 @@ fn link(ground: &Ground) -> Result<(PathBuf, PathBuf)> {
         .quiet()
         .read()?;
     let library = ground.release.join("libturbohttp_ffi.a");
-    let gcc = cmd!(sh, "gcc unity/Tests~/Host/host.c -o {host}").args(flags.split_whitespace());
+    let gcc = cmd!(sh, "gcc unity/Tests~/Static/host.c -o {host}").args(flags.split_whitespace());
     let whole = gcc
         .arg("-Wl,--whole-archive")
         .arg(library)

@@ -14,6 +14,7 @@ mod ground;
 mod managed;
 mod native;
 mod package;
+mod unity;
 
 use ground::Ground;
 
@@ -63,7 +64,7 @@ const fn ground(
     }
 }
 
-const STAGES: [Stage; 22] = [
+const STAGES: [Stage; 24] = [
     stage("header", &["gcc", "c++"], native::header),
     stage("exports", &["nm"], native::exports),
     stage("c-shared", &["gcc"], native::shared),
@@ -75,6 +76,8 @@ const STAGES: [Stage; 22] = [
     stage("package", &[], package::files),
     stage("banned", &[], package::banned),
     ground("compile", &["mcs"], managed::compile),
+    ground("unity-assemblies", &["mcs"], unity::assemblies),
+    stage("unity-unitask", &["mono", "mcs"], unity::unitask),
     stage("mono", &["mono", "mcs"], |ground| {
         managed::tests(ground, "mono")
     }),
