@@ -141,7 +141,7 @@ fn full_aot<'a>(ground: &'a Ground, folder: &Path, program: &str) -> Result<xshe
 
 pub(super) fn tests(ground: &Ground) -> Result<String> {
     let tests = full_aot(ground, &folder(ground, "ahead"), "TurboHttp.Tests")?;
-    managed::all_passed(ground, tests.arg(&ground.url))
+    managed::all_passed(ground, tests.arg(ground.url()))
 }
 
 /// Each mistake works where code is compiled at run time, and fails here: otherwise the stage before shows nothing.
@@ -182,7 +182,7 @@ pub(super) fn missing_image(ground: &Ground) -> Result<String> {
         ground.sh.copy_file(ahead.join(file), &without)?;
     }
     let output = full_aot(ground, &without, "TurboHttp.Tests")?
-        .arg(&ground.url)
+        .arg(ground.url())
         .ignore_status()
         .output()?;
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -232,5 +232,5 @@ pub(super) fn static_link(ground: &Ground) -> Result<String> {
         .env_remove("LD_LIBRARY_PATH")
         .arg(host)
         .arg(folder.join("TurboHttp.Tests.exe"));
-    managed::all_passed(ground, tests.arg(&ground.url))
+    managed::all_passed(ground, tests.arg(ground.url()))
 }

@@ -1,13 +1,12 @@
 //! What every stage stands on: the libraries, a folder of its own, and a server.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
 use xshell::{Cmd, Shell, cmd};
 
-use crate::run;
+use crate::gates::outside::Served;
+use crate::{gates, run};
 
 pub(super) struct Ground {
     pub(super) sh: Shell,
@@ -15,40 +14,34 @@ pub(super) struct Ground {
     pub(super) folder: PathBuf,
     /// Where `libturbohttp_ffi.so` and `.a` are.
     pub(super) release: PathBuf,
-    /// Of the server.
-    pub(super) url: String,
     /// How often each kind of domain is reloaded.
     pub(super) reloads: u32,
-    server: Child,
+    server: Served,
 }
 
 impl Ground {
     /// Builds the libraries, and starts the server.
     pub(super) fn new(is_long: bool) -> Result<Ground> {
         let sh = run::shell()?;
-        cmd!(
-            sh,
-            "cargo build --quiet --release -p turbohttp-ffi -p turbohttp-cli"
-        )
-        .run()?;
+        // One after the other, as the gates build `count`: together, both would have the features of either.
+        let build = cmd!(sh, "cargo build --quiet --release");
+        build.args(["-p", "turbohttp-ffi"]).run()?;
+        gates::build_count()?;
         let release = run::target_dir().join("release");
         let folder = sh.create_dir(run::target_dir().join("platform-gate"))?;
-        let mut server = Command::new(release.join("turbohttp"))
-            .args(["serve", "--address", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("the server cannot be started")?;
-        let mut line = String::new();
-        let output = server.stdout.take().context("its output is piped")?;
-        BufReader::new(output).read_line(&mut line)?;
+        let server = Served::start(&release.join("count"), &["serve"])?;
         Ok(Ground {
             sh,
             folder,
             release,
-            url: run::find(r"(http://[0-9.:]+)", &line)?,
             reloads: if is_long { 200 } else { 20 },
             server,
         })
+    }
+
+    /// Of the server, without a slash at its end.
+    pub(super) fn url(&self) -> &str {
+        self.server.url.trim_end_matches('/')
     }
 
     pub(super) fn libraries(&self) -> String {
@@ -69,12 +62,5 @@ impl Ground {
         let line = said.stdout.lines().rfind(|line| line.starts_with(begin));
         line.map(str::to_owned)
             .with_context(|| format!("no line {begin}: {}{}", said.stdout, said.stderr))
-    }
-}
-
-impl Drop for Ground {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }

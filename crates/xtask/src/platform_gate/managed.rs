@@ -101,7 +101,7 @@ pub(super) fn tests(ground: &Ground, mono: &str) -> Result<String> {
     let tests = folder(ground).join("TurboHttp.Tests.exe");
     all_passed(
         ground,
-        ground.within(120).arg(mono).arg(tests).arg(&ground.url),
+        ground.within(120).arg(mono).arg(tests).arg(ground.url()),
     )
 }
 
@@ -113,7 +113,7 @@ pub(super) fn threads(ground: &Ground) -> Result<String> {
             .within(60)
             .arg("mono")
             .arg(&tests)
-            .args([&ground.url, "parallel"]);
+            .args([ground.url(), "parallel"]);
         let line = Ground::line(parallel, "turbohttp-tests:")?;
         ensure!(line == "turbohttp-tests: 2 passed, 0 failed", "{line}");
     }
@@ -130,7 +130,7 @@ pub(super) fn reload(ground: &Ground, mono: &str) -> Result<String> {
         .within(30 + ground.reloads * 3)
         .arg(mono)
         .arg(program);
-    let line = Ground::line(reload.args([&ground.url, &rounds]), "turbohttp-reload:")?;
+    let line = Ground::line(reload.args([ground.url(), &rounds]), "turbohttp-reload:")?;
     let worst: u32 = run::find(r"worst unload (\d+) ms", &line)?;
     ensure!(line.ends_with(" 0 clients left"), "{line}");
     ensure!(worst < UNLOAD_MAX, "{line}: at most {UNLOAD_MAX} ms");

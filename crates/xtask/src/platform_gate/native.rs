@@ -81,7 +81,7 @@ fn compile(ground: &Ground, source: &str, is_static: bool, flags: &[&str]) -> Re
 }
 
 fn example_and_tests(ground: &Ground, is_static: bool) -> Result<String> {
-    let url = &ground.url;
+    let url = ground.url();
     let example = compile(ground, "example", is_static, &[])?;
     Ground::line(
         ground
@@ -105,7 +105,7 @@ pub(super) fn linked(ground: &Ground) -> Result<String> {
 /// Watches the program in C, and what the library copies from and to its memory through libc.
 pub(super) fn sanitizer(ground: &Ground) -> Result<String> {
     let tests = compile(ground, "test", false, &["-fsanitize=address,undefined"])?;
-    Ground::line(ground.within(60).arg(tests).arg(&ground.url), "c-tests:")
+    Ground::line(ground.within(60).arg(tests).arg(ground.url()), "c-tests:")
 }
 
 /// Watches both sides, and counts what is lost.
@@ -123,20 +123,20 @@ pub(super) fn valgrind(ground: &Ground) -> Result<String> {
             .within(120)
             .args(valgrind)
             .arg(tests)
-            .arg(&ground.url),
+            .arg(ground.url()),
         "c-tests:",
     )
 }
 
 pub(super) fn soak(ground: &Ground) -> Result<String> {
     let soak = compile(ground, "soak", false, &[])?;
-    Ground::line(ground.within(60).arg(soak).arg(&ground.url), "c-soak:")
+    Ground::line(ground.within(60).arg(soak).arg(ground.url()), "c-soak:")
 }
 
 pub(super) fn python(ground: &Ground) -> Result<String> {
     let library = ground.release.join("libturbohttp_ffi.so");
     let example = ["python3", "crates/turbohttp-ffi/python/example.py"];
-    let url = format!("{}/bytes/100000", ground.url);
+    let url = format!("{}/bytes/100000", ground.url());
     Ground::line(
         ground.within(20).args(example).arg(library).arg(url),
         "200 100000 bytes",

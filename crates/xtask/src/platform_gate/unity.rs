@@ -111,7 +111,7 @@ pub(super) fn unitask(ground: &Ground) -> Result<String> {
             .args(sources(ground, "Tests~/UniTask")?),
     )?;
     Ground::line(
-        ground.within(60).arg("mono").arg(program).arg(&ground.url),
+        ground.within(60).arg("mono").arg(program).arg(ground.url()),
         "turbohttp-unitask:",
     )
 }
