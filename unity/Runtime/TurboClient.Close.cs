@@ -15,7 +15,7 @@ namespace TurboHttp
 
         /// <summary>
         /// Shuts the client down: new requests are refused, and those inside end as <paramref name="mode"/> says, at the
-        /// latest when the time is up. A later call changes nothing. The task ends by the pump, with the report. Responses
+        /// latest when the time is up. A later call can make it stricter. The task ends by the pump, with the report. Responses
         /// can still be read afterwards; <see cref="Dispose()"/> frees the rest.
         /// </summary>
         public Task<CloseReport> ShutdownAsync(TurboShutdown mode, TimeSpan timeout)

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker, ready};
 
 use tokio::sync::Notify;
-use turbohttp::{Response, Ticket, Timeline};
+use turbohttp::{Priority, Response, Ticket, Timeline};
 
 use crate::abi::{TH_OK, TH_STATE, ThClient, ThRequestId};
 use crate::events::{Done, Events, Happening, HeadSeen};
@@ -24,8 +24,9 @@ pub(crate) struct Shared {
     pub(crate) events: Events,
     pub(crate) requests: Requests,
     pub(crate) memory: Memory,
-    /// Exchanges that are not over.
-    pub(crate) tasks: AtomicUsize,
+    /// Exchanges that are not over, and those of them that are downloads.
+    pub(crate) tasks: Running,
+    pub(crate) downloads: Running,
     pub(crate) submitted: AtomicU64,
     pub(crate) done: AtomicU64,
 }
@@ -36,10 +37,47 @@ impl Shared {
             events: Events::default(),
             requests: Requests::new(client, requests_max),
             memory: Memory::new(body_memory),
-            tasks: AtomicUsize::new(0),
+            tasks: Running::default(),
+            downloads: Running::default(),
             submitted: AtomicU64::new(0),
             done: AtomicU64::new(0),
         })
+    }
+}
+
+/// How many of something run, and who waits for the last one.
+#[derive(Debug, Default)]
+pub(crate) struct Running {
+    count: AtomicUsize,
+    none: Notify,
+}
+
+impl Running {
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
+    fn begin(&self) {
+        self.count.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn end(&self) {
+        if self.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.none.notify_waiters();
+        }
+    }
+
+    /// Waits until none runs.
+    pub(crate) async fn ended(&self) {
+        loop {
+            let mut none = pin!(self.none.notified());
+            // Before the look: what ends after it is not missed.
+            none.as_mut().enable();
+            if self.count() == 0 {
+                return;
+            }
+            none.await;
+        }
     }
 }
 
@@ -70,6 +108,8 @@ struct Cancel {
 pub(crate) struct State {
     /// As long as the response is waited for.
     pub(crate) ticket: Option<Ticket<Response>>,
+    /// What the host wants while there is no ticket yet.
+    pub(crate) wanted: Option<Priority>,
     pub(crate) head: Option<Head>,
     pub(crate) trailers: Option<Head>,
     pub(crate) reading: ReadWindow,
@@ -93,6 +133,7 @@ impl Call {
             shared: shared.clone(),
             state: Mutex::new(State {
                 ticket: None,
+                wanted: None,
                 head: None,
                 trailers: None,
                 reading: ReadWindow::new(body_window),
@@ -137,11 +178,16 @@ impl Call {
         self.cancel.asked.notify_one();
     }
 
+    /// Why the exchange was asked to end, if it was.
+    pub(crate) fn cancel_code(&self) -> Option<i32> {
+        let code = self.cancel.code.load(Ordering::Acquire);
+        (code != 0).then_some(code)
+    }
+
     /// Why the exchange was asked to end, when it is.
     pub(crate) async fn canceled(&self) -> i32 {
         loop {
-            let code = self.cancel.code.load(Ordering::Acquire);
-            if code != 0 {
+            if let Some(code) = self.cancel_code() {
                 return code;
             }
             self.cancel.asked.notified().await;
@@ -182,6 +228,10 @@ impl Call {
         state.head = Some(head);
         drop(state);
         self.post(Happening::Headers(seen));
+        // An error status wants no more of the request (RFC 9112 section 9.5).
+        if seen.status >= 400 {
+            self.stop_writing();
+        }
     }
 
     /// Puts content into the window, and waits for room and for memory; how many bytes of it.
@@ -239,6 +289,13 @@ impl Call {
         self.post(Happening::Writable);
     }
 
+    /// Nothing more of the content that the host writes is wanted: it is told, and its next write says so.
+    pub(crate) fn stop_writing(&self) {
+        if self.state().writing.end() {
+            self.writable();
+        }
+    }
+
     /// The exchange is over, and this is how.
     pub(crate) fn done(&self, outcome: Option<Fault>, done: Done) {
         let mut state = self.state();
@@ -292,18 +349,28 @@ impl Drop for Call {
 }
 
 /// What the task of a call owes: DONE, whatever becomes of the task.
+#[derive(Debug)]
 pub(crate) struct Completion {
     call: Arc<Call>,
+    is_download: bool,
     is_over: bool,
 }
 
 impl Completion {
-    pub(crate) fn new(call: Arc<Call>) -> Completion {
-        call.shared.tasks.fetch_add(1, Ordering::AcqRel);
+    pub(crate) fn new(call: Arc<Call>, is_download: bool) -> Completion {
+        call.shared.tasks.begin();
+        if is_download {
+            call.shared.downloads.begin();
+        }
         Completion {
             call,
+            is_download,
             is_over: false,
         }
+    }
+
+    pub(crate) fn call(&self) -> &Arc<Call> {
+        &self.call
     }
 
     pub(crate) fn done(mut self, ended: Result<(u64, u32)>) {
@@ -339,6 +406,9 @@ impl Drop for Completion {
             };
             self.call.done(Some(Fault::new(code, text)), done);
         }
-        self.call.shared.tasks.fetch_sub(1, Ordering::AcqRel);
+        if self.is_download {
+            self.call.shared.downloads.end();
+        }
+        self.call.shared.tasks.end();
     }
 }

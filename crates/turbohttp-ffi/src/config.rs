@@ -9,6 +9,7 @@ use turbohttp::{
 
 use crate::abi::{self, ThClientConfig};
 use crate::fault::{Fault, Result};
+use crate::memory::Memory;
 use crate::pointers::Lent;
 use crate::requests::REQUESTS_MAX;
 
@@ -46,7 +47,13 @@ impl EngineOptions {
         let (least, most) = WINDOW;
         let window = |name, given, default| within(name, given, default, least, most);
         let requests_max = within("requests_max", config.requests_max, 4_096, 1, REQUESTS_MAX)?;
-        let memory = within("body_memory", config.body_memory, most, 1 << 20, u32::MAX)?;
+        let memory = within(
+            "body_memory",
+            config.body_memory,
+            most,
+            1 << 20,
+            Memory::MAX,
+        )?;
         Ok(EngineOptions {
             workers: within("workers", config.workers, 1, 1, 64)? as usize,
             requests_max,

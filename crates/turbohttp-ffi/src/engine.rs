@@ -5,16 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::time::{Instant, timeout_at};
 use turbohttp::{Body, Client, CloseReport, QueueOptions, RequestQueue, Shutdown};
 
 use crate::abi::{self, ThClient, ThClientConfig, ThRequest, ThRequestId};
-use crate::call::{Call, Shared};
+use crate::call::{Call, Completion, Shared};
 use crate::config::{self, EngineOptions};
 use crate::fault::{Fault, Result};
 use crate::guard::THREAD_NAME;
 use crate::pointers::Lent;
 use crate::run::{Work, run};
 use crate::submit::{self, Sink, Submission, Upload};
+use crate::wait::later;
 use crate::write_window::WrittenBody;
 
 /// One client of the ABI.
@@ -82,6 +84,11 @@ impl Engine {
             return Err(Fault::new(abi::TH_SHUTDOWN, "the client was shut down"));
         }
         let submission = submit::read(&self.client, request)?;
+        // Those that were released may not have ended yet; how many there are of them is bounded too.
+        if self.shared.tasks.count() >= 2 * self.options.requests_max as usize {
+            let text = "too many released requests have not ended yet";
+            return Err(Fault::new(abi::TH_QUEUE_FULL, text));
+        }
         let window = submission.body_window.unwrap_or(self.options.body_window);
         let upload_window = self.options.upload_window;
         let shared = &self.shared;
@@ -131,7 +138,10 @@ impl Engine {
                 }
             }
         };
-        self.threads.spawn(run(call.clone(), work));
+        let is_download = matches!(work, Work::Download(..));
+        // Made here: a task that the end of the runtime drops unpolled says DONE, too.
+        let completion = Completion::new(call.clone(), is_download);
+        self.threads.spawn(run(completion, work));
         Ok(())
     }
 
@@ -143,23 +153,35 @@ impl Engine {
         Ok(())
     }
 
-    /// Begins the shutdown; a second call changes nothing.
+    /// Begins the shutdown. A second call can only make it stricter.
     pub(crate) fn shut_down(&self, mode: Shutdown) {
         let mut closing = self.closing();
-        if !matches!(*closing, Closing::No) {
-            return;
+        match *closing {
+            Closing::Over(_) => return,
+            _ => *closing = Closing::Begun,
         }
-        *closing = Closing::Begun;
         drop(closing);
         let (client, shared, closing) = (
             self.client.clone(),
             self.shared.clone(),
             self.closing.clone(),
         );
+        let until = match mode {
+            Shutdown::Drain { within } | Shutdown::CancelPending { within } => within,
+            _ => Duration::ZERO,
+        };
+        let until = Instant::from_std(later(until.as_millis() as u64));
         self.threads.spawn(async move {
-            let report = client.close(mode).await;
+            if matches!(mode, Shutdown::Drain { .. }) {
+                // A download goes on by further requests, which a client that is closing refuses.
+                _ = timeout_at(until, shared.downloads.ended()).await;
+            }
+            let report = client.close(mode_until(mode, until)).await;
+            // What the client has received may not be handed over yet.
+            _ = timeout_at(until, shared.tasks.ended()).await;
             // A body that waits for its reader is told nothing by the close itself.
             cancel_all(&shared);
+            shared.tasks.ended().await;
             *closing.lock().unwrap_or_else(PoisonError::into_inner) = Closing::Over(report);
             shared.events.wake();
         });
@@ -169,17 +191,23 @@ impl Engine {
         self.closing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Cuts everything off, and does not wait for it.
+    pub(crate) fn cut_off(&self) {
+        // First: a request that the close itself cuts off would say so in other words.
+        cancel_all(&self.shared);
+        self.client.close_now();
+    }
+
     /// Ends everything, within this time; how many tasks are still alive.
     pub(crate) fn end(&self, within: Duration) -> usize {
-        self.client.close_now();
-        cancel_all(&self.shared);
+        self.cut_off();
         let runtime = self.runtime.lock();
         let runtime = runtime.unwrap_or_else(PoisonError::into_inner).take();
         if let Some(runtime) = runtime {
             runtime.shutdown_timeout(within);
         }
         self.shared.events.wake();
-        let alive = self.shared.tasks.load(Ordering::Acquire);
+        let alive = self.shared.tasks.count();
         self.shared.requests.clear();
         alive
     }
@@ -189,6 +217,16 @@ impl Drop for Engine {
     /// The last function of the ABI that used it has returned.
     fn drop(&mut self) {
         self.end(Duration::ZERO);
+    }
+}
+
+/// The mode with the time that is left of it.
+fn mode_until(mode: Shutdown, until: Instant) -> Shutdown {
+    let within = until.saturating_duration_since(Instant::now());
+    match mode {
+        Shutdown::Drain { .. } => Shutdown::Drain { within },
+        Shutdown::CancelPending { .. } => Shutdown::CancelPending { within },
+        now => now,
     }
 }
 

@@ -48,6 +48,8 @@ struct Pending {
     readable: Option<u64>,
     is_writable: bool,
     done: Option<Done>,
+    /// DONE was posted: nothing comes after it.
+    is_over: bool,
     status: u32,
 }
 
@@ -234,6 +236,9 @@ impl Line {
 
 impl Pending {
     fn note(&mut self, happening: Happening) {
+        if self.is_over {
+            return;
+        }
         match happening {
             Happening::Headers(head) => {
                 self.status = head.status;
@@ -244,6 +249,7 @@ impl Pending {
             Happening::Done(done) => {
                 // There is nothing to write to any more.
                 self.is_writable = false;
+                self.is_over = true;
                 self.done = Some(done);
             }
         }
@@ -310,7 +316,6 @@ mod tests {
     fn one_request_speaks_in_order_and_once_for_each_kind() {
         let events = Events::default();
         events.begin(0, 7, 70);
-        events.post(0, 7, DONE);
         events.post(0, 7, Happening::Readable(1));
         events.post(0, 7, Happening::Readable(3));
         let head = HeadSeen {
@@ -319,11 +324,17 @@ mod tests {
             content_length: 3,
         };
         events.post(0, 7, Happening::Headers(head));
+        events.post(0, 7, DONE);
+        // By a task that had begun to say so before.
+        events.post(0, 7, Happening::Writable);
+        events.post(0, 7, DONE);
         assert_eq!(events.ready(), 1);
         // A poll with little room goes on where it ended.
         assert_eq!(kinds(&events, 1), [(70, TH_EVENT_HEADERS)]);
         let rest = [(70, TH_EVENT_READABLE), (70, TH_EVENT_DONE)];
         assert_eq!(kinds(&events, 9), rest);
+        events.post(0, 7, Happening::Writable);
+        assert_eq!(kinds(&events, 9), []);
         assert_eq!(events.ready(), 0);
     }
 

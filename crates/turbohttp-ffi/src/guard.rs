@@ -44,7 +44,9 @@ pub(crate) fn guard(function: impl FnOnce() -> Result<i32>) -> i32 {
 
 /// The last error of this thread, as much of it as fits; how many bytes it has.
 pub(crate) fn last_error(into: &mut Room) -> usize {
-    LAST_ERROR.with_borrow(|text| put_text(text, into))
+    // A thread that ends may have no place for it any more.
+    let length = LAST_ERROR.try_with(|text| put_text(&text.borrow(), into));
+    length.unwrap_or(0)
 }
 
 /// Puts as many whole characters as fit; the bytes of all.

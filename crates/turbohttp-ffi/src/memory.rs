@@ -18,6 +18,12 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    /// The most that can be shared, in bytes.
+    pub(crate) const MAX: u32 = match Semaphore::MAX_PERMITS < u32::MAX as usize {
+        true => Semaphore::MAX_PERMITS as u32,
+        false => u32::MAX,
+    };
+
     pub(crate) fn new(total: u32) -> Memory {
         Memory {
             free: Semaphore::new(total as usize),

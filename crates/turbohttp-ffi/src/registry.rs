@@ -43,10 +43,20 @@ pub(crate) fn insert(
     make: impl FnOnce(ThClient) -> Result<Engine>,
 ) -> Result<ThClient> {
     let (index, handle) = reserve(owner)?;
-    let reserved = Reserved(index);
+    let reserved = Reserved {
+        index,
+        generation: handle >> SLOT_BITS,
+    };
     let engine = Arc::new(make(handle)?);
+    let mut slot = write(index);
+    if slot.generation != handle >> SLOT_BITS {
+        drop(slot);
+        let text = "the domain of the client has ended while it was made";
+        return Err(Fault::new(crate::abi::TH_SHUTDOWN, text));
+    }
+    slot.state = Occupant::Client(engine);
+    drop(slot);
     std::mem::forget(reserved);
-    write(index).state = Occupant::Client(engine);
     Ok(handle)
 }
 
@@ -66,11 +76,18 @@ fn reserve(owner: u64) -> Result<(usize, ThClient)> {
 }
 
 /// Frees the slot where making its client failed, or panicked.
-struct Reserved(usize);
+struct Reserved {
+    index: usize,
+    generation: u32,
+}
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        write(self.0).state = Occupant::Nobody;
+        let mut slot = write(self.index);
+        // Another one has it already where the domain has ended meanwhile.
+        if slot.generation == self.generation {
+            slot.state = Occupant::Nobody;
+        }
     }
 }
 
@@ -100,6 +117,11 @@ pub(crate) fn remove_all(owner: u64) -> Vec<Arc<Engine>> {
         let mut slot = write(index);
         if slot.owner == owner {
             clients.extend(take(&mut slot));
+            if matches!(slot.state, Occupant::Reserved) {
+                // Who makes it finds another generation, and lets it go.
+                slot.generation = slot.generation % GENERATION_MAX + 1;
+                slot.state = Occupant::Nobody;
+            }
         }
     }
     clients

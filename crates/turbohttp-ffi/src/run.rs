@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use turbohttp::{Download, RequestQueue, Response};
 
-use crate::abi::{TH_FLAG_RESUMED, TH_SHUTDOWN};
+use crate::abi::{TH_CANCELLED, TH_FLAG_RESUMED, TH_SHUTDOWN};
 use crate::call::{Call, Completion};
 use crate::fault::{Fault, Result};
 use crate::head::Head;
@@ -27,8 +27,8 @@ pub(crate) enum Work {
 type Ended = (u64, u32);
 
 /// Makes the exchange, and says DONE.
-pub(crate) async fn run(call: Arc<Call>, work: Work) {
-    let completion = Completion::new(call.clone());
+pub(crate) async fn run(completion: Completion, work: Work) {
+    let call = completion.call().clone();
     // A scope of its own: the exchange is dropped, and everything it uses with it, before DONE is said.
     let ended = {
         let exchange = pin!(exchange(&call, work));
@@ -121,12 +121,22 @@ async fn download_to(
     target: Target,
     queue: &RequestQueue,
 ) -> Result<Ended> {
-    // Read here, and not by `th_submit`: there may be the journal of an unfinished part.
-    let first = download.first_request(&target.path);
+    // There may be the journal of an unfinished part, whose read blocks.
+    let path = target.path.clone();
+    let asked = tokio::task::spawn_blocking(move || (download.first_request(&path), download));
+    let ended = |_| Fault::new(TH_SHUTDOWN, "the client was destroyed");
+    let (first, download) = asked.await.map_err(ended)?;
     let first = first.map_err(|error| failed(call, error))?;
     let ticket = queue.try_submit(first);
     let ticket = ticket.map_err(|rejected| Fault::from(turbohttp::Error::from(rejected)))?;
-    call.state().ticket = Some(ticket);
+    {
+        let mut state = call.state();
+        if let Some(wanted) = state.wanted.take() {
+            // Refused where as many wait at that level as may: then it waits where it is.
+            _ = ticket.set_priority(wanted);
+        }
+        state.ticket = Some(ticket);
+    }
     let response = answer(call).await?;
     let downloaded = download.receive(response, &target.path).await;
     let downloaded = downloaded.map_err(|error| failed(call, error))?;
@@ -145,5 +155,12 @@ fn failed(call: &Call, error: turbohttp::Error) -> Fault {
     if let Some(timeline) = error.timeline() {
         call.state().timeline = Some(Box::new(timeline.clone()));
     }
-    error.into()
+    match Fault::from(error) {
+        // By the host, or else by the shutdown.
+        Fault { code, text } if code == TH_CANCELLED => Fault {
+            code: call.cancel_code().unwrap_or(TH_SHUTDOWN),
+            text,
+        },
+        fault => fault,
+    }
 }

@@ -1,5 +1,6 @@
 //! What a `ThRequest` says, as a request of the client.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,9 @@ use crate::abi::{self, ThRequest};
 use crate::config::{WINDOW, within};
 use crate::fault::{Fault, Result};
 use crate::pointers::Lent;
+
+/// The most connections of a download.
+const CONNECTIONS_MAX: u32 = turbohttp::limits::DOWNLOAD_CONNECTIONS_MAX as u32;
 
 /// A request that was read, all of it copied.
 #[derive(Debug)]
@@ -73,6 +77,10 @@ pub(crate) fn read(client: &Client, request: &Lent<'_, ThRequest>) -> Result<Sub
     if let Some(body) = body {
         builder = builder.body(body);
     }
+    let sink = sink(request)?;
+    if matches!(sink, Sink::File(_)) {
+        check_download(&builder, upload)?;
+    }
     let body_window = match request.body_window {
         0 => None,
         given => Some(within("body_window", given, 0, WINDOW.0, WINDOW.1)? as usize),
@@ -80,9 +88,21 @@ pub(crate) fn read(client: &Client, request: &Lent<'_, ThRequest>) -> Result<Sub
     Ok(Submission {
         request: builder,
         upload,
-        sink: sink(request)?,
+        sink,
         body_window,
     })
+}
+
+/// That a request can be a download, which is sent several times.
+fn check_download(request: &RequestBuilder, upload: Upload) -> Result<()> {
+    let why = || Fault::argument("a download to a file is a GET without a body");
+    let copy = request.try_clone().ok_or_else(why)?;
+    let request = copy.build()?;
+    let is_plain = *request.method() == Method::GET && request.body().is_empty();
+    match is_plain && upload == Upload::Ready {
+        true => Ok(()),
+        false => Err(why()),
+    }
 }
 
 pub(crate) fn priority(number: u32) -> Result<Priority> {
@@ -107,9 +127,15 @@ fn body(request: &Lent<'_, ThRequest>) -> Result<(Option<Body>, Upload)> {
         )),
         abi::TH_BODY_FILE => {
             let path = request.text(|request| &request.body, "body")?;
-            let file = File::open(path).map_err(|error| {
+            let failed = |error: &dyn Display| {
                 Fault::new(abi::TH_REQUEST_BODY, format!("opening {path}: {error}"))
-            })?;
+            };
+            // A pipe would be waited for.
+            let metadata = std::fs::metadata(path).map_err(|error| failed(&error))?;
+            if !metadata.is_file() {
+                return Err(failed(&"it is no regular file"));
+            }
+            let file = File::open(path).map_err(|error| failed(&error))?;
             Ok((Some(Body::from(file)), Upload::Ready))
         }
         abi::TH_BODY_STREAM => {
@@ -138,7 +164,10 @@ fn sink(request: &Lent<'_, ThRequest>) -> Result<Sink> {
                 "" => None,
                 text => Some(text.parse()?),
             },
-            connections: (request.connections > 0).then_some(request.connections as usize),
+            connections: match within("connections", request.connections, 0, 1, CONNECTIONS_MAX)? {
+                0 => None,
+                given => Some(given as usize),
+            },
         })),
         other => Err(Fault::argument(format!(
             "sink_kind is {other}, which is unknown"

@@ -16,6 +16,11 @@ impl Until {
         Until((ms > 0).then(|| later(u64::from(ms)).min(later(WAIT_MAX.as_millis() as u64))))
     }
 
+    /// So long from now, however long that is.
+    pub(crate) fn after_at_most(time: Duration) -> Until {
+        Until(Some(later(time.as_millis() as u64)))
+    }
+
     /// Waits for the condition; the guard, and whether there was time to wait.
     pub(crate) fn wait<'a, T>(
         self,

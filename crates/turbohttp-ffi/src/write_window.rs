@@ -70,11 +70,11 @@ impl WriteWindow {
         self.reader.take()
     }
 
-    /// The exchange is over.
-    pub(crate) fn end(&mut self) {
-        self.is_over = true;
+    /// Nobody takes what is written any more. Whether a writer is to be told, which was not before.
+    pub(crate) fn end(&mut self) -> bool {
         self.pieces.clear();
         self.waiting = 0;
+        !std::mem::replace(&mut self.is_over, true) && !self.is_finished
     }
 
     /// The next piece, and whether the caller is to be told that there is room.
@@ -99,6 +99,13 @@ impl WriteWindow {
 pub(crate) struct WrittenBody {
     pub(crate) call: Arc<Call>,
     pub(crate) length: Option<u64>,
+}
+
+impl Drop for WrittenBody {
+    /// Nobody sends it any more: a redirect goes without it, or the exchange is over.
+    fn drop(&mut self) {
+        self.call.stop_writing();
+    }
 }
 
 impl Body for WrittenBody {

@@ -11,7 +11,7 @@ use crate::wait::Until;
 
 /// Copies content of the response, and waits for some for at most `wait_ms`, 100 at most. `got` says how much.
 ///
-/// `TH_WOULD_BLOCK` if there is none yet; READABLE follows. `TH_EOF` if there is none any more; if the exchange
+/// `TH_WOULD_BLOCK` if there is none yet; READABLE or DONE follows. `TH_EOF` if there is none any more; if the exchange
 /// has failed, its code instead. One reader at a time, of any thread: another one gets `TH_BUSY`.
 ///
 /// # Safety
@@ -120,8 +120,9 @@ pub extern "C" fn th_body_consume(client: ThClient, request: ThRequestId, n: u32
 }
 
 /// Writes content of the request, and waits for room for at most `wait_ms`, 100 at most. `took` says how much
-/// was taken, which is copied. `TH_OK` if it is all; `TH_WOULD_BLOCK` if it is less, and WRITABLE follows.
-/// `TH_STATE` if the body is finished, the exchange over, or the body none that is written.
+/// was taken, which is copied. `TH_OK` if it is all; `TH_WOULD_BLOCK` if it is less, and WRITABLE or DONE follows.
+/// `TH_STATE` if the body is finished or not wanted any more, as after an error status, the exchange over, or the body
+/// none that is written.
 ///
 /// # Safety
 ///
@@ -163,10 +164,15 @@ fn write(call: &Call, bytes: &[u8], until: Until) -> Result<usize> {
         let (more, waker) = state.writing.write(&bytes[taken..]);
         taken += more;
         if let Some(waker) = waker {
-            // Outside of the lock: the task of the connection takes it.
+            // Outside of the lock, which the task of the connection takes. It may have made room before the lock is
+            // taken again: only a write that found none under the same lock waits.
             drop(state);
             waker.wake();
+            if taken == bytes.len() {
+                return Ok(taken);
+            }
             state = call.state();
+            continue;
         }
         if taken == bytes.len() {
             return Ok(taken);
@@ -197,7 +203,7 @@ pub unsafe extern "C" fn th_body_finish(
             true => None,
             false => {
                 // SAFETY: by the contract of this function.
-                let trailers = unsafe { Lent::new(trailers, "trailers") }?;
+                let trailers = unsafe { Lent::fields_at(trailers, "trailers") }?;
                 Some(trailers.fields(|trailers| trailers)?)
             }
         };

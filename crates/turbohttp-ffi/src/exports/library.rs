@@ -10,6 +10,7 @@ use crate::abi::{
 use crate::guard::{guard, last_error, silence_panics};
 use crate::pointers::Room;
 use crate::registry;
+use crate::wait::Until;
 
 /// How long the clients that an earlier domain left may take to end.
 const EPOCH_WAIT: Duration = Duration::from_secs(1);
@@ -58,14 +59,18 @@ pub unsafe extern "C" fn th_last_error(dst: *mut u8, cap: u32) -> u32 {
 }
 
 /// Destroys the clients that an earlier domain of this owner has left, as a managed runtime that was reloaded
-/// does; to be called when the library is loaded. Returns how many there were. Blocks at most 1 s for each.
+/// does; to be called when the library is loaded. Returns how many there were. Blocks at most 1 s for all of them.
 #[unsafe(no_mangle)]
 pub extern "C" fn th_epoch_begin(owner: u64) -> i32 {
     guard(|| {
         silence_panics();
         let left = registry::remove_all(owner);
         for engine in &left {
-            engine.end(EPOCH_WAIT);
+            engine.cut_off();
+        }
+        let until = Until::after_at_most(EPOCH_WAIT);
+        for engine in &left {
+            engine.end(until.left());
         }
         Ok(left.len() as i32)
     })

@@ -9,7 +9,6 @@ use crate::abi::{
     ThTimeline, ThTimelineEvent,
 };
 use crate::call::State;
-use crate::exports::client::check_size;
 use crate::exports::{on_call, on_client};
 use crate::fault::{Fault, Result};
 use crate::guard::put_text;
@@ -35,7 +34,6 @@ pub unsafe extern "C" fn th_submit(
         pointers::check(out.cast_const(), "out")?;
         // SAFETY: by the contract of this function.
         let request = unsafe { Lent::new(request, "request") }?;
-        check_size::<ThRequest>(request.struct_size)?;
         let id = engine.submit(&request, user)?;
         // SAFETY: by the contract of this function.
         unsafe { pointers::give(out, id, "out") }?;
@@ -58,9 +56,14 @@ pub extern "C" fn th_cancel(client: ThClient, request: ThRequestId) -> i32 {
 pub extern "C" fn th_set_priority(client: ThClient, request: ThRequestId, priority: u32) -> i32 {
     on_call(client, request, |call| {
         let priority = submit::priority(priority)?;
-        let state = call.state();
+        let mut state = call.state();
         let is_set = match &state.ticket {
             Some(ticket) => ticket.set_priority(priority)?,
+            // A download that is not in the queue yet.
+            None if state.head.is_none() && !state.reading.has_ended() => {
+                state.wanted = Some(priority);
+                true
+            }
             None => false,
         };
         match is_set {
@@ -134,11 +137,10 @@ pub unsafe extern "C" fn th_timeline(
     out: *mut ThTimeline,
 ) -> i32 {
     on_call(client, request, |call| {
-        // SAFETY: by the contract of this function.
-        check_size::<ThTimeline>(unsafe { pointers::size_of_caller(out, "out") }?)?;
+        pointers::check(out.cast_const(), "out")?;
         let durations = durations(recorded(&call.state())?);
         // SAFETY: by the contract of this function.
-        unsafe { pointers::give(out, durations, "out") }?;
+        unsafe { pointers::fill(out, &durations, "out") }?;
         Ok(TH_OK)
     })
 }

@@ -206,6 +206,66 @@ fn calls_that_come_too_early_say_so() {
 }
 
 #[test]
+fn what_cannot_be_a_download_is_refused_at_once() {
+    let host = Host::new();
+    type Spoil = fn(&mut ThRequest);
+    let cases: [(Spoil, &str); 5] = [
+        (
+            |request| request.method = text("POST"),
+            "GET without a body",
+        ),
+        (
+            |request| request.body_kind = TH_BODY_STREAM,
+            "GET without a body",
+        ),
+        (|request| request.connections = 17, "connections is 17"),
+        (|request| request.checksum = text("crc:7"), "checksum"),
+        (|request| request.url = text("nowhere"), ""),
+    ];
+    for (spoil, part) in cases {
+        let mut request = ThRequest {
+            sink_kind: TH_SINK_FILE,
+            sink_path: text("/tmp/never-written"),
+            ..request("http://127.0.0.1:9/")
+        };
+        spoil(&mut request);
+        assert_eq!(host.try_submit(&request, 0), Err(TH_ARG), "{part}");
+        assert!(last_error().contains(part), "{}: {part}", last_error());
+    }
+    let pipe = ThRequest {
+        method: text("PUT"),
+        body_kind: TH_BODY_FILE,
+        body: text("/dev/zero"),
+        ..request("http://127.0.0.1:9/")
+    };
+    assert_eq!(host.try_submit(&pipe, 0), Err(TH_REQUEST_BODY));
+    assert!(last_error().contains("no regular file"));
+}
+
+#[test]
+fn a_host_of_a_later_version_may_know_more_as_long_as_it_asks_for_nothing_of_it() {
+    #[repr(C)]
+    struct Later {
+        known: ThClientConfig,
+        more: u64,
+    }
+    let mut later = Later {
+        known: config(),
+        more: 0,
+    };
+    later.known.struct_size = size_of::<Later>() as u32;
+    for (more, expected) in [(0, TH_OK), (1, TH_ARG)] {
+        later.more = more;
+        let mut client = 0;
+        // SAFETY: as many bytes can be read as the structure says.
+        let code = unsafe { th_client_create((&raw const later).cast(), 0, &mut client) };
+        assert_eq!(code, expected, "{}", last_error());
+        th_client_destroy(client, 1_000);
+    }
+    assert!(last_error().contains("more than this version"));
+}
+
+#[test]
 fn the_library_says_what_it_is() {
     assert_eq!(th_abi_version() >> 16, 1);
     assert_eq!(th_struct_size(6), 40);

@@ -72,7 +72,7 @@ fn a_request_that_is_canceled_says_so_once() {
         assert_eq!(th_cancel(host.client, id), TH_OK);
     }
     assert_eq!(host.done(id).code, TH_CANCELLED);
-    assert_eq!(host.error(id), "the request was canceled");
+    assert!(host.error(id).contains("canceled"), "{}", host.error(id));
     // After the end it changes nothing.
     assert_eq!(th_cancel(host.client, id), TH_OK);
     assert_eq!(host.poll(0), 0);

@@ -35,6 +35,7 @@ mod shared;
 mod shortage;
 mod sockets;
 mod stream;
+mod tcp;
 mod timer;
 #[cfg_attr(not(feature = "__tls"), path = "tls/none.rs")]
 mod tls;

@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+use super::tcp;
 use crate::body::buffer::{ReadBuffer, ReadPool, SpareBuffer};
 
 /// How long TLS records that the socket has may take to reach the session.
@@ -206,7 +207,7 @@ impl Stream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
+            Stream::Plain(tcp) => tcp::poll_write_vectored(tcp, cx, slices),
             Stream::Layered(layered) => layered::poll_write_vectored(layered, cx, slices),
         }
     }

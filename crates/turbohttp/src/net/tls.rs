@@ -25,10 +25,12 @@ mod options;
 #[cfg(feature = "platform-verifier")]
 mod platform;
 mod provider;
+mod socket;
 mod verify;
 
 use layer::{Carrier, Session};
 pub use options::{Tls, TlsVersion};
+use socket::Tcp;
 use verify::{AcceptAny, Pinned};
 
 /// Servers whose TLS sessions one client keeps to resume them.
@@ -103,7 +105,7 @@ impl TlsSetup {
     ) -> Result<Secured> {
         match stream {
             // The session is on the socket itself, which nearly all are.
-            Stream::Plain(tcp) => Box::pin(self.handshake(host, tcp, purpose)).await,
+            Stream::Plain(tcp) => Box::pin(self.handshake(host, Tcp(tcp), purpose)).await,
             other => Box::pin(self.handshake(host, other, purpose)).await,
         }
     }
