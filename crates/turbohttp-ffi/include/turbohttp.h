@@ -898,7 +898,7 @@ uint32_t th_last_error(uint8_t *dst, uint32_t cap);
 
 /**
  * Destroys the clients that an earlier domain of this owner has left, as a managed runtime that was reloaded
- * does; to be called when the library is loaded. Returns how many there were. Blocks at most 1 s for each.
+ * does; to be called when the library is loaded. Returns how many there were. Blocks at most 1 s for all of them.
  */
 int32_t th_epoch_begin(uint64_t owner);
 
@@ -919,10 +919,12 @@ int32_t th_client_create(const struct ThClientConfig *config, uint64_t owner, Th
 
 /**
  * Begins the shutdown and returns at once: no request is accepted any more, and what is inside ends as `mode`
- * says, within `timeout_ms`. Every request says DONE. `th_close_report` says when it is over. A second call
- * changes nothing.
+ * says, within `timeout_ms`. Every request says DONE. `th_close_report` says when it is over. A second call can
+ * make it stricter, and never milder.
  */
-int32_t th_client_shutdown(ThClient client, uint32_t mode, uint32_t timeout_ms);
+int32_t th_client_shutdown(ThClient client,
+                           uint32_t mode,
+                           uint32_t timeout_ms);
 
 /**
  * Ends a client, what it has under way and its threads, and blocks for that at most `timeout_ms`. Returns how
@@ -1080,7 +1082,7 @@ int32_t th_wake(ThClient client);
 /**
  * Copies content of the response, and waits for some for at most `wait_ms`, 100 at most. `got` says how much.
  *
- * `TH_WOULD_BLOCK` if there is none yet; READABLE follows. `TH_EOF` if there is none any more; if the exchange
+ * `TH_WOULD_BLOCK` if there is none yet; READABLE or DONE follows. `TH_EOF` if there is none any more; if the exchange
  * has failed, its code instead. One reader at a time, of any thread: another one gets `TH_BUSY`.
  *
  * # Safety
@@ -1111,8 +1113,9 @@ int32_t th_body_consume(ThClient client, ThRequestId request, uint32_t n);
 
 /**
  * Writes content of the request, and waits for room for at most `wait_ms`, 100 at most. `took` says how much
- * was taken, which is copied. `TH_OK` if it is all; `TH_WOULD_BLOCK` if it is less, and WRITABLE follows.
- * `TH_STATE` if the body is finished, the exchange over, or the body none that is written.
+ * was taken, which is copied. `TH_OK` if it is all; `TH_WOULD_BLOCK` if it is less, and WRITABLE or DONE follows.
+ * `TH_STATE` if the body is finished or not wanted any more, as after an error status, the exchange over, or the body
+ * none that is written.
  *
  * # Safety
  *

@@ -44,7 +44,7 @@ namespace TurboHttp.Native
 
         /// <summary>
         ///  Destroys the clients that an earlier domain of this owner has left, as a managed runtime that was reloaded
-        ///  does; to be called when the library is loaded. Returns how many there were. Blocks at most 1 s for each.
+        ///  does; to be called when the library is loaded. Returns how many there were. Blocks at most 1 s for all of them.
         /// </summary>
         [DllImport(__DllName, EntryPoint = "th_epoch_begin", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int th_epoch_begin(ulong owner);
@@ -68,8 +68,8 @@ namespace TurboHttp.Native
 
         /// <summary>
         ///  Begins the shutdown and returns at once: no request is accepted any more, and what is inside ends as `mode`
-        ///  says, within `timeout_ms`. Every request says DONE. `th_close_report` says when it is over. A second call
-        ///  changes nothing.
+        ///  says, within `timeout_ms`. Every request says DONE. `th_close_report` says when it is over. A second call can
+        ///  make it stricter, and never milder.
         /// </summary>
         [DllImport(__DllName, EntryPoint = "th_client_shutdown", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int th_client_shutdown(uint client, uint mode, uint timeout_ms);
@@ -237,7 +237,7 @@ namespace TurboHttp.Native
         /// <summary>
         ///  Copies content of the response, and waits for some for at most `wait_ms`, 100 at most. `got` says how much.
         ///
-        ///  `TH_WOULD_BLOCK` if there is none yet; READABLE follows. `TH_EOF` if there is none any more; if the exchange
+        ///  `TH_WOULD_BLOCK` if there is none yet; READABLE or DONE follows. `TH_EOF` if there is none any more; if the exchange
         ///  has failed, its code instead. One reader at a time, of any thread: another one gets `TH_BUSY`.
         ///
         ///  # Safety
@@ -266,8 +266,9 @@ namespace TurboHttp.Native
 
         /// <summary>
         ///  Writes content of the request, and waits for room for at most `wait_ms`, 100 at most. `took` says how much
-        ///  was taken, which is copied. `TH_OK` if it is all; `TH_WOULD_BLOCK` if it is less, and WRITABLE follows.
-        ///  `TH_STATE` if the body is finished, the exchange over, or the body none that is written.
+        ///  was taken, which is copied. `TH_OK` if it is all; `TH_WOULD_BLOCK` if it is less, and WRITABLE or DONE follows.
+        ///  `TH_STATE` if the body is finished or not wanted any more, as after an error status, the exchange over, or the body
+        ///  none that is written.
         ///
         ///  # Safety
         ///
