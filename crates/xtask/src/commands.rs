@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use xshell::cmd;
 
-use crate::{run, tidy, tools};
+use crate::{codegen, run, tidy, tools};
 
 /// Read by the test `soak`, in `crates/turbohttp/tests/stress/soak.rs`.
 const SOAK_SECONDS: &str = "TURBOHTTP_SOAK_SECONDS";
@@ -22,6 +22,7 @@ pub(crate) fn check() -> Result<()> {
     let sh = run::shell()?;
     cmd!(sh, "cargo fmt --all --check").run()?;
     tidy::run()?;
+    codegen::check()?;
     cmd!(sh, "cargo clippy --workspace --all-targets -- -D warnings").run()?;
     let doc = cmd!(
         sh,

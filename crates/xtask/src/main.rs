@@ -19,11 +19,13 @@ use anyhow::Result;
 use clap::Parser;
 
 mod alone;
+mod codegen;
 mod commands;
 mod fuzz;
 mod gates;
 mod heap;
 mod mutants;
+mod platform_gate;
 mod run;
 mod test;
 mod tidy;
@@ -38,6 +40,8 @@ enum Command {
     Check,
     /// The rules of this repository that no public tool checks.
     Tidy,
+    /// The C header, the C# bindings and the .meta files, from the sources of the C ABI.
+    Codegen(codegen::Options),
     /// Everything, from check to gates; what CI runs.
     Test,
     /// What commands need of the system, and whether it is there.
@@ -66,6 +70,8 @@ enum Command {
     Gates(gates::Options),
     /// The files, functions and locks of one warm GET, against bounds.
     Walk,
+    /// The C ABI in C and Python, and the Unity package on Mono: compiled at run time, ahead in full, linked in.
+    PlatformGate(platform_gate::Options),
     /// Allocations per request by heap profilers, beside our own count.
     Heap,
     /// TurboHTTP beside reqwest, hyper-util, hyper, ureq, libcurl, wrk and bare loops, on a mock beside
@@ -108,6 +114,7 @@ fn dispatch(command: Command) -> Result<()> {
     match command {
         Command::Check => commands::check(),
         Command::Tidy => tidy::run(),
+        Command::Codegen(options) => codegen::command(&options),
         Command::Test => test::run(),
         Command::Tools { install } => tools::command(install),
         Command::Loom => commands::under("loom"),
@@ -118,6 +125,7 @@ fn dispatch(command: Command) -> Result<()> {
         Command::Soak { minutes } => commands::soak(minutes),
         Command::Gates(options) => gates::command(&options),
         Command::Walk => walk::command(),
+        Command::PlatformGate(options) => platform_gate::command(&options),
         Command::Heap => heap::run(),
         Command::Peers { arguments } => commands::peers(&arguments),
         Command::Count => gates::build_count(),

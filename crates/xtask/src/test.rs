@@ -27,7 +27,15 @@ const TESTS: [&str; 6] = [
 ];
 
 /// Commands of this program; the first builds what the gates measure.
-const BESIDE: [&str; 6] = ["count", "loom", "shuttle", "fuzz", "heap", "audit"];
+const BESIDE: [&str; 7] = [
+    "count",
+    "platform-gate",
+    "loom",
+    "shuttle",
+    "fuzz",
+    "heap",
+    "audit",
+];
 
 pub(crate) fn run() -> Result<()> {
     tools::report();

@@ -10,7 +10,7 @@ use crate::run;
 /// Programs of which one must be there, the Debian package with the first, and what needs it.
 type Need = (&'static [&'static str], &'static str, &'static str);
 
-const NEEDS: [Need; 18] = [
+const NEEDS: [Need; 25] = [
     (&["c++", "g++", "clang++"], "g++", "fuzz: libFuzzer is C++"),
     (&["valgrind"], "valgrind", "gates, walk, heap"),
     (&["strace"], "strace", "gates: system calls"),
@@ -36,6 +36,25 @@ const NEEDS: [Need; 18] = [
     (&["curl"], "curl", "tests: a client written by others"),
     (&["openssl"], "openssl", "tests: certificates of others"),
     (&["ip"], "iproute2", "tests: a network of their own"),
+    (&["gcc"], "gcc", "platform-gate: C"),
+    (&["python3"], "python3", "platform-gate: Python"),
+    (&["mcs"], "mono-mcs", "platform-gate: C#"),
+    (&["mono"], "mono-runtime", "platform-gate: C#"),
+    (
+        &["mono-boehm"],
+        "mono-runtime-boehm",
+        "platform-gate: Unity's kind of collector",
+    ),
+    (
+        &["monop"],
+        "mono-devel",
+        "platform-gate: all of Mono's classes",
+    ),
+    (
+        &["pkg-config"],
+        "pkg-config",
+        "platform-gate: Mono in a program",
+    ),
     (&["git"], "git", "tidy: the history of the baseline"),
 ];
 

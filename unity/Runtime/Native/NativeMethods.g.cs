@@ -7,7 +7,6 @@
 using System;
 using System.Runtime.InteropServices;
 
-
 namespace TurboHttp.Native
 {
     internal static unsafe partial class NativeMethods
@@ -18,331 +17,910 @@ namespace TurboHttp.Native
         const string __DllName = "turbohttp_ffi";
 #endif
 
-        public const uint TH_ABI_VERSION = 1 << 16;
-        public const int TH_OK = 0;
-        public const int TH_WOULD_BLOCK = 1;
-        public const int TH_EOF = 2;
-        public const int TH_STALE = -1;
-        public const int TH_ARG = -2;
-        public const int TH_STATE = -3;
-        public const int TH_QUEUE_FULL = -4;
-        public const int TH_SHUTDOWN = -5;
-        public const int TH_CANCELLED = -6;
-        public const int TH_TIMEOUT = -7;
-        public const int TH_DNS = -8;
-        public const int TH_CONNECT = -9;
-        public const int TH_TLS = -10;
-        public const int TH_PROXY = -11;
-        public const int TH_PROTOCOL = -12;
-        public const int TH_IO = -13;
-        public const int TH_TOO_LARGE = -14;
-        public const int TH_REDIRECT = -15;
-        public const int TH_REQUEST_BODY = -16;
-        public const int TH_DECODE = -17;
-        public const int TH_OUTPUT = -18;
-        public const int TH_CHECKSUM = -19;
-        public const int TH_CHANGED = -20;
-        public const int TH_STATUS = -21;
-        public const int TH_RUNTIME = -22;
-        public const int TH_PANIC = -23;
-        public const int TH_BUSY = -24;
-        public const uint TH_EVENT_HEADERS = 1;
-        public const uint TH_EVENT_READABLE = 2;
-        public const uint TH_EVENT_WRITABLE = 3;
-        public const uint TH_EVENT_DONE = 4;
-        public const uint TH_FLAG_REUSED = 1;
-        public const uint TH_FLAG_HTTP2 = 2;
-        public const uint TH_FLAG_RESUMED = 4;
-        public const ulong TH_UNKNOWN = 18446744073709551615;
-        public const uint TH_CLIENT_HTTP1_ONLY = 1;
-        public const uint TH_CLIENT_HTTP2_PRIOR_KNOWLEDGE = 2;
-        public const uint TH_CLIENT_NO_REDIRECTS = 4;
-        public const uint TH_CLIENT_NO_DECODING = 8;
-        public const uint TH_CLIENT_COOKIES = 16;
-        public const uint TH_CLIENT_PROXY_FROM_ENV = 32;
-        public const uint TH_CLIENT_ONLY_ADDED_ROOTS = 64;
-        public const uint TH_CLIENT_DANGER_ACCEPT_ANY_CERTIFICATE = 128;
-        public const uint TH_AUTH_NONE = 0;
-        public const uint TH_AUTH_BASIC = 1;
-        public const uint TH_AUTH_DIGEST = 2;
-        public const uint TH_AUTH_BEARER = 3;
-        public const uint TH_PRIORITY_CRITICAL = 1;
-        public const uint TH_PRIORITY_HIGH = 2;
-        public const uint TH_PRIORITY_NORMAL = 3;
-        public const uint TH_PRIORITY_LOW = 4;
-        public const uint TH_BODY_NONE = 0;
-        public const uint TH_BODY_BYTES = 1;
-        public const uint TH_BODY_FILE = 2;
-        public const uint TH_BODY_STREAM = 3;
-        public const uint TH_SINK_WINDOW = 0;
-        public const uint TH_SINK_DROP = 1;
-        public const uint TH_SINK_FILE = 2;
-        public const uint TH_SHUTDOWN_DRAIN = 0;
-        public const uint TH_SHUTDOWN_CANCEL_PENDING = 1;
-        public const uint TH_SHUTDOWN_NOW = 2;
-
-
+        /// <summary>
+        ///  The version of the ABI: the major number in the upper 16 bits, the minor in the lower.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_abi_version", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern uint th_abi_version();
+        internal static extern uint th_abi_version();
 
+        /// <summary>
+        ///  The size of a structure in bytes, to compare layouts by: 1 `ThText`, 2 `ThField`, 3 `ThFields`,
+        ///  4 `ThClientConfig`, 5 `ThRequest`, 6 `ThEvent`, 7 `ThHead`, 8 `ThTimeline`, 9 `ThTimelineEvent`,
+        ///  10 `ThStats`, 11 `ThCloseReport`. Of another number 0.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_struct_size", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern uint th_struct_size(uint which);
+        internal static extern uint th_struct_size(uint which);
 
+        /// <summary>
+        ///  Copies the text of this thread's last error, in UTF-8 and without a zero at its end, as much as fits.
+        ///  Returns how many bytes it has.
+        ///
+        ///  # Safety
+        ///
+        ///  `dst` is null with `cap` 0, or `cap` bytes can be written there.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_last_error", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern uint th_last_error(byte* dst, uint cap);
+        internal static extern uint th_last_error(byte* dst, uint cap);
 
+        /// <summary>
+        ///  Destroys the clients that an earlier domain of this owner has left, as a managed runtime that was reloaded
+        ///  does; to be called when the library is loaded. Returns how many there were. Blocks at most 1 s for all of them.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_epoch_begin", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_epoch_begin(ulong owner);
+        internal static extern int th_epoch_begin(ulong owner);
 
+        /// <summary>
+        ///  How many clients the process has.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_client_count", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern uint th_client_count();
+        internal static extern uint th_client_count();
 
+        /// <summary>
+        ///  Makes a client with threads of its own. `owner` is what the caller names its domain by, for
+        ///  `th_epoch_begin`.
+        ///
+        ///  # Safety
+        ///
+        ///  `config` is null or can be read, with all texts and fields in it; `out` is null or can be written.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_client_create", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_client_create(ThClientConfig* config, ulong owner, uint* @out);
+        internal static extern int th_client_create(ThClientConfig* config, ulong owner, uint* @out);
 
+        /// <summary>
+        ///  Begins the shutdown and returns at once: no request is accepted any more, and what is inside ends as `mode`
+        ///  says, within `timeout_ms`. Every request says DONE. `th_close_report` says when it is over. A second call can
+        ///  make it stricter, and never milder.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_client_shutdown", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_client_shutdown(uint client, uint mode, uint timeout_ms);
+        internal static extern int th_client_shutdown(uint client, uint mode, uint timeout_ms);
 
+        /// <summary>
+        ///  Ends a client, what it has under way and its threads, and blocks for that at most `timeout_ms`. Returns how
+        ///  many exchanges are still alive, mostly 0. The handle is stale from now on, and so are its requests; views of
+        ///  their heads and bodies end. Calls of other threads that are under way end well. Of a stale handle 0, so that
+        ///  a second call does no harm.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_client_destroy", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_client_destroy(uint client, uint timeout_ms);
+        internal static extern int th_client_destroy(uint client, uint timeout_ms);
 
+        /// <summary>
+        ///  What the client holds right now.
+        ///
+        ///  # Safety
+        ///
+        ///  `out` is null or can be written, `struct_size` set.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_client_stats", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_client_stats(uint client, ThStats* @out);
+        internal static extern int th_client_stats(uint client, ThStats* @out);
 
+        /// <summary>
+        ///  How the shutdown ended. `TH_WOULD_BLOCK` as long as it has not, `TH_STATE` if none was begun.
+        ///
+        ///  # Safety
+        ///
+        ///  `out` is null or can be written, `struct_size` set.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_close_report", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_close_report(uint client, ThCloseReport* @out);
+        internal static extern int th_close_report(uint client, ThCloseReport* @out);
 
+        /// <summary>
+        ///  Closes the connections that are idle, as after a change of network. Returns how many.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_client_close_idle", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_client_close_idle(uint client);
+        internal static extern int th_client_close_idle(uint client);
 
+        /// <summary>
+        ///  Gives the host of a URL a limit of its own; 0 gives it the client's again.
+        ///
+        ///  # Safety
+        ///
+        ///  `url` is null with `url_len` 0, or so many bytes can be read there.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_host_limit", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_host_limit(uint client, byte* url, uint url_len, uint limit);
+        internal static extern int th_host_limit(uint client, byte* url, uint url_len, uint limit);
 
+        /// <summary>
+        ///  Starts no request to the host of a URL for so many milliseconds.
+        ///
+        ///  # Safety
+        ///
+        ///  As `th_host_limit`.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_host_pause", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_host_pause(uint client, byte* url, uint url_len, uint ms);
+        internal static extern int th_host_pause(uint client, byte* url, uint url_len, uint ms);
 
+        /// <summary>
+        ///  Puts a request into the queue of the client and returns at once. `user` comes back with its events. All that
+        ///  `request` refers to is copied. A URL, a method or a field that cannot be is `TH_ARG`; as many requests as
+        ///  may exist are `TH_QUEUE_FULL`; after the shutdown `TH_SHUTDOWN`. What was accepted says DONE once, and is
+        ///  there until `th_release`.
+        ///
+        ///  # Safety
+        ///
+        ///  `request` is null or can be read, with all texts and fields in it; `out` is null or can be written.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_submit", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_submit(uint client, ThRequest* request, ulong user, ulong* @out);
+        internal static extern int th_submit(uint client, ThRequest* request, ulong user, ulong* @out);
 
+        /// <summary>
+        ///  Ends a request, which says DONE with `TH_CANCELLED` unless it is over already. Any number of times.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_cancel", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_cancel(uint client, ulong request);
+        internal static extern int th_cancel(uint client, ulong request);
 
+        /// <summary>
+        ///  Changes the priority of a request that waits in the queue; it keeps its age. `TH_STATE` once it does not
+        ///  wait any more.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_set_priority", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_set_priority(uint client, ulong request, uint priority);
+        internal static extern int th_set_priority(uint client, ulong request, uint priority);
 
+        /// <summary>
+        ///  Lets go of a request, and cancels it if it is under way. Its id is stale from now on, and so are the views
+        ///  of its head and body.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_release", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_release(uint client, ulong request);
+        internal static extern int th_release(uint client, ulong request);
 
-        [DllImport(__DllName, EntryPoint = "th_poll", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_poll(uint client, ThEvent* @out, uint cap, uint wait_ms);
-
-        [DllImport(__DllName, EntryPoint = "th_wake", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_wake(uint client);
-
+        /// <summary>
+        ///  A view of the head of the response, which stays until `th_release`. `TH_STATE` before HEADERS.
+        ///
+        ///  # Safety
+        ///
+        ///  `out` is null or can be written.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_head", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_head(uint client, ulong request, ThHead* @out);
+        internal static extern int th_head(uint client, ulong request, ThHead* @out);
 
+        /// <summary>
+        ///  A view of the trailers of the response, as of its head; without any its `count` is 0. `TH_STATE` before
+        ///  DONE.
+        ///
+        ///  # Safety
+        ///
+        ///  `out` is null or can be written.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_trailers", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_trailers(uint client, ulong request, ThHead* @out);
+        internal static extern int th_trailers(uint client, ulong request, ThHead* @out);
 
-        [DllImport(__DllName, EntryPoint = "th_body_read", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_body_read(uint client, ulong request, byte* dst, uint cap, uint wait_ms, uint* got);
-
-        [DllImport(__DllName, EntryPoint = "th_body_peek", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_body_peek(uint client, ulong request, byte** ptr, uint* len);
-
-        [DllImport(__DllName, EntryPoint = "th_body_consume", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_body_consume(uint client, ulong request, uint n);
-
-        [DllImport(__DllName, EntryPoint = "th_body_write", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_body_write(uint client, ulong request, byte* src, uint len, uint wait_ms, uint* took);
-
-        [DllImport(__DllName, EntryPoint = "th_body_finish", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_body_finish(uint client, ulong request, ThFields* trailers);
-
+        /// <summary>
+        ///  How long each phase took. `TH_STATE` before HEADERS and DONE.
+        ///
+        ///  # Safety
+        ///
+        ///  `out` is null or can be written, `struct_size` set.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_timeline", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_timeline(uint client, ulong request, ThTimeline* @out);
+        internal static extern int th_timeline(uint client, ulong request, ThTimeline* @out);
 
+        /// <summary>
+        ///  The spans of the timeline, at most `cap`. Returns how many were given; with `cap` 0 how many there are.
+        ///
+        ///  # Safety
+        ///
+        ///  `out` is null with `cap` 0, or `cap` spans can be written there.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_timeline_events", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern int th_timeline_events(uint client, ulong request, ThTimelineEvent* @out, uint cap);
+        internal static extern int th_timeline_events(uint client, ulong request, ThTimelineEvent* @out, uint cap);
 
+        /// <summary>
+        ///  Copies the text of what ended a request, in UTF-8 and without a zero at its end, as much as fits. Returns how
+        ///  many bytes it has: 0 where nothing went wrong, nothing is over yet, or there is no such request.
+        ///
+        ///  # Safety
+        ///
+        ///  `dst` is null with `cap` 0, or `cap` bytes can be written there.
+        /// </summary>
         [DllImport(__DllName, EntryPoint = "th_request_error", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        public static extern uint th_request_error(uint client, ulong request, byte* dst, uint cap);
+        internal static extern uint th_request_error(uint client, ulong request, byte* dst, uint cap);
+
+        /// <summary>
+        ///  Takes at most `cap` events, and waits for the first one for at most `wait_ms`, 100 at most. Returns how many
+        ///  there are. One thread at a time: another one gets `TH_BUSY`.
+        ///
+        ///  Of one request the events come in order: HEADERS, READABLE, WRITABLE, DONE. Each accepted request says DONE
+        ///  once, and nothing after it; a request that was released says nothing more.
+        ///
+        ///  # Safety
+        ///
+        ///  `out` is null with `cap` 0, or `cap` events can be written there.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "th_poll", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int th_poll(uint client, ThEvent* @out, uint cap, uint wait_ms);
+
+        /// <summary>
+        ///  Ends the wait of the poll that is under way, or of the next one.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "th_wake", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int th_wake(uint client);
+
+        /// <summary>
+        ///  Copies content of the response, and waits for some for at most `wait_ms`, 100 at most. `got` says how much.
+        ///
+        ///  `TH_WOULD_BLOCK` if there is none yet; READABLE or DONE follows. `TH_EOF` if there is none any more; if the exchange
+        ///  has failed, its code instead. One reader at a time, of any thread: another one gets `TH_BUSY`.
+        ///
+        ///  # Safety
+        ///
+        ///  `dst` is null with `cap` 0, or `cap` bytes can be written there; `got` is null or can be written.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "th_body_read", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int th_body_read(uint client, ulong request, byte* dst, uint cap, uint wait_ms, uint* got);
+
+        /// <summary>
+        ///  A view of the content that can be read at once, in one piece; it stays until `th_body_consume`, a read, or
+        ///  `th_release`. Codes as of `th_body_read`.
+        ///
+        ///  # Safety
+        ///
+        ///  `ptr` and `len` are null or can be written.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "th_body_peek", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int th_body_peek(uint client, ulong request, byte** ptr, uint* len);
+
+        /// <summary>
+        ///  Takes `n` bytes off that `th_body_peek` has shown. More than it has shown are `TH_ARG`.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "th_body_consume", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int th_body_consume(uint client, ulong request, uint n);
+
+        /// <summary>
+        ///  Writes content of the request, and waits for room for at most `wait_ms`, 100 at most. `took` says how much
+        ///  was taken, which is copied. `TH_OK` if it is all; `TH_WOULD_BLOCK` if it is less, and WRITABLE or DONE follows.
+        ///  `TH_STATE` if the body is finished or not wanted any more, as after an error status, the exchange over, or the body
+        ///  none that is written.
+        ///
+        ///  # Safety
+        ///
+        ///  `src` is null with `len` 0, or `len` bytes can be read there; `took` is null or can be written.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "th_body_write", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int th_body_write(uint client, ulong request, byte* src, uint len, uint wait_ms, uint* took);
+
+        /// <summary>
+        ///  Ends the body of the request. `trailers` may be null. `TH_STATE` as of `th_body_write`.
+        ///
+        ///  # Safety
+        ///
+        ///  `trailers` is null or can be read, with all fields in it.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "th_body_finish", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int th_body_finish(uint client, ulong request, ThFields* trailers);
 
     }
 
+    /// <summary>
+    ///  Bytes of the caller, valid during the call only. A null pointer with length 0 is none.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe partial struct ThText
     {
+        /// <summary>
+        ///  The first byte.
+        /// </summary>
         public byte* ptr;
+        /// <summary>
+        ///  How many there are.
+        /// </summary>
         public uint len;
+        /// <summary>
+        ///  0.
+        /// </summary>
         public uint reserved;
     }
 
+    /// <summary>
+    ///  Where a field is in its arena.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe partial struct ThField
     {
+        /// <summary>
+        ///  Offset of the name, in bytes.
+        /// </summary>
         public uint name_off;
+        /// <summary>
+        ///  Length of the name, in bytes.
+        /// </summary>
         public uint name_len;
+        /// <summary>
+        ///  Offset of the value, in bytes.
+        /// </summary>
         public uint value_off;
+        /// <summary>
+        ///  Length of the value, in bytes.
+        /// </summary>
         public uint value_len;
     }
 
+    /// <summary>
+    ///  Fields of a request, in order, repeats kept.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe partial struct ThFields
     {
+        /// <summary>
+        ///  Names and values.
+        /// </summary>
         public byte* arena;
+        /// <summary>
+        ///  Where they are.
+        /// </summary>
         public ThField* fields;
+        /// <summary>
+        ///  Bytes of the arena.
+        /// </summary>
         public uint arena_len;
+        /// <summary>
+        ///  How many fields there are.
+        /// </summary>
         public uint count;
     }
 
+    /// <summary>
+    ///  How a client is made. All zero but `struct_size` is the default of everything.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe partial struct ThClientConfig
     {
+        /// <summary>
+        ///  `sizeof(ThClientConfig)`.
+        /// </summary>
         public uint struct_size;
+        /// <summary>
+        ///  `TH_CLIENT_...`.
+        /// </summary>
         public uint flags;
+        /// <summary>
+        ///  Threads of the engine, 1 to 64; default 1.
+        /// </summary>
         public uint workers;
+        /// <summary>
+        ///  Requests that exist at once, from submit to release, 1 to 65,536; default 4,096.
+        /// </summary>
         public uint requests_max;
+        /// <summary>
+        ///  Bytes of a response body that wait for their reader, 4 KiB to 64 MiB; default 1 MiB.
+        /// </summary>
         public uint body_window;
+        /// <summary>
+        ///  Bytes of a written request body that wait for the network, 4 KiB to 64 MiB; default 256 KiB.
+        /// </summary>
         public uint upload_window;
+        /// <summary>
+        ///  Bytes of all response bodies together that wait for their readers, beyond the first 16 KiB of each, 1 MiB to
+        ///  4 GiB less 1; default 64 MiB.
+        /// </summary>
         public uint body_memory;
+        /// <summary>
+        ///  Requests of one host at once; default 64.
+        /// </summary>
         public uint per_host;
+        /// <summary>
+        ///  Requests at once; default 256.
+        /// </summary>
         public uint total;
+        /// <summary>
+        ///  Idle connections kept of one host; default 64.
+        /// </summary>
         public uint idle_per_host;
+        /// <summary>
+        ///  Idle connections kept; default 256.
+        /// </summary>
         public uint idle_total;
+        /// <summary>
+        ///  Redirects that are followed; default 10.
+        /// </summary>
         public uint redirects_max;
+        /// <summary>
+        ///  Retries of a failed request that may be sent again; default 0.
+        /// </summary>
         public uint retries_max;
+        /// <summary>
+        ///  Time limit of the wait for a permit, in milliseconds; default none.
+        /// </summary>
         public uint permit_ms;
+        /// <summary>
+        ///  Time limit of a lookup of a name, in milliseconds; default that of the client.
+        /// </summary>
         public uint dns_ms;
+        /// <summary>
+        ///  Time limit of making a connection, in milliseconds.
+        /// </summary>
         public uint connect_ms;
+        /// <summary>
+        ///  Time limit of a TLS handshake, in milliseconds.
+        /// </summary>
         public uint tls_ms;
+        /// <summary>
+        ///  Time limit of the wait for the head of a response, in milliseconds.
+        /// </summary>
         public uint head_ms;
+        /// <summary>
+        ///  Time limit between two pieces of a body, in milliseconds.
+        /// </summary>
         public uint body_ms;
+        /// <summary>
+        ///  Time limit of a whole request, in milliseconds; default none.
+        /// </summary>
         public uint request_ms;
+        /// <summary>
+        ///  How long an idle connection is kept, in milliseconds.
+        /// </summary>
         public uint idle_ms;
+        /// <summary>
+        ///  `TH_AUTH_...`.
+        /// </summary>
         public uint auth_kind;
+        /// <summary>
+        ///  Fields of every request.
+        /// </summary>
         public ThFields headers;
+        /// <summary>
+        ///  The value of User-Agent.
+        /// </summary>
         public ThText user_agent;
+        /// <summary>
+        ///  The URL of a proxy for everything: `http`, `https`, `socks5`, `socks5h`.
+        /// </summary>
         public ThText proxy;
+        /// <summary>
+        ///  The user at the proxy.
+        /// </summary>
         public ThText proxy_user;
+        /// <summary>
+        ///  The password at the proxy.
+        /// </summary>
         public ThText proxy_password;
+        /// <summary>
+        ///  Roots that are trusted, as PEM.
+        /// </summary>
         public ThText root_pem;
+        /// <summary>
+        ///  The certificate of the client, as PEM.
+        /// </summary>
         public ThText certificate_pem;
+        /// <summary>
+        ///  Its key, as PEM.
+        /// </summary>
         public ThText key_pem;
+        /// <summary>
+        ///  Pins of public keys: `sha256//BASE64;sha256//BASE64`.
+        /// </summary>
         public ThText pins;
+        /// <summary>
+        ///  The origin that the credentials are for, as a URL.
+        /// </summary>
         public ThText auth_origin;
+        /// <summary>
+        ///  The user at this origin.
+        /// </summary>
         public ThText auth_user;
+        /// <summary>
+        ///  The password, or the token.
+        /// </summary>
         public ThText auth_password;
+        /// <summary>
+        ///  The path of a Unix socket that takes the place of every server.
+        /// </summary>
         public ThText unix_socket;
     }
 
+    /// <summary>
+    ///  A request. All zero but `struct_size` and `url` is a GET.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe partial struct ThRequest
     {
+        /// <summary>
+        ///  `sizeof(ThRequest)`.
+        /// </summary>
         public uint struct_size;
+        /// <summary>
+        ///  0.
+        /// </summary>
         public uint flags;
+        /// <summary>
+        ///  `TH_PRIORITY_...`; 0 is normal.
+        /// </summary>
         public uint priority;
+        /// <summary>
+        ///  Time limit of the whole request, in milliseconds; 0 is the client's.
+        /// </summary>
         public uint timeout_ms;
+        /// <summary>
+        ///  `TH_BODY_...`.
+        /// </summary>
         public uint body_kind;
+        /// <summary>
+        ///  `TH_SINK_...`.
+        /// </summary>
         public uint sink_kind;
+        /// <summary>
+        ///  Bytes of the response that wait for their reader; 0 is the client's.
+        /// </summary>
         public uint body_window;
+        /// <summary>
+        ///  Connections of a download to a file; 0 is 4.
+        /// </summary>
         public uint connections;
+        /// <summary>
+        ///  The length of a body that is written, or `TH_UNKNOWN`.
+        /// </summary>
         public ulong body_length;
+        /// <summary>
+        ///  The method; none is GET.
+        /// </summary>
         public ThText method;
+        /// <summary>
+        ///  The URL.
+        /// </summary>
         public ThText url;
+        /// <summary>
+        ///  The bytes, or the path of the file.
+        /// </summary>
         public ThText body;
+        /// <summary>
+        ///  The path of the file that the response goes to.
+        /// </summary>
         public ThText sink_path;
+        /// <summary>
+        ///  What that file must hash to: `sha256:HEX`, `sha512:HEX`, `md5:HEX` or `blake3:HEX`.
+        /// </summary>
         public ThText checksum;
+        /// <summary>
+        ///  The fields.
+        /// </summary>
         public ThFields headers;
     }
 
+    /// <summary>
+    ///  Something that happened to a request: 40 bytes on 32 and on 64 bit.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe partial struct ThEvent
     {
+        /// <summary>
+        ///  The request.
+        /// </summary>
         public ulong request;
+        /// <summary>
+        ///  What the caller gave `th_submit` to know it by.
+        /// </summary>
         public ulong user;
+        /// <summary>
+        ///  `TH_EVENT_...`.
+        /// </summary>
         public uint kind;
+        /// <summary>
+        ///  `TH_FLAG_...`.
+        /// </summary>
         public uint flags;
+        /// <summary>
+        ///  How the exchange ended.
+        /// </summary>
         public int code;
+        /// <summary>
+        ///  The status of the response, 0 where there is none.
+        /// </summary>
         public uint status;
+        /// <summary>
+        ///  By kind.
+        /// </summary>
         public ulong value;
     }
 
+    /// <summary>
+    ///  The head of a response, or its trailers: a view that stays until `th_release`.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe partial struct ThHead
     {
+        /// <summary>
+        ///  The status; of trailers 0.
+        /// </summary>
         public uint status;
+        /// <summary>
+        ///  10, 11 or 20 for HTTP/1.0, HTTP/1.1 and HTTP/2.
+        /// </summary>
         public uint version;
+        /// <summary>
+        ///  Bytes of the arena.
+        /// </summary>
         public uint arena_len;
+        /// <summary>
+        ///  How many fields there are.
+        /// </summary>
         public uint count;
+        /// <summary>
+        ///  Where the URL is in the arena that answered, redirects followed.
+        /// </summary>
         public uint url_off;
+        /// <summary>
+        ///  Its length.
+        /// </summary>
         public uint url_len;
+        /// <summary>
+        ///  The content length, or `TH_UNKNOWN`.
+        /// </summary>
         public ulong content_length;
+        /// <summary>
+        ///  Names in lower case, values as they came, the URL.
+        /// </summary>
         public byte* arena;
+        /// <summary>
+        ///  Where they are.
+        /// </summary>
         public ThField* fields;
     }
 
+    /// <summary>
+    ///  How long each phase of a request took, in nanoseconds.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe partial struct ThTimeline
     {
+        /// <summary>
+        ///  `sizeof(ThTimeline)`, set by the caller.
+        /// </summary>
         public uint struct_size;
+        /// <summary>
+        ///  `TH_FLAG_REUSED`.
+        /// </summary>
         public uint flags;
+        /// <summary>
+        ///  How often the request was sent.
+        /// </summary>
         public uint attempts;
+        /// <summary>
+        ///  Spans that had no room.
+        /// </summary>
         public uint dropped_events;
+        /// <summary>
+        ///  The connection, 0 where there was none.
+        /// </summary>
         public ulong connection_id;
+        /// <summary>
+        ///  From submit to the end.
+        /// </summary>
         public ulong total_ns;
+        /// <summary>
+        ///  Between two attempts.
+        /// </summary>
         public ulong backoff_ns;
+        /// <summary>
+        ///  In the queue.
+        /// </summary>
         public ulong queue_ns;
+        /// <summary>
+        ///  While the host was paused.
+        /// </summary>
         public ulong pause_ns;
+        /// <summary>
+        ///  For a permit of the host.
+        /// </summary>
         public ulong host_permit_ns;
+        /// <summary>
+        ///  For a permit of the total.
+        /// </summary>
         public ulong total_permit_ns;
+        /// <summary>
+        ///  Looking up the name.
+        /// </summary>
         public ulong dns_ns;
+        /// <summary>
+        ///  Opening the connection.
+        /// </summary>
         public ulong connect_ns;
+        /// <summary>
+        ///  Asking a proxy for a tunnel.
+        /// </summary>
         public ulong tunnel_ns;
+        /// <summary>
+        ///  The TLS handshake.
+        /// </summary>
         public ulong tls_ns;
+        /// <summary>
+        ///  Sending head and body.
+        /// </summary>
         public ulong send_ns;
+        /// <summary>
+        ///  Waiting for the first byte of the response.
+        /// </summary>
         public ulong wait_ns;
+        /// <summary>
+        ///  Receiving the rest.
+        /// </summary>
         public ulong receive_ns;
     }
 
+    /// <summary>
+    ///  One span of a timeline.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe partial struct ThTimelineEvent
     {
+        /// <summary>
+        ///  The phase, from 0: backoff, queue, pause, host permit, total permit, DNS, connect, tunnel, TLS, send,
+        ///  wait, receive.
+        /// </summary>
         public uint phase;
+        /// <summary>
+        ///  0.
+        /// </summary>
         public uint reserved;
+        /// <summary>
+        ///  Nanoseconds from submit to its begin.
+        /// </summary>
         public ulong start_ns;
+        /// <summary>
+        ///  Nanoseconds from submit to its end.
+        /// </summary>
         public ulong end_ns;
     }
 
+    /// <summary>
+    ///  What a client holds right now.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe partial struct ThStats
     {
+        /// <summary>
+        ///  `sizeof(ThStats)`, set by the caller.
+        /// </summary>
         public uint struct_size;
+        /// <summary>
+        ///  Requests that exist, from submit to release.
+        /// </summary>
         public uint requests;
+        /// <summary>
+        ///  Requests whose exchange is not over.
+        /// </summary>
         public uint tasks;
+        /// <summary>
+        ///  Requests that have events which were not polled.
+        /// </summary>
         public uint ready;
+        /// <summary>
+        ///  Requests that wait for a permit.
+        /// </summary>
         public uint waiting;
+        /// <summary>
+        ///  Requests that have one.
+        /// </summary>
         public uint running;
+        /// <summary>
+        ///  Open connections.
+        /// </summary>
         public uint connections;
+        /// <summary>
+        ///  Those of them that are idle.
+        /// </summary>
         public uint idle_connections;
+        /// <summary>
+        ///  Bytes of bodies that wait for their readers.
+        /// </summary>
         public ulong body_bytes;
+        /// <summary>
+        ///  The most bytes of one body that waited at once.
+        /// </summary>
         public ulong body_peak;
+        /// <summary>
+        ///  Requests that were submitted.
+        /// </summary>
         public ulong submitted;
+        /// <summary>
+        ///  Requests whose exchange is over.
+        /// </summary>
         public ulong done;
     }
 
+    /// <summary>
+    ///  How everything ended that was inside when a client was shut down.
+    /// </summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe partial struct ThCloseReport
     {
+        /// <summary>
+        ///  `sizeof(ThCloseReport)`, set by the caller.
+        /// </summary>
         public uint struct_size;
+        /// <summary>
+        ///  Components that could not be closed.
+        /// </summary>
         public uint failures;
+        /// <summary>
+        ///  Requests that were inside.
+        /// </summary>
         public ulong accepted;
+        /// <summary>
+        ///  Those of them that ended by themselves.
+        /// </summary>
         public ulong completed;
+        /// <summary>
+        ///  Those that were canceled, or refused while they waited.
+        /// </summary>
         public ulong canceled;
+        /// <summary>
+        ///  Those whose wait took too long.
+        /// </summary>
         public ulong expired;
+        /// <summary>
+        ///  Those that the shutdown cut off.
+        /// </summary>
         public ulong aborted;
+        /// <summary>
+        ///  From the call until nothing was inside, in nanoseconds.
+        /// </summary>
         public ulong elapsed_ns;
     }
 
+}
+namespace TurboHttp.Native
+{
+    internal static unsafe partial class NativeMethods
+    {
+        internal const uint TH_ABI_VERSION = 1 << 16;
+        internal const int TH_OK = 0;
+        internal const int TH_WOULD_BLOCK = 1;
+        internal const int TH_EOF = 2;
+        internal const int TH_STALE = -1;
+        internal const int TH_ARG = -2;
+        internal const int TH_STATE = -3;
+        internal const int TH_QUEUE_FULL = -4;
+        internal const int TH_SHUTDOWN = -5;
+        internal const int TH_CANCELLED = -6;
+        internal const int TH_TIMEOUT = -7;
+        internal const int TH_DNS = -8;
+        internal const int TH_CONNECT = -9;
+        internal const int TH_TLS = -10;
+        internal const int TH_PROXY = -11;
+        internal const int TH_PROTOCOL = -12;
+        internal const int TH_IO = -13;
+        internal const int TH_TOO_LARGE = -14;
+        internal const int TH_REDIRECT = -15;
+        internal const int TH_REQUEST_BODY = -16;
+        internal const int TH_DECODE = -17;
+        internal const int TH_OUTPUT = -18;
+        internal const int TH_CHECKSUM = -19;
+        internal const int TH_CHANGED = -20;
+        internal const int TH_STATUS = -21;
+        internal const int TH_RUNTIME = -22;
+        internal const int TH_PANIC = -23;
+        internal const int TH_BUSY = -24;
+        internal const uint TH_EVENT_HEADERS = 1;
+        internal const uint TH_EVENT_READABLE = 2;
+        internal const uint TH_EVENT_WRITABLE = 3;
+        internal const uint TH_EVENT_DONE = 4;
+        internal const uint TH_FLAG_REUSED = 1;
+        internal const uint TH_FLAG_HTTP2 = 2;
+        internal const uint TH_FLAG_RESUMED = 4;
+        internal const ulong TH_UNKNOWN = ulong.MaxValue;
+        internal const uint TH_CLIENT_HTTP1_ONLY = 1;
+        internal const uint TH_CLIENT_HTTP2_PRIOR_KNOWLEDGE = 2;
+        internal const uint TH_CLIENT_NO_REDIRECTS = 4;
+        internal const uint TH_CLIENT_NO_DECODING = 8;
+        internal const uint TH_CLIENT_COOKIES = 16;
+        internal const uint TH_CLIENT_PROXY_FROM_ENV = 32;
+        internal const uint TH_CLIENT_ONLY_ADDED_ROOTS = 64;
+        internal const uint TH_CLIENT_DANGER_ACCEPT_ANY_CERTIFICATE = 128;
+        internal const uint TH_AUTH_NONE = 0;
+        internal const uint TH_AUTH_BASIC = 1;
+        internal const uint TH_AUTH_DIGEST = 2;
+        internal const uint TH_AUTH_BEARER = 3;
+        internal const uint TH_PRIORITY_CRITICAL = 1;
+        internal const uint TH_PRIORITY_HIGH = 2;
+        internal const uint TH_PRIORITY_NORMAL = 3;
+        internal const uint TH_PRIORITY_LOW = 4;
+        internal const uint TH_BODY_NONE = 0;
+        internal const uint TH_BODY_BYTES = 1;
+        internal const uint TH_BODY_FILE = 2;
+        internal const uint TH_BODY_STREAM = 3;
+        internal const uint TH_SINK_WINDOW = 0;
+        internal const uint TH_SINK_DROP = 1;
+        internal const uint TH_SINK_FILE = 2;
+        internal const uint TH_SHUTDOWN_DRAIN = 0;
+        internal const uint TH_SHUTDOWN_CANCEL_PENDING = 1;
+        internal const uint TH_SHUTDOWN_NOW = 2;
+    }
 }

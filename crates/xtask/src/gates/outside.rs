@@ -57,8 +57,8 @@ pub(crate) struct Counted {
 }
 
 /// A server: a process of its own, ended when this is dropped.
-struct Served {
-    url: String,
+pub(crate) struct Served {
+    pub(crate) url: String,
     process: Child,
 }
 
@@ -66,7 +66,8 @@ struct Served {
 const HTTP2: &str = "h2_";
 
 impl Served {
-    fn start(program: &Path, words: &[&str]) -> Result<Served> {
+    /// Starts a program that prints its URL.
+    pub(crate) fn start(program: &Path, words: &[&str]) -> Result<Served> {
         // It ends when its input does, so it cannot outlive this process.
         let mut process = Command::new(program)
             .args(words)
