@@ -87,6 +87,8 @@ pub(crate) struct Call {
     place: Place,
     shared: Arc<Shared>,
     state: Mutex<State>,
+    /// Taken under the lock of the state, never the other way round: what is under that lock may drop the body.
+    writing: Mutex<WriteWindow>,
     /// Content has come, or the exchange is over.
     pub(crate) readable: Condvar,
     /// The window of the request has room, or the exchange is over.
@@ -115,12 +117,10 @@ pub(crate) struct State {
     spare_head: Option<Head>,
     pub(crate) trailers: Option<Head>,
     pub(crate) reading: ReadWindow,
-    pub(crate) writing: WriteWindow,
     pub(crate) timeline: Option<Timeline>,
     pub(crate) outcome: Option<Fault>,
-    /// A thread waits for content, another one for room: telling a condition is a system call.
+    /// Threads that wait for content: telling a condition is a system call.
     pub(crate) readers: u32,
-    pub(crate) writers: u32,
 }
 
 impl Call {
@@ -140,12 +140,11 @@ impl Call {
                 spare_head: None,
                 trailers: None,
                 reading: ReadWindow::new(body_window),
-                writing: WriteWindow::new(upload_window),
                 timeline: None,
                 outcome: None,
                 readers: 0,
-                writers: 0,
             }),
+            writing: Mutex::new(WriteWindow::new(upload_window)),
             readable: Condvar::new(),
             writable: Condvar::new(),
             cancel: Cancel::default(),
@@ -166,9 +165,10 @@ impl Call {
         state.spare_head = state.head.take();
         state.trailers = None;
         state.reading.reset(body_window);
-        state.writing = WriteWindow::new(upload_window);
         state.timeline = None;
         state.outcome = None;
+        let writing = self.writing.get_mut();
+        *writing.unwrap_or_else(PoisonError::into_inner) = WriteWindow::new(upload_window);
     }
 
     /// Gives the memory of what was not read back.
@@ -189,6 +189,10 @@ impl Call {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn writing(&self) -> MutexGuard<'_, WriteWindow> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the exchange with this code, unless it is over; any thread, any number of times.
@@ -313,7 +317,7 @@ impl Call {
 
     /// The window of the request has room.
     pub(crate) fn writable(&self) {
-        if self.state().writers > 0 {
+        if self.writing().writers > 0 {
             self.writable.notify_all();
         }
         self.post(Happening::Writable);
@@ -321,7 +325,8 @@ impl Call {
 
     /// Nothing more of the content that the host writes is wanted: it is told, and its next write says so.
     pub(crate) fn stop_writing(&self) {
-        if self.state().writing.end() {
+        let is_told = self.writing().end();
+        if is_told {
             self.writable();
         }
     }
@@ -332,10 +337,14 @@ impl Call {
         let ticket = state.ticket.take();
         state.outcome = outcome;
         state.reading.end();
-        state.writing.end();
-        let (has_readers, has_writers) = (state.readers > 0, state.writers > 0);
+        let has_readers = state.readers > 0;
         drop(state);
         drop(ticket);
+        let has_writers = {
+            let mut writing = self.writing();
+            writing.end();
+            writing.writers > 0
+        };
         if has_readers {
             self.readable.notify_all();
         }

@@ -122,7 +122,7 @@ impl Engine {
             request = request.body(Body::wrap(WrittenBody { call, length }));
         } else {
             // There is nothing to write.
-            call.state().writing.finish(None);
+            call.writing().finish(None);
         }
         let work = match submission.sink {
             Sink::File(target) => {

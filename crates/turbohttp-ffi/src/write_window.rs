@@ -30,6 +30,8 @@ pub(crate) struct WriteWindow {
     is_armed: bool,
     /// The network waits for bytes.
     reader: Option<Waker>,
+    /// Threads that wait for room: telling a condition is a system call.
+    pub(crate) writers: u32,
 }
 
 impl WriteWindow {
@@ -43,6 +45,7 @@ impl WriteWindow {
             is_over: false,
             is_armed: false,
             reader: None,
+            writers: 0,
         }
     }
 
@@ -122,7 +125,7 @@ impl Body for WrittenBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let call = &self.call;
-        let (frame, is_event) = call.state().writing.poll_piece(cx);
+        let (frame, is_event) = call.writing().poll_piece(cx);
         if is_event {
             call.writable();
         }

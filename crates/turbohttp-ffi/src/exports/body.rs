@@ -152,35 +152,29 @@ pub unsafe extern "C" fn th_body_write(
 }
 
 fn write(call: &Call, bytes: &[u8], until: Until) -> Result<usize> {
-    let mut state = call.state();
+    let mut writing = call.writing();
     let mut taken = 0;
     loop {
-        if !state.writing.is_open() {
+        if !writing.is_open() {
             return match taken {
                 0 => Err(not_open()),
                 taken => Ok(taken),
             };
         }
-        let (more, waker) = state.writing.write(&bytes[taken..]);
+        let (more, waker) = writing.write(&bytes[taken..]);
         taken += more;
         if let Some(waker) = waker {
-            // Outside of the lock, which the task of the connection takes. It may have made room before the lock is
-            // taken again: only a write that found none under the same lock waits.
-            drop(state);
+            // Under the lock, as it is the runtime's: otherwise the task may make room, and say so, before this
+            // thread waits for it.
             waker.wake();
-            if taken == bytes.len() {
-                return Ok(taken);
-            }
-            state = call.state();
-            continue;
         }
         if taken == bytes.len() {
             return Ok(taken);
         }
-        state.writers += 1;
+        writing.writers += 1;
         let has_waited;
-        (state, has_waited) = until.wait(&call.writable, state);
-        state.writers -= 1;
+        (writing, has_waited) = until.wait(&call.writable, writing);
+        writing.writers -= 1;
         if !has_waited {
             return Ok(taken);
         }
@@ -208,14 +202,12 @@ pub unsafe extern "C" fn th_body_finish(
                 Some(trailers.fields(|trailers| trailers)?)
             }
         };
-        let mut state = call.state();
-        if state.writing.is_finished() {
+        let mut writing = call.writing();
+        if writing.is_finished() {
             return Err(not_open());
         }
-        let waker = state
-            .writing
-            .finish(trailers.filter(|trailers| !trailers.is_empty()));
-        drop(state);
+        let waker = writing.finish(trailers.filter(|trailers| !trailers.is_empty()));
+        drop(writing);
         if let Some(waker) = waker {
             waker.wake();
         }

@@ -324,3 +324,32 @@ fn a_writer_is_told_when_nobody_wants_its_body() {
     assert_eq!(host.wait(id, TH_EVENT_HEADERS).status, 413);
     assert!(!host.kinds(id).contains(&TH_EVENT_DONE));
 }
+
+#[test]
+fn a_written_body_of_a_request_that_waits_goes_with_its_request() {
+    let server = server();
+    let mut host = Host::with(&ThClientConfig {
+        per_host: 1,
+        ..config()
+    });
+    let url = server.url("/never");
+    let first = host.get(&url);
+    host.until(|host| host.stats().running == 1);
+    for is_released in [false, true] {
+        let id = host.submit(&ThRequest {
+            method: text("POST"),
+            body_kind: TH_BODY_STREAM,
+            body_length: TH_UNKNOWN,
+            ..request(&url)
+        });
+        match is_released {
+            false => {
+                th_cancel(host.client, id);
+                assert_eq!(host.done(id).code, TH_CANCELLED);
+            }
+            true => _ = th_release(host.client, id),
+        }
+    }
+    th_cancel(host.client, first);
+    host.done(first);
+}
