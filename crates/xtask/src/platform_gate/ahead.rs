@@ -136,7 +136,9 @@ fn full_aot<'a>(ground: &'a Ground, folder: &Path, program: &str) -> Result<xshe
     let mono = ground
         .within(120)
         .env("MONO_PATH", search_path(ground, folder)?);
-    Ok(mono.args(["mono", "--full-aot"]).arg(program))
+    // Where Mono writes down its crashes, which the stages below provoke.
+    let there = mono.args(["env", "--chdir"]).arg(folder);
+    Ok(there.args(["mono", "--full-aot"]).arg(program))
 }
 
 pub(super) fn tests(ground: &Ground) -> Result<String> {
