@@ -111,10 +111,12 @@ pub(crate) struct State {
     /// What the host wants while there is no ticket yet.
     pub(crate) wanted: Option<Priority>,
     pub(crate) head: Option<Head>,
+    /// That of a former request, whose memory is used again.
+    spare_head: Option<Head>,
     pub(crate) trailers: Option<Head>,
     pub(crate) reading: ReadWindow,
     pub(crate) writing: WriteWindow,
-    pub(crate) timeline: Option<Box<Timeline>>,
+    pub(crate) timeline: Option<Timeline>,
     pub(crate) outcome: Option<Fault>,
     /// A thread waits for content, another one for room: telling a condition is a system call.
     pub(crate) readers: u32,
@@ -135,6 +137,7 @@ impl Call {
                 ticket: None,
                 wanted: None,
                 head: None,
+                spare_head: None,
                 trailers: None,
                 reading: ReadWindow::new(body_window),
                 writing: WriteWindow::new(upload_window),
@@ -148,6 +151,32 @@ impl Call {
             cancel: Cancel::default(),
             has_reader: AtomicBool::new(false),
         })
+    }
+
+    /// Makes a released call, which nobody else holds, one for the next request. Its memory is used again, and
+    /// nothing of its content shows.
+    pub(crate) fn renew(&mut self, place: Place, body_window: usize, upload_window: usize) {
+        self.give_back();
+        self.place = place;
+        *self.cancel.code.get_mut() = 0;
+        let state = self.state.get_mut();
+        let state = state.unwrap_or_else(PoisonError::into_inner);
+        state.ticket = None;
+        state.wanted = None;
+        state.spare_head = state.head.take();
+        state.trailers = None;
+        state.reading.reset(body_window);
+        state.writing = WriteWindow::new(upload_window);
+        state.timeline = None;
+        state.outcome = None;
+    }
+
+    /// Gives the memory of what was not read back.
+    fn give_back(&mut self) {
+        let state = self.state.get_mut();
+        let reading = &state.unwrap_or_else(PoisonError::into_inner).reading;
+        let (waiting, shared) = (reading.waiting(), reading.shared());
+        self.shared.memory.fewer(waiting, shared);
     }
 
     pub(crate) fn id(&self) -> ThRequestId {
@@ -209,7 +238,8 @@ impl Call {
 
     /// The head has arrived.
     pub(crate) fn headers(&self, response: &Response) {
-        let head = Head::of(response);
+        let spare = self.state().spare_head.take();
+        let head = Head::of(response, spare.unwrap_or_default());
         let timeline = response.timeline();
         let mut flags = 0;
         if timeline.is_connection_reused() {
@@ -224,7 +254,7 @@ impl Call {
             content_length: head.content_length(),
         };
         let mut state = self.state();
-        state.timeline = Some(Box::new(timeline.clone()));
+        state.timeline = Some(timeline.clone());
         state.head = Some(head);
         drop(state);
         self.post(Happening::Headers(seen));
@@ -340,11 +370,7 @@ impl State {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        let (waiting, shared) = {
-            let state = self.state();
-            (state.reading.waiting(), state.reading.shared())
-        };
-        self.shared.memory.fewer(waiting, shared);
+        self.give_back();
     }
 }
 

@@ -16,7 +16,7 @@ use crate::guard::THREAD_NAME;
 use crate::pointers::Lent;
 use crate::run::{Work, run};
 use crate::submit::{self, Sink, Submission, Upload};
-use crate::wait::later;
+use crate::wait::{Until, later};
 use crate::write_window::WrittenBody;
 
 /// One client of the ABI.
@@ -92,7 +92,15 @@ impl Engine {
         let window = submission.body_window.unwrap_or(self.options.body_window);
         let upload_window = self.options.upload_window;
         let shared = &self.shared;
-        let make = |place| Call::new(place, shared, window, upload_window);
+        let make = |place, spare: Option<Arc<Call>>| {
+            if let Some(mut spare) = spare
+                && let Some(call) = Arc::get_mut(&mut spare)
+            {
+                call.renew(place, window, upload_window);
+                return spare;
+            }
+            Call::new(place, shared, window, upload_window)
+        };
         let call = shared.requests.insert(make)?;
         shared.events.begin(call.slot(), call.id(), user);
         match self.enqueue(&call, submission) {
@@ -114,7 +122,7 @@ impl Engine {
             request = request.body(Body::wrap(WrittenBody { call, length }));
         } else {
             // There is nothing to write.
-            call.state().writing.end();
+            call.state().writing.finish(None);
         }
         let work = match submission.sink {
             Sink::File(target) => {
@@ -150,6 +158,7 @@ impl Engine {
         let call = self.shared.requests.remove(id)?;
         self.shared.events.forget(call.slot(), id);
         call.cancel(abi::TH_CANCELLED);
+        self.shared.requests.keep(call);
         Ok(())
     }
 
@@ -200,6 +209,7 @@ impl Engine {
 
     /// Ends everything, within this time; how many tasks are still alive.
     pub(crate) fn end(&self, within: Duration) -> usize {
+        let until = Until::after_at_most(within);
         self.cut_off();
         let runtime = self.runtime.lock();
         let runtime = runtime.unwrap_or_else(PoisonError::into_inner).take();
@@ -207,6 +217,10 @@ impl Engine {
             runtime.shutdown_timeout(within);
         }
         self.shared.events.wake();
+        // A submit of another thread finds no runtime any more, and lets go of its task.
+        while self.shared.tasks.count() > 0 && !until.left().is_zero() {
+            std::thread::yield_now();
+        }
         let alive = self.shared.tasks.count();
         self.shared.requests.clear();
         alive

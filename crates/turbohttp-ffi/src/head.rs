@@ -10,17 +10,21 @@ pub(crate) struct Head {
     status: u32,
     version: u32,
     content_length: u64,
-    arena: Box<[u8]>,
-    fields: Box<[ThField]>,
+    /// Neither of them changes, so that what the host looks at stays where it is.
+    arena: Vec<u8>,
+    fields: Vec<ThField>,
     url: (u32, u32),
 }
 
 impl Head {
-    pub(crate) fn of(response: &Response) -> Head {
-        let mut arena = Vec::with_capacity(512);
-        let fields = response.fields();
-        let fields = fields.map(|(name, value)| add(&mut arena, name, value));
-        let fields: Box<[ThField]> = fields.collect();
+    /// The head of this response, in the memory of a former one.
+    pub(crate) fn of(response: &Response, former: Head) -> Head {
+        let (mut arena, mut fields) = (former.arena, former.fields);
+        arena.clear();
+        fields.clear();
+        for (name, value) in response.fields() {
+            fields.push(add(&mut arena, name, value));
+        }
         let url_off = arena.len() as u32;
         arena.extend_from_slice(response.url().as_bytes());
         Head {
@@ -28,7 +32,7 @@ impl Head {
             version: version(response.version()),
             content_length: response.content_length().unwrap_or(TH_UNKNOWN),
             url: (url_off, arena.len() as u32 - url_off),
-            arena: arena.into_boxed_slice(),
+            arena,
             fields,
         }
     }
@@ -40,7 +44,7 @@ impl Head {
             .map(|(name, value)| add(&mut arena, name.as_str(), value.as_bytes()))
             .collect();
         Head {
-            arena: arena.into_boxed_slice(),
+            arena,
             fields,
             content_length: TH_UNKNOWN,
             ..Head::default()
@@ -78,7 +82,8 @@ impl Head {
 /// A head is bounded by `Limits::head_bytes`, of at most 16 MiB, so that no offset is cut.
 fn add(arena: &mut Vec<u8>, name: &str, value: &[u8]) -> ThField {
     let name_off = arena.len() as u32;
-    arena.extend(name.bytes().map(|byte| byte.to_ascii_lowercase()));
+    arena.extend_from_slice(name.as_bytes());
+    arena[name_off as usize..].make_ascii_lowercase();
     let value_off = arena.len() as u32;
     arena.extend_from_slice(value);
     ThField {

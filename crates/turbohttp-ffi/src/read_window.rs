@@ -78,6 +78,16 @@ impl ReadWindow {
         }
     }
 
+    /// Empties it for the next body, and keeps one block.
+    pub(crate) fn reset(&mut self, window: usize) {
+        let block = self.blocks.pop_front().or(self.spare.take());
+        *self = ReadWindow::new(window);
+        self.spare = block.map(|mut block| {
+            (block.read, block.filled) = (0, 0);
+            block
+        });
+    }
+
     /// Whether there is room for a byte that is shared memory.
     pub(crate) fn has_room(&self) -> bool {
         self.waiting < self.window
@@ -190,7 +200,6 @@ impl ReadWindow {
 
     pub(crate) fn end(&mut self) {
         self.has_ended = true;
-        self.spare = None;
     }
 
     pub(crate) fn has_ended(&self) -> bool {

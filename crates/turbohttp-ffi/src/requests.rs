@@ -10,6 +10,9 @@ use crate::fault::{Fault, Result};
 /// The most requests of a client; a slot has 20 bits.
 pub(crate) const REQUESTS_MAX: u32 = 65_536;
 
+/// Released requests that are kept for the next ones, of about 2 KiB each with what they hold.
+const SPARE_MAX: usize = 256;
+
 const SLOT_BITS: u32 = 20;
 const GENERATION_BITS: u32 = 32;
 
@@ -29,6 +32,8 @@ struct Table {
     /// By slot.
     calls: Vec<Option<Arc<Call>>>,
     free: Vec<u32>,
+    /// Released ones that nobody holds, to be used again.
+    spare: Vec<Arc<Call>>,
 }
 
 /// The place of a request: its slot, and its id.
@@ -51,8 +56,11 @@ impl Requests {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a request into a free slot.
-    pub(crate) fn insert(&self, make: impl FnOnce(Place) -> Arc<Call>) -> Result<Arc<Call>> {
+    /// Puts a request into a free slot; it is made, anew or of a released one.
+    pub(crate) fn insert(
+        &self,
+        make: impl FnOnce(Place, Option<Arc<Call>>) -> Arc<Call>,
+    ) -> Result<Arc<Call>> {
         let mut table = self.table();
         let slot = match table.free.pop() {
             Some(slot) => slot,
@@ -66,7 +74,7 @@ impl Requests {
             }
         };
         let id = id(self.client, slot);
-        let call = make(Place { slot, id });
+        let call = make(Place { slot, id }, table.spare.pop());
         table.calls[slot as usize] = Some(call.clone());
         Ok(call)
     }
@@ -90,6 +98,16 @@ impl Requests {
         Ok(call)
     }
 
+    /// Keeps a call that was removed, unless its task still has it.
+    pub(crate) fn keep(&self, call: Arc<Call>) {
+        if Arc::strong_count(&call) == 1 {
+            let mut table = self.table();
+            if table.spare.len() < SPARE_MAX {
+                table.spare.push(call);
+            }
+        }
+    }
+
     /// All of them, as they are now.
     pub(crate) fn all(&self) -> Vec<Arc<Call>> {
         self.table().calls.iter().flatten().cloned().collect()
@@ -105,6 +123,8 @@ impl Requests {
         for call in self.all() {
             _ = self.remove(call.id());
         }
+        let spare = std::mem::take(&mut self.table().spare);
+        drop(spare);
     }
 }
 

@@ -100,7 +100,7 @@ async fn read(call: &Call, response: &mut Response, is_kept: bool) -> Result<End
         }
     }
     let mut state = call.state();
-    state.timeline = Some(Box::new(response.timeline().clone()));
+    state.timeline = Some(response.timeline().clone());
     state.trailers = response
         .trailers()
         .map(|trailers| Head::of_trailers(&trailers));
@@ -141,7 +141,7 @@ async fn download_to(
     let downloaded = download.receive(response, &target.path).await;
     let downloaded = downloaded.map_err(|error| failed(call, error))?;
     if let Some(timeline) = downloaded.timeline() {
-        call.state().timeline = Some(Box::new(timeline.clone()));
+        call.state().timeline = Some(timeline.clone());
     }
     let flags = match downloaded.resumed() {
         0 => 0,
@@ -153,7 +153,7 @@ async fn download_to(
 /// What went wrong; the timeline up to there stays with the call.
 fn failed(call: &Call, error: turbohttp::Error) -> Fault {
     if let Some(timeline) = error.timeline() {
-        call.state().timeline = Some(Box::new(timeline.clone()));
+        call.state().timeline = Some(timeline.clone());
     }
     match Fault::from(error) {
         // By the host, or else by the shutdown.

@@ -51,6 +51,11 @@ impl WriteWindow {
         !self.is_finished && !self.is_over
     }
 
+    /// Whether the host has said that it writes nothing more.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+
     /// Takes what has room; the network is to be woken. Without room for all of it, the next room is an event.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> (usize, Option<Waker>) {
         let taken = bytes.len().min(self.window - self.waiting);

@@ -105,7 +105,10 @@ impl Session {
             .max_concurrent_streams(3)
             .initial_window_size(5_000)
             .max_header_list_size(16_384)
-            .max_concurrent_reset_streams(1_000);
+            .max_concurrent_reset_streams(1_000)
+            // A client that gives up many requests at once keeps to the protocol; that this server has a limit to it
+            // is a policy.
+            .max_pending_accept_reset_streams(1_000);
         let handshake = builder.handshake(pipe.clone());
         Session {
             client: Client::new(),

@@ -16,6 +16,8 @@ pub(super) struct Group {
     /// Workers that wait for a job, the one that came last at the end: it is the first to be woken,
     /// as its memory is in the cache.
     idle: Vec<(u32, Option<Waker>)>,
+    /// By worker, whether it is among them: nearly every one that asks was woken, and is not.
+    is_idle: Vec<bool>,
     /// Slots of jobs that were granted a permit and that no worker has picked up, in the order of
     /// grants.
     ///
@@ -31,6 +33,7 @@ impl Group {
     fn new() -> Group {
         Group {
             idle: Vec::new(),
+            is_idle: Vec::new(),
             assigned: VecDeque::new(),
             gate: Gate::new(),
             is_gone: false,
@@ -43,9 +46,11 @@ impl Group {
 
     /// Takes the worker out of the idle ones, if it is there.
     pub(super) fn remove_idle(&mut self, worker: u32, effects: &mut Effects) -> bool {
-        let Some(index) = self.idle.iter().position(|(known, _)| *known == worker) else {
+        let mark = self.is_idle.get_mut(worker as usize);
+        if !mark.is_some_and(std::mem::take) {
             return false;
-        };
+        }
+        let index = self.index_of(worker);
         // `remove`, not `swap_remove`: the order of the others decides which worker is woken next.
         let (_, waker) = self.idle.remove(index);
         effects.discard(waker);
@@ -54,16 +59,24 @@ impl Group {
 
     /// Counts the worker as idle. It has no waker yet: see [`set_waker`](Self::set_waker).
     pub(super) fn insert_idle(&mut self, worker: u32) {
+        let index = worker as usize;
+        if self.is_idle.len() <= index {
+            self.is_idle.resize(index + 1, false);
+        }
+        self.is_idle[index] = true;
         self.idle.push((worker, None));
+    }
+
+    /// Where an idle worker is. From the end: it mostly is the one that came last.
+    fn index_of(&self, worker: u32) -> usize {
+        let known = self.idle.iter().rposition(|(known, _)| *known == worker);
+        known.expect("only a job would have taken the worker away")
     }
 
     /// Sets the waker of an idle worker.
     pub(super) fn set_waker(&mut self, worker: u32, waker: Waker) {
-        let mut idle = self.idle.iter_mut();
-        match idle.find(|(known, _)| *known == worker) {
-            Some((_, known)) => *known = Some(waker),
-            None => unreachable!("only a job would have taken the worker away"),
-        }
+        let index = self.index_of(worker);
+        self.idle[index].1 = Some(waker);
     }
 
     /// Assigns a granted job to the group, and wakes an idle worker for it.
@@ -92,13 +105,15 @@ impl Group {
     /// Wakes every idle worker, so that it looks at the group's gate.
     pub(super) fn wake_all(&mut self, effects: &mut Effects) {
         // They are idle no more: each asks again and is told that the group is closed.
-        for (_, waker) in self.idle.drain(..) {
+        for (worker, waker) in self.idle.drain(..) {
+            self.is_idle[worker as usize] = false;
             effects.wake(waker);
         }
     }
 
     fn wake_one(&mut self, effects: &mut Effects) {
-        if let Some((_, waker)) = self.idle.pop() {
+        if let Some((worker, waker)) = self.idle.pop() {
+            self.is_idle[worker as usize] = false;
             effects.wake(waker);
         }
     }

@@ -187,7 +187,8 @@ fn write(call: &Call, bytes: &[u8], until: Until) -> Result<usize> {
     }
 }
 
-/// Ends the body of the request. `trailers` may be null. `TH_STATE` as of `th_body_write`.
+/// Ends the body of the request. `trailers` may be null. `TH_STATE` if it is finished already, or none that is
+/// written; what is not wanted any more can be finished.
 ///
 /// # Safety
 ///
@@ -208,7 +209,7 @@ pub unsafe extern "C" fn th_body_finish(
             }
         };
         let mut state = call.state();
-        if !state.writing.is_open() {
+        if state.writing.is_finished() {
             return Err(not_open());
         }
         let waker = state

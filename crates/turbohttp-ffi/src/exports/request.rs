@@ -187,7 +187,7 @@ fn recorded(state: &State) -> Result<&Timeline> {
             "nothing is recorded before the head of the response",
         )
     };
-    state.timeline.as_deref().ok_or_else(why)
+    state.timeline.as_ref().ok_or_else(why)
 }
 
 fn durations(timeline: &Timeline) -> ThTimeline {

@@ -316,3 +316,27 @@ fn a_paused_host_is_sent_nothing_and_a_limit_holds() {
     let code = unsafe { th_host_limit(host.client, wrong.as_ptr(), 6, 1) };
     assert_eq!(code, TH_ARG);
 }
+
+#[test]
+fn nothing_of_a_released_request_shows_in_the_next() {
+    let server = server();
+    let mut host = Host::new();
+    let (large, small) = (server.url("/bytes/50000"), server.url("/small"));
+    for _ in 0..20 {
+        let first = host.get(&large);
+        host.done(first);
+        host.read(first, 3_000);
+        th_release(host.client, first);
+        host.until(|host| host.stats().tasks == 0);
+        let second = host.get(&small);
+        host.done(second);
+        assert_eq!(host.body(second), b"Hello, world!");
+        let fields = host.fields(second);
+        let length = fields.iter().find(|(name, _)| name == "content-length");
+        assert_eq!(length.map(|(_, value)| &**value), Some("13"));
+        assert_eq!(host.error(second), "");
+        th_release(host.client, second);
+    }
+    host.until(|host| host.stats().tasks == 0);
+    assert_eq!(host.stats().body_bytes, 0);
+}
