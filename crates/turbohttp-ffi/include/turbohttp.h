@@ -1129,7 +1129,8 @@ int32_t th_body_write(ThClient client,
                       uint32_t *took);
 
 /**
- * Ends the body of the request. `trailers` may be null. `TH_STATE` as of `th_body_write`.
+ * Ends the body of the request. `trailers` may be null. `TH_STATE` if it is finished already, or none that is
+ * written; what is not wanted any more can be finished.
  *
  * # Safety
  *

@@ -278,7 +278,8 @@ namespace TurboHttp.Native
         internal static extern int th_body_write(uint client, ulong request, byte* src, uint len, uint wait_ms, uint* took);
 
         /// <summary>
-        ///  Ends the body of the request. `trailers` may be null. `TH_STATE` as of `th_body_write`.
+        ///  Ends the body of the request. `trailers` may be null. `TH_STATE` if it is finished already, or none that is
+        ///  written; what is not wanted any more can be finished.
         ///
         ///  # Safety
         ///
