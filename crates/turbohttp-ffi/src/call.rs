@@ -204,10 +204,10 @@ impl Call {
         if first.is_err() {
             return;
         }
-        // A job that waits leaves the queue at once, and not when its task runs.
-        if let Some(ticket) = &self.state().ticket {
-            ticket.cancel();
-        }
+        // A job that waits leaves the queue at once, and not when its task runs. Without the lock of `State`, which
+        // the end of a written body takes: the job has it.
+        let ticket = self.state().ticket.take();
+        drop(ticket);
         self.cancel.asked.notify_one();
     }
 
@@ -231,8 +231,11 @@ impl Call {
     pub(crate) async fn answer(&self) -> turbohttp::Result<Response> {
         let answer = poll_fn(|cx| {
             let mut state = self.state();
-            let ticket = state.ticket.as_mut().expect("it is taken below only");
-            Pin::new(ticket).poll(cx)
+            match &mut state.ticket {
+                Some(ticket) => Pin::new(ticket).poll(cx),
+                // `cancel` has taken it, and ends the exchange.
+                None => Poll::Pending,
+            }
         })
         .await;
         let spent = self.state().ticket.take();

@@ -60,7 +60,10 @@ pub extern "C" fn th_set_priority(client: ThClient, request: ThRequestId, priori
         let is_set = match &state.ticket {
             Some(ticket) => ticket.set_priority(priority)?,
             // A download that is not in the queue yet.
-            None if state.head.is_none() && !state.reading.has_ended() => {
+            None if call.cancel_code().is_none()
+                && state.head.is_none()
+                && !state.reading.has_ended() =>
+            {
                 state.wanted = Some(priority);
                 true
             }

@@ -326,30 +326,28 @@ fn a_writer_is_told_when_nobody_wants_its_body() {
 }
 
 #[test]
-fn a_written_body_of_a_request_that_waits_goes_with_its_request() {
+fn an_upload_that_still_waits_can_be_canceled() {
     let server = server();
     let mut host = Host::with(&ThClientConfig {
         per_host: 1,
         ..config()
     });
     let url = server.url("/never");
-    let first = host.get(&url);
+    let running = host.get(&url);
     host.until(|host| host.stats().running == 1);
-    for is_released in [false, true] {
-        let id = host.submit(&ThRequest {
-            method: text("POST"),
-            body_kind: TH_BODY_STREAM,
-            body_length: TH_UNKNOWN,
-            ..request(&url)
-        });
-        match is_released {
-            false => {
-                th_cancel(host.client, id);
-                assert_eq!(host.done(id).code, TH_CANCELLED);
-            }
-            true => _ = th_release(host.client, id),
-        }
-    }
-    th_cancel(host.client, first);
-    host.done(first);
+    let upload = ThRequest {
+        method: text("POST"),
+        body_kind: TH_BODY_STREAM,
+        body_length: TH_UNKNOWN,
+        ..request(&url)
+    };
+    let [canceled, released] = [(); 2].map(|()| host.submit(&upload));
+    assert_eq!(host.stats().waiting, 2);
+    assert_eq!(th_cancel(host.client, canceled), TH_OK);
+    assert_eq!(th_release(host.client, released), TH_OK);
+    assert_eq!(th_set_priority(host.client, canceled, 1), TH_STATE);
+    assert_eq!(host.done(canceled).code, TH_CANCELLED);
+    host.until(|host| host.stats().waiting == 0);
+    assert_eq!(th_cancel(host.client, running), TH_OK);
+    assert_eq!(host.done(running).code, TH_CANCELLED);
 }
