@@ -141,7 +141,6 @@ impl Dialing {
                         let route = dial.route.clone();
                         let now = clock::now();
                         let shared = h2::start(connected, route, now, &net.wire, &net.pool);
-                        net.pool.share(&shared);
                         Outcome::Shared(shared)
                     }
                 }

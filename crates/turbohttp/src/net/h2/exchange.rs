@@ -231,6 +231,9 @@ pub(crate) trait Home: Send + Sync {
     /// An exchange that was in use is freed.
     fn is_lost(&self, connection: &Arc<Connection>);
 
+    /// Hands a connection out from now on, whose task has yet to begin.
+    fn share(&self, connection: &Arc<Connection>);
+
     /// Hands the connection out no more.
     fn retire(&self, connection: &Arc<Connection>);
 

@@ -133,26 +133,6 @@ fn hash_of(connection: &Connection) -> u64 {
 }
 
 impl Pool {
-    /// Hands out a connection that carries many requests from now on. Where there are more connections then
-    /// than may be idle, those that are idle make room.
-    #[cold]
-    pub(crate) fn share(self: &Arc<Self>, connection: &Arc<Connection>) {
-        // Under a lock of its own, before that of the pool.
-        let carries = connection.capacity().unwrap_or_default();
-        let mut state = self.lock();
-        let is_closed = state.is_closed;
-        let others = state.count + state.shared.0.len();
-        if !is_closed {
-            state.shared.insert(connection, carries);
-            self.is_unusual.store(true, Ordering::Relaxed);
-        }
-        drop(state);
-        if is_closed {
-            return connection.go_away();
-        }
-        self.end_idle_shared((others + 1).saturating_sub(self.total));
-    }
-
     /// Ends shared connections without requests, so many at most, the oldest first. Their tasks close them.
     #[cold]
     pub(crate) fn end_idle_shared(&self, count: usize) {
@@ -221,6 +201,25 @@ impl Home for Pool {
         drop(surplus);
     }
 
+    /// Where there are more connections then than may be idle, those that are idle make room.
+    #[cold]
+    fn share(&self, connection: &Arc<Connection>) {
+        // Under a lock of its own, before that of the pool.
+        let carries = connection.capacity().unwrap_or_default();
+        let mut state = self.lock();
+        let is_closed = state.is_closed;
+        let others = state.count + state.shared.0.len();
+        if !is_closed {
+            state.shared.insert(connection, carries);
+            self.is_unusual.store(true, Ordering::Relaxed);
+        }
+        drop(state);
+        if is_closed {
+            return connection.go_away();
+        }
+        self.end_idle_shared((others + 1).saturating_sub(self.total));
+    }
+
     fn retire(&self, connection: &Arc<Connection>) {
         let removed = self.lock().shared.remove(connection);
         drop(removed);
@@ -254,5 +253,56 @@ impl Home for Pool {
         // What may yet be made carries as much as what there is: requests that wait for it make it.
         let missing = self.shared_per_route.saturating_sub(count);
         (count > 0).then(|| sum.saturating_add(largest.saturating_mul(missing)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use tokio::net::TcpStream;
+    use tokio::runtime::{Builder, Runtime};
+    use turbohttp_core::origin::{Origin, Scheme};
+
+    use super::*;
+    use crate::clock;
+    use crate::config::{Limits, Timeouts};
+    use crate::net::NetTransport;
+    use crate::net::connect::Connected;
+    use crate::net::h2;
+    use crate::net::route::Route;
+    use crate::net::stream::Stream;
+    use crate::net::versions::Protocol;
+
+    fn runtime() -> Runtime {
+        Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    /// A connection in the runtime that is entered, to a server that says nothing.
+    fn start(net: &NetTransport, listener: &TcpListener, reactor: &Runtime) -> Arc<Connection> {
+        let address = listener.local_addr().unwrap();
+        let tcp = reactor.block_on(TcpStream::connect(address)).unwrap();
+        let connected = Connected {
+            stream: Stream::Plain(tcp),
+            protocol: Protocol::Http2,
+            addresses: None,
+        };
+        let origin = Origin::new(Scheme::Http, "127.0.0.1", address.port());
+        let route = Route::direct(&origin);
+        let shared = &net.shared;
+        h2::start(connected, route, clock::now(), &shared.wire, &shared.pool)
+    }
+
+    /// The task of a connection ends before anything else is done: here as its runtime has ended.
+    #[test]
+    fn a_connection_whose_task_has_ended_at_once_is_not_handed_out() {
+        let net = NetTransport::new(&Limits::default(), &Timeouts::default()).unwrap();
+        let (listener, reactor) = (TcpListener::bind("127.0.0.1:0").unwrap(), runtime());
+        let ended = runtime().handle().clone();
+        let inside = ended.enter();
+        let connection = start(&net, &listener, &reactor);
+        drop(inside);
+        assert!(!connection.is_live());
+        assert_eq!(net.stats().http2_connections, 0);
     }
 }
