@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use turbohttp_core::h2::{Piece, StreamKey, Ticket};
+use turbohttp_core::origin::Origin;
 
 use super::connection::Connection;
 use super::failure::Refusal;
@@ -237,9 +238,12 @@ pub(crate) trait Home: Send + Sync {
     /// Hands the connection out no more.
     fn retire(&self, connection: &Arc<Connection>);
 
-    /// How many requests the connections to its origin carry at once, if this one carries `own`: those that may
-    /// yet be made included. `None` if there are none.
-    fn carried_with(&self, connection: &Arc<Connection>, own: Option<usize>) -> Option<usize>;
+    /// The connection carries so many requests at once from now on.
+    fn carries(&self, connection: &Arc<Connection>, requests: usize);
+
+    /// How many requests the connections to an origin carry at once, those that may be made next included. `None`
+    /// if there are none.
+    fn carried(&self, origin: &Origin) -> Option<usize>;
 }
 
 /// Exchanges of one connection that are not in use.
