@@ -90,7 +90,6 @@ impl Exchange {
         self.replays = replays;
         self.stage = Stage::Head;
         self.refusal = Refusal::No;
-        self.upload = Upload::Over;
         self.since = context.timing.began().unwrap_or_else(clock::now);
         context.response.addresses = self.connection.addresses;
         let timeline = &mut context.timing.timeline;
@@ -129,9 +128,13 @@ impl Exchange {
     /// Makes what follows the head the body of the response. The exchange goes along, unless the response
     /// has arrived whole.
     #[inline]
-    fn deliver(self: Box<Self>, context: &mut Context) {
+    fn deliver(mut self: Box<Self>, context: &mut Context) {
         match self.stage {
-            Stage::Whole => self.return_to_pool(),
+            Stage::Whole => {
+                // The server may have answered before all of the content was sent: the piece goes here.
+                self.upload = Upload::Over;
+                self.return_to_pool();
+            }
             _ => context.response.body.0 = Content::Connection(self),
         }
     }
@@ -144,6 +147,7 @@ impl Exchange {
 
     #[inline]
     fn return_to_pool(mut self: Box<Self>) {
+        self.timer.forget_task();
         if let Some(home) = self.home.take() {
             home.take_back(self);
         }
