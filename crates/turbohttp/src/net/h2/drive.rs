@@ -402,12 +402,19 @@ impl Driver {
             return Err(ConnectionEnd::Abandoned);
         }
         let now = clock::now();
-        self.connection.streams.update(|streams, wakes| {
+        let is_old = life_due.is_some_and(|due| due <= now);
+        let is_awaited = self.connection.streams.update(|streams, wakes| {
             let is_silent = streams.give_up_if_silent(now, wakes);
-            if !is_silent && streams.is_live() {
+            let is_awaited = !is_silent && !is_old && streams.remind_line(wakes);
+            if !is_silent && !is_awaited && streams.is_live() {
                 streams.go_away(wakes);
             }
+            is_awaited
         });
+        if is_awaited {
+            // Each request says by itself when it has waited for as long as a connection may rest.
+            self.rests_since = Some(now);
+        }
         Ok(true)
     }
 

@@ -107,6 +107,9 @@ impl Exchange {
     /// row where each takes few requests, as nginx's do.
     #[cold]
     pub(crate) fn next_replay(&self) -> Option<u8> {
+        if self.refusal == Refusal::Unpermitted {
+            return None;
+        }
         let streams = &self.connection.streams;
         // GOAWAY with requests served is how servers end connections in order (RFC 9113 section 6.8).
         if self.refusal == Refusal::Moved && streams.look(|streams| streams.has_taken_some()) {
