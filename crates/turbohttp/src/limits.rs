@@ -62,6 +62,10 @@ pub(crate) const H2_READS_MAX: usize = 16;
 /// How often a request is sent again that no server has processed.
 pub(crate) const REPLAYS_MAX: u8 = 2;
 
+/// How long requests wait for the HTTP/2 connections of a host that are there, in milliseconds, after another one
+/// could not be made.
+pub(crate) const REDIAL_AFTER_MS: u64 = 5_000;
+
 /// Read buffers kept for reuse per size; a buffer is held only while a response is being read.
 pub(crate) const READ_BUFFERS_PER_SIZE_MAX: usize = 64;
 

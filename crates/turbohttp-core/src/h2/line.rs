@@ -34,6 +34,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         self.peer.streams_max == Some(0) && self.last_processed == u32::MAX
     }
 
+    /// Wakes those that wait for a stream which the server does not permit, to see how long they have waited;
+    /// `false` if nobody does.
+    #[cold]
+    pub fn remind_line(&mut self, wakes: &mut Wakes) -> bool {
+        let is_in_vain = self.permits_none() && !self.line.is_empty();
+        if is_in_vain {
+            self.call_all(wakes);
+        }
+        is_in_vain
+    }
+
     /// Enters the line, or keeps the place in it.
     #[cold]
     pub(super) fn wait(

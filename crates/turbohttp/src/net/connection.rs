@@ -34,7 +34,6 @@ impl Connection {
             }
             Protocol::Http2 => {
                 let shared = h2::start(connected, route, now, wire, pool);
-                pool.share(&shared);
                 Connection::H2(pool.exchange_of(&shared))
             }
         }

@@ -46,7 +46,7 @@ struct State {
 /// One dial, and what those that wait for it share.
 pub(super) struct Dial {
     pub(super) route: Route,
-    runtime: runtime::Id,
+    pub(super) runtime: runtime::Id,
     progress: Mutex<Progress>,
 }
 
@@ -59,6 +59,8 @@ struct Progress {
     tls_resumed: Option<bool>,
     /// Requests that wait, each with a waker once it was polled. The dial ends with the last one.
     waiting: usize,
+    /// It ends by itself: requests have taken streams of other connections meanwhile, and the next ones may not.
+    goes_on: bool,
     wakers: Vec<Waker>,
     /// The task, while it connects.
     task: Option<Waker>,
@@ -136,7 +138,7 @@ impl Dials {
         let mut state = self.lock();
         let mut progress = dial.lock();
         progress.waiting -= 1;
-        if progress.waiting > 0 || progress.outcome.is_some() {
+        if !progress.is_given_up() || progress.outcome.is_some() {
             return;
         }
         // A request that comes now begins a dial of its own.
@@ -222,6 +224,10 @@ pub(super) enum Taken {
 }
 
 impl Progress {
+    fn is_given_up(&self) -> bool {
+        self.waiting == 0 && !self.goes_on
+    }
+
     fn take_outcome(&mut self) -> Poll<Taken> {
         Poll::Ready(match &mut self.outcome {
             None => return Poll::Pending,
@@ -240,16 +246,36 @@ impl Dial {
     pub(super) fn enters(&self, phase: Phase) {
         let mut progress = self.lock();
         progress.phase = Some(phase);
-        let wakers = std::mem::take(&mut progress.wakers);
         drop(progress);
+        self.wake();
+    }
+
+    /// Wakes those that wait: there may be something for them to take.
+    pub(super) fn wake(&self) {
+        let wakers = std::mem::take(&mut self.lock().wakers);
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// It does not end with the last request that waits for it.
+    pub(super) fn goes_on(&self) {
+        self.lock().goes_on = true;
+    }
+
+    /// It does from now on; its task, if that has to be woken for it.
+    pub(super) fn stops(&self) -> Option<Waker> {
+        let mut progress = self.lock();
+        progress.goes_on = false;
+        match progress.is_given_up() {
+            true => progress.task.take(),
+            false => None,
+        }
     }
 
     /// Ready once nobody waits any more.
     pub(super) fn poll_given_up(&self, cx: &mut TaskContext<'_>) -> Poll<()> {
         let waker = cx.waker().clone();
         let mut progress = self.lock();
-        if progress.waiting == 0 {
+        if progress.is_given_up() {
             return Poll::Ready(());
         }
         let former = progress.task.replace(waker);

@@ -2,11 +2,12 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::runtime;
-use turbohttp_core::timeline::Phase;
+use turbohttp_core::timeline::{Phase, Timeline};
 
 use super::connect::Connected;
 use super::dial::{Dial, Outcome, Taken};
@@ -20,7 +21,11 @@ use crate::clock;
 use crate::config::Settings;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::REDIAL_AFTER_MS;
 use crate::request::Request;
+
+/// How long no other connection is dialed where one could not be made, and there are some.
+const REDIAL_AFTER: Duration = Duration::from_millis(REDIAL_AFTER_MS);
 
 /// What a request is to do that needs a connection.
 pub(crate) enum Joined {
@@ -49,9 +54,10 @@ pub(crate) async fn join(
     let here = runtime::Handle::current().id();
     let (waiter, is_first) = net.dials.enter(route, here);
     if is_first {
+        net.pool.dial_begins(&waiter.dial);
         // The dial before may have ended since this request looked into the pool.
         if let Some(exchange) = net.pool.exchange_on(route.key(), here) {
-            net.dials.leave(&waiter.dial);
+            leave(net, &waiter.dial);
             let shared = exchange.connection().clone();
             waiter.dial.end(Outcome::Shared(shared), None);
             return Ok(Joined::Exchange(exchange, true));
@@ -62,21 +68,33 @@ pub(crate) async fn join(
     let first = net.connector.first_phase(route);
     context.timing.timeline.start(first, clock::now());
     let deadline = context.timing.limits.deadline;
-    let wait = poll_fn(|cx| waiter.poll(cx, &mut context.timing.timeline));
+    let wait = poll_fn(|cx| match waiter.poll(cx, &mut context.timing.timeline) {
+        Poll::Ready(taken) => Poll::Ready(Ok(taken)),
+        // Looked for behind the poll, which has left the waker: what comes free from now on wakes it.
+        Poll::Pending => match net.pool.exchange_beside(&waiter.dial) {
+            Some(exchange) => Poll::Ready(Err(exchange)),
+            None => Poll::Pending,
+        },
+    });
     let outcome = match deadline {
         None => wait.await,
         Some(deadline) => match tokio::time::timeout_at(deadline.into(), wait).await {
             Ok(outcome) => outcome,
             Err(_) => {
-                let phase = context.timing.timeline.open_phase();
-                let phase = phase.unwrap_or(Phase::Connect);
-                context.timing.timeline.finish(phase, clock::now());
+                let phase = end_phase(&mut context.timing.timeline);
                 let allowed = context.timing.limits.allowed();
                 return Err(Error::timeout(phase, "the request", allowed));
             }
         },
     };
-    match outcome {
+    let taken = match outcome {
+        Ok(taken) => taken,
+        Err(exchange) => {
+            end_phase(&mut context.timing.timeline);
+            return Ok(Joined::Exchange(exchange, true));
+        }
+    };
+    match taken {
         Taken::Connected(connected) => Ok(Joined::Connected(connected)),
         // Those that are there are full, and yet better than none.
         Taken::Failed(error) => match net.pool.exchange_in_line(route.key(), here) {
@@ -93,6 +111,19 @@ pub(crate) async fn join(
     }
 }
 
+/// Ends the phase of the dial that the request is in.
+fn end_phase(timeline: &mut Timeline) -> Phase {
+    let phase = timeline.open_phase().unwrap_or(Phase::Connect);
+    timeline.finish(phase, clock::now());
+    phase
+}
+
+/// No request joins the dial any more, nor is one that waits for it woken by what comes free.
+fn leave(net: &Shared, dial: &Arc<Dial>) {
+    net.dials.leave(dial);
+    net.pool.dial_ends(dial);
+}
+
 /// Starts the task of a dial.
 fn begin(net: &Arc<Shared>, dial: &Arc<Dial>, settings: Settings) {
     let dialing = Dialing {
@@ -101,9 +132,13 @@ fn begin(net: &Arc<Shared>, dial: &Arc<Dial>, settings: Settings) {
     };
     #[expect(
         clippy::disallowed_methods,
-        reason = "ends by the limits on connecting, and with its runtime"
+        reason = "ends by the limits on connecting and REDIAL_AFTER, and with its runtime"
     )]
-    tokio::spawn(dialing.run(settings));
+    tokio::spawn(async move {
+        if let Some(refusal) = dialing.run(settings).await {
+            refusal.hold().await;
+        }
+    });
 }
 
 /// What the task of a dial owns: dropped with it, also by a runtime that ends.
@@ -113,7 +148,8 @@ struct Dialing {
 }
 
 impl Dialing {
-    async fn run(self, settings: Settings) {
+    /// Dials. If that has failed, and there are other connections, what is to be waited out.
+    async fn run(self, settings: Settings) -> Option<Refusal> {
         // A context of its own, as the phases of a connection are written into one.
         let mut request = Request::blank();
         let context = &mut *request.context;
@@ -126,8 +162,12 @@ impl Dialing {
         let (net, dial) = (&self.net, &self.dial);
         let versions = net.connector.versions();
         let connecting = Box::pin(net.connector.connect(context, &dial.route, versions));
-        let Some(connected) = unless_given_up(connecting, dial).await else {
-            return;
+        let connected = unless_given_up(connecting, dial).await?;
+        // Before the connection is shared: its requests have it by the outcome, which says more of it.
+        net.pool.dial_ends(dial);
+        let refusal = match &connected {
+            Ok(_) => None,
+            Err(_) => Refusal::new(net, dial),
         };
         let outcome = match connected {
             // Each request waits for the end of a shortage by itself.
@@ -141,7 +181,6 @@ impl Dialing {
                         let route = dial.route.clone();
                         let now = clock::now();
                         let shared = h2::start(connected, route, now, &net.wire, &net.pool);
-                        net.pool.share(&shared);
                         Outcome::Shared(shared)
                     }
                 }
@@ -150,6 +189,7 @@ impl Dialing {
         net.dials.leave(dial);
         // A stream that nobody takes is closed with the dial.
         dial.end(outcome, context.timing.timeline.tls_resumed());
+        refusal
     }
 }
 
@@ -167,9 +207,42 @@ async fn unless_given_up<T>(
 
 impl Drop for Dialing {
     fn drop(&mut self) {
-        self.net.dials.leave(&self.dial);
+        leave(&self.net, &self.dial);
         let message = "runtime of the dial has ended";
         let error = Error::new(ErrorKind::Runtime, message).unsent();
         self.dial.end(Outcome::Failed(error), None);
+    }
+}
+
+/// Another connection of a route could not be made: while this is there, requests wait for those that are.
+struct Refusal {
+    /// Weak: a client that is dropped is not kept by its failures.
+    net: Weak<Shared>,
+    dial: Arc<Dial>,
+}
+
+impl Refusal {
+    fn new(net: &Arc<Shared>, dial: &Arc<Dial>) -> Option<Refusal> {
+        if !net.pool.refuse_another(&dial.route, dial.runtime) {
+            return None;
+        }
+        h2::tell_of(&net.wire, &dial.route.origin, &*net.pool);
+        Some(Refusal {
+            net: Arc::downgrade(net),
+            dial: dial.clone(),
+        })
+    }
+
+    async fn hold(self) {
+        tokio::time::sleep(REDIAL_AFTER).await;
+    }
+}
+
+impl Drop for Refusal {
+    fn drop(&mut self) {
+        if let Some(net) = self.net.upgrade() {
+            net.pool.permit_another(&self.dial.route, self.dial.runtime);
+            h2::tell_of(&net.wire, &self.dial.route.origin, &*net.pool);
+        }
     }
 }

@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Context as TaskContext;
+use std::task::{Context as TaskContext, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
@@ -23,6 +23,7 @@ use crate::clock;
 use crate::config::{Limits, Timeouts};
 use crate::limits::{HASTY_MS, HASTY_ROUTES_MAX, HASTY_SECONDS};
 
+mod another;
 mod keeper;
 mod queues;
 mod shared;
@@ -371,7 +372,11 @@ impl Pool {
         let queues = std::mem::take(&mut state.queues);
         let keepers = std::mem::take(&mut state.keepers);
         let shared: Vec<_> = state.shared.iter().cloned().collect();
+        // Under the lock: no request has a dial go on any more.
+        let dials = std::mem::take(&mut state.shared.dials);
+        let tasks: Vec<_> = dials.iter().filter_map(|dial| dial.stops()).collect();
         drop(state);
+        tasks.into_iter().for_each(Waker::wake);
         drop(queues);
         keepers.end();
         // Their tasks end when the last request does.

@@ -3,13 +3,17 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use turbohttp::{Client, ErrorKind, Limits, Response, Timeouts, Tls, Version};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use turbohttp::{
+    Client, ClientBuilder, ErrorKind, Limits, Response, Result, Timeouts, Tls, Version,
+};
 use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step, frames};
 use turbohttp_loopback::tls::TestCa;
 use turbohttp_loopback::{Http2, Server};
 
 use super::ground::{
-    answer, answer_all, builder, client, greeting, idles, poll_few, run, server_with,
+    GUARD, answer, answer_all, builder, client, greeting, idles, poll_few, run, server_with,
 };
 
 const KIB: usize = 1024;
@@ -27,7 +31,7 @@ fn limited(limits: Limits) -> Client {
     builder().limits(limits).build().unwrap()
 }
 
-async fn get(client: &Client, server: &ScriptServer) -> turbohttp::Result<String> {
+async fn get(client: &Client, server: &ScriptServer) -> Result<String> {
     client.get(server.url("/")).send().await?.text().await
 }
 
@@ -203,6 +207,124 @@ fn a_connection_that_cannot_be_made_leaves_the_request_to_the_one_that_is_full()
         signal.set();
         second.await.unwrap().unwrap();
         third.await.unwrap().unwrap();
+        idles(&client).await;
+    });
+    assert_eq!(server.connections(), 2);
+}
+
+/// A script of TLS whose first connection carries one request at once: it answers the first, holds the second back
+/// until the signal, and answers all that follow. What becomes of the second connection, `other` says.
+fn of_one_and(other: Vec<Step>, ca: &TestCa, signal: &Signal) -> ScriptServer {
+    let config = ca.server_config_with_alpn(&["127.0.0.1"], &["h2", "http/1.1"]);
+    let one = [
+        vec![Step::Handshake(config)],
+        greeting(&[(frames::MAX_CONCURRENT_STREAMS, 1)]),
+        vec![
+            Step::read_frame(frames::HEADERS),
+            Step::send(answer(1, "first")),
+            Step::read_frame(frames::HEADERS),
+            Step::Await(signal.clone()),
+            Step::send(answer(3, "second")),
+            answer_all(),
+        ],
+    ]
+    .concat();
+    let script = Script::new().accept(one).accept(other);
+    script.repeat_last().start().unwrap()
+}
+
+fn of_two(ca: &TestCa) -> ClientBuilder {
+    let tls = Tls::default().root_pem(ca.pem()).only_added_roots();
+    let limits = Limits::default().h2_connections_per_host(2);
+    Client::builder().tls(tls).limits(limits)
+}
+
+/// Two requests at once, of which the second waits for the dial of another connection, which has begun.
+async fn two_on_one(client: &Client, server: &ScriptServer) -> [JoinHandle<Result<Response>>; 2] {
+    let url = format!("https://{}/", server.addr());
+    let get = || tokio::spawn(client.get(&url).send());
+    assert_eq!(get().await.unwrap().unwrap().text().await.unwrap(), "first");
+    let second = get();
+    tokio::task::yield_now().await;
+    let third = get();
+    while server.connections() < 2 {
+        tokio::task::yield_now().await;
+    }
+    [second, third]
+}
+
+#[test]
+fn a_request_that_waits_for_a_dial_takes_a_stream_that_comes_free_and_the_dial_goes_on() {
+    let (ca, signal, handshake) = (TestCa::new(), Signal::new(), Signal::new());
+    let config = ca.server_config_with_alpn(&["127.0.0.1"], &["h2"]);
+    let other = [
+        vec![Step::Await(handshake.clone()), Step::Handshake(config)],
+        greeting(&[]),
+        vec![answer_all()],
+    ]
+    .concat();
+    let server = of_one_and(other, &ca, &signal);
+    run(async {
+        // No limit on connecting ends the dial before the guard does.
+        let timeouts = Timeouts::default().connect(2 * GUARD).tls(2 * GUARD);
+        let client = of_two(&ca).timeouts(timeouts).build().unwrap();
+        let sent = two_on_one(&client, &server).await;
+        signal.set();
+        let mut ids = Vec::new();
+        for sent in sent {
+            let response = sent.await.unwrap().unwrap();
+            ids.push(connection_of(&response));
+            response.text().await.unwrap();
+        }
+        assert_eq!(ids[0], ids[1]);
+        idles(&client).await;
+        handshake.set();
+        while client.stats().net.unwrap().http2_connections < 2 {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn a_dial_without_requests_ends_with_its_client() {
+    let (ca, signal) = (TestCa::new(), Signal::new());
+    let server = of_one_and(vec![Step::Stall], &ca, &signal);
+    run(async {
+        let timeouts = Timeouts::default().connect(2 * GUARD).tls(2 * GUARD);
+        let client = of_two(&ca).timeouts(timeouts).build().unwrap();
+        let sent = two_on_one(&client, &server).await;
+        signal.set();
+        for sent in sent {
+            sent.await.unwrap().unwrap().text().await.unwrap();
+        }
+        drop(client);
+        while Handle::current().metrics().num_alive_tasks() > 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn the_scheduler_lets_nobody_through_for_a_connection_that_could_not_be_made() {
+    let (ca, signal) = (TestCa::new(), Signal::new());
+    let server = of_one_and(vec![Step::Close], &ca, &signal);
+    run(async {
+        let client = of_two(&ca).build().unwrap();
+        let limit = || client.audit().scheduler.busy[0].limit;
+        let sent = two_on_one(&client, &server).await;
+        while limit() > 1 {
+            tokio::task::yield_now().await;
+        }
+        let mut fourth = Box::pin(client.get(format!("https://{}/", server.addr())).send());
+        assert!(poll_few(fourth.as_mut(), 5).await.is_none());
+        let busy = client.audit().scheduler.busy;
+        assert_eq!((busy[0].limit, busy[0].running, busy[0].waiting), (1, 2, 1));
+        signal.set();
+        for sent in sent {
+            sent.await.unwrap().unwrap().text().await.unwrap();
+        }
+        fourth.await.unwrap().text().await.unwrap();
         idles(&client).await;
     });
     assert_eq!(server.connections(), 2);

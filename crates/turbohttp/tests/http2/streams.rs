@@ -192,10 +192,11 @@ fn a_request_without_a_deadline_is_told_that_its_server_permits_none() {
         let timeouts = Timeouts::default().idle(rest);
         let client = builder().timeouts(timeouts).build().unwrap();
         let tasks: Vec<_> = (0..8)
-            .map(|_| tokio::spawn(client.get(server.url("/")).send()))
+            .map(|_| tokio::spawn(client.post(server.url("/")).body("content").send()))
             .collect();
         for task in tasks {
             let error = task.await.unwrap().unwrap_err();
+            assert!(error.is_retryable(), "nothing was sent: {error:?}");
             let said = (error.kind(), error.phase());
             assert_eq!(said, (ErrorKind::Io, Some(Phase::HostPermit)), "{error}");
             let words = "server permits no requests on its connection";

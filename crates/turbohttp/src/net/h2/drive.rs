@@ -38,7 +38,7 @@ const ASK_AFTER: Duration = Duration::from_millis(1);
 /// How long a connection that takes no more requests, and has none, tries to write its last bytes.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Makes a connection of a byte stream, and starts its task in this runtime.
+/// Makes a connection of a byte stream, which `home` hands out from now on, and starts its task in this runtime.
 pub(crate) fn start(
     connected: Connected,
     route: Route,
@@ -55,6 +55,8 @@ pub(crate) fn start(
         runtime: runtime::Handle::current(),
         wire: wire.clone(),
     });
+    // Before its task begins, which tells what it carries, and may end at once.
+    home.share(&connection);
     let home: Arc<dyn Home> = home.clone();
     drive(&connection, connected.stream, Arc::downgrade(&home));
     connection
@@ -400,12 +402,19 @@ impl Driver {
             return Err(ConnectionEnd::Abandoned);
         }
         let now = clock::now();
-        self.connection.streams.update(|streams, wakes| {
+        let is_old = life_due.is_some_and(|due| due <= now);
+        let is_awaited = self.connection.streams.update(|streams, wakes| {
             let is_silent = streams.give_up_if_silent(now, wakes);
-            if !is_silent && streams.is_live() {
+            let is_awaited = !is_silent && !is_old && streams.remind_line(wakes);
+            if !is_silent && !is_awaited && streams.is_live() {
                 streams.go_away(wakes);
             }
+            is_awaited
         });
+        if is_awaited {
+            // Each request says by itself when it has waited for as long as a connection may rest.
+            self.rests_since = Some(now);
+        }
         Ok(true)
     }
 

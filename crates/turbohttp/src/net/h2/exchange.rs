@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use turbohttp_core::h2::{Piece, StreamKey, Ticket};
+use turbohttp_core::origin::Origin;
 
 use super::connection::Connection;
 use super::failure::Refusal;
@@ -89,7 +90,6 @@ impl Exchange {
         self.replays = replays;
         self.stage = Stage::Head;
         self.refusal = Refusal::No;
-        self.upload = Upload::Over;
         self.since = context.timing.began().unwrap_or_else(clock::now);
         context.response.addresses = self.connection.addresses;
         let timeline = &mut context.timing.timeline;
@@ -107,6 +107,9 @@ impl Exchange {
     /// row where each takes few requests, as nginx's do.
     #[cold]
     pub(crate) fn next_replay(&self) -> Option<u8> {
+        if self.refusal == Refusal::Unpermitted {
+            return None;
+        }
         let streams = &self.connection.streams;
         // GOAWAY with requests served is how servers end connections in order (RFC 9113 section 6.8).
         if self.refusal == Refusal::Moved && streams.look(|streams| streams.has_taken_some()) {
@@ -128,9 +131,13 @@ impl Exchange {
     /// Makes what follows the head the body of the response. The exchange goes along, unless the response
     /// has arrived whole.
     #[inline]
-    fn deliver(self: Box<Self>, context: &mut Context) {
+    fn deliver(mut self: Box<Self>, context: &mut Context) {
         match self.stage {
-            Stage::Whole => self.return_to_pool(),
+            Stage::Whole => {
+                // The server may have answered before all of the content was sent: the piece goes here.
+                self.upload = Upload::Over;
+                self.return_to_pool();
+            }
             _ => context.response.body.0 = Content::Connection(self),
         }
     }
@@ -143,6 +150,7 @@ impl Exchange {
 
     #[inline]
     fn return_to_pool(mut self: Box<Self>) {
+        self.timer.forget_task();
         if let Some(home) = self.home.take() {
             home.take_back(self);
         }
@@ -231,12 +239,18 @@ pub(crate) trait Home: Send + Sync {
     /// An exchange that was in use is freed.
     fn is_lost(&self, connection: &Arc<Connection>);
 
+    /// Hands a connection out from now on, whose task has yet to begin.
+    fn share(&self, connection: &Arc<Connection>);
+
     /// Hands the connection out no more.
     fn retire(&self, connection: &Arc<Connection>);
 
-    /// How many requests the connections to its origin carry at once, if this one carries `own`: those that may
-    /// yet be made included. `None` if there are none.
-    fn carried_with(&self, connection: &Arc<Connection>, own: Option<usize>) -> Option<usize>;
+    /// The connection carries so many requests at once from now on.
+    fn carries(&self, connection: &Arc<Connection>, requests: usize);
+
+    /// How many requests the connections to an origin carry at once, those that may be made next included. `None`
+    /// if there are none.
+    fn carried(&self, origin: &Origin) -> Option<usize>;
 }
 
 /// Exchanges of one connection that are not in use.

@@ -14,6 +14,8 @@ pub(super) enum Refusal {
     Unprocessed,
     /// The same, as the connection goes away.
     Moved,
+    /// The same, as the server permits no request: another connection would meet the same.
+    Unpermitted,
     /// The same, and it is to be sent by HTTP/1.1.
     WantsHttp1,
 }
@@ -71,11 +73,13 @@ pub(super) fn gone() -> Error {
         .unsent()
 }
 
-/// The connection has rested for as long as one may, and its server has permitted no request: another one would
-/// meet the same.
+/// The request has waited for as long as a connection may rest, and the server has permitted none: another
+/// connection would meet the same.
 #[cold]
 pub(super) fn permits_none() -> Error {
     let message =
         "server permits no requests on its connection (SETTINGS_MAX_CONCURRENT_STREAMS is 0)";
-    Error::new(ErrorKind::Io, message).in_phase(Phase::HostPermit)
+    Error::new(ErrorKind::Io, message)
+        .in_phase(Phase::HostPermit)
+        .unsent()
 }

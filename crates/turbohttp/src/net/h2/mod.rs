@@ -16,6 +16,7 @@ mod round_trip;
 mod sending;
 mod upload;
 
+pub(crate) use capacity::tell_of;
 pub(crate) use connection::Connection;
 pub(crate) use drive::start;
 pub(crate) use exchange::{Checkout, Exchange, Home, Spares};

@@ -83,8 +83,7 @@ impl Exchange {
         Poll::Ready(Ok(()))
     }
 
-    /// The connection takes no more requests: another one does, unless the server has broken the protocol, or has
-    /// had this one wait in vain.
+    /// The connection takes no more requests: another one does, unless the server has broken the protocol.
     #[cold]
     fn gone(&mut self, context: &mut Context) -> Error {
         let streams = &self.connection.streams;
@@ -94,9 +93,6 @@ impl Exchange {
         }
         if self.waits_since.take().is_some() {
             context.timing.timeline.lap(Phase::HostPermit, clock::now());
-            if streams.look(|streams| streams.permits_none()) {
-                return permits_none();
-            }
         }
         self.refusal = Refusal::Moved;
         gone()
@@ -149,14 +145,30 @@ impl Exchange {
     #[cold]
     fn poll_line(&mut self, cx: &mut TaskContext<'_>, context: &mut Context) -> Poll<Error> {
         let limits = &context.timing.limits;
-        let own = limits.timeouts().permit.unwrap_or(clock::FAR);
+        let permit = limits.timeouts().permit.unwrap_or(clock::FAR);
+        let connection = &self.connection;
+        // A server that permits nothing is waited for as long as a connection may rest.
+        let is_in_vain = connection.streams.look(|streams| streams.permits_none());
+        let own = match is_in_vain {
+            true => permit.min(connection.wire.idle),
+            false => permit,
+        };
         let since = *self.waits_since.get_or_insert(self.since);
         self.timer.set(since, own, limits.deadline);
         ready!(self.timer.poll_expired(cx, &self.connection.runtime));
+        let now = clock::now();
         // Nothing of it was written: a retry may do so with any method.
-        self.refusal = Refusal::Unprocessed;
-        let error = line_timeout(limits, own).unsent();
-        context.timing.timeline.lap(Phase::HostPermit, clock::now());
+        let error = match own < permit && !is_late(limits, now) {
+            true => {
+                self.refusal = Refusal::Unpermitted;
+                permits_none()
+            }
+            false => {
+                self.refusal = Refusal::Unprocessed;
+                line_timeout(limits, own).unsent()
+            }
+        };
+        context.timing.timeline.lap(Phase::HostPermit, now);
         Poll::Ready(error)
     }
 

@@ -1,31 +1,49 @@
 //! Connections that carry many requests at once, by route.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 
 use hashbrown::HashTable;
 use tokio::runtime;
+use turbohttp_core::origin::Origin;
 
-use super::Pool;
+use super::{Pool, State};
 use crate::net::counters::Http2Counts;
+use crate::net::dial::Dial;
 use crate::net::h2::{Checkout, Connection, Exchange, Home, Spares};
-use crate::net::route::RouteKey;
+use crate::net::route::{Route, RouteKey};
 
 /// A table of shared connections, asked by the hash that the origin of a route was made with. A connection
 /// is here from its begin until it takes no new requests.
 #[derive(Default)]
-pub(super) struct SharedConnections(HashTable<Entry>);
+pub(super) struct SharedConnections {
+    pub(super) table: HashTable<Entry>,
+    /// Dials under way, whose requests take what comes free meanwhile.
+    pub(super) dials: Vec<Arc<Dial>>,
+    /// Routes, by runtime, of which another connection could not be made a moment ago.
+    pub(super) refused: Vec<(Route, runtime::Id)>,
+}
 
-struct Entry {
-    connection: Arc<Connection>,
+pub(super) struct Entry {
+    pub(super) connection: Arc<Connection>,
     spares: Spares,
     /// How many requests it carries at once, as its task has said last.
-    carries: usize,
+    pub(super) carries: usize,
     /// Exchanges that are out.
     in_use: usize,
 }
 
 impl Entry {
+    #[inline]
+    fn is_of(&self, key: RouteKey<'_>, here: runtime::Id) -> bool {
+        key.is_key_of(self.connection.route()) && self.connection.runtime() == here
+    }
+
+    /// Requests beyond those that it carries.
+    fn line(&self) -> usize {
+        self.in_use.saturating_sub(self.carries)
+    }
+
     #[inline]
     fn check_out(&mut self) -> Box<Exchange> {
         self.in_use += 1;
@@ -36,7 +54,7 @@ impl Entry {
 
 impl SharedConnections {
     /// An exchange on the connection of this route in this runtime. Where there may be `most` of them, those that
-    /// are full have none unless there are so many.
+    /// are full have none unless there are so many, or another one could not be made a moment ago.
     #[inline]
     pub(super) fn check_out(
         &mut self,
@@ -44,35 +62,44 @@ impl SharedConnections {
         here: runtime::Id,
         most: usize,
     ) -> Option<Box<Exchange>> {
-        let chosen = match most {
-            1 => None,
-            most => Some(self.choose(key, here, most)?),
-        };
         let hash = key.origin.precomputed_hash();
-        let entry = self
-            .0
-            .find_mut(hash, |Entry { connection, .. }| match chosen {
-                None => key.is_key_of(connection.route()) && connection.runtime() == here,
-                Some(id) => connection.id() == id,
-            })?;
-        Some(entry.check_out())
+        let entry = match most {
+            1 => self.table.find_mut(hash, |entry| entry.is_of(key, here)),
+            most => self.choose(key, here, most),
+        };
+        entry.map(Entry::check_out)
     }
 
-    /// The connection that the next request goes to, by its number: the fullest one that has room, so that those
-    /// that are not needed come to rest; without any, that with the shortest line, if there are `most` already.
+    /// The connection that the next request goes to: the fullest one that has room, so that those that are not
+    /// needed come to rest; without any, that with the shortest line, unless another one may be made.
     #[cold]
-    fn choose(&self, key: RouteKey<'_>, here: runtime::Id, most: usize) -> Option<u64> {
-        let of_hash = self.0.iter_hash(key.origin.precomputed_hash());
-        let known = of_hash.filter(|entry| {
-            key.is_key_of(entry.connection.route()) && entry.connection.runtime() == here
-        });
-        let (free, full): (Vec<&Entry>, Vec<&Entry>) =
-            known.partition(|entry| entry.in_use < entry.carries);
-        let chosen = match free.is_empty() && full.len() >= most {
-            false => free.iter().max_by_key(|entry| entry.in_use),
-            true => full.iter().min_by_key(|entry| entry.in_use),
-        };
-        chosen.map(|entry| entry.connection.id())
+    fn choose(&mut self, key: RouteKey<'_>, here: runtime::Id, most: usize) -> Option<&mut Entry> {
+        let is_refused = self.is_refused(key, here);
+        let (mut count, mut free, mut full) = (0, None::<&mut Entry>, None::<&mut Entry>);
+        let of_hash = self.table.iter_hash_mut(key.origin.precomputed_hash());
+        for entry in of_hash.filter(|entry| entry.is_of(key, here)) {
+            count += 1;
+            if entry.in_use < entry.carries {
+                if free.as_ref().is_none_or(|best| best.in_use < entry.in_use) {
+                    free = Some(entry);
+                }
+            } else if full.as_ref().is_none_or(|best| entry.line() < best.line()) {
+                full = Some(entry);
+            }
+        }
+        free.or(full.filter(|_| is_refused || count >= most))
+    }
+
+    /// Whether there is a connection of this route in this runtime.
+    pub(super) fn has_some(&self, key: RouteKey<'_>, here: runtime::Id) -> bool {
+        let mut of_hash = self.table.iter_hash(key.origin.precomputed_hash());
+        of_hash.any(|entry| entry.is_of(key, here))
+    }
+
+    /// Whether requests wait for a dial that may take what comes free.
+    #[inline]
+    fn is_awaited(&self) -> bool {
+        !self.dials.is_empty()
     }
 
     /// An exchange on this connection, if it is here.
@@ -88,7 +115,7 @@ impl SharedConnections {
             carries,
             in_use: 0,
         };
-        self.0
+        self.table
             .insert_unique(hash, entry, |entry| hash_of(&entry.connection));
     }
 
@@ -107,7 +134,7 @@ impl SharedConnections {
     #[inline]
     fn find_mut(&mut self, connection: &Arc<Connection>) -> Option<&mut Entry> {
         let hash = hash_of(connection);
-        self.0
+        self.table
             .find_mut(hash, |entry| Arc::ptr_eq(&entry.connection, connection))
     }
 
@@ -115,13 +142,13 @@ impl SharedConnections {
     pub(super) fn remove(&mut self, connection: &Arc<Connection>) -> Option<Removed> {
         let hash = hash_of(connection);
         let found = self
-            .0
+            .table
             .find_entry(hash, |entry| Arc::ptr_eq(&entry.connection, connection));
         found.ok().map(|entry| Removed(entry.remove().0))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Connection>> {
-        self.0.iter().map(|entry| &entry.connection)
+        self.table.iter().map(|entry| &entry.connection)
     }
 }
 
@@ -133,26 +160,6 @@ fn hash_of(connection: &Connection) -> u64 {
 }
 
 impl Pool {
-    /// Hands out a connection that carries many requests from now on. Where there are more connections then
-    /// than may be idle, those that are idle make room.
-    #[cold]
-    pub(crate) fn share(self: &Arc<Self>, connection: &Arc<Connection>) {
-        // Under a lock of its own, before that of the pool.
-        let carries = connection.capacity().unwrap_or_default();
-        let mut state = self.lock();
-        let is_closed = state.is_closed;
-        let others = state.count + state.shared.0.len();
-        if !is_closed {
-            state.shared.insert(connection, carries);
-            self.is_unusual.store(true, Ordering::Relaxed);
-        }
-        drop(state);
-        if is_closed {
-            return connection.go_away();
-        }
-        self.end_idle_shared((others + 1).saturating_sub(self.total));
-    }
-
     /// Ends shared connections without requests, so many at most, the oldest first. Their tasks close them.
     #[cold]
     pub(crate) fn end_idle_shared(&self, count: usize) {
@@ -194,14 +201,14 @@ impl Pool {
         Some(Checkout::new(exchange, self.clone()))
     }
 
-    /// An exchange on a connection of `route`, and be it full.
+    /// An exchange on a connection of `route`, and be all of them full.
     #[cold]
     pub(crate) fn exchange_in_line(
         self: &Arc<Self>,
         route: RouteKey<'_>,
         here: runtime::Id,
     ) -> Option<Checkout> {
-        let exchange = self.lock().shared.check_out(route, here, 1)?;
+        let exchange = self.lock().shared.check_out(route, here, 0)?;
         Some(Checkout::new(exchange, self.clone()))
     }
 
@@ -217,8 +224,34 @@ impl Pool {
 impl Home for Pool {
     #[inline]
     fn take_back(self: Arc<Self>, exchange: Box<Exchange>) {
-        let surplus = self.lock().shared.take_back(exchange);
+        let mut state = self.lock();
+        if state.shared.is_awaited() {
+            return take_back_awaited(state, exchange);
+        }
+        let surplus = state.shared.take_back(exchange);
+        drop(state);
         drop(surplus);
+    }
+
+    /// Where there are more connections then than may be idle, those that are idle make room.
+    #[cold]
+    fn share(&self, connection: &Arc<Connection>) {
+        // Under a lock of its own, before that of the pool.
+        let carries = connection.capacity().unwrap_or_default();
+        let mut state = self.lock();
+        let is_closed = state.is_closed;
+        let others = state.count + state.shared.table.len();
+        if !is_closed {
+            state.shared.insert(connection, carries);
+            self.is_unusual.store(true, Ordering::Relaxed);
+        }
+        let dials = state.shared.dials_beside(connection);
+        drop(state);
+        if is_closed {
+            return connection.go_away();
+        }
+        dials.iter().for_each(|dial| dial.wake());
+        self.end_idle_shared((others + 1).saturating_sub(self.total));
     }
 
     fn retire(&self, connection: &Arc<Connection>) {
@@ -228,31 +261,133 @@ impl Home for Pool {
 
     #[cold]
     fn is_lost(&self, connection: &Arc<Connection>) {
-        if let Some(entry) = self.lock().shared.find_mut(connection) {
+        let mut state = self.lock();
+        if let Some(entry) = state.shared.find_mut(connection) {
             entry.in_use -= 1;
         }
+        let dials = state.shared.dials_beside(connection);
+        drop(state);
+        dials.iter().for_each(|dial| dial.wake());
     }
 
-    fn carried_with(&self, connection: &Arc<Connection>, own: Option<usize>) -> Option<usize> {
-        let origin = &connection.route().origin;
+    fn carries(&self, connection: &Arc<Connection>, requests: usize) {
         let mut state = self.lock();
-        if let (Some(own), Some(entry)) = (own, state.shared.find_mut(connection)) {
-            entry.carries = own;
+        if let Some(entry) = state.shared.find_mut(connection) {
+            entry.carries = requests;
         }
-        let of_origin = state.shared.0.iter_hash(origin.precomputed_hash());
-        let others = of_origin.filter(|other| {
-            !Arc::ptr_eq(&other.connection, connection)
-                && other.connection.route().origin == *origin
-        });
-        let (mut count, mut sum, mut largest) = (0, 0_usize, 0);
-        for carries in others.map(|other| other.carries).chain(own) {
-            count += 1;
-            sum = sum.saturating_add(carries);
-            largest = largest.max(carries);
-        }
+        let dials = state.shared.dials_beside(connection);
         drop(state);
-        // What may yet be made carries as much as what there is: requests that wait for it make it.
-        let missing = self.shared_per_route.saturating_sub(count);
-        (count > 0).then(|| sum.saturating_add(largest.saturating_mul(missing)))
+        dials.iter().for_each(|dial| dial.wake());
+    }
+
+    fn carried(&self, origin: &Origin) -> Option<usize> {
+        self.lock().shared.carried(origin, self.shared_per_route)
+    }
+}
+
+/// [`Pool::take_back`] while requests wait for a dial: they are woken to take the stream that is free.
+#[cold]
+fn take_back_awaited(mut state: MutexGuard<'_, State>, exchange: Box<Exchange>) {
+    let dials = state.shared.dials_beside(exchange.connection());
+    let surplus = state.shared.take_back(exchange);
+    drop(state);
+    drop(surplus);
+    dials.iter().for_each(|dial| dial.wake());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use tokio::net::TcpStream;
+    use tokio::runtime::{Builder, Handle, Runtime};
+    use turbohttp_core::origin::Scheme;
+
+    use super::*;
+    use crate::clock;
+    use crate::config::{Limits, Timeouts};
+    use crate::net::NetTransport;
+    use crate::net::connect::Connected;
+    use crate::net::h2;
+    use crate::net::stream::Stream;
+    use crate::net::versions::Protocol;
+
+    fn runtime() -> Runtime {
+        Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    /// A connection to a server that says nothing, in the runtime of this handle. Its task does not run.
+    fn start(
+        net: &NetTransport,
+        listener: &TcpListener,
+        reactor: &Runtime,
+        runtime: &Handle,
+    ) -> Arc<Connection> {
+        let address = listener.local_addr().unwrap();
+        let tcp = reactor.block_on(TcpStream::connect(address)).unwrap();
+        let _inside = runtime.enter();
+        let connected = Connected {
+            stream: Stream::Plain(tcp),
+            protocol: Protocol::Http2,
+            addresses: None,
+        };
+        let origin = Origin::new(Scheme::Http, "127.0.0.1", address.port());
+        let route = Route::direct(&origin);
+        let shared = &net.shared;
+        h2::start(connected, route, clock::now(), &shared.wire, &shared.pool)
+    }
+
+    /// The task of a connection ends before anything else is done: here as its runtime has ended.
+    #[test]
+    fn a_connection_whose_task_has_ended_at_once_is_not_handed_out() {
+        let net = NetTransport::new(&Limits::default(), &Timeouts::default()).unwrap();
+        let (listener, reactor) = (TcpListener::bind("127.0.0.1:0").unwrap(), runtime());
+        let ended = runtime().handle().clone();
+        let connection = start(&net, &listener, &reactor, &ended);
+        assert!(!connection.is_live());
+        assert_eq!(net.stats().http2_connections, 0);
+    }
+
+    /// Each runtime has its own connections, so that each may make another one.
+    #[test]
+    fn what_may_be_made_is_counted_by_route_and_runtime() {
+        let limits = Limits::default().h2_connections_per_host(2);
+        let net = NetTransport::new(&limits, &Timeouts::default()).unwrap();
+        let (listener, runtimes) = (TcpListener::bind("127.0.0.1:0").unwrap(), [(); 2]);
+        let runtimes = runtimes.map(|()| runtime());
+        let pool = &net.shared.pool;
+        let mut carried = Vec::new();
+        for reactor in [&runtimes[0], &runtimes[1], &runtimes[0], &runtimes[1]] {
+            let connection = start(&net, &listener, reactor, reactor.handle());
+            carried.push(pool.carried(&connection.route().origin));
+        }
+        // Each carries 100 before its server has said what it permits.
+        assert_eq!(carried, [200, 400, 400, 400].map(Some));
+    }
+
+    #[test]
+    fn the_shortest_line_is_taken_where_another_connection_cannot_be_made() {
+        let limits = Limits::default().h2_connections_per_host(3);
+        let net = NetTransport::new(&limits, &Timeouts::default()).unwrap();
+        let (listener, reactor) = (TcpListener::bind("127.0.0.1:0").unwrap(), runtime());
+        let (pool, here) = (&net.shared.pool, reactor.handle().id());
+        let connections = [(); 2].map(|()| start(&net, &listener, &reactor, reactor.handle()));
+        let route = connections[0].route();
+        // The first one has a line, whichever the table has first.
+        for (connection, carries) in connections.iter().zip([1, 2]) {
+            pool.carries(connection, carries);
+        }
+        let out = [0, 0, 1, 1].map(|at: usize| pool.exchange_of(&connections[at]));
+        let id = |exchange: Option<Checkout>| exchange.map(|exchange| exchange.connection().id());
+        assert_eq!(id(pool.exchange_on(route.key(), here)), None);
+        let shortest = Some(connections[1].id());
+        assert_eq!(id(pool.exchange_in_line(route.key(), here)), shortest);
+        assert!(pool.refuse_another(route, here));
+        assert_eq!(pool.carried(&route.origin), Some(3));
+        assert_eq!(id(pool.exchange_on(route.key(), here)), shortest);
+        pool.permit_another(route, here);
+        assert_eq!(pool.carried(&route.origin), Some(5));
+        assert_eq!(id(pool.exchange_on(route.key(), here)), None);
+        drop(out);
     }
 }
