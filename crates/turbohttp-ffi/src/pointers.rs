@@ -86,7 +86,7 @@ impl Room {
 ///
 /// # Safety
 ///
-/// As [`bytes`].
+/// As [`bytes()`].
 pub(crate) unsafe fn text<'a>(ptr: *const u8, len: u32, what: &'static str) -> Result<&'a str> {
     // SAFETY: by the contract of this function.
     let bytes = unsafe { bytes(ptr, len, what) }?;

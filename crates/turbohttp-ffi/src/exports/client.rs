@@ -189,7 +189,7 @@ pub unsafe extern "C" fn th_host_pause(
 
 /// # Safety
 ///
-/// As [`pointers::bytes`].
+/// As [`pointers::bytes()`].
 unsafe fn read_url<'a>(ptr: *const u8, len: u32) -> Result<&'a str> {
     // SAFETY: by the contract of this function.
     unsafe { pointers::text(ptr, len, "url") }

@@ -35,12 +35,6 @@ impl Timer {
         self.request = request;
     }
 
-    /// Forgets the task that waited last, as its request is over: the next wait says whom to wake.
-    #[inline]
-    pub(crate) fn forget_task(&mut self) {
-        self.waker = None;
-    }
-
     /// Whether the deadline has passed; if not, the task is woken when it does.
     ///
     /// The sleep is made in `runtime`, wherever this is polled.

@@ -150,7 +150,6 @@ impl Exchange {
 
     #[inline]
     fn return_to_pool(mut self: Box<Self>) {
-        self.timer.forget_task();
         if let Some(home) = self.home.take() {
             home.take_back(self);
         }
