@@ -11,7 +11,7 @@ use crate::clock::no_runtime;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::download::WRITE_BYTES;
 
-/// Runs what blocks in the runtime's blocking pool; dropped, it goes on there to its end.
+/// Runs what blocks in the runtime's blocking pool. What has begun goes on there to its end.
 #[expect(
     clippy::disallowed_methods,
     reason = "one piece of work, which ends by itself"
@@ -23,12 +23,22 @@ pub(super) fn blocking<T: Send + 'static>(
     Ok(runtime.spawn_blocking(work))
 }
 
-/// The result of [`blocking`].
+/// The result of [`blocking`]. Dropped, work that has not begun never does: it would make files anew behind the back
+/// of the next download to the same path.
 pub(super) async fn joined<T>(work: JoinHandle<T>) -> Result<T> {
-    work.await.map_err(|error| {
+    let mut work = NoLonger(work);
+    (&mut work.0).await.map_err(|error| {
         let message = "the runtime was shut down while a file was being written";
         Error::new(ErrorKind::Runtime, message).with_source(error)
     })
+}
+
+struct NoLonger<T>(JoinHandle<T>);
+
+impl<T> Drop for NoLonger<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// The error of a file.
