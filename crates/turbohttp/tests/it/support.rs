@@ -9,7 +9,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
