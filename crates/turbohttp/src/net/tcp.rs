@@ -28,10 +28,12 @@ pub(crate) fn poll_write_vectored(
     slices: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {
     loop {
-        ready!(tcp.poll_write_ready(cx))?;
         let send = || SockRef::from(tcp).send_vectored_with_flags(slices, MSG_NOSIGNAL);
         match tcp.try_io(Interest::WRITABLE, send) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // Waited for only then: mostly the socket takes it at once.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                ready!(tcp.poll_write_ready(cx))?;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             written => return Poll::Ready(written),
         }
