@@ -225,7 +225,7 @@ fn what_cannot_be_a_download_is_refused_at_once() {
     for (spoil, part) in cases {
         let mut request = ThRequest {
             sink_kind: TH_SINK_FILE,
-            sink_path: text("/tmp/never-written"),
+            sink_path: text("never-written"),
             ..request("http://127.0.0.1:9/")
         };
         spoil(&mut request);
