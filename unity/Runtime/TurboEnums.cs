@@ -51,7 +51,7 @@ namespace TurboHttp
     {
         /// <summary>Between two attempts.</summary>
         Backoff = 0,
-        /// <summary>In the queue.</summary>
+        /// <summary>In a queue with workers, which only Rust has.</summary>
         Queue = 1,
         /// <summary>While the host was paused.</summary>
         Pause = 2,

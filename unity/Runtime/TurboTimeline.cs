@@ -28,8 +28,6 @@ namespace TurboHttp
         public TimeSpan Total { get { return Time(native.total_ns); } }
         /// <summary>Between two attempts.</summary>
         public TimeSpan Backoff { get { return Time(native.backoff_ns); } }
-        /// <summary>In the queue.</summary>
-        public TimeSpan Queue { get { return Time(native.queue_ns); } }
         /// <summary>While the host was paused.</summary>
         public TimeSpan Pause { get { return Time(native.pause_ns); } }
         /// <summary>For a permit of the host.</summary>

@@ -768,10 +768,6 @@ typedef struct ThTimeline {
    */
   uint64_t backoff_ns;
   /**
-   * In the queue.
-   */
-  uint64_t queue_ns;
-  /**
    * While the host was paused.
    */
   uint64_t pause_ns;
@@ -977,7 +973,7 @@ int32_t th_host_limit(ThClient client, const uint8_t *url, uint32_t url_len, uin
 int32_t th_host_pause(ThClient client, const uint8_t *url, uint32_t url_len, uint32_t ms);
 
 /**
- * Puts a request into the queue of the client and returns at once. `user` comes back with its events. All that
+ * Puts a request in line and returns at once. `user` comes back with its events. All that
  * `request` refers to is copied. A URL, a method or a field that cannot be is `TH_ARG`; as many requests as
  * may exist are `TH_QUEUE_FULL`; after the shutdown `TH_SHUTDOWN`. What was accepted says DONE once, and is
  * there until `th_release`.
@@ -986,10 +982,7 @@ int32_t th_host_pause(ThClient client, const uint8_t *url, uint32_t url_len, uin
  *
  * `request` is null or can be read, with all texts and fields in it; `out` is null or can be written.
  */
-int32_t th_submit(ThClient client,
-                  const struct ThRequest *request,
-                  uint64_t user,
-                  ThRequestId *out);
+int32_t th_submit(ThClient client, const struct ThRequest *request, uint64_t user, ThRequestId *out);
 
 /**
  * Ends a request, which says DONE with `TH_CANCELLED` unless it is over already. Any number of times.
@@ -997,7 +990,7 @@ int32_t th_submit(ThClient client,
 int32_t th_cancel(ThClient client, ThRequestId request);
 
 /**
- * Changes the priority of a request that waits in the queue; it keeps its age. `TH_STATE` once it does not
+ * Changes the priority of a request that waits in line; it keeps its age. `TH_STATE` once it does not
  * wait any more.
  */
 int32_t th_set_priority(ThClient client, ThRequestId request, uint32_t priority);

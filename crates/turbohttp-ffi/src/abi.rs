@@ -360,8 +360,6 @@ pub struct ThTimeline {
     pub total_ns: u64,
     /// Between two attempts.
     pub backoff_ns: u64,
-    /// In the queue.
-    pub queue_ns: u64,
     /// While the host was paused.
     pub pause_ns: u64,
     /// For a permit of the host.

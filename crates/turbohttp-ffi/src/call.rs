@@ -1,21 +1,22 @@
 //! A request from its submit to its release.
 
 use std::future::{Future as _, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker, ready};
 
 use tokio::sync::Notify;
-use turbohttp::{Priority, Response, Ticket, Timeline};
+use tokio::task::JoinHandle;
+use turbohttp::{Place, Priority, Response, Timeline};
 
-use crate::abi::{TH_OK, TH_STATE, ThClient, ThRequestId};
+use crate::abi::{TH_OK, TH_PANIC, TH_SHUTDOWN, TH_STATE, ThClient, ThRequestId};
 use crate::events::{Done, Events, Happening, HeadSeen};
 use crate::fault::{Fault, Result};
 use crate::head::Head;
 use crate::memory::Memory;
 use crate::read_window::{BLOCK, Consumed, Pushed, ReadWindow};
-use crate::requests::{Place, Requests};
+use crate::requests::{Entry, Requests};
 use crate::write_window::WriteWindow;
 
 /// What the calls of a client share, and the tasks of its runtime hold.
@@ -84,7 +85,7 @@ impl Running {
 /// A request of the host.
 #[derive(Debug)]
 pub(crate) struct Call {
-    place: Place,
+    entry: Entry,
     shared: Arc<Shared>,
     state: Mutex<State>,
     /// Taken under the lock of the state, never the other way round: what is under that lock may drop the body.
@@ -93,25 +94,20 @@ pub(crate) struct Call {
     pub(crate) readable: Condvar,
     /// The window of the request has room, or the exchange is over.
     pub(crate) writable: Condvar,
-    cancel: Cancel,
+    /// Why the exchange was asked to end, as a code; 0 as long as it was not.
+    cancel: AtomicI32,
     pub(crate) has_reader: AtomicBool,
-}
-
-/// Ends the task of a call.
-#[derive(Debug, Default)]
-struct Cancel {
-    /// Why, as a code; 0 as long as it was not asked for.
-    code: AtomicI32,
-    asked: Notify,
 }
 
 /// What the task of a call and its host share.
 #[derive(Debug)]
 pub(crate) struct State {
-    /// As long as the response is waited for.
-    pub(crate) ticket: Option<Ticket<Response>>,
-    /// What the host wants while there is no ticket yet.
+    /// In line for a permit; a download has none at first.
+    pub(crate) place: Option<Place>,
+    /// What the host wants while there is no place yet.
     pub(crate) wanted: Option<Priority>,
+    /// What makes the exchange, until it is over.
+    task: Option<JoinHandle<()>>,
     pub(crate) head: Option<Head>,
     /// That of a former request, whose memory is used again.
     spare_head: Option<Head>,
@@ -125,17 +121,18 @@ pub(crate) struct State {
 
 impl Call {
     pub(crate) fn new(
-        place: Place,
+        entry: Entry,
         shared: &Arc<Shared>,
         body_window: usize,
         upload_window: usize,
     ) -> Arc<Call> {
         Arc::new(Call {
-            place,
+            entry,
             shared: shared.clone(),
             state: Mutex::new(State {
-                ticket: None,
+                place: None,
                 wanted: None,
+                task: None,
                 head: None,
                 spare_head: None,
                 trailers: None,
@@ -147,21 +144,22 @@ impl Call {
             writing: Mutex::new(WriteWindow::new(upload_window)),
             readable: Condvar::new(),
             writable: Condvar::new(),
-            cancel: Cancel::default(),
+            cancel: AtomicI32::new(0),
             has_reader: AtomicBool::new(false),
         })
     }
 
     /// Makes a released call, which nobody else holds, one for the next request. Its memory is used again, and
     /// nothing of its content shows.
-    pub(crate) fn renew(&mut self, place: Place, body_window: usize, upload_window: usize) {
+    pub(crate) fn renew(&mut self, entry: Entry, body_window: usize, upload_window: usize) {
         self.give_back();
-        self.place = place;
-        *self.cancel.code.get_mut() = 0;
+        self.entry = entry;
+        *self.cancel.get_mut() = 0;
         let state = self.state.get_mut();
         let state = state.unwrap_or_else(PoisonError::into_inner);
-        state.ticket = None;
+        state.place = None;
         state.wanted = None;
+        state.task = None;
         state.spare_head = state.head.take();
         state.trailers = None;
         state.reading.reset(body_window);
@@ -180,11 +178,11 @@ impl Call {
     }
 
     pub(crate) fn id(&self) -> ThRequestId {
-        self.place.id
+        self.entry.id
     }
 
     pub(crate) fn slot(&self) -> u32 {
-        self.place.slot
+        self.entry.slot
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -197,50 +195,44 @@ impl Call {
 
     /// Ends the exchange with this code, unless it is over; any thread, any number of times.
     pub(crate) fn cancel(&self, code: i32) {
-        let first = self
-            .cancel
-            .code
-            .compare_exchange(0, code, Ordering::AcqRel, Ordering::Acquire);
-        if first.is_err() {
-            return;
+        let asked = (Ordering::AcqRel, Ordering::Acquire);
+        let first = self.cancel.compare_exchange(0, code, asked.0, asked.1);
+        if first.is_ok() {
+            self.abort();
         }
-        // A job that waits leaves the queue at once, and not when its task runs. Without the lock of `State`, which
-        // the end of a written body takes: the job has it.
-        let ticket = self.state().ticket.take();
-        drop(ticket);
-        self.cancel.asked.notify_one();
+    }
+
+    /// Aborts the task, which then drops the exchange and says DONE.
+    fn abort(&self) {
+        // Without the lock of `State`: a runtime that has ended drops the exchange here, and its end takes that lock.
+        let task = self.state().task.take();
+        if let Some(task) = task {
+            task.abort();
+        }
     }
 
     /// Why the exchange was asked to end, if it was.
     pub(crate) fn cancel_code(&self) -> Option<i32> {
-        let code = self.cancel.code.load(Ordering::Acquire);
+        let code = self.cancel.load(Ordering::Acquire);
         (code != 0).then_some(code)
     }
 
-    /// Why the exchange was asked to end, when it is.
-    pub(crate) async fn canceled(&self) -> i32 {
-        loop {
-            if let Some(code) = self.cancel_code() {
-                return code;
-            }
-            self.cancel.asked.notified().await;
+    /// The exchange stands in line at this place.
+    pub(crate) fn stands_at(&self, place: Place) {
+        let mut state = self.state();
+        if let Some(wanted) = state.wanted.take() {
+            place.set_priority(wanted);
         }
+        state.place = Some(place);
     }
 
-    /// The response that the queue gives.
-    pub(crate) async fn answer(&self) -> turbohttp::Result<Response> {
-        let answer = poll_fn(|cx| {
-            let mut state = self.state();
-            match &mut state.ticket {
-                Some(ticket) => Pin::new(ticket).poll(cx),
-                // `cancel` has taken it, and ends the exchange.
-                None => Poll::Pending,
-            }
-        })
-        .await;
-        let spent = self.state().ticket.take();
-        drop(spent);
-        answer
+    /// The task that makes the exchange.
+    pub(crate) fn runs_as(&self, task: JoinHandle<()>) {
+        self.state().task = Some(task);
+        // By a shutdown between the insert and the start of the task: `abort` found none.
+        if self.cancel_code().is_some() {
+            self.abort();
+        }
     }
 
     /// The head has arrived.
@@ -337,12 +329,14 @@ impl Call {
     /// The exchange is over, and this is how.
     pub(crate) fn done(&self, outcome: Option<Fault>, done: Done) {
         let mut state = self.state();
-        let ticket = state.ticket.take();
+        let task = state.task.take();
+        // Nothing of the scheduler is kept alive by what the host has not released yet.
+        state.place = None;
         state.outcome = outcome;
         state.reading.end();
         let has_readers = state.readers > 0;
         drop(state);
-        drop(ticket);
+        drop(task);
         let has_writers = {
             let mut writing = self.writing();
             writing.end();
@@ -433,9 +427,11 @@ impl Completion {
 impl Drop for Completion {
     fn drop(&mut self) {
         if !self.is_over {
-            let (code, text) = match std::thread::panicking() {
-                true => (crate::abi::TH_PANIC, "the engine panicked"),
-                false => (crate::abi::TH_SHUTDOWN, "the client was destroyed"),
+            let (code, text) = match self.call.cancel_code() {
+                _ if std::thread::panicking() => (TH_PANIC, "the engine panicked"),
+                Some(TH_SHUTDOWN) => (TH_SHUTDOWN, "the client was shut down"),
+                Some(code) => (code, "the request was canceled"),
+                None => (TH_SHUTDOWN, "the client was destroyed"),
             };
             let done = Done {
                 code,

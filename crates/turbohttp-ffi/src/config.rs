@@ -23,8 +23,7 @@ pub(crate) struct EngineOptions {
     pub(crate) body_window: usize,
     pub(crate) upload_window: usize,
     pub(crate) body_memory: u32,
-    /// Requests at once, which is how many jobs the queue runs.
-    pub(crate) total: usize,
+    total: usize,
 }
 
 /// A number that is given, or its default; within bounds.
@@ -43,6 +42,11 @@ pub(crate) fn within(name: &str, given: u32, default: u32, least: u32, most: u32
 pub(crate) const WINDOW: (u32, u32) = (4 * 1024, 64 * 1024 * 1024);
 
 impl EngineOptions {
+    /// How many requests may be under way, those included that were released and have not ended yet.
+    pub(crate) fn tasks_max(&self) -> usize {
+        2 * self.requests_max as usize
+    }
+
     pub(crate) fn of(config: &ThClientConfig) -> Result<EngineOptions> {
         let (least, most) = WINDOW;
         let window = |name, given, default| within(name, given, default, least, most);
@@ -122,10 +126,12 @@ fn limits(config: &ThClientConfig) -> Result<Limits> {
         0 => default,
         given => given as usize,
     };
-    let defaults = Limits::default();
+    let (defaults, options) = (Limits::default(), EngineOptions::of(config)?);
     Ok(defaults
+        .waiting(options.tasks_max())
+        .waiting_per_host(options.tasks_max())
         .per_host(or(config.per_host, defaults.per_host))
-        .total(EngineOptions::of(config)?.total)
+        .total(options.total)
         .idle_per_origin(or(config.idle_per_host, defaults.idle_per_origin))
         .idle_total(or(config.idle_total, defaults.idle_total)))
 }

@@ -1,4 +1,4 @@
-//! A client of the host: the client, its queue, and the threads that drive them.
+//! A client of the host: the client, and the threads that drive it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::{Instant, timeout_at};
-use turbohttp::{Body, Client, CloseReport, QueueOptions, RequestQueue, Shutdown};
+use turbohttp::{Body, Client, CloseReport, Shutdown};
 
 use crate::abi::{self, ThClient, ThClientConfig, ThRequest, ThRequestId};
 use crate::call::{Call, Completion, Shared};
@@ -23,7 +23,6 @@ use crate::write_window::WrittenBody;
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) client: Client,
-    queue: RequestQueue,
     pub(crate) shared: Arc<Shared>,
     options: EngineOptions,
     threads: Handle,
@@ -55,12 +54,6 @@ impl Engine {
             .map_err(|error| Fault::new(abi::TH_RUNTIME, format!("starting threads: {error}")))?;
         let entered = runtime.enter();
         let client = builder.build()?;
-        let queue = QueueOptions::default()
-            .workers(options.total)
-            .per_priority(options.requests_max as usize)
-            .streamed(true);
-        let queue = RequestQueue::new(&client, queue)?;
-        queue.start()?;
         let shared = Shared::new(handle, options.requests_max, options.body_memory);
         let announcer = shared.clone();
         // Ends with the runtime.
@@ -68,7 +61,6 @@ impl Engine {
         drop(entered);
         Ok(Engine {
             client,
-            queue,
             shared,
             options,
             threads: runtime.handle().clone(),
@@ -78,32 +70,32 @@ impl Engine {
         })
     }
 
-    /// Reads a request and puts it into the queue.
+    /// Reads a request and starts it.
     pub(crate) fn submit(&self, request: &Lent<'_, ThRequest>, user: u64) -> Result<ThRequestId> {
         if self.client.is_closed() || !matches!(*self.closing(), Closing::No) {
             return Err(Fault::new(abi::TH_SHUTDOWN, "the client was shut down"));
         }
         let submission = submit::read(&self.client, request)?;
         // Those that were released may not have ended yet; how many there are of them is bounded too.
-        if self.shared.tasks.count() >= 2 * self.options.requests_max as usize {
+        if self.shared.tasks.count() >= self.options.tasks_max() {
             let text = "too many released requests have not ended yet";
             return Err(Fault::new(abi::TH_QUEUE_FULL, text));
         }
         let window = submission.body_window.unwrap_or(self.options.body_window);
         let upload_window = self.options.upload_window;
         let shared = &self.shared;
-        let make = |place, spare: Option<Arc<Call>>| {
+        let make = |entry, spare: Option<Arc<Call>>| {
             if let Some(mut spare) = spare
                 && let Some(call) = Arc::get_mut(&mut spare)
             {
-                call.renew(place, window, upload_window);
+                call.renew(entry, window, upload_window);
                 return spare;
             }
-            Call::new(place, shared, window, upload_window)
+            Call::new(entry, shared, window, upload_window)
         };
         let call = shared.requests.insert(make)?;
         shared.events.begin(call.slot(), call.id(), user);
-        match self.enqueue(&call, submission) {
+        match self.start(&call, submission) {
             Ok(()) => {
                 shared.submitted.fetch_add(1, Ordering::Relaxed);
                 Ok(call.id())
@@ -115,7 +107,8 @@ impl Engine {
         }
     }
 
-    fn enqueue(&self, call: &Arc<Call>, submission: Submission) -> Result<()> {
+    /// Puts a request in line, and starts its task.
+    fn start(&self, call: &Arc<Call>, submission: Submission) -> Result<()> {
         let mut request = submission.request;
         if let Upload::Written(length) = submission.upload {
             let call = call.clone();
@@ -133,23 +126,22 @@ impl Engine {
                 if let Some(connections) = target.connections {
                     download = download.connections(connections);
                 }
-                Work::Download(Box::new(download), target, self.queue.clone())
+                Work::Download(Box::new((self.client.clone(), download, target)))
             }
             sink => {
-                let ticket = self.queue.try_submit(request);
-                let ticket =
-                    ticket.map_err(|refused| Fault::from(turbohttp::Error::from(refused)))?;
-                call.state().ticket = Some(ticket);
+                // On the thread of the host: the order of the line is that of the submits.
+                let waiting = self.client.line_up(request.build()?)?;
+                call.stands_at(waiting.place());
                 match sink {
-                    Sink::Drop => Work::Drop,
-                    _ => Work::Window,
+                    Sink::Drop => Work::Drop(waiting),
+                    _ => Work::Keep(waiting),
                 }
             }
         };
         let is_download = matches!(work, Work::Download(..));
         // Made here: a task that the end of the runtime drops unpolled says DONE, too.
         let completion = Completion::new(call.clone(), is_download);
-        self.threads.spawn(run(completion, work));
+        call.runs_as(self.threads.spawn(run(completion, work)));
         Ok(())
     }
 

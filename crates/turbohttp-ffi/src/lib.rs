@@ -5,9 +5,9 @@
 //! unloaded, and crashes it at times.
 //!
 //! ```text
-//! th_submit ──> RequestQueue ──> a task of the engine's runtime ──> HEADERS, READABLE, WRITABLE, DONE ──> th_poll
-//!                                        │       ▲
-//!                     th_body_read <── window   window <── th_body_write
+//! th_submit ──> in line ──> a task of the engine's runtime ──> HEADERS, READABLE, WRITABLE, DONE ──> th_poll
+//!                               │       ▲
+//!            th_body_read <── window   window <── th_body_write
 //! ```
 //!
 //! - [`abi`] has the types and constants, [`exports`] the functions, by what they are about.

@@ -36,9 +36,9 @@ struct Table {
     spare: Vec<Arc<Call>>,
 }
 
-/// The place of a request: its slot, and its id.
+/// The entry of a request in the table: its slot, and its id.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Entry {
     pub(crate) slot: u32,
     pub(crate) id: ThRequestId,
 }
@@ -59,7 +59,7 @@ impl Requests {
     /// Puts a request into a free slot; it is made, anew or of a released one.
     pub(crate) fn insert(
         &self,
-        make: impl FnOnce(Place, Option<Arc<Call>>) -> Arc<Call>,
+        make: impl FnOnce(Entry, Option<Arc<Call>>) -> Arc<Call>,
     ) -> Result<Arc<Call>> {
         let mut table = self.table();
         let slot = match table.free.pop() {
@@ -74,7 +74,7 @@ impl Requests {
             }
         };
         let id = id(self.client, slot);
-        let call = make(Place { slot, id }, table.spare.pop());
+        let call = make(Entry { slot, id }, table.spare.pop());
         table.calls[slot as usize] = Some(call.clone());
         Ok(call)
     }

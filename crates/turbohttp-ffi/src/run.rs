@@ -1,11 +1,6 @@
-//! The task of a call: one exchange, from the queue to its last byte.
+//! The task of a call: one exchange, from its place in line to its last byte.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::Poll;
-
-use turbohttp::{Download, RequestQueue, Response};
+use turbohttp::{Client, Download, Response, Waiting};
 
 use crate::abi::{TH_CANCELLED, TH_FLAG_RESUMED, TH_SHUTDOWN};
 use crate::call::{Call, Completion};
@@ -13,69 +8,41 @@ use crate::fault::{Fault, Result};
 use crate::head::Head;
 use crate::submit::Target;
 
-/// What is done with the content of the response.
+/// What the task of a call does.
 pub(crate) enum Work {
-    /// It goes to the window.
-    Window,
-    /// It is read and dropped.
-    Drop,
-    /// The request is a download, which is asked for what is missing before it is submitted.
-    Download(Box<Download>, Target, RequestQueue),
+    /// Sends the request, and puts its content into the window.
+    Keep(Waiting),
+    /// Sends the request, and reads and drops its content.
+    Drop(Waiting),
+    /// A download, which is asked for what is missing before its request stands in line.
+    Download(Box<(Client, Download, Target)>),
 }
 
 /// How an exchange ended well: the bytes of its body, and the flags of DONE.
 type Ended = (u64, u32);
 
-/// Makes the exchange, and says DONE.
+/// Makes the exchange, and says DONE. A task that is aborted says it as well, by the drop of the completion.
 pub(crate) async fn run(completion: Completion, work: Work) {
-    let call = completion.call().clone();
     // A scope of its own: the exchange is dropped, and everything it uses with it, before DONE is said.
     let ended = {
-        let exchange = pin!(exchange(&call, work));
-        unless_canceled(&call, exchange).await
+        let call = completion.call();
+        match work {
+            Work::Keep(waiting) => exchange(call, waiting, true).await,
+            Work::Drop(waiting) => exchange(call, waiting, false).await,
+            Work::Download(download) => Box::pin(download_to(call, *download)).await,
+        }
     };
     completion.done(ended);
 }
 
-/// The exchange, or why it was asked to end.
-async fn unless_canceled<F>(call: &Call, mut exchange: std::pin::Pin<&mut F>) -> Result<Ended>
-where
-    F: Future<Output = Result<Ended>>,
-{
-    let mut canceled = pin!(call.canceled());
-    poll_fn(|cx| {
-        // First: a ticket that was canceled has an error too, which says less.
-        if let Poll::Ready(code) = canceled.as_mut().poll(cx) {
-            let text = match code {
-                TH_SHUTDOWN => "the client was shut down",
-                _ => "the request was canceled",
-            };
-            return Poll::Ready(Err(Fault::new(code, text)));
-        }
-        exchange.as_mut().poll(cx)
-    })
-    .await
-}
-
-async fn exchange(call: &Arc<Call>, work: Work) -> Result<Ended> {
-    match work {
-        Work::Download(download, target, queue) => {
-            Box::pin(download_to(call, *download, target, &queue)).await
-        }
-        Work::Window => {
-            let mut response = answer(call).await?;
-            read(call, &mut response, true).await
-        }
-        Work::Drop => {
-            let mut response = answer(call).await?;
-            read(call, &mut response, false).await
-        }
-    }
+async fn exchange(call: &Call, waiting: Waiting, is_kept: bool) -> Result<Ended> {
+    let mut response = answer(call, waiting).await?;
+    read(call, &mut response, is_kept).await
 }
 
 /// The response, its head told.
-async fn answer(call: &Call) -> Result<Response> {
-    match call.answer().await {
+async fn answer(call: &Call, waiting: Waiting) -> Result<Response> {
+    match waiting.send().await {
         Ok(response) => {
             call.headers(&response);
             Ok(response)
@@ -116,10 +83,8 @@ async fn keep(call: &Call, content: &[u8]) {
 }
 
 async fn download_to(
-    call: &Arc<Call>,
-    download: Download,
-    target: Target,
-    queue: &RequestQueue,
+    call: &Call,
+    (client, download, target): (Client, Download, Target),
 ) -> Result<Ended> {
     // There may be the journal of an unfinished part, whose read blocks.
     let path = target.path.clone();
@@ -127,17 +92,9 @@ async fn download_to(
     let ended = |_| Fault::new(TH_SHUTDOWN, "the client was destroyed");
     let (first, download) = asked.await.map_err(ended)?;
     let first = first.map_err(|error| failed(call, error))?;
-    let ticket = queue.try_submit(first);
-    let ticket = ticket.map_err(|rejected| Fault::from(turbohttp::Error::from(rejected)))?;
-    {
-        let mut state = call.state();
-        if let Some(wanted) = state.wanted.take() {
-            // Refused where as many wait at that level as may: then it waits where it is.
-            _ = ticket.set_priority(wanted);
-        }
-        state.ticket = Some(ticket);
-    }
-    let response = answer(call).await?;
+    let waiting = client.line_up(first)?;
+    call.stands_at(waiting.place());
+    let response = answer(call, waiting).await?;
     let downloaded = download.receive(response, &target.path).await;
     let downloaded = downloaded.map_err(|error| failed(call, error))?;
     if let Some(timeline) = downloaded.timeline() {

@@ -138,7 +138,8 @@ pub use body::{Body, BodyContext, BodySource, IntoBody, ResponseBody, UploadProg
 #[cfg(feature = "cache")]
 pub use cache::{Cache, CacheStats, CacheStatus};
 pub use client::{
-    Audit, Client, ClientBuilder, EventSource, IntoAddresses, RequestBuilder, Stats, get,
+    Audit, Client, ClientBuilder, EventSource, IntoAddresses, Place, RequestBuilder, Stats,
+    Waiting, get,
 };
 pub use config::{Limits, Timeouts};
 #[cfg(feature = "cookies")]

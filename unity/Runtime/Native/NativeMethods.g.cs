@@ -130,7 +130,7 @@ namespace TurboHttp.Native
         internal static extern int th_host_pause(uint client, byte* url, uint url_len, uint ms);
 
         /// <summary>
-        ///  Puts a request into the queue of the client and returns at once. `user` comes back with its events. All that
+        ///  Puts a request in line and returns at once. `user` comes back with its events. All that
         ///  `request` refers to is copied. A URL, a method or a field that cannot be is `TH_ARG`; as many requests as
         ///  may exist are `TH_QUEUE_FULL`; after the shutdown `TH_SHUTDOWN`. What was accepted says DONE once, and is
         ///  there until `th_release`.
@@ -149,7 +149,7 @@ namespace TurboHttp.Native
         internal static extern int th_cancel(uint client, ulong request);
 
         /// <summary>
-        ///  Changes the priority of a request that waits in the queue; it keeps its age. `TH_STATE` once it does not
+        ///  Changes the priority of a request that waits in line; it keeps its age. `TH_STATE` once it does not
         ///  wait any more.
         /// </summary>
         [DllImport(__DllName, EntryPoint = "th_set_priority", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -689,10 +689,6 @@ namespace TurboHttp.Native
         ///  Between two attempts.
         /// </summary>
         public ulong backoff_ns;
-        /// <summary>
-        ///  In the queue.
-        /// </summary>
-        public ulong queue_ns;
         /// <summary>
         ///  While the host was paused.
         /// </summary>

@@ -15,7 +15,7 @@ use crate::guard::put_text;
 use crate::pointers::{self, Lent, Room};
 use crate::{registry, submit};
 
-/// Puts a request into the queue of the client and returns at once. `user` comes back with its events. All that
+/// Puts a request in line and returns at once. `user` comes back with its events. All that
 /// `request` refers to is copied. A URL, a method or a field that cannot be is `TH_ARG`; as many requests as
 /// may exist are `TH_QUEUE_FULL`; after the shutdown `TH_SHUTDOWN`. What was accepted says DONE once, and is
 /// there until `th_release`.
@@ -50,20 +50,19 @@ pub extern "C" fn th_cancel(client: ThClient, request: ThRequestId) -> i32 {
     })
 }
 
-/// Changes the priority of a request that waits in the queue; it keeps its age. `TH_STATE` once it does not
+/// Changes the priority of a request that waits in line; it keeps its age. `TH_STATE` once it does not
 /// wait any more.
 #[unsafe(no_mangle)]
 pub extern "C" fn th_set_priority(client: ThClient, request: ThRequestId, priority: u32) -> i32 {
     on_call(client, request, |call| {
         let priority = submit::priority(priority)?;
         let mut state = call.state();
-        let is_set = match &state.ticket {
-            Some(ticket) => ticket.set_priority(priority)?,
-            // A download that is not in the queue yet.
-            None if call.cancel_code().is_none()
-                && state.head.is_none()
-                && !state.reading.has_ended() =>
-            {
+        let is_set = match &state.place {
+            // It leaves the line when its task runs.
+            _ if call.cancel_code().is_some() => false,
+            Some(place) => place.set_priority(priority),
+            // A download that is not in line yet.
+            None if state.head.is_none() && !state.reading.has_ended() => {
                 state.wanted = Some(priority);
                 true
             }
@@ -207,7 +206,6 @@ fn durations(timeline: &Timeline) -> ThTimeline {
         connection_id: timeline.connection_id().unwrap_or_default(),
         total_ns: nanoseconds(timeline.total()),
         backoff_ns: of(Phase::Backoff),
-        queue_ns: of(Phase::Queue),
         pause_ns: of(Phase::Pause),
         host_permit_ns: of(Phase::HostPermit),
         total_permit_ns: of(Phase::TotalPermit),

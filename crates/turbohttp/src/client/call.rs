@@ -104,9 +104,12 @@ impl<'a> Call<'a> {
                 let scheduler = client.scheduler();
                 let refused =
                     |context: &Context, refusal| context.refused(refusal, Waited::default());
-                if started.is_some() {
-                    // A job of a queue: its worker has acquired the permit, which the guard holds.
-                    self.guard = started;
+                if let Some(started) = started {
+                    // A job of a queue, whose worker has acquired the permit, or a request that stands in line.
+                    let guard = self.guard.insert(started);
+                    if guard.is_waiting() {
+                        ready!(context.poll_permit(guard, cx))?;
+                    }
                 } else if client.is_layered() {
                     // The attempts at the end of the chain ask for permits of their own.
                     let entered = scheduler.enter(now);

@@ -24,12 +24,14 @@ mod builder;
 mod call;
 mod event_source;
 mod inner;
+mod line;
 mod network;
 mod policies;
 mod request_builder;
 
 pub use builder::ClientBuilder;
 pub use event_source::EventSource;
+pub use line::{Place, Waiting};
 pub use network::IntoAddresses;
 pub use request_builder::RequestBuilder;
 
@@ -234,12 +236,17 @@ impl Client {
     /// Starts the clock of a request that goes into a queue, which is where its call begins. Returns
     /// when its time is up.
     pub(crate) fn prepare_queued(&self, request: &mut Request) -> Option<Instant> {
-        let timing = &mut request.context.timing;
-        timing.begin_call(clock::now(), &self.inner.settings);
-        // The job may come back to its submitter, who sends it in another way: then it begins anew.
-        timing.end_call();
+        self.begin_early(request, clock::now());
         request.context.request.is_collected = true;
         request.context.timing.limits.deadline
+    }
+
+    /// Starts the clock of a request before its call begins, which goes on with it.
+    fn begin_early(&self, request: &mut Request, now: Instant) {
+        let timing = &mut request.context.timing;
+        timing.begin_call(now, &self.inner.settings);
+        // The request may come back to its owner, who sends it in another way: then it begins anew.
+        timing.end_call();
     }
 
     /// [`prepare_queued`](Client::prepare_queued) for a request whose body its caller reads.

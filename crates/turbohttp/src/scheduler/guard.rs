@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Instant;
 
-use turbohttp_core::scheduler::{CallId, Outcome, Refusal, Scheduler, Waited};
+use turbohttp_core::scheduler::{CallId, Outcome, Refusal, Scheduler, State, Waited};
 
 use super::Dispatcher;
 use crate::clock;
@@ -23,6 +23,8 @@ pub(crate) struct CallGuard {
     watched: (usize, usize),
     /// A response with an unread body holds this: it is counted in [`Dispatcher::unread_responses`].
     is_unread: bool,
+    /// The call stood in line when it was made, and has not been polled since.
+    is_waiting: bool,
 }
 
 impl CallGuard {
@@ -35,6 +37,7 @@ impl CallGuard {
             outcome: Outcome::Canceled,
             watched: (0, 0),
             is_unread: false,
+            is_waiting: false,
         }
     }
 
@@ -55,7 +58,21 @@ impl CallGuard {
             outcome: Outcome::Canceled,
             watched,
             is_unread: false,
+            is_waiting: false,
         }
+    }
+
+    /// The guard of a call that nothing polls yet; `state` says whether it stands in line.
+    pub(super) fn unpolled(dispatcher: Arc<Dispatcher>, call: CallId, state: State) -> CallGuard {
+        let mut guard = CallGuard::new(dispatcher, call);
+        guard.is_waiting = state == State::Queued;
+        guard
+    }
+
+    /// Whether [`poll_permit`](CallGuard::poll_permit) has to be polled before the call holds its permit.
+    #[inline]
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.is_waiting
     }
 
     /// Counts the guard as held by a response whose body is unread, until it drops.
@@ -83,6 +100,7 @@ impl CallGuard {
     ) -> Poll<Result<Waited, Refusal>> {
         // The grant uses the scheduler's waker up, so the next `poll_cut` must give it another one.
         self.watched = (0, 0);
+        self.is_waiting = false;
         self.dispatcher.poll_turn(self.call, cx)
     }
 

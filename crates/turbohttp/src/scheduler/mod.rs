@@ -105,6 +105,16 @@ impl Dispatcher {
             .map(|(call, state)| (CallGuard::watched(self.clone(), call, watched), state))
     }
 
+    /// Begins a call that nothing polls yet, and asks for its permit under one lock.
+    pub(crate) fn enter_unpolled(
+        self: &Arc<Self>,
+        ask: Ask<'_>,
+        now: Instant,
+    ) -> Result<CallGuard, Refusal> {
+        self.update(|scheduler, effects| scheduler.enter_and_admit(ask, None, now, effects))
+            .map(|(call, state)| CallGuard::unpolled(self.clone(), call, state))
+    }
+
     /// Asks for a permit for one attempt of `call`, with the age of that call. A permit that the call
     /// holds itself, as that of a queue's job does, becomes the attempt's.
     pub(crate) fn ask_for(

@@ -6,6 +6,7 @@ use turbohttp_loopback::{Options, Server};
 
 use crate::support::TestClient;
 
+mod line;
 mod middlewares;
 mod mock;
 mod promises;
