@@ -73,6 +73,9 @@ struct State {
     shared: SharedConnections,
     /// Invariant: the sum of the lengths of the queues.
     count: usize,
+    /// Entries that have left the queues and are being closed. They count as idle until their sockets are closed: no
+    /// request has them.
+    leaving: usize,
     keepers: Keepers,
     /// Routes whose servers are hasty, and until when that counts: no request that cannot be repeated
     /// uses an idle connection of theirs.
@@ -142,7 +145,7 @@ impl Pool {
     /// Connections that are idle now, shared ones without a request among them.
     pub(crate) fn idle_count(&self) -> usize {
         let state = self.lock();
-        let count = state.count;
+        let count = state.count + state.leaving;
         let shared: Vec<_> = state.shared.iter().cloned().collect();
         drop(state);
         // Each is asked under a lock of its own, without that of the pool.
@@ -278,8 +281,7 @@ impl Pool {
             }
         };
         state.count -= aged.len() + usize::from(found.is_some());
-        drop(state);
-        drop(aged);
+        self.close_entries(state, aged.len(), aged);
         found
     }
 
@@ -305,9 +307,22 @@ impl Pool {
             None => None,
             Some(entry) => self.put(&mut state, entry),
         };
-        drop(state);
-        drop(evicted);
+        match evicted {
+            None => drop(state),
+            Some(entry) => self.close_entries(state, 1, entry),
+        }
         self.shortage.freed();
+    }
+
+    /// Closes entries that have left the queues, without the lock, as closing is a system call for each.
+    #[cold]
+    fn close_entries(&self, mut state: MutexGuard<'_, State>, count: usize, entries: impl Sized) {
+        state.leaving += count;
+        drop(state);
+        drop(entries);
+        if count > 0 {
+            self.lock().leaving -= count;
+        }
     }
 
     /// Puts a connection back in whose runtime nothing was idle so far.
@@ -315,8 +330,7 @@ impl Pool {
     fn return_unkept(self: &Arc<Self>, mut state: MutexGuard<'_, State>, entry: Entry) {
         let runtime = entry.runtime_handle().clone();
         let evicted = self.put(&mut state, entry);
-        drop(state);
-        drop(evicted);
+        self.close_entries(state, usize::from(evicted.is_some()), evicted);
         keeper::start(self, &runtime);
         self.shortage.freed();
     }
@@ -344,10 +358,12 @@ impl Pool {
     /// Closes the connection that has been idle longest; `false` if nothing is idle.
     pub(crate) fn close_oldest(&self) -> bool {
         let mut state = self.lock();
-        let oldest = state.take_oldest();
-        state.count -= usize::from(oldest.is_some());
-        drop(state);
-        oldest.is_some()
+        let Some(oldest) = state.take_oldest() else {
+            return false;
+        };
+        state.count -= 1;
+        self.close_entries(state, 1, oldest);
+        true
     }
 
     /// Closes everything that is idle now, and says how many connections that were.
@@ -356,9 +372,7 @@ impl Pool {
         let queues = std::mem::take(&mut state.queues);
         let closed = std::mem::take(&mut state.count);
         let shared: Vec<_> = state.shared.iter().cloned().collect();
-        drop(state);
-        // Without the lock, as closing is a system call for each.
-        drop(queues);
+        self.close_entries(state, closed, queues);
         let idle = shared.iter().filter(|connection| connection.is_idle());
         let idle = idle.map(|connection| connection.go_away()).count();
         closed + idle
@@ -368,16 +382,15 @@ impl Pool {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.is_closed = true;
-        state.count = 0;
+        let count = std::mem::take(&mut state.count);
         let queues = std::mem::take(&mut state.queues);
         let keepers = std::mem::take(&mut state.keepers);
         let shared: Vec<_> = state.shared.iter().cloned().collect();
         // Under the lock: no request has a dial go on any more.
         let dials = std::mem::take(&mut state.shared.dials);
         let tasks: Vec<_> = dials.iter().filter_map(|dial| dial.stops()).collect();
-        drop(state);
+        self.close_entries(state, count, queues);
         tasks.into_iter().for_each(Waker::wake);
-        drop(queues);
         keepers.end();
         // Their tasks end when the last request does.
         shared.iter().for_each(|connection| connection.go_away());

@@ -480,3 +480,24 @@ async fn descriptors_come_back_alone() {
     }
     assert_eq!(descriptors(), before);
 }
+
+/// What leaves the pool is no request's: it counts as idle until its socket is closed.
+#[tokio::test]
+async fn a_connection_that_is_being_closed_is_not_in_use() {
+    let server = server();
+    let client = TestClient::new();
+    let url = server.url("/bytes/300000");
+    for _ in 0..20 {
+        release(hold(&client, &url, 8).await).await;
+        let closing = std::thread::spawn({
+            let client = Client::clone(&client);
+            move || client.close_idle_connections()
+        });
+        while !closing.is_finished() {
+            assert_eq!(client.client_audit().connections, 0);
+        }
+        assert_eq!(closing.join().unwrap(), 8);
+        let net = client.net();
+        assert_eq!((net.open, net.idle, net.opened), (0, 0, net.closed));
+    }
+}

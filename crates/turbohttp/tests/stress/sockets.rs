@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
-use turbohttp::{NetStats, Shutdown};
+use turbohttp::Shutdown;
 
 use crate::HANG;
 use crate::field::{End, Field, SLOW, TOTAL};
@@ -40,19 +40,6 @@ pub(crate) async fn storm(
     }
 }
 
-/// The counts of connections, once none is between two of them: the keeper of idle connections closes those that
-/// their server has closed at any moment, and counts that in two steps.
-async fn settled(field: &Field) -> NetStats {
-    for _ in 0..100_000 {
-        let net = field.client.stats().net.unwrap();
-        if net.open == net.idle {
-            return net;
-        }
-        tokio::task::yield_now().await;
-    }
-    field.client.stats().net.unwrap()
-}
-
 /// The accounts at the end: every number has one end, every server had its peak, nothing is out.
 pub(crate) async fn settle(field: &Field, seed: u64) {
     let complaints = field.complaints();
@@ -73,7 +60,7 @@ pub(crate) async fn settle(field: &Field, seed: u64) {
     let stats = field.client.stats();
     let ended = stats.scheduler.ended;
     assert_eq!(ended.sum(), field.asked(), "seed {seed}: {ended:?}");
-    let net = settled(field).await;
+    let net = field.client.stats().net.unwrap();
     assert_eq!(
         (net.open, net.opened),
         (net.idle, net.closed + net.idle),

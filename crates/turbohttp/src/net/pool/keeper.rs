@@ -215,11 +215,11 @@ impl Pool {
             }
         }
         state.count -= aged.len() + suspects.len();
+        state.leaving += suspects.len();
         if let Some(keeper) = state.keepers.of(here) {
             keeper.is_expecting = false;
         }
-        drop(state);
-        drop(aged);
+        self.close_entries(state, aged.len(), aged);
         match (suspects.is_empty(), next) {
             (false, _) => {
                 self.judge(suspects, cx, now);
@@ -235,16 +235,18 @@ impl Pool {
     #[cold]
     fn judge(&self, suspects: Closing, cx: &mut TaskContext<'_>, now: Instant) {
         for Entry::Exclusive(mut connection) in suspects {
-            if connection.health(cx, now) == Health::Unusable {
+            let is_usable = connection.health(cx, now) != Health::Unusable;
+            if !is_usable {
                 let idle = now.saturating_duration_since(connection.since());
                 self.closed_by_server(connection.route(), idle);
-                continue;
             }
             let mut state = self.lock();
-            if !state.is_closed {
+            state.leaving -= 1;
+            if is_usable && !state.is_closed {
                 let evicted = self.put(&mut state, Entry::Exclusive(connection));
-                drop(state);
-                drop(evicted);
+                self.close_entries(state, usize::from(evicted.is_some()), evicted);
+            } else {
+                self.close_entries(state, 1, connection);
             }
         }
     }
@@ -266,8 +268,7 @@ impl Pool {
             left.extend(of_here);
         }
         state.count -= left.len();
-        drop(state);
-        drop(left);
+        self.close_entries(state, left.len(), left);
     }
 }
 
