@@ -1,7 +1,6 @@
 //! Servers that answer what few do: coded events, ids that end, fields of framing in a switch of protocols.
 
 use std::io::Write;
-use std::sync::{Mutex, mpsc};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use turbohttp::StatusCode;
@@ -14,6 +13,8 @@ use crate::support::{Peer, TestClient, read_head, soon};
 #[cfg(feature = "gzip")]
 #[tokio::test]
 async fn coded_events_come_as_they_are_flushed() {
+    use std::sync::{Mutex, mpsc};
+
     let (send, go_on) = mpsc::channel::<()>();
     let go_on = Mutex::new(go_on);
     let server = Peer::start(move |mut stream| {

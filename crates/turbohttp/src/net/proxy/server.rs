@@ -19,8 +19,8 @@ const SOCKS_WORD_BYTES_MAX: usize = 255;
 ///
 /// ```
 /// # fn main() -> turbohttp::Result<()> {
-/// let proxy = turbohttp::ProxyServer::parse("socks5h://user:password@proxy.test")?;
-/// assert_eq!(format!("{proxy:?}"), "socks5h://***@proxy.test:1080");
+/// let proxy = turbohttp::ProxyServer::parse("http://user:password@proxy.test:3128")?;
+/// assert_eq!(format!("{proxy:?}"), "http://***@proxy.test:3128");
 /// # Ok(())
 /// # }
 /// ```
