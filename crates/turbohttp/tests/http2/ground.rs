@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use turbohttp::{Client, ClientBuilder, Limits};
-use turbohttp_loopback::script::{Step, frames};
+use turbohttp_loopback::script::{Signal, Step, frames};
 use turbohttp_loopback::{Http2, Options, Protocols, Server};
 
 /// What no test takes: one that hangs fails by it.
@@ -147,6 +147,21 @@ pub(crate) fn answer(stream: u32, content: &str) -> Vec<u8> {
     let head = frames::headers(stream, frames::END_HEADERS, &head);
     let content = frames::data(stream, frames::END_STREAM, content.as_bytes());
     [head, content].concat()
+}
+
+/// A connection that carries one request at once: it answers the first, holds the second back until the signal, and
+/// answers all that follow.
+pub(crate) fn one_at_once(signal: &Signal) -> Vec<Step> {
+    let mut steps = greeting(&[(frames::MAX_CONCURRENT_STREAMS, 1)]);
+    steps.extend([
+        Step::read_frame(frames::HEADERS),
+        Step::send(answer(1, "first")),
+        Step::read_frame(frames::HEADERS),
+        Step::Await(signal.clone()),
+        Step::send(answer(3, "second")),
+        answer_all(),
+    ]);
+    steps
 }
 
 /// Answers every request that comes.

@@ -13,7 +13,8 @@ use turbohttp_loopback::tls::TestCa;
 use turbohttp_loopback::{Http2, Server};
 
 use super::ground::{
-    GUARD, answer, answer_all, builder, client, greeting, idles, poll_few, run, server_with,
+    GUARD, answer, answer_all, builder, client, greeting, idles, one_at_once, poll_few, run,
+    server_with,
 };
 
 const KIB: usize = 1024;
@@ -173,23 +174,8 @@ fn one_connection_is_the_default() {
 #[test]
 fn a_connection_that_cannot_be_made_leaves_the_request_to_the_one_that_is_full() {
     let (ca, signal) = (TestCa::new(), Signal::new());
-    let config = ca.server_config_with_alpn(&["127.0.0.1"], &["h2", "http/1.1"]);
-    let steps = [
-        vec![Step::Handshake(config)],
-        greeting(&[(frames::MAX_CONCURRENT_STREAMS, 1)]),
-        vec![
-            Step::read_frame(frames::HEADERS),
-            Step::send(answer(1, "first")),
-            Step::read_frame(frames::HEADERS),
-            Step::Await(signal.clone()),
-            Step::send(answer(3, "second")),
-            answer_all(),
-        ],
-    ]
-    .concat();
     // There is no other handshake.
-    let script = Script::new().accept(steps).accept([Step::Close]);
-    let server = script.repeat_last().start().unwrap();
+    let server = of_one_and(vec![Step::Close], &ca, &signal);
     let url = format!("https://{}/", server.addr());
     run(async {
         let tls = Tls::default().root_pem(ca.pem()).only_added_roots();
@@ -212,23 +198,11 @@ fn a_connection_that_cannot_be_made_leaves_the_request_to_the_one_that_is_full()
     assert_eq!(server.connections(), 2);
 }
 
-/// A script of TLS whose first connection carries one request at once: it answers the first, holds the second back
-/// until the signal, and answers all that follow. What becomes of the second connection, `other` says.
+/// A script of TLS whose first connection is [`one_at_once`]. What becomes of the second one, `other` says.
 fn of_one_and(other: Vec<Step>, ca: &TestCa, signal: &Signal) -> ScriptServer {
     let config = ca.server_config_with_alpn(&["127.0.0.1"], &["h2", "http/1.1"]);
-    let one = [
-        vec![Step::Handshake(config)],
-        greeting(&[(frames::MAX_CONCURRENT_STREAMS, 1)]),
-        vec![
-            Step::read_frame(frames::HEADERS),
-            Step::send(answer(1, "first")),
-            Step::read_frame(frames::HEADERS),
-            Step::Await(signal.clone()),
-            Step::send(answer(3, "second")),
-            answer_all(),
-        ],
-    ]
-    .concat();
+    let mut one = vec![Step::Handshake(config)];
+    one.extend(one_at_once(signal));
     let script = Script::new().accept(one).accept(other);
     script.repeat_last().start().unwrap()
 }

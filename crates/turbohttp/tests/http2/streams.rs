@@ -8,7 +8,7 @@ use turbohttp_loopback::Http2;
 use turbohttp_loopback::script::{Script, ScriptServer, Signal, Step, frames};
 
 use super::ground::{
-    self, answer, answer_all, builder, client, greeting, idles, poll_few, run, server_with,
+    self, answer, builder, client, greeting, idles, one_at_once, poll_few, run, server_with,
     wide_client,
 };
 
@@ -52,19 +52,8 @@ fn one_stream_at_a_time_serves_all() {
 
 /// A server of one stream that answers its second request once `signal` is set, and then all others.
 fn one_stream(signal: &Signal) -> ScriptServer {
-    let steps = [
-        greeting(&[(frames::MAX_CONCURRENT_STREAMS, 1)]),
-        vec![
-            Step::read_frame(frames::HEADERS),
-            Step::send(answer(1, "first")),
-            Step::read_frame(frames::HEADERS),
-            Step::Await(signal.clone()),
-            Step::send(answer(3, "second")),
-            answer_all(),
-        ],
-    ]
-    .concat();
-    Script::new().accept(steps).start().unwrap()
+    let script = Script::new().accept(one_at_once(signal));
+    script.start().unwrap()
 }
 
 async fn get(client: &Client, server: &ScriptServer) -> String {
