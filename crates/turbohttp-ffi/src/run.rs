@@ -29,6 +29,7 @@ pub(crate) async fn run(completion: Completion, work: Work) {
         match work {
             Work::Keep(waiting) => exchange(call, waiting, true).await,
             Work::Drop(waiting) => exchange(call, waiting, false).await,
+            // Boxed: its future is large, and every task would carry it.
             Work::Download(download) => Box::pin(download_to(call, *download)).await,
         }
     };

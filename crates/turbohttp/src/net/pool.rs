@@ -372,6 +372,7 @@ impl Pool {
         let queues = std::mem::take(&mut state.queues);
         let closed = std::mem::take(&mut state.count);
         let shared: Vec<_> = state.shared.iter().cloned().collect();
+        // Shared connections are no entries: each says by itself when it is closed.
         self.close_entries(state, closed, queues);
         let idle = shared.iter().filter(|connection| connection.is_idle());
         let idle = idle.map(|connection| connection.go_away()).count();

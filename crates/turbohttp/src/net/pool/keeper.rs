@@ -215,6 +215,7 @@ impl Pool {
             }
         }
         state.count -= aged.len() + suspects.len();
+        // Until `judge` has closed them or put them back.
         state.leaving += suspects.len();
         if let Some(keeper) = state.keepers.of(here) {
             keeper.is_expecting = false;
