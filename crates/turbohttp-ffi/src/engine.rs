@@ -141,7 +141,7 @@ impl Engine {
         let is_download = matches!(work, Work::Download(..));
         // Made here: a task that the end of the runtime drops unpolled says DONE, too.
         let completion = Completion::new(call.clone(), is_download);
-        call.runs_as(self.threads.spawn(run(completion, work)));
+        call.runs_as(self.threads.spawn(run(work, completion)));
         Ok(())
     }
 

@@ -22,7 +22,8 @@ pub(crate) enum Work {
 type Ended = (u64, u32);
 
 /// Makes the exchange, and says DONE. A task that is aborted says it as well, by the drop of the completion.
-pub(crate) async fn run(completion: Completion, work: Work) {
+// In this order: of a task that was never polled, the work is dropped before the completion.
+pub(crate) async fn run(work: Work, completion: Completion) {
     // A scope of its own: the exchange is dropped, and everything it uses with it, before DONE is said.
     let ended = {
         let call = completion.call();
