@@ -3,8 +3,9 @@
 use std::task::Waker;
 
 use super::error::ConnectionEnd;
-use super::frame;
+use super::frame::{self, FRAME_HEAD_BYTES, FrameHead, PREFACE};
 use super::limits::OUT_KEPT_BYTES;
+use super::stream::StreamKey;
 use super::streams::{State, Streams};
 use super::wakes::Wakes;
 
@@ -29,6 +30,31 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
             self.unblock(wakes);
         }
         self.call_line(wakes);
+        true
+    }
+
+    /// Takes a request of which nothing was written out of the output. A server counts streams that are reset, and
+    /// ends the connection of a client that has too many of them. An identifier that was left out is no fault: the
+    /// next one closes it (RFC 9113 section 5.1.1). `false` if the stream has to be reset.
+    #[cold]
+    pub(super) fn take_back(&mut self, key: StreamKey) -> bool {
+        let is_removable = self.slots[key.slot as usize].is_removable;
+        if !is_removable || !self.is_unwritten(key) {
+            return false;
+        }
+        // All frames in the output are whole.
+        let mut at = match self.out.starts_with(PREFACE) {
+            true => PREFACE.len(),
+            false => 0,
+        };
+        while let Some(head) = FrameHead::parse(&self.out[at..]) {
+            let end = at + FRAME_HEAD_BYTES + head.length;
+            match head.stream == key.id {
+                true => drop(self.out.drain(at..end)),
+                false => at = end,
+            }
+        }
+        self.off_wire(key);
         true
     }
 

@@ -73,6 +73,8 @@ pub(crate) struct Stream<B> {
     pub(crate) proceeds: bool,
     /// The content waits for the window or for room in the output.
     pub(crate) awaits_room: bool,
+    /// Its HEADERS have changed no table, and no DATA follows them yet: nobody misses them in the output.
+    pub(crate) is_removable: bool,
     /// The final head is here, and the request has not taken it.
     pub(crate) has_head: bool,
     /// The final head, until the request takes it.
@@ -108,6 +110,7 @@ impl<B> Stream<B> {
             to_head: false,
             proceeds: false,
             awaits_room: false,
+            is_removable: false,
             has_head: false,
             head: ResponseHead::default(),
             trailers: ResponseHead::default(),
@@ -136,6 +139,7 @@ impl<B> Stream<B> {
         self.to_head = to_head;
         self.proceeds = false;
         self.awaits_room = false;
+        self.is_removable = false;
         self.has_head = false;
         // Head, trailers and pieces were emptied when the slot was released.
         self.interim_bytes = 0;

@@ -171,8 +171,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         stream.spare = spare.take();
         stream.waker = waker.take();
         let ends_here = ends && content.is_empty();
+        let changes = self.encoder.changes();
         let coding = (&mut self.encoder, &mut self.template);
         send::put_headers(&mut self.out, coding, key.id, request, ends_here);
+        stream.is_removable = changes == self.encoder.changes();
         let mut sent = 0;
         if ends_here {
             stream.is_sending = false;
@@ -279,10 +281,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         key.id >= self.unwritten_from
     }
 
-    /// Releases a stream. One that has not ended is reset with CANCEL (RFC 9113 section 5.4.2).
+    /// Releases a stream. One that has not ended is reset with CANCEL (RFC 9113 section 5.4.2), unless the server has
+    /// seen nothing of it.
     pub fn release(&mut self, key: StreamKey, now: Instant, wakes: &mut Wakes) -> Released<B> {
         let stream = &self.slots[key.slot as usize];
-        if stream.is_on_wire {
+        if stream.is_on_wire && !self.take_back(key) {
+            let stream = &self.slots[key.slot as usize];
             let (heard, is_unanswered) = (stream.heard, stream.receiving == Receiving::Head);
             self.reset(key, ErrorCode::CANCEL, wakes);
             // A server that was not written to yet is not silent.

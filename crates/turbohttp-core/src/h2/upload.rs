@@ -95,6 +95,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         if length == 0 && !(ends && content.is_empty()) {
             return 0;
         }
+        stream.is_removable = false;
         stream.send_window.take(length);
         self.send_window.take(length);
         // What a server gives back of this is no glitch.

@@ -235,7 +235,36 @@ fn a_reset_goes_before_what_takes_its_place() {
     assert_eq!(order, expected);
 }
 
-/// Requests that are opened and given up while nothing can be written fill the output up to a bound.
+/// Of requests that are given up before they are written nothing is left, but for the first ones, whose fields are in
+/// the table of the next.
+#[test]
+fn what_was_not_written_is_taken_back() {
+    let mut fixture = Fixture::new();
+    let key = fixture.get();
+    fixture.release(key);
+    let kept = fixture.get();
+    for _ in 0..1_000 {
+        let key = fixture.get();
+        fixture.release(key);
+    }
+    let after = fixture.get();
+    let sent: Vec<_> = fixture
+        .out()
+        .iter()
+        .filter(|frame| frame.stream > 0)
+        .map(|frame| (frame.kind, frame.stream))
+        .collect();
+    let expected = [
+        (kind::HEADERS, 1),
+        (kind::RST_STREAM, 1),
+        (kind::HEADERS, kept.id),
+        (kind::HEADERS, after.id),
+    ];
+    assert_eq!(sent, expected);
+    assert_eq!(fixture.streams.open_count(), 2);
+}
+
+/// Uploads that are begun and given up while nothing can be written fill the output up to a bound.
 #[test]
 fn the_output_is_bounded_while_nothing_is_written() {
     let mut fixture = Fixture::new();
@@ -245,8 +274,13 @@ fn the_output_is_bounded_while_nothing_is_written() {
         // The server says something now and then, so that it is not silent.
         fixture.receive(&window_update(0, 1));
         fixture.streams.glitches = budget::Budget::new();
-        match ask(&mut fixture, 0, None, &task) {
-            Opened::Stream { key, .. } => fixture.release(key),
+        let post = (Method::POST, BodyLength::Unknown);
+        let waker = task.waker.clone();
+        match fixture.try_open(post, &[], (0, None), waker).unwrap() {
+            Opened::Stream { key, .. } => {
+                fixture.send(key, b"", true);
+                fixture.release(key);
+            }
             Opened::Waiting(ticket) => {
                 waiting = Some(ticket);
                 break;
