@@ -33,6 +33,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         true
     }
 
+    /// Whether not one byte of the request was handed to the connection's socket.
+    pub fn is_unwritten(&self, key: StreamKey) -> bool {
+        key.id >= self.unwritten_from
+    }
+
     /// Takes a request of which nothing was written out of the output. A server counts streams that are reset, and
     /// ends the connection of a client that has too many of them. An identifier that was left out is no fault: the
     /// next one closes it (RFC 9113 section 5.1.1). `false` if the stream has to be reset.

@@ -276,11 +276,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Streams<B> {
         }
     }
 
-    /// Whether not one byte of the request was handed to the connection's socket.
-    pub fn is_unwritten(&self, key: StreamKey) -> bool {
-        key.id >= self.unwritten_from
-    }
-
     /// Releases a stream. One that has not ended is reset with CANCEL (RFC 9113 section 5.4.2), unless the server has
     /// seen nothing of it.
     pub fn release(&mut self, key: StreamKey, now: Instant, wakes: &mut Wakes) -> Released<B> {
