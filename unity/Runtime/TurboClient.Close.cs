@@ -10,6 +10,9 @@ namespace TurboHttp
         /// <summary>How much longer than its time limit a shutdown may take until the wait for its report is given up.</summary>
         private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
+        /// <summary>The longest wait for a shutdown.</summary>
+        private static readonly TimeSpan WaitMax = TimeSpan.FromDays(1);
+
         private readonly object closeGate = new object();
         private volatile TaskCompletionSource<CloseReport> closing;
 
@@ -33,10 +36,11 @@ namespace TurboHttp
         }
 
         /// <summary>
-        /// Shuts the client down and waits for it, at most one second longer than the time given. On the pumping thread it
+        /// Shuts the client down and waits for it, at most one second longer than the time given, and at most a day. On the pumping thread it
         /// pumps meanwhile.
         /// </summary>
         /// <exception cref="TimeoutException">The report did not come in time.</exception>
+        /// <exception cref="TurboException">The client was disposed before (<see cref="TurboError.Shutdown"/>).</exception>
         public CloseReport Shutdown(TurboShutdown mode, TimeSpan timeout)
         {
             if (isPumping && IsPumpThread)
@@ -44,7 +48,7 @@ namespace TurboHttp
                 throw new InvalidOperationException("A continuation cannot wait for the shutdown of its client.");
             }
             Task<CloseReport> task = ShutdownAsync(mode, timeout);
-            TimeSpan limit = timeout + Grace;
+            TimeSpan limit = timeout < WaitMax ? timeout + Grace : WaitMax;
             if (Mode == TurboMode.Pumped && IsPumpThread)
             {
                 Stopwatch watch = Stopwatch.StartNew();
@@ -55,13 +59,13 @@ namespace TurboHttp
             }
             else
             {
-                task.Wait(limit);
+                ((IAsyncResult)task).AsyncWaitHandle.WaitOne(limit);
             }
             if (!task.IsCompleted)
             {
                 throw new TimeoutException("The shutdown did not end in time.");
             }
-            return task.Result;
+            return task.GetAwaiter().GetResult();
         }
 
         private unsafe void CompleteClose()

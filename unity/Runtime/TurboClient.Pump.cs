@@ -18,6 +18,7 @@ namespace TurboHttp
         private int pumpThread;
         private bool isPumping;
         private Thread worker;
+        private Worker workerState;
         private volatile bool isEnded;
 
         /// <summary>Whether this thread dispatches the events of this client.</summary>
@@ -169,13 +170,44 @@ namespace TurboHttp
             worker = new Thread(Worker.Run);
             worker.IsBackground = true;
             worker.Name = Name;
-            worker.Start(new Worker(this, events));
+            pumpThread = worker.ManagedThreadId;
+            workerState = new Worker(this, events);
+            worker.Start(workerState);
+        }
+
+        /// <summary>
+        /// Keeps a client with a background thread alive, since something is awaited. Called under the lock of the operation
+        /// that is awaited, so that <see cref="LetGo"/> sees either this or the operation.
+        /// </summary>
+        internal void KeepAlive()
+        {
+            if (workerState != null && workerState.Kept == null)
+            {
+                workerState.Kept = this;
+            }
+        }
+
+        /// <summary>Leaves the client to the collector if nothing is awaited, and the user has forgotten it.</summary>
+        private void LetGo()
+        {
+            if (workerState.Kept == null)
+            {
+                return;
+            }
+            workerState.Kept = null;
+            foreach (Operation operation in Table.Live())
+            {
+                if (operation.IsAwaited)
+                {
+                    workerState.Kept = this;
+                    return;
+                }
+            }
         }
 
         /// <summary>Dispatches what the background thread has polled. False says that the client has ended.</summary>
         private bool Dispatch(int count)
         {
-            Volatile.Write(ref pumpThread, Thread.CurrentThread.ManagedThreadId);
             EndIfGone(count);
             nextEvent = 0;
             eventCount = Math.Max(0, count);
@@ -189,6 +221,10 @@ namespace TurboHttp
             {
                 // Another thread is about to end the requests that are left.
                 Thread.Sleep(1);
+            }
+            if (count == 0)
+            {
+                LetGo();
             }
             return true;
         }
@@ -205,13 +241,17 @@ namespace TurboHttp
 
         /// <summary>
         /// The background thread. It ends when the client is disposed. While it waits it names the client by its number
-        /// only, so that a client that nobody has anymore is collected, and the thread ends as well.
+        /// only, so that a client that nobody has anymore is collected, and the thread ends as well; unless a task of a
+        /// request is not over, which nothing else may refer to.
         /// </summary>
         private sealed class Worker
         {
             private readonly uint id;
             private readonly WeakReference<TurboClient> client;
             private readonly ThEvent[] events;
+
+            /// <summary>The client while a task of it is not over.</summary>
+            internal volatile TurboClient Kept;
 
             internal Worker(TurboClient client, ThEvent[] events)
             {

@@ -40,11 +40,14 @@ namespace TurboHttp
             Mode = options.Mode;
             Table = new OperationTable(this);
             Ready = new ReadyQueue();
-            pumpThread = Thread.CurrentThread.ManagedThreadId;
             TurboRuntime.Add(this);
             if (Mode == TurboMode.Worker)
             {
                 StartWorker();
+            }
+            else
+            {
+                pumpThread = Thread.CurrentThread.ManagedThreadId;
             }
         }
 

@@ -16,6 +16,9 @@ namespace TurboHttp
     {
         private const int FirstBuffer = 16 * 1024;
 
+        private static readonly Func<byte[], int, byte[]> AsBytes = Trim;
+        private static readonly Func<byte[], int, string> AsText = Decode;
+
         private readonly Operation operation;
         private readonly ulong user;
 
@@ -110,12 +113,7 @@ namespace TurboHttp
         /// <summary>Reads what is there without waiting. False says that nothing is there yet; true with 0 is the end.</summary>
         public bool TryRead(Span<byte> target, out int count)
         {
-            int code = Operation.TryRead(user, target, out count);
-            if (code < 0)
-            {
-                throw Operation.ReadFailure(code);
-            }
-            return code != NativeMethods.TH_WOULD_BLOCK;
+            return Operation.TryRead(user, target, out count) != NativeMethods.TH_WOULD_BLOCK;
         }
 
         /// <summary>
@@ -124,12 +122,7 @@ namespace TurboHttp
         /// </summary>
         public bool TryPeek(out ReadOnlySpan<byte> content)
         {
-            int code = Operation.TryPeek(user, out content);
-            if (code < 0)
-            {
-                throw Operation.ReadFailure(code);
-            }
-            return code != NativeMethods.TH_WOULD_BLOCK;
+            return Operation.TryPeek(user, out content) != NativeMethods.TH_WOULD_BLOCK;
         }
 
         /// <summary>Says that this many of the bytes that were peeked are no longer needed.</summary>
@@ -165,20 +158,19 @@ namespace TurboHttp
         /// <exception cref="TurboException">The body is larger than an array can be, or the exchange failed.</exception>
         public Task<byte[]> ReadToEndAsync()
         {
-            return ReadToEnd(this);
+            return ReadToEnd(this, AsBytes);
         }
 
         /// <summary>Reads the rest of the body as text of UTF-8.</summary>
-        public async Task<string> ReadStringAsync()
+        public Task<string> ReadStringAsync()
         {
-            byte[] bytes = await ReadToEnd(this);
-            return Encoding.UTF8.GetString(bytes);
+            return ReadToEnd(this, AsText);
         }
 
         /// <summary>The body as a stream. Closing the stream disposes the response.</summary>
         public Stream AsStream()
         {
-            return new TurboBodyStream(this);
+            return new TurboBodyStream(this, false);
         }
 
         /// <summary>Throws if the status is none from 200 to 299.</summary>
@@ -210,7 +202,11 @@ namespace TurboHttp
             get { return Operation.Client; }
         }
 
-        private static async Task<byte[]> ReadToEnd(TurboResponse response)
+        /// <summary>
+        /// Reads to the end and converts what was read. It awaits nothing but reads, which capture no context: one that is
+        /// captured cannot run anything while its thread waits synchronously.
+        /// </summary>
+        private static async Task<T> ReadToEnd<T>(TurboResponse response, Func<byte[], int, T> convert) where T : class
         {
             byte[] buffer = new byte[FirstSize(response.ContentLength)];
             int used = 0;
@@ -227,8 +223,18 @@ namespace TurboHttp
                     Grow(ref buffer);
                 }
             }
+            return convert(buffer, used);
+        }
+
+        private static byte[] Trim(byte[] buffer, int used)
+        {
             Array.Resize(ref buffer, used);
             return buffer;
+        }
+
+        private static string Decode(byte[] buffer, int used)
+        {
+            return Encoding.UTF8.GetString(buffer, 0, used);
         }
 
         /// <summary>One byte more than announced, so that the end is read without another buffer.</summary>

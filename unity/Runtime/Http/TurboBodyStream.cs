@@ -14,9 +14,20 @@ namespace TurboHttp.Http
     {
         private readonly TurboResponse response;
 
-        internal TurboBodyStream(TurboResponse response)
+        /// <summary>Makes a stream. One that nobody closes gives the response back by its finalizer, if it is the owner.</summary>
+        internal TurboBodyStream(TurboResponse response, bool isOwner)
         {
             this.response = response;
+            if (!isOwner)
+            {
+                GC.SuppressFinalize(this);
+            }
+        }
+
+        /// <summary>Gives back a response whose stream was forgotten.</summary>
+        ~TurboBodyStream()
+        {
+            Dispose(false);
         }
 
         /// <inheritdoc/>
@@ -85,10 +96,7 @@ namespace TurboHttp.Http
         /// <inheritdoc/>
         protected override void Dispose(bool disposing)
         {
-            if (disposing)
-            {
-                response.Dispose();
-            }
+            response.Dispose();
             base.Dispose(disposing);
         }
 

@@ -13,6 +13,7 @@ namespace TurboHttp.Http
 
         private readonly TurboResponse response;
         private readonly long? length;
+        private bool isGiven;
 
         internal TurboContent(TurboResponse response)
         {
@@ -23,7 +24,7 @@ namespace TurboHttp.Http
         /// <inheritdoc/>
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext context)
         {
-            using (Stream body = response.AsStream())
+            using (Stream body = Take())
             {
                 await body.CopyToAsync(stream, CopyBytes).ConfigureAwait(false);
             }
@@ -32,7 +33,14 @@ namespace TurboHttp.Http
         /// <inheritdoc/>
         protected override Task<Stream> CreateContentReadStreamAsync()
         {
-            return Task.FromResult(response.AsStream());
+            return Task.FromResult(Take());
+        }
+
+        /// <summary>Gives the body away: its stream has the response from now on.</summary>
+        private Stream Take()
+        {
+            isGiven = true;
+            return new TurboBodyStream(response, true);
         }
 
         /// <inheritdoc/>
@@ -42,10 +50,16 @@ namespace TurboHttp.Http
             return length.HasValue;
         }
 
+        /// <summary>Gives a response back that nobody has read or disposed, as HttpClient leaves them where it throws.</summary>
+        ~TurboContent()
+        {
+            Dispose(false);
+        }
+
         /// <inheritdoc/>
         protected override void Dispose(bool disposing)
         {
-            if (disposing)
+            if (disposing || !isGiven)
             {
                 response.Dispose();
             }

@@ -52,6 +52,10 @@ namespace TurboHttp.Http
             {
                 throw new ArgumentNullException("message");
             }
+            if (message.RequestUri == null || !message.RequestUri.IsAbsoluteUri)
+            {
+                throw new InvalidOperationException("The request has no absolute URL.");
+            }
             try
             {
                 TurboRequest request = Request(message);
@@ -67,8 +71,8 @@ namespace TurboHttp.Http
                 }
                 TurboTicket ticket;
                 ValueTask<TurboResponse> sending = client.SendAsync(request, out ticket, cancellationToken);
-                Task<Exception> uploading = streams ? Upload(message.Content, ticket) : null;
-                TurboResponse response = await Head(sending, uploading).ConfigureAwait(false);
+                Upload upload = streams ? Upload.Start(message.Content, ticket) : null;
+                TurboResponse response = await Head(sending, upload).ConfigureAwait(false);
                 // Leaves the background thread before foreign code runs: code written for HttpClient may wait synchronously
                 // for its next request, which that thread has to dispatch.
                 if (client.IsWorkerThread)
@@ -94,37 +98,59 @@ namespace TurboHttp.Http
         }
 
         /// <summary>Waits for the head. If the content could not be read, that is the failure.</summary>
-        private static async Task<TurboResponse> Head(ValueTask<TurboResponse> sending, Task<Exception> uploading)
+        private static async Task<TurboResponse> Head(ValueTask<TurboResponse> sending, Upload upload)
         {
             try
             {
                 return await sending.ConfigureAwait(false);
             }
-            catch (TurboException) when (uploading != null && uploading.IsCompleted && uploading.Result != null)
+            catch (TurboException) when (upload != null && upload.Failure != null)
             {
-                throw new HttpRequestException("The content of the request could not be read.", uploading.Result);
+                throw new HttpRequestException("The content of the request could not be read.", upload.Failure);
             }
         }
 
-        /// <summary>Copies the content into the request, and returns why that failed, or null.</summary>
-        private static async Task<Exception> Upload(HttpContent content, TurboTicket ticket)
+        /// <summary>Copies the content of a message into its request.</summary>
+        private sealed class Upload
         {
-            try
+            private readonly TurboTicket ticket;
+            private volatile Exception failure;
+
+            private Upload(TurboTicket ticket)
             {
-                await content.CopyToAsync(new TurboUploadStream(ticket.Upload)).ConfigureAwait(false);
-                ticket.Upload.Finish();
-                return null;
+                this.ticket = ticket;
             }
-            catch (TurboException)
+
+            internal static Upload Start(HttpContent content, TurboTicket ticket)
             {
-                // The exchange is over before its content: the task of the head says how.
-                return null;
+                Upload upload = new Upload(ticket);
+                // It goes on beside the exchange, and catches whatever happens.
+                GC.KeepAlive(upload.Copy(content));
+                return upload;
             }
-            catch (Exception exception)
+
+            /// <summary>Why the content could not be read. It is known before the exchange is canceled for it.</summary>
+            internal Exception Failure
             {
-                TurboException inner = exception.InnerException as TurboException;
-                ticket.Cancel();
-                return inner == null ? exception : null;
+                get { return failure; }
+            }
+
+            private async Task Copy(HttpContent content)
+            {
+                try
+                {
+                    await content.CopyToAsync(new TurboUploadStream(ticket.Upload)).ConfigureAwait(false);
+                    ticket.Upload.Finish();
+                }
+                catch (TurboException)
+                {
+                    // The exchange is over before its content: the task of the head says how.
+                }
+                catch (Exception exception)
+                {
+                    failure = exception.InnerException is TurboException ? null : exception;
+                    ticket.Cancel();
+                }
             }
         }
 
@@ -153,9 +179,10 @@ namespace TurboHttp.Http
                 {
                     continue;
                 }
-                if (Is(entry.Key, "User-Agent"))
+                // These are one field each, whose parts are not divided by commas (RFC 9110, section 10.1.5; RFC 6265, section 4.2).
+                if (Is(entry.Key, "User-Agent") || Is(entry.Key, "Cookie"))
                 {
-                    target.Add(entry.Key, string.Join(" ", entry.Value));
+                    target.Add(entry.Key, string.Join(Is(entry.Key, "Cookie") ? "; " : " ", entry.Value));
                     continue;
                 }
                 foreach (string value in entry.Value)
@@ -170,12 +197,24 @@ namespace TurboHttp.Http
             return string.Equals(name, other, StringComparison.OrdinalIgnoreCase);
         }
 
+        /// <summary>Whether two URLs differ, their fragments apart.</summary>
+        private static bool IsOther(Uri answered, Uri asked)
+        {
+            return Uri.Compare(answered, asked, UriComponents.HttpRequestUrl, UriFormat.UriEscaped, StringComparison.Ordinal) != 0;
+        }
+
         private static HttpResponseMessage Response(HttpRequestMessage message, TurboResponse response)
         {
             HttpResponseMessage answer = new HttpResponseMessage((HttpStatusCode)response.Status);
+            answer.Content = new TurboContent(response);
             answer.Version = response.Version;
             answer.RequestMessage = message;
-            answer.Content = new TurboContent(response);
+            Uri answered;
+            if (Uri.TryCreate(response.Url, UriKind.Absolute, out answered) && IsOther(answered, message.RequestUri))
+            {
+                // Redirects were followed; code written for HttpClient looks here for where they led.
+                message.RequestUri = answered;
+            }
             TurboHeaders headers = response.Headers;
             int count = headers.Count;
             for (int i = 0; i < count; i++)

@@ -127,7 +127,9 @@ namespace TurboHttp
             lock (this)
             {
                 CheckNumber(number);
-                return ReadNow(target, out count);
+                int code = ReadNow(target, out count);
+                Require(code);
+                return code;
             }
         }
 
@@ -140,6 +142,7 @@ namespace TurboHttp
                 byte* first = null;
                 uint length = 0;
                 int code = NativeMethods.th_body_peek(client.Id, request, &first, &length);
+                Require(code);
                 content = code == NativeMethods.TH_OK ? new ReadOnlySpan<byte>(first, (int)length) : default(ReadOnlySpan<byte>);
                 return code;
             }
@@ -212,6 +215,7 @@ namespace TurboHttp
                 if (code == NativeMethods.TH_WOULD_BLOCK)
                 {
                     // The lock is taken since before the read: the event that the read asked for finds the reader waiting.
+                    client.KeepAlive();
                     return new ValueTask<int>(reader, reader.Begin(target));
                 }
                 return code < 0 ? new ValueTask<int>(Task.FromException<int>(Failure(code))) : new ValueTask<int>(count);
@@ -269,6 +273,7 @@ namespace TurboHttp
                 int code = WriteNow(source.Span, out taken);
                 if (code == NativeMethods.TH_WOULD_BLOCK)
                 {
+                    client.KeepAlive();
                     return new ValueTask(writer, writer.Begin(source.Slice(taken)));
                 }
                 return code < 0 ? new ValueTask(Task.FromException(WriteFailure(code))) : default(ValueTask);

@@ -44,6 +44,18 @@ namespace TurboHttp
             writer = new BodyWriter(this);
         }
 
+        /// <summary>Whether a task of this operation is not over.</summary>
+        internal bool IsAwaited
+        {
+            get
+            {
+                lock (this)
+                {
+                    return head.IsPending || reader.IsPending || writer.IsPending;
+                }
+            }
+        }
+
         internal TurboClient Client
         {
             get { return client; }
@@ -58,6 +70,7 @@ namespace TurboHttp
             {
                 version = head.Begin();
                 Reset(source, number, cancellation);
+                client.KeepAlive();
             }
             // No lock: an event may come before the submit returns. The operation cannot be recycled before the caller
             // has the task.
@@ -330,13 +343,21 @@ namespace TurboHttp
                 }
                 watched = registration;
                 registration = default(CancellationTokenRegistration);
+            }
+            // Before the operation returns to the pool: a callback that is running cancels whatever request it finds here.
+            watched.Dispose();
+            lock (this)
+            {
+                if (user != number)
+                {
+                    return;
+                }
                 ObjectDisposedException gone = reader.IsPending || writer.IsPending ? Disposed() : null;
                 client.Post(writer.Abort(gone));
                 client.Post(reader.Abort(gone));
                 Release(0);
                 RecycleIfIdle();
             }
-            watched.Dispose();
         }
 
         private void Release(int code)

@@ -6,8 +6,7 @@ namespace TurboHttp
     internal sealed class ReadyQueue
     {
         private readonly object gate = new object();
-        private List<Continuation> ready = new List<Continuation>();
-        private List<Continuation> running = new List<Continuation>();
+        private readonly Queue<Continuation> ready = new Queue<Continuation>();
 
         internal void Add(in Continuation continuation)
         {
@@ -17,30 +16,45 @@ namespace TurboHttp
             }
             lock (gate)
             {
-                ready.Add(continuation);
+                ready.Enqueue(continuation);
             }
         }
 
-        /// <summary>Runs those that are there now, and returns their number. One thread at a time.</summary>
+        /// <summary>
+        /// Runs as many as are there now, and returns their number. Each is taken by itself: at the end of a client with a
+        /// background thread, another thread runs what becomes ready while the background thread is still busy here.
+        /// </summary>
         internal int Run()
+        {
+            int count = Count();
+            for (int ran = 0; ran < count; ran++)
+            {
+                Continuation next;
+                if (!TryTake(out next))
+                {
+                    return ran;
+                }
+                next.Run();
+            }
+            return count;
+        }
+
+        private int Count()
         {
             lock (gate)
             {
-                if (ready.Count == 0)
-                {
-                    return 0;
-                }
-                List<Continuation> filled = ready;
-                ready = running;
-                running = filled;
+                return ready.Count;
             }
-            int count = running.Count;
-            for (int i = 0; i < count; i++)
+        }
+
+        private bool TryTake(out Continuation next)
+        {
+            lock (gate)
             {
-                running[i].Run();
+                bool isThere = ready.Count > 0;
+                next = isThere ? ready.Dequeue() : default(Continuation);
+                return isThere;
             }
-            running.Clear();
-            return count;
         }
     }
 }

@@ -12,8 +12,37 @@ namespace TurboHttp.Tests
         /// <summary>How long a test waits before it fails. Nothing is measured against it.</summary>
         private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-        internal static string Url { get; set; }
+        /// <summary>The server in the clear.</summary>
+        internal static string Url { get; private set; }
+        /// <summary>The server over TLS whose certificate is signed by the authority of <see cref="RootPem"/>.</summary>
+        internal static string TlsUrl { get { return Origin(1); } }
+        /// <summary>The server over TLS whose certificate vouches for itself.</summary>
+        internal static string UntrustedUrl { get { return Origin(2); } }
+        /// <summary>The certificate of the test authority.</summary>
+        internal static string RootPem
+        {
+            get { return "-----BEGIN CERTIFICATE-----\n" + Origin(3) + "\n-----END CERTIFICATE-----\n"; }
+        }
+
         internal static string Note { get; set; }
+
+        private static string[] origins = new string[0];
+
+        /// <summary>Takes the line that the program <c>origins</c> prints.</summary>
+        internal static void Use(string line)
+        {
+            origins = line.Trim().Split(' ');
+            Url = origins[0].TrimEnd('/');
+        }
+
+        private static string Origin(int index)
+        {
+            if (index >= origins.Length)
+            {
+                throw new TestFailure("the line of the servers has " + origins.Length + " words, and 4 are needed");
+            }
+            return origins[index].TrimEnd('/');
+        }
 
         internal static TurboClient Pumped()
         {

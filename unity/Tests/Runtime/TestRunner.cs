@@ -6,9 +6,9 @@ namespace TurboHttp.Tests
     /// <summary>Runs the table and prints one line for each test and a summary.</summary>
     internal static class TestRunner
     {
-        internal static int Run(string url, string filter, Action<string> print)
+        internal static int Run(string origins, string filter, Action<string> print)
         {
-            Ground.Url = url.TrimEnd('/');
+            Ground.Use(origins);
             int passed = 0;
             int failed = 0;
             foreach (TestCase test in TestTable.All)

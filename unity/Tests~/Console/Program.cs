@@ -2,14 +2,14 @@ using System;
 
 namespace TurboHttp.Tests
 {
-    /// <summary>The table as a program: the URL of a loopback server, and part of a name to run only some tests.</summary>
+    /// <summary>The table as a program: the line of the program <c>origins</c>, and part of a name to run only some tests.</summary>
     internal static class Program
     {
         private static int Main(string[] arguments)
         {
             if (arguments.Length < 1)
             {
-                Console.Error.WriteLine("usage: TurboHttp.Tests.exe URL [NAME]");
+                Console.Error.WriteLine("usage: TurboHttp.Tests.exe ORIGINS [NAME]");
                 return 2;
             }
             string filter = arguments.Length > 1 ? arguments[1] : null;

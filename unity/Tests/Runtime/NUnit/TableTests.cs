@@ -5,8 +5,8 @@ using NUnit.Framework;
 namespace TurboHttp.Tests
 {
     /// <summary>
-    /// The table as tests of Unity's test runner. The environment variable <c>TURBOHTTP_TEST_URL</c> has the URL that
-    /// <c>turbohttp serve</c> prints.
+    /// The table as tests of Unity's test runner. The environment variable <c>TURBOHTTP_TEST_ORIGINS</c> has the line that
+    /// the program <c>origins</c> prints.
     /// </summary>
     public sealed class TableTests
     {
@@ -21,12 +21,12 @@ namespace TurboHttp.Tests
         [Test]
         public void Passes([ValueSource("Names")] string name)
         {
-            string url = Environment.GetEnvironmentVariable("TURBOHTTP_TEST_URL");
-            if (string.IsNullOrEmpty(url))
+            string line = Environment.GetEnvironmentVariable("TURBOHTTP_TEST_ORIGINS");
+            if (string.IsNullOrEmpty(line))
             {
-                Assert.Ignore("TURBOHTTP_TEST_URL is not set: start `turbohttp serve` and set it to its URL.");
+                Assert.Ignore("TURBOHTTP_TEST_ORIGINS is not set: it is the line of the program origins.");
             }
-            Ground.Url = url.TrimEnd('/');
+            Ground.Use(line);
             Array.Find(TestTable.All, test => test.Name == name).Body();
         }
     }
