@@ -14,8 +14,12 @@ namespace TurboHttp.Editor
         {
             try
             {
-                // What an earlier domain left, if nothing else has ended it.
-                TurboRuntime.BeginEpoch();
+                // What an earlier domain left, if nothing else has ended it. Code that Unity has initialized before may
+                // have clients already, which belong to this domain.
+                if (TurboRuntime.Snapshot().Length == 0)
+                {
+                    TurboRuntime.BeginEpoch();
+                }
             }
             catch (TurboException exception)
             {
@@ -30,7 +34,8 @@ namespace TurboHttp.Editor
 
         private static void OnPlayMode(PlayModeStateChange change)
         {
-            if (change == PlayModeStateChange.ExitingPlayMode)
+            // Again at the end: OnDestroy of the game's objects runs in between, and may have made a client.
+            if (change == PlayModeStateChange.ExitingPlayMode || change == PlayModeStateChange.EnteredEditMode)
             {
                 TurboUnity.Reset();
             }

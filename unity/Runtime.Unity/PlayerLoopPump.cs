@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Threading;
 using UnityEngine.LowLevel;
 using UnityEngine.PlayerLoop;
 
@@ -14,6 +15,9 @@ namespace TurboHttp.Unity
         private static readonly List<TurboClient> Clients = new List<TurboClient>();
         private static bool isInstalled;
 
+        /// <summary>The thread that pumps, once it is known; 0 before.</summary>
+        internal static int MainThread { get; set; }
+
         /// <summary>The most events of one client in one frame.</summary>
         public static int MaxEvents { get; set; } = 256;
 
@@ -21,7 +25,7 @@ namespace TurboHttp.Unity
         public static int MaxMilliseconds { get; set; } = 4;
 
         /// <summary>Pumps this client from now on. Called on the main thread.</summary>
-        /// <exception cref="ArgumentException">The client has a background thread.</exception>
+        /// <exception cref="ArgumentException">The client has a background thread, or was made on another one.</exception>
         public static void Add(TurboClient client)
         {
             if (client == null)
@@ -31,6 +35,10 @@ namespace TurboHttp.Unity
             if (client.Mode != TurboMode.Pumped)
             {
                 throw new ArgumentException("The client has a background thread; nothing pumps it.", "client");
+            }
+            if (!client.IsPumpThread)
+            {
+                throw new ArgumentException("The client was made on another thread, which alone could pump it.", "client");
             }
             Install();
             if (!Clients.Contains(client))
@@ -42,6 +50,7 @@ namespace TurboHttp.Unity
         /// <summary>Pumps all clients once: a frame. The Editor calls it outside of play mode.</summary>
         public static void PumpAll()
         {
+            MainThread = Thread.CurrentThread.ManagedThreadId;
             for (int i = Clients.Count - 1; i >= 0; i--)
             {
                 TurboClient client = Clients[i];
@@ -49,7 +58,7 @@ namespace TurboHttp.Unity
                 {
                     continue;
                 }
-                bool isDisposed = client.IsDisposed;
+                bool isEnded = client.IsEnded;
                 try
                 {
                     client.Pump(MaxEvents, MaxMilliseconds);
@@ -60,7 +69,7 @@ namespace TurboHttp.Unity
                 }
                 // A disposed client is pumped once more, for what awaits its last requests. A continuation may have
                 // disposed of all clients, so the index is looked at again.
-                if (isDisposed && i < Clients.Count && ReferenceEquals(Clients[i], client))
+                if (isEnded && i < Clients.Count && ReferenceEquals(Clients[i], client))
                 {
                     Clients.RemoveAt(i);
                 }
@@ -84,12 +93,9 @@ namespace TurboHttp.Unity
             }
         }
 
+        /// <summary>Puts our step into the player loop, also if another package has replaced the loop since.</summary>
         private static void Install()
         {
-            if (isInstalled)
-            {
-                return;
-            }
             PlayerLoopSystem loop = PlayerLoop.GetCurrentPlayerLoop();
             Change(ref loop, false);
             if (!Change(ref loop, true))

@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 using UnityEngine;
 
 namespace TurboHttp.Unity
@@ -8,6 +9,7 @@ namespace TurboHttp.Unity
     {
         private static readonly TimeSpan DisposeWait = TimeSpan.FromMilliseconds(100);
         private static TurboClient shared;
+        private static bool isResetting;
 
         /// <summary>A client with the defaults, made when it is first asked for, on the main thread.</summary>
         public static TurboClient Shared
@@ -23,11 +25,22 @@ namespace TurboHttp.Unity
         }
 
         /// <summary>Makes a client that is pumped once per frame. Called on the main thread.</summary>
+        /// <exception cref="InvalidOperationException">This is another thread, which nothing would pump.</exception>
+        /// <exception cref="TurboException">An option is wrong, or all clients are being disposed of right now.</exception>
         public static TurboClient CreateClient(TurboClientOptions options)
         {
             if (options == null)
             {
                 throw new ArgumentNullException("options");
+            }
+            int main = PlayerLoopPump.MainThread;
+            if (main != 0 && main != Thread.CurrentThread.ManagedThreadId)
+            {
+                throw new InvalidOperationException("A client of TurboUnity is made on the main thread.");
+            }
+            if (isResetting)
+            {
+                throw new TurboException(TurboError.Shutdown, "All clients are being disposed of.");
             }
             options.Mode = TurboMode.Pumped;
             TurboClient client = new TurboClient(options);
@@ -41,7 +54,16 @@ namespace TurboHttp.Unity
         /// <summary>Disposes all clients and resets the statics. Safe to call at any time, on the main thread.</summary>
         public static void Reset()
         {
-            TurboRuntime.DisposeAll(DisposeWait);
+            // What awaits a request runs meanwhile, and may try again: a client made here would be forgotten at once.
+            isResetting = true;
+            try
+            {
+                TurboRuntime.DisposeAll(DisposeWait);
+            }
+            finally
+            {
+                isResetting = false;
+            }
             PlayerLoopPump.Reset();
             shared = null;
             Application.quitting -= Reset;
@@ -52,6 +74,7 @@ namespace TurboHttp.Unity
         [RuntimeInitializeOnLoadMethod(RuntimeInitializeLoadType.SubsystemRegistration)]
         private static void Begin()
         {
+            PlayerLoopPump.MainThread = Thread.CurrentThread.ManagedThreadId;
             Reset();
 #if !UNITY_EDITOR
             TurboRuntime.BeginEpoch();

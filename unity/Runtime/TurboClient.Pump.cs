@@ -11,6 +11,7 @@ namespace TurboHttp
         private const int EventsOfOnePoll = 64;
         private const uint WorkerWaitMilliseconds = 50;
         private const int JoinMilliseconds = 1000;
+        private const int WipedBytes = 4096;
 
         private readonly ThEvent[] events = new ThEvent[EventsOfOnePoll];
         private int nextEvent;
@@ -25,6 +26,12 @@ namespace TurboHttp
         public bool IsPumpThread
         {
             get { return Thread.CurrentThread.ManagedThreadId == Volatile.Read(ref pumpThread); }
+        }
+
+        /// <summary>Whether the client was disposed to the end: the next pump runs the last continuations.</summary>
+        internal bool IsEnded
+        {
+            get { return isEnded; }
         }
 
         /// <summary>Whether this is the background thread of this client.</summary>
@@ -263,8 +270,28 @@ namespace TurboHttp
             internal static void Run(object state)
             {
                 Worker worker = (Worker)state;
-                while (worker.Dispatch(worker.Wait()))
+                int count = worker.Wait();
+                while (worker.Dispatch(count))
                 {
+                    if (count == 0)
+                    {
+                        Wipe();
+                    }
+                    count = worker.Wait();
+                }
+            }
+
+            /// <summary>
+            /// Overwrites the stack that dispatching has used: a collector that is conservative takes what is left there for
+            /// references to the client.
+            /// </summary>
+            [MethodImpl(MethodImplOptions.NoInlining)]
+            private static unsafe void Wipe()
+            {
+                byte* used = stackalloc byte[WipedBytes];
+                for (int i = 0; i < WipedBytes; i++)
+                {
+                    Volatile.Write(ref used[i], 0);
                 }
             }
 

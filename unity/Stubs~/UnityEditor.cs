@@ -41,6 +41,16 @@ namespace UnityEditor
         public static event Action quitting;
         public static bool isPlaying { get; set; }
         public static bool isPaused { get; set; }
+
+        /// <summary>Not of Unity: play mode changes.</summary>
+        public static void StubChange(PlayModeStateChange change)
+        {
+            Action<PlayModeStateChange> handler = playModeStateChanged;
+            if (handler != null)
+            {
+                handler(change);
+            }
+        }
     }
 
     public class EditorWindow : ScriptableObject

@@ -24,6 +24,16 @@ namespace UnityEngine
 #pragma warning disable 67
         public static event Action quitting;
 #pragma warning restore 67
+
+        /// <summary>Not of Unity: ends the game.</summary>
+        public static void StubQuit()
+        {
+            Action handler = quitting;
+            if (handler != null)
+            {
+                handler();
+            }
+        }
     }
 
     public static class Debug

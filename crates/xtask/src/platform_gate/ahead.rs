@@ -134,7 +134,7 @@ pub(super) fn compile(ground: &Ground) -> Result<String> {
 fn full_aot<'a>(ground: &'a Ground, folder: &Path, program: &str) -> Result<xshell::Cmd<'a>> {
     let program = folder.join(format!("{program}.exe"));
     let mono = ground
-        .within(120)
+        .within(240)
         .env("MONO_PATH", search_path(ground, folder)?);
     // Where Mono writes down its crashes, which the stages below provoke.
     let there = mono.args(["env", "--chdir"]).arg(folder);
@@ -143,7 +143,7 @@ fn full_aot<'a>(ground: &'a Ground, folder: &Path, program: &str) -> Result<xshe
 
 pub(super) fn tests(ground: &Ground) -> Result<String> {
     let tests = full_aot(ground, &folder(ground, "ahead"), "TurboHttp.Tests")?;
-    managed::all_passed(ground, tests.arg(ground.url()))
+    managed::all_passed(ground, tests.arg(ground.origins()))
 }
 
 /// Each mistake works where code is compiled at run time, and fails here: otherwise the stage before shows nothing.
@@ -227,12 +227,12 @@ fn link(ground: &Ground) -> Result<(PathBuf, PathBuf)> {
 pub(super) fn static_link(ground: &Ground) -> Result<String> {
     let (host, folder) = link(ground)?;
     let tests = ground
-        .within(120)
+        .within(240)
         .env("MONO_PATH", search_path(ground, &folder)?);
     // Without the shared library: it must be the one that is linked.
     let tests = tests
         .env_remove("LD_LIBRARY_PATH")
         .arg(host)
         .arg(folder.join("TurboHttp.Tests.exe"));
-    managed::all_passed(ground, tests.arg(ground.url()))
+    managed::all_passed(ground, tests.arg(ground.origins()))
 }

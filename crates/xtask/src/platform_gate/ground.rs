@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::gates::outside::Served;
-use crate::{gates, run};
+use crate::run;
 
 pub(super) struct Ground {
     pub(super) sh: Shell,
@@ -20,16 +20,17 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// Builds the libraries, and starts the server.
+    /// Builds the libraries, and starts the servers.
     pub(super) fn new(is_long: bool) -> Result<Ground> {
         let sh = run::shell()?;
-        // One after the other, as the gates build `count`: together, both would have the features of either.
-        let build = cmd!(sh, "cargo build --quiet --release");
-        build.args(["-p", "turbohttp-ffi"]).run()?;
-        gates::build_count()?;
+        // One after the other: together, both would have the features of either.
+        let build = || cmd!(sh, "cargo build --quiet --release");
+        build().args(["-p", "turbohttp-ffi"]).run()?;
+        let origins = ["-p", "turbohttp-loopback", "--features", "h2,tls"];
+        build().args(origins).args(["--example", "origins"]).run()?;
         let release = run::target_dir().join("release");
         let folder = sh.create_dir(run::target_dir().join("platform-gate"))?;
-        let server = Served::start(&release.join("count"), &["serve"])?;
+        let server = Served::start(&release.join("examples").join("origins"), &[])?;
         Ok(Ground {
             sh,
             folder,
@@ -39,9 +40,15 @@ impl Ground {
         })
     }
 
-    /// Of the server, without a slash at its end.
+    /// What the program `origins` prints: the server in the clear, those over TLS, and the certificate behind one.
+    pub(super) fn origins(&self) -> &str {
+        &self.server.url
+    }
+
+    /// Of the server in the clear, without a slash at its end.
     pub(super) fn url(&self) -> &str {
-        self.server.url.trim_end_matches('/')
+        let (url, _) = self.origins().split_once(' ').unwrap_or_default();
+        url.trim_end_matches('/')
     }
 
     pub(super) fn libraries(&self) -> String {

@@ -64,7 +64,7 @@ const fn ground(
     }
 }
 
-const STAGES: [Stage; 24] = [
+const STAGES: [Stage; 25] = [
     stage("header", &["gcc", "c++"], native::header),
     stage("exports", &["nm"], native::exports),
     stage("c-shared", &["gcc"], native::shared),
@@ -78,6 +78,7 @@ const STAGES: [Stage; 24] = [
     ground("compile", &["mcs"], managed::compile),
     ground("unity-assemblies", &["mcs"], unity::assemblies),
     stage("unity-unitask", &["mono", "mcs"], unity::unitask),
+    stage("unity-hooks", &["mono", "mcs"], unity::hooks),
     stage("mono", &["mono", "mcs"], |ground| {
         managed::tests(ground, "mono")
     }),

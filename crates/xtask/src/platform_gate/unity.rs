@@ -98,20 +98,40 @@ pub(super) fn assemblies(ground: &Ground) -> Result<String> {
     ))
 }
 
+/// Compiles a program of `Tests~` against assemblies of a folder, and runs it; the line of what it says that begins with
+/// this.
+fn program(
+    ground: &Ground,
+    folder: &str,
+    name: &str,
+    libraries: &[&str],
+    begin: &str,
+) -> Result<String> {
+    let folder = ground.folder.join(folder);
+    let program = folder.join(format!("{name}Program.exe"));
+    let library = |name: &&str| format!("-r:{}", folder.join(format!("{name}.dll")).display());
+    let compile = mcs(ground, "exe", &program).args(libraries.iter().map(library));
+    run::collect(compile.args(sources(ground, &format!("Tests~/{name}"))?))?;
+    let mono = ground.within(120).arg("mono").arg(program);
+    Ground::line(mono.arg(ground.url()), begin)
+}
+
 /// The adapter for UniTask, over the stub of its types, allocates nothing.
 pub(super) fn unitask(ground: &Ground) -> Result<String> {
-    let folder = ground.folder.join("unity-0-UNITY_STANDALONE");
-    let program = folder.join("UniTaskProgram.exe");
     let libraries = ["TurboHttp", "UniTask", "TurboHttp.UniTask", "UnityEngine"];
-    let libraries =
-        libraries.map(|name| format!("-r:{}", folder.join(format!("{name}.dll")).display()));
-    run::collect(
-        mcs(ground, "exe", &program)
-            .args(libraries)
-            .args(sources(ground, "Tests~/UniTask")?),
-    )?;
-    Ground::line(
-        ground.within(60).arg("mono").arg(program).arg(ground.url()),
-        "turbohttp-unitask:",
-    )
+    let folder = "unity-0-UNITY_STANDALONE";
+    program(ground, folder, "UniTask", &libraries, "turbohttp-unitask:")
+}
+
+/// The pump in the player loop and the hooks of the Editor, over the stubs.
+pub(super) fn hooks(ground: &Ground) -> Result<String> {
+    let libraries = [
+        "TurboHttp",
+        "TurboHttp.Unity",
+        "TurboHttp.Editor",
+        "UnityEngine",
+        "UnityEditor",
+    ];
+    let folder = "unity-0-UNITY_EDITOR";
+    program(ground, folder, "Unity", &libraries, "turbohttp-unity:")
 }
