@@ -159,6 +159,37 @@ namespace TurboHttp
             return Require(NativeMethods.th_client_close_idle(Id));
         }
 
+        /// <summary>The cookies of the client as text in the format of Netscape, to be kept in a file.</summary>
+        /// <exception cref="TurboException">The client keeps none (<see cref="TurboClientOptions.Cookies"/>).</exception>
+        public unsafe string ExportCookies()
+        {
+            byte[] bytes = new byte[4096];
+            while (true)
+            {
+                uint length;
+                fixed (byte* first = bytes)
+                {
+                    Require(NativeMethods.th_cookies_export(Id, first, (uint)bytes.Length, &length));
+                    if (length <= bytes.Length)
+                    {
+                        return Text.Utf8(first, length);
+                    }
+                }
+                bytes = new byte[length];
+            }
+        }
+
+        /// <summary>Adds cookies that <see cref="ExportCookies"/>, curl or a browser has written.</summary>
+        /// <exception cref="TurboException">A line is no cookie, or the client keeps none.</exception>
+        public unsafe void ImportCookies(string cookies)
+        {
+            byte[] bytes = Text.Encode(cookies);
+            fixed (byte* first = bytes)
+            {
+                Require(NativeMethods.th_cookies_import(Id, first, (uint)bytes.Length));
+            }
+        }
+
         /// <summary>What the client has right now.</summary>
         public unsafe TurboStats Stats()
         {

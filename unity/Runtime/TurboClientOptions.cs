@@ -32,6 +32,14 @@ namespace TurboHttp
         public int RedirectsMax { get; set; }
         /// <summary>Retries of a failed request that may be sent again; default 0.</summary>
         public int RetriesMax { get; set; }
+        /// <summary>Connections of HTTP/2 to one host; default 1.</summary>
+        public int Http2ConnectionsPerHost { get; set; }
+        /// <summary>Requests of one host that begin in <see cref="RateTime"/>; default any number.</summary>
+        public int RatePerHost { get; set; }
+        /// <summary>The time of <see cref="RatePerHost"/>; default one second.</summary>
+        public TimeSpan RateTime { get; set; }
+        /// <summary>A request that waits becomes one priority more urgent each such time; default never.</summary>
+        public TimeSpan Ageing { get; set; }
 
         /// <summary>Time limit of the wait for a permit; default none.</summary>
         public TimeSpan PermitTimeout { get; set; }
@@ -49,6 +57,10 @@ namespace TurboHttp
         public TimeSpan RequestTimeout { get; set; }
         /// <summary>How long an idle connection is kept.</summary>
         public TimeSpan IdleTimeout { get; set; }
+        /// <summary>How old a connection may become before it is used no more; default any age.</summary>
+        public TimeSpan Lifetime { get; set; }
+        /// <summary>Asks a server by PING whether it lives while a request over HTTP/2 waits for so long; default never.</summary>
+        public TimeSpan PingInterval { get; set; }
 
         /// <summary>HTTP/1.1 only.</summary>
         public bool Http1Only { get; set; }
@@ -66,6 +78,16 @@ namespace TurboHttp
         public bool OnlyAddedRoots { get; set; }
         /// <summary>Certificates are not checked. For tests.</summary>
         public bool DangerAcceptAnyCertificate { get; set; }
+        /// <summary>The name of the server is not sent in the TLS handshake.</summary>
+        public bool NoSni { get; set; }
+        /// <summary>TLS sessions are not resumed.</summary>
+        public bool NoResumption { get; set; }
+        /// <summary>TLS 1.3 at least, rather than 1.2.</summary>
+        public bool Tls13Only { get; set; }
+        /// <summary>Malformed fields of a response are passed over.</summary>
+        public bool LenientFields { get; set; }
+        /// <summary>Addresses of one family only: 4 or 6; default both.</summary>
+        public int IpVersion { get; set; }
 
         /// <summary>Fields of every request.</summary>
         public TurboFields Headers { get; } = new TurboFields();
@@ -95,5 +117,11 @@ namespace TurboHttp
         public string AuthPassword { get; set; }
         /// <summary>The path of a Unix socket that takes the place of every server.</summary>
         public string UnixSocket { get; set; }
+        /// <summary>Addresses that are used instead of asking DNS: <c>HOST=ADDRESS,ADDRESS;HOST=ADDRESS</c>.</summary>
+        public string Resolve { get; set; }
+        /// <summary>The address of this machine that connections are made from.</summary>
+        public string LocalAddress { get; set; }
+        /// <summary>The network interface that connections are made by.</summary>
+        public string NetworkInterface { get; set; }
     }
 }

@@ -1,5 +1,6 @@
 using System;
 using System.Threading.Tasks;
+using TurboHttp.Native;
 
 namespace TurboHttp
 {
@@ -21,6 +22,12 @@ namespace TurboHttp
             get { return new TurboUpload(operation, user); }
         }
 
+        /// <summary>How far the request is, until its response is disposed; from any thread, without garbage.</summary>
+        public TurboProgress Progress
+        {
+            get { return operation == null ? default(TurboProgress) : operation.Progress(user); }
+        }
+
         /// <summary>Cancels the request, from any thread. Its task ends by the pump.</summary>
         public void Cancel()
         {
@@ -35,6 +42,26 @@ namespace TurboHttp
         {
             return operation != null && operation.TrySetPriority(user, priority);
         }
+    }
+
+    /// <summary>How far a request is, in bytes.</summary>
+    public readonly struct TurboProgress
+    {
+        private readonly ThProgress native;
+
+        internal TurboProgress(in ThProgress native)
+        {
+            this.native = native;
+        }
+
+        /// <summary>Bytes of the request's body that the system has taken, of the attempt that is under way.</summary>
+        public long Sent { get { return (long)native.sent; } }
+        /// <summary>How many there are, or -1.</summary>
+        public long ToSend { get { return (long)native.to_send; } }
+        /// <summary>Bytes of the response's body that have come; of a download those of the file.</summary>
+        public long Received { get { return (long)native.received; } }
+        /// <summary>How many there are, or -1.</summary>
+        public long ToReceive { get { return (long)native.to_receive; } }
     }
 
     /// <summary>The body of a request while it is written: by one thread at a time.</summary>

@@ -227,6 +227,21 @@
 #define TH_CLIENT_DANGER_ACCEPT_ANY_CERTIFICATE 128
 
 /**
+ * The name of the server is not sent in the TLS handshake.
+ */
+#define TH_CLIENT_NO_SNI 256
+
+/**
+ * TLS sessions are not resumed.
+ */
+#define TH_CLIENT_NO_RESUMPTION 512
+
+/**
+ * Malformed fields of a response are passed over.
+ */
+#define TH_CLIENT_LENIENT_FIELDS 1024
+
+/**
  * No credentials.
  */
 #define TH_AUTH_NONE 0
@@ -468,9 +483,46 @@ typedef struct ThClientConfig {
    */
   uint32_t idle_ms;
   /**
+   * How old a connection may become before it is used no more, in milliseconds; default any age.
+   */
+  uint32_t lifetime_ms;
+  /**
+   * Asks a server by PING whether it lives while a request over HTTP/2 waits for so long, in milliseconds, from
+   * 1,000 on; default never.
+   */
+  uint32_t ping_ms;
+  /**
+   * Connections of HTTP/2 to one host; default 1.
+   */
+  uint32_t h2_connections_per_host;
+  /**
+   * Requests of one host that begin in `rate_ms`; default any number.
+   */
+  uint32_t rate_per_host;
+  /**
+   * The time of `rate_per_host`, in milliseconds; default 1,000.
+   */
+  uint32_t rate_ms;
+  /**
+   * A request that waits becomes one priority more urgent each such time, in milliseconds; default never.
+   */
+  uint32_t ageing_ms;
+  /**
+   * The least version of TLS: 12 or 13; default 12.
+   */
+  uint32_t tls_min;
+  /**
+   * Addresses of one family only: 4 or 6; default both.
+   */
+  uint32_t ip_version;
+  /**
    * `TH_AUTH_...`.
    */
   uint32_t auth_kind;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
   /**
    * Fields of every request.
    */
@@ -523,6 +575,19 @@ typedef struct ThClientConfig {
    * The path of a Unix socket that takes the place of every server.
    */
   struct ThText unix_socket;
+  /**
+   * Addresses that are used instead of asking DNS: `HOST=ADDRESS,ADDRESS;HOST=ADDRESS`, an address with or
+   * without a port.
+   */
+  struct ThText resolve;
+  /**
+   * The address of this machine that connections are made from.
+   */
+  struct ThText local_address;
+  /**
+   * The network interface that connections are made by.
+   */
+  struct ThText network_interface;
 } ThClientConfig;
 
 /**
@@ -833,6 +898,37 @@ typedef struct ThTimelineEvent {
 } ThTimelineEvent;
 
 /**
+ * How far a request is.
+ */
+typedef struct ThProgress {
+  /**
+   * `sizeof(ThProgress)`, set by the caller.
+   */
+  uint32_t struct_size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Bytes of the body of the request that the system has taken, of the attempt that is under way.
+   */
+  uint64_t sent;
+  /**
+   * How many there are, or `TH_UNKNOWN`.
+   */
+  uint64_t to_send;
+  /**
+   * Bytes of the body of the response that have come, decoded; of a download those of the file, former ones
+   * included.
+   */
+  uint64_t received;
+  /**
+   * How many there are, or `TH_UNKNOWN`.
+   */
+  uint64_t to_receive;
+} ThProgress;
+
+/**
  * Something that happened to a request: 40 bytes on 32 and on 64 bit.
  */
 typedef struct ThEvent {
@@ -878,7 +974,7 @@ uint32_t th_abi_version(void);
 /**
  * The size of a structure in bytes, to compare layouts by: 1 `ThText`, 2 `ThField`, 3 `ThFields`,
  * 4 `ThClientConfig`, 5 `ThRequest`, 6 `ThEvent`, 7 `ThHead`, 8 `ThTimeline`, 9 `ThTimelineEvent`,
- * 10 `ThStats`, 11 `ThCloseReport`. Of another number 0.
+ * 10 `ThStats`, 11 `ThCloseReport`, 12 `ThProgress`. Of another number 0.
  */
 uint32_t th_struct_size(uint32_t which);
 
@@ -891,6 +987,18 @@ uint32_t th_struct_size(uint32_t which);
  * `dst` is null with `cap` 0, or `cap` bytes can be written there.
  */
 uint32_t th_last_error(uint8_t *dst, uint32_t cap);
+
+/**
+ * Copies the name of a code, as `TH_TIMEOUT`, without a zero at its end, as much as fits. Returns how many bytes it
+ * has; of what is no code 0.
+ *
+ * # Safety
+ *
+ * `dst` is null with `cap` 0, or `cap` bytes can be written there.
+ */
+uint32_t th_code_name(int32_t code,
+                      uint8_t *dst,
+                      uint32_t cap);
 
 /**
  * Destroys the clients that an earlier domain of this owner has left, as a managed runtime that was reloaded
@@ -953,6 +1061,29 @@ int32_t th_close_report(ThClient client, struct ThCloseReport *out);
  * Closes the connections that are idle, as after a change of network. Returns how many.
  */
 int32_t th_client_close_idle(ThClient client);
+
+/**
+ * Copies the cookies of a client in the format of Netscape, which curl and browsers read, as much as fits. `len` says
+ * how many bytes they have. `TH_STATE` if the client keeps none.
+ *
+ * # Safety
+ *
+ * `dst` is null with `cap` 0, or `cap` bytes can be written there; `len` is null or can be written.
+ */
+int32_t th_cookies_export(ThClient client,
+                          uint8_t *dst,
+                          uint32_t cap,
+                          uint32_t *len);
+
+/**
+ * Adds cookies to those of a client, in the format of Netscape. A cookie of the same name, domain and path is
+ * replaced. `TH_STATE` if the client keeps none.
+ *
+ * # Safety
+ *
+ * `text` is null with `len` 0, or so many bytes can be read there.
+ */
+int32_t th_cookies_import(ThClient client, const uint8_t *text, uint32_t len);
 
 /**
  * Gives the host of a URL a limit of its own; 0 gives it the client's again.
@@ -1037,6 +1168,15 @@ int32_t th_timeline(ThClient client, ThRequestId request, struct ThTimeline *out
  * `out` is null with `cap` 0, or `cap` spans can be written there.
  */
 int32_t th_timeline_events(ThClient client, ThRequestId request, struct ThTimelineEvent *out, uint32_t cap);
+
+/**
+ * How far a request is, at any time until its release.
+ *
+ * # Safety
+ *
+ * `out` is null or can be written, `struct_size` set.
+ */
+int32_t th_progress(ThClient client, ThRequestId request, struct ThProgress *out);
 
 /**
  * Copies the text of what ended a request, in UTF-8 and without a zero at its end, as much as fits. Returns how

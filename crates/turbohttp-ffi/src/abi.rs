@@ -103,6 +103,12 @@ pub const TH_CLIENT_PROXY_FROM_ENV: u32 = 32;
 pub const TH_CLIENT_ONLY_ADDED_ROOTS: u32 = 64;
 /// Certificates are not checked. For tests.
 pub const TH_CLIENT_DANGER_ACCEPT_ANY_CERTIFICATE: u32 = 128;
+/// The name of the server is not sent in the TLS handshake.
+pub const TH_CLIENT_NO_SNI: u32 = 256;
+/// TLS sessions are not resumed.
+pub const TH_CLIENT_NO_RESUMPTION: u32 = 512;
+/// Malformed fields of a response are passed over.
+pub const TH_CLIENT_LENIENT_FIELDS: u32 = 1024;
 
 /// No credentials.
 pub const TH_AUTH_NONE: u32 = 0;
@@ -232,8 +238,27 @@ pub struct ThClientConfig {
     pub request_ms: u32,
     /// How long an idle connection is kept, in milliseconds.
     pub idle_ms: u32,
+    /// How old a connection may become before it is used no more, in milliseconds; default any age.
+    pub lifetime_ms: u32,
+    /// Asks a server by PING whether it lives while a request over HTTP/2 waits for so long, in milliseconds, from
+    /// 1,000 on; default never.
+    pub ping_ms: u32,
+    /// Connections of HTTP/2 to one host; default 1.
+    pub h2_connections_per_host: u32,
+    /// Requests of one host that begin in `rate_ms`; default any number.
+    pub rate_per_host: u32,
+    /// The time of `rate_per_host`, in milliseconds; default 1,000.
+    pub rate_ms: u32,
+    /// A request that waits becomes one priority more urgent each such time, in milliseconds; default never.
+    pub ageing_ms: u32,
+    /// The least version of TLS: 12 or 13; default 12.
+    pub tls_min: u32,
+    /// Addresses of one family only: 4 or 6; default both.
+    pub ip_version: u32,
     /// `TH_AUTH_...`.
     pub auth_kind: u32,
+    /// 0.
+    pub reserved: u32,
     /// Fields of every request.
     pub headers: ThFields,
     /// The value of User-Agent.
@@ -260,6 +285,13 @@ pub struct ThClientConfig {
     pub auth_password: ThText,
     /// The path of a Unix socket that takes the place of every server.
     pub unix_socket: ThText,
+    /// Addresses that are used instead of asking DNS: `HOST=ADDRESS,ADDRESS;HOST=ADDRESS`, an address with or
+    /// without a port.
+    pub resolve: ThText,
+    /// The address of this machine that connections are made from.
+    pub local_address: ThText,
+    /// The network interface that connections are made by.
+    pub network_interface: ThText,
 }
 
 /// A request. All zero but `struct_size` and `url` is a GET.
@@ -395,6 +427,25 @@ pub struct ThTimelineEvent {
     pub start_ns: u64,
     /// Nanoseconds from submit to its end.
     pub end_ns: u64,
+}
+
+/// How far a request is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct ThProgress {
+    /// `sizeof(ThProgress)`, set by the caller.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Bytes of the body of the request that the system has taken, of the attempt that is under way.
+    pub sent: u64,
+    /// How many there are, or `TH_UNKNOWN`.
+    pub to_send: u64,
+    /// Bytes of the body of the response that have come, decoded; of a download those of the file, former ones
+    /// included.
+    pub received: u64,
+    /// How many there are, or `TH_UNKNOWN`.
+    pub to_receive: u64,
 }
 
 /// What a client holds right now.

@@ -15,6 +15,7 @@ use crate::events::{Done, Events, Happening, HeadSeen};
 use crate::fault::{Fault, Result};
 use crate::head::Head;
 use crate::memory::Memory;
+use crate::progress::Progress;
 use crate::read_window::{BLOCK, Consumed, Pushed, ReadWindow};
 use crate::requests::{Entry, Requests};
 use crate::write_window::WriteWindow;
@@ -96,6 +97,7 @@ pub(crate) struct Call {
     pub(crate) writable: Condvar,
     /// Why the exchange was asked to end, as a code; 0 as long as it was not.
     cancel: AtomicI32,
+    pub(crate) progress: Progress,
     pub(crate) has_reader: AtomicBool,
 }
 
@@ -145,6 +147,7 @@ impl Call {
             readable: Condvar::new(),
             writable: Condvar::new(),
             cancel: AtomicI32::new(0),
+            progress: Progress::new(),
             has_reader: AtomicBool::new(false),
         })
     }
@@ -155,6 +158,7 @@ impl Call {
         self.give_back();
         self.entry = entry;
         *self.cancel.get_mut() = 0;
+        self.progress = Progress::new();
         let state = self.state.get_mut();
         let state = state.unwrap_or_else(PoisonError::into_inner);
         state.place = None;
@@ -252,6 +256,7 @@ impl Call {
             flags,
             content_length: head.content_length(),
         };
+        self.progress.expects(seen.content_length);
         let mut state = self.state();
         state.timeline = Some(timeline.clone());
         state.head = Some(head);

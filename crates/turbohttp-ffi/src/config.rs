@@ -1,10 +1,12 @@
 //! What a `ThClientConfig` says, as the options of a client and its engine.
 
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use turbohttp::{
-    Client, ClientBuilder, Credentials, Decoding, Jar, Limits, Proxy, RedirectPolicy, RetryPolicy,
-    Timeouts, Tls,
+    Client, ClientBuilder, Credentials, Decoding, IpVersion, Jar, Limits, Proxy, Rate,
+    RedirectPolicy, RetryPolicy, Timeouts, Tls, TlsVersion,
 };
 
 use crate::abi::{self, ThClientConfig};
@@ -13,7 +15,7 @@ use crate::memory::Memory;
 use crate::pointers::Lent;
 use crate::requests::REQUESTS_MAX;
 
-const ALL_FLAGS: u32 = 255;
+const ALL_FLAGS: u32 = 2_047;
 
 /// The numbers of an engine.
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +71,17 @@ impl EngineOptions {
     }
 }
 
+/// The jar of the client, if it keeps cookies.
+pub(crate) fn jar(config: &ThClientConfig) -> Option<Arc<Jar>> {
+    let has_cookies = config.flags & abi::TH_CLIENT_COOKIES != 0;
+    has_cookies.then(|| Arc::new(Jar::new()))
+}
+
 /// The client that the caller describes.
-pub(crate) fn client(config: &Lent<'_, ThClientConfig>) -> Result<ClientBuilder> {
+pub(crate) fn client(
+    config: &Lent<'_, ThClientConfig>,
+    jar: Option<Arc<Jar>>,
+) -> Result<ClientBuilder> {
     if config.flags & !ALL_FLAGS != 0 {
         return Err(Fault::argument(format!(
             "flags are {:#x}, which is unknown",
@@ -95,8 +106,8 @@ pub(crate) fn client(config: &Lent<'_, ThClientConfig>) -> Result<ClientBuilder>
     if has(abi::TH_CLIENT_NO_DECODING) {
         builder = builder.decoding(Decoding::none());
     }
-    if has(abi::TH_CLIENT_COOKIES) {
-        builder = builder.cookies(Jar::new());
+    if let Some(jar) = jar {
+        builder = builder.cookies(jar);
     }
     if has(abi::TH_CLIENT_PROXY_FROM_ENV) {
         builder = builder.proxy_from_env();
@@ -108,9 +119,10 @@ pub(crate) fn client(config: &Lent<'_, ThClientConfig>) -> Result<ClientBuilder>
     if let Some(agent) = config.given(|config| &config.user_agent, "user_agent")? {
         builder = builder.user_agent(agent);
     }
-    if let Some(path) = config.given(|config| &config.unix_socket, "unix_socket")? {
-        builder = builder.unix_socket(path);
-    }
+    builder = network(
+        builder.lenient_fields(has(abi::TH_CLIENT_LENIENT_FIELDS)),
+        config,
+    )?;
     builder = builder.tls(tls(config)?);
     if let Some(proxy) = proxy(config)? {
         builder = builder.proxy(proxy);
@@ -121,24 +133,82 @@ pub(crate) fn client(config: &Lent<'_, ThClientConfig>) -> Result<ClientBuilder>
     Ok(builder)
 }
 
+/// How connections are made.
+fn network(mut builder: ClientBuilder, config: &Lent<'_, ThClientConfig>) -> Result<ClientBuilder> {
+    builder = match config.ip_version {
+        0 => builder,
+        4 => builder.ip_version(IpVersion::V4Only),
+        6 => builder.ip_version(IpVersion::V6Only),
+        other => {
+            let text = format!("ip_version is {other}, and may be 4 or 6");
+            return Err(Fault::argument(text));
+        }
+    };
+    if let Some(address) = config.given(|config| &config.local_address, "local_address")? {
+        let why = |_| Fault::argument(format!("local_address is {address:?}, which is no address"));
+        builder = builder.local_address(address.parse::<IpAddr>().map_err(why)?);
+    }
+    if let Some(name) = config.given(|config| &config.network_interface, "network_interface")? {
+        builder = builder.interface(name);
+    }
+    if let Some(rules) = config.given(|config| &config.resolve, "resolve")? {
+        for rule in rules.split(';').filter(|rule| !rule.is_empty()) {
+            let (host, addresses) = resolved(rule)?;
+            builder = builder.resolve(host, addresses);
+        }
+    }
+    match config.given(|config| &config.unix_socket, "unix_socket")? {
+        #[cfg(unix)]
+        Some(path) => Ok(builder.unix_socket(path)),
+        #[cfg(not(unix))]
+        Some(_) => Err(Fault::argument("unix_socket: this system has none")),
+        None => Ok(builder),
+    }
+}
+
+/// One rule of `resolve`: a host and its addresses.
+fn resolved(rule: &str) -> Result<(&str, Vec<SocketAddr>)> {
+    let why = || Fault::argument(format!("resolve: {rule:?} is not HOST=ADDRESS,ADDRESS"));
+    let (host, addresses) = rule.split_once('=').ok_or_else(why)?;
+    let address = |text: &str| match text.parse::<IpAddr>() {
+        // Port 0 stands for that of the URL.
+        Ok(address) => Ok(SocketAddr::new(address, 0)),
+        Err(_) => text.parse::<SocketAddr>().map_err(|_| why()),
+    };
+    let addresses: Result<Vec<_>> = addresses.split(',').map(address).collect();
+    Ok((host, addresses?))
+}
+
 fn limits(config: &ThClientConfig) -> Result<Limits> {
     let or = |given: u32, default: usize| match given {
         0 => default,
         given => given as usize,
     };
     let (defaults, options) = (Limits::default(), EngineOptions::of(config)?);
-    Ok(defaults
+    let mut limits = defaults
         .waiting(options.tasks_max())
         .waiting_per_host(options.tasks_max())
         .per_host(or(config.per_host, defaults.per_host))
         .total(options.total)
         .idle_per_origin(or(config.idle_per_host, defaults.idle_per_origin))
-        .idle_total(or(config.idle_total, defaults.idle_total)))
+        .idle_total(or(config.idle_total, defaults.idle_total))
+        .h2_connections_per_host(or(
+            config.h2_connections_per_host,
+            defaults.h2_connections_per_host,
+        ));
+    if config.rate_per_host > 0 {
+        let time = Duration::from_millis(or(config.rate_ms, 1_000) as u64);
+        limits = limits.rate_per_host(Rate::new(config.rate_per_host, time));
+    }
+    if config.ageing_ms > 0 {
+        limits = limits.ageing(Duration::from_millis(u64::from(config.ageing_ms)));
+    }
+    Ok(limits)
 }
 
 fn timeouts(config: &ThClientConfig) -> Timeouts {
     type Set = fn(Timeouts, Duration) -> Timeouts;
-    let given: [(u32, Set); 8] = [
+    let given: [(u32, Set); 10] = [
         (config.permit_ms, |timeouts, limit| timeouts.permit(limit)),
         (config.dns_ms, Timeouts::dns),
         (config.connect_ms, Timeouts::connect),
@@ -147,6 +217,8 @@ fn timeouts(config: &ThClientConfig) -> Timeouts {
         (config.body_ms, Timeouts::body),
         (config.request_ms, Timeouts::request),
         (config.idle_ms, Timeouts::idle),
+        (config.lifetime_ms, Timeouts::lifetime),
+        (config.ping_ms, Timeouts::ping),
     ];
     let given = given.into_iter().filter(|(ms, _)| *ms > 0);
     given.fold(Timeouts::default(), |timeouts, (ms, set)| {
@@ -155,11 +227,22 @@ fn timeouts(config: &ThClientConfig) -> Timeouts {
 }
 
 fn tls(config: &Lent<'_, ThClientConfig>) -> Result<Tls> {
-    let mut tls = Tls::default();
-    if config.flags & abi::TH_CLIENT_ONLY_ADDED_ROOTS != 0 {
+    let has = |flag: u32| config.flags & flag != 0;
+    let mut tls = Tls::default()
+        .sni(!has(abi::TH_CLIENT_NO_SNI))
+        .resumption(!has(abi::TH_CLIENT_NO_RESUMPTION));
+    tls = match config.tls_min {
+        0 | 12 => tls,
+        13 => tls.min_version(TlsVersion::V1_3),
+        other => {
+            let text = format!("tls_min is {other}, and may be 12 or 13");
+            return Err(Fault::argument(text));
+        }
+    };
+    if has(abi::TH_CLIENT_ONLY_ADDED_ROOTS) {
         tls = tls.only_added_roots();
     }
-    if config.flags & abi::TH_CLIENT_DANGER_ACCEPT_ANY_CERTIFICATE != 0 {
+    if has(abi::TH_CLIENT_DANGER_ACCEPT_ANY_CERTIFICATE) {
         tls = tls.danger_accept_any_certificate();
     }
     let (root, chain, key, pins) = (

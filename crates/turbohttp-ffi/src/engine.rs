@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::{Instant, timeout_at};
-use turbohttp::{Body, Client, CloseReport, Shutdown};
+use turbohttp::{Body, Client, CloseReport, Jar, Shutdown};
 
 use crate::abi::{self, ThClient, ThClientConfig, ThRequest, ThRequestId};
 use crate::call::{Call, Completion, Shared};
@@ -23,6 +23,8 @@ use crate::write_window::WrittenBody;
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) client: Client,
+    /// The cookies of the client, if it keeps some.
+    pub(crate) jar: Option<Arc<Jar>>,
     pub(crate) shared: Arc<Shared>,
     options: EngineOptions,
     threads: Handle,
@@ -45,7 +47,8 @@ pub(crate) enum Closing {
 impl Engine {
     pub(crate) fn new(handle: ThClient, config: &Lent<'_, ThClientConfig>) -> Result<Engine> {
         let options = EngineOptions::of(config)?;
-        let builder = config::client(config)?;
+        let jar = config::jar(config);
+        let builder = config::client(config, jar.clone())?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(options.workers)
             .thread_name(THREAD_NAME)
@@ -61,6 +64,7 @@ impl Engine {
         drop(entered);
         Ok(Engine {
             client,
+            jar,
             shared,
             options,
             threads: runtime.handle().clone(),
@@ -117,9 +121,16 @@ impl Engine {
             // There is nothing to write.
             call.writing().finish(None);
         }
+        if submission.has_body {
+            let call = call.clone();
+            request = request.on_progress(move |progress| call.progress.uploads(&progress));
+        }
         let work = match submission.sink {
             Sink::File(target) => {
-                let mut download = request.download();
+                let told = call.clone();
+                let mut download = request
+                    .download()
+                    .on_progress(move |progress| told.progress.downloads(&progress));
                 if let Some(checksum) = &target.checksum {
                     download = download.checksum(checksum.clone());
                 }

@@ -45,6 +45,40 @@ impl From<turbohttp::Error> for Fault {
     }
 }
 
+/// The name of a code; of what is none nothing.
+pub(crate) fn code_name(code: i32) -> &'static str {
+    match code {
+        abi::TH_OK => "TH_OK",
+        abi::TH_WOULD_BLOCK => "TH_WOULD_BLOCK",
+        abi::TH_EOF => "TH_EOF",
+        abi::TH_STALE => "TH_STALE",
+        abi::TH_ARG => "TH_ARG",
+        abi::TH_STATE => "TH_STATE",
+        abi::TH_QUEUE_FULL => "TH_QUEUE_FULL",
+        abi::TH_SHUTDOWN => "TH_SHUTDOWN",
+        abi::TH_CANCELLED => "TH_CANCELLED",
+        abi::TH_TIMEOUT => "TH_TIMEOUT",
+        abi::TH_DNS => "TH_DNS",
+        abi::TH_CONNECT => "TH_CONNECT",
+        abi::TH_TLS => "TH_TLS",
+        abi::TH_PROXY => "TH_PROXY",
+        abi::TH_PROTOCOL => "TH_PROTOCOL",
+        abi::TH_IO => "TH_IO",
+        abi::TH_TOO_LARGE => "TH_TOO_LARGE",
+        abi::TH_REDIRECT => "TH_REDIRECT",
+        abi::TH_REQUEST_BODY => "TH_REQUEST_BODY",
+        abi::TH_DECODE => "TH_DECODE",
+        abi::TH_OUTPUT => "TH_OUTPUT",
+        abi::TH_CHECKSUM => "TH_CHECKSUM",
+        abi::TH_CHANGED => "TH_CHANGED",
+        abi::TH_STATUS => "TH_STATUS",
+        abi::TH_RUNTIME => "TH_RUNTIME",
+        abi::TH_PANIC => "TH_PANIC",
+        abi::TH_BUSY => "TH_BUSY",
+        _ => "",
+    }
+}
+
 /// The error and everything below it, in one line.
 pub(crate) fn text(error: &turbohttp::Error) -> String {
     let mut text = error.to_string();

@@ -30,6 +30,7 @@ mod guard;
 mod head;
 mod memory;
 mod pointers;
+mod progress;
 mod read_window;
 mod registry;
 mod requests;

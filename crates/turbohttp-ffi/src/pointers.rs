@@ -11,7 +11,8 @@ use std::str;
 use turbohttp::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::abi::{
-    ThClientConfig, ThCloseReport, ThField, ThFields, ThRequest, ThStats, ThText, ThTimeline,
+    ThClientConfig, ThCloseReport, ThField, ThFields, ThProgress, ThRequest, ThStats, ThText,
+    ThTimeline,
 };
 use crate::fault::{Fault, Result};
 
@@ -115,6 +116,8 @@ unsafe impl Sized32 for ThStats {}
 unsafe impl Sized32 for ThCloseReport {}
 // SAFETY: as `ThClientConfig`.
 unsafe impl Sized32 for ThTimeline {}
+// SAFETY: as `ThClientConfig`.
+unsafe impl Sized32 for ThProgress {}
 
 /// A structure of the caller, and whatever it points to.
 #[derive(Debug)]

@@ -60,6 +60,7 @@ async fn read(call: &Call, response: &mut Response, is_kept: bool) -> Result<End
         match response.chunk().await {
             Ok(Some(chunk)) => {
                 bytes += chunk.len() as u64;
+                call.progress.has_received(chunk.len() as u64);
                 if is_kept {
                     keep(call, chunk).await;
                 }

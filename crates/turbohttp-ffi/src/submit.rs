@@ -21,6 +21,7 @@ const CONNECTIONS_MAX: u32 = turbohttp::limits::DOWNLOAD_CONNECTIONS_MAX as u32;
 pub(crate) struct Submission {
     pub(crate) request: RequestBuilder,
     pub(crate) upload: Upload,
+    pub(crate) has_body: bool,
     pub(crate) sink: Sink,
     pub(crate) body_window: Option<usize>,
 }
@@ -74,6 +75,7 @@ pub(crate) fn read(client: &Client, request: &Lent<'_, ThRequest>) -> Result<Sub
         builder = builder.timeout(Duration::from_millis(u64::from(request.timeout_ms)));
     }
     let (body, upload) = body(request)?;
+    let has_body = body.is_some() || upload != Upload::Ready;
     if let Some(body) = body {
         builder = builder.body(body);
     }
@@ -88,6 +90,7 @@ pub(crate) fn read(client: &Client, request: &Lent<'_, ThRequest>) -> Result<Sub
     Ok(Submission {
         request: builder,
         upload,
+        has_body,
         sink,
         body_window,
     })

@@ -8,8 +8,8 @@ namespace TurboHttp.Native
         /// <summary>The texts of a configuration in one array, so that one pin is enough.</summary>
         private sealed class TextArena
         {
-            private readonly int[] starts = new int[12];
-            private readonly byte[][] parts = new byte[12][];
+            private readonly int[] starts = new int[15];
+            private readonly byte[][] parts = new byte[15][];
             private int count;
             private int length;
 
@@ -59,6 +59,9 @@ namespace TurboHttp.Native
             texts.Add(options.AuthUser);
             texts.Add(options.AuthPassword);
             texts.Add(options.UnixSocket);
+            texts.Add(options.Resolve);
+            texts.Add(options.LocalAddress);
+            texts.Add(options.NetworkInterface);
             ThClientConfig config = Numbers(options);
             uint client = 0;
             int code;
@@ -78,6 +81,9 @@ namespace TurboHttp.Native
                 config.auth_user = texts.At(all, 9);
                 config.auth_password = texts.At(all, 10);
                 config.unix_socket = texts.At(all, 11);
+                config.resolve = texts.At(all, 12);
+                config.local_address = texts.At(all, 13);
+                config.network_interface = texts.At(all, 14);
                 config.headers = View(options.Headers, arena, fields);
                 code = NativeMethods.th_client_create(&config, owner, &client);
             }
@@ -173,6 +179,14 @@ namespace TurboHttp.Native
             config.body_ms = Text.Milliseconds(options.BodyTimeout);
             config.request_ms = Text.Milliseconds(options.RequestTimeout);
             config.idle_ms = Text.Milliseconds(options.IdleTimeout);
+            config.lifetime_ms = Text.Milliseconds(options.Lifetime);
+            config.ping_ms = Text.Milliseconds(options.PingInterval);
+            config.h2_connections_per_host = Number(options.Http2ConnectionsPerHost);
+            config.rate_per_host = Number(options.RatePerHost);
+            config.rate_ms = Text.Milliseconds(options.RateTime);
+            config.ageing_ms = Text.Milliseconds(options.Ageing);
+            config.tls_min = options.Tls13Only ? 13u : 0;
+            config.ip_version = Number(options.IpVersion);
             config.auth_kind = (uint)options.Auth;
             return config;
         }
@@ -186,7 +200,10 @@ namespace TurboHttp.Native
                 | Flag(options.Cookies, NativeMethods.TH_CLIENT_COOKIES)
                 | Flag(options.ProxyFromEnvironment, NativeMethods.TH_CLIENT_PROXY_FROM_ENV)
                 | Flag(options.OnlyAddedRoots, NativeMethods.TH_CLIENT_ONLY_ADDED_ROOTS)
-                | Flag(options.DangerAcceptAnyCertificate, NativeMethods.TH_CLIENT_DANGER_ACCEPT_ANY_CERTIFICATE);
+                | Flag(options.DangerAcceptAnyCertificate, NativeMethods.TH_CLIENT_DANGER_ACCEPT_ANY_CERTIFICATE)
+                | Flag(options.NoSni, NativeMethods.TH_CLIENT_NO_SNI)
+                | Flag(options.NoResumption, NativeMethods.TH_CLIENT_NO_RESUMPTION)
+                | Flag(options.LenientFields, NativeMethods.TH_CLIENT_LENIENT_FIELDS);
         }
 
         private static uint Flag(bool isSet, uint flag)

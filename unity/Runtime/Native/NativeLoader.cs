@@ -60,6 +60,7 @@ namespace TurboHttp.Native
             CheckSize(9, sizeof(ThTimelineEvent));
             CheckSize(10, sizeof(ThStats));
             CheckSize(11, sizeof(ThCloseReport));
+            CheckSize(12, sizeof(ThProgress));
         }
 
         private static void CheckSize(uint which, int size)

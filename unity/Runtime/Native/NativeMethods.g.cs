@@ -26,7 +26,7 @@ namespace TurboHttp.Native
         /// <summary>
         ///  The size of a structure in bytes, to compare layouts by: 1 `ThText`, 2 `ThField`, 3 `ThFields`,
         ///  4 `ThClientConfig`, 5 `ThRequest`, 6 `ThEvent`, 7 `ThHead`, 8 `ThTimeline`, 9 `ThTimelineEvent`,
-        ///  10 `ThStats`, 11 `ThCloseReport`. Of another number 0.
+        ///  10 `ThStats`, 11 `ThCloseReport`, 12 `ThProgress`. Of another number 0.
         /// </summary>
         [DllImport(__DllName, EntryPoint = "th_struct_size", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern uint th_struct_size(uint which);
@@ -41,6 +41,17 @@ namespace TurboHttp.Native
         /// </summary>
         [DllImport(__DllName, EntryPoint = "th_last_error", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern uint th_last_error(byte* dst, uint cap);
+
+        /// <summary>
+        ///  Copies the name of a code, as `TH_TIMEOUT`, without a zero at its end, as much as fits. Returns how many bytes it
+        ///  has; of what is no code 0.
+        ///
+        ///  # Safety
+        ///
+        ///  `dst` is null with `cap` 0, or `cap` bytes can be written there.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "th_code_name", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern uint th_code_name(int code, byte* dst, uint cap);
 
         /// <summary>
         ///  Destroys the clients that an earlier domain of this owner has left, as a managed runtime that was reloaded
@@ -108,6 +119,28 @@ namespace TurboHttp.Native
         /// </summary>
         [DllImport(__DllName, EntryPoint = "th_client_close_idle", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int th_client_close_idle(uint client);
+
+        /// <summary>
+        ///  Copies the cookies of a client in the format of Netscape, which curl and browsers read, as much as fits. `len` says
+        ///  how many bytes they have. `TH_STATE` if the client keeps none.
+        ///
+        ///  # Safety
+        ///
+        ///  `dst` is null with `cap` 0, or `cap` bytes can be written there; `len` is null or can be written.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "th_cookies_export", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int th_cookies_export(uint client, byte* dst, uint cap, uint* len);
+
+        /// <summary>
+        ///  Adds cookies to those of a client, in the format of Netscape. A cookie of the same name, domain and path is
+        ///  replaced. `TH_STATE` if the client keeps none.
+        ///
+        ///  # Safety
+        ///
+        ///  `text` is null with `len` 0, or so many bytes can be read there.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "th_cookies_import", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int th_cookies_import(uint client, byte* text, uint len);
 
         /// <summary>
         ///  Gives the host of a URL a limit of its own; 0 gives it the client's again.
@@ -202,6 +235,16 @@ namespace TurboHttp.Native
         /// </summary>
         [DllImport(__DllName, EntryPoint = "th_timeline_events", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int th_timeline_events(uint client, ulong request, ThTimelineEvent* @out, uint cap);
+
+        /// <summary>
+        ///  How far a request is, at any time until its release.
+        ///
+        ///  # Safety
+        ///
+        ///  `out` is null or can be written, `struct_size` set.
+        /// </summary>
+        [DllImport(__DllName, EntryPoint = "th_progress", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int th_progress(uint client, ulong request, ThProgress* @out);
 
         /// <summary>
         ///  Copies the text of what ended a request, in UTF-8 and without a zero at its end, as much as fits. Returns how
@@ -450,9 +493,46 @@ namespace TurboHttp.Native
         /// </summary>
         public uint idle_ms;
         /// <summary>
+        ///  How old a connection may become before it is used no more, in milliseconds; default any age.
+        /// </summary>
+        public uint lifetime_ms;
+        /// <summary>
+        ///  Asks a server by PING whether it lives while a request over HTTP/2 waits for so long, in milliseconds, from
+        ///  1,000 on; default never.
+        /// </summary>
+        public uint ping_ms;
+        /// <summary>
+        ///  Connections of HTTP/2 to one host; default 1.
+        /// </summary>
+        public uint h2_connections_per_host;
+        /// <summary>
+        ///  Requests of one host that begin in `rate_ms`; default any number.
+        /// </summary>
+        public uint rate_per_host;
+        /// <summary>
+        ///  The time of `rate_per_host`, in milliseconds; default 1,000.
+        /// </summary>
+        public uint rate_ms;
+        /// <summary>
+        ///  A request that waits becomes one priority more urgent each such time, in milliseconds; default never.
+        /// </summary>
+        public uint ageing_ms;
+        /// <summary>
+        ///  The least version of TLS: 12 or 13; default 12.
+        /// </summary>
+        public uint tls_min;
+        /// <summary>
+        ///  Addresses of one family only: 4 or 6; default both.
+        /// </summary>
+        public uint ip_version;
+        /// <summary>
         ///  `TH_AUTH_...`.
         /// </summary>
         public uint auth_kind;
+        /// <summary>
+        ///  0.
+        /// </summary>
+        public uint reserved;
         /// <summary>
         ///  Fields of every request.
         /// </summary>
@@ -505,6 +585,19 @@ namespace TurboHttp.Native
         ///  The path of a Unix socket that takes the place of every server.
         /// </summary>
         public ThText unix_socket;
+        /// <summary>
+        ///  Addresses that are used instead of asking DNS: `HOST=ADDRESS,ADDRESS;HOST=ADDRESS`, an address with or
+        ///  without a port.
+        /// </summary>
+        public ThText resolve;
+        /// <summary>
+        ///  The address of this machine that connections are made from.
+        /// </summary>
+        public ThText local_address;
+        /// <summary>
+        ///  The network interface that connections are made by.
+        /// </summary>
+        public ThText network_interface;
     }
 
     /// <summary>
@@ -757,6 +850,39 @@ namespace TurboHttp.Native
     }
 
     /// <summary>
+    ///  How far a request is.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe partial struct ThProgress
+    {
+        /// <summary>
+        ///  `sizeof(ThProgress)`, set by the caller.
+        /// </summary>
+        public uint struct_size;
+        /// <summary>
+        ///  0.
+        /// </summary>
+        public uint reserved;
+        /// <summary>
+        ///  Bytes of the body of the request that the system has taken, of the attempt that is under way.
+        /// </summary>
+        public ulong sent;
+        /// <summary>
+        ///  How many there are, or `TH_UNKNOWN`.
+        /// </summary>
+        public ulong to_send;
+        /// <summary>
+        ///  Bytes of the body of the response that have come, decoded; of a download those of the file, former ones
+        ///  included.
+        /// </summary>
+        public ulong received;
+        /// <summary>
+        ///  How many there are, or `TH_UNKNOWN`.
+        /// </summary>
+        public ulong to_receive;
+    }
+
+    /// <summary>
     ///  What a client holds right now.
     /// </summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -901,6 +1027,9 @@ namespace TurboHttp.Native
         internal const uint TH_CLIENT_PROXY_FROM_ENV = 32;
         internal const uint TH_CLIENT_ONLY_ADDED_ROOTS = 64;
         internal const uint TH_CLIENT_DANGER_ACCEPT_ANY_CERTIFICATE = 128;
+        internal const uint TH_CLIENT_NO_SNI = 256;
+        internal const uint TH_CLIENT_NO_RESUMPTION = 512;
+        internal const uint TH_CLIENT_LENIENT_FIELDS = 1024;
         internal const uint TH_AUTH_NONE = 0;
         internal const uint TH_AUTH_BASIC = 1;
         internal const uint TH_AUTH_DIGEST = 2;

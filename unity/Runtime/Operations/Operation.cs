@@ -178,6 +178,21 @@ namespace TurboHttp
             }
         }
 
+        /// <summary>How far the request is; nothing of it once it is over.</summary>
+        internal unsafe TurboProgress Progress(ulong number)
+        {
+            ThProgress progress = default(ThProgress);
+            progress.struct_size = (uint)sizeof(ThProgress);
+            lock (this)
+            {
+                if (user == number && request != 0)
+                {
+                    NativeMethods.th_progress(client.Id, request, &progress);
+                }
+            }
+            return new TurboProgress(progress);
+        }
+
         // Events, each on the pump.
 
         internal void OnEvent(in ThEvent happened)

@@ -51,6 +51,10 @@ namespace TurboHttp.Tests
             new TestCase("upload stream", BodyCases.UploadStream),
             new TestCase("upload that nobody reads is canceled", BodyCases.UploadCanceled),
 
+            new TestCase("progress", ProgressCases.UpAndDown),
+            new TestCase("cookies come in and go out", ProgressCases.Cookies),
+            new TestCase("a name that is resolved by hand", ProgressCases.Resolve),
+
             new TestCase("HttpClient: repeated fields", HttpClientCases.RepeatedFields),
             new TestCase("HttpClient: pumped", HttpClientCases.Pumped),
             new TestCase("HttpClient: content and stream", HttpClientCases.ContentAndStream),

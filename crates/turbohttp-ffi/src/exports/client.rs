@@ -3,16 +3,17 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use turbohttp::Shutdown;
+use turbohttp::{Jar, Shutdown};
 
 use crate::abi::{
-    self, TH_OK, TH_STATE, TH_WOULD_BLOCK, ThClient, ThClientConfig, ThCloseReport, ThStats,
+    self, TH_OK, TH_STATE, TH_TOO_LARGE, TH_WOULD_BLOCK, ThClient, ThClientConfig, ThCloseReport,
+    ThStats,
 };
 use crate::engine::{Closing, Engine};
 use crate::exports::on_client;
 use crate::fault::{Fault, Result};
 use crate::guard::{guard, silence_panics};
-use crate::pointers::Lent;
+use crate::pointers::{Lent, Room};
 use crate::wait::later;
 use crate::{pointers, registry};
 
@@ -143,6 +144,55 @@ pub extern "C" fn th_client_close_idle(client: ThClient) -> i32 {
     on_client(client, |engine| {
         Ok(engine.client.close_idle_connections() as i32)
     })
+}
+
+/// Copies the cookies of a client in the format of Netscape, which curl and browsers read, as much as fits. `len` says
+/// how many bytes they have. `TH_STATE` if the client keeps none.
+///
+/// # Safety
+///
+/// `dst` is null with `cap` 0, or `cap` bytes can be written there; `len` is null or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn th_cookies_export(
+    client: ThClient,
+    dst: *mut u8,
+    cap: u32,
+    len: *mut u32,
+) -> i32 {
+    on_client(client, |engine| {
+        // SAFETY: by the contract of this function.
+        let mut room = unsafe { Room::new(dst, cap, "dst") }?;
+        let mut text = Vec::new();
+        jar(engine)?.write_netscape(&mut text)?;
+        let length = u32::try_from(text.len());
+        let length = length.map_err(|_| Fault::new(TH_TOO_LARGE, "more than 4 GiB of cookies"))?;
+        room.put(&text[..text.len().min(room.left())]);
+        // SAFETY: the same.
+        unsafe { pointers::give(len, length, "len") }?;
+        Ok(TH_OK)
+    })
+}
+
+/// Adds cookies to those of a client, in the format of Netscape. A cookie of the same name, domain and path is
+/// replaced. `TH_STATE` if the client keeps none.
+///
+/// # Safety
+///
+/// `text` is null with `len` 0, or so many bytes can be read there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn th_cookies_import(client: ThClient, text: *const u8, len: u32) -> i32 {
+    on_client(client, |engine| {
+        // SAFETY: by the contract of this function.
+        let text = unsafe { pointers::bytes(text, len, "text") }?;
+        let jar = jar(engine)?;
+        jar.extend(Jar::read_netscape(text)?.to_vec());
+        Ok(TH_OK)
+    })
+}
+
+fn jar(engine: &Engine) -> Result<&Jar> {
+    let why = || Fault::new(TH_STATE, "the client keeps no cookies: TH_CLIENT_COOKIES");
+    engine.jar.as_deref().ok_or_else(why)
 }
 
 /// Gives the host of a URL a limit of its own; 0 gives it the client's again.

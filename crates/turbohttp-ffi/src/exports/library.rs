@@ -4,10 +4,11 @@ use std::mem::size_of;
 use std::time::Duration;
 
 use crate::abi::{
-    TH_ABI_VERSION, ThClientConfig, ThCloseReport, ThEvent, ThField, ThFields, ThHead, ThRequest,
-    ThStats, ThText, ThTimeline, ThTimelineEvent,
+    TH_ABI_VERSION, ThClientConfig, ThCloseReport, ThEvent, ThField, ThFields, ThHead, ThProgress,
+    ThRequest, ThStats, ThText, ThTimeline, ThTimelineEvent,
 };
-use crate::guard::{guard, last_error, silence_panics};
+use crate::fault::code_name;
+use crate::guard::{guard, last_error, put_text, silence_panics};
 use crate::pointers::Room;
 use crate::registry;
 use crate::wait::Until;
@@ -23,7 +24,7 @@ pub extern "C" fn th_abi_version() -> u32 {
 
 /// The size of a structure in bytes, to compare layouts by: 1 `ThText`, 2 `ThField`, 3 `ThFields`,
 /// 4 `ThClientConfig`, 5 `ThRequest`, 6 `ThEvent`, 7 `ThHead`, 8 `ThTimeline`, 9 `ThTimelineEvent`,
-/// 10 `ThStats`, 11 `ThCloseReport`. Of another number 0.
+/// 10 `ThStats`, 11 `ThCloseReport`, 12 `ThProgress`. Of another number 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn th_struct_size(which: u32) -> u32 {
     let size = match which {
@@ -38,6 +39,7 @@ pub extern "C" fn th_struct_size(which: u32) -> u32 {
         9 => size_of::<ThTimelineEvent>(),
         10 => size_of::<ThStats>(),
         11 => size_of::<ThCloseReport>(),
+        12 => size_of::<ThProgress>(),
         _ => 0,
     };
     size as u32
@@ -54,6 +56,21 @@ pub unsafe extern "C" fn th_last_error(dst: *mut u8, cap: u32) -> u32 {
     // SAFETY: by the contract of this function.
     match unsafe { Room::new(dst, cap, "dst") } {
         Ok(mut room) => last_error(&mut room) as u32,
+        Err(_) => 0,
+    }
+}
+
+/// Copies the name of a code, as `TH_TIMEOUT`, without a zero at its end, as much as fits. Returns how many bytes it
+/// has; of what is no code 0.
+///
+/// # Safety
+///
+/// `dst` is null with `cap` 0, or `cap` bytes can be written there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn th_code_name(code: i32, dst: *mut u8, cap: u32) -> u32 {
+    // SAFETY: by the contract of this function.
+    match unsafe { Room::new(dst, cap, "dst") } {
+        Ok(mut room) => put_text(code_name(code), &mut room) as u32,
         Err(_) => 0,
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use turbohttp::{Phase, Timeline};
 
 use crate::abi::{
-    TH_CANCELLED, TH_FLAG_REUSED, TH_OK, TH_STATE, ThClient, ThHead, ThRequest, ThRequestId,
-    ThTimeline, ThTimelineEvent,
+    TH_CANCELLED, TH_FLAG_REUSED, TH_OK, TH_STATE, ThClient, ThHead, ThProgress, ThRequest,
+    ThRequestId, ThTimeline, ThTimelineEvent,
 };
 use crate::call::State;
 use crate::exports::{on_call, on_client};
@@ -217,6 +217,24 @@ fn durations(timeline: &Timeline) -> ThTimeline {
         wait_ns: of(Phase::Wait),
         receive_ns: of(Phase::Receive),
     }
+}
+
+/// How far a request is, at any time until its release.
+///
+/// # Safety
+///
+/// `out` is null or can be written, `struct_size` set.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn th_progress(
+    client: ThClient,
+    request: ThRequestId,
+    out: *mut ThProgress,
+) -> i32 {
+    on_call(client, request, |call| {
+        // SAFETY: by the contract of this function.
+        unsafe { pointers::fill(out, &call.progress.read(), "out") }?;
+        Ok(TH_OK)
+    })
 }
 
 /// Copies the text of what ended a request, in UTF-8 and without a zero at its end, as much as fits. Returns how

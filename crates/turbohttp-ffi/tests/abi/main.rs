@@ -9,5 +9,6 @@
 mod bodies;
 mod end;
 mod host;
+mod options;
 mod refusals;
 mod requests;

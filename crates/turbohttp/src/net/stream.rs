@@ -35,6 +35,9 @@ pub(crate) trait Layer: Bottom + AsyncRead + AsyncWrite + Send + Sync + Unpin {
 
     /// Whether bytes on the socket need not be data.
     fn carries_tls(&self) -> bool;
+
+    /// The drop does not say that this is the end: it may be in the middle of what another protocol says.
+    fn leave_end_unsaid(&mut self) {}
 }
 
 /// What has a socket below all its layers.
@@ -62,6 +65,14 @@ pub(crate) enum Peeked {
 }
 
 impl Stream {
+    /// As [`Layer::leave_end_unsaid`].
+    #[cold]
+    pub(crate) fn leave_end_unsaid(&mut self) {
+        if let Stream::Layered(layered) = self {
+            layered.leave_end_unsaid();
+        }
+    }
+
     /// Reads once into the free space of `input`; 0 bytes mean the end of the stream.
     ///
     /// The first read of an exchange waits without a buffer, where that can be told: a connection that

@@ -148,7 +148,7 @@ impl TlsSetup {
         }
         let alpn = session.alpn_protocol().map(<[u8]>::to_vec);
         Ok(Secured {
-            stream: Stream::Layered(Box::new(Session(stream))),
+            stream: Stream::Layered(Box::new(Session::new(stream))),
             alpn,
             resumed,
         })

@@ -1,12 +1,13 @@
 //! How a TLS connection at rest ends, on either version of HTTP: with `close_notify`.
 
 use std::io::{self, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use tokio::io::AsyncWriteExt;
 use turbohttp::{Client, Shutdown, Timeouts, Tls};
 use turbohttp_loopback::script::frames;
 use turbohttp_loopback::tls::TestCa;
@@ -27,16 +28,15 @@ struct Listening {
     ended: JoinHandle<io::Result<usize>>,
 }
 
-fn listening(config: Arc<ServerConfig>, is_http2: bool) -> Listening {
+type Answer = fn(&mut StreamOwned<ServerConnection, TcpStream>);
+
+fn listening(config: Arc<ServerConfig>, answer: Answer) -> Listening {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
     let ended = std::thread::spawn(move || {
         let (tcp, _) = listener.accept().unwrap();
         let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), tcp);
-        match is_http2 {
-            true => answer_http2(&mut stream),
-            false => answer_http1(&mut stream),
-        }
+        answer(&mut stream);
         stream.flush().unwrap();
         // 0 for an end by `close_notify`, and UnexpectedEof for one without.
         loop {
@@ -49,13 +49,19 @@ fn listening(config: Arc<ServerConfig>, is_http2: bool) -> Listening {
     Listening { url, ended }
 }
 
-fn answer_http1(stream: &mut (impl Read + Write)) {
+fn answer_http1(stream: &mut StreamOwned<ServerConnection, TcpStream>) {
     read_to(stream, b"\r\n\r\n");
     let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
     stream.write_all(answer).unwrap();
 }
 
-fn answer_http2(stream: &mut (impl Read + Write)) {
+fn switch(stream: &mut StreamOwned<ServerConnection, TcpStream>) {
+    read_to(stream, b"\r\n\r\n");
+    let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+}
+
+fn answer_http2(stream: &mut StreamOwned<ServerConnection, TcpStream>) {
     stream.write_all(&frames::settings(&[])).unwrap();
     // The end of the HEADERS cannot be told without their length: what is sent is the acknowledgement too.
     read_to(stream, &frames::settings_ack());
@@ -81,11 +87,11 @@ async fn until_ended(server: &Listening) {
 #[test]
 fn every_connection_at_rest_ends_with_close_notify() {
     let ca = TestCa::new();
-    for is_http2 in [false, true] {
+    let versions: [(&str, Answer); 2] = [("http/1.1", answer_http1), ("h2", answer_http2)];
+    for (protocol, answer) in versions {
         for end in [End::Close, End::Drop, End::Idle] {
-            let protocol = if is_http2 { "h2" } else { "http/1.1" };
             let config = ca.server_config_with_alpn(&["127.0.0.1"], &[protocol]);
-            let server = listening(config, is_http2);
+            let server = listening(config, answer);
             run(async {
                 let mut timeouts = Timeouts::default();
                 if let End::Idle = end {
@@ -108,5 +114,32 @@ fn every_connection_at_rest_ends_with_close_notify() {
             let ended = server.ended.join().unwrap();
             assert_eq!(ended.unwrap(), 0, "{protocol} {end:?}");
         }
+    }
+}
+
+/// Behind a switch the end is the owner's to say: a stream that was dropped looks cut.
+#[test]
+fn another_protocol_ends_with_close_notify_if_it_was_shut_down() {
+    for is_shut_down in [false, true] {
+        let ca = TestCa::new();
+        let config = ca.server_config_with_alpn(&["127.0.0.1"], &["http/1.1"]);
+        let server = listening(config, switch);
+        run(async {
+            let tls = Tls::default().root_pem(ca.pem()).only_added_roots();
+            let client = Client::builder().tls(tls).build().unwrap();
+            let request = client.get(&server.url).upgrade("other");
+            let mut stream = request.send().await.unwrap().upgrade().unwrap();
+            if is_shut_down {
+                stream.shutdown().await.unwrap();
+            }
+            drop(stream);
+            until_ended(&server).await;
+        });
+        let ended = server.ended.join().unwrap().map_err(|error| error.kind());
+        let expected = match is_shut_down {
+            true => Ok(0),
+            false => Err(io::ErrorKind::UnexpectedEof),
+        };
+        assert_eq!(ended, expected);
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Tunnel(Box<Connection>);
 
 impl Tunnel {
     pub(super) fn new(mut connection: Box<Connection>) -> Tunnel {
+        // The owner says the end by its shutdown; dropped without one, the stream was cut.
+        connection.stream.leave_end_unsaid();
         // A slice that was lent as the body of the response has been read.
         let lent = std::mem::take(&mut connection.chunk_consumed);
         connection.input.consume(lent);

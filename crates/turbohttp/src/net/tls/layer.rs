@@ -18,12 +18,25 @@ impl<S: Bottom + AsyncRead + AsyncWrite + Send + Sync + Unpin> Carrier for S {}
 
 /// A session after its handshake. Dropped, it says `close_notify`, which tells its server that nothing was cut off
 /// (RFC 8446 section 6.1), if the socket takes that at once.
-pub(super) struct Session<S: Carrier>(pub(super) TlsStream<S>);
+pub(super) struct Session<S: Carrier> {
+    stream: TlsStream<S>,
+    says_end: bool,
+}
+
+impl<S: Carrier> Session<S> {
+    pub(super) fn new(stream: TlsStream<S>) -> Session<S> {
+        let says_end = true;
+        Session { stream, says_end }
+    }
+}
 
 impl<S: Carrier> Drop for Session<S> {
     fn drop(&mut self) {
+        if !self.says_end {
+            return;
+        }
         let cx = &mut TaskContext::from_waker(Waker::noop());
-        let shutdown = poll_fn(|cx| Pin::new(&mut self.0).poll_shutdown(cx));
+        let shutdown = poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx));
         // Once, outside the budget of the task, and whatever becomes of it: nobody waits for it.
         _ = pin!(unconstrained(shutdown)).poll(cx);
     }
@@ -36,7 +49,7 @@ impl<S: Carrier> Layer for Session<S> {
         }
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
-        let read = poll_fn(|cx| Pin::new(&mut self.0).poll_read(cx, &mut buffer));
+        let read = poll_fn(|cx| Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
         // Outside the task's budget: used up, it reports Pending whatever the session holds.
         pin!(unconstrained(read)).poll(cx).is_pending()
     }
@@ -44,15 +57,19 @@ impl<S: Carrier> Layer for Session<S> {
     fn carries_tls(&self) -> bool {
         true
     }
+
+    fn leave_end_unsaid(&mut self) {
+        self.says_end = false;
+    }
 }
 
 impl<S: Carrier> Bottom for Session<S> {
     fn socket(&self) -> Socket<'_> {
-        self.0.get_ref().0.socket()
+        self.stream.get_ref().0.socket()
     }
 
     fn is_ahead_of_socket(&self) -> bool {
-        let (below, session) = self.0.get_ref();
+        let (below, session) = self.stream.get_ref();
         // It wants bytes only when none of those it has decrypted is left, nor the peer's close_notify.
         !session.wants_read() || below.is_ahead_of_socket()
     }
@@ -65,7 +82,7 @@ impl<S: Carrier> AsyncRead for Session<S> {
         cx: &mut TaskContext<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
@@ -76,7 +93,7 @@ impl<S: Carrier> AsyncWrite for Session<S> {
         cx: &mut TaskContext<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     #[inline]
@@ -85,21 +102,21 @@ impl<S: Carrier> AsyncWrite for Session<S> {
         cx: &mut TaskContext<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 
     #[inline]
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     #[inline]
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
