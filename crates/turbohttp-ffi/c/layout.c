@@ -6,11 +6,12 @@
 SIZE(ThText, 16, 12);
 SIZE(ThField, 16, 16);
 SIZE(ThFields, 24, 16);
-SIZE(ThClientConfig, 304, 248);
+SIZE(ThClientConfig, 384, 316);
 SIZE(ThRequest, 144, 116);
 SIZE(ThEvent, 40, 40);
 SIZE(ThHead, 48, 40);
-SIZE(ThTimeline, 128, 128);
+SIZE(ThTimeline, 120, 120);
 SIZE(ThTimelineEvent, 24, 24);
 SIZE(ThStats, 64, 64);
 SIZE(ThCloseReport, 56, 56);
+SIZE(ThProgress, 40, 40);

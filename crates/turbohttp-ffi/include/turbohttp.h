@@ -520,10 +520,6 @@ typedef struct ThClientConfig {
    */
   uint32_t auth_kind;
   /**
-   * 0.
-   */
-  uint32_t reserved;
-  /**
    * Fields of every request.
    */
   struct ThFields headers;

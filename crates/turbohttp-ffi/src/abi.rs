@@ -257,8 +257,6 @@ pub struct ThClientConfig {
     pub ip_version: u32,
     /// `TH_AUTH_...`.
     pub auth_kind: u32,
-    /// 0.
-    pub reserved: u32,
     /// Fields of every request.
     pub headers: ThFields,
     /// The value of User-Agent.

@@ -530,10 +530,6 @@ namespace TurboHttp.Native
         /// </summary>
         public uint auth_kind;
         /// <summary>
-        ///  0.
-        /// </summary>
-        public uint reserved;
-        /// <summary>
         ///  Fields of every request.
         /// </summary>
         public ThFields headers;

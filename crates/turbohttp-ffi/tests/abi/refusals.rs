@@ -113,7 +113,10 @@ fn requests_that_cannot_be_name_what_is_wrong() {
 #[test]
 fn null_pointers_are_arguments_that_cannot_be() {
     let server = server();
-    let mut host = Host::new();
+    let mut host = Host::with(&ThClientConfig {
+        flags: TH_CLIENT_COOKIES,
+        ..config()
+    });
     let url = server.url("/small");
     let id = host.get(&url);
     host.done(id);
@@ -138,14 +141,19 @@ fn null_pointers_are_arguments_that_cannot_be() {
             th_body_write(client, id, null(), 3, 0, &mut 0),
             th_timeline(client, id, null_mut()),
             th_timeline_events(client, id, null_mut(), 3),
+            th_progress(client, id, null_mut()),
+            th_cookies_export(client, null_mut(), 3, &mut 0),
+            th_cookies_export(client, null_mut(), 0, null_mut()),
+            th_cookies_import(client, null(), 3),
         ]
     };
-    assert_eq!(codes, [TH_ARG; 17]);
+    assert_eq!(codes, [TH_ARG; 21]);
     // SAFETY: as above.
     unsafe {
         assert_eq!(th_last_error(null_mut(), 3), 0);
         assert_eq!(th_poll(client, null_mut(), 0, 0), 0);
         assert_eq!(th_request_error(client, id, null_mut(), 0), 0);
+        assert_eq!(th_code_name(TH_ARG, null_mut(), 3), 0);
     }
 }
 
