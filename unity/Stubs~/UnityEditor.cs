@@ -41,6 +41,7 @@ namespace UnityEditor
         public static event Action quitting;
         public static bool isPlaying { get; set; }
         public static bool isPaused { get; set; }
+        public static void Exit(int returnValue) { }
 
         /// <summary>Not of Unity: play mode changes.</summary>
         public static void StubChange(PlayModeStateChange change)

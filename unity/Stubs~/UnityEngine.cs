@@ -25,6 +25,10 @@ namespace UnityEngine
         public static event Action quitting;
 #pragma warning restore 67
 
+        public static string unityVersion { get { return null; } }
+        public static RuntimePlatform platform { get { return default(RuntimePlatform); } }
+        public static void Quit(int exitCode) { }
+
         /// <summary>Not of Unity: ends the game.</summary>
         public static void StubQuit()
         {
@@ -52,8 +56,38 @@ namespace UnityEngine
     {
     }
 
-    public class MonoBehaviour : Object
+    public class Component : Object
     {
+    }
+
+    public class Behaviour : Component
+    {
+        public bool enabled { get; set; }
+    }
+
+    public class MonoBehaviour : Behaviour
+    {
+    }
+
+    public sealed class GameObject : Object
+    {
+        public GameObject(string name) { }
+        public T AddComponent<T>() where T : Component { return null; }
+    }
+
+    public class TextAsset : Object
+    {
+        public string text { get { return null; } }
+    }
+
+    public sealed class Resources
+    {
+        public static T Load<T>(string path) where T : Object { return null; }
+    }
+
+    public enum RuntimePlatform
+    {
+        LinuxPlayer = 13
     }
 
     public class Texture : Object
@@ -126,6 +160,13 @@ namespace UnityEngine
         public bool TrySetException(Exception exception) { return true; }
     }
 #endif
+}
+
+namespace UnityEngine.SceneManagement
+{
+    public struct Scene
+    {
+    }
 }
 
 namespace UnityEngine.LowLevel

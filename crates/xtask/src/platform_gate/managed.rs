@@ -48,7 +48,6 @@ pub(super) fn compile_into(ground: &Ground, folder: &Path, define: &str) -> Resu
             .args(sources(ground, "Runtime")?),
     )?;
     let tests = mcs(ground, "exe", &folder.join("TurboHttp.Tests.exe")).arg(&reference);
-    let tests = tests.arg("-r:System.Core.dll");
     run::collect(
         tests
             .args(sources(ground, "Tests/Runtime")?)

@@ -26,9 +26,14 @@ type Assembly = (
     &'static [&'static str],
 );
 
-const ASSEMBLIES: [Assembly; 9] = [
+const ASSEMBLIES: [Assembly; 13] = [
     ("UnityEngine", &["Stubs~/UnityEngine.cs"], &[]),
-    ("UnityEditor", &["Stubs~/UnityEditor.cs"], &["UnityEngine"]),
+    (
+        "UnityEditor",
+        &["Stubs~/UnityEditor.cs", "Stubs~/UnityBuild.cs"],
+        &["UnityEngine"],
+    ),
+    ("NUnit", &["Stubs~/NUnit.cs"], &[]),
     ("UniTask", &["Stubs~/UniTask.cs"], &[]),
     ("TurboHttp", &["Runtime"], &[]),
     (
@@ -55,6 +60,26 @@ const ASSEMBLIES: [Assembly; 9] = [
         "Sample",
         &["Samples~/FirstRequest"],
         &["TurboHttp", "TurboHttp.Unity", "UnityEngine"],
+    ),
+    (
+        "TurboHttp.Tests",
+        &["Tests/Runtime", "Tests/Runtime/NUnit/TableTests.cs"],
+        &["TurboHttp", "NUnit"],
+    ),
+    (
+        "TurboHttp.Validation",
+        &["../tests/unity-project/Assets/Validation"],
+        &[
+            "TurboHttp",
+            "TurboHttp.Unity",
+            "TurboHttp.Tests",
+            "UnityEngine",
+        ],
+    ),
+    (
+        "TurboHttp.Validation.Editor",
+        &["../tests/unity-project/Assets/Editor"],
+        &["UnityEngine", "UnityEditor"],
     ),
 ];
 
