@@ -18,6 +18,7 @@ namespace TurboHttp.Tests
         private readonly Func<string, byte[]> answer;
         private readonly List<string> heads = new List<string>();
         private readonly Thread thread;
+        private volatile bool isOver;
 
         internal AnswerServer(Func<string, byte[]> answer)
         {
@@ -77,19 +78,22 @@ namespace TurboHttp.Tests
 
         public void Dispose()
         {
-            listener.Stop();
-            thread.Join(1000);
+            isOver = true;
+            ScriptServer.Stop(listener, thread);
         }
 
         private void Serve()
         {
             try
             {
-                while (true)
+                while (!isOver)
                 {
                     using (Socket socket = listener.AcceptSocket())
                     {
-                        ServeOne(socket);
+                        if (!isOver)
+                        {
+                            ServeOne(socket);
+                        }
                     }
                 }
             }

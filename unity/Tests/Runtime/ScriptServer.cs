@@ -39,8 +39,20 @@ namespace TurboHttp.Tests
 
         public void Dispose()
         {
-            listener.Stop();
+            Stop(listener, thread);
+        }
+
+        /// <summary>
+        /// Ends a server and its thread. Not every runtime ends an accept by closing its listener; a connection does everywhere.
+        /// </summary>
+        internal static void Stop(TcpListener listener, Thread thread)
+        {
+            using (TcpClient last = new TcpClient())
+            {
+                last.Connect(IPAddress.Loopback, ((IPEndPoint)listener.LocalEndpoint).Port);
+            }
             thread.Join(1000);
+            listener.Stop();
         }
 
         private void Serve()
