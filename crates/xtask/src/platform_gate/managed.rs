@@ -10,13 +10,7 @@ use super::package::{PACKAGE, under};
 use crate::run;
 
 /// The newest C# that both Mono's compiler and Unity 2021 read is 7.2.
-const MCS: [&str; 5] = [
-    "-langversion:7.2",
-    "-warnaserror",
-    "-unsafe",
-    "-optimize+",
-    "-r:System.Net.Http.dll",
-];
+const MCS: [&str; 4] = ["-langversion:7.2", "-warnaserror", "-unsafe", "-optimize+"];
 
 /// The longest that a domain may take to be unloaded, in milliseconds.
 const UNLOAD_MAX: u32 = 500;
@@ -26,6 +20,11 @@ const REPEATS: u32 = 10;
 
 /// A call of the compiler, in C#'s forward order: `kind` is `library` or `exe`.
 pub(super) fn mcs<'a>(ground: &'a Ground, kind: &str, output: &Path) -> Cmd<'a> {
+    mcs_alone(ground, kind, output).arg("-r:System.Net.Http.dll")
+}
+
+/// The same, without a reference to Mono's own class library.
+pub(super) fn mcs_alone<'a>(ground: &'a Ground, kind: &str, output: &Path) -> Cmd<'a> {
     let output = output.display().to_string();
     cmd!(ground.sh, "mcs {MCS...} -target:{kind} -out:{output}").quiet()
 }
