@@ -83,9 +83,10 @@ namespace TurboHttp
             }
         }
 
-        private void AbandonClose()
+        /// <summary>Ends the task of a shutdown that the dispose of the client has overtaken. Runs as a continuation.</summary>
+        private static void AbandonClose(object state)
         {
-            TaskCompletionSource<CloseReport> waiting = closing;
+            TaskCompletionSource<CloseReport> waiting = ((TurboClient)state).closing;
             if (waiting != null)
             {
                 waiting.TrySetException(new TurboException(TurboError.Shutdown, "The client was disposed before its shutdown ended."));

@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using System.Threading.Tasks;
+using System.Threading.Tasks.Sources;
 using TurboHttp.Native;
 
 namespace TurboHttp
@@ -221,7 +222,7 @@ namespace TurboHttp
             {
                 operation.OnClientGone();
             }
-            AbandonClose();
+            Ready.Add(new Continuation(AbandonClose, this, ValueTaskSourceOnCompletedFlags.None));
             isEnded = true;
             RunAfterDispose();
             return alive;

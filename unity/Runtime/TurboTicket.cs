@@ -105,6 +105,11 @@ namespace TurboHttp
             operation.Finish(user, trailers);
         }
 
+        internal TurboClient Client
+        {
+            get { return operation.Client; }
+        }
+
         /// <summary>Cancels the request.</summary>
         public void Cancel()
         {

@@ -121,12 +121,18 @@ namespace TurboHttp.Http
                 {
                     return await reading.ConfigureAwait(false);
                 }
-                int count = await reading.ConfigureAwait(false);
-                if (response.Client.IsWorkerThread)
+                try
                 {
-                    await Task.Yield();
+                    return await reading.ConfigureAwait(false);
                 }
-                return count;
+                finally
+                {
+                    // Foreign code, which may wait synchronously, does not run on the thread that dispatches.
+                    if (response.Client.IsWorkerThread)
+                    {
+                        await Task.Yield();
+                    }
+                }
             }
             catch (TurboException exception)
             {

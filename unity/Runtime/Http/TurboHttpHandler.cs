@@ -72,14 +72,7 @@ namespace TurboHttp.Http
                 TurboTicket ticket;
                 ValueTask<TurboResponse> sending = client.SendAsync(request, out ticket, cancellationToken);
                 Upload upload = streams ? Upload.Start(message.Content, ticket) : null;
-                TurboResponse response = await Head(sending, upload).ConfigureAwait(false);
-                // Leaves the background thread before foreign code runs: code written for HttpClient may wait synchronously
-                // for its next request, which that thread has to dispatch.
-                if (client.IsWorkerThread)
-                {
-                    await Task.Yield();
-                }
-                return Response(message, response);
+                return Response(message, await Head(sending, upload).ConfigureAwait(false));
             }
             catch (TurboException exception)
             {
@@ -97,8 +90,12 @@ namespace TurboHttp.Http
             base.Dispose(disposing);
         }
 
-        /// <summary>Waits for the head. If the content could not be read, that is the failure.</summary>
-        private static async Task<TurboResponse> Head(ValueTask<TurboResponse> sending, Upload upload)
+        /// <summary>
+        /// Waits for the head. If the content could not be read, that is the failure. Either way it leaves the background
+        /// thread before foreign code runs: code written for HttpClient may wait synchronously for its next request, which
+        /// that thread has to dispatch.
+        /// </summary>
+        private async Task<TurboResponse> Head(ValueTask<TurboResponse> sending, Upload upload)
         {
             try
             {
@@ -107,6 +104,13 @@ namespace TurboHttp.Http
             catch (TurboException) when (upload != null && upload.Failure != null)
             {
                 throw new HttpRequestException("The content of the request could not be read.", upload.Failure);
+            }
+            finally
+            {
+                if (client.IsWorkerThread)
+                {
+                    await Task.Yield();
+                }
             }
         }
 

@@ -53,12 +53,34 @@ namespace TurboHttp.Http
 
         public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
         {
-            return upload.WriteAsync(new ReadOnlyMemory<byte>(buffer, offset, count)).AsTask();
+            return WriteHopping(new ReadOnlyMemory<byte>(buffer, offset, count));
         }
 
         public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default(CancellationToken))
         {
-            return upload.WriteAsync(buffer);
+            return new ValueTask(WriteHopping(buffer));
+        }
+
+        private async Task WriteHopping(ReadOnlyMemory<byte> buffer)
+        {
+            ValueTask writing = upload.WriteAsync(buffer);
+            if (writing.IsCompleted)
+            {
+                await writing.ConfigureAwait(false);
+                return;
+            }
+            try
+            {
+                await writing.ConfigureAwait(false);
+            }
+            finally
+            {
+                // The content is foreign code, which may wait synchronously: not on the thread that dispatches.
+                if (upload.Client.IsWorkerThread)
+                {
+                    await Task.Yield();
+                }
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ namespace TurboHttp.Tests
             new TestCase("a wait on a thread with a context", RaceCases.WaitWithContext),
             new TestCase("a client forgotten in flight", RaceCases.ForgottenInFlight),
             new TestCase("disposed while it shuts down", RaceCases.DisposedWhileShuttingDown),
+            new TestCase("the thread of a shutdown that is given up", RaceCases.ThreadOfShutdown),
             new TestCase("a shutdown without an end", RaceCases.EndlessShutdown),
             new TestCase("the thread of a background client", RaceCases.PumpThreadOfWorker),
 
@@ -68,6 +69,7 @@ namespace TurboHttp.Tests
             new TestCase("HttpClient: cancel of a stream", HandlerCases.CancelOfStream),
             new TestCase("HttpClient: a content that fails", HandlerCases.FailingUpload),
             new TestCase("HttpClient: forgotten responses", HandlerCases.ForgottenResponses),
+            new TestCase("HttpClient: waits where something else ends", HandlerCases.BlockingElsewhere),
             new TestCase("HttpClient: a shared client", HandlerCases.SharedClient),
             new TestCase("HttpClient: no URL", HandlerCases.WithoutUrl),
 

@@ -199,6 +199,75 @@ namespace TurboHttp.Tests
             }
         }
 
+        /// <summary>Code that is told of a failure, or writes a content, waits synchronously for its next request.</summary>
+        internal static void BlockingElsewhere()
+        {
+            using (HttpClient http = Http())
+            {
+                Ground.Same(13, Ground.Wait(AfterFailure(http)).Length, "after a request that failed");
+                Ground.Same(13, Ground.Wait(AfterCutOff(http)).Length, "after a body that was cut off");
+                Task<HttpResponseMessage> sending = http.PostAsync(Ground.Url + "/post", new AskingContent(http));
+                Ground.Same(200, (int)Ground.Wait(sending).StatusCode, "between two pieces of a content");
+            }
+        }
+
+        private static async Task<string> AfterFailure(HttpClient http)
+        {
+            try
+            {
+                await http.GetAsync(Ground.Url + "/drop").ConfigureAwait(false);
+            }
+            catch (HttpRequestException)
+            {
+                return Ground.Wait(http.GetStringAsync(Ground.Url + "/small"));
+            }
+            throw new TestFailure("nothing was thrown");
+        }
+
+        private static async Task<string> AfterCutOff(HttpClient http)
+        {
+            string url = Ground.Url + "/drop/3000000";
+            HttpResponseMessage response = await http.GetAsync(url, HttpCompletionOption.ResponseHeadersRead).ConfigureAwait(false);
+            Stream stream = await response.Content.ReadAsStreamAsync().ConfigureAwait(false);
+            byte[] buffer = new byte[4096];
+            try
+            {
+                while (await stream.ReadAsync(buffer, 0, buffer.Length).ConfigureAwait(false) > 0)
+                {
+                }
+            }
+            catch (IOException)
+            {
+                return Ground.Wait(http.GetStringAsync(Ground.Url + "/small"));
+            }
+            throw new TestFailure("nothing was thrown");
+        }
+
+        /// <summary>A content that asks for something else between two writes.</summary>
+        private sealed class AskingContent : HttpContent
+        {
+            private readonly HttpClient http;
+
+            internal AskingContent(HttpClient http)
+            {
+                this.http = http;
+            }
+
+            protected override async Task SerializeToStreamAsync(Stream stream, TransportContext context)
+            {
+                byte[] piece = new byte[4 * 1024 * 1024];
+                await stream.WriteAsync(piece, 0, piece.Length).ConfigureAwait(false);
+                Ground.Same(13, Ground.Wait(http.GetStringAsync(Ground.Url + "/small")).Length, "the text");
+                await stream.WriteAsync(piece, 0, piece.Length).ConfigureAwait(false);
+            }
+
+            protected override bool TryComputeLength(out long length)
+            {
+                length = 0;
+                return false;
+            }
+        }
+
         internal static void SharedClient()
         {
             using (TurboClient client = Ground.Pumped())

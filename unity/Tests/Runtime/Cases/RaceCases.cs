@@ -177,6 +177,30 @@ namespace TurboHttp.Tests
             Ground.Throws<AggregateException>(() => Ground.Wait(running), "the request");
         }
 
+        /// <summary>Another thread disposes of a client: what awaits its shutdown runs by the pump nevertheless.</summary>
+        internal static void ThreadOfShutdown()
+        {
+            TurboClient client = Ground.Pumped();
+            Task<byte[]> running = Ground.Complete(client, Ground.Get("/never"));
+            Task<int> ended = EndOfShutdown(client);
+            OnOtherThread(client.Dispose);
+            Ground.Same(Thread.CurrentThread.ManagedThreadId, Ground.Pump(client, ended), "the thread of the end");
+            Ground.Throws<TurboException>(() => Ground.Pump(client, running), "the request");
+        }
+
+        private static async Task<int> EndOfShutdown(TurboClient client)
+        {
+            try
+            {
+                await client.ShutdownAsync(TurboShutdown.Drain, TimeSpan.FromMinutes(1));
+            }
+            catch (TurboException)
+            {
+                return Thread.CurrentThread.ManagedThreadId;
+            }
+            throw new TestFailure("the shutdown ended");
+        }
+
         internal static void EndlessShutdown()
         {
             using (TurboClient client = new TurboClient())
