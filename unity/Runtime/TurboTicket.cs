@@ -80,14 +80,14 @@ namespace TurboHttp
         /// <exception cref="TurboException">The exchange is over (<see cref="TurboError.State"/>).</exception>
         public ValueTask WriteAsync(ReadOnlyMemory<byte> source)
         {
-            return operation.WriteAsync(user, source);
+            return Operation.WriteAsync(user, source);
         }
 
         /// <summary>Writes all bytes and waits until they are taken. Allowed on every thread.</summary>
         /// <exception cref="TurboException">The exchange is over (<see cref="TurboError.State"/>).</exception>
         public void Write(ReadOnlySpan<byte> source)
         {
-            operation.Write(user, source);
+            Operation.Write(user, source);
         }
 
         /// <summary>
@@ -96,24 +96,36 @@ namespace TurboHttp
         /// </summary>
         public void Finish()
         {
-            operation.Finish(user, null);
+            Operation.Finish(user, null);
         }
 
         /// <summary>Ends the body with trailer fields.</summary>
         public void Finish(TurboFields trailers)
         {
-            operation.Finish(user, trailers);
+            Operation.Finish(user, trailers);
+        }
+
+        private Operation Operation
+        {
+            get
+            {
+                if (operation == null)
+                {
+                    throw new InvalidOperationException("This is not the upload of a request.");
+                }
+                return operation;
+            }
         }
 
         internal TurboClient Client
         {
-            get { return operation.Client; }
+            get { return Operation.Client; }
         }
 
         /// <summary>Cancels the request.</summary>
         public void Cancel()
         {
-            operation.Cancel(user);
+            Operation.Cancel(user);
         }
     }
 }

@@ -135,7 +135,7 @@ namespace TurboHttp
             Check(token);
             if (phase != Phase.Complete)
             {
-                throw new InvalidOperationException("The task is not complete; await it.");
+                throw new InvalidOperationException("The task is not complete; await it. A thread that pumps cannot wait for it synchronously.");
             }
             phase = Phase.Idle;
         }

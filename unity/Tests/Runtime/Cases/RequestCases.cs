@@ -132,6 +132,9 @@ namespace TurboHttp.Tests
             Ground.Throws<ObjectDisposedException>(() => response.Read(new byte[1]), "a read");
             Ground.Check(!ticket.TrySetPriority(TurboPriority.Low), "the priority of a request that is over");
             ticket.Cancel();
+            TurboTicket none = default(TurboTicket);
+            none.Cancel();
+            Ground.Throws<InvalidOperationException>(() => none.Upload.Finish(), "an upload of nothing");
             Ground.Same(NativeMethods.TH_STALE, NativeMethods.th_release(client.Id, 0xDEADBEEF), "a request that never was");
             uint id = client.Id;
             client.Dispose();
