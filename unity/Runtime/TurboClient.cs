@@ -216,6 +216,10 @@ namespace TurboHttp
             {
                 return 0;
             }
+            foreach (Operation operation in Table.Live())
+            {
+                operation.CloseViews();
+            }
             int alive = handle.Destroy(Text.Milliseconds(timeout));
             TurboRuntime.Remove(this);
             foreach (Operation operation in Table.Live())

@@ -32,7 +32,11 @@ namespace TurboHttp
         public string Value { get { return Text.Latin1(ValueBytes); } }
     }
 
-    /// <summary>The fields of a response in order, repeats kept: a view, valid until the response is disposed.</summary>
+    /// <summary>
+    /// The fields of a response in order, repeats kept: a view, valid until the response is disposed. <see cref="Value"/> and
+    /// <see cref="Values"/> may be called while another thread disposes of the response or of the client; a
+    /// <see cref="TurboHeader"/> is not to be read then.
+    /// </summary>
     public readonly unsafe struct TurboHeaders
     {
         private readonly Operation operation;
@@ -69,12 +73,19 @@ namespace TurboHttp
         {
             get
             {
-                ThHead head = View();
-                if ((uint)index >= head.count)
+                if (operation == null)
                 {
                     throw new ArgumentOutOfRangeException("index");
                 }
-                return new TurboHeader(head.arena, head.fields[index]);
+                lock (operation)
+                {
+                    ThHead head = View();
+                    if ((uint)index >= head.count)
+                    {
+                        throw new ArgumentOutOfRangeException("index");
+                    }
+                    return new TurboHeader(head.arena, head.fields[index]);
+                }
             }
         }
 
@@ -85,40 +96,62 @@ namespace TurboHttp
             {
                 throw new ArgumentNullException("name");
             }
-            ThHead head = View();
-            for (int i = 0; i < head.count; i++)
-            {
-                header = new TurboHeader(head.arena, head.fields[i]);
-                if (Text.IsName(header.NameBytes, name))
-                {
-                    return true;
-                }
-            }
             header = default(TurboHeader);
-            return false;
+            if (operation == null)
+            {
+                return false;
+            }
+            lock (operation)
+            {
+                ThHead head = View();
+                for (int i = 0; i < head.count; i++)
+                {
+                    TurboHeader field = new TurboHeader(head.arena, head.fields[i]);
+                    if (Text.IsName(field.NameBytes, name))
+                    {
+                        header = field;
+                        return true;
+                    }
+                }
+                return false;
+            }
         }
 
         /// <summary>The value of the first field with this name, or null.</summary>
         public string Value(string name)
         {
             TurboHeader header;
-            return TryFind(name, out header) ? header.Value : null;
+            if (operation == null)
+            {
+                return null;
+            }
+            lock (operation)
+            {
+                return TryFind(name, out header) ? header.Value : null;
+            }
         }
 
         /// <summary>The values of all fields with this name.</summary>
         public string[] Values(string name)
         {
             List<string> values = new List<string>();
-            ThHead head = View();
-            for (int i = 0; i < head.count; i++)
+            if (operation == null)
             {
-                TurboHeader header = new TurboHeader(head.arena, head.fields[i]);
-                if (Text.IsName(header.NameBytes, name))
-                {
-                    values.Add(header.Value);
-                }
+                return values.ToArray();
             }
-            return values.ToArray();
+            lock (operation)
+            {
+                ThHead head = View();
+                for (int i = 0; i < head.count; i++)
+                {
+                    TurboHeader header = new TurboHeader(head.arena, head.fields[i]);
+                    if (Text.IsName(header.NameBytes, name))
+                    {
+                        values.Add(header.Value);
+                    }
+                }
+                return values.ToArray();
+            }
         }
 
         private ThHead View()
@@ -129,7 +162,7 @@ namespace TurboHttp
             }
             if (isTrailers)
             {
-                operation.Status(user);
+                operation.CheckViews(user);
                 return trailers;
             }
             return operation.Head(user);

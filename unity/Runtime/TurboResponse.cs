@@ -59,8 +59,12 @@ namespace TurboHttp
         {
             get
             {
-                ThHead head = Operation.Head(user);
-                return Text.Utf8(head.arena + head.url_off, head.url_len);
+                Operation operation = Operation;
+                lock (operation)
+                {
+                    ThHead head = operation.Head(user);
+                    return Text.Utf8(head.arena + head.url_off, head.url_len);
+                }
             }
         }
 

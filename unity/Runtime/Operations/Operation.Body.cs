@@ -51,12 +51,14 @@ namespace TurboHttp
             }
         }
 
-        /// <summary>The head. Its pointers are valid until the response is disposed.</summary>
+        /// <summary>The head. Its pointers are valid until the response is disposed: under the lock of the operation, also
+        /// where another thread disposes of it or of the client.</summary>
         internal ThHead Head(ulong number)
         {
             lock (this)
             {
                 CheckNumber(number);
+                CheckViews();
                 if (!hasView)
                 {
                     ThHead found;

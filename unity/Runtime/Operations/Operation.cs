@@ -303,6 +303,33 @@ namespace TurboHttp
             watched.Dispose();
         }
 
+        /// <summary>Waits for a reader of native memory. Those that come later find the client disposed.</summary>
+        internal void CloseViews()
+        {
+            lock (this)
+            {
+                hasView = false;
+            }
+        }
+
+        /// <exception cref="ObjectDisposedException">The views of this request are not valid any more.</exception>
+        internal void CheckViews(ulong number)
+        {
+            lock (this)
+            {
+                CheckNumber(number);
+                CheckViews();
+            }
+        }
+
+        private void CheckViews()
+        {
+            if (client.IsDisposed)
+            {
+                throw new ObjectDisposedException("TurboClient");
+            }
+        }
+
         // The awaitable of the head.
 
         ValueTaskSourceStatus IValueTaskSource<TurboResponse>.GetStatus(short version)

@@ -23,6 +23,7 @@ namespace TurboHttp.Tests
             new TestCase("the thread of a shutdown that is given up", RaceCases.ThreadOfShutdown),
             new TestCase("a shutdown without an end", RaceCases.EndlessShutdown),
             new TestCase("the thread of a background client", RaceCases.PumpThreadOfWorker),
+            new TestCase("disposed while fields are read", RaceCases.DisposedWhileFieldsAreRead),
 
             new TestCase("head and body", RequestCases.HeadAndBody),
             new TestCase("request fields and bytes", RequestCases.FieldsAndBytes),

@@ -227,5 +227,46 @@ namespace TurboHttp.Tests
                 return client.IsPumpThread;
             }
         }
+
+        /// <summary>A thread reads the fields and the URL of a response, in native memory, while its client is disposed.</summary>
+        internal static void DisposedWhileFieldsAreRead()
+        {
+            for (int round = 0; round < 20; round++)
+            {
+                TurboClient client = new TurboClient();
+                TurboResponse response = Ground.Wait(client.SendAsync(Ground.Get("/small")).AsTask());
+                ManualResetEvent isReading = new ManualResetEvent(false);
+                Exception wrong = null;
+                Thread reader = new Thread(() =>
+                {
+                    try
+                    {
+                        while (true)
+                        {
+                            if (response.Headers.Value("content-length") != "13" || response.Headers.Values("content-length").Length != 1
+                                || !response.Url.EndsWith("/small", StringComparison.Ordinal))
+                            {
+                                wrong = new InvalidOperationException("other fields");
+                                return;
+                            }
+                            isReading.Set();
+                        }
+                    }
+                    catch (ObjectDisposedException)
+                    {
+                        // The end that is awaited.
+                    }
+                    catch (Exception exception)
+                    {
+                        wrong = exception;
+                    }
+                });
+                reader.Start();
+                Require(isReading, "a read");
+                client.Dispose();
+                Ground.Check(reader.Join(Patience), "the reader does not end");
+                Ground.Check(wrong == null, "the reader: " + wrong);
+            }
+        }
     }
 }
