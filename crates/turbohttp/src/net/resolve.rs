@@ -160,7 +160,7 @@ impl Resolver {
     }
 }
 
-/// Somebody who waits for the look-up of a name.
+/// One that waits for the look-up of a name.
 struct Waiter<'a> {
     receiver: Option<watch::Receiver<Option<Outcome>>>,
     shared: &'a Shared,
