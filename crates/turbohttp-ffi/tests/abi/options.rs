@@ -166,3 +166,35 @@ fn every_code_has_a_name() {
         assert_eq!(unsafe { th_code_name(code, null_mut(), 0) }, 0);
     }
 }
+
+#[test]
+fn a_wait_in_line_ends_by_its_limit_and_a_rate_lets_all_through() {
+    let server = server();
+    let mut host = Host::with(&ThClientConfig {
+        per_host: 1,
+        permit_ms: 50,
+        ..config()
+    });
+    let running = host.get(&server.url("/never"));
+    let waiting = host.get(&server.url("/small"));
+    assert_eq!(host.done(waiting).code, TH_TIMEOUT);
+    assert!(
+        host.error(waiting).contains("permit"),
+        "{}",
+        host.error(waiting)
+    );
+    assert_eq!(th_cancel(host.client, running), TH_OK);
+    assert_eq!(host.done(running).code, TH_CANCELLED);
+
+    let mut host = Host::with(&ThClientConfig {
+        rate_per_host: 1,
+        rate_ms: 10,
+        ageing_ms: 5,
+        ..config()
+    });
+    let url = server.url("/small");
+    let ids: Vec<_> = (0..10).map(|_| host.get(&url)).collect();
+    for id in ids {
+        assert_eq!(host.done(id).code, TH_OK, "{}", host.error(id));
+    }
+}
