@@ -23,13 +23,15 @@ namespace TurboHttp
         /// </summary>
         public Task<CloseReport> ShutdownAsync(TurboShutdown mode, TimeSpan timeout)
         {
+            uint milliseconds = Text.Milliseconds(Within(timeout));
             lock (closeGate)
             {
-                Require(NativeMethods.th_client_shutdown(Id, (uint)mode, Text.Milliseconds(timeout)));
+                Require(NativeMethods.th_client_shutdown(Id, (uint)mode, milliseconds));
                 if (closing == null)
                 {
                     closing = new TaskCompletionSource<CloseReport>();
                 }
+                KeepAlive();
                 NativeMethods.th_wake(Id);
                 return closing.Task;
             }
@@ -48,7 +50,8 @@ namespace TurboHttp
                 throw new InvalidOperationException("A continuation cannot wait for the shutdown of its client.");
             }
             Task<CloseReport> task = ShutdownAsync(mode, timeout);
-            TimeSpan limit = timeout < WaitMax ? timeout + Grace : WaitMax;
+            TimeSpan within = Within(timeout);
+            TimeSpan limit = within < WaitMax ? within + Grace : WaitMax;
             if (Mode == TurboMode.Pumped && IsPumpThread)
             {
                 Stopwatch watch = Stopwatch.StartNew();
@@ -66,6 +69,28 @@ namespace TurboHttp
                 throw new TimeoutException("The shutdown did not end in time.");
             }
             return task.GetAwaiter().GetResult();
+        }
+
+        /// <summary>A time from zero on: the infinite one of .NET is the longest, and any other below zero is none.</summary>
+        private static TimeSpan Within(TimeSpan timeout)
+        {
+            if (timeout == System.Threading.Timeout.InfiniteTimeSpan)
+            {
+                return TimeSpan.MaxValue;
+            }
+            return timeout > TimeSpan.Zero ? timeout : TimeSpan.Zero;
+        }
+
+        /// <summary>Whether a task may await the report of a shutdown.</summary>
+        private bool IsCloseAwaited
+        {
+            get
+            {
+                lock (closeGate)
+                {
+                    return closing != null && !closing.Task.IsCompleted;
+                }
+            }
         }
 
         private unsafe void CompleteClose()
@@ -86,7 +111,13 @@ namespace TurboHttp
         /// <summary>Ends the task of a shutdown that the dispose of the client has overtaken. Runs as a continuation.</summary>
         private static void AbandonClose(object state)
         {
-            TaskCompletionSource<CloseReport> waiting = ((TurboClient)state).closing;
+            TurboClient client = (TurboClient)state;
+            TaskCompletionSource<CloseReport> waiting;
+            // A shutdown that has found the client there has its task by now; one that comes later is refused.
+            lock (client.closeGate)
+            {
+                waiting = client.closing;
+            }
             if (waiting != null)
             {
                 waiting.TrySetException(new TurboException(TurboError.Shutdown, "The client was disposed before its shutdown ended."));

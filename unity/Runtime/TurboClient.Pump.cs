@@ -146,10 +146,13 @@ namespace TurboHttp
             return eventCount > 0;
         }
 
-        /// <summary>Ends the requests of a client whose native part another one has destroyed, as the next epoch does.</summary>
+        /// <summary>
+        /// Ends the requests of a client whose native part another one has destroyed, as the next epoch does, or which has
+        /// panicked and refuses everything.
+        /// </summary>
         private void EndIfGone(int polled)
         {
-            if (polled == NativeMethods.TH_STALE && !IsDisposed)
+            if (polled < 0 && polled != NativeMethods.TH_BUSY && !IsDisposed)
             {
                 Dispose(TimeSpan.Zero);
             }
@@ -210,6 +213,10 @@ namespace TurboHttp
                     return;
                 }
             }
+            if (IsCloseAwaited)
+            {
+                workerState.Kept = this;
+            }
         }
 
         /// <summary>Dispatches what the background thread has polled. False says that the client has ended.</summary>
@@ -239,11 +246,7 @@ namespace TurboHttp
         /// <summary>Runs what became ready at the end of a client with a background thread.</summary>
         private static void RunReadyOf(object state)
         {
-            TurboClient client = (TurboClient)state;
-            lock (client.events)
-            {
-                client.Ready.Run();
-            }
+            ((TurboClient)state).Ready.Run();
         }
 
         /// <summary>

@@ -154,6 +154,26 @@ namespace TurboHttp
             }
         }
 
+        /// <summary>All names and values, copied while no other thread can free them.</summary>
+        internal KeyValuePair<string, string>[] ToArray()
+        {
+            if (operation == null)
+            {
+                return new KeyValuePair<string, string>[0];
+            }
+            lock (operation)
+            {
+                ThHead head = View();
+                KeyValuePair<string, string>[] fields = new KeyValuePair<string, string>[head.count];
+                for (int i = 0; i < fields.Length; i++)
+                {
+                    TurboHeader header = new TurboHeader(head.arena, head.fields[i]);
+                    fields[i] = new KeyValuePair<string, string>(header.Name, header.Value);
+                }
+                return fields;
+            }
+        }
+
         private ThHead View()
         {
             if (operation == null)

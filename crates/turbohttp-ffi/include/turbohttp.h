@@ -1118,7 +1118,7 @@ int32_t th_cancel(ThClient client, ThRequestId request);
 
 /**
  * Changes the priority of a request that waits in line; it keeps its age. `TH_STATE` once it does not
- * wait any more.
+ * wait any more. Of a download it is that of its first request.
  */
 int32_t th_set_priority(ThClient client, ThRequestId request, uint32_t priority);
 

@@ -232,7 +232,15 @@ impl Call {
 
     /// The task that makes the exchange.
     pub(crate) fn runs_as(&self, task: JoinHandle<()>) {
-        self.state().task = Some(task);
+        let mut state = self.state();
+        // Over already, it is of no use, and is dropped without the lock.
+        let is_over = state.reading.has_ended();
+        let over = match is_over {
+            true => Some(task),
+            false => state.task.replace(task),
+        };
+        drop(state);
+        drop(over);
         // By a shutdown between the insert and the start of the task: `abort` found none.
         if self.cancel_code().is_some() {
             self.abort();

@@ -98,8 +98,7 @@ impl Engine {
             Call::new(entry, shared, window, upload_window)
         };
         let call = shared.requests.insert(make)?;
-        shared.events.begin(call.slot(), call.id(), user);
-        match self.start(&call, submission) {
+        match self.start(&call, submission, user) {
             Ok(()) => {
                 shared.submitted.fetch_add(1, Ordering::Relaxed);
                 Ok(call.id())
@@ -112,7 +111,7 @@ impl Engine {
     }
 
     /// Puts a request in line, and starts its task.
-    fn start(&self, call: &Arc<Call>, submission: Submission) -> Result<()> {
+    fn start(&self, call: &Arc<Call>, submission: Submission, user: u64) -> Result<()> {
         let mut request = submission.request;
         if let Upload::Written(length) = submission.upload {
             let call = call.clone();
@@ -150,6 +149,8 @@ impl Engine {
             }
         };
         let is_download = matches!(work, Work::Download(..));
+        // Not before: a request that is refused says nothing, nor does the drop of its body.
+        self.shared.events.begin(call.slot(), call.id(), user);
         // Made here: a task that the end of the runtime drops unpolled says DONE, too.
         let completion = Completion::new(call.clone(), is_download);
         call.runs_as(self.threads.spawn(run(work, completion)));

@@ -49,13 +49,18 @@ namespace TurboHttp.Http
         /// <inheritdoc/>
         public override int Read(byte[] buffer, int offset, int count)
         {
-            return Translate(new Span<byte>(buffer, offset, count));
+            int read = Translate(new Span<byte>(buffer, offset, count));
+            // Its finalizer gives the response back.
+            GC.KeepAlive(this);
+            return read;
         }
 
         /// <inheritdoc/>
         public override int Read(Span<byte> buffer)
         {
-            return Translate(buffer);
+            int read = Translate(buffer);
+            GC.KeepAlive(this);
+            return read;
         }
 
         /// <inheritdoc/>

@@ -219,16 +219,11 @@ namespace TurboHttp.Http
                 // Redirects were followed; code written for HttpClient looks here for where they led.
                 message.RequestUri = answered;
             }
-            TurboHeaders headers = response.Headers;
-            int count = headers.Count;
-            for (int i = 0; i < count; i++)
+            foreach (KeyValuePair<string, string> field in response.Headers.ToArray())
             {
-                TurboHeader header = headers[i];
-                string name = header.Name;
-                string value = header.Value;
-                if (!answer.Headers.TryAddWithoutValidation(name, value))
+                if (!answer.Headers.TryAddWithoutValidation(field.Key, field.Value))
                 {
-                    answer.Content.Headers.TryAddWithoutValidation(name, value);
+                    answer.Content.Headers.TryAddWithoutValidation(field.Key, field.Value);
                 }
             }
             return answer;

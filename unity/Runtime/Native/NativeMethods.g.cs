@@ -183,7 +183,7 @@ namespace TurboHttp.Native
 
         /// <summary>
         ///  Changes the priority of a request that waits in line; it keeps its age. `TH_STATE` once it does not
-        ///  wait any more.
+        ///  wait any more. Of a download it is that of its first request.
         /// </summary>
         [DllImport(__DllName, EntryPoint = "th_set_priority", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern int th_set_priority(uint client, ulong request, uint priority);

@@ -241,7 +241,6 @@ namespace TurboHttp
             Continuation waiting = default(Continuation);
             Continuation reading = default(Continuation);
             Continuation writing;
-            CancellationTokenRegistration watched;
             lock (this)
             {
                 if (user != happened.user)
@@ -253,8 +252,7 @@ namespace TurboHttp
                 status = happened.status != 0 ? (int)happened.status : status;
                 flags |= happened.flags;
                 contentRead = happened.value;
-                watched = registration;
-                registration = default(CancellationTokenRegistration);
+                Unwatch();
                 writing = writer.End();
                 if (head.IsPending)
                 {
@@ -270,7 +268,6 @@ namespace TurboHttp
                     reading = reader.Retry();
                 }
             }
-            watched.Dispose();
             writing.Run();
             reading.Run();
             waiting.Run();
@@ -279,15 +276,13 @@ namespace TurboHttp
         /// <summary>Ends the operation of a client that was destroyed. What waits for it runs by the next pump.</summary>
         internal void OnClientGone()
         {
-            CancellationTokenRegistration watched;
             lock (this)
             {
                 if (user == 0)
                 {
                     return;
                 }
-                watched = registration;
-                registration = default(CancellationTokenRegistration);
+                Unwatch();
                 TurboException gone = new TurboException(TurboError.Shutdown, "The client was disposed.");
                 client.Ready.Add(writer.Abort(gone));
                 client.Ready.Add(reader.Abort(gone));
@@ -300,7 +295,16 @@ namespace TurboHttp
                 client.Table.Free(user);
                 user = 0;
             }
-            watched.Dispose();
+        }
+
+        /// <summary>
+        /// Ends the watch of the token, and waits for its callback if that runs, which takes no lock: under the lock of the
+        /// operation, so that the callback finds the request that it is for, and no later one.
+        /// </summary>
+        private void Unwatch()
+        {
+            registration.Dispose();
+            registration = default(CancellationTokenRegistration);
         }
 
         /// <summary>Waits for a reader of native memory. Those that come later find the client disposed.</summary>
@@ -362,6 +366,10 @@ namespace TurboHttp
                 head.Take(version);
                 failure = error;
                 error = null;
+                if (failure == null && user == 0)
+                {
+                    failure = new TurboException(TurboError.Shutdown, "The client was disposed.");
+                }
                 if (failure == null)
                 {
                     return new TurboResponse(this, user);
@@ -376,24 +384,13 @@ namespace TurboHttp
         /// <summary>Gives up the response: cancels what runs, frees what is native.</summary>
         internal void Dispose(ulong number)
         {
-            CancellationTokenRegistration watched;
             lock (this)
             {
                 if (user != number || number == 0)
                 {
                     return;
                 }
-                watched = registration;
-                registration = default(CancellationTokenRegistration);
-            }
-            // Before the operation returns to the pool: a callback that is running cancels whatever request it finds here.
-            watched.Dispose();
-            lock (this)
-            {
-                if (user != number)
-                {
-                    return;
-                }
+                Unwatch();
                 ObjectDisposedException gone = reader.IsPending || writer.IsPending ? Disposed() : null;
                 client.Post(writer.Abort(gone));
                 client.Post(reader.Abort(gone));

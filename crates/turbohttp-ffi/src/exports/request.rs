@@ -51,7 +51,7 @@ pub extern "C" fn th_cancel(client: ThClient, request: ThRequestId) -> i32 {
 }
 
 /// Changes the priority of a request that waits in line; it keeps its age. `TH_STATE` once it does not
-/// wait any more.
+/// wait any more. Of a download it is that of its first request.
 #[unsafe(no_mangle)]
 pub extern "C" fn th_set_priority(client: ThClient, request: ThRequestId, priority: u32) -> i32 {
     on_call(client, request, |call| {

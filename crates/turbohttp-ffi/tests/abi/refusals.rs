@@ -280,3 +280,18 @@ fn the_library_says_what_it_is() {
     assert_eq!(th_struct_size(0), 0);
     assert_eq!(th_struct_size(13), 0);
 }
+
+#[test]
+fn a_request_that_is_refused_says_nothing() {
+    let mut host = Host::new();
+    for url in ["http://[", "nowhere", ""] {
+        let stream = ThRequest {
+            method: text("POST"),
+            body_kind: TH_BODY_STREAM,
+            body_length: TH_UNKNOWN,
+            ..request(url)
+        };
+        assert_eq!(host.try_submit(&stream, 7), Err(TH_ARG), "{url}");
+    }
+    assert_eq!(host.poll(0), 0);
+}

@@ -109,6 +109,12 @@ impl<'a> Call<'a> {
                     let guard = self.guard.insert(started);
                     if guard.is_waiting() {
                         ready!(context.poll_permit(guard, cx))?;
+                    } else if guard.is_cut() {
+                        guard.set_outcome(Outcome::Aborted);
+                        return Poll::Ready(Err(context.explain(Error::closed_by_client())));
+                    } else {
+                        // The time since it had its permit is none of the exchange.
+                        context.timing.begin_attempt(now);
                     }
                 } else if client.is_layered() {
                     // The attempts at the end of the chain ask for permits of their own.

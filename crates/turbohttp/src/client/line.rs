@@ -38,7 +38,8 @@ impl Client {
     /// ```
     ///
     /// The clock of the request begins here, as do the limits on the whole request and on the wait for a
-    /// permit. If a permit is free, the request holds it from now on: send it soon, or drop it.
+    /// permit. If a permit is free, the request holds it from now on: send it soon, or drop it. Middlewares run with
+    /// that permit: one that sends a request of its own to the same host by this client needs a second one.
     ///
     /// # Errors
     ///

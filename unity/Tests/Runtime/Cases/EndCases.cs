@@ -49,7 +49,7 @@ namespace TurboHttp.Tests
         {
             using (TurboClient client = Ground.Pumped())
             {
-                List<Task> tasks = Start(client, "/delay/50");
+                List<Task> tasks = Start(client, "/delay/500");
                 Ground.PumpUntil(client, () => client.Stats().Running == InFlight);
                 Task<CloseReport> closing = client.ShutdownAsync(TurboShutdown.Drain, TimeSpan.FromSeconds(20));
                 CloseReport report = Ground.Pump(client, closing);
@@ -122,7 +122,7 @@ namespace TurboHttp.Tests
             Ground.Check(left <= 1, "clients that are left: " + left);
             // A collector that is conservative may keep one for a number on a stack. The next epoch takes it.
             Ground.Note = "the finalizer left " + left;
-            Ground.Same(left, TurboRuntime.BeginEpoch(), "clients destroyed by the next epoch");
+            Ground.Check(TurboRuntime.BeginEpoch() <= left, "clients destroyed by the next epoch");
             Ground.Same(0, TurboRuntime.NativeClients, "clients after it");
         }
 

@@ -249,7 +249,7 @@ namespace TurboHttp.Tests
                 List<Task> tasks = new List<Task>();
                 for (int i = 0; i < 4; i++)
                 {
-                    tasks.Add(Ground.Complete(client, Ground.Get("/delay/100")));
+                    tasks.Add(Ground.Complete(client, Ground.Get("/delay/500")));
                 }
                 Ground.PumpUntil(client, () => client.Stats().Running == 1 && client.Stats().Waiting == 3);
                 CloseReport report = client.Shutdown(TurboShutdown.CancelPending, TimeSpan.FromSeconds(20));

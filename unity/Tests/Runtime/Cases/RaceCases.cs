@@ -22,10 +22,10 @@ namespace TurboHttp.Tests
             }
         }
 
-        /// <summary>A read that waits, of a body with pauses of two seconds.</summary>
+        /// <summary>A read that waits, of a body with pauses of twenty seconds.</summary>
         private static ValueTaskAwaiter<int> PendingRead(TurboClient client)
         {
-            TurboResponse response = Ground.Wait(client.SendAsync(Ground.Get("/slow/1000/2000")).AsTask());
+            TurboResponse response = Ground.Wait(client.SendAsync(Ground.Get("/slow/1000/20000")).AsTask());
             while (true)
             {
                 ValueTaskAwaiter<int> reading = response.ReadAsync(new byte[1000]).GetAwaiter();
@@ -123,7 +123,7 @@ namespace TurboHttp.Tests
             }
             // What the collector has not found yet is not for the tests that follow.
             int left = TurboRuntime.NativeClients;
-            Ground.Same(left, TurboRuntime.BeginEpoch(), "clients destroyed by the next epoch");
+            Ground.Check(TurboRuntime.BeginEpoch() <= left, "clients destroyed by the next epoch");
         }
 
         private static async Task<string> ReadForgotten(TurboClient client)

@@ -184,7 +184,7 @@ namespace TurboHttp.Tests
             {
                 List<string> order = new List<string>();
                 List<Task> tasks = new List<Task>();
-                tasks.Add(Named(client, "first", "/delay/100", TurboPriority.Normal, order));
+                tasks.Add(Named(client, "first", "/delay/500", TurboPriority.Normal, order));
                 Ground.PumpUntil(client, () => client.Stats().Running == 1);
                 tasks.Add(Named(client, "low", "/small", TurboPriority.Low, order));
                 tasks.Add(Named(client, "normal", "/small", TurboPriority.Normal, order));
@@ -249,7 +249,7 @@ namespace TurboHttp.Tests
         {
             using (TurboClient client = Ground.Pumped())
             {
-                client.PauseHost(Ground.Url, TimeSpan.FromMilliseconds(50));
+                client.PauseHost(Ground.Url, TimeSpan.FromMilliseconds(300));
                 TurboTimeline timeline = Ground.Pump(client, TimelineOf(client, "/small"));
                 Ground.Check(timeline.Pause > TimeSpan.Zero, "time in the pause");
             }

@@ -182,3 +182,26 @@ async fn middlewares_run_once_it_has_its_permit() {
     assert_eq!(mock.stats().peak, 1);
     assert!(client.audit().is_idle(), "{:?}", client.audit());
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_time_before_it_is_sent_is_none_of_the_exchange() {
+    let client = client(&mock());
+    let waiting = line_up(&client, "a");
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let response = waiting.send().await.unwrap();
+    let timeline = response.timeline();
+    let spent: Duration = timeline.spans().map(|span| span.end - span.start).sum();
+    assert!(spent < Duration::from_secs(1), "{timeline:?}");
+    assert!(timeline.total() >= Duration::from_secs(10), "{timeline:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_with_a_permit_comes_back_from_a_close_too() {
+    let client = client(&mock());
+    let waiting = line_up(&client, "a");
+    client.close_now();
+    let error = waiting.send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    assert!(error.into_request().is_some());
+    assert!(client.audit().is_idle(), "{:?}", client.audit());
+}
