@@ -13,6 +13,9 @@ namespace TurboHttp
         /// <summary>The longest wait for a shutdown.</summary>
         private static readonly TimeSpan WaitMax = TimeSpan.FromDays(1);
 
+        /// <summary>What .NET calls the infinite time.</summary>
+        private static readonly TimeSpan Endless = TimeSpan.FromMilliseconds(-1);
+
         private readonly object closeGate = new object();
         private volatile TaskCompletionSource<CloseReport> closing;
 
@@ -74,7 +77,7 @@ namespace TurboHttp
         /// <summary>A time from zero on: the infinite one of .NET is the longest, and any other below zero is none.</summary>
         private static TimeSpan Within(TimeSpan timeout)
         {
-            if (timeout == System.Threading.Timeout.InfiniteTimeSpan)
+            if (timeout == Endless)
             {
                 return TimeSpan.MaxValue;
             }
